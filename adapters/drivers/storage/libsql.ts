@@ -1,0 +1,105 @@
+/**
+ * Db on a libSQL file or a libSQL server. A file serves one machine; several processes on it wait for each other.
+ *
+ * Decision: a busy file is waited for here, between attempts, instead of by SQLite's own busy timeout, because the
+ * native driver is synchronous: its timeout would hold the whole event loop, and every stream with it.
+ */
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type Client, createClient, LibsqlError } from '@libsql/client'
+import { drizzle } from 'drizzle-orm/libsql'
+import * as schema from '../../../core/db/schema.ts'
+import type { Db } from '../../../core/ports.ts'
+
+export interface Storage {
+  db: Db
+  /** Copies the whole database to a new file while calls go on. Only for a file. */
+  backup(file: string): Promise<void>
+  close(): void
+}
+
+const PATIENCE_MS = 5_000
+const SERVER_TIMEOUT_MS = 10_000
+
+/** Opens (and creates, mode 0600) the database file. Throws an Error that names the path if it cannot be used. */
+export async function openFile(path: string): Promise<Storage> {
+  const memory = path === ':memory:'
+  if (!memory) prepareFile(path)
+  const client = patient(createClient({ url: memory ? path : `file:${path}` }))
+  try {
+    await client.execute('pragma journal_mode = wal')
+    await client.execute('pragma synchronous = normal')
+    const [check] = (await client.execute('pragma quick_check(1)')).rows
+    if (check?.quick_check !== 'ok') throw new Error(`the integrity check says: ${check?.quick_check}`)
+  } catch (cause) {
+    client.close()
+    throw new Error(`Database ${path} cannot be used: ${reason(cause)}`, { cause })
+  }
+  return storage(client)
+}
+
+/** Connects to a libSQL server (libsql://, http:// or https://). */
+export function openServer(url: string, authToken: string): Storage {
+  const timed: typeof fetch = (input, init) =>
+    fetch(input, { ...init, signal: AbortSignal.timeout(SERVER_TIMEOUT_MS) })
+  return storage(createClient({ url, ...(authToken ? { authToken } : {}), fetch: timed }))
+}
+
+function storage(client: Client): Storage {
+  return {
+    db: drizzle(client, { schema }),
+    async backup(file) {
+      if (existsSync(file)) throw new Error(`${file} exists already.`)
+      await client.execute({ sql: 'vacuum into ?', args: [file] })
+      chmodSync(file, 0o600)
+    },
+    close: () => client.close(),
+  }
+}
+
+/** The same client, whose statements and batches wait for a busy file. A batch takes the write lock at its start. */
+function patient(client: Client): Client {
+  const execute: Client['execute'] = (statement: never) => patiently(client, () => client.execute(statement))
+  const batch: Client['batch'] = (statements) => patiently(client, () => client.batch(statements, 'write'))
+  return new Proxy(client, {
+    get(target, name) {
+      if (name === 'execute') return execute
+      if (name === 'batch') return batch
+      const value = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+async function patiently<T>(client: Client, action: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (let wait = 2; ; wait = Math.min(wait * 2, 100)) {
+    try {
+      return await action()
+    } catch (cause) {
+      if (!isBusy(cause) || performance.now() > deadline) throw cause
+    }
+    // A statement that met a lock stays open in the native driver and pins its snapshot, so that every later write
+    // fails as well (libsql-client-ts issue 350): only a new connection gets rid of it.
+    client.reconnect()
+    await client.execute('pragma synchronous = normal').catch(() => {})
+    // The spread keeps two waiting processes from trying in step.
+    await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random())))
+  }
+}
+
+function isBusy(cause: unknown): boolean {
+  return cause instanceof LibsqlError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)
+}
+
+function prepareFile(path: string) {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
+  const stats = statSync(path)
+  if (!stats.isFile()) throw new Error(`Database ${path} is not a file.`)
+  if (stats.mode & 0o077) chmodSync(path, 0o600)
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

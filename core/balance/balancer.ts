@@ -1,0 +1,185 @@
+/** Chooses a backend for a session and remembers, through the health store, which ones fail. Choosing never waits. */
+import { matchesAny } from '../glob.ts'
+import type { Backend, Policy } from '../policy.ts'
+import type { Clock, HealthStore, Logger } from '../ports.ts'
+import { type Health, type HealthState, isDue, isUsable, nextHealth, type Verdict } from './breaker.ts'
+
+/** A chosen backend. `done` must be called exactly once, when the call is over; a verdict tells how it went. */
+export interface Lease {
+  backend: Backend
+  done(verdict: Verdict | undefined): void
+}
+
+export interface BackendView {
+  backend: Backend
+  state: HealthState
+  reason: string
+  failures: number
+  until: number
+  inFlight: number
+}
+
+export interface Balancer {
+  /** The same session gets the same backend while that one is usable; sessions spread by weight. */
+  pick(call: { session: string | undefined; model: string }, tried: ReadonlySet<string>): Lease | undefined
+  /** Whether any enabled backend serves the model at all. */
+  serves(model: string): boolean
+  /** Takes note of a verdict that came without a lease: a check, or a failure seen after the call. */
+  report(backend: Backend, model: string | undefined, verdict: Verdict): Promise<void>
+  /** Ms until the first backend for this model may be usable again; undefined when that cannot be told. */
+  restMs(model: string): number | undefined
+  /** Backends that are out and due for a check. */
+  due(): Backend[]
+  views(): BackendView[]
+  /** Takes over what other processes know. */
+  refresh(): Promise<void>
+}
+
+export function createBalancer(parts: {
+  policy: Pick<Policy, 'backends' | 'health' | 'balancer'>
+  store: HealthStore
+  clock: Clock
+  logger: Logger
+  /** A number in [0, 1). */
+  random: () => number
+}): Balancer {
+  const { policy, store, clock, logger, random } = parts
+  const backends = policy.backends.filter((backend) => backend.enabled)
+  const inFlight = new Map<string, number>()
+  const onTrial = new Set<string>()
+  let known: ReadonlyMap<string, Health> = new Map()
+  let queue: Promise<void> = Promise.resolve()
+
+  const healthOf = (backend: Backend) => known.get(backend.name)
+  const parkedFor = (backend: Backend, model: string) => known.get(parkingKey(backend, model))
+  const canServe = (backend: Backend, model: string) =>
+    backend.models.length === 0 || matchesAny(backend.models, model)
+
+  function lease(backend: Backend, model: string, trial: boolean): Lease {
+    inFlight.set(backend.name, (inFlight.get(backend.name) ?? 0) + 1)
+    if (trial) onTrial.add(backend.name)
+    return {
+      backend,
+      done(verdict) {
+        inFlight.set(backend.name, (inFlight.get(backend.name) ?? 1) - 1)
+        if (trial) onTrial.delete(backend.name)
+        if (verdict) void report(backend, model, verdict)
+      },
+    }
+  }
+
+  /** One at a time within this process, so that no failure is lost; other processes are met by `swap`. */
+  function report(backend: Backend, model: string | undefined, verdict: Verdict): Promise<void> {
+    const key = verdict.kind === 'parked' ? parkingKey(backend, model ?? '') : backend.name
+    if (!nextHealth(known.get(key), verdict, clock.now(), policy.health)) return queue
+    queue = queue.then(() => write(key, verdict))
+    return queue
+  }
+
+  async function write(key: string, verdict: Verdict) {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const seen = known.get(key)
+      const next = nextHealth(seen, verdict, clock.now(), policy.health)
+      if (!next) return
+      try {
+        if (!(await store.swap(key, seen, next))) {
+          known = await store.read()
+          continue
+        }
+      } catch (cause) {
+        logger.warn('health.store_failed', { cause: String(cause) })
+      }
+      known = new Map(known).set(key, next)
+      if (next.state !== (seen?.state ?? 'healthy')) {
+        logger.warn('backend.state', { backend: key, state: next.state, reason: next.reason })
+      }
+      return
+    }
+  }
+
+  return {
+    pick({ session, model }, tried) {
+      const now = clock.now()
+      let best: Backend | undefined
+      let bestScore = 0
+      let trial: Backend | undefined
+      for (const backend of backends) {
+        if (backend.weight === 0 || tried.has(backend.name) || !canServe(backend, model)) continue
+        if (!isUsable(parkedFor(backend, model), now)) continue
+        const health = healthOf(backend)
+        if (isUsable(health, now)) {
+          const draw =
+            session === undefined || policy.balancer.strategy === 'random'
+              ? random()
+              : unit(session, backend.name)
+          // Weighted rendezvous: the largest weight / -ln(u) wins, which gives each backend its share of sessions
+          // and moves only the sessions of a backend that went away.
+          const score = backend.weight / -Math.log(draw || Number.MIN_VALUE)
+          if (score > bestScore) [best, bestScore] = [backend, score]
+        } else if (health?.state === 'ejected' && isDue(health, now) && !onTrial.has(backend.name)) {
+          trial ??= backend
+        }
+      }
+      if (best) return lease(best, model, false)
+      return trial && lease(trial, model, true)
+    },
+    serves: (model) => backends.some((backend) => canServe(backend, model)),
+    report,
+    restMs(model) {
+      const now = clock.now()
+      const waits = backends
+        .filter((backend) => backend.weight > 0 && canServe(backend, model))
+        .flatMap((backend) => [healthOf(backend), parkedFor(backend, model)])
+        .flatMap((health) =>
+          health && health.state !== 'disabled' && health.until > now ? health.until - now : [],
+        )
+      return waits.length > 0 ? Math.min(...waits) : undefined
+    },
+    due: () => backends.filter((backend) => isDue(healthOf(backend), clock.now())),
+    views: () => policy.backends.map((backend) => view(backend, known, inFlight, clock.now())),
+    async refresh() {
+      known = await store.read()
+    },
+  }
+}
+
+/** Rate limits of the upstream are per model, so a backend rests only for the model that met one. */
+function parkingKey(backend: Backend, model: string): string {
+  return `${backend.name} ${model}`
+}
+
+function view(
+  backend: Backend,
+  known: ReadonlyMap<string, Health>,
+  inFlight: ReadonlyMap<string, number>,
+  now: number,
+): BackendView {
+  const own = known.get(backend.name)
+  const parked = [...known].find(
+    ([key, health]) =>
+      key.startsWith(`${backend.name} `) && health.state === 'cooling_down' && health.until > now,
+  )?.[1]
+  const health = own && own.state !== 'healthy' ? own : (parked ?? own)
+  return {
+    backend,
+    state: backend.enabled ? (health?.state ?? 'healthy') : 'disabled',
+    reason: backend.enabled ? (health?.reason ?? '') : 'disabled in the configuration',
+    failures: own?.failures ?? 0,
+    until: health?.until ?? 0,
+    inFlight: inFlight.get(backend.name) ?? 0,
+  }
+}
+
+/** FNV-1a over both texts with a final mix (MurmurHash3's), as a number in (0, 1). Even enough for shares, cheap per call. */
+function unit(session: string, backend: string): number {
+  let hash = fnv(fnv(0x811c9dc5, session), backend)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (((hash ^ (hash >>> 16)) >>> 0) + 0.5) / 0x1_0000_0000
+}
+
+function fnv(seed: number, text: string): number {
+  let hash = seed
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash
+}

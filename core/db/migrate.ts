@@ -1,0 +1,47 @@
+/** Brings a database to this version's schema. Safe to run from several processes at once. */
+import { sql } from 'drizzle-orm'
+import type { Db } from '../ports.ts'
+import { migrations } from './migrations.gen.ts'
+
+/** The database was written by a newer gateway: this one must not touch it. */
+export class NewerSchema extends Error {
+  constructor(names: string[]) {
+    super(`The database is newer than this gateway (it has ${names.join(', ')}). Start the newer version.`)
+    this.name = 'NewerSchema'
+  }
+}
+
+/**
+ * Applies what is missing, each migration in one batch together with its name, and answers the names it applied.
+ * The name is unique: of two processes that race, the second one's whole batch fails and it finds the work done.
+ * The table is wrangler's own, so that `wrangler d1 migrations apply` and this agree.
+ */
+export async function migrate(db: Db): Promise<string[]> {
+  await db.run(
+    sql`create table if not exists d1_migrations (
+      id integer primary key autoincrement, name text unique, applied_at timestamp default current_timestamp not null)`,
+  )
+  const applied: string[] = []
+  for (let pending = await missing(db); pending.length > 0; pending = await missing(db)) {
+    const [next] = pending
+    if (!next) break
+    try {
+      await db.batch([
+        db.run(sql`insert into d1_migrations (name) values (${next.name})`),
+        ...next.statements.map((statement) => db.run(sql.raw(statement))),
+      ])
+      applied.push(next.name)
+    } catch (cause) {
+      if ((await missing(db)).some(({ name }) => name === next.name)) throw cause
+    }
+  }
+  return applied
+}
+
+async function missing(db: Db) {
+  const rows = await db.all<{ name: string }>(sql`select name from d1_migrations`)
+  const done = new Set(rows.map(({ name }) => name))
+  const unknown = [...done].filter((name) => !migrations.some((migration) => migration.name === name))
+  if (unknown.length > 0) throw new NewerSchema(unknown)
+  return migrations.filter(({ name }) => !done.has(name))
+}

@@ -1,0 +1,89 @@
+/** Every way the gateway itself says no. One row per code; the envelope is chosen where the request came in. */
+import type { HeaderPairs } from './ports.ts'
+
+interface Row {
+  status: number
+  /** Anthropic's error type (protocol reference §3.1). */
+  type: string
+  /** Sent as x-should-retry. Without "false" on a 401 Claude Code retries for three minutes (protocol reference §3.3). */
+  retry: boolean
+}
+
+const REFUSALS = {
+  key_missing: { status: 401, type: 'authentication_error', retry: false },
+  key_unknown: { status: 401, type: 'authentication_error', retry: false },
+  key_disabled: { status: 401, type: 'authentication_error', retry: false },
+  key_expired: { status: 401, type: 'authentication_error', retry: false },
+  user_disabled: { status: 403, type: 'permission_error', retry: false },
+  body_invalid: { status: 400, type: 'invalid_request_error', retry: false },
+  model_not_allowed: { status: 400, type: 'invalid_request_error', retry: false },
+  model_unknown: { status: 404, type: 'not_found_error', retry: false },
+  not_found: { status: 404, type: 'not_found_error', retry: false },
+  conflict: { status: 409, type: 'conflict_error', retry: false },
+  method_not_allowed: { status: 405, type: 'invalid_request_error', retry: false },
+  body_too_large: { status: 413, type: 'request_too_large', retry: false },
+  quota_exceeded: { status: 429, type: 'billing_error', retry: false },
+  limits_unavailable: { status: 429, type: 'billing_error', retry: false },
+  rate_limited: { status: 429, type: 'rate_limit_error', retry: true },
+  internal: { status: 500, type: 'api_error', retry: true },
+  all_backends_failed: { status: 502, type: 'api_error', retry: true },
+  draining: { status: 503, type: 'api_error', retry: true },
+  upstream_timeout: { status: 504, type: 'timeout_error', retry: true },
+  no_backend_available: { status: 529, type: 'overloaded_error', retry: true },
+} as const satisfies Record<string, Row>
+
+export type RefusalCode = keyof typeof REFUSALS
+
+/** Thrown where the gateway refuses. `message` is for the person; `cause` is for the log only. */
+export class Refusal extends Error {
+  readonly code: RefusalCode
+  readonly retryAfterMs: number | undefined
+  /** Extra response headers, e.g. Allow. */
+  readonly headers: HeaderPairs
+
+  constructor(
+    code: RefusalCode,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number; headers?: HeaderPairs } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.name = 'Refusal'
+    this.code = code
+    this.retryAfterMs = options.retryAfterMs
+    this.headers = options.headers ?? []
+  }
+
+  get status(): number {
+    return REFUSALS[this.code].status
+  }
+}
+
+/** Whatever was thrown, as a refusal. A bug becomes `internal` and tells the caller nothing. */
+export function asRefusal(thrown: unknown): Refusal {
+  if (thrown instanceof Refusal) return thrown
+  return new Refusal('internal', 'Something went wrong in the gateway.', { cause: thrown })
+}
+
+/** Anthropic's envelope: {type:'error', error:{type,message}, request_id} (protocol reference §3.1). */
+export function anthropicError(refusal: Refusal, requestId: string): Response {
+  const { type, retry } = REFUSALS[refusal.code]
+  const body = { type: 'error', error: { type, message: refusal.message }, request_id: requestId }
+  const headers = errorHeaders(refusal, requestId)
+  headers.set('x-should-retry', String(retry))
+  return Response.json(body, { status: refusal.status, headers })
+}
+
+/** The envelope of everything that is not the proxy: {error:{code,message}, request_id}. */
+export function apiError(refusal: Refusal, requestId: string): Response {
+  const body = { error: { code: refusal.code, message: refusal.message }, request_id: requestId }
+  return Response.json(body, { status: refusal.status, headers: errorHeaders(refusal, requestId) })
+}
+
+function errorHeaders(refusal: Refusal, requestId: string): Headers {
+  const headers = new Headers({ 'request-id': requestId, 'cache-control': 'no-store' })
+  if (refusal.retryAfterMs !== undefined) {
+    headers.set('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))))
+  }
+  for (const [name, value] of refusal.headers) headers.set(name, value)
+  return headers
+}

@@ -1,0 +1,90 @@
+/** Writes finished calls: the row of each and the hourly sums, in one batch, each request id once. */
+import { gte, sql } from 'drizzle-orm'
+import * as z from 'zod'
+import { usageHourly } from '../db/schema.ts'
+import type { CallRecord, Db } from '../ports.ts'
+import type { Used } from './holds.ts'
+
+const count = z.int().nonnegative()
+
+/** A record as the journal keeps it. */
+export const StoredRecord: z.ZodType<CallRecord> = z.strictObject({
+  id: z.string().min(1),
+  userId: z.int(),
+  keyId: z.int(),
+  requestedModel: z.string(),
+  model: z.string(),
+  backend: z.string(),
+  inputTokens: count,
+  outputTokens: count,
+  cacheReadTokens: count,
+  cacheWrite5mTokens: count,
+  cacheWrite1hTokens: count,
+  costMicros: count,
+  statusCode: z.int(),
+  outcome: z.enum(['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted']),
+  estimated: z.boolean(),
+  unpriced: z.boolean(),
+  stream: z.boolean(),
+  attempts: count,
+  latencyMs: count,
+  ttftMs: count.nullable(),
+  extra: z.string().nullable(),
+  createdAt: z.int(),
+})
+
+/**
+ * Writes records, each given as its JSON text, in one atomic batch with two parameters, whatever their number.
+ * A request id that is in the log already changes nothing, neither there nor in the sums. Ids must differ within a call.
+ */
+export async function writeRecords(db: Db, records: readonly string[]): Promise<void> {
+  if (records.length === 0) return
+  const list = `[${records.join(',')}]`
+  await db.batch([
+    db.run(sql`
+      insert into usage_hourly (hour, user_id, api_key_id, model, backend, requests, errors, input_tokens,
+        output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, latency_ms, last_at)
+      select value->>'createdAt' / 3600000 * 3600000, value->>'userId', value->>'keyId', value->>'model',
+        value->>'backend', count(*), sum(value->>'outcome' <> 'ok'), sum(value->>'inputTokens'),
+        sum(value->>'outputTokens'), sum(value->>'cacheReadTokens'), sum(value->>'cacheWrite5mTokens'),
+        sum(value->>'cacheWrite1hTokens'), sum(value->>'costMicros'), sum(value->>'latencyMs'),
+        max(value->>'createdAt')
+      from json_each(${list})
+      where not exists (select 1 from usage_logs where request_id = value->>'id')
+      group by 1, 2, 3, 4, 5
+      on conflict do update set requests = requests + excluded.requests, errors = errors + excluded.errors,
+        input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
+        cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
+        cache_write_5m_tokens = cache_write_5m_tokens + excluded.cache_write_5m_tokens,
+        cache_write_1h_tokens = cache_write_1h_tokens + excluded.cache_write_1h_tokens,
+        cost_micros = cost_micros + excluded.cost_micros, latency_ms = latency_ms + excluded.latency_ms,
+        last_at = max(last_at, excluded.last_at)`),
+    db.run(sql`
+      insert into usage_logs (request_id, user_id, api_key_id, requested_model, model, backend, input_tokens,
+        output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, status_code,
+        outcome, estimated, unpriced, stream, attempts, latency_ms, ttft_ms, extra, created_at)
+      select value->>'id', value->>'userId', value->>'keyId', value->>'requestedModel', value->>'model',
+        value->>'backend', value->>'inputTokens', value->>'outputTokens', value->>'cacheReadTokens',
+        value->>'cacheWrite5mTokens', value->>'cacheWrite1hTokens', value->>'costMicros', value->>'statusCode',
+        value->>'outcome', value->>'estimated', value->>'unpriced', value->>'stream', value->>'attempts',
+        value->>'latencyMs', value->>'ttftMs', value->>'extra', value->>'createdAt'
+      from json_each(${list}) where true on conflict (request_id) do nothing`),
+  ])
+}
+
+/** What each user and key has used since `start` (ms, at an hour's start), from the sums. */
+export async function usedSince(db: Db, start: number): Promise<Used[]> {
+  const tokens =
+    sql<number>`sum(${usageHourly.inputTokens} + ${usageHourly.outputTokens} + ${usageHourly.cacheReadTokens}
+    + ${usageHourly.cacheWrite5mTokens} + ${usageHourly.cacheWrite1hTokens})`.mapWith(Number)
+  return db
+    .select({
+      userId: usageHourly.userId,
+      keyId: usageHourly.apiKeyId,
+      tokens,
+      costMicros: sql<number>`sum(${usageHourly.costMicros})`.mapWith(Number),
+    })
+    .from(usageHourly)
+    .where(gte(usageHourly.hour, start))
+    .groupBy(usageHourly.userId, usageHourly.apiKeyId)
+}

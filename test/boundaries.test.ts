@@ -1,0 +1,61 @@
+import { globSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+
+/** What each folder may import besides its own files. */
+const MAY_IMPORT: Record<string, RegExp> = {
+  core: /^(drizzle-orm(\/.*)?|jose|zod)$/,
+  functions: /^(\.\.\/core\/.*|hono(\/.*)?|zod|drizzle-orm)$/,
+  config: /^(\.\.\/core\/policy\.ts|zod|yaml)$/,
+}
+const TOOLS = /core\/db\/(drizzle\.config|bundle-migrations)\.ts$/
+const CEILING = 250
+const MIGRATIONS = /\.gen\.ts$/
+
+const sources = (folder: string) =>
+  globSync(`${folder}/**/*.ts`)
+    .filter((file) => !TOOLS.test(file) && !MIGRATIONS.test(file))
+    .map((file) => ({ file, text: readFileSync(file, 'utf8') }))
+
+const importsOf = (text: string) =>
+  [...text.matchAll(/(?:from|import) '([^']+)'/g)].map(([, name]) => name ?? '')
+
+/** Where a relative import of `file` leads, as seen from the repository. */
+const leadsTo = (file: string, name: string) =>
+  name.startsWith('.') ? new URL(name, `file:///${file}`).pathname.slice(1) : name
+
+describe('the layout', () => {
+  test.each(Object.entries(MAY_IMPORT))('%s imports only what it may', (folder, allowed) => {
+    const strays = sources(folder).flatMap(({ file, text }) =>
+      importsOf(text)
+        .filter((name) => !leadsTo(file, name).startsWith(`${folder}/`))
+        .filter((name) => !allowed.test(name.replace(/^(\.\.\/)+/, '../')))
+        .map((name) => `${file}: ${name}`),
+    )
+    expect(strays).toEqual([])
+  })
+
+  test('core and functions use no Node, no environment and no clock or chance of their own', () => {
+    const strays = [...sources('core'), ...sources('functions')].flatMap(({ file, text }) =>
+      [...text.matchAll(/\bnode:|\bprocess\.|\bMath\.random\b|\beval\(|\bconsole\.|\bDate\.now\b/g)]
+        .filter(() => file !== 'core/clock.ts')
+        .map(([found]) => `${file}: ${found}`),
+    )
+    expect(strays).toEqual([])
+  })
+
+  test('there are no default exports but where a runtime or tool demands one, and no barrels', () => {
+    const strays = ['core', 'functions', 'config', 'adapters'].flatMap(sources).flatMap(({ file, text }) => {
+      const found = /^export \* from|^export default/m.exec(text)
+      return found && file !== 'adapters/workers/index.ts' ? [`${file}: ${found[0]}`] : []
+    })
+    expect(strays).toEqual([])
+  })
+
+  test('no source file is longer than a person reads in one go', () => {
+    const long = ['core', 'functions', 'config', 'adapters']
+      .flatMap(sources)
+      .filter(({ text }) => text.split('\n').length > CEILING)
+      .map(({ file }) => file)
+    expect(long).toEqual([])
+  })
+})

@@ -1,0 +1,164 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { eq, sql } from 'drizzle-orm'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openFile } from '../../adapters/drivers/storage/libsql.ts'
+import { migrate, NewerSchema } from '../../core/db/migrate.ts'
+import { migrations } from '../../core/db/migrations.gen.ts'
+import { directory, usageHourly, usageLogs, users } from '../../core/db/schema.ts'
+import { usedSince, writeRecords } from '../../core/usage/record.ts'
+import { callRecord } from '../support/records.ts'
+import { type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
+
+const person = (itcode: string) =>
+  ({ itcode, name: itcode, role: 'user', status: 'active', createdAt: 1, updatedAt: 1 }) as const
+const json = (records: object[]) => records.map((record) => JSON.stringify(record))
+
+describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
+  let store: OpenedStore
+  beforeEach(async () => {
+    store = await open()
+  })
+  afterEach(() => store.close())
+
+  test('has every migration applied once, however often it is asked', async () => {
+    expect(await migrate(store.db)).toEqual([])
+    const names = await store.db.all<{ name: string }>(sql`select name from d1_migrations order by id`)
+    expect(names.map(({ name }) => name)).toEqual(migrations.map(({ name }) => name))
+  })
+
+  test('refuses a database of a newer gateway', async () => {
+    await store.db.run(sql`insert into d1_migrations (name) values ('9999_from_the_future.sql')`)
+    await expect(migrate(store.db)).rejects.toThrow(NewerSchema)
+  })
+
+  test('takes back a whole batch when one statement fails', async () => {
+    const { db } = store
+    await expect(
+      db.batch([db.insert(users).values(person('ann')), db.insert(users).values(person('ann'))]),
+    ).rejects.toThrow()
+    expect(await db.select().from(users)).toEqual([])
+  })
+
+  test('answers inserted rows, and never gives an id twice', async () => {
+    const { db } = store
+    const [first] = await db.insert(users).values(person('ann')).returning()
+    await db.delete(users).where(eq(users.id, first?.id ?? 0))
+    const [second] = await db.insert(users).values(person('ben')).returning()
+    expect(second?.id).toBe((first?.id ?? 0) + 1)
+  })
+
+  test('raises the directory revision with every change of users, whoever makes it', async () => {
+    const { db } = store
+    const revision = async () => (await db.select().from(directory))[0]?.revision ?? 0
+    const before = await revision()
+    await db.insert(users).values(person('ann'))
+    await db.update(users).set({ status: 'disabled' }).where(eq(users.itcode, 'ann'))
+    await db.delete(users).where(eq(users.itcode, 'ann'))
+    expect(await revision()).toBe(before + 3)
+  })
+
+  test('books each request id once, and its hourly sums with it', async () => {
+    const { db } = store
+    const records = [callRecord(), callRecord({ outcome: 'error', costMicros: 7 }), callRecord({ userId: 2 })]
+    await writeRecords(db, json(records))
+    await writeRecords(db, json([...records, callRecord({ createdAt: Date.UTC(2026, 10, 23, 13, 0) })]))
+    expect(await db.$count(usageLogs)).toBe(4)
+    const sums = await db.select().from(usageHourly).orderBy(usageHourly.userId, usageHourly.hour)
+    expect(
+      sums.map(({ userId, requests, errors, costMicros }) => [userId, requests, errors, costMicros]),
+    ).toEqual([
+      [1, 2, 1, 507],
+      [1, 1, 0, 500],
+      [2, 1, 0, 500],
+    ])
+  })
+
+  test('writes 500 records in one batch and reads every field back', async () => {
+    const { db } = store
+    const record = callRecord({
+      extra: '{"server_tool_use":{"web_search_requests":1}}',
+      ttftMs: null,
+      estimated: true,
+    })
+    await writeRecords(db, json([record, ...Array.from({ length: 499 }, () => callRecord())]))
+    const [row] = await db.select().from(usageLogs).where(eq(usageLogs.requestId, record.id))
+    const { id, userId, keyId, ...rest } = record
+    expect(row).toMatchObject({ ...rest, requestId: id, userId, apiKeyId: keyId })
+    expect(await usedSince(db, 0)).toEqual([{ userId: 1, keyId: 1, tokens: 36 * 500, costMicros: 500 * 500 }])
+  })
+})
+
+describe('a libSQL file', () => {
+  const folder = temporaryFolder()
+  const path = (name: string) => join(folder.path, name)
+
+  test('is created with its folder, readable by its owner only, and in WAL mode', async () => {
+    const { db, close } = await openFile(path('new/deep/gateway.db'))
+    expect(statSync(path('new/deep/gateway.db')).mode & 0o777).toBe(0o600)
+    expect(await db.get(sql`pragma journal_mode`)).toEqual({ journal_mode: 'wal' })
+    expect(await db.get(sql`pragma foreign_keys`)).toEqual({ foreign_keys: 1 })
+    close()
+  })
+
+  test('that others could read is closed to them', async () => {
+    writeFileSync(path('open.db'), '')
+    chmodSync(path('open.db'), 0o644)
+    ;(await openFile(path('open.db'))).close()
+    expect(statSync(path('open.db')).mode & 0o777).toBe(0o600)
+  })
+
+  test.each([
+    ['no database', () => writeFileSync(path('text.db'), 'this is a text, '.repeat(100)), 'text.db'],
+    ['a folder', () => mkdirSync(path('folder.db')), 'folder.db'],
+  ])('that is %s is refused by name and left as it is', async (_what, make, name) => {
+    make()
+    await expect(openFile(path(name))).rejects.toThrow(path(name))
+  })
+
+  test('is migrated once by processes that start together', async () => {
+    const script = join(import.meta.dirname, '../support/migrate-process.ts')
+    const processes = [1, 2, 3].map(() => fork(script, [path('race.db')], { stdio: 'ignore' }))
+    const codes = await Promise.all(processes.map(async (child) => (await once(child, 'exit'))[0]))
+    expect(codes).toEqual([0, 0, 0])
+    const { db, close } = await openFile(path('race.db'))
+    expect(await db.$count(directory)).toBe(1)
+    close()
+  })
+
+  test('that another process holds for a while does not stop the event loop, and the write arrives', async () => {
+    const { db, close } = await openFile(path('held.db'))
+    await migrate(db)
+    const holder = fork(join(import.meta.dirname, '../support/hold-process.ts'), [path('held.db'), '600'])
+    await once(holder, 'message')
+    let longestMs = 0
+    let last = performance.now()
+    const ticker = setInterval(() => {
+      longestMs = Math.max(longestMs, performance.now() - last)
+      last = performance.now()
+    }, 5)
+    await writeRecords(db, json([callRecord()]))
+    clearInterval(ticker)
+    expect(await db.$count(usageLogs)).toBe(1)
+    // Far below the 600 ms that the lock was held: the loop went on turning.
+    expect(longestMs).toBeLessThan(300)
+    close()
+  })
+
+  test('is backed up while it is written to', async () => {
+    const { db, backup, close } = await openFile(path('source.db'))
+    await migrate(db)
+    await writeRecords(db, json([callRecord()]))
+    const writing = writeRecords(db, json([callRecord()]))
+    await backup(path('copy.db'))
+    await writing
+    await expect(backup(path('copy.db'))).rejects.toThrow('exists already')
+    close()
+    const copy = await openFile(path('copy.db'))
+    expect(statSync(path('copy.db')).mode & 0o777).toBe(0o600)
+    expect(await copy.db.$count(usageLogs)).toBeGreaterThanOrEqual(1)
+    copy.close()
+  })
+})

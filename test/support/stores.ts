@@ -1,0 +1,74 @@
+/** Every Db driver, opened empty and migrated, for suites that must hold on each. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
+import { openFile, openServer } from '../../adapters/drivers/storage/libsql.ts'
+import { migrate } from '../../core/db/migrate.ts'
+import type { Db } from '../../core/ports.ts'
+import { startHrana } from './hrana.ts'
+
+export interface OpenedStore {
+  db: Db
+  close(): Promise<void>
+}
+
+export function temporaryFolder(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'gateway-test-'))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+export async function memoryStore(): Promise<OpenedStore> {
+  const { db, close } = await openFile(':memory:')
+  await migrate(db)
+  return { db, close: async () => close() }
+}
+
+export async function fileStore(): Promise<OpenedStore> {
+  const folder = temporaryFolder()
+  const { db, close } = await openFile(join(folder.path, 'gateway.db'))
+  await migrate(db)
+  return {
+    db,
+    async close() {
+      close()
+      folder.remove()
+    },
+  }
+}
+
+export async function serverStore(): Promise<OpenedStore> {
+  const folder = temporaryFolder()
+  const hrana = await startHrana(join(folder.path, 'server.db'))
+  const { db, close } = openServer(hrana.url, hrana.token)
+  await migrate(db)
+  return {
+    db,
+    async close() {
+      close()
+      await hrana.stop()
+      folder.remove()
+    },
+  }
+}
+
+export async function d1Store(): Promise<OpenedStore> {
+  const options = {
+    modules: true,
+    script: 'export default { fetch: () => new Response() }',
+    compatibilityDate: '2026-11-01',
+    d1Databases: { DB: 'db' },
+  }
+  const miniflare = new Miniflare(convertV4MiniflareOptions(options))
+  const db = d1Storage(await miniflare.getD1Database('DB'))
+  await migrate(db)
+  return { db, close: () => miniflare.dispose() }
+}
+
+export const STORES: Readonly<Record<string, () => Promise<OpenedStore>>> = {
+  'libSQL in memory': memoryStore,
+  'libSQL file': fileStore,
+  'libSQL server (own Hrana double)': serverStore,
+  D1: d1Store,
+}
