@@ -41,6 +41,8 @@ export interface HealthStore {
 /** Takes a body chunk by chunk. A returned promise is back-pressure; a rejection means the reader left. */
 export interface Sink {
   write(chunk: Uint8Array): void | Promise<void>
+  /** Aborts when the reader left, for sinks that hear of it before the next write. */
+  left?: AbortSignal
 }
 
 export interface UpstreamRequest {

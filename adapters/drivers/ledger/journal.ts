@@ -125,7 +125,10 @@ export function readJournals(folder: string): {
       }
     }
   }
-  return { records, damaged, discard: () => files.forEach((name) => unlinkSync(join(folder, name))) }
+  const discard = () => {
+    for (const name of files) unlinkSync(join(folder, name))
+  }
+  return { records, damaged, discard }
 }
 
 function lineOf(json: string): string {

@@ -74,6 +74,18 @@ export async function localLedger(parts: {
     }
   }
 
+  let closing: Promise<void> | undefined
+  async function close() {
+    cancelTimer?.()
+    await flushing
+    // What the database does not take now stays in the journal for the next start.
+    for (let rows = -1; pending.size > 0 && rows !== pending.size; ) {
+      rows = pending.size
+      await writePending()
+    }
+    journal.close()
+  }
+
   return {
     reserve(call) {
       if (parts.failClosed && !journalWorks && !databaseWorks) return { ok: false, limit: 'unavailable' }
@@ -93,14 +105,9 @@ export async function localLedger(parts: {
       else schedule(FLUSH_MS)
     },
     healthy: () => journalWorks && databaseWorks,
-    async close() {
-      cancelTimer?.()
-      await flushing
-      for (let rows = -1; pending.size > 0 && rows !== pending.size; ) {
-        rows = pending.size
-        await writePending()
-      }
-      journal.close()
+    close() {
+      closing ??= close()
+      return closing
     },
   }
 }

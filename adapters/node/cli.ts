@@ -1,0 +1,77 @@
+/** `npm run cli -- …`: the gateway's command line, for what comes before and beside the dashboard. */
+import { parseArgs } from 'node:util'
+import { ConfigError } from '../../config/error.ts'
+import { redacted } from '../../config/redact.ts'
+import { Refusal } from '../../core/errors.ts'
+import {
+  backup,
+  createKeyFor,
+  createUserAs,
+  disableKey,
+  printKeys,
+  printUsage,
+  printUsers,
+} from './commands.ts'
+import { openStorage } from './server.ts'
+import { EXIT_CONFIG, NoConfig, readSettings } from './settings.ts'
+
+const USAGE = `Usage: npm run cli -- COMMAND
+
+  user create ITCODE [--name NAME] [--admin] [--quota TOKENS] [--budget USD]
+  user list
+  key create ITCODE [--name NAME] [--expires 2027-01-31]     prints the key, once
+  key list [ITCODE]
+  key disable ID | key enable ID
+  usage [--by user|model|backend|day] [--days 30]
+  backup FILE                                              while the server runs, too
+  check-config                                             says what is wrong, or prints the settings in force`
+
+const OPTIONS = {
+  name: { type: 'string' },
+  admin: { type: 'boolean' },
+  quota: { type: 'string' },
+  budget: { type: 'string' },
+  expires: { type: 'string' },
+  by: { type: 'string' },
+  days: { type: 'string' },
+} as const
+
+async function run(args: string[]): Promise<void> {
+  const { positionals, values } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
+  const [first = '', second = '', third] = positionals
+  const config = readSettings()
+  if (first === 'check-config') return console.log(JSON.stringify(redacted(config), null, 2))
+  const storage = await openStorage(config)
+  const { db } = storage
+  try {
+    switch (`${first} ${first === 'backup' || first === 'usage' ? '' : second}`.trim()) {
+      case 'user create':
+        return await createUserAs(db, config, third, values)
+      case 'user list':
+        return await printUsers(db)
+      case 'key create':
+        return await createKeyFor(db, third, values)
+      case 'key list':
+        return await printKeys(db, third)
+      case 'key disable':
+        return await disableKey(db, third, 'disabled')
+      case 'key enable':
+        return await disableKey(db, third, 'active')
+      case 'usage':
+        return await printUsage(db, values)
+      case 'backup':
+        return await backup(storage, second)
+      default:
+        throw new Refusal('body_invalid', USAGE)
+    }
+  } finally {
+    storage.close()
+  }
+}
+
+try {
+  await run(process.argv.slice(2))
+} catch (cause) {
+  console.error(cause instanceof Error ? cause.message : String(cause))
+  process.exitCode = cause instanceof ConfigError || cause instanceof NoConfig ? EXIT_CONFIG : 1
+}

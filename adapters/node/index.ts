@@ -1,0 +1,56 @@
+/** `npm start`: the gateway on Node, with its signals. */
+import { ConfigError } from '../../config/error.ts'
+import { systemClock } from '../../core/clock.ts'
+import { createLogger } from '../../core/logger.ts'
+import { flushPrint, print } from './print.ts'
+import { startServer } from './server.ts'
+import { EXIT_CONFIG, NoConfig, readSettings } from './settings.ts'
+
+function settingsOrExit() {
+  try {
+    return readSettings()
+  } catch (cause) {
+    if (!(cause instanceof ConfigError || cause instanceof NoConfig)) throw cause
+    console.error(cause.message)
+    process.exit(EXIT_CONFIG)
+  }
+}
+
+const config = settingsOrExit()
+const logger = createLogger({ ...config.log, clock: systemClock, print })
+process.once('exit', flushPrint)
+
+// What is journalled is safe already; a process in an unknown state must not go on.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.once(event, (cause: unknown) => {
+    logger.error('process.crashed', {
+      event,
+      cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+    })
+    flushPrint()
+    process.exit(1)
+  })
+}
+
+const server = await startServer(config, logger).catch((cause: unknown) => {
+  console.error(cause instanceof Error ? cause.message : String(cause))
+  process.exit(1)
+})
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    logger.info('server.stopping', { signal })
+    void server.stop().then(() => process.exit(0))
+  })
+}
+
+process.on('SIGHUP', () => {
+  try {
+    server
+      .reload(readSettings())
+      .catch((cause) => logger.error('config.reload_failed', { cause: String(cause) }))
+  } catch (cause) {
+    // The running configuration stays as it is.
+    logger.error('config.reload_failed', { cause: cause instanceof Error ? cause.message : String(cause) })
+  }
+})

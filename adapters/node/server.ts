@@ -1,0 +1,137 @@
+/** One gateway on one Node process: opens the drivers, wires the core, serves, reloads and stops. */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
+import { createAdaptorServer } from '@hono/node-server'
+import { policyFrom } from '../../config/policy.ts'
+import type { Config } from '../../config/schema.ts'
+import { systemClock } from '../../core/clock.ts'
+import { migrate } from '../../core/db/migrate.ts'
+import { createDeps, type Deps } from '../../core/deps.ts'
+import type { Logger } from '../../core/ports.ts'
+import { createTaskRunner } from '../../core/tasks.ts'
+import { createGateway } from '../../functions/gateway.ts'
+import { memoryHealth } from '../drivers/health/memory.ts'
+import { localLedger } from '../drivers/ledger/local.ts'
+import { sha256 } from '../drivers/sha256.ts'
+import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
+import { undiciUpstream } from '../drivers/upstream/undici.ts'
+import { pricesFrom } from './prices.ts'
+import { socketRespond } from './respond.ts'
+import { drain } from './stop.ts'
+
+const TASK_TICK_MS = 100
+/** Above the idle time of usual load balancers, so that they close first and no call meets a closing connection. */
+const KEEP_ALIVE_MS = 75_000
+
+export interface RunningServer {
+  url: string
+  /** For the command line and the demo. */
+  db: Storage['db']
+  /** Puts a new configuration in force between two requests. Calls under way keep the old one. */
+  reload(config: Config): Promise<void>
+  /** Refuses new work, lets streams end within the grace time, writes everything out. A second call cuts the grace short. */
+  stop(): Promise<void>
+}
+
+export async function openStorage(config: Config): Promise<Storage> {
+  const { path, url, auth_token } = config.database
+  const storage = url ? openServer(url, auth_token) : await openFile(path)
+  await migrate(storage.db)
+  return storage
+}
+
+/** Where the journal and generated secrets are kept: beside the database file. */
+export function dataFolder(config: Config): string {
+  return dirname(config.database.path)
+}
+
+export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
+  const clock = systemClock
+  const storage = await openStorage(config)
+  const upstream = undiciUpstream()
+  const { period, failClosed } = policyFrom(config).limits
+  const folder = join(dataFolder(config), 'journal')
+  const ledger = await localLedger({ db: storage.db, folder, period, failClosed, clock, logger })
+  const pending = new Set<Promise<unknown>>()
+  let accepting = true
+
+  const build = async (settings: Config) => {
+    const deps = createDeps({
+      db: storage.db,
+      health: memoryHealth(),
+      ledger,
+      upstream,
+      clock,
+      logger,
+      policy: policyFrom(settings),
+      prices: pricesFrom(settings),
+      sha256,
+      random: Math.random,
+      waitUntil(work) {
+        const kept = work.catch(() => {}).finally(() => pending.delete(kept))
+        pending.add(kept)
+      },
+      respond: socketRespond,
+      accepting: () => accepting,
+    })
+    await deps.directory.refresh()
+    return { deps, gateway: createGateway(deps), runTasks: createTaskRunner(deps) }
+  }
+
+  let current = await build(config)
+  const server = createAdaptorServer({
+    fetch: (request, bindings) => current.gateway.fetch(request, bindings),
+    serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 },
+  }) as Server // without TLS or HTTP/2 options it is a plain http.Server
+  const url = await listen(server, config)
+  const startCheck = (deps: Deps) => void deps.catalogue.checkAll()
+  startCheck(current.deps)
+  const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
+  logger.info('server.listening', { url, backends: current.deps.policy.backends.length })
+
+  return {
+    url,
+    db: storage.db,
+    async reload(next) {
+      for (const name of needsRestart(config, next)) logger.warn('config.needs_restart', { setting: name })
+      current = await build(next)
+      startCheck(current.deps)
+      logger.info('config.reloaded')
+    },
+    async stop() {
+      const again = !accepting
+      accepting = false
+      await drain(server, again ? 0 : config.server.drain_timeout)
+      if (again) return
+      clearInterval(ticker)
+      await Promise.allSettled(pending)
+      await ledger.close()
+      await upstream.close()
+      storage.close()
+      logger.info('server.stopped')
+    },
+  }
+}
+
+function listen(server: Server, { server: { port, host } }: Config): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  server.once('error', reject)
+  server.listen(port, host, () => {
+    // Only ever a pipe's name when listening on a pipe.
+    const { port: bound } = server.address() as AddressInfo
+    resolve(`http://${host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${bound}`)
+  })
+  return promise
+}
+
+function needsRestart(running: Config, next: Config): string[] {
+  const fixed: [string, unknown, unknown][] = [
+    ['server.port', running.server.port, next.server.port],
+    ['server.host', running.server.host, next.server.host],
+    ['database', JSON.stringify(running.database), JSON.stringify(next.database)],
+    ['limits.period', running.limits.period, next.limits.period],
+    ['log', JSON.stringify(running.log), JSON.stringify(next.log)],
+  ]
+  return fixed.filter(([, before, after]) => before !== after).map(([name]) => name)
+}

@@ -1,0 +1,48 @@
+/** Finds the configuration of a Node process: CONFIG_PATH, else config/config.yaml, else ANTHROPIC_API_KEY alone. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { configFromApiKey, loadConfig } from '../../config/load.ts'
+import type { Config } from '../../config/schema.ts'
+import { randomText } from '../../core/ids.ts'
+
+/** sysexits.h EX_CONFIG: what a process manager should not simply restart. */
+export const EXIT_CONFIG = 78
+
+const DEFAULT_FILE = 'config/config.yaml'
+const HEX = '0123456789abcdef'
+
+/** There is nothing to start from. The message says what to do. */
+export class NoConfig extends Error {}
+
+/** Throws ConfigError or NoConfig. */
+export function readSettings(env: NodeJS.ProcessEnv = process.env): Config {
+  const file = env.CONFIG_PATH ?? DEFAULT_FILE
+  if (env.CONFIG_PATH !== undefined || existsSync(file)) {
+    return loadConfig({ text: readText(file), file, env, readFile: (path) => readFileSync(path, 'utf8') })
+  }
+  if (!env.ANTHROPIC_API_KEY) {
+    throw new NoConfig(
+      `There is no ${DEFAULT_FILE}. Copy config/config.example.yaml there and fill it in, or name a file with ` +
+        'CONFIG_PATH, or set ANTHROPIC_API_KEY to start with one backend and defaults.',
+    )
+  }
+  return configFromApiKey(env.ANTHROPIC_API_KEY, keptSecret(join('data', 'session.secret')), env)
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : 'unreadable'
+    throw new NoConfig(`${file}: cannot be read (${code}).`)
+  }
+}
+
+/** A secret made at the first start and kept, mode 0600, so that sessions outlive a restart. */
+function keptSecret(file: string): string {
+  if (!existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    writeFileSync(file, randomText(64, HEX), { mode: 0o600 })
+  }
+  return readFileSync(file, 'utf8').trim()
+}

@@ -1,0 +1,79 @@
+/** The gateway on Cloudflare Workers: D1 for storage, health and limits in the isolate. Configuration is the CONFIG variable. */
+import { env, waitUntil } from 'cloudflare:workers'
+import { loadConfig } from '../../config/load.ts'
+import { policyFrom } from '../../config/policy.ts'
+import pricing from '../../config/pricing.json' with { type: 'json' }
+import { systemClock } from '../../core/clock.ts'
+import { migrate } from '../../core/db/migrate.ts'
+import { createDeps } from '../../core/deps.ts'
+import { createLogger } from '../../core/logger.ts'
+import { webRespond } from '../../core/proxy/respond.ts'
+import { createTaskRunner } from '../../core/tasks.ts'
+import { createPrices, PriceList } from '../../core/usage/price.ts'
+import { createGateway } from '../../functions/gateway.ts'
+import { memoryHealth } from '../drivers/health/memory.ts'
+import { directLedger } from '../drivers/ledger/direct.ts'
+import { sha256 } from '../drivers/sha256.ts'
+import { d1Storage } from '../drivers/storage/d1.ts'
+import { fetchUpstream } from '../drivers/upstream/fetch.ts'
+
+/** What wrangler.toml binds: strings, and DB. */
+interface Bindings {
+  DB: D1Database
+  CONFIG: string
+}
+
+/** Built at the first event, because an isolate may not do I/O before. */
+function build() {
+  // The bindings are typed by wrangler.toml, which TypeScript does not read.
+  const { DB, ...settings } = env as unknown as Bindings & Record<string, string>
+  const config = loadConfig({
+    text: settings.CONFIG ?? '',
+    file: 'CONFIG',
+    env: settings,
+    readFile(path) {
+      throw new Error(`there are no files on Workers: ${path}`)
+    },
+  })
+  const db = d1Storage(DB)
+  const policy = policyFrom(config)
+  const clock = systemClock
+  const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
+  const deps = createDeps({
+    db,
+    health: memoryHealth(),
+    ledger: directLedger({ db, period: policy.limits.period, clock, logger }),
+    upstream: fetchUpstream(),
+    clock,
+    logger,
+    policy,
+    prices: createPrices(PriceList.parse(pricing), config.pricing),
+    sha256,
+    random: Math.random,
+    waitUntil,
+    respond: webRespond(waitUntil),
+    accepting: () => true,
+  })
+  const started = migrate(db).then(() => waitUntil(deps.catalogue.checkAll()))
+  return { gateway: createGateway(deps), runTasks: createTaskRunner(deps), started }
+}
+
+let built: ReturnType<typeof build> | undefined
+
+async function ready() {
+  built ??= build()
+  try {
+    await built.started
+  } catch (cause) {
+    built = undefined
+    throw cause
+  }
+  waitUntil(built.runTasks())
+  return built
+}
+
+export default {
+  // Hono's types are the web's; the Workers' own differ from them only in extensions.
+  fetch: async (request) => (await ready()).gateway.fetch(request as never) as never,
+  scheduled: async () => void (await ready()),
+} satisfies ExportedHandler

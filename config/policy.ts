@@ -1,0 +1,43 @@
+/** The settings the core needs, in the core's own words and units. */
+import type { Policy } from '../core/policy.ts'
+import type { Config } from './schema.ts'
+
+const MICROS = 1_000_000
+
+export function policyFrom(config: Config): Policy {
+  const { limits, health, retry } = config
+  return {
+    backends: config.backends.map(({ name, url, api_key, weight, enabled, models }) => ({
+      name,
+      url,
+      apiKey: api_key,
+      weight,
+      enabled,
+      models,
+    })),
+    modelReplacements: Object.entries(config.model_replacements),
+    models: { defaultAccess: config.models.default_access, rules: config.models.rules },
+    limits: {
+      period: limits.period,
+      defaultQuotaTokens: limits.default_quota_tokens,
+      defaultBudgetMicros: Math.round(limits.default_budget_usd * MICROS),
+      requestsPerMinute: limits.requests_per_minute,
+      concurrentRequests: limits.concurrent_requests,
+      maxBodyBytes: limits.max_body_bytes,
+      reserveOutputTokens: limits.reserve_output,
+      failClosed: limits.fail_closed,
+    },
+    health: {
+      startupCheck: health.startup_check,
+      failureThreshold: health.failure_threshold,
+      cooldownMs: health.cooldown,
+    },
+    balancer: config.balancer,
+    retry: {
+      maxAttempts: retry.max_attempts,
+      firstByteTimeoutMs: retry.first_byte_timeout,
+      idleTimeoutMs: retry.idle_timeout,
+    },
+    publicUrl: config.server.public_url,
+  }
+}

@@ -1,0 +1,143 @@
+/** Every setting, its default and what is expected of it. Keys are those of the file; durations are ms afterwards. */
+import * as z from 'zod'
+import { databaseUrl, duration, network, optionalUrl, secret, signingSecret, upstreamUrl } from './values.ts'
+
+const count = z.int().min(0)
+const text = z.string()
+const dollars = z.number().min(0).max(1e9)
+const access = z.enum(['open', 'approval', 'closed'])
+const modelName = z.string().min(1).max(256)
+
+/** A section that may be left out: then all of its defaults hold. */
+function section<T extends z.ZodRawShape>(shape: T) {
+  return z.preprocess((value) => value ?? {}, z.strictObject(shape))
+}
+
+const server = section({
+  port: z.int().min(0).max(65_535).default(8080),
+  host: z.string().min(1).default('0.0.0.0'),
+  mode: z.enum(['debug', 'release']).default('release'),
+  public_url: optionalUrl.default(''),
+  trusted_proxies: z.array(network).default([]),
+  /** How long streams may go on after SIGTERM. */
+  drain_timeout: duration.default(30_000),
+})
+
+const database = section({
+  path: z.string().min(1).default('data/gateway.db'),
+  url: databaseUrl.default(''),
+  auth_token: secret.default(''),
+})
+
+const log = section({
+  level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  format: z.enum(['json', 'text']).default('json'),
+})
+
+const auth = section({
+  /** Several rotate: the first signs, all verify. */
+  session_secret: z.preprocess(
+    (value) => (typeof value === 'string' ? [value] : value),
+    z
+      .array(signingSecret, { error: 'a secret of at least 32 characters is required' })
+      .min(1, 'a secret is required'),
+  ),
+  session_max_age: z.int().min(60).max(31_536_000).default(86_400),
+  code_expiry: duration.default(300_000),
+  admin_itcode: text.default(''),
+  send_code_url: optionalUrl.default(''),
+  email_domain: text.default(''),
+  allowed_domains: z.array(z.string().min(1)).default([]),
+  auto_register: z.boolean().default(true),
+  invite_code: secret.default(''),
+})
+
+const models = section({
+  default_access: access.default('open'),
+  rules: z.array(z.strictObject({ match: modelName, access })).default([]),
+})
+
+const limits = section({
+  period: z.enum(['daily', 'weekly', 'monthly', 'total']).default('monthly'),
+  default_quota_tokens: count.default(0),
+  default_budget_usd: dollars.default(0),
+  requests_per_minute: z.int().min(0).max(1_000_000).default(0),
+  concurrent_requests: count.default(0),
+  max_body_bytes: z.int().min(1024).max(268_435_456).default(33_554_432),
+  /** The most output tokens that a reservation assumes. */
+  reserve_output: count.default(4096),
+  fail_closed: z.boolean().default(false),
+})
+
+const health = section({
+  startup_check: z.enum(['normal', 'strict', 'off']).default('normal'),
+  failure_threshold: z.int().min(1).max(1000).default(5),
+  cooldown: duration.default(30_000),
+  store: z.enum(['memory']).default('memory'),
+})
+
+const backend = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'letters, digits, dot, dash and underscore are expected, 64 at most'),
+  type: z.literal('anthropic').default('anthropic'),
+  url: upstreamUrl,
+  api_key: secret.refine((value) => value !== '', 'a key is required'),
+  weight: z.number().min(0).max(1e6).default(1),
+  enabled: z.boolean().default(true),
+  models: z.array(modelName).default([]),
+})
+
+const backends = z
+  .array(backend)
+  .min(1, 'at least one backend is required')
+  .superRefine((list, context) => {
+    for (const [i, { name }] of list.entries()) {
+      if (list.findIndex((other) => other.name === name) < i) {
+        context.addIssue({
+          code: 'custom',
+          path: [i, 'name'],
+          message: 'each backend needs a name of its own',
+        })
+      }
+    }
+    if (!list.some(({ enabled, weight }) => enabled && weight > 0)) {
+      context.addIssue({
+        code: 'custom',
+        message: 'at least one backend must be enabled with a weight above 0',
+      })
+    }
+  })
+
+const rate = z.number().min(0).max(1e6)
+const price = z.strictObject({
+  model: modelName,
+  effective_from: z.iso.date().optional(),
+  input: rate,
+  output: rate,
+  cache_read: rate,
+  cache_write_5m: rate,
+  cache_write_1h: rate,
+})
+
+export const Config = z.strictObject({
+  server,
+  database,
+  log,
+  auth,
+  usage_sync_time: duration.default(300_000),
+  model_replacements: z.record(modelName, modelName).default({}),
+  models,
+  limits,
+  health,
+  balancer: section({ strategy: z.enum(['sticky', 'random']).default('sticky') }),
+  retry: section({
+    max_attempts: z.int().min(1).max(20).default(3),
+    first_byte_timeout: duration.default(120_000),
+    idle_timeout: duration.default(300_000),
+  }),
+  backends,
+  /** The operator's own prices, over the shipped list. */
+  pricing: z.array(price).default([]),
+})
+export type Config = z.output<typeof Config>

@@ -1,0 +1,46 @@
+/** Everything a handler may touch, wired together in one place. Built once per process or isolate, never imported. */
+import { type Balancer, createBalancer } from './balance/balancer.ts'
+import { createDirectory, type Directory } from './keys/directory.ts'
+import type { Sha256 } from './keys/mint.ts'
+import type { Policy } from './policy.ts'
+import type { Clock, Db, HealthStore, Ledger, Logger, Reply, Upstream } from './ports.ts'
+import { type Catalogue, createCatalogue } from './proxy/catalogue.ts'
+import type { Prices } from './usage/price.ts'
+
+/** What an adapter brings. */
+export interface Parts {
+  db: Db
+  health: HealthStore
+  ledger: Ledger
+  upstream: Upstream
+  clock: Clock
+  logger: Logger
+  policy: Policy
+  prices: Prices
+  sha256: Sha256
+  /** A number in [0, 1) for spreading load: no secret comes from it. */
+  random: () => number
+  /** Keeps the runtime alive until the work is done, after the response has left. */
+  waitUntil(work: Promise<unknown>): void
+  /** Turns a pushed reply into this runtime's response. `bindings` is what the runtime's server passed to fetch. */
+  respond(reply: Reply, bindings: unknown): Response
+  /** False once this process takes no new work. */
+  accepting(): boolean
+}
+
+export interface Deps extends Parts {
+  balancer: Balancer
+  directory: Directory
+  catalogue: Catalogue
+}
+
+export function createDeps(parts: Parts): Deps {
+  const { policy, clock, logger, health, random } = parts
+  const balancer = createBalancer({ policy, store: health, clock, logger, random })
+  return {
+    ...parts,
+    balancer,
+    directory: createDirectory(parts),
+    catalogue: createCatalogue({ ...parts, balancer }),
+  }
+}

@@ -1,0 +1,121 @@
+/** One call to one backend: its address and credential, the limit on the first byte, and what its answer means. */
+import type { Verdict } from '../balance/breaker.ts'
+import type { Deps } from '../deps.ts'
+import type { Backend } from '../policy.ts'
+import type { HeaderPairs, UpstreamReply, UpstreamRequest } from '../ports.ts'
+import type { Call } from './call.ts'
+import { headerOf } from './headers.ts'
+import { judge, openingError } from './verdict.ts'
+
+const ERROR_BODY_BYTES = 64 * 1024
+
+/** A failed answer kept whole, in case no other backend does better. */
+export interface KeptAnswer {
+  status: number
+  headers: HeaderPairs
+  body: Uint8Array
+}
+
+export type Attempt =
+  | { kind: 'answered'; reply: UpstreamReply; stop: AbortController }
+  | {
+      kind: 'failed'
+      reason: string
+      verdict: Verdict | undefined
+      kept: KeptAnswer | undefined
+      timedOut: boolean
+    }
+  | { kind: 'client_gone' }
+
+/** Sends the call to `backend`. Never throws: every end is one of the three. */
+export async function attempt(deps: Deps, call: Call, backend: Backend): Promise<Attempt> {
+  const { clock, policy, upstream } = deps
+  const stop = new AbortController()
+  const onGone = () => stop.abort(call.signal.reason)
+  if (call.signal.aborted) return { kind: 'client_gone' }
+  call.signal.addEventListener('abort', onGone, { once: true })
+  let timedOut = false
+  const cancelTimer = clock.after(policy.retry.firstByteTimeoutMs, () => {
+    timedOut = true
+    stop.abort(new Error('no first byte in time'))
+  })
+  try {
+    const reply = await upstream.send(addressed(call, backend), stop.signal)
+    const judgement = judge(reply, clock.now())
+    if (judgement.relay) return { kind: 'answered', reply, stop }
+    const kept = judgement.show ? await keep(reply) : undefined
+    if (!kept) reply.cancel()
+    const reason =
+      judgement.verdict && 'reason' in judgement.verdict
+        ? judgement.verdict.reason
+        : `answered ${reply.status}`
+    return { kind: 'failed', reason, verdict: judgement.verdict, kept, timedOut: false }
+  } catch (cause) {
+    if (call.signal.aborted) return { kind: 'client_gone' }
+    const reason = timedOut ? 'no first byte in time' : describe(cause)
+    return { kind: 'failed', reason, verdict: { kind: 'failed', reason }, kept: undefined, timedOut }
+  } finally {
+    cancelTimer()
+    call.signal.removeEventListener('abort', onGone)
+  }
+}
+
+/** The request as this backend gets it: the caller's bytes, the backend's address and its one credential. */
+export function addressed(call: Pick<Call, 'path' | 'headers' | 'body'>, backend: Backend): UpstreamRequest {
+  const { origin, base } = originOf(backend.url)
+  return {
+    origin,
+    method: 'POST',
+    path: base + call.path,
+    headers: [...call.headers, ['x-api-key', backend.apiKey]],
+    body: call.body,
+  }
+}
+
+/** A backend's url split where the origin ends: relays may live below a path. */
+export function originOf(url: string): { origin: string; base: string } {
+  const slash = url.indexOf('/', url.indexOf('://') + 3)
+  return slash < 0 ? { origin: url, base: '' } : { origin: url.slice(0, slash), base: url.slice(slash) }
+}
+
+async function keep(reply: UpstreamReply): Promise<KeptAnswer | undefined> {
+  const opening = reply.status < 300 ? openingError(reply.first) : undefined
+  if (opening) {
+    reply.cancel()
+    const headers: HeaderPairs = [['content-type', 'application/json']]
+    return { status: opening.status, headers, body: new TextEncoder().encode(opening.json) }
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  const write = (chunk: Uint8Array) => {
+    size += chunk.byteLength
+    if (size > ERROR_BODY_BYTES) throw new Error('the error body is too long')
+    chunks.push(chunk)
+  }
+  try {
+    await reply.pipe({ write })
+  } catch {
+    return undefined
+  }
+  const headers = reply.headers.filter(([name]) => name !== 'content-length')
+  return headerOf(headers, 'content-type')?.startsWith('text/html')
+    ? undefined
+    : { status: reply.status, headers, body: concat(chunks, size) }
+}
+
+function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return whole
+}
+
+/** What went wrong on the wire, without addresses or secrets. */
+export function describe(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'network error'
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name
+  return `network error (${code})`
+}

@@ -1,0 +1,135 @@
+/** The record of one call, from its admission to its one row. Settling is done once, whoever comes first. */
+import type { Deps } from '../deps.ts'
+import type { Admission, CallRecord, Outcome } from '../ports.ts'
+import { type Metered, NO_TOKENS, type TokenCounts } from '../usage/counts.ts'
+import type { Call } from './call.ts'
+
+/** Bytes per token, where only the size of a text is known (protocol reference §2.3). */
+const BYTES_PER_TOKEN = 4
+
+export interface Booking {
+  admission: Admission
+  /** Which backend the call is at, and the how-manieth that is. */
+  sentTo(backend: string): void
+  /** The first body byte came, at this time of the clock that never runs backwards. Later calls change nothing. */
+  firstByte(elapsed: number): void
+  /** Final usage is known, the answer still flows. */
+  note(status: number, metered: Metered): void
+  settle(end: { outcome: Outcome; status: number; metered: Metered | undefined }): void
+}
+
+/** Opens the book on a call. Holds input = body bytes / 4 and output = min(max_tokens, limits.reserve_output). */
+export function openBooking(deps: Deps, call: Call): Booking {
+  const { clock, policy, prices, ledger, logger } = deps
+  const inputTokens = Math.ceil(call.body.byteLength / BYTES_PER_TOKEN)
+  const outputTokens = Math.min(call.maxTokens ?? Number.POSITIVE_INFINITY, policy.limits.reserveOutputTokens)
+  const heldInput = prices.estimate(call.model, inputTokens, 0, call.createdAt)
+  let record: CallRecord = {
+    id: call.id,
+    userId: call.caller.userId,
+    keyId: call.caller.keyId,
+    requestedModel: call.requestedModel,
+    model: call.model,
+    backend: '',
+    inputTokens,
+    outputTokens: 0,
+    cacheReadTokens: 0,
+    cacheWrite5mTokens: 0,
+    cacheWrite1hTokens: 0,
+    costMicros: heldInput,
+    statusCode: 499,
+    outcome: 'interrupted',
+    estimated: true,
+    unpriced: false,
+    stream: call.stream,
+    attempts: 0,
+    latencyMs: 0,
+    ttftMs: null,
+    extra: null,
+    createdAt: call.createdAt,
+  }
+  let settled = false
+
+  const filled = (outcome: Outcome, status: number, metered: Metered | undefined): CallRecord => {
+    const tokens = metered ? sumOf(metered) : NO_TOKENS
+    const price = metered
+      ? prices.cost(metered, call.model, call.createdAt)
+      : { costMicros: 0, unpriced: false }
+    return {
+      ...record,
+      inputTokens: tokens.input,
+      outputTokens: tokens.output,
+      cacheReadTokens: tokens.cacheRead,
+      cacheWrite5mTokens: tokens.cacheWrite5m,
+      cacheWrite1hTokens: tokens.cacheWrite1h,
+      ...price,
+      statusCode: status,
+      outcome,
+      estimated: metered?.estimated ?? false,
+      latencyMs: Math.round(clock.elapsed() - call.startedAt),
+      extra: metered?.extra ?? null,
+    }
+  }
+  return {
+    admission: {
+      begun: record,
+      user: call.caller.userLimits,
+      key: call.caller.keyLimits,
+      tokens: inputTokens + outputTokens,
+      costMicros: prices.estimate(call.model, inputTokens, outputTokens, call.createdAt),
+    },
+    sentTo(backend) {
+      record = { ...record, backend, attempts: record.attempts + 1 }
+    },
+    firstByte(elapsed) {
+      if (record.ttftMs === null) record = { ...record, ttftMs: Math.round(elapsed - call.startedAt) }
+    },
+    note: (status, metered) => ledger.note(filled('interrupted', status, metered)),
+    settle({ outcome, status, metered }) {
+      if (settled) return
+      settled = true
+      // A client that left before any answer may have cost its input: what was held of it stays booked.
+      const done =
+        outcome === 'client_aborted' && !metered
+          ? {
+              ...record,
+              outcome,
+              statusCode: status,
+              latencyMs: Math.round(clock.elapsed() - call.startedAt),
+            }
+          : filled(outcome, status, metered)
+      const work = ledger.settle(done)
+      if (work) deps.waitUntil(work)
+      logger.info('call.done', {
+        id: done.id,
+        user: call.caller.itcode,
+        key: call.caller.keyPrefix,
+        model: done.model,
+        backend: done.backend,
+        status: done.statusCode,
+        outcome: done.outcome,
+        input: done.inputTokens,
+        output: done.outputTokens,
+        cache_read: done.cacheReadTokens,
+        cache_write: done.cacheWrite5mTokens + done.cacheWrite1hTokens,
+        cost_usd: done.costMicros / 1e6,
+        estimated: done.estimated || undefined,
+        attempts: done.attempts,
+        ttft_ms: done.ttftMs,
+        latency_ms: done.latencyMs,
+      })
+    },
+  }
+}
+
+function sumOf(metered: Metered): TokenCounts {
+  const sum = { ...NO_TOKENS }
+  for (const { tokens } of metered.parts) {
+    sum.input += tokens.input
+    sum.output += tokens.output
+    sum.cacheRead += tokens.cacheRead
+    sum.cacheWrite5m += tokens.cacheWrite5m
+    sum.cacheWrite1h += tokens.cacheWrite1h
+  }
+  return sum
+}

@@ -1,0 +1,27 @@
+/** A call on its way: what the edge found out about it, before any backend is chosen. */
+import type { Caller } from '../keys/directory.ts'
+import type { HeaderPairs } from '../ports.ts'
+
+export interface Call {
+  /** The request id. */
+  id: string
+  caller: Caller
+  /** Path with query, as it goes upstream. */
+  path: string
+  headers: HeaderPairs
+  body: Uint8Array
+  /** As the client named it, and as it is sent. */
+  requestedModel: string
+  model: string
+  stream: boolean
+  /** max_tokens of the request, if it said. */
+  maxTokens: number | undefined
+  /** What keeps a conversation on one backend; undefined when nothing tells. */
+  session: string | undefined
+  /** Aborts when the client leaves. */
+  signal: AbortSignal
+  /** Wall time of arrival (ms). */
+  createdAt: number
+  /** The same moment on the clock that never runs backwards. */
+  startedAt: number
+}

@@ -1,0 +1,81 @@
+/**
+ * Which headers travel, in each direction: one list for every transport, so that no driver can forget one.
+ * Both directions name what passes; anything else stays here (protocol reference §1.2, §1.3).
+ */
+import type { HeaderPairs } from '../ports.ts'
+
+const DEFAULT_VERSION = '2023-06-01'
+
+const TO_UPSTREAM = new Set(['accept', 'content-type', 'user-agent', 'x-app', 'traceparent', 'tracestate'])
+const TO_UPSTREAM_PREFIXES = ['anthropic-', 'x-stainless-', 'x-claude-code-', 'x-claude-1p-']
+/** They choose whom the upstream bills: that is the gateway's business. */
+const NEVER_TO_UPSTREAM = new Set(['anthropic-workspace-id', 'anthropic-user-profile-id'])
+
+const TO_CLIENT = new Set([
+  'content-type',
+  'content-encoding',
+  'cache-control',
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+])
+/** The shared organisation's limits and name are none of the caller's. */
+const NEVER_TO_CLIENT = ['anthropic-ratelimit-', 'anthropic-priority-', 'anthropic-organization-id']
+
+/** The caller's headers as the upstream may see them; the credential is added per backend. */
+export function upstreamHeaders(from: Iterable<readonly [string, string]>): HeaderPairs {
+  const to: HeaderPairs = [['accept-encoding', 'identity']]
+  let hopByHop: readonly string[] | undefined
+  let versioned = false
+  for (const [name, value] of from) {
+    if (name === 'connection') hopByHop = namesIn(value)
+    if (!mayGoUpstream(name)) continue
+    if (name === 'anthropic-version') versioned = true
+    to.push([name, value])
+  }
+  if (!versioned) to.push(['anthropic-version', DEFAULT_VERSION])
+  return hopByHop ? to.filter(([name]) => !hopByHop.includes(name)) : to
+}
+
+function mayGoUpstream(name: string): boolean {
+  if (TO_UPSTREAM.has(name)) return true
+  return TO_UPSTREAM_PREFIXES.some((prefix) => name.startsWith(prefix)) && !NEVER_TO_UPSTREAM.has(name)
+}
+
+/** The upstream's headers as the client may see them. The upstream's own request id stays findable under another name. */
+export function clientHeaders(from: HeaderPairs, requestId: string): HeaderPairs {
+  const to: HeaderPairs = [
+    ['request-id', requestId],
+    ['x-request-id', requestId],
+  ]
+  let hopByHop: readonly string[] | undefined
+  let cached = false
+  let streaming = false
+  for (const [name, value] of from) {
+    if (name === 'connection') hopByHop = namesIn(value)
+    if (name === 'request-id') to.push(['x-upstream-request-id', value])
+    if (!mayGoToClient(name)) continue
+    if (name === 'cache-control') cached = true
+    if (name === 'content-type') streaming = value.startsWith('text/event-stream')
+    to.push([name, value])
+  }
+  if (streaming) {
+    if (!cached) to.push(['cache-control', 'no-cache'])
+    to.push(['x-accel-buffering', 'no'])
+  }
+  return hopByHop ? to.filter(([name]) => !hopByHop.includes(name)) : to
+}
+
+function mayGoToClient(name: string): boolean {
+  if (TO_CLIENT.has(name)) return true
+  return name.startsWith('anthropic-') && !NEVER_TO_CLIENT.some((prefix) => name.startsWith(prefix))
+}
+
+function namesIn(connection: string): string[] {
+  return connection.split(',').map((name) => name.trim().toLowerCase())
+}
+
+/** The value of a header, or undefined; the first if it is repeated. */
+export function headerOf(headers: HeaderPairs, name: string): string | undefined {
+  return headers.find(([other]) => other === name)?.[1]
+}

@@ -1,0 +1,75 @@
+/** What a caller is told about his limits: a refusal when he met one, headers while he nears one. */
+import { Refusal } from '../errors.ts'
+import type { Policy } from '../policy.ts'
+import type { Admitted, HeaderPairs } from '../ports.ts'
+
+const WARN_SHARES = [0.95, 0.75] as const
+
+/** The refusal for a call that was not admitted: over quota 429 billing_error, too fast 429 rate_limit_error. */
+export function limitRefusal(policy: Policy, denied: Extract<Admitted, { ok: false }>, now: number): Refusal {
+  if (denied.limit === 'unavailable') {
+    return new Refusal(
+      'limits_unavailable',
+      'Limits cannot be checked right now, so no call can be made. Try later.',
+    )
+  }
+  const retryAfterMs = denied.resetAt - now
+  const whose = denied.scope === 'user' ? 'Your' : "This API key's"
+  switch (denied.limit) {
+    case 'requests_per_minute':
+      return new Refusal(
+        'rate_limited',
+        `${whose} limit of requests per minute is reached. Please slow down.`,
+        {
+          retryAfterMs,
+        },
+      )
+    case 'concurrency':
+      return new Refusal(
+        'rate_limited',
+        `${whose} limit of concurrent requests is reached. Let one finish first.`,
+        {
+          retryAfterMs,
+        },
+      )
+    case 'quota':
+    case 'budget': {
+      const what = denied.limit === 'quota' ? 'token quota' : 'budget'
+      const contact = policy.publicUrl ? `See ${policy.publicUrl} or ask` : 'Ask'
+      if (policy.limits.period === 'total') {
+        const message = `${whose} ${what} is used up. ${contact} an administrator for more.`
+        return new Refusal('quota_exceeded', message)
+      }
+      const until = `${new Date(denied.resetAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+      const message = `${whose} ${policy.limits.period} ${what} is used up until ${until}. ${contact} an administrator for more.`
+      return new Refusal('quota_exceeded', message, { retryAfterMs })
+    }
+  }
+}
+
+/** The headers by which Claude Code shows how much of the period's allowance is spent (protocol reference §1.3). */
+export function limitHeaders(
+  policy: Policy,
+  { used, resetAt }: Extract<Admitted, { ok: true }>,
+): HeaderPairs {
+  if (used === undefined) return []
+  const surpassed = WARN_SHARES.find((share) => used >= share)
+  const status = surpassed === undefined ? 'allowed' : 'allowed_warning'
+  const headers: HeaderPairs = [
+    ['anthropic-ratelimit-unified-status', status],
+    ['anthropic-ratelimit-unified-representative-claim', 'overage'],
+    ['anthropic-ratelimit-unified-overage-status', status],
+    ['anthropic-ratelimit-unified-overage-utilization', String(Math.round(used * 100) / 100)],
+  ]
+  if (policy.limits.period !== 'total') {
+    const seconds = String(Math.floor(resetAt / 1000))
+    headers.push(
+      ['anthropic-ratelimit-unified-reset', seconds],
+      ['anthropic-ratelimit-unified-overage-reset', seconds],
+    )
+  }
+  if (surpassed !== undefined) {
+    headers.push(['anthropic-ratelimit-unified-overage-surpassed-threshold', String(surpassed)])
+  }
+  return headers
+}

@@ -1,0 +1,123 @@
+/** Hands an upstream's answer on, byte for byte, while a tap reads the same bytes; books the call when it ends. */
+import type { Verdict } from '../balance/breaker.ts'
+import type { Deps } from '../deps.ts'
+import type { HeaderPairs, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
+import { createJsonTap, createStreamTap, type Tap } from '../usage/tap.ts'
+import type { Booking } from './booking.ts'
+import type { Call } from './call.ts'
+import { clientHeaders, headerOf } from './headers.ts'
+
+export interface Answer {
+  call: Call
+  reply: UpstreamReply
+  /** Stops the upstream exchange. */
+  stop: AbortController
+  /** Absent for what is not metered. */
+  booking: Booking | undefined
+  /** Headers of our own, about the caller's limits. */
+  extraHeaders: HeaderPairs
+  /** Called once, with what the backend's health learns. */
+  done(verdict: Verdict | undefined): void
+}
+
+export function relay(deps: Deps, answer: Answer): Reply {
+  const { call, reply } = answer
+  return {
+    status: reply.status,
+    headers: [...clientHeaders(reply.headers, call.id), ...answer.extraHeaders],
+    pipe: (sink) => flow(deps, answer, sink),
+  }
+}
+
+async function flow(deps: Deps, { call, reply, stop, booking, done }: Answer, sink: Sink): Promise<void> {
+  const { clock, policy } = deps
+  const tap = booking && reply.first && reply.status < 300 ? tapFor(reply) : undefined
+  const { idleTimeoutMs } = policy.retry
+  let lastByteAt = clock.elapsed()
+  let clientIsSlow = false
+  let stalled = false
+  let clientLeft = false
+  let noted = false
+
+  // One timer a stream, not one a chunk: it looks when the limit could have passed at the earliest.
+  const watch = (ms: number): (() => void) =>
+    clock.after(ms, () => {
+      const silentMs = clock.elapsed() - lastByteAt
+      if (silentMs < idleTimeoutMs) cancelWatch = watch(idleTimeoutMs - silentMs)
+      else {
+        stalled = true
+        stop.abort(new Error('silent for too long'))
+      }
+    })
+  let cancelWatch = watch(idleTimeoutMs)
+  // Runtimes tell of a client that left by the request, by the response or by both.
+  const onGone = () => {
+    clientLeft = true
+    stop.abort(new Error('client left'))
+  }
+  const signals = sink.left ? [call.signal, sink.left] : [call.signal]
+  for (const signal of signals) {
+    if (signal.aborted) onGone()
+    else signal.addEventListener('abort', onGone, { once: true })
+  }
+
+  const write = (chunk: Uint8Array): void | Promise<void> => {
+    lastByteAt = clock.elapsed()
+    booking?.firstByte(lastByteAt)
+    if (tap) {
+      tap.write(chunk)
+      // Booked before the last byte leaves: a client that has its whole answer is a call that is recorded.
+      const state = tap.state()
+      if (state === 'complete') book(tap.error() === undefined ? 'ok' : 'error')
+      else if (state === 'usage' && !noted) {
+        noted = true
+        booking?.note(reply.status, tap.metered())
+      }
+    }
+    const wait = sink.write(chunk)
+    if (!wait) return
+    clientIsSlow = true
+    return wait.then(
+      () => {
+        clientIsSlow = false
+      },
+      (cause) => {
+        clientLeft = true
+        throw cause
+      },
+    )
+  }
+  const book = (outcome: Outcome) =>
+    booking?.settle({ outcome, status: reply.status, metered: tap?.metered() })
+
+  try {
+    await reply.pipe({ write })
+    const whole = tap === undefined || tap.state() === 'complete'
+    book(reply.status >= 400 ? 'error' : whole ? 'ok' : 'upstream_cut')
+    done(whole ? verdictOf(tap) : { kind: 'failed', reason: 'ended before message_stop' })
+  } catch (cause) {
+    const left = clientLeft || (stalled && clientIsSlow)
+    if (reply.status >= 400) book('error')
+    else book(left ? 'client_aborted' : 'upstream_cut')
+    done(
+      left ? { kind: 'ok' } : { kind: 'failed', reason: stalled ? 'silent for too long' : 'cut its answer' },
+    )
+    throw cause
+  } finally {
+    cancelWatch()
+    for (const signal of signals) signal.removeEventListener('abort', onGone)
+  }
+}
+
+function tapFor(reply: UpstreamReply): Tap {
+  const type = headerOf(reply.headers, 'content-type') ?? ''
+  return type.startsWith('text/event-stream') ? createStreamTap() : createJsonTap()
+}
+
+/** An error event of the upstream's own making counts against it, even in a stream that ended well. */
+function verdictOf(tap: Tap | undefined): Verdict {
+  const error = tap?.error()
+  if (error === 'api_error' || error === 'overloaded_error')
+    return { kind: 'failed', reason: `streamed ${error}` }
+  return { kind: 'ok' }
+}

@@ -1,0 +1,133 @@
+/** From the usage an upstream reports to what is billed (protocol reference §2.2, §2.3). */
+import type { BilledPart, Metered, TokenCounts } from './counts.ts'
+
+/** `usage` as it came: an open schema. */
+export type RawUsage = Record<string, unknown>
+
+const TOKEN_FIELDS = new Set([
+  'input_tokens',
+  'output_tokens',
+  'cache_creation_input_tokens',
+  'cache_read_input_tokens',
+  'cache_creation',
+])
+const EXTRA_BYTES = 4096
+/** No call uses more; what claims to would only spoil every sum. */
+const MOST_TOKENS = 1_000_000_000
+
+/** A message_delta's usage over what was known: it is cumulative, so it replaces and never adds; null and absent keep. */
+export function mergeUsage(known: RawUsage, change: RawUsage): RawUsage {
+  const merged = { ...known }
+  for (const [field, value] of Object.entries(change)) {
+    if (value === null || value === undefined) continue
+    // Some relays send 0 here for "as at the start"; Claude Code keeps the start's value as well.
+    if (field === 'input_tokens' && value === 0 && Number(known.input_tokens) > 0) continue
+    merged[field] = value
+  }
+  return merged
+}
+
+interface End {
+  /** The final usage came whole. */
+  final: boolean
+  /** Output by the characters that went by, for when it did not. */
+  estimatedOutput: number
+  /** A refusal before any output: reported, but not billed. */
+  refusedUnserved: boolean
+  /** The model a fallback block named. */
+  servedBy: string | undefined
+}
+
+export function meteredFrom(usage: RawUsage, end: End): Metered {
+  const reader = createCountReader()
+  const parts = end.refusedUnserved ? [] : partsOf(usage, end.servedBy, reader)
+  const [first] = parts
+  if (!end.final && first) {
+    first.tokens.output = Math.max(first.tokens.output, end.estimatedOutput)
+  }
+  const searches = isRecord(usage.server_tool_use)
+    ? reader.count(usage.server_tool_use.web_search_requests)
+    : 0
+  return {
+    parts,
+    webSearches: end.refusedUnserved ? 0 : searches,
+    fast: usage.speed === 'fast',
+    geoUs: usage.inference_geo === 'us',
+    batch: usage.service_tier === 'batch',
+    estimated: !end.final || reader.clamped(),
+    extra: extraOf(usage),
+  }
+}
+
+type CountReader = ReturnType<typeof createCountReader>
+
+/** Reads counts from whatever the upstream sent; what is no count becomes one, and is remembered. */
+function createCountReader() {
+  let clamped = false
+  return {
+    clamped: () => clamped,
+    count(value: unknown): number {
+      if (value === null || value === undefined) return 0
+      const number = Number(value)
+      if (typeof value === 'number' && Number.isInteger(number) && number >= 0 && number <= MOST_TOKENS)
+        return number
+      clamped = true
+      if (!Number.isFinite(number)) return 0
+      return Math.min(Math.max(0, Math.round(number)), MOST_TOKENS)
+    },
+  }
+}
+
+/** One part from the top-level numbers, or, when other models or compaction took part, one for each iteration billed. */
+function partsOf(usage: RawUsage, servedBy: string | undefined, reader: CountReader): BilledPart[] {
+  const split = isRecord(usage.cache_creation) ? usage.cache_creation : {}
+  const oneHour = reader.count(split.ephemeral_1h_input_tokens)
+  const iterations = Array.isArray(usage.iterations) ? usage.iterations.filter(isRecord) : []
+  if (!iterations.some(({ type }) => type !== 'message')) {
+    return [{ model: servedBy, tokens: tokensOf(usage, oneHour, reader) }]
+  }
+  let oneHourLeft = oneHour
+  return iterations.filter(isBilled).map((entry) => {
+    const own = isRecord(entry.cache_creation)
+      ? reader.count(entry.cache_creation.ephemeral_1h_input_tokens)
+      : undefined
+    const tokens = tokensOf(entry, own ?? oneHourLeft, reader)
+    if (own === undefined) oneHourLeft -= tokens.cacheWrite1h
+    return { model: typeof entry.model === 'string' ? entry.model : undefined, tokens }
+  })
+}
+
+/** An attempt that was declined without output and gave way to a fallback costs nothing. */
+function isBilled(entry: RawUsage, at: number, all: readonly RawUsage[]): boolean {
+  const declined = entry.output_tokens === 0 && entry.type !== 'compaction'
+  return !(declined && all[at + 1]?.type === 'fallback_message')
+}
+
+/** The sum of cache writes may be raised by server tools after the split was told: what exceeds it is written for 5 minutes. */
+function tokensOf(usage: RawUsage, oneHour: number, reader: CountReader): TokenCounts {
+  const writes = reader.count(usage.cache_creation_input_tokens)
+  const cacheWrite1h = Math.min(oneHour, writes)
+  return {
+    input: reader.count(usage.input_tokens),
+    output: reader.count(usage.output_tokens),
+    cacheRead: reader.count(usage.cache_read_input_tokens),
+    cacheWrite5m: writes - cacheWrite1h,
+    cacheWrite1h,
+  }
+}
+
+function extraOf(usage: RawUsage): string | null {
+  const extra = Object.entries(usage).filter(([field, value]) => {
+    if (TOKEN_FIELDS.has(field) || value === null || value === undefined) return false
+    return !(field === 'service_tier' && value === 'standard')
+  })
+  if (extra.length === 0) return null
+  const text = JSON.stringify(Object.fromEntries(extra))
+  if (text.length <= EXTRA_BYTES) return text
+  const short = extra.filter(([, value]) => JSON.stringify(value).length <= 256)
+  return JSON.stringify(Object.fromEntries(short.slice(0, 12)))
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,126 @@
+/**
+ * `npm run bench`: the gateway with everything on (keys, limits, metering, journal, log) against a bare node:http pipe
+ * and against no proxy, in one run, by turns. Absolute numbers belong to the machine; the ratios are the result.
+ */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { startGateway } from '../support/gateway.ts'
+import { openStreams, run, type Target } from './load.ts'
+import { cpuMicros, median, residentBytes } from './measure.ts'
+
+const QUICK = process.argv.includes('--quick')
+const ROUNDS = QUICK ? 3 : 7
+const SMALL = { total: QUICK ? 1_000 : 3_000, parallel: 16 }
+const STREAMED = { total: QUICK ? 50 : 100, parallel: 50, events: QUICK ? 100 : 300 }
+const OPEN_STREAMS = QUICK ? 200 : 1_000
+
+interface Subject extends Target {
+  name: string
+  pid: number | undefined
+}
+
+const child = async (file: string, ...args: string[]) => {
+  const started = fork(join(import.meta.dirname, file), args)
+  const [port] = await once(started, 'message')
+  return { port: Number(port), pid: started.pid ?? 0, stop: () => started.kill('SIGKILL') }
+}
+const settle = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+const upstream = await child('upstream.ts')
+const pipe = await child('pipe.ts', String(upstream.port))
+const url = `http://127.0.0.1:${upstream.port}`
+const gateway = await startGateway({
+  backends: [
+    { name: 'a', url },
+    { name: 'b', url },
+  ],
+  limits: { default_budget_usd: 0, requests_per_minute: 10_000_000, concurrent_requests: 100_000 },
+})
+const { secret: key } = await gateway.newKey({ budgetMicros: 1e15, quotaTokens: 1e15 })
+await settle(1_500)
+const subjects: Subject[] = [
+  { name: 'direct', port: upstream.port, pid: undefined, key },
+  { name: 'pipe', port: pipe.port, pid: pipe.pid, key },
+  { name: 'gateway', port: Number(new URL(gateway.url).port), pid: gateway.process.pid, key },
+]
+const proxies = subjects.filter(({ pid }) => pid !== undefined)
+
+/** µs of the subject's CPU for one unit of the work, once per round, by turns. */
+async function cpuPer(units: number, work: (subject: Subject) => Promise<unknown>) {
+  const costs: Record<string, number[]> = {}
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const subject of proxies) {
+      const before = cpuMicros(subject.pid ?? 0)
+      await work(subject)
+      // What is written behind the answers belongs to them.
+      await settle(400)
+      const cost = (cpuMicros(subject.pid ?? 0) - before) / units
+      // The first round warms up.
+      if (round > 0) costs[subject.name] = [...(costs[subject.name] ?? []), cost]
+    }
+  }
+  return compared(Object.fromEntries(Object.entries(costs).map(([name, values]) => [name, median(values)])))
+}
+
+async function latency() {
+  const durations: Record<string, number[]> = {}
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const subject of subjects) {
+      const taken = await run(subject, 200, 1, 0)
+      if (round > 0) durations[subject.name] = [...(durations[subject.name] ?? []), ...taken]
+    }
+  }
+  const p50 = (name: string) => median(durations[name] ?? [])
+  return {
+    direct: p50('direct'),
+    pipe: p50('pipe'),
+    gateway: p50('gateway'),
+    added_ms: p50('gateway') - p50('direct'),
+  }
+}
+
+async function memory() {
+  const perStream: Record<string, number> = {}
+  for (const subject of proxies) {
+    const before = residentBytes(subject.pid ?? 0)
+    const close = await openStreams(subject, OPEN_STREAMS)
+    await settle(1_000)
+    perStream[subject.name] = (residentBytes(subject.pid ?? 0) - before) / OPEN_STREAMS / 1024
+    close()
+    await settle(500)
+  }
+  return compared(perStream)
+}
+
+function compared(by: Record<string, number>) {
+  const { pipe: yardstick = 0, gateway: ours = 0 } = by
+  return { pipe: yardstick, gateway: ours, ratio: ours / yardstick }
+}
+
+const memoryFirst = await memory()
+const small = await cpuPer(SMALL.total, (subject) => run(subject, SMALL.total, SMALL.parallel, 0))
+const streamed = await cpuPer(STREAMED.total * STREAMED.events, (subject) =>
+  run(subject, STREAMED.total, STREAMED.parallel, STREAMED.events),
+)
+const results = {
+  machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version },
+  cpu_us_per_small_request: small,
+  cpu_us_per_streamed_event: streamed,
+  latency_ms_p50_one_connection: await latency(),
+  memory_kib_per_open_stream: { streams: OPEN_STREAMS, ...memoryFirst },
+}
+await gateway.stop()
+pipe.stop()
+upstream.stop()
+
+const rounded = JSON.stringify(
+  results,
+  (_, value) => (typeof value === 'number' ? Math.round(value * 1000) / 1000 : value),
+  2,
+)
+if (!QUICK) writeFileSync(join(import.meta.dirname, 'results.json'), `${rounded}\n`)
+console.log(rounded)
+process.exit(0)

@@ -1,0 +1,237 @@
+/** What the gateway does, whatever runtime it is on. A gap is an argument with a sentence. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { usageLogs } from '../../core/db/schema.ts'
+import { type FakeUpstream, messageJson, messageStream, sse, startUpstream } from '../support/upstream.ts'
+
+export interface Started {
+  url: string
+  key: string
+  /** The log, oldest first, once it has `count` rows. */
+  rows(count: number): Promise<(typeof usageLogs.$inferSelect)[]>
+  stop(): Promise<void>
+}
+export type Start = (settings: {
+  backends: { name: string; url: string; api_key: string; weight: number }[]
+}) => Promise<Started>
+
+const HELLO = { model: 'claude-opus-5-5', max_tokens: 100, messages: [{ role: 'user', content: 'hello' }] }
+const textOf = (frames: readonly (string | Uint8Array | number)[]) =>
+  frames.filter((f) => typeof f === 'string').join('')
+
+export function gatewayContract(name: string, start: Start, gaps: { abort?: string } = {}) {
+  describe(`gateway on ${name}`, () => {
+    let failing: FakeUpstream
+    let upstream: FakeUpstream
+    let gateway: Started
+    beforeAll(async () => {
+      failing = await startUpstream()
+      failing.answer({ status: 500, chunks: ['{"type":"error"}'] })
+      upstream = await startUpstream()
+      gateway = await start({
+        backends: [
+          { name: 'failing', url: failing.url, api_key: 'key-of-failing', weight: 1000 },
+          { name: 'good', url: upstream.url, api_key: 'key-of-good', weight: 1 },
+        ],
+      })
+    }, 60_000)
+    afterAll(async () => {
+      await gateway?.stop()
+      await upstream?.stop()
+      await failing?.stop()
+    })
+    beforeEach(() => upstream.reset())
+
+    const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+      fetch(`${gateway.url}${path}`, { method, headers })
+    const send = (
+      body: unknown,
+      given: { headers?: Record<string, string>; path?: string; signal?: AbortSignal } = {},
+    ) =>
+      fetch(`${gateway.url}${given.path ?? '/v1/messages'}`, {
+        method: 'POST',
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+        headers: { 'content-type': 'application/json', 'x-api-key': gateway.key, ...given.headers },
+        ...(given.signal ? { signal: given.signal } : {}),
+      })
+
+    /** The row of the call that was answered so. */
+    const rowOf = async (answer: Response) => {
+      const id = answer.headers.get('request-id')
+      const find = async () => (await gateway.rows(0)).find(({ requestId }) => requestId === id)
+      await expect.poll(find, { timeout: 5_000 }).toBeDefined()
+      return find()
+    }
+
+    test('lives, and becomes ready', async () => {
+      const alive = await get('/healthz')
+      expect([alive.status, await alive.text()]).toEqual([200, 'ok'])
+      await expect.poll(async () => (await get('/readyz')).status).toBe(200)
+      expect((await get('/api/hello', {}, 'HEAD')).status).toBe(200)
+    })
+
+    test('takes a key in either header, and either being valid is enough', async () => {
+      for (const headers of [
+        { 'x-api-key': gateway.key },
+        { authorization: `Bearer ${gateway.key}` },
+        { authorization: 'Bearer sk-unknown', 'x-api-key': gateway.key },
+        { authorization: `bearer ${gateway.key}`, 'x-api-key': 'sk-unknown' },
+      ]) {
+        expect((await get('/v1/models', headers)).status).toBe(200)
+      }
+    })
+
+    test.each([
+      ['no key', {}],
+      ['an unknown key', { 'x-api-key': 'sk-unknown' }],
+      ['a key in the wrong scheme', { authorization: 'Basic abc' }],
+    ])('refuses %s in Anthropic form, not to be retried', async (_what, headers) => {
+      const answer = await get('/v1/models', headers)
+      expect([answer.status, answer.headers.get('x-should-retry')]).toEqual([401, 'false'])
+      const body = await answer.json()
+      expect(body).toMatchObject({ type: 'error', error: { type: 'authentication_error' } })
+      expect(body).toHaveProperty('request_id', answer.headers.get('request-id'))
+    })
+
+    test('fails over, sends the very bytes, and hands the stream on event by event', async () => {
+      const frames = messageStream({ text: ['one', 'two', 'three'] })
+      upstream.answer({ chunks: frames.flatMap((frame) => [frame, 40]) })
+      const body = `{ "model":"claude-opus-5-5",\n"stream" : true, "max_tokens":9, "messages":[{"role":"user","content":"hé\\u00e9"}], "unknown":{"a":[1,2 ]}}`
+      const answer = await send(body, {
+        path: '/v1/messages?beta=true',
+        headers: { 'anthropic-beta': 'x-1,y-2' },
+      })
+      expect(answer.status).toBe(200)
+      const arrivals: number[] = []
+      let text = ''
+      const decoder = new TextDecoder()
+      for await (const chunk of answer.body ?? []) {
+        arrivals.push(performance.now())
+        text += decoder.decode(chunk, { stream: true })
+      }
+      expect(text).toBe(textOf(frames))
+      expect((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)).toBeGreaterThan(150)
+      const asked = upstream.requests.at(-1)
+      expect(asked?.body.toString()).toBe(body)
+      expect(asked?.url).toBe('/v1/messages?beta=true')
+      expect(asked?.headers).toMatchObject({
+        'x-api-key': 'key-of-good',
+        'anthropic-version': '2023-06-01',
+        'anthropic-beta': 'x-1,y-2',
+      })
+      expect(JSON.stringify(asked?.headers)).not.toContain(gateway.key)
+      expect(failing.requests.length).toBeGreaterThan(0)
+    })
+
+    test('records each call with its figures and price', async () => {
+      upstream.answer({
+        chunks: messageStream({
+          text: ['hi'],
+          usage: { input_tokens: 1000 },
+          finalUsage: { output_tokens: 50 },
+        }),
+      })
+      const streamed = await send({ ...HELLO, stream: true })
+      await streamed.text()
+      expect(await rowOf(streamed)).toMatchObject({
+        model: 'claude-opus-5-5',
+        backend: 'good',
+        inputTokens: 1000,
+        outputTokens: 50,
+        costMicros: 5000,
+        outcome: 'ok',
+        stream: true,
+      })
+      const usage = { input_tokens: 7, output_tokens: 3, cache_read_input_tokens: 100 }
+      upstream.answer({
+        headers: { 'content-type': 'application/json' },
+        chunks: [messageJson({ text: 'hi', usage })],
+      })
+      const whole = await send(HELLO)
+      await whole.text()
+      const costMicros = 7 * 4 + 3 * 20 + 100 * 0.2
+      expect(await rowOf(whole)).toMatchObject({
+        inputTokens: 7,
+        outputTokens: 3,
+        cacheReadTokens: 100,
+        costMicros,
+      })
+    })
+
+    test('passes an upstream 400 on as it is, and keeps the organisation out of the headers', async () => {
+      const body = '{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long"}}'
+      upstream.answer({
+        status: 400,
+        headers: {
+          'content-type': 'application/json',
+          'anthropic-ratelimit-tokens-limit': '9',
+          'set-cookie': 'a=b',
+        },
+        chunks: [body],
+      })
+      const answer = await send(HELLO)
+      expect([answer.status, await answer.text()]).toEqual([400, body])
+      expect(answer.headers.get('anthropic-ratelimit-tokens-limit')).toBeNull()
+      expect(answer.headers.get('set-cookie')).toBeNull()
+      expect(answer.headers.get('request-id')).toMatch(/^req_/)
+    })
+
+    test('counts tokens without a record', async () => {
+      const counted = await send(HELLO, { path: '/v1/messages/count_tokens?beta=true' })
+      expect(await counted.json()).toEqual({ input_tokens: 7 })
+      const answered = await send(HELLO)
+      await answered.text()
+      await rowOf(answered)
+      const ids = (await gateway.rows(0)).map(({ requestId }) => requestId)
+      expect(ids).not.toContain(counted.headers.get('request-id'))
+    })
+
+    test('lists models in a shape for both SDKs', async () => {
+      const headers = { 'x-api-key': gateway.key }
+      const list = await (await get('/v1/models?limit=2', headers)).json()
+      expect(list).toMatchObject({ object: 'list', has_more: true })
+      expect(list).toHaveProperty('data.1.object', 'model')
+      const one = await get('/v1/models/claude-opus-5-5', headers)
+      expect(await one.json()).toMatchObject({ id: 'claude-opus-5-5', type: 'model', owned_by: 'anthropic' })
+      expect((await get('/v1/models/nothing', headers)).status).toBe(404)
+    })
+
+    test('aborts the upstream when the client leaves, and records the call', async ({ skip }) => {
+      if (gaps.abort) return skip(gaps.abort)
+      upstream.answer({
+        chunks: [sse({ type: 'message_start', message: { usage: { input_tokens: 5 } } })],
+        end: 'hang',
+      })
+      const stop = new AbortController()
+      const answer = await send({ ...HELLO, stream: true }, { signal: stop.signal })
+      await answer.body?.getReader().read()
+      stop.abort()
+      await expect.poll(() => upstream.requests.at(-1)?.aborted, { timeout: 3_000 }).toBe(true)
+      expect(await rowOf(answer)).toMatchObject({ outcome: 'client_aborted', inputTokens: 5 })
+    })
+
+    test.each([
+      ['GET', '/v1/nothing', 404, { type: 'error', error: { type: 'not_found_error' } }],
+      ['GET', '/v1/messages', 405, { type: 'error' }],
+      ['GET', '/api/nothing', 404, { error: { code: 'not_found' } }],
+      ['DELETE', '/healthz', 405, { error: { code: 'method_not_allowed' } }],
+    ])('%s %s is %i in its own form', async (method, path, status, body) => {
+      const answer = await get(path, { 'x-api-key': gateway.key }, method)
+      expect(answer.status).toBe(status)
+      expect(await answer.json()).toMatchObject(body)
+      expect(answer.headers.has('allow')).toBe(status === 405)
+    })
+
+    test.each([
+      ['not JSON', 'hello', 'JSON'],
+      ['no object', '[1]', 'JSON object'],
+      ['no model', '{"messages":[]}', 'model'],
+      ['a model that is no text', '{"model":5}', 'model'],
+    ])('refuses a body that is %s', async (_what, body, said) => {
+      const answer = await send(body)
+      expect(answer.status).toBe(400)
+      const { error } = (await answer.json()) as { error: { type: string; message: string } }
+      expect(error.type).toBe('invalid_request_error')
+      expect(error.message).toContain(said)
+    })
+  })
+}
