@@ -5,14 +5,25 @@ export interface ConfigProblem {
   message: string
 }
 
+const LONGEST_PATH = 200
+
+/** One line, whatever was put into a key: messages go to terminals and logs. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '?').slice(0, LONGEST_PATH)
+}
+
 export class ConfigError extends Error {
   readonly file: string
+  /** Of the first problem. */
+  readonly path: string
   readonly problems: readonly ConfigProblem[]
 
   constructor(file: string, problems: readonly ConfigProblem[]) {
-    super(problems.map(({ path, message }) => [file, path, message].filter(Boolean).join(': ')).join('\n'))
+    const lines = problems.map(({ path, message }) => ({ path: plain(path), message: plain(message) }))
+    super(lines.map(({ path, message }) => [file, path, message].filter(Boolean).join(': ')).join('\n'))
     this.name = 'ConfigError'
     this.file = file
-    this.problems = problems
+    this.path = lines[0]?.path ?? ''
+    this.problems = lines
   }
 }

@@ -1,7 +1,8 @@
 /** Settings as they may be shown: every secret replaced by whether it is set. */
 import type { Config } from './schema.ts'
 
-const SECRETS = new Set(['session_secret', 'api_key', 'invite_code', 'auth_token'])
+/** Addresses of webhooks count: whoever knows one can use it. */
+const SECRETS = new Set(['session_secret', 'api_key', 'invite_code', 'auth_token', 'send_code_url'])
 
 export function redacted(config: Config): unknown {
   return JSON.parse(JSON.stringify(config), (key, value: unknown) => {

@@ -1,6 +1,7 @@
 /** Every setting, its default and what is expected of it. Keys are those of the file; durations are ms afterwards. */
 import * as z from 'zod'
-import { databaseUrl, duration, network, optionalUrl, secret, signingSecret, upstreamUrl } from './values.ts'
+import { headerSecret, secret, signingSecrets } from './secrets.ts'
+import { databaseUrl, duration, network, optionalUrl, originUrl, upstreamUrl, wait } from './values.ts'
 
 const count = z.int().min(0)
 const text = z.string()
@@ -17,16 +18,16 @@ const server = section({
   port: z.int().min(0).max(65_535).default(8080),
   host: z.string().min(1).default('0.0.0.0'),
   mode: z.enum(['debug', 'release']).default('release'),
-  public_url: optionalUrl.default(''),
+  public_url: originUrl.default(''),
   trusted_proxies: z.array(network).default([]),
   /** How long streams may go on after SIGTERM. */
-  drain_timeout: duration.default(30_000),
+  drain_timeout: wait.default(30_000),
 })
 
 const database = section({
   path: z.string().min(1).default('data/gateway.db'),
   url: databaseUrl.default(''),
-  auth_token: secret.default(''),
+  auth_token: headerSecret.default(''),
 })
 
 const log = section({
@@ -35,13 +36,7 @@ const log = section({
 })
 
 const auth = section({
-  /** Several rotate: the first signs, all verify. */
-  session_secret: z.preprocess(
-    (value) => (typeof value === 'string' ? [value] : value),
-    z
-      .array(signingSecret, { error: 'a secret of at least 32 characters is required' })
-      .min(1, 'a secret is required'),
-  ),
+  session_secret: signingSecrets,
   session_max_age: z.int().min(60).max(31_536_000).default(86_400),
   code_expiry: duration.default(300_000),
   admin_itcode: text.default(''),
@@ -82,14 +77,14 @@ const backend = z.strictObject({
     .regex(/^[A-Za-z0-9._-]{1,64}$/, 'letters, digits, dot, dash and underscore are expected, 64 at most'),
   type: z.literal('anthropic').default('anthropic'),
   url: upstreamUrl,
-  api_key: secret.refine((value) => value !== '', 'a key is required'),
+  api_key: headerSecret.min(1, 'a key is required'),
   weight: z.number().min(0).max(1e6).default(1),
   enabled: z.boolean().default(true),
   models: z.array(modelName).default([]),
 })
 
 const backends = z
-  .array(backend)
+  .array(backend, { error: 'at least one backend is required' })
   .min(1, 'at least one backend is required')
   .superRefine((list, context) => {
     for (const [i, { name }] of list.entries()) {
@@ -125,7 +120,7 @@ export const Config = z.strictObject({
   database,
   log,
   auth,
-  usage_sync_time: duration.default(300_000),
+  usage_sync_time: wait.default(300_000),
   model_replacements: z.record(modelName, modelName).default({}),
   models,
   limits,
@@ -133,8 +128,8 @@ export const Config = z.strictObject({
   balancer: section({ strategy: z.enum(['sticky', 'random']).default('sticky') }),
   retry: section({
     max_attempts: z.int().min(1).max(20).default(3),
-    first_byte_timeout: duration.default(120_000),
-    idle_timeout: duration.default(300_000),
+    first_byte_timeout: wait.default(120_000),
+    idle_timeout: wait.default(300_000),
   }),
   backends,
   /** The operator's own prices, over the shipped list. */

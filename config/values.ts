@@ -1,79 +1,85 @@
-/** The kinds of values that configuration knows: durations, addresses, secrets, networks. */
+/** The kinds of values that configuration knows: durations, addresses, networks. No message repeats a value. */
 import * as z from 'zod'
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const LONGEST_MS = 3650 * 86_400_000
+/** setTimeout fires at once when it is asked for more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+const NO_DURATION = 'a duration such as 500ms, 30s, 5m, 2h or 1d, up to 10 years, is expected'
 
 /** '500ms', '30s', '5m', '2h', '1d' or a number of seconds; in ms afterwards. */
 export const duration = z
-  .union([z.number(), z.string()], { error: 'a duration such as 30s, 5m or 2h is expected' })
+  .union([z.number(), z.string()], { error: NO_DURATION })
   .transform((value, context) => {
-    const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(String(value).trim()) ?? []
+    const [, amount, unit] = /^(\d{1,15}(?:\.\d{1,15})?)(ms|s|m|h|d)?$/.exec(String(value).trim()) ?? []
     const ms = Math.round(Number(amount) * (UNITS[unit ?? 's'] ?? Number.NaN))
     if (ms > 0 && ms <= LONGEST_MS) return ms
-    context.addIssue({
-      code: 'custom',
-      message: 'a duration such as 30s, 5m or 2h, up to 10 years, is expected',
-    })
+    context.addIssue({ code: 'custom', message: NO_DURATION })
     return z.NEVER
   })
 
-const PLACEHOLDER = /change.?me|your[-_. ]|placeholder|example|^secret|^x{3,}|<.*>|\bxxx|sk-ant-\.\.\./i
-export const SHORTEST_SECRET = 32
+/** A duration that is waited for. */
+export const wait = duration.refine((ms) => ms <= LONGEST_TIMER_MS, 'at most 24 days are expected')
 
-/** Something secret that is no placeholder. */
-export const secret = z
-  .string({ error: 'a text is expected' })
-  .refine((text) => !PLACEHOLDER.test(text), 'a real secret is expected, not a placeholder')
-
-/** A secret that signs: long, and not one character over and over. */
-export const signingSecret = secret
-  .refine((text) => text.length >= SHORTEST_SECRET, `at least ${SHORTEST_SECRET} characters are expected`)
-  .refine((text) => new Set(text).size >= 8, 'a secret with more variety is expected')
-
-/** Link-local addresses and the names by which clouds give out their machines' credentials. */
-const METADATA = /^(169\.254\.|\[fe[89ab]|\[fd00:ec2::254\]|metadata\.|\[::ffff:(a9fe|169\.254))/i
+/** Link-local addresses, and those by which clouds give out their machines' credentials. */
+const METADATA =
+  /^(169\.254\.|100\.100\.100\.200$|\[fe[89ab]|\[fd00:ec2::254\]|\[::ffff:a9fe:|metadata(\.google\.internal)?\.?$)/i
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/i
+const NO_URL = 'an address that begins with https:// or http:// is expected'
 
-function parsedUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined
+function parsedUrl(text: string, protocols = /^https?:$/): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url && protocols.test(url.protocol) ? url : undefined
+}
+
+/** An address with checks of its own; '' only where `check` lets it through. */
+function address(check: (text: string) => string | undefined) {
+  return z.string({ error: 'an address is expected' }).superRefine((text, context) => {
+    const message = check(text)
+    if (message) context.addIssue({ code: 'custom', message })
+  })
 }
 
 /** The base address of an upstream, without a slash at its end. */
-export const upstreamUrl = z
-  .string({ error: 'an address is expected' })
-  .superRefine((text, context) => {
-    const problem = upstreamProblem(parsedUrl(text))
-    if (problem) context.addIssue({ code: 'custom', message: problem })
-  })
-  .transform((text) => text.replace(/\/+$/, ''))
-
-function upstreamProblem(url: URL | undefined): string | undefined {
-  if (!url || !/^https?:$/.test(url.protocol)) return 'an http or https address is expected'
-  if (url.username || url.password) return 'no credentials may stand in the address; use api_key'
-  if (url.hash || url.search) return 'an address without ? and # is expected'
-  if (METADATA.test(url.hostname)) return 'this address is not allowed'
+export const upstreamUrl = address((text) => {
+  const url = parsedUrl(text)
+  if (!url) return NO_URL
+  if (url.username || url.password) return 'an address without credentials is expected; use api_key'
+  if (/[?#]/.test(text)) return 'an address without ? and # is expected'
+  if (METADATA.test(url.hostname)) return 'link-local and metadata addresses are not allowed'
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
     return 'https is expected outside this machine'
   return undefined
-}
+}).transform((text) => {
+  const { origin, pathname } = new URL(text)
+  return origin + pathname.replace(/\/+$/, '')
+})
 
-/** An http(s) address, or nothing. */
-export const optionalUrl = z
-  .string({ error: 'an address is expected' })
-  .refine(
-    (text) => text === '' || /^https?:$/.test(parsedUrl(text)?.protocol ?? ''),
-    'an http or https address is expected',
-  )
-  .transform((text) => text.replace(/\/+$/, ''))
+/** Where the gateway itself is reached: scheme, host and port; or ''. */
+export const originUrl = address((text) => {
+  const url = parsedUrl(text)
+  if (text === '') return undefined
+  if (!url) return NO_URL
+  if (url.username || url.password || /[?#]/.test(text) || url.pathname !== '/') {
+    return 'an address with nothing after the host is expected, such as https://gateway.example.com'
+  }
+  return undefined
+}).transform((text) => (text === '' ? '' : new URL(text).origin))
 
-/** The address of a libSQL server, or nothing. */
-export const databaseUrl = z
-  .string({ error: 'an address is expected' })
-  .refine(
-    (text) => text === '' || /^(libsql|https?|wss?):$/.test(parsedUrl(text)?.protocol ?? ''),
-    'an address that begins with libsql://, https:// or http:// is expected',
-  )
+/** An http(s) address as it stands, or ''. */
+export const optionalUrl = address((text) => (text === '' || parsedUrl(text) ? undefined : NO_URL))
+
+/** The address of a libSQL server, or ''. */
+export const databaseUrl = address((text) => {
+  if (text === '') return undefined
+  const url = parsedUrl(text, /^(libsql|https?|wss?):$/)
+  if (!url) return 'an address that begins with libsql://, https:// or http:// is expected'
+  if (url.username || url.password || url.searchParams.has('authToken')) {
+    return 'an address without credentials is expected; use auth_token'
+  }
+  return undefined
+})
 
 /** 10.0.0.0/8 or fd00::/8, or a single address. */
 export const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {

@@ -8,7 +8,12 @@ export function socketRespond(reply: Reply, bindings: unknown): Response {
   // @hono/node-server calls fetch with its own request and response as the second argument.
   const { outgoing } = bindings as HttpBindings
   const write = (chunk: Uint8Array) => {
-    if (!outgoing.headersSent) outgoing.writeHead(reply.status, reply.headers.flat())
+    if (!outgoing.headersSent) {
+      outgoing.writeHead(reply.status, reply.headers.flat())
+      // An answer that came in one piece leaves in one piece: head, body and end in one system call.
+      outgoing.cork()
+      setImmediate(() => outgoing.uncork())
+    }
     if (!outgoing.write(chunk)) return drained(outgoing)
   }
   reply.pipe({ write }).then(

@@ -222,10 +222,14 @@ export function createScan({ capture, onMember }: ScanOptions): Scan {
   }
 }
 
+const DECODER = new TextDecoder()
+
 /** `bytes` with its quotes; the empty text for one that is no valid JSON string or was too long to keep. */
 function decodedKey(bytes: Uint8Array): string {
+  const quoted = DECODER.decode(bytes)
+  if (!quoted.includes('\\')) return quoted.slice(1, -1)
   try {
-    const text: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    const text: unknown = JSON.parse(quoted)
     return typeof text === 'string' ? text : ''
   } catch {
     return ''

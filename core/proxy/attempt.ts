@@ -97,10 +97,9 @@ async function keep(reply: UpstreamReply): Promise<KeptAnswer | undefined> {
   } catch {
     return undefined
   }
-  const headers = reply.headers.filter(([name]) => name !== 'content-length')
-  return headerOf(headers, 'content-type')?.startsWith('text/html')
-    ? undefined
-    : { status: reply.status, headers, body: concat(chunks, size) }
+  const { status, headers } = reply
+  if (headerOf(headers, 'content-type')?.startsWith('text/html')) return undefined
+  return { status, headers, body: concat(chunks, size) }
 }
 
 function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {

@@ -13,6 +13,8 @@ const NEVER_TO_UPSTREAM = new Set(['anthropic-workspace-id', 'anthropic-user-pro
 
 const TO_CLIENT = new Set([
   'content-type',
+  // The bytes do not change on the way, so neither does their number.
+  'content-length',
   'content-encoding',
   'cache-control',
   'retry-after',
@@ -71,7 +73,9 @@ function mayGoToClient(name: string): boolean {
   return name.startsWith('anthropic-') && !NEVER_TO_CLIENT.some((prefix) => name.startsWith(prefix))
 }
 
-function namesIn(connection: string): string[] {
+/** Header names that `connection` declares to be of this hop only; nearly always there are none. */
+function namesIn(connection: string): string[] | undefined {
+  if (connection === 'keep-alive' || connection === 'close') return undefined
   return connection.split(',').map((name) => name.trim().toLowerCase())
 }
 

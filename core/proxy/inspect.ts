@@ -24,6 +24,7 @@ export type Inspected =
 
 const LONGEST_MODEL = 256
 const PIECE = 2048
+const DECODER = new TextDecoder()
 const CAPTURED: Readonly<Record<string, number>> = {
   model: 4096,
   stream: 16,
@@ -109,7 +110,7 @@ function firstObjectIn(body: Uint8Array, { start, end }: Span): Span | undefined
 function parsed(bytes: Uint8Array | undefined): unknown {
   if (!bytes) return undefined
   try {
-    return JSON.parse(new TextDecoder().decode(bytes))
+    return JSON.parse(DECODER.decode(bytes))
   } catch {
     return undefined
   }

@@ -10,6 +10,8 @@ const DEFAULT_REST_MS = 10_000
 /** A backend that asks for an hour is asked again after a minute: one refused try costs less than a wrong rest. */
 const LONGEST_REST_MS = 60_000
 
+const DECODER = new TextDecoder()
+
 /** Status that Anthropic gives an error type (protocol reference §3.1). */
 const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
@@ -97,7 +99,7 @@ export function restOf(retryAfter: string | undefined, now: number): number {
 }
 
 function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes.subarray(0, 64 * 1024))
+  return DECODER.decode(bytes.subarray(0, 64 * 1024))
 }
 
 function failed(reason: string): Verdict {

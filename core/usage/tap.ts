@@ -16,6 +16,7 @@ export interface Tap {
 
 const CHARACTERS_PER_TOKEN = 4
 const VALUE_BYTES = 64 * 1024
+const DECODER = new TextDecoder()
 
 const Usage = z.record(z.string(), z.unknown()).nullish()
 const Start = z.object({ message: z.object({ usage: Usage }) })
@@ -106,7 +107,7 @@ export function createJsonTap(): Tap {
   const memberOf = (key: string): unknown => {
     const bytesOfValue = found.get(key)?.value
     try {
-      return bytesOfValue && JSON.parse(new TextDecoder().decode(bytesOfValue))
+      return bytesOfValue && JSON.parse(DECODER.decode(bytesOfValue))
     } catch {
       return undefined
     }
@@ -137,5 +138,5 @@ export function createJsonTap(): Tap {
 }
 
 function isEmptyList(value: Uint8Array | undefined): boolean {
-  return value !== undefined && new TextDecoder().decode(value).replaceAll(/\s/g, '') === '[]'
+  return value !== undefined && DECODER.decode(value).replaceAll(/\s/g, '') === '[]'
 }

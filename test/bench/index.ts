@@ -37,7 +37,7 @@ const gateway = await startGateway({
     { name: 'a', url },
     { name: 'b', url },
   ],
-  limits: { default_budget_usd: 0, requests_per_minute: 10_000_000, concurrent_requests: 100_000 },
+  limits: { default_budget_usd: 0, requests_per_minute: 100_000, concurrent_requests: 100_000 },
 })
 const { secret: key } = await gateway.newKey({ budgetMicros: 1e15, quotaTokens: 1e15 })
 await settle(1_500)

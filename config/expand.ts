@@ -1,0 +1,62 @@
+/** Puts `${VAR}` and `${file:/path}` in their places, in every text of the settings. `$${` stays `${`. */
+import type { ConfigProblem } from './error.ts'
+
+/** The schema is not deeper than this; what is, is refused there as it stands. */
+const DEEPEST = 8
+const REFERENCE = /\$?\$\{([^{}]*)(\}?)/g
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+
+export interface Surroundings {
+  env: Readonly<Record<string, string | undefined>>
+  /** For `${file:/path}`. May throw. */
+  readFile(path: string): string
+}
+
+export interface Expanded {
+  settings: unknown
+  problems: ConfigProblem[]
+  /** Paths whose text is nothing but a reference: it may mean a number or a switch. */
+  references: ReadonlySet<string>
+}
+
+export function expand(settings: unknown, surroundings: Surroundings): Expanded {
+  const problems: ConfigProblem[] = []
+  const references = new Set<string>()
+  const walk = (value: unknown, path: readonly (string | number)[]): unknown => {
+    if (typeof value === 'string') {
+      const at = path.join('.')
+      const { text, faults } = expandText(value, surroundings)
+      problems.push(...faults.map((message) => ({ path: at, message })))
+      if (/^\$\{[^{}]*\}$/.test(value)) references.add(at)
+      return text
+    }
+    if (typeof value !== 'object' || value === null || path.length > DEEPEST) return value
+    if (Array.isArray(value)) return value.map((item, i) => walk(item, [...path, i]))
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])]))
+  }
+  return { settings: walk(settings, []), problems, references }
+}
+
+function expandText(value: string, { env, readFile }: Surroundings): { text: string; faults: string[] } {
+  const faults: string[] = []
+  const fault = (message: string) => {
+    faults.push(message)
+    return ''
+  }
+  const text = value.replaceAll(REFERENCE, (whole: string, name: string, end: string) => {
+    if (whole.startsWith('$$')) return whole.slice(1)
+    if (end && name.startsWith('file:')) {
+      try {
+        return readFile(name.slice(5)).replace(/\r?\n$/, '')
+      } catch {
+        return fault(`the file ${name.slice(5)} cannot be read`)
+      }
+    }
+    // What stands in the braces may be a secret that was put there by mistake: it is not repeated.
+    if (!end || !VARIABLE.test(name))
+      return fault('a variable or file:/path is expected between braces; write $${ to mean the signs')
+    const found = Object.hasOwn(env, name) ? env[name] : undefined
+    return found ?? fault(`the environment variable ${name} is not set`)
+  })
+  return { text, faults }
+}
