@@ -96,7 +96,7 @@ const backends = z
         })
       }
     }
-    if (!list.some(({ enabled, weight }) => enabled && weight > 0)) {
+    if (list.length > 0 && list.every(({ enabled, weight }) => !enabled || weight === 0)) {
       context.addIssue({
         code: 'custom',
         message: 'at least one backend must be enabled with a weight above 0',

@@ -9,7 +9,7 @@ const LONGEST_REPEATED_UNIT = 16
 /** Bounded repetitions only: a text of any kind is tested in linear time. */
 const PLACEHOLDERS = [
   /change.?me|replace.?me|your[-_. ]|placeholder|example|insert[-_ ]|todo[-_ ]/i,
-  /^(my[-_ ]?)?(secret|password|token|api[-_ ]?key|todo|dummy|none|null)/i,
+  /^(my[-_ ]?)?(secret|password|token|api[-_ ]?key|todo|dummy|none|null)\d{0,4}$/i,
   /(^|[^a-z0-9])x{3,}|^x+$|^\*+$|\.\.\.|…|<[^<>]*>|\$\{/i,
 ]
 

@@ -3,7 +3,7 @@ import { type Balancer, createBalancer } from './balance/balancer.ts'
 import { createDirectory, type Directory } from './keys/directory.ts'
 import type { Sha256 } from './keys/mint.ts'
 import type { Policy } from './policy.ts'
-import type { Clock, Db, HealthStore, Ledger, Logger, Reply, Upstream } from './ports.ts'
+import type { Clock, Db, HeaderPairs, HealthStore, Ledger, Logger, Reply, Upstream } from './ports.ts'
 import { type Catalogue, createCatalogue } from './proxy/catalogue.ts'
 import type { Prices } from './usage/price.ts'
 
@@ -22,6 +22,8 @@ export interface Parts {
   random: () => number
   /** Keeps the runtime alive until the work is done, after the response has left. */
   waitUntil(work: Promise<unknown>): void
+  /** The headers of a request, by the runtime's cheapest way. `bindings` as for `respond`. */
+  headersOf(request: Request, bindings: unknown): HeaderPairs
   /** Turns a pushed reply into this runtime's response. `bindings` is what the runtime's server passed to fetch. */
   respond(reply: Reply, bindings: unknown): Response
   /** False once this process takes no new work. */

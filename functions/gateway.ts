@@ -28,13 +28,15 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ['pro
       const id = requestId()
       try {
         const request = c.req.raw
-        const caller = await identify(deps, route.tier, request.headers)
+        const headers = deps.headersOf(request, c.env)
+        const caller = await identify(deps, route.tier, headers)
         const call = {
           deps,
           caller,
           params: c.req.param(),
           query: route.query && parseQuery(route.query, c.req.query()),
           request,
+          headers,
           target: targetOf(request.url),
           id,
         }

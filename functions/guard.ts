@@ -1,17 +1,23 @@
 /** What a body must be before anyone looks at it. */
 import { Refusal } from '../core/errors.ts'
+import type { HeaderPairs } from '../core/ports.ts'
+import { headerOf } from '../core/proxy/headers.ts'
 
 /** The whole body, at most `maxBytes`. Throws a Refusal body_too_large, before buffering when the length is announced. */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const encoding = request.headers.get('content-encoding')
+export async function readBody(
+  request: Request,
+  headers: HeaderPairs,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const encoding = headerOf(headers, 'content-encoding')
   if (encoding && encoding !== 'identity') {
     throw new Refusal(
       'body_invalid',
       `Send the body uncompressed: content-encoding ${encoding} is not supported.`,
     )
   }
-  const announced = request.headers.get('content-length')
-  if (announced !== null) {
+  const announced = headerOf(headers, 'content-length')
+  if (announced !== undefined) {
     if (Number(announced) > maxBytes) throw tooLarge(maxBytes)
     return new Uint8Array(await request.arrayBuffer())
   }

@@ -42,13 +42,13 @@ export const proxy = [
 ]
 
 async function received(call: RouteCall<string, 'key', undefined>): Promise<Received> {
-  const { deps, caller, request, target, id } = call
+  const { deps, caller, request, headers, target, id } = call
   return {
     id,
     caller,
     path: target,
-    headers: [...request.headers],
-    body: await readBody(request, deps.policy.limits.maxBodyBytes),
+    headers,
+    body: await readBody(request, headers, deps.policy.limits.maxBodyBytes),
     signal: request.signal,
   }
 }

@@ -2,7 +2,7 @@
 import type * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
 import type { Caller } from '../core/keys/directory.ts'
-import type { Reply } from '../core/ports.ts'
+import type { HeaderPairs, Reply } from '../core/ports.ts'
 
 /** Who calls, by tier. `session` and `admin` join with the routes that need them. */
 export interface Callers {
@@ -27,6 +27,7 @@ export interface RouteCall<P extends string, T extends Tier, Q> {
   params: Params<P>
   query: Output<Q>
   request: Request
+  headers: HeaderPairs
   /** Path and query of the address as it came, undecoded. */
   target: string
   id: string

@@ -1,10 +1,12 @@
-/** Log lines to standard output, gathered and written once per turn of the event loop. */
+/** Log lines to standard output, gathered for a moment and written together: a system call per line would cost more than it. */
 import { writeSync } from 'node:fs'
+
+const GATHER_MS = 20
 
 let waiting = ''
 
 export function print(line: string): void {
-  if (!waiting) setImmediate(flushPrint)
+  if (!waiting) setTimeout(flushPrint, GATHER_MS).unref()
   waiting += `${line}\n`
 }
 

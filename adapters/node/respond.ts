@@ -1,24 +1,41 @@
 /** Writes a reply straight to the socket: no Response body, no stream object between upstream and client. */
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import type { Reply } from '../../core/ports.ts'
+import type { HeaderPairs, Reply } from '../../core/ports.ts'
+
+/** For `Parts.headersOf`: Node has parsed them already, and building a Headers object from them costs more than the rest. */
+export function socketHeaders(_request: Request, bindings: unknown): HeaderPairs {
+  const { incoming } = bindings as HttpBindings // as below
+  return Object.entries(incoming.headers).flatMap(([name, value]): HeaderPairs => {
+    if (typeof value === 'string') return [[name, value]]
+    return (value ?? []).map((one) => [name, one])
+  })
+}
 
 /** For `Parts.respond`. A body that fails destroys the socket: a cut answer must never look like a finished one. */
 export function socketRespond(reply: Reply, bindings: unknown): Response {
   // @hono/node-server calls fetch with its own request and response as the second argument.
   const { outgoing } = bindings as HttpBindings
+  // What comes within one turn of the event loop leaves in one system call, and after the journal has been written:
+  // its immediate stands before this one, because a call is booked before its last chunk is handed on.
+  let corked = false
+  const uncork = () => {
+    corked = false
+    outgoing.uncork()
+  }
   const write = (chunk: Uint8Array) => {
-    if (!outgoing.headersSent) {
-      outgoing.writeHead(reply.status, reply.headers.flat())
-      // An answer that came in one piece leaves in one piece: head, body and end in one system call.
+    if (!outgoing.headersSent) outgoing.writeHead(reply.status, reply.headers.flat())
+    if (!corked) {
+      corked = true
       outgoing.cork()
-      setImmediate(() => outgoing.uncork())
+      setImmediate(uncork)
     }
     if (!outgoing.write(chunk)) return drained(outgoing)
   }
   reply.pipe({ write }).then(
     () => {
       if (!outgoing.headersSent) outgoing.writeHead(reply.status, reply.headers.flat())
+      // Not before the journal either, and an answer that came in one piece leaves with its end.
       outgoing.end()
     },
     () => outgoing.destroy(),

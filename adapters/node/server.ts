@@ -17,7 +17,7 @@ import { sha256 } from '../drivers/sha256.ts'
 import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { pricesFrom } from './prices.ts'
-import { socketRespond } from './respond.ts'
+import { socketHeaders, socketRespond } from './respond.ts'
 import { drain } from './stop.ts'
 
 const TASK_TICK_MS = 100
@@ -72,6 +72,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
         const kept = work.catch(() => {}).finally(() => pending.delete(kept))
         pending.add(kept)
       },
+      headersOf: socketHeaders,
       respond: socketRespond,
       accepting: () => accepting,
     })

@@ -7,7 +7,7 @@ import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
 import { createLogger } from '../../core/logger.ts'
-import { webRespond } from '../../core/proxy/respond.ts'
+import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
 import { createGateway } from '../../functions/gateway.ts'
@@ -51,6 +51,7 @@ function build() {
     sha256,
     random: Math.random,
     waitUntil,
+    headersOf: webHeaders,
     respond: webRespond(waitUntil),
     accepting: () => true,
   })

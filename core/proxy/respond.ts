@@ -1,5 +1,10 @@
-/** A reply as a Web Streams response: for every runtime that has no faster way. */
-import type { Reply, Sink } from '../ports.ts'
+/** Requests and replies as the web's own objects: for every runtime that has no faster way. */
+import type { HeaderPairs, Reply, Sink } from '../ports.ts'
+
+/** The headers of a request where there is nothing but the request. */
+export function webHeaders(request: Request): HeaderPairs {
+  return [...request.headers]
+}
 
 export function webRespond(waitUntil: (work: Promise<unknown>) => void): (reply: Reply) => Response {
   return (reply) => {

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { createScan, type Member } from '../json/scan.ts'
 import type { Metered } from './counts.ts'
 import { createFrameReader } from './sse.ts'
-import { mergeUsage, meteredFrom, type RawUsage } from './usage.ts'
+import { isRecord, mergeUsage, meteredFrom, type RawUsage } from './usage.ts'
 
 export interface Tap {
   write(chunk: Uint8Array): void
@@ -119,16 +119,18 @@ export function createJsonTap(): Tap {
     },
     state: () => (scan.state() === 'complete' ? 'complete' : 'open'),
     error() {
-      if (memberOf('type') !== 'error') return undefined
+      // Nearly every answer is a "message": told by its length, before anything is parsed.
+      if (found.get('type')?.value?.length !== '"error"'.length || memberOf('type') !== 'error')
+        return undefined
       const failure = Failure.shape.error.safeParse(memberOf('error'))
       return failure.success ? failure.data.type : 'api_error'
     },
     metered() {
-      const usage = Usage.safeParse(memberOf('usage')).data
+      const usage = memberOf('usage')
       const content = found.get('content')
       const whole = scan.state() === 'complete'
-      return meteredFrom(usage ?? {}, {
-        final: whole && !!usage,
+      return meteredFrom(isRecord(usage) ? usage : {}, {
+        final: whole && isRecord(usage),
         estimatedOutput: whole ? 0 : Math.ceil(bytes / CHARACTERS_PER_TOKEN),
         refusedUnserved: memberOf('stop_reason') === 'refusal' && isEmptyList(content?.value),
         servedBy: undefined,

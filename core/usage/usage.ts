@@ -128,6 +128,6 @@ function extraOf(usage: RawUsage): string | null {
   return JSON.stringify(Object.fromEntries(short.slice(0, 12)))
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -84,9 +84,9 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
   await migrate(storage.db)
   const { db } = storage
 
-  let output = ''
+  const output: Buffer[] = []
   let child: ChildProcess
-  let url: string
+  let url = ''
   const launch = async () => {
     const env = { ...process.env, CONFIG_PATH: configPath }
     child = spawn(process.execPath, ['adapters/node/index.ts'], {
@@ -94,18 +94,20 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    const listening = Promise.withResolvers<string>()
+    const listening = Promise.withResolvers<void>()
+    url = ''
+    let started = ''
     const hear = (data: Buffer) => {
-      output += data
-      const found = /"server\.listening","url":"([^"]+)"/.exec(
-        output.slice(output.lastIndexOf('server.listening') - 40),
-      )
-      if (found?.[1]) listening.resolve(found[1])
+      output.push(data)
+      if (url !== '') return
+      started += data
+      url = /"server\.listening","url":"([^"]+)"/.exec(started)?.[1] ?? ''
+      if (url !== '') listening.resolve()
     }
     child.stdout?.on('data', hear)
     child.stderr?.on('data', hear)
-    child.once('exit', (code) => listening.reject(new Error(`the gateway ended with ${code}: ${output}`)))
-    url = await listening.promise
+    child.once('exit', (code) => listening.reject(new Error(`the gateway ended with ${code}: ${started}`)))
+    await listening.promise
   }
   const newKey: TestGateway['newKey'] = async (overrides = {}) => {
     const { itcode = `user-${crypto.randomUUID().slice(0, 8)}`, ...rest } = overrides
@@ -158,7 +160,7 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
-    output: () => output,
+    output: () => Buffer.concat(output).toString(),
     end,
     async restart(change = {}) {
       await end('SIGTERM')

@@ -7,7 +7,11 @@ export interface AskedRequest {
   method: string
   url: string
   headers: IncomingHttpHeaders
+  /** Names and values as they were sent, in turn. */
+  rawHeaders: string[]
   body: Buffer
+  /** When its headers came, in ms since 1970. */
+  at: number
   /** The client closed before the answer ended. */
   aborted: boolean
 }
@@ -29,8 +33,10 @@ export interface FakeUpstream {
   requests: AskedRequest[]
   /** What POST /v1/messages does from now on. */
   answer(script: Answering): void
-  /** What GET /v1/models does from now on. */
-  models(script: Script): void
+  /** What the next ones do, one script each, before `answer` holds again. */
+  answerNext(...scripts: Answering[]): void
+  /** What GET /v1/models does from now on: a script, or a list of these models. */
+  models(script: Script | readonly string[]): void
   /** Forgets scripts and requests. */
   reset(): void
   /** Connections that are open. */
@@ -128,19 +134,22 @@ const MODELS = [
   'claude-haiku-5-5',
   'claude-fable-5-2',
   'claude-opus-4-6',
+  'claude-haiku-4-5',
 ]
 const JSON_TYPE = { 'content-type': 'application/json', 'request-id': 'req_upstream' }
 const STREAM_TYPE = { 'content-type': 'text/event-stream; charset=utf-8', 'request-id': 'req_upstream' }
 
-const MODEL_LIST: Script = {
+const modelList = (ids: readonly string[]): Script => ({
   headers: JSON_TYPE,
   chunks: [
     JSON.stringify({
-      data: MODELS.map((id) => ({ type: 'model', id, display_name: id, created_at: '2026-09-22T00:00:00Z' })),
+      data: ids.map((id) => ({ type: 'model', id, display_name: id, created_at: '2026-09-22T00:00:00Z' })),
       has_more: false,
+      first_id: ids[0] ?? null,
+      last_id: ids.at(-1) ?? null,
     }),
   ],
-}
+})
 
 function ordinary({ body }: AskedRequest): Script {
   return body.includes('"stream":true')
@@ -152,27 +161,35 @@ export async function startUpstream(): Promise<FakeUpstream> {
   const requests: AskedRequest[] = []
   const open = new Set<Socket>()
   let answering: Answering = ordinary
-  let models: Script = MODEL_LIST
+  let models: Script = modelList(MODELS)
+  const next: Answering[] = []
 
   const scriptFor = (asked: AskedRequest): Script => {
     if (asked.url.startsWith('/v1/models')) return models
     if (asked.url.startsWith('/v1/messages/count_tokens'))
       return { headers: JSON_TYPE, chunks: ['{"input_tokens":7}'] }
-    return typeof answering === 'function' ? answering(asked) : answering
+    const chosen = next.shift() ?? answering
+    return typeof chosen === 'function' ? chosen(asked) : chosen
   }
   const server = createServer(async (request, response) => {
     const asked: AskedRequest = {
       method: request.method ?? '',
       url: request.url ?? '',
       headers: request.headers,
+      rawHeaders: request.rawHeaders,
+      at: Date.now(),
       body: await bodyOf(request),
-      aborted: false,
+      aborted: !request.complete,
     }
     requests.push(asked)
+    const script = scriptFor(asked)
+    let cutByUs = false
     response.on('close', () => {
-      asked.aborted = !response.writableFinished
+      asked.aborted ||= !response.writableFinished && !cutByUs
     })
-    await play(scriptFor(asked), response)
+    await play(script, response, () => {
+      cutByUs = true
+    })
   })
   server.on('connection', (socket) => {
     open.add(socket)
@@ -187,26 +204,34 @@ export async function startUpstream(): Promise<FakeUpstream> {
     answer: (script) => {
       answering = script
     },
-    models: (script) => {
-      models = script
+    answerNext: (...scripts) => void next.push(...scripts),
+    models: (given) => {
+      models = isList(given) ? modelList(given) : given
     },
     reset() {
       answering = ordinary
-      models = MODEL_LIST
+      models = modelList(MODELS)
+      next.length = 0
       requests.length = 0
     },
     sockets: () => open.size,
     async stop() {
-      const closed = once(server, 'close')
+      const closed = [once(server, 'close'), ...[...open].map((socket) => once(socket, 'close'))]
       server.close()
       server.closeAllConnections()
-      await closed
+      await Promise.all(closed)
     },
   }
 }
 
-async function play(script: Script, response: ServerResponse) {
-  if (script.before === 'refuse') return void response.socket?.resetAndDestroy()
+const isList = (given: Script | readonly string[]): given is readonly string[] => Array.isArray(given)
+
+async function play(script: Script, response: ServerResponse, beforeCut: () => void) {
+  const cut = () => {
+    beforeCut()
+    response.socket?.resetAndDestroy()
+  }
+  if (script.before === 'refuse') return cut()
   if (script.before === 'hang') return
   response.writeHead(script.status ?? 200, script.headers ?? STREAM_TYPE)
   if (script.end === 'hang') response.flushHeaders()
@@ -215,7 +240,7 @@ async function play(script: Script, response: ServerResponse) {
     if (typeof chunk === 'number') await new Promise((resolve) => setTimeout(resolve, chunk))
     else await new Promise<void>((resolve) => response.write(chunk, () => setImmediate(resolve)))
   }
-  if (script.end === 'reset') response.socket?.resetAndDestroy()
+  if (script.end === 'reset') cut()
   else if (script.end !== 'hang') response.end()
 }
 

@@ -1,0 +1,89 @@
+/** The least value that fits a JSON schema, with texts that look plausible by the names of their properties. */
+
+const DEEPEST = 8
+const LONGEST_TEXT = 60
+
+type Fields = Record<string, unknown>
+interface Around {
+  /** What was asked, for texts. */
+  hint: string
+  /** For `$ref`. */
+  root: unknown
+  depth: number
+  name: string
+}
+
+export function sampleOf(schema: unknown, hint: string): unknown {
+  return sample(schema, { hint, root: schema, depth: 0, name: '' })
+}
+
+/** A text in short: one line of at most so many characters. */
+export function excerpt(text: string, longest = LONGEST_TEXT): string {
+  const line = text
+    .slice(0, longest * 8)
+    .replace(/\s+/g, ' ')
+    .trim()
+  const characters = [...line]
+  return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : line
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function sample(given: unknown, around: Around): unknown {
+  if (!isFields(given) || around.depth > DEEPEST) return null
+  const deeper = { ...around, depth: around.depth + 1 }
+  if (typeof given.$ref === 'string') return sample(resolved(given.$ref, around.root), deeper)
+  if ('const' in given) return given.const
+  if ('default' in given) return given.default
+  if (Array.isArray(given.enum)) return given.enum[0]
+  const choices = given.anyOf ?? given.oneOf ?? given.allOf
+  if (Array.isArray(choices) && choices.length > 0) return sample(choices[0], deeper)
+  const type = Array.isArray(given.type) ? given.type.find((kind) => kind !== 'null') : given.type
+  if (type === 'object' || isFields(given.properties)) return object(given, deeper)
+  if (type === 'array') return Number(given.minItems ?? 0) > 0 ? [sample(given.items, deeper)] : []
+  if (type === 'integer' || type === 'number') return Number(given.minimum ?? 1)
+  if (type === 'boolean') return false
+  if (type === 'null') return null
+  return text(given, around).padEnd(Math.min(Number(given.minLength ?? 0), 1000), '.')
+}
+
+function object(schema: Fields, around: Around): Fields {
+  const properties = isFields(schema.properties) ? schema.properties : {}
+  const required = Array.isArray(schema.required) ? schema.required : []
+  return Object.fromEntries(
+    required
+      .filter((name) => typeof name === 'string')
+      .map((name) => [
+        name,
+        sample(Object.hasOwn(properties, name) ? properties[name] : {}, { ...around, name }),
+      ]),
+  )
+}
+
+function resolved(reference: string, root: unknown): unknown {
+  return reference
+    .replace(/^#\/?/, '')
+    .split('/')
+    .reduce((node, step) => (isFields(node) && Object.hasOwn(node, step) ? node[step] : undefined), root)
+}
+
+const FORMATS: Readonly<Record<string, string>> = {
+  date: '2026-11-23',
+  'date-time': '2026-11-23T12:00:00Z',
+  time: '12:00:00Z',
+  email: 'someone@example.com',
+  uri: 'https://example.com',
+  uuid: '00000000-0000-4000-8000-000000000000',
+}
+
+function text({ format }: Fields, { hint, name }: Around): string {
+  if (typeof format === 'string' && FORMATS[format]) return FORMATS[format]
+  if (/city|location|place/i.test(name)) return /\b(?:in|for|at) (\p{Lu}\p{L}+)/u.exec(hint)?.[1] ?? 'Paris'
+  if (/path|file/i.test(name)) return 'README.md'
+  if (/url|uri/i.test(name)) return 'https://example.com'
+  if (/command/i.test(name)) return 'echo hello from the simulated Claude'
+  if (/pattern|glob/i.test(name)) return '*.md'
+  return excerpt(hint) || 'simulated'
+}

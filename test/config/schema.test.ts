@@ -1,0 +1,295 @@
+import { describe, expect, test } from 'vitest'
+import { BACKEND, errorOf, load, MINIMAL, pathsIn, pathsOf, SECRET, withLeaf } from './settings.ts'
+
+/** Every setting there is, none at its default. */
+const FULL = {
+  server: {
+    port: 9000,
+    host: '127.0.0.1',
+    mode: 'debug',
+    public_url: 'https://gateway.test',
+    trusted_proxies: ['10.0.0.0/8'],
+    drain_timeout: '1m',
+  },
+  database: { path: 'x.db', url: 'libsql://db.test', auth_token: 'tok-4711-abc' },
+  log: { level: 'debug', format: 'text' },
+  auth: {
+    session_secret: [SECRET],
+    session_max_age: 3600,
+    code_expiry: '10m',
+    admin_itcode: 'ada',
+    send_code_url: 'https://mail.test/send?to=x',
+    email_domain: 'corp.test',
+    allowed_domains: ['corp.test'],
+    auto_register: false,
+    invite_code: 'open sesame',
+  },
+  usage_sync_time: '1m',
+  model_replacements: { 'claude-3-*': 'claude-sonnet-5-5' },
+  models: { default_access: 'approval', rules: [{ match: 'claude-opus-*', access: 'closed' }] },
+  limits: {
+    period: 'daily',
+    default_quota_tokens: 1_000_000,
+    default_budget_usd: 12.5,
+    requests_per_minute: 60,
+    concurrent_requests: 8,
+    max_body_bytes: 1_048_576,
+    reserve_output: 1024,
+    fail_closed: true,
+  },
+  health: { startup_check: 'off', failure_threshold: 2, cooldown: '1s', store: 'memory' },
+  balancer: { strategy: 'random' },
+  retry: { max_attempts: 2, first_byte_timeout: '1s', idle_timeout: '2s' },
+  backends: [{ ...BACKEND, type: 'anthropic', weight: 10, enabled: true, models: ['claude-*'] }],
+  pricing: [
+    {
+      model: 'claude-x',
+      effective_from: '2026-12-01',
+      input: 1,
+      output: 2,
+      cache_read: 3,
+      cache_write_5m: 4,
+      cache_write_1h: 5,
+    },
+  ],
+}
+const DEFAULTS = {
+  server: {
+    port: 8080,
+    host: '0.0.0.0',
+    mode: 'release',
+    public_url: '',
+    trusted_proxies: [],
+    drain_timeout: 30_000,
+  },
+  database: { path: 'data/gateway.db', url: '', auth_token: '' },
+  log: { level: 'info', format: 'json' },
+  auth: {
+    session_secret: [SECRET],
+    session_max_age: 86_400,
+    code_expiry: 300_000,
+    admin_itcode: '',
+    send_code_url: '',
+    email_domain: '',
+    allowed_domains: [],
+    auto_register: true,
+    invite_code: '',
+  },
+  usage_sync_time: 300_000,
+  model_replacements: {},
+  models: { default_access: 'open', rules: [] },
+  limits: {
+    period: 'monthly',
+    default_quota_tokens: 0,
+    default_budget_usd: 0,
+    requests_per_minute: 0,
+    concurrent_requests: 0,
+    max_body_bytes: 33_554_432,
+    reserve_output: 4096,
+    fail_closed: false,
+  },
+  health: { startup_check: 'normal', failure_threshold: 5, cooldown: 30_000, store: 'memory' },
+  balancer: { strategy: 'sticky' },
+  retry: { max_attempts: 3, first_byte_timeout: 120_000, idle_timeout: 300_000 },
+  backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [] }],
+  pricing: [],
+}
+const { leaves, objects } = pathsIn(FULL)
+const named = (paths: typeof leaves) => paths.map((path) => [path.join('.'), path] as const)
+
+describe('every setting', () => {
+  test('has the default that the design names', () => {
+    expect(load(MINIMAL)).toEqual(DEFAULTS)
+    expect(load({ ...MINIMAL, server: null, log: null, retry: {} })).toEqual(DEFAULTS)
+  })
+
+  test('is covered by the cases below', () => {
+    expect(named(pathsIn(load(FULL)).leaves).toSorted()).toEqual(named(leaves).toSorted())
+    const keys = (value: object) => Object.entries(value).map(([key, section]) => [key, Object.keys(section)])
+    const sections = Object.entries(DEFAULTS).filter(([key]) => !/^(backends|pricing|model_repl)/.test(key))
+    expect(keys(load(FULL))).toEqual(expect.arrayContaining(keys(Object.fromEntries(sections))))
+  })
+
+  test.each(named(leaves))('%s refuses a wrong kind by its path', (name, path) => {
+    expect(pathsOf(withLeaf(FULL, path, { wrong: true }))).toEqual([name])
+  })
+
+  test.each(named(leaves.filter((path) => typeof path.at(-1) === 'number').map((path) => path.slice(0, -1))))(
+    '%s refuses a number instead of a list',
+    (name, path) => {
+      expect(pathsOf(withLeaf(FULL, path, 42))).toEqual([name])
+    },
+  )
+
+  test.each(named(objects.filter((path) => path[0] !== 'model_replacements')))(
+    'an unknown setting beside those of "%s" is refused by its path',
+    (name, path) => {
+      const at = [...path, 'surprise']
+      expect(errorOf(withLeaf(FULL, at, 1)).problems).toEqual([
+        { path: [name, 'surprise'].filter(Boolean).join('.'), message: 'this setting is unknown' },
+      ])
+    },
+  )
+
+  test('is named in one message together with all others that are wrong', () => {
+    const wrong = {
+      ...MINIMAL,
+      server: { port: -1, nope: 1 },
+      limits: { period: 'hourly' },
+      usage_sync_time: 0,
+    }
+    expect(pathsOf(wrong)).toEqual(['server.port', 'server.nope', 'usage_sync_time', 'limits.period'])
+    expect(errorOf(wrong).message.split('\n')).toEqual([
+      'test.yaml: server.port: at least 0 is expected',
+      'test.yaml: server.nope: this setting is unknown',
+      'test.yaml: usage_sync_time: a duration such as 500ms, 30s, 5m, 2h or 1d, up to 10 years, is expected',
+      'test.yaml: limits.period: daily or weekly or monthly or total is expected',
+    ])
+  })
+
+  test.each([
+    ['server.port', ['server', 'port'], [-1, 65_536, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '80']],
+    ['limits.default_quota_tokens', ['limits', 'default_quota_tokens'], [-1, 0.5, 2 ** 53, '5', null]],
+    ['limits.default_budget_usd', ['limits', 'default_budget_usd'], [-0.01, Number.NaN, 1e10]],
+    ['retry.max_attempts', ['retry', 'max_attempts'], [0, 21]],
+    ['backends.0.weight', ['backends', 0, 'weight'], [-1, Number.NaN]],
+    ['pricing.0.effective_from', ['pricing', 0, 'effective_from'], ['2026-02-30', '1.2.2026']],
+    ['server.trusted_proxies.0', ['server', 'trusted_proxies', 0], ['10.0.0.0/33', 'proxy', '1.2.3', '']],
+    ['server.public_url', ['server', 'public_url'], ['gateway', 'ftp://x', 'https://x/y', 'https://a:b@x']],
+  ] as const)('%s refuses what is out of bounds', (name, path, values) => {
+    for (const value of values) expect(pathsOf(withLeaf(FULL, path, value))).toEqual([name])
+  })
+})
+
+test('a configuration of the original gateway loads unchanged', () => {
+  const config = load(`
+server: { port: 8080, mode: release }
+database: { path: ./data/gateway.db }
+auth:
+  session_secret: "${SECRET}"
+  session_max_age: 86400
+  admin_itcode: admin
+  send_code_url: https://codes.corp.test/send
+  email_domain: "@corp.test"
+usage_sync_time: 5m
+model_replacements:
+  claude-3-opus: claude-opus-5-5
+  "claude-*": claude-sonnet-5-5
+backends:
+  - { name: a, url: https://api.anthropic.com/, api_key: sk-ant-one, weight: 10, enabled: true, models: [claude-opus-5-5] }
+  - { name: b, url: https://relay.corp.test/claude/, api_key: sk-ant-two, weight: 5, enabled: false }
+`)
+  expect(Object.keys(config.model_replacements)).toEqual(['claude-3-opus', 'claude-*'])
+  expect(config.backends.map(({ url, enabled }) => [url, enabled])).toEqual([
+    ['https://api.anthropic.com', true],
+    ['https://relay.corp.test/claude', false],
+  ])
+})
+
+describe('a duration', () => {
+  const cooldown = (value: unknown) => load({ ...MINIMAL, health: { cooldown: value } }).health.cooldown
+
+  test.each([
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['2h', 7_200_000],
+    ['1d', 86_400_000],
+    ['1.5s', 1_500],
+    [30, 30_000],
+    [0.25, 250],
+    ['30', 30_000],
+    ['3650d', 315_360_000_000],
+  ])('%s is %i ms', (value, ms) => expect(cooldown(value)).toBe(ms))
+
+  test.each([
+    0,
+    -1,
+    '-5s',
+    '0s',
+    '',
+    's',
+    '5 m',
+    '5w',
+    '1e3',
+    '3651d',
+    '9'.repeat(400),
+    1e300,
+    true,
+    [],
+    '.5s',
+    Number.NaN,
+    'Infinity',
+    '0.1ms',
+  ])('%s is refused', (value) =>
+    expect(pathsOf({ ...MINIMAL, health: { cooldown: value } })).toEqual(['health.cooldown']),
+  )
+
+  test('that is waited for is no longer than a timer can be', () => {
+    expect(pathsOf({ ...MINIMAL, retry: { idle_timeout: '25d' } })).toEqual(['retry.idle_timeout'])
+  })
+})
+
+describe('backends', () => {
+  const paths = (...backends: object[]) => pathsOf({ ...MINIMAL, backends })
+
+  test('are needed', () => {
+    expect(pathsOf({ auth: MINIMAL.auth })).toEqual(['backends'])
+    expect(paths()).toEqual(['backends'])
+  })
+
+  test('have names of their own, and simple ones', () => {
+    expect(paths(BACKEND, BACKEND)).toEqual(['backends.1.name'])
+    for (const name of ['', 'a b', 'ü', 'x'.repeat(65), 'a/b', 'a\nb']) {
+      expect(paths({ ...BACKEND, name })).toEqual(['backends.0.name'])
+    }
+  })
+
+  test('are not all switched off or without weight', () => {
+    expect(paths({ ...BACKEND, weight: 0 })).toEqual(['backends'])
+    expect(paths({ ...BACKEND, enabled: false }, { ...BACKEND, name: 'b', weight: 0 })).toEqual(['backends'])
+    expect(
+      load({ ...MINIMAL, backends: [BACKEND, { ...BACKEND, name: 'b', weight: 0 }] }).backends,
+    ).toHaveLength(2)
+  })
+
+  test.each([
+    'api.anthropic.com',
+    'ftp://x.test',
+    'file:///etc/passwd',
+    'http://api.anthropic.com',
+    'http://10.0.0.1',
+    'http://localhost.evil.test',
+    'http://127.0.0.1.evil.test',
+    'https://user:word@x.test',
+    'https://user@x.test',
+    'https://x.test/#a',
+    'https://x.test/#',
+    'https://x.test/?a=b',
+    'https://x.test/?',
+    'https://169.254.169.254',
+    'http://169.254.169.254/latest',
+    'https://2852039166',
+    'https://0xa9fea9fe',
+    'https://[fe80::1]',
+    'https://[febf::1]',
+    'https://[fd00:ec2::254]',
+    'https://[::ffff:169.254.169.254]',
+    'https://metadata.google.internal',
+    'https://METADATA.google.internal.',
+    'https://100.100.100.200',
+    '',
+  ])('are not reached at %s', (url) => expect(paths({ ...BACKEND, url })).toEqual(['backends.0.url']))
+
+  test.each([
+    ['https://x.test///', 'https://x.test'],
+    ['HTTPS://X.test/a/', 'https://x.test/a'],
+    [' https://x.test\n', 'https://x.test'],
+    ['http://127.0.0.1:8081', 'http://127.0.0.1:8081'],
+    ['http://127.9.9.9', 'http://127.9.9.9'],
+    ['http://localhost:1/', 'http://localhost:1'],
+    ['http://[::1]:1', 'http://[::1]:1'],
+  ])('may be reached at %j', (url, kept) => {
+    expect(load({ ...MINIMAL, backends: [{ ...BACKEND, url }] }).backends[0]?.url).toBe(kept)
+  })
+})
