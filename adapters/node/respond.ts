@@ -19,26 +19,39 @@ export function socketRespond(reply: Reply, bindings: unknown): Response {
   // What comes within one turn of the event loop leaves in one system call, and after the journal has been written:
   // its immediate stands before this one, because a call is booked before its last chunk is handed on.
   let corked = false
-  const uncork = () => {
+  let atEnd: (() => void) | undefined
+  const flush = () => {
     corked = false
+    // Held together below, so that the end does not need a system call of its own.
+    if (atEnd) outgoing.socket?.cork()
     outgoing.uncork()
+    atEnd?.()
+  }
+  const writeHead = () => {
+    if (!outgoing.headersSent) outgoing.writeHead(reply.status, reply.headers.flat())
   }
   const write = (chunk: Uint8Array) => {
-    if (!outgoing.headersSent) outgoing.writeHead(reply.status, reply.headers.flat())
+    writeHead()
     if (!corked) {
       corked = true
       outgoing.cork()
-      setImmediate(uncork)
+      setImmediate(flush)
     }
     if (!outgoing.write(chunk)) return drained(outgoing)
   }
+  // Never while corked: Node would send the end before what it still holds.
+  const finish = (action: () => void) => {
+    if (corked) atEnd = action
+    else action()
+  }
   reply.pipe({ write }).then(
     () => {
-      if (!outgoing.headersSent) outgoing.writeHead(reply.status, reply.headers.flat())
-      // Not before the journal either, and an answer that came in one piece leaves with its end.
-      outgoing.end()
+      finish(() => {
+        writeHead()
+        outgoing.end()
+      })
     },
-    () => outgoing.destroy(),
+    () => finish(() => outgoing.destroy()),
   )
   return RESPONSE_ALREADY_SENT
 }

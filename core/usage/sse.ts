@@ -33,6 +33,7 @@ type Line = 'start' | 'field' | 'value' | 'data' | 'delta' | 'skip'
 export function createFrameReader({ wants, onFrame, onName }: FrameOptions): FrameReader {
   let line: Line = 'start'
   let afterCarriageReturn = false
+  /** How much of a byte order mark was met at the start; 3 once there can be none any more. */
   let position = 0
   /** Field name or event name as far as it was read. */
   let word = ''
@@ -81,11 +82,13 @@ export function createFrameReader({ wants, onFrame, onName }: FrameOptions): Fra
 
   function write(chunk: Uint8Array) {
     let i = 0
-    while (position < 3 && i < chunk.length && chunk[i] === BOM[position]) {
-      position += 1
-      i += 1
+    while (position < 3 && i < chunk.length) {
+      if (chunk[i] !== BOM[position]) position = 3
+      else {
+        position += 1
+        i += 1
+      }
     }
-    position = 3
     let from = i
     while (i < chunk.length) {
       const byte = chunk[i] ?? 0
