@@ -13,9 +13,16 @@ export function socketHeaders(_request: Request, bindings: unknown): HeaderPairs
 }
 
 /** For `Parts.respond`. A body that fails destroys the socket: a cut answer must never look like a finished one. */
-export function socketRespond(reply: Reply, bindings: unknown): Response {
-  // @hono/node-server calls fetch with its own request and response as the second argument.
-  const { outgoing } = bindings as HttpBindings
+export function socketRespond(waitUntil: (work: Promise<unknown>) => void) {
+  return (reply: Reply, bindings: unknown): Response => {
+    // @hono/node-server calls fetch with its own request and response as the second argument.
+    const { outgoing } = bindings as HttpBindings
+    waitUntil(send(reply, outgoing))
+    return RESPONSE_ALREADY_SENT
+  }
+}
+
+function send(reply: Reply, outgoing: HttpBindings['outgoing']): Promise<void> {
   // What comes within one turn of the event loop leaves in one system call, and after the journal has been written:
   // its immediate stands before this one, because a call is booked before its last chunk is handed on.
   let corked = false
@@ -44,7 +51,7 @@ export function socketRespond(reply: Reply, bindings: unknown): Response {
     if (corked) atEnd = action
     else action()
   }
-  reply.pipe({ write }).then(
+  return reply.pipe({ write }).then(
     () => {
       finish(() => {
         writeHead()
@@ -53,7 +60,6 @@ export function socketRespond(reply: Reply, bindings: unknown): Response {
     },
     () => finish(() => outgoing.destroy()),
   )
-  return RESPONSE_ALREADY_SENT
 }
 
 function drained(outgoing: HttpBindings['outgoing']): Promise<void> {

@@ -54,7 +54,11 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const folder = join(dataFolder(config), 'journal')
   const ledger = await localLedger({ db: storage.db, folder, period, failClosed, clock, logger })
   const pending = new Set<Promise<unknown>>()
-  let accepting = true
+  const waitUntil = (work: Promise<unknown>) => {
+    const kept = work.catch(() => {}).finally(() => pending.delete(kept))
+    pending.add(kept)
+  }
+  let stopping: Promise<void> | undefined
 
   const build = async (settings: Config) => {
     const deps = createDeps({
@@ -68,13 +72,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       prices: pricesFrom(settings),
       sha256,
       random: Math.random,
-      waitUntil(work) {
-        const kept = work.catch(() => {}).finally(() => pending.delete(kept))
-        pending.add(kept)
-      },
+      waitUntil,
       headersOf: socketHeaders,
-      respond: socketRespond,
-      accepting: () => accepting,
+      respond: socketRespond(waitUntil),
+      accepting: () => !stopping,
     })
     await deps.directory.refresh()
     return { deps, gateway: createGateway(deps), runTasks: createTaskRunner(deps) }
@@ -100,18 +101,23 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       startCheck(current.deps)
       logger.info('config.reloaded')
     },
-    async stop() {
-      const again = !accepting
-      accepting = false
-      await drain(server, again ? 0 : config.server.drain_timeout)
-      if (again) return
-      clearInterval(ticker)
-      await Promise.allSettled(pending)
-      await ledger.close()
-      await upstream.close()
-      storage.close()
-      logger.info('server.stopped')
+    stop() {
+      if (stopping) server.closeAllConnections()
+      stopping ??= stop()
+      return stopping
     },
+  }
+
+  async function stop() {
+    await drain(server, config.server.drain_timeout)
+    // Calls that were cut with their connections hear of it in the next turn, and book what they know.
+    await new Promise(setImmediate)
+    while (pending.size > 0) await Promise.allSettled(pending)
+    clearInterval(ticker)
+    await ledger.close()
+    await upstream.close()
+    storage.close()
+    logger.info('server.stopped')
   }
 }
 

@@ -116,7 +116,8 @@ describe('metering on the real server', () => {
     const logs = await gateway.db.select().from(usageLogs)
     const hours = await gateway.db.select().from(usageHourly)
     for (const figure of ['costMicros', 'inputTokens', 'outputTokens', 'cacheReadTokens'] as const) {
-      const sum = (rows: Record<typeof figure, number>[]) => rows.reduce((total, row) => total + row[figure], 0)
+      const sum = (rows: Record<typeof figure, number>[]) =>
+        rows.reduce((total, row) => total + row[figure], 0)
       expect(sum(hours)).toBe(sum(logs))
     }
     expect(hours.reduce((total, { requests }) => total + requests, 0)).toBe(logs.length)
