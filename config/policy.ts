@@ -38,6 +38,7 @@ export function policyFrom(config: Config): Policy {
       firstByteTimeoutMs: retry.first_byte_timeout,
       idleTimeoutMs: retry.idle_timeout,
     },
+    usageSyncMs: config.usage_sync_time,
     publicUrl: config.server.public_url,
   }
 }

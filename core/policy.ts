@@ -33,6 +33,8 @@ export interface Policy {
   health: { startupCheck: 'normal' | 'strict' | 'off'; failureThreshold: number; cooldownMs: number }
   balancer: { strategy: 'sticky' | 'random' }
   retry: { maxAttempts: number; firstByteTimeoutMs: number; idleTimeoutMs: number }
+  /** How often the hourly sums are compared with the log. */
+  usageSyncMs: number
   /** Where people reach the dashboard; '' when unknown. Used in messages only. */
   publicUrl: string
 }

@@ -1,29 +1,43 @@
 /** Recurring work. Adapters call `runDueTasks` as often as their runtime allows; each task keeps its own pace. */
 import type { Deps } from './deps.ts'
+import type { Policy } from './policy.ts'
+import { HOUR_MS, repairSums } from './usage/record.ts'
 
 interface Task {
   name: string
-  everyMs: number
+  everyMs(policy: Policy): number
   run(deps: Deps): Promise<void>
 }
 
 const TASKS: readonly Task[] = [
-  { name: 'directory', everyMs: 500, run: ({ directory }) => directory.refresh() },
-  { name: 'checks', everyMs: 200, run: ({ catalogue }) => catalogue.checkDue() },
-  { name: 'health', everyMs: 1_000, run: ({ balancer }) => balancer.refresh() },
+  { name: 'directory', everyMs: () => 500, run: ({ directory }) => directory.refresh() },
+  { name: 'checks', everyMs: () => 200, run: ({ catalogue }) => catalogue.checkDue() },
+  { name: 'health', everyMs: () => 1_000, run: ({ balancer }) => balancer.refresh() },
+  { name: 'usage', everyMs: ({ usageSyncMs }) => usageSyncMs, run: repairUsage },
 ]
+
+/** This hour and the one before: what is older was looked at in its time. */
+async function repairUsage({ db, clock, logger }: Deps): Promise<void> {
+  const start = Math.floor(clock.now() / HOUR_MS - 1) * HOUR_MS
+  if (await repairSums(db, start))
+    logger.warn('usage.sums_repaired', { since: new Date(start).toISOString() })
+}
 
 /** A runner for these deps: starts what is due, never the same task twice at once. A failure is logged, not thrown. */
 export function createTaskRunner(deps: Deps): () => Promise<void> {
   const lastRun = new Map<string, number>()
   const running = new Set<string>()
+  const failing = new Set<string>()
   const runOne = async (task: Task) => {
     running.add(task.name)
     lastRun.set(task.name, deps.clock.elapsed())
     try {
       await task.run(deps)
+      if (failing.delete(task.name)) deps.logger.info('task.works_again', { task: task.name })
     } catch (cause) {
-      deps.logger.error('task.failed', { task: task.name, cause: String(cause) })
+      // Said once, not at every tick.
+      if (!failing.has(task.name)) deps.logger.error('task.failed', { task: task.name, cause: String(cause) })
+      failing.add(task.name)
     } finally {
       running.delete(task.name)
     }
@@ -31,7 +45,9 @@ export function createTaskRunner(deps: Deps): () => Promise<void> {
   return async () => {
     const now = deps.clock.elapsed()
     const due = TASKS.filter(({ name, everyMs }) => {
-      return !running.has(name) && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs
+      return (
+        !running.has(name) && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(deps.policy)
+      )
     })
     await Promise.all(due.map(runOne))
   }

@@ -1,9 +1,11 @@
 /** Writes finished calls: the row of each and the hourly sums, in one batch, each request id once. */
-import { gte, sql } from 'drizzle-orm'
+import { gte, type SQL, sql } from 'drizzle-orm'
 import * as z from 'zod'
 import { usageHourly } from '../db/schema.ts'
 import type { CallRecord, Db } from '../ports.ts'
 import type { Used } from './holds.ts'
+
+export const HOUR_MS = 3_600_000
 
 const count = z.int().nonnegative()
 
@@ -53,14 +55,7 @@ export async function writeRecords(db: Db, records: readonly string[]): Promise<
         call->>'createdAt'
       from list where true on conflict (request_id) do nothing`),
     // The rows that the statement before has inserted: ids only grow, and nothing comes between within a batch.
-    db.run(sql`
-      insert into usage_hourly (hour, user_id, api_key_id, model, backend, requests, errors, input_tokens,
-        output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, latency_ms, last_at)
-      select created_at / 3600000 * 3600000, user_id, api_key_id, model, backend, count(*), sum(outcome <> 'ok'),
-        sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens),
-        sum(cache_write_1h_tokens), sum(cost_micros), sum(latency_ms), max(created_at)
-      from (select * from usage_logs order by id desc limit changes())
-      where true group by 1, 2, 3, 4, 5
+    db.run(sql`${insertSums(sql`(select * from usage_logs order by id desc limit changes())`)}
       on conflict do update set requests = requests + excluded.requests, errors = errors + excluded.errors,
         input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
         cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
@@ -69,6 +64,35 @@ export async function writeRecords(db: Db, records: readonly string[]): Promise<
         cost_micros = cost_micros + excluded.cost_micros, latency_ms = latency_ms + excluded.latency_ms,
         last_at = max(last_at, excluded.last_at)`),
   ])
+}
+
+/** Sums of log rows by hour, user, key, model and backend; `rows` is a table or a subquery. */
+function insertSums(rows: SQL): SQL {
+  return sql`
+    insert into usage_hourly (hour, user_id, api_key_id, model, backend, requests, errors, input_tokens, output_tokens,
+      cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, latency_ms, last_at)
+    select created_at / ${HOUR_MS} * ${HOUR_MS}, user_id, api_key_id, model, backend, count(*), sum(outcome <> 'ok'),
+      sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens),
+      sum(cache_write_1h_tokens), sum(cost_micros), sum(latency_ms), max(created_at)
+    from ${rows} where true group by 1, 2, 3, 4, 5`
+}
+
+/**
+ * Compares the sums since `start` (ms, at an hour's start) with the log and makes them anew if they differ. They are
+ * written with the rows, so this only mends what other hands have done. Answers whether it had to.
+ */
+export async function repairSums(db: Db, start: number): Promise<boolean> {
+  const figures = sql`coalesce(sum(cost_micros), 0) as cost, coalesce(sum(input_tokens + output_tokens), 0) as tokens`
+  const [same] = await db.all<{ same: number }>(sql`
+    select l.n = h.n and l.cost = h.cost and l.tokens = h.tokens as same
+    from (select count(*) as n, ${figures} from usage_logs where created_at >= ${start}) l,
+      (select coalesce(sum(requests), 0) as n, ${figures} from usage_hourly where hour >= ${start}) h`)
+  if (same?.same === 1) return false
+  await db.batch([
+    db.run(sql`delete from usage_hourly where hour >= ${start}`),
+    db.run(insertSums(sql`(select * from usage_logs where created_at >= ${start})`)),
+  ])
+  return true
 }
 
 /** What each user and key has used since `start` (ms, at an hour's start), from the sums. */

@@ -8,7 +8,7 @@ import { openFile } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate, NewerSchema } from '../../core/db/migrate.ts'
 import { migrations } from '../../core/db/migrations.gen.ts'
 import { directory, usageHourly, usageLogs, users } from '../../core/db/schema.ts'
-import { usedSince, writeRecords } from '../../core/usage/record.ts'
+import { repairSums, usedSince, writeRecords } from '../../core/usage/record.ts'
 import { callRecord } from '../support/records.ts'
 import { type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
 
@@ -74,6 +74,16 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
       [1, 1, 0, 500],
       [2, 1, 0, 500],
     ])
+  })
+
+  test('makes sums anew that differ from the log, and leaves right ones alone', async () => {
+    const { db } = store
+    await writeRecords(db, json([callRecord(), callRecord({ userId: 2, costMicros: 9 })]))
+    const right = await db.select().from(usageHourly).orderBy(usageHourly.userId)
+    expect(await repairSums(db, 0)).toBe(false)
+    await db.update(usageHourly).set({ costMicros: 1 }).where(eq(usageHourly.userId, 2))
+    expect(await repairSums(db, 0)).toBe(true)
+    expect(await db.select().from(usageHourly).orderBy(usageHourly.userId)).toEqual(right)
   })
 
   test('writes 500 records in one batch and reads every field back', async () => {

@@ -48,6 +48,7 @@ export interface TestGateway {
   key: string
   /** Rows of the log, oldest first, once `count` are there. */
   rows(count: number): Promise<(typeof usageLogs.$inferSelect)[]>
+  configPath: string
   /** Everything it printed so far. */
   output(): string
   process: ChildProcess
@@ -142,6 +143,7 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
       return child
     },
     db,
+    configPath,
     key: secret,
     newKey,
     send: (body, init = {}) =>

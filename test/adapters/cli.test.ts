@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process'
+import { statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { temporaryFolder } from '../support/stores.ts'
+import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
+
+const run = promisify(execFile)
+const ASK = { model: 'claude-opus-5-5', max_tokens: 10, messages: [{ role: 'user', content: 'hi' }] }
+
+describe('the command line, beside the running server', () => {
+  let upstream: FakeUpstream
+  let gateway: TestGateway
+  const folder = temporaryFolder()
+  beforeAll(async () => {
+    upstream = await startUpstream()
+    gateway = await startGateway({ backends: [{ name: 'a', url: upstream.url }] })
+  })
+  afterAll(async () => {
+    await gateway.stop()
+    await upstream.stop()
+    folder.remove()
+  })
+  const cli = async (args: string[], env: Record<string, string> = { CONFIG_PATH: gateway.configPath }) => {
+    const options = { env: { PATH: process.env.PATH, ...env }, cwd: join(import.meta.dirname, '../..') }
+    try {
+      const { stdout, stderr } = await run(process.execPath, ['adapters/node/cli.ts', ...args], options)
+      return { code: 0, stdout, stderr }
+    } catch (cause) {
+      const failed = cause as { code: number; stdout: string; stderr: string } // what execFile rejects with
+      return { code: failed.code, stdout: failed.stdout, stderr: failed.stderr }
+    }
+  }
+
+  test('makes a user and a key that the server takes within a second, and disables it again', async () => {
+    expect((await cli(['user', 'create', ' Ann@Example.COM ', '--budget', '5', '--admin'])).stdout).toContain(
+      'admin ann@example.com',
+    )
+    expect(await cli(['user', 'create', 'ann@example.com'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/already/),
+    })
+    const { stdout, stderr } = await cli(['key', 'create', 'ann@example.com', '--name', 'laptop'])
+    const key = stdout.trim()
+    expect(key).toMatch(/^sk-[A-Za-z0-9]{40}$/)
+    const status = async () => (await gateway.send(ASK, { key })).status
+    await expect.poll(status, { timeout: 1_500 }).toBe(200)
+    const id = /Key (\d+)/.exec(stderr)?.[1] ?? ''
+    const listed = (await cli(['key', 'list', 'ann@example.com'])).stdout
+    expect(listed).toContain('laptop')
+    expect(listed).not.toContain(key)
+    expect((await cli(['key', 'disable', id])).stdout).toContain('disabled')
+    await expect.poll(status, { timeout: 1_500 }).toBe(401)
+    expect((await cli(['user', 'list'])).stdout).toContain('ann@example.com')
+  })
+
+  test('tells who used what', async () => {
+    await (await gateway.send(ASK)).text()
+    await gateway.rows(1)
+    expect((await cli(['usage', '--by', 'model'])).stdout).toContain('claude-opus-5-5')
+    expect(await cli(['usage', '--by', 'colour'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/user, model, backend or day/),
+    })
+  })
+
+  test('backs up while the server runs, to a file of its own only', async () => {
+    const file = join(folder.path, 'backup.db')
+    expect((await cli(['backup', file])).code).toBe(0)
+    expect(statSync(file).mode & 0o077).toBe(0)
+    expect(await cli(['backup', file])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/exists already/),
+    })
+  })
+
+  test('checks a configuration without showing a secret', async () => {
+    const { code, stdout } = await cli(['check-config'])
+    expect(code).toBe(0)
+    expect(stdout).not.toContain('upstream-key-of-a')
+    const broken = join(folder.path, 'broken.yaml')
+    writeFileSync(broken, 'server: { port: eighty }\nbackends: []\n')
+    const refused = await cli(['check-config'], { CONFIG_PATH: broken })
+    expect(refused.code).toBe(78)
+    expect(refused.stderr).toContain(`${broken}: server.port: `)
+    expect(refused.stderr).not.toContain('eighty')
+  })
+
+  test.each([
+    ['an unknown command', ['dance'], /Usage/],
+    ['a missing user', ['key', 'create', 'nobody'], /no user nobody/],
+    ['a key id that is none', ['key', 'disable', 'x1'], /ID/],
+  ])('says what is wrong with %s', async (_what, args, said) => {
+    expect(await cli(args)).toMatchObject({ code: 1, stderr: expect.stringMatching(said) })
+  })
+
+  test('says what to do when there is nothing to start from', async () => {
+    const options = { env: { PATH: process.env.PATH }, cwd: folder.path }
+    const script = join(import.meta.dirname, '../../adapters/node/index.ts')
+    const failed = await run(process.execPath, [script], options).catch((cause: unknown) => cause)
+    expect(failed).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(/config\.example\.yaml.*ANTHROPIC_API_KEY/),
+    })
+  })
+})
