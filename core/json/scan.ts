@@ -4,24 +4,28 @@
  */
 
 export interface Member {
-  /** Decoded, escapes and all. */
+  /** Decoded, escapes and all; the empty text for a key of more than 1 KB. */
   key: string
   /** Offsets of the value in all bytes written so far: from its first byte to the one after its last. */
   start: number
   end: number
-  /** The value's bytes, if the caller wanted them and they were within his limit. */
+  /** A copy of the value's bytes, if the caller wanted them and they were within his limit. */
   value: Uint8Array | undefined
 }
 
 export interface Scan {
+  /** The next bytes, cut anywhere: linear in them. Throws nothing. */
   write(chunk: Uint8Array): void
-  /** `complete`: exactly one object, and nothing but white space after it so far. */
+  /** `complete`: exactly one object, and nothing but white space after it so far. `invalid` stays. */
   state(): 'open' | 'complete' | 'invalid'
+  /** Offset of the byte after the object's closing brace; undefined while it is not closed. */
+  end(): number | undefined
 }
 
 export interface ScanOptions {
   /** The most bytes of this key's value to keep; 0 keeps none. */
   capture(key: string): number
+  /** Called for each member once its value has ended, in order, repeated keys included. */
   onMember(member: Member): void
 }
 
@@ -31,217 +35,214 @@ const COMMA = 0x2c
 const COLON = 0x3a
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
+/** `[` is `{` and `]` is `}` without this bit, and each closer is its opener plus two. */
+const BRACKET_BIT = 0x20
+const STRUCTURE = [QUOTE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE, 0x5b, 0x5d]
 const BOM = [0xef, 0xbb, 0xbf]
 const LONGEST_KEY = 1024
+/** Far beyond what any JSON reader takes; keeps what is remembered of it small. */
+const DEEPEST = 100_000
+/** Strings are read byte by byte so far: a native search costs as much as this many bytes. */
+const NEAR = 64
 
-type Place =
-  | 'start'
-  | 'key or end'
-  | 'key'
-  | 'colon'
-  | 'value'
-  | 'word'
-  | 'inside'
-  | 'comma or end'
-  | 'end'
-  | 'invalid'
+type Token = 'key' | 'string' | 'word' | 'inside'
+type Between = 'start' | 'key or end' | 'next key' | 'colon' | 'value' | 'comma or end'
+type Place = Token | Between | 'end' | 'invalid'
 
 export function createScan({ capture, onMember }: ScanOptions): Scan {
   let place: Place = 'start'
-  let afterComma = false
+  let bomBytes = 0
   let inString = false
   /** The byte that comes next in a string stands after a backslash. */
   let escaped = false
   /** The closers that are owed, innermost last; the object's own is not among them. */
   const owed: number[] = []
+  /** How many bytes earlier chunks had. */
   let offset = 0
+  let closedAt: number | undefined
   let key = ''
   let start = 0
   let limit = 0
-  /** Bytes of the key or value that is being read, from earlier chunks. */
-  let kept: Uint8Array[] = []
-  let keptBytes = 0
+  const kept = createKeeper()
 
   function write(chunk: Uint8Array) {
+    /** Where the key or value that is being read begins in this chunk. */
     let from = 0
     let i = 0
-    while (i < chunk.length) {
-      if (inString) {
-        i = closingQuote(chunk, i)
-        if (i < 0) break
-        inString = false
+    while (i < chunk.length && place !== 'invalid') {
+      if (isToken(place)) {
+        const end = tokenEnd(place, chunk, i)
+        if (end < 0) break
+        kept.add(chunk, from, end, limit)
+        endToken(kept.take(limit), offset + end)
+        i = end
+      } else {
+        step(chunk[i] ?? 0, offset + i)
+        from = i
         i += 1
-        if (place === 'key') {
-          keep(chunk, from, i, LONGEST_KEY)
-          key = decodedKey(taken())
-          place = 'colon'
-        } else if (owed.length === 0) endValue(chunk, from, i)
-        continue
       }
-      const byte = chunk[i] ?? 0
-      if (place === 'inside') {
-        i = inside(chunk, i)
-        if (place !== 'inside') endValue(chunk, from, i)
-        continue
-      }
-      if (place === 'word') {
-        if (!endsWord(byte)) {
-          i += 1
-          continue
-        }
-        endValue(chunk, from, i)
-      }
-      if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
-        i += 1
-        continue
-      }
-      const before = place
-      step(byte, i)
-      if (place === 'invalid') return
-      if (before === 'value' || place === 'key') from = i
-      i += 1
     }
-    if (place === 'key' || place === 'word' || place === 'inside' || (place === 'value' && inString)) {
-      keep(chunk, from, chunk.length, place === 'key' ? LONGEST_KEY : limit)
-    }
+    if (isToken(place)) kept.add(chunk, from, chunk.length, limit)
     offset += chunk.length
   }
 
-  /** One structural byte outside of strings and nested values. */
-  function step(byte: number, i: number) {
-    if (place === 'start') {
-      if (byte === OPEN_BRACE) place = 'key or end'
-      else if (byte !== BOM[offset + i]) place = 'invalid'
-    } else if (place === 'key or end') {
-      if (byte === QUOTE) {
-        inString = true
-        place = 'key'
-      } else place = byte === CLOSE_BRACE && !afterComma ? 'end' : 'invalid'
-    } else if (place === 'colon') {
-      if (byte !== COLON) place = 'invalid'
-      else {
-        place = 'value'
-        limit = capture(key)
-      }
-    } else if (place === 'value') {
-      start = offset + i
-      if (byte === QUOTE) inString = true
-      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        owed.push(byte === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET)
-        place = 'inside'
-      } else place = startsWord(byte) ? 'word' : 'invalid'
-    } else if (place === 'comma or end') {
-      if (byte === COMMA) {
-        place = 'key or end'
-        afterComma = true
-      } else place = byte === CLOSE_BRACE ? 'end' : 'invalid'
-    } else place = 'invalid'
+  /** One byte between tokens, or the first of one; `at` is its offset. */
+  function step(byte: number, at: number) {
+    if (isSpace(byte)) return
+    if (place === 'value') begin(byte, at)
+    else if (byte === QUOTE && (place === 'key or end' || place === 'next key')) {
+      place = 'key'
+      limit = LONGEST_KEY
+    } else if (place === 'colon' && byte === COLON) place = 'value'
+    else if (place === 'comma or end' && byte === COMMA) place = 'next key'
+    else if (byte === CLOSE_BRACE && (place === 'key or end' || place === 'comma or end')) {
+      place = 'end'
+      closedAt = at + 1
+    } else if (place === 'start' && byte === OPEN_BRACE && bomBytes % BOM.length === 0) place = 'key or end'
+    else if (place === 'start' && byte === BOM[at] && bomBytes === at) bomBytes += 1
+    else place = 'invalid'
   }
 
-  /** Goes through a nested value from `i`; answers where it stopped: at a string, at its end or at the chunk's. */
-  function inside(chunk: Uint8Array, i: number): number {
-    for (let at = i; at < chunk.length; at++) {
-      const byte = chunk[at]
-      if (byte === QUOTE) {
-        inString = true
-        return at + 1
-      }
-      if (byte === OPEN_BRACE) owed.push(CLOSE_BRACE)
-      else if (byte === OPEN_BRACKET) owed.push(CLOSE_BRACKET)
-      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-        if (owed.pop() !== byte) {
-          place = 'invalid'
-          return chunk.length
-        }
-        if (owed.length === 0) {
-          place = 'comma or end'
-          return at + 1
-        }
-      }
+  function begin(byte: number, at: number) {
+    start = at
+    limit = capture(key)
+    if (byte === QUOTE) place = 'string'
+    else if (isOpener(byte)) place = 'inside'
+    else place = isWordByte(byte) ? 'word' : 'invalid'
+    if (place === 'inside') owed.push(byte + 2)
+  }
+
+  function endToken(bytes: Uint8Array | undefined, end: number) {
+    if (place === 'key') {
+      const decoded = decodedKey(bytes)
+      key = decoded ?? ''
+      place = decoded === undefined ? 'invalid' : 'colon'
+    } else {
+      place = 'comma or end'
+      onMember({ key, start, end, value: bytes })
     }
-    return chunk.length
   }
 
-  /** Where the string that is open ends, or -1; long strings are crossed from quote to quote. */
-  function closingQuote(chunk: Uint8Array, from: number): number {
+  /** The index after the open token's last byte, or -1 when it is not in this chunk. */
+  function tokenEnd(token: Token, chunk: Uint8Array, from: number): number {
+    if (token === 'inside') return nestedEnd(chunk, from)
+    if (token !== 'word') return stringEnd(chunk, from)
+    for (let i = from; i < chunk.length; i++) if (!isWordByte(chunk[i] ?? 0)) return i
+    return -1
+  }
+
+  function nestedEnd(chunk: Uint8Array, from: number): number {
     let i = from
-    if (escaped) {
-      escaped = false
-      i += 1
-    }
-    for (;;) {
-      const quote = chunk.indexOf(QUOTE, i)
-      const end = quote < 0 ? chunk.length : quote
-      let slashes = 0
-      while (end - slashes > i && chunk[end - slashes - 1] === BACKSLASH) slashes += 1
-      const odd = slashes % 2 === 1
-      if (quote < 0) {
-        escaped = odd
-        return -1
+    while (i < chunk.length) {
+      if (inString) {
+        i = stringEnd(chunk, i)
+        if (i < 0) return -1
+        inString = false
+        continue
       }
-      if (!odd) return quote
-      i = quote + 1
+      const byte = chunk[i] ?? 0
+      i += 1
+      if (byte === QUOTE) inString = true
+      else if (isOpener(byte)) {
+        if (owed.push(byte + 2) > DEEPEST) place = 'invalid'
+      } else if ((byte | BRACKET_BIT) === CLOSE_BRACE) {
+        if (owed.pop() !== byte) place = 'invalid'
+        else if (owed.length === 0) return i
+      }
+      if (place === 'invalid') break
     }
+    return -1
   }
 
-  function endValue(chunk: Uint8Array, from: number, end: number) {
-    if (place === 'invalid') return
-    keep(chunk, from, end, limit)
-    const value = limit > 0 && keptBytes <= limit ? taken() : undefined
-    kept = []
-    keptBytes = 0
-    place = 'comma or end'
-    onMember({ key, start, end: offset + end, value })
-  }
-  function keep(chunk: Uint8Array, from: number, end: number, most: number) {
-    keptBytes += end - from
-    if (most > 0 && keptBytes <= most) kept.push(chunk.subarray(from, end))
-    else kept = []
-  }
-  function taken(): Uint8Array {
-    const [only = new Uint8Array(0), ...more] = kept
-    kept = []
-    keptBytes = 0
-    if (more.length === 0) return only
-    const whole = new Uint8Array([only, ...more].reduce((sum, part) => sum + part.length, 0))
-    let at = 0
-    for (const part of [only, ...more]) {
-      whole.set(part, at)
-      at += part.length
+  /** Behind the closing quote. Long strings are crossed from quote to quote. */
+  function stringEnd(chunk: Uint8Array, from: number): number {
+    const { length } = chunk
+    let i = escaped ? from + 1 : from
+    escaped = false
+    for (;;) {
+      const near = Math.min(i + NEAR, length)
+      while (i < near) {
+        const byte = chunk[i]
+        if (byte === QUOTE) return i + 1
+        i += byte === BACKSLASH ? 2 : 1
+      }
+      if (i >= length) break
+      const found = chunk.indexOf(QUOTE, i)
+      const quote = found < 0 ? length : found
+      let slashes = 0
+      while (quote - slashes > i && chunk[quote - slashes - 1] === BACKSLASH) slashes += 1
+      if (slashes % 2 === 0 && quote < length) return quote + 1
+      i = quote + (slashes % 2)
     }
-    return whole
+    escaped = i > length
+    return -1
   }
 
   return {
-    write(chunk) {
-      if (place !== 'invalid') write(chunk)
-    },
+    write,
     state: () => (place === 'end' ? 'complete' : place === 'invalid' ? 'invalid' : 'open'),
+    end: () => closedAt,
+  }
+}
+
+/** Collects bytes from chunk to chunk as long as they stay within a limit. What it hands out is a copy. */
+export function createKeeper() {
+  let bytes = new Uint8Array(0)
+  let length = 0
+  return {
+    add(chunk: Uint8Array, from: number, to: number, most: number) {
+      const total = length + to - from
+      if (total <= most) {
+        if (total > bytes.length) {
+          const larger = new Uint8Array(Math.max(total, 2 * bytes.length, 64))
+          larger.set(bytes)
+          bytes = larger
+        }
+        bytes.set(chunk.subarray(from, to), length)
+      }
+      length = total
+    },
+    /** What was added since the last time; undefined if it is more than `most`. */
+    take(most: number): Uint8Array | undefined {
+      const whole = length <= most ? bytes.slice(0, length) : undefined
+      length = 0
+      return whole
+    },
   }
 }
 
 const DECODER = new TextDecoder()
 
-/** `bytes` with its quotes; the empty text for one that is no valid JSON string or was too long to keep. */
-function decodedKey(bytes: Uint8Array): string {
-  const quoted = DECODER.decode(bytes)
-  if (!quoted.includes('\\')) return quoted.slice(1, -1)
+/** `bytes` with its quotes; the empty text if it was too long to keep, undefined when it is no JSON string. */
+function decodedKey(bytes: Uint8Array | undefined): string | undefined {
+  if (bytes === undefined) return ''
+  // Nearly all keys are short and plain, and a decoder costs more than they do.
+  let plain = ''
+  for (let i = 1; i < bytes.length - 1; i++) {
+    const byte = bytes[i] ?? 0
+    if (byte >= 0x80 || byte === BACKSLASH) return decodedString(bytes)
+    plain += String.fromCharCode(byte)
+  }
+  return plain
+}
+
+function decodedString(bytes: Uint8Array): string | undefined {
   try {
-    const text: unknown = JSON.parse(quoted)
-    return typeof text === 'string' ? text : ''
+    return String(JSON.parse(DECODER.decode(bytes)))
   } catch {
-    return ''
+    return undefined
   }
 }
 
-function startsWord(byte: number): boolean {
-  return (byte >= 0x30 && byte <= 0x39) || byte === 0x2d || byte === 0x74 || byte === 0x66 || byte === 0x6e
+/** Of a number, true, false or null; what word the bytes make is not looked at. */
+function isWordByte(byte: number): boolean {
+  return byte > 0x20 && byte < 0x7f && !STRUCTURE.includes(byte)
 }
 
-function endsWord(byte: number): boolean {
-  return (
-    byte === COMMA || byte === CLOSE_BRACE || byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-  )
+export function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
+
+const isOpener = (byte: number) => (byte | BRACKET_BIT) === OPEN_BRACE
+const isToken = (place: Place): place is Token =>
+  place === 'key' || place === 'string' || place === 'word' || place === 'inside'

@@ -1,5 +1,8 @@
 /** What the gateway needs to know of a Messages request, read from its bytes. The rest is the upstream's business. */
-import { createScan, type Member } from '../json/scan.ts'
+import { createScan, isSpace, type Member } from '../json/scan.ts'
+
+const OPEN_BRACE = 0x7b
+const OPEN_BRACKET = 0x5b
 
 export interface Span {
   start: number
@@ -16,28 +19,36 @@ export type Inspected =
       maxTokens: number | undefined
       /** metadata.user_id */
       userId: string | undefined
-      /** The first object in `messages`; whoever may have said it, it stays the same through a conversation. */
+      /** The first of `messages`, whatever its role: it stays the same through a conversation. */
       firstUserMessage: Span | undefined
     }
   /** `problem` is a sentence for a person. */
   | { ok: false; problem: string }
 
+/** In characters; as JSON escapes each may take six bytes. */
 const LONGEST_MODEL = 256
 const PIECE = 2048
-const DECODER = new TextDecoder()
-const CAPTURED: Readonly<Record<string, number>> = {
-  model: 4096,
-  stream: 16,
-  max_tokens: 32,
-  metadata: 16 * 1024,
-}
+/** The most bytes to keep of each value that is looked at. */
+const CAPTURED: ReadonlyMap<string, number> = new Map([
+  ['model', 6 * LONGEST_MODEL + 2],
+  ['stream', 16],
+  ['max_tokens', 32],
+  ['metadata', 16 * 1024],
+])
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Looks at the top level of `body` only. Of a repeated key the last counts, as for JSON.parse, but `model` must be one. */
+/**
+ * Looks at the top level of `body` only, in time linear in its bytes and without parsing it: a body that is broken
+ * deeper down passes, and the upstream answers for it. Of a repeated key the last counts, as for JSON.parse, but of
+ * `model` all must be equal, since nobody knows which one the upstream takes.
+ */
 export function inspect(body: Uint8Array): Inspected {
   const found = new Map<string, Member>()
   const models: Member[] = []
   const scan = createScan({
-    capture: (key) => CAPTURED[key] ?? 0,
+    capture: (key) => CAPTURED.get(key) ?? 0,
     onMember(member) {
       found.set(member.key, member)
       if (member.key === 'model') models.push(member)
@@ -45,31 +56,35 @@ export function inspect(body: Uint8Array): Inspected {
   })
   scan.write(body)
   if (scan.state() !== 'complete') return problem('The body is not a JSON object.')
-  const names = models.map(({ value }) => parsed(value))
-  const [model] = names
-  if (typeof model !== 'string' || model === '') return problem('model: a non-empty string is required.')
-  if (names.some((name) => name !== model)) return problem('model: it is given twice with different values.')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (model.length > LONGEST_MODEL || /[\u0000-\u001f\u007f\ufffd]/.test(model)) {
-    return problem('model: this cannot be the name of a model.')
-  }
-  const stream = parsed(found.get('stream')?.value)
-  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
-    return problem('stream: true or false is expected.')
-  }
+  const model = modelOf(models)
+  if (!model.ok) return model
+  const stream = found.get('stream')
+  const streamed = stream === undefined ? false : parsed(stream.value)
+  if (typeof streamed !== 'boolean') return problem('stream: true or false is expected.')
   const maxTokens = parsed(found.get('max_tokens')?.value)
   const metadata = parsed(found.get('metadata')?.value)
   const userId = isRecord(metadata) ? metadata.user_id : undefined
   const messages = found.get('messages')
   return {
     ok: true,
-    model,
+    model: model.name,
     modelSpans: models.map(({ start, end }) => ({ start, end })),
-    stream: stream === true,
+    stream: streamed,
     maxTokens: typeof maxTokens === 'number' && maxTokens >= 0 ? maxTokens : undefined,
     userId: typeof userId === 'string' && userId !== '' ? userId : undefined,
     firstUserMessage: messages && firstObjectIn(body, messages),
   }
+}
+
+function modelOf(models: readonly Member[]): { ok: true; name: string } | { ok: false; problem: string } {
+  const [name, ...others] = models.map(({ value }) => parsed(value))
+  if (models.some(({ value }) => value === undefined)) return problem('model: this is too long for a name.')
+  if (typeof name !== 'string' || name === '') return problem('model: a non-empty string is required.')
+  if (others.some((other) => other !== name))
+    return problem('model: it is given twice with different values.')
+  if (name.length > LONGEST_MODEL) return problem('model: this is too long for a name.')
+  if (CONTROL.test(name)) return problem('model: control characters are not allowed.')
+  return { ok: true, name }
 }
 
 /** The same bytes with each span replaced by `model` as a JSON string. */
@@ -90,27 +105,24 @@ export function withModel(body: Uint8Array, spans: readonly Span[], model: strin
   return changed
 }
 
-/** From the first `{` of an array to the end of that object's last member. Costs no more than that object, however long the rest. */
+/** Costs no more than that object, however long the rest. Undefined if the array does not begin with an object. */
 function firstObjectIn(body: Uint8Array, { start, end }: Span): Span | undefined {
-  const open = body[start] === 0x5b ? body.indexOf(0x7b, start) : -1
-  if (open < 0 || open >= end) return undefined
-  let length = 0
-  const scan = createScan({
-    capture: () => 0,
-    onMember(member) {
-      length = member.end
-    },
-  })
+  let open = start + 1
+  while (isSpace(body[open])) open += 1
+  if (body[start] !== OPEN_BRACKET || body[open] !== OPEN_BRACE) return undefined
+  const scan = createScan({ capture: () => 0, onMember() {} })
   for (let at = open; at < end && scan.state() === 'open'; at += PIECE) {
     scan.write(body.subarray(at, Math.min(at + PIECE, end)))
   }
-  return { start: open, end: open + length }
+  const length = scan.end()
+  return length === undefined ? undefined : { start: open, end: open + length }
 }
 
+/** Undefined for what was not kept, is no JSON or no UTF-8. */
 function parsed(bytes: Uint8Array | undefined): unknown {
   if (!bytes) return undefined
   try {
-    return JSON.parse(DECODER.decode(bytes))
+    return JSON.parse(STRICT.decode(bytes))
   } catch {
     return undefined
   }
@@ -120,6 +132,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
-function problem(text: string): Inspected {
+function problem(text: string): { ok: false; problem: string } {
   return { ok: false, problem: text }
 }

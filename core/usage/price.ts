@@ -1,9 +1,10 @@
 /**
  * What tokens cost. Rates are dollars per million tokens, which is micro-dollars per token; prices are effective-dated.
- * Rounding: a call's parts are summed exactly in millionths of a micro-dollar and rounded half up once, at the end.
+ * Rounding: a call's parts are summed in whole millionths of a micro-dollar (exact up to $9,000 a call) and rounded
+ * half up once, at the end.
  */
 import * as z from 'zod'
-import type { BilledPart, Metered, TokenCounts } from './counts.ts'
+import { type Metered, NO_TOKENS, type TokenCounts } from './counts.ts'
 
 const rate = z.number().min(0)
 const RateFields = {
@@ -14,7 +15,7 @@ const RateFields = {
   cache_write_1h: rate,
 }
 const Rates = z.object(RateFields)
-const ListedPrice = Rates.extend({
+const Listed = Rates.extend({
   id: z.string(),
   name: z.string().optional(),
   aliases: z.array(z.string()).optional(),
@@ -28,12 +29,12 @@ const ListedPrice = Rates.extend({
 /** config/pricing.json; its notes and sources are left out. */
 export const PriceList = z.object({
   modifiers: z.object({ unknown_model_default: Rates }),
-  models: z.array(ListedPrice),
+  models: z.array(Listed),
 })
 export type PriceList = z.infer<typeof PriceList>
 export type Rates = z.infer<typeof Rates>
 
-/** A price of the operator's own, from a UTC day on (or always). */
+/** A price of the operator's own, from the start of a UTC day on (or always); it has no long-prompt band. */
 export interface PriceOverride extends Rates {
   model: string
   effective_from?: string | undefined
@@ -46,9 +47,12 @@ export interface ModelRates extends Rates {
 }
 
 export interface Prices {
-  /** Micro-dollars of a metered call, at the prices of its start (`at`, ms). An unknown model is dear and marked, never free. */
+  /**
+   * Whole micro-dollars of a metered call, at the prices of its start (`at`, ms since 1970); `model` is for the parts
+   * that name none. Multipliers as in protocol reference §6. An unknown model is dear and marked, never free.
+   */
   cost(metered: Metered, model: string, at: number): { costMicros: number; unpriced: boolean }
-  /** Micro-dollars that a call of this size may cost, without caches. */
+  /** Micro-dollars, rounded up, that a call of this size may cost without caches. */
   estimate(model: string, inputTokens: number, outputTokens: number, at: number): number
   /** Dollars per million tokens; undefined for an unknown model. */
   rates(model: string, at: number): ModelRates | undefined
@@ -63,54 +67,37 @@ const MICROS_PER_SEARCH = 10_000
 const SCALE = 1_000_000
 const REMEMBERED_NAMES = 1_000
 
+type ListedPrice = PriceList['models'][number]
+/** Rates and the first ms they hold at; the newest stand first. */
+interface Era {
+  from: number
+  rates: ModelRates
+}
+
 export function createPrices(list: PriceList, overrides: readonly PriceOverride[] = []): Prices {
-  const byName = new Map<string, PriceList['models'][number]>()
-  for (const model of list.models) {
-    for (const name of [model.id, ...(model.aliases ?? [])]) byName.set(name, model)
-  }
-  const own = overrides
-    .map((override) => ({
-      ...override,
-      from: override.effective_from ? Date.parse(override.effective_from) : 0,
-    }))
-    .sort((a, b) => b.from - a.from)
+  const ids = idsOf(list)
   const names = new Map<string, string>()
+  const unknown = list.modifiers.unknown_model_default
 
   function canonical(model: string): string {
     const known = names.get(model)
     if (known !== undefined) return known
     const bare = bareName(model)
-    const name = byName.get(bare)?.id ?? byName.get(undated(bare))?.id ?? undated(bare)
+    const name = ids.get(bare) ?? ids.get(undated(bare)) ?? undated(bare)
     if (names.size >= REMEMBERED_NAMES) names.clear()
     names.set(model, name)
     return name
   }
 
-  function rates(model: string, at: number): ModelRates | undefined {
-    const name = canonical(model)
-    const override = own.find(
-      (one) => one.from <= at && (one.model === model || canonical(one.model) === name),
-    )
-    const listed = byName.get(name)
-    if (override)
-      return {
-        ...override,
-        name: listed?.name,
-        longPrompt: undefined,
-        fastMultiplier: listed?.fast_multiplier ?? 1,
-      }
-    if (!listed) return undefined
-    const older = listed.history
-      ?.filter(({ until }) => at < Date.parse(until))
-      .sort((a, b) => a.until.localeCompare(b.until))[0]
-    const long = listed.long_prompt
-    return {
-      ...Rates.parse({ ...listed, ...older }),
-      name: listed.name,
-      longPrompt: long && { ...long, thresholdPromptTokens: long.threshold_prompt_tokens },
-      fastMultiplier: listed.fast_multiplier ?? 1,
-    }
+  const eras = new Map(list.models.map((model) => [model.id, erasOf(model)]))
+  for (const override of overrides.toSorted((a, b) => startOf(a) - startOf(b))) {
+    const name = canonical(override.model)
+    const listed = eras.get(name) ?? []
+    const era = { from: startOf(override), rates: ownRates(override, listed[0]?.rates) }
+    eras.set(name, [era, ...listed])
   }
+  const rates = (model: string, at: number) =>
+    eras.get(canonical(model))?.find(({ from }) => from <= at)?.rates
 
   return {
     canonical,
@@ -121,39 +108,100 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
       for (const part of metered.parts) {
         const found = rates(part.model ?? model, at)
         if (!found) unpriced = true
-        scaled += partCost(part, found ?? list.modifiers.unknown_model_default, metered, found)
+        const base = bandOf(found ?? unknown, found?.longPrompt, promptOf(part.tokens))
+        scaled += scaledCost(part.tokens, base, multiplierOf(metered, found?.fastMultiplier ?? 1))
       }
-      return { costMicros: Math.floor(scaled / SCALE + 0.5), unpriced }
+      const rest = scaled % SCALE
+      return { costMicros: (scaled - rest) / SCALE + (2 * rest >= SCALE ? 1 : 0), unpriced }
     },
     estimate(model, inputTokens, outputTokens, at) {
-      const { input, output } = rates(model, at) ?? list.modifiers.unknown_model_default
-      return Math.ceil(inputTokens * input + outputTokens * output)
+      const found = rates(model, at)
+      const tokens = { ...NO_TOKENS, input: inputTokens, output: outputTokens }
+      return Math.ceil(
+        scaledCost(tokens, bandOf(found ?? unknown, found?.longPrompt, inputTokens), 1) / SCALE,
+      )
     },
   }
 }
 
-/** Millionths of a micro-dollar: an integer, since each rate times its multipliers is made one first. */
-function partCost(
-  { tokens }: BilledPart,
-  base: Rates,
-  metered: Metered,
-  found: ModelRates | undefined,
-): number {
-  const prompt = tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h
-  const long = found?.longPrompt
-  const rates = long && prompt > long.thresholdPromptTokens ? long : base
-  const speed = metered.batch ? BATCH : metered.fast ? (found?.fastMultiplier ?? 1) : 1
-  const multiplier = speed * (metered.geoUs ? GEO_US : 1)
-  const classes: [keyof TokenCounts, number][] = [
-    ['input', rates.input],
-    ['output', rates.output],
-    ['cacheRead', rates.cache_read],
-    ['cacheWrite5m', rates.cache_write_5m],
-    ['cacheWrite1h', rates.cache_write_1h],
-  ]
-  return classes.reduce(
-    (sum, [name, dollars]) => sum + tokens[name] * Math.round(dollars * multiplier * SCALE),
-    0,
+/** Every name a model is listed under, and those without their date, with its id. */
+function idsOf(list: PriceList): Map<string, string> {
+  const ids = new Map<string, string>()
+  for (const { id, aliases = [] } of list.models) for (const alias of aliases) ids.set(undated(alias), id)
+  for (const { id, aliases = [] } of list.models) for (const name of [id, ...aliases]) ids.set(name, id)
+  return ids
+}
+
+/** An entry of the history holds before its day, in what it names; the rest is as in the era after it. */
+function erasOf(listed: ListedPrice): Era[] {
+  let rates: ModelRates = {
+    ...ratesOf(listed),
+    name: listed.name,
+    longPrompt: listed.long_prompt && {
+      ...ratesOf(listed.long_prompt),
+      thresholdPromptTokens: listed.long_prompt.threshold_prompt_tokens,
+    },
+    fastMultiplier: listed.fast_multiplier ?? 1,
+  }
+  const eras: Era[] = []
+  const history = (listed.history ?? []).toSorted((a, b) => Date.parse(b.until) - Date.parse(a.until))
+  for (const { until, ...older } of history) {
+    eras.push({ from: Date.parse(until), rates })
+    rates = { ...rates, ...overRates(rates, older) }
+  }
+  return [...eras, { from: Number.NEGATIVE_INFINITY, rates }]
+}
+
+function startOf({ effective_from }: PriceOverride): number {
+  return effective_from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(effective_from)
+}
+
+function ownRates(override: PriceOverride, listed: ModelRates | undefined): ModelRates {
+  return {
+    ...ratesOf(override),
+    name: listed?.name,
+    longPrompt: undefined,
+    fastMultiplier: listed?.fastMultiplier ?? 1,
+  }
+}
+
+function ratesOf({ input, output, cache_read, cache_write_5m, cache_write_1h }: Rates): Rates {
+  return { input, output, cache_read, cache_write_5m, cache_write_1h }
+}
+
+function overRates(rates: Rates, change: Partial<Record<keyof Rates, number | undefined>>): Rates {
+  return {
+    input: change.input ?? rates.input,
+    output: change.output ?? rates.output,
+    cache_read: change.cache_read ?? rates.cache_read,
+    cache_write_5m: change.cache_write_5m ?? rates.cache_write_5m,
+    cache_write_1h: change.cache_write_1h ?? rates.cache_write_1h,
+  }
+}
+
+function promptOf(tokens: TokenCounts): number {
+  return tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h
+}
+
+function bandOf(base: Rates, long: ModelRates['longPrompt'], promptTokens: number): Rates {
+  return long && promptTokens > long.thresholdPromptTokens ? long : base
+}
+
+/** There is no fast batch (pricing.json, modifiers.fast.excludes). */
+function multiplierOf({ batch, fast, geoUs }: Metered, fastMultiplier: number): number {
+  const speed = fast && !batch ? fastMultiplier : 1
+  return speed * (batch ? BATCH : 1) * (geoUs ? GEO_US : 1)
+}
+
+/** In millionths of a micro-dollar: an integer, since each rate with its multiplier is made one first. */
+function scaledCost(tokens: TokenCounts, rates: Rates, multiplier: number): number {
+  const scaled = (dollars: number) => Math.round(dollars * multiplier * SCALE)
+  return (
+    tokens.input * scaled(rates.input) +
+    tokens.output * scaled(rates.output) +
+    tokens.cacheRead * scaled(rates.cache_read) +
+    tokens.cacheWrite5m * scaled(rates.cache_write_5m) +
+    tokens.cacheWrite1h * scaled(rates.cache_write_1h)
   )
 }
 
@@ -161,10 +209,10 @@ function partCost(
 function bareName(model: string): string {
   return model
     .toLowerCase()
-    .replace(/^.*\//, '')
-    .replace(/^(?:(?:us|eu|apac|global)\.)?anthropic\./, '')
-    .replace(/-v\d+(?::\d+)?$/, '')
-    .replace(/@.*$/, '')
+    .replace(/^.*\//s, '')
+    .replace(/^(?:[a-z-]+\.)?anthropic\./, '')
+    .replace(/-v\d+(?::\w+)*$/, '')
+    .replace(/@.*$/s, '')
     .replace(/-latest$/, '')
 }
 

@@ -1,198 +1,229 @@
 /**
- * Finds the few frames of an Anthropic event stream that matter, and counts the characters of the rest, in one pass
- * over the bytes: linear for any chunking and any event size, with at most 64 KB carried from chunk to chunk.
+ * Finds the few frames of an Anthropic event stream that matter (protocol reference §2.1), in one pass over the bytes:
+ * linear for any chunking and any event size, with at most 64 KB carried from chunk to chunk.
  *
  * Names stand on lines of their own and JSON escapes line ends, so nothing a model writes can look like a frame.
  */
+import * as z from 'zod'
+import { createKeeper } from '../json/scan.ts'
 
-const LF = 0x0a
-const CR = 0x0d
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const BOM = [0xef, 0xbb, 0xbf]
+export const LF = 0x0a
+export const CR = 0x0d
+export const SPACE = 0x20
+export const COLON = 0x3a
 const CARRY_BYTES = 64 * 1024
-const LONGEST_NAME = 64
 
-export interface FrameReader {
-  write(chunk: Uint8Array): void
-  /** Characters of text, thinking and tool input in the content_block_delta frames so far, as JSON decodes them. */
-  characters(): number
+/** The events that are read, with the most bytes of data to keep. A fallback block, all that is sought of blocks, is small. */
+const KEPT = {
+  message_start: CARRY_BYTES,
+  content_block_start: 1024,
+  message_delta: CARRY_BYTES,
+  message_stop: 0,
+  error: CARRY_BYTES,
 }
+export type FrameName = keyof typeof KEPT
+
+const DELTA = 'content_block_delta'
+const DELTA_OPENING = new TextEncoder().encode(`event: ${DELTA}\ndata: `)
+const NAMES = [
+  DELTA,
+  'message_start',
+  'content_block_start',
+  'message_delta',
+  'message_stop',
+  'error',
+] as const
+/** One more than the longest name: what does not fit is no name that matters. */
+const WORD_BYTES = 20
+/** Lines are read byte by byte so far: a native search costs as much as this many bytes. */
+const NEAR = 64
 
 export interface FrameOptions {
-  /** Whether the data of an event of this name is wanted. */
-  wants(name: string): boolean
-  /** A wanted event; `data` is undefined when it was too long to carry. */
-  onFrame(name: string, data: string | undefined): void
-  /** Every event, before its data is read. */
-  onName(name: string): void
+  /** Called at the end of each frame that matters; `data` is undefined when it was too long to keep or no JSON. */
+  onFrame(name: FrameName, data: unknown): void
+  /** Given the data of content_block_delta frames where it stands: most bytes of a stream, never copied. */
+  deltas: DeltaReader
 }
 
-type Line = 'start' | 'field' | 'value' | 'data' | 'delta' | 'skip'
+export interface DeltaReader {
+  /** Reads JSON from `from` to the end of the line or chunk; answers where it stopped. */
+  read(chunk: Uint8Array, from: number): number
+  endFrame(): void
+}
 
-export function createFrameReader({ wants, onFrame, onName }: FrameOptions): FrameReader {
-  let line: Line = 'start'
+export interface FrameReader {
+  /** The next bytes of the stream, cut anywhere. Never throws. */
+  write(chunk: Uint8Array): void
+}
+
+type Line = 'field' | 'name' | 'data' | 'delta' | 'skipped'
+
+export function createFrameReader({ onFrame, deltas }: FrameOptions): FrameReader {
+  let line: Line = 'field'
+  let firstLine = true
   let afterCarriageReturn = false
-  /** How much of a byte order mark was met at the start; 3 once there can be none any more. */
-  let position = 0
-  /** Field name or event name as far as it was read. */
-  let word = ''
-  let name = ''
-  let collecting = false
-  let data: Uint8Array[] = []
-  let dataBytes = 0
-  let tooLong = false
-  const counter = createCharacterCounter()
-
-  function endFrame() {
-    if (dataBytes > 0 && wants(name)) onFrame(name, tooLong ? undefined : textOf(data))
-    name = ''
-    data = []
-    dataBytes = 0
-    tooLong = false
-  }
-  function endLine() {
-    if (line === 'start') endFrame()
-    else if (line === 'value') {
-      name = word
-      onName(name)
-    } else if (line === 'data') keep(NEWLINE, 0, 1)
-    else if (line === 'delta') counter.endLine()
-    word = ''
-    line = 'start'
-  }
-  function keep(chunk: Uint8Array, from: number, to: number) {
-    if (to <= from) return
-    dataBytes += to - from
-    if (dataBytes > CARRY_BYTES) {
-      tooLong = true
-      data = []
-    } else data.push(chunk.slice(from, to))
-  }
-  /** What a line is, once its field name is read to the colon. */
-  function beginValue() {
-    if (word === 'event') line = 'value'
-    else if (word !== 'data') line = 'skip'
-    else if (name === 'content_block_delta') line = 'delta'
-    // Data may come before its name: kept until that is known.
-    else line = name === '' || wants(name) ? 'data' : 'skip'
-    collecting = line === 'data'
-    word = ''
-  }
+  /** The field's or event's name, as far as it was read. */
+  const word = new Uint8Array(WORD_BYTES)
+  let wordLength = 0
+  /** Of the frame: undefined until its event line came, '' when that named nothing that matters. */
+  let name: (typeof NAMES)[number] | '' | undefined
+  let hasData = false
+  const data = createKeeper()
+  const lines = createLineEnds()
 
   function write(chunk: Uint8Array) {
+    lines.restart()
     let i = 0
-    while (position < 3 && i < chunk.length) {
-      if (chunk[i] !== BOM[position]) position = 3
-      else {
-        position += 1
-        i += 1
-      }
-    }
-    let from = i
     while (i < chunk.length) {
       const byte = chunk[i] ?? 0
       if (byte === LF || byte === CR) {
-        if (collecting) keep(chunk, from, i)
-        collecting = false
-        if (!(byte === LF && afterCarriageReturn)) endLine()
+        if (byte === CR || !afterCarriageReturn) endLine()
         afterCarriageReturn = byte === CR
         i += 1
-        from = i
-        continue
-      }
-      afterCarriageReturn = false
-      if (line === 'delta') i = counter.read(chunk, i)
-      else if (line === 'data' || line === 'skip') i = lineEnd(chunk, i)
-      else {
-        i += 1
-        if (line === 'start') line = 'field'
-        if (line === 'field') {
-          if (byte !== 0x3a) word = word.length < LONGEST_NAME ? word + String.fromCharCode(byte) : word
-          else {
-            beginValue()
-            from = i
-          }
-        } else if (!(byte === 0x20 && word === '') && word.length < LONGEST_NAME)
-          word += String.fromCharCode(byte)
+      } else {
+        afterCarriageReturn = false
+        i = isDelta(chunk, i) ? beginDelta(i) : advance(chunk, i)
       }
     }
-    if (collecting) keep(chunk, from, chunk.length)
   }
-  return { write, characters: counter.count }
+
+  /** A shortcut for what nearly every frame looks like; any other spelling takes the long way to the same end. */
+  function isDelta(chunk: Uint8Array, from: number): boolean {
+    if (line !== 'field' || wordLength > 0 || name !== undefined || hasData) return false
+    for (let i = 0; i < DELTA_OPENING.length; i++) if (chunk[from + i] !== DELTA_OPENING[i]) return false
+    return true
+  }
+  function beginDelta(from: number): number {
+    name = DELTA
+    beginData()
+    firstLine = false
+    return from + DELTA_OPENING.length
+  }
+
+  /** Reads on in the line; answers where it stopped: at the line's end, the chunk's, or behind the field's colon. */
+  function advance(chunk: Uint8Array, from: number): number {
+    if (line === 'delta') return deltas.read(chunk, from)
+    if (line === 'field' || line === 'name') return readWord(chunk, from)
+    const end = lines.end(chunk, from)
+    if (line === 'data') data.add(chunk, from, end, name && name !== DELTA ? KEPT[name] : CARRY_BYTES)
+    return end
+  }
+
+  function readWord(chunk: Uint8Array, from: number): number {
+    for (let i = from; i < chunk.length; i++) {
+      const byte = chunk[i] ?? 0
+      if (byte === LF || byte === CR) return i
+      if (line === 'field' && byte === COLON) {
+        beginValue()
+        return i + 1
+      }
+      if (line === 'name' && byte === SPACE && wordLength === 0) continue
+      if (wordLength === WORD_BYTES) continue
+      word[wordLength] = byte
+      wordLength += 1
+    }
+    return chunk.length
+  }
+
+  /** What a line is, once its field name is read to the colon. */
+  function beginValue() {
+    const from = firstLine && wordLength > 3 && wordIs('\u00ef\u00bb\u00bf', 0, 3) ? 3 : 0
+    if (wordIs('event', from, wordLength)) line = 'name'
+    else if (!wordIs('data', from, wordLength)) line = 'skipped'
+    else beginData()
+    wordLength = 0
+  }
+  function beginData() {
+    if (name === DELTA) line = 'delta'
+    // Data may come before its name: kept until that is known.
+    else line = name === '' ? 'skipped' : 'data'
+    if (hasData && line === 'data') data.add(NEWLINE, 0, 1, CARRY_BYTES)
+    hasData = true
+  }
+
+  function endLine() {
+    if (line === 'name') endName()
+    else if (line === 'field' && wordLength === 0) endFrame()
+    firstLine = false
+    line = 'field'
+    wordLength = 0
+  }
+  function endName() {
+    name = NAMES.find((known) => wordIs(known, 0, wordLength)) ?? ''
+    if (name !== DELTA || !hasData) return
+    const early = data.take(CARRY_BYTES) ?? NEWLINE
+    for (let i = 0; i < early.length; i++) i = deltas.read(early, i)
+  }
+  function endFrame() {
+    if (hasData && name !== DELTA) {
+      const kept = data.take(name ? KEPT[name] : 0)
+      if (name) onFrame(name, parsed(kept))
+    }
+    deltas.endFrame()
+    name = undefined
+    hasData = false
+  }
+
+  function wordIs(text: string, from: number, to: number): boolean {
+    if (to - from !== text.length) return false
+    for (let i = from; i < to; i++) if (word[i] !== text.charCodeAt(i - from)) return false
+    return true
+  }
+
+  return { write }
 }
 
 const NEWLINE = new Uint8Array([LF])
 
-/** Where the line ends that holds `from`, or the chunk. */
-function lineEnd(chunk: Uint8Array, from: number): number {
-  for (let i = from; i < chunk.length; i++) {
-    const byte = chunk[i]
-    if (byte === LF || byte === CR) return i
-  }
-  return chunk.length
-}
-
-/** Keys whose string values are what the model wrote, told by a rolling hash of their bytes. */
-const COUNTED = new Set(['text', 'thinking', 'partial_json'].map(hashOf))
-
-/** Counts decoded characters of the strings under counted keys in JSON lines that come byte by byte. */
-function createCharacterCounter() {
-  let count = 0
-  let inString = false
-  let escaping = 0
-  let hash = 0
-  let length = 0
-  let lastString = 0
-  let key = 0
+/** Finds line ends in time linear in the chunk, though LF and CR are searched for apart. */
+function createLineEnds() {
+  let nextLf = 0
+  let nextCr = 0
   return {
-    count: () => count,
-    endLine() {
-      inString = false
-      escaping = key = lastString = 0
+    /** To be called for each chunk. */
+    restart() {
+      nextLf = 0
+      nextCr = 0
     },
-    /** Reads to the end of the line or chunk; answers where it stopped. */
-    read(chunk: Uint8Array, from: number): number {
-      let i = from
-      for (; i < chunk.length; i++) {
-        const byte = chunk[i] ?? 0
-        if (byte === LF || byte === CR) break
-        if (!inString) {
-          if (byte === QUOTE) {
-            inString = true
-            hash = length = 0
-          } else if (byte === 0x3a) key = lastString
-          else if (byte === 0x2c || byte === 0x7b || byte === 0x7d) key = 0
-          continue
-        }
-        if (escaping > 0) {
-          // 1: the byte after a backslash. 5 to 2: the four digits of \uXXXX, of which only the last counts.
-          escaping = escaping === 1 && byte === 0x75 ? 5 : escaping - 1
-          if (escaping > 1) continue
-          escaping = 0
-          length += 1
-        } else if (byte === BACKSLASH) escaping = 1
-        else if (byte === QUOTE) {
-          inString = false
-          if (COUNTED.has(key)) count += length
-          lastString = hash
-        } else {
-          hash = (Math.imul(hash, 31) + byte) | 0
-          if ((byte & 0xc0) !== 0x80) length += 1
-        }
-      }
-      return i
+    /** Where the line ends that holds `from`, or the chunk. */
+    end(chunk: Uint8Array, from: number): number {
+      const near = Math.min(from + NEAR, chunk.length)
+      for (let i = from; i < near; i++) if (chunk[i] === LF || chunk[i] === CR) return i
+      if (nextLf < near) nextLf = positionOf(LF, chunk, near)
+      if (nextCr < near) nextCr = positionOf(CR, chunk, near)
+      return Math.min(nextLf, nextCr)
     },
   }
 }
 
-function hashOf(text: string): number {
-  let hash = 0
-  for (const character of text) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0
-  return hash
+function positionOf(byte: number, chunk: Uint8Array, from: number): number {
+  const found = chunk.indexOf(byte, from)
+  return found < 0 ? chunk.length : found
 }
 
-function textOf(parts: readonly Uint8Array[]): string {
-  const decoder = new TextDecoder()
-  return parts.map((part) => decoder.decode(part, { stream: true })).join('') + decoder.decode()
+const DECODER = new TextDecoder()
+
+/** Undefined for what is no JSON. */
+export function parsed(bytes: Uint8Array | undefined): unknown {
+  if (bytes === undefined) return undefined
+  try {
+    return JSON.parse(DECODER.decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+const Usage = z.record(z.string(), z.unknown()).nullish()
+/** What is read of each frame; all else is the client's. */
+export const Frame = {
+  message_start: z.object({ message: z.object({ usage: Usage }) }),
+  message_delta: z.object({
+    delta: z.object({ stop_reason: z.string().nullish() }).nullish(),
+    usage: Usage,
+  }),
+  error: z.object({ error: z.object({ type: z.string() }) }),
+  /** A content_block_start of the one kind that matters. */
+  fallback: z.object({
+    content_block: z.object({ type: z.literal('fallback'), to: z.object({ model: z.string() }) }),
+  }),
 }

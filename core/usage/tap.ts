@@ -1,33 +1,33 @@
 /** Reads what a call used from the bytes of its answer as they pass. Never holds a byte back, never throws. */
-import * as z from 'zod'
-import { createScan, type Member } from '../json/scan.ts'
+import { createScan } from '../json/scan.ts'
 import type { Metered } from './counts.ts'
-import { createFrameReader } from './sse.ts'
+import {
+  COLON,
+  CR,
+  createFrameReader,
+  type DeltaReader,
+  Frame,
+  type FrameName,
+  LF,
+  parsed,
+  SPACE,
+} from './sse.ts'
 import { isRecord, mergeUsage, meteredFrom, type RawUsage } from './usage.ts'
 
 export interface Tap {
+  /** The next bytes of the answer, cut anywhere. */
   write(chunk: Uint8Array): void
   /** `usage`: the final usage is known, the answer still flows. `complete`: the answer reached its end. */
   state(): 'open' | 'usage' | 'complete'
   /** The type of the error that ended the answer, if one did. */
   error(): string | undefined
+  /** What the call is billed for, if its answer ended here; may be asked for more than once. */
   metered(): Metered
 }
 
+/** Where the final usage never came (protocol reference §2.3). */
 const CHARACTERS_PER_TOKEN = 4
-const VALUE_BYTES = 64 * 1024
-const DECODER = new TextDecoder()
-
-const Usage = z.record(z.string(), z.unknown()).nullish()
-const Start = z.object({ message: z.object({ usage: Usage }) })
-const Delta = z.object({
-  delta: z.object({ stop_reason: z.string().nullish() }).nullish(),
-  usage: Usage,
-})
-const BlockStart = z.object({
-  content_block: z.object({ type: z.string(), to: z.object({ model: z.string() }).nullish() }),
-})
-const Failure = z.object({ error: z.object({ type: z.string() }) })
+const EXTRA_CHARACTERS = 4096
 
 /** For an Anthropic event stream (protocol reference §2.1, §2.3). */
 export function createStreamTap(): Tap {
@@ -38,107 +38,212 @@ export function createStreamTap(): Tap {
   let servedBy: string | undefined
   let failure: string | undefined
   let ended = false
+  /** A frame that matters could not be read. */
   let damaged = false
 
-  const readers: Readonly<Record<string, (data: unknown) => void>> = {
-    message_start(data) {
-      usage = Start.parse(data).message.usage ?? {}
-    },
-    content_block_start(data) {
-      // Only a fallback block matters, and it is small; a block that does not fit is none.
-      const block = BlockStart.parse(data).content_block
-      if (block.type === 'fallback' && block.to) servedBy = block.to.model
-    },
-    message_delta(data) {
-      const { delta, usage: change } = Delta.parse(data)
-      stopReason = delta?.stop_reason ?? stopReason
-      if (!change) return
-      usage = mergeUsage(usage, change)
-      if (typeof change.output_tokens === 'number') finalUsage = true
-    },
-    error(data) {
-      failure = Failure.parse(data).error.type
-      ended = true
-    },
-    message_stop() {
-      ended = true
-    },
-  }
+  const characters = createCharacterCounter()
   const frames = createFrameReader({
-    wants: (name) => name in readers,
-    onName(name) {
-      if (name === 'content_block_start') blocks += 1
-    },
+    deltas: characters,
     onFrame(name, data) {
+      if (name === 'content_block_start') blocks += 1
+      if (name === 'message_stop' || name === 'error') ended = true
       try {
-        if (data !== undefined) readers[name]?.(JSON.parse(data))
-        else if (name !== 'content_block_start') damaged = true
+        read(name, data)
       } catch {
-        if (name !== 'content_block_start') damaged = true
+        damaged = true
       }
     },
   })
+  /** Throws if `data` is not what an event of that name carries. */
+  function read(name: FrameName, data: unknown) {
+    if (name === 'message_start') usage = Frame.message_start.parse(data).message.usage ?? {}
+    else if (name === 'message_delta') {
+      const { delta, usage: change } = Frame.message_delta.parse(data)
+      stopReason = delta?.stop_reason ?? stopReason
+      usage = mergeUsage(usage, change ?? {})
+      finalUsage ||= typeof change?.output_tokens === 'number'
+    } else if (name === 'content_block_start') {
+      servedBy = Frame.fallback.safeParse(data).data?.content_block.to.model ?? servedBy
+    } else if (name === 'error') failure = Frame.error.safeParse(data).data?.error.type ?? 'api_error'
+  }
 
   return {
     write: frames.write,
     state: () => (ended ? 'complete' : finalUsage ? 'usage' : 'open'),
     error: () => failure,
     metered: () =>
-      meteredFrom(usage, {
+      metered(usage, {
         final: finalUsage && !damaged,
-        estimatedOutput: Math.ceil(frames.characters() / CHARACTERS_PER_TOKEN),
+        estimatedOutput: finalUsage ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
         refusedUnserved: stopReason === 'refusal' && blocks === 0,
         servedBy,
       }),
   }
 }
 
+/** Top-level members of a message or error envelope, with the most bytes to keep of each. */
+const KEPT: Readonly<Record<string, number>> = {
+  usage: 64 * 1024,
+  stop_reason: 64,
+  type: 64,
+  error: 64 * 1024,
+  // Only whether it is empty matters.
+  content: 64,
+}
+
 /** For an answer that is one JSON message, or an error envelope. Only its top level counts. */
 export function createJsonTap(): Tap {
   let bytes = 0
-  const found = new Map<string, Member>()
-  const wanted = new Set(['usage', 'stop_reason', 'type', 'error', 'content'])
+  const found = new Map<string, Uint8Array | undefined>()
   const scan = createScan({
-    capture: (key) => (wanted.has(key) ? VALUE_BYTES : 0),
-    onMember(member) {
-      if (wanted.has(member.key)) found.set(member.key, member)
+    capture: (key) => (Object.hasOwn(KEPT, key) ? (KEPT[key] ?? 0) : 0),
+    onMember({ key, value }) {
+      if (Object.hasOwn(KEPT, key)) found.set(key, value)
     },
   })
-  const memberOf = (key: string): unknown => {
-    const bytesOfValue = found.get(key)?.value
-    try {
-      return bytesOfValue && JSON.parse(DECODER.decode(bytesOfValue))
-    } catch {
-      return undefined
-    }
-  }
+  const memberOf = (key: string) => parsed(found.get(key))
+
   return {
     write(chunk) {
-      bytes += chunk.byteLength
+      bytes += chunk.length
       scan.write(chunk)
     },
     state: () => (scan.state() === 'complete' ? 'complete' : 'open'),
     error() {
       // Nearly every answer is a "message": told by its length, before anything is parsed.
-      if (found.get('type')?.value?.length !== '"error"'.length || memberOf('type') !== 'error')
-        return undefined
-      const failure = Failure.shape.error.safeParse(memberOf('error'))
-      return failure.success ? failure.data.type : 'api_error'
+      if (found.get('type')?.length !== '"error"'.length || memberOf('type') !== 'error') return undefined
+      return Frame.error.safeParse({ error: memberOf('error') }).data?.error.type ?? 'api_error'
     },
     metered() {
       const usage = memberOf('usage')
-      const content = found.get('content')
-      const whole = scan.state() === 'complete'
-      return meteredFrom(isRecord(usage) ? usage : {}, {
-        final: whole && isRecord(usage),
-        estimatedOutput: whole ? 0 : Math.ceil(bytes / CHARACTERS_PER_TOKEN),
-        refusedUnserved: memberOf('stop_reason') === 'refusal' && isEmptyList(content?.value),
+      const known = isRecord(usage)
+      const content = memberOf('content')
+      return metered(known ? usage : {}, {
+        final: known && scan.state() === 'complete',
+        estimatedOutput: known || scan.state() === 'complete' ? 0 : Math.ceil(bytes / CHARACTERS_PER_TOKEN),
+        refusedUnserved:
+          memberOf('stop_reason') === 'refusal' && Array.isArray(content) && content.length === 0,
         servedBy: undefined,
       })
     },
   }
 }
 
-function isEmptyList(value: Uint8Array | undefined): boolean {
-  return value !== undefined && DECODER.decode(value).replaceAll(/\s/g, '') === '[]'
+type End = Parameters<typeof meteredFrom>[1]
+
+/** A refused call's usage is kept in full: it is not billed and so stands in no other column. */
+function metered(usage: RawUsage, end: End): Metered {
+  try {
+    const result = meteredFrom(usage, end)
+    if (end.refusedUnserved) result.extra = JSON.stringify(usage, (_, value) => value ?? undefined)
+    if (result.extra && result.extra.length > EXTRA_CHARACTERS) result.extra = null
+    return result
+  } catch {
+    // Nested too deeply to be written again, or an object that throws where a number was expected: no usage at all.
+    return meteredFrom({}, { ...end, final: false })
+  }
+}
+
+/** Keys whose string values are what the model wrote, told by a rolling hash of their bytes. */
+const COUNTED = ['text', 'thinking', 'partial_json'].map((key) => hashOf(new TextEncoder().encode(key), 0))
+const LONGEST_KEY = 'partial_json'.length
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const LOWER_U = 0x75
+const STOP = 2
+/** What a byte of a string adds to its characters: 0 for 10xxxxxx, the later bytes of a longer character. */
+const KINDS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte === LF || byte === CR || byte === QUOTE || byte === BACKSLASH) return STOP
+  return (byte & 0xc0) === 0x80 ? 0 : 1
+})
+
+/** Counts the characters under those keys as JSON decodes them: an escape is one, so is a character of several bytes. */
+function createCharacterCounter(): DeltaReader & { count(): number } {
+  let count = 0
+  let inString = false
+  /** 1: the byte after a backslash is next. 5 to 2: that many digits of \uXXXX are to come, less one. */
+  let escaping = 0
+  /** Of the string that came last, if it is no longer than a key that is sought. */
+  let hash = 0
+  let length = 0
+  /** A string that follows is the value of a counted key. */
+  let counted = false
+
+  /** Answers where it stopped: behind the closing quote, or at the line's or chunk's end. */
+  function readString(chunk: Uint8Array, from: number): number {
+    let i = from
+    while (i < chunk.length) {
+      if (escaping === 0) {
+        i = readPlain(chunk, i)
+        if (i === chunk.length) break
+      }
+      const byte = chunk[i]
+      if (byte === LF || byte === CR) break
+      i += 1
+      if (escaping > 0) readEscape(byte)
+      else if (byte === BACKSLASH) escaping = 1
+      else {
+        inString = false
+        break
+      }
+    }
+    return i
+  }
+  function readPlain(chunk: Uint8Array, from: number): number {
+    let characters = 0
+    let i = from
+    for (; i < chunk.length; i++) {
+      const kind = KINDS[chunk[i] ?? LF] ?? STOP
+      if (kind === STOP) break
+      characters += kind
+    }
+    if (counted) count += characters
+    else {
+      length += i - from
+      if (length <= LONGEST_KEY) hash = hashOf(chunk, hash, from, i)
+    }
+    return i
+  }
+  function readEscape(byte: number | undefined) {
+    escaping = escaping === 1 && byte === LOWER_U ? 5 : escaping - 1
+    if (escaping > 1) return
+    escaping = 0
+    if (counted) count += 1
+    else length = LONGEST_KEY + 1
+  }
+
+  return {
+    count: () => count,
+    endFrame() {
+      inString = false
+      escaping = 0
+      counted = false
+    },
+    read(chunk, from) {
+      let i = from
+      while (i < chunk.length) {
+        const byte = chunk[i] ?? 0
+        if (inString) {
+          i = readString(chunk, i)
+          if (inString) break
+          continue
+        }
+        if (byte === LF || byte === CR) break
+        if (byte === QUOTE) {
+          inString = true
+          hash = 0
+          length = 0
+        } else if (byte === COLON) counted = length <= LONGEST_KEY && COUNTED.includes(hash)
+        else if (byte > SPACE) counted = false
+        i += 1
+      }
+      return i
+    },
+  }
+}
+
+function hashOf(bytes: Uint8Array, start: number, from = 0, to = bytes.length): number {
+  let hash = start
+  for (let i = from; i < to; i++) hash = (Math.imul(hash, 31) + (bytes[i] ?? 0)) | 0
+  return hash
 }

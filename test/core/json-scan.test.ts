@@ -1,0 +1,139 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createScan, type Member } from '../../core/json/scan.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** Everything the scan tells of `bytes`, given in pieces that end at `cuts`. */
+function scanned(
+  bytes: Uint8Array,
+  { cuts = [], most = 1_000_000 }: { cuts?: number[]; most?: number } = {},
+) {
+  const members: Member[] = []
+  const scan = createScan({ capture: () => most, onMember: (member) => members.push(member) })
+  const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
+  let from = 0
+  for (const end of ends) {
+    scan.write(bytes.slice(from, end))
+    from = end
+  }
+  return { state: scan.state(), end: scan.end(), members }
+}
+const scannedText = (text: string) => scanned(encoder.encode(text))
+
+describe('a scan of the top level', () => {
+  test('finds members, spans and values', () => {
+    const text = ' {"a" : [1,{"b":"]}"}], "mod\\u0065l":"x\\"y" ,"n":-1.5e+3,"t":true}\n'
+    const { state, end, members } = scannedText(text)
+    expect(state).toBe('complete')
+    expect(end).toBe(text.length - 1)
+    expect(members.map(({ key, start, end }) => [key, text.slice(start, end)])).toEqual([
+      ['a', '[1,{"b":"]}"}]'],
+      ['model', '"x\\"y"'],
+      ['n', '-1.5e+3'],
+      ['t', 'true'],
+    ])
+    for (const { start, end, value } of members) expect(decoder.decode(value)).toBe(text.slice(start, end))
+  })
+
+  test.each([
+    ['a byte order mark', '\ufeff{"a":1}'],
+    ['nothing in it', '{}'],
+    ['white space everywhere', '\t{ \r\n"a" :\t1 , "b": [ ] }  \n'],
+  ])('takes an object with %s', (_, text) => {
+    expect(scannedText(text).state).toBe('complete')
+  })
+
+  test.each([
+    ['an array', '[1]'],
+    ['a word', 'true'],
+    ['a comma at the end', '{"a":1,}'],
+    ['a comma at the start', '{,"a":1}'],
+    ['no colon', '{"a" 1}'],
+    ['two values', '{"a":1 2}'],
+    ['two commas', '{"a":1,,"b":2}'],
+    ['a bare key', '{a:1}'],
+    ['no value', '{"a":}'],
+    ['a wrong bracket', '{"a":[}]}'],
+    ['a bracket too many', '{"a":1}}'],
+    ['two objects', '{}{}'],
+    ['a broken escape in a key', '{"\\q":1}'],
+    ['a byte order mark after white space', ' \ufeff{}'],
+    ['a page', '<html>'],
+  ])('refuses %s', (_, text) => {
+    expect(scannedText(text).state).toBe('invalid')
+  })
+
+  test.each(['', ' ', '{', '{"a', '{"a"', '{"a":', '{"a":"x\\', '{"a":[', '{"a":1', '{"a":1,'])(
+    'waits for more after %j',
+    (text) => {
+      expect(scannedText(text)).toMatchObject({ state: 'open', end: undefined })
+    },
+  )
+
+  test('refuses a byte order mark that is cut short', () => {
+    expect(scanned(Uint8Array.of(0xef, 0x7b, 0x7d)).state).toBe('invalid')
+  })
+
+  test('matches brackets ten thousand deep, and refuses what no reader takes', () => {
+    const nested = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`
+    expect(scannedText(nested(10_000)).state).toBe('complete')
+    expect(scannedText(nested(200_000)).state).toBe('invalid')
+  })
+
+  test('keeps no value longer than asked, and no key longer than a kilobyte', () => {
+    const bytes = encoder.encode(`{"a":"1234","b":"12345","${'k'.repeat(2000)}":1}`)
+    const kept = scanned(bytes, { most: 6 }).members.map(({ key, value }) => [key, value?.length])
+    expect(kept).toEqual([
+      ['a', 6],
+      ['b', undefined],
+      ['', 1],
+    ])
+  })
+
+  test('is the same wherever the bytes are cut', () => {
+    const text = '\ufeff{"a\\"\\\\":"x\\\\\\"é€😀","b":[{"c":"]\\\\"},-1],"d":null,"é":{}} '
+    const bytes = encoder.encode(text)
+    const whole = scanned(bytes)
+    expect(whole.members).toHaveLength(4)
+    for (let cut = 0; cut <= bytes.length; cut++) expect(scanned(bytes, { cuts: [cut] })).toEqual(whole)
+    expect(scanned(bytes, { cuts: [...bytes.keys()] })).toEqual(whole)
+  })
+
+  test('agrees with JSON.parse on keys and values', () => {
+    const keys = fc.string({ unit: 'binary', maxLength: 50 })
+    const cuts = fc.array(fc.nat(), { maxLength: 5 })
+    const spaces = fc.constantFrom(undefined, 1, '\t')
+    fc.assert(
+      fc.property(
+        fc.dictionary(keys, fc.jsonValue(), { noNullPrototype: true }),
+        spaces,
+        cuts,
+        (object, space, cuts) => {
+          const text = JSON.stringify(object, undefined, space)
+          const { state, members } = scanned(encoder.encode(text), { cuts })
+          expect(state).toBe('complete')
+          const found = members.map(({ key, value }) => [key, JSON.parse(decoder.decode(value))])
+          expect(found).toEqual(Object.entries(JSON.parse(text)))
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test('does not depend on the cuts for any bytes at all, and never throws', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc
+        .string({ unit: fc.constantFrom(...'{}[]":,\\ a1'), maxLength: 60 })
+        .map((text) => encoder.encode(text)),
+    )
+    fc.assert(
+      fc.property(bytes, fc.array(fc.nat(), { maxLength: 6 }), (bytes, cuts) => {
+        expect(scanned(bytes, { cuts })).toEqual(scanned(bytes))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})

@@ -1,0 +1,398 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { TokenCounts } from '../../core/usage/counts.ts'
+import { createJsonTap, createStreamTap, type Tap } from '../../core/usage/tap.ts'
+
+const encoder = new TextEncoder()
+const NONE: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
+
+/** A tap's whole knowledge after `bytes` in pieces that end at `cuts`. */
+function told(tap: Tap, bytes: Uint8Array, cuts: readonly number[] = []) {
+  const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
+  let from = 0
+  for (const end of ends) {
+    tap.write(bytes.slice(from, end))
+    from = end
+  }
+  return { state: tap.state(), error: tap.error(), ...tap.metered() }
+}
+const stream = (text: string) => told(createStreamTap(), encoder.encode(text))
+const json = (value: unknown) => told(createJsonTap(), encoder.encode(JSON.stringify(value)))
+const one = (tokens: Partial<TokenCounts>, model?: string) => [{ model, tokens: { ...NONE, ...tokens } }]
+
+const frame = (name: string, data: object) =>
+  `event: ${name}\ndata: ${JSON.stringify({ type: name, ...data })}\n\n`
+const start = (usage?: unknown) =>
+  frame('message_start', { message: { id: 'm', role: 'assistant', content: [], usage } })
+const block = (content: object) => frame('content_block_start', { index: 0, content_block: content })
+const delta = (content: object) => frame('content_block_delta', { index: 0, delta: content })
+const text = (value: string) => delta({ type: 'text_delta', text: value })
+const end = (usage?: unknown, reason = 'end_turn') =>
+  frame('message_delta', { delta: { stop_reason: reason }, usage })
+const stop = frame('message_stop', {})
+
+const STARTED = { input_tokens: 10, cache_read_input_tokens: 5, output_tokens: 1 }
+const STREAM = `${start(STARTED)}${block({ type: 'text', text: '' })}${frame('ping', {})}${text('hé "€"\n😀')}${end({ output_tokens: 7 })}${stop}`
+const METERED = { parts: one({ input: 10, cacheRead: 5, output: 7 }), estimated: false, extra: null }
+
+describe('a stream', () => {
+  test('is told from its start and its last message_delta', () => {
+    expect(stream(STREAM)).toEqual({
+      ...METERED,
+      state: 'complete',
+      error: undefined,
+      webSearches: 0,
+      fast: false,
+      geoUs: false,
+      batch: false,
+    })
+  })
+
+  test('is in state open, then usage, then complete', () => {
+    const tap = createStreamTap()
+    const states = [start(STARTED), text('x'), end({ output_tokens: 2 }), stop].map((part) => {
+      tap.write(encoder.encode(part))
+      return tap.state()
+    })
+    expect(states).toEqual(['open', 'open', 'usage', 'complete'])
+  })
+
+  const data = JSON.stringify({ type: 'message_delta', usage: { output_tokens: 7 } })
+  const begun = start(STARTED)
+  test.each([
+    ['LF', STREAM],
+    ['CRLF', STREAM.replaceAll('\n', '\r\n')],
+    ['CR', STREAM.replaceAll('\n', '\r')],
+    ['mixed line ends', STREAM.replace(/\n/g, (_, at: number) => ['\n', '\r\n', '\r'][at % 3] ?? '')],
+    ['a byte order mark', `\ufeff${STREAM}`],
+    ['comments', `: hello\n${STREAM.replaceAll('\ndata', '\n: {"usage":1}\n:\ndata')}`],
+    ['no space after the colon', STREAM.replaceAll(': {', ':{').replaceAll('event: ', 'event:')],
+    ['other fields', STREAM.replaceAll('event:', 'id: 7\nretry\nretry: 5\nevent:')],
+    ['unknown events', STREAM.replaceAll('event: ping', 'event: message_delta_of_another_kind')],
+    ['an event without a name', `data: {"usage":{"output_tokens":9}}\n\n${STREAM}`],
+    ['[DONE] at the end', `${STREAM}data: [DONE]\n\n`],
+    [
+      'data of many lines',
+      `${begun}event: message_delta\ndata: {"usage":\ndata: {"output_tokens"\ndata: :7}}\n\n${stop}`,
+    ],
+    ['data before its name', `${begun}data: ${data}\nevent: message_delta\n\n${stop}`],
+  ])('is the same with %s, wherever it is cut', (_, text) => {
+    const bytes = encoder.encode(text)
+    const whole = told(createStreamTap(), bytes)
+    expect(whole).toMatchObject({ ...METERED, state: 'complete' })
+    for (let cut = 0; cut < bytes.length; cut++) expect(told(createStreamTap(), bytes, [cut])).toEqual(whole)
+    expect(told(createStreamTap(), bytes, [...bytes.keys()])).toEqual(whole)
+  })
+
+  test('is not misled by what a model writes', () => {
+    const spoof = 'event: message_delta\ndata: {"usage":{"output_tokens":999}}\n\nevent: message_stop\n\n'
+    const deltas = [
+      { type: 'text_delta', text: spoof },
+      { type: 'thinking_delta', thinking: spoof },
+      { type: 'input_json_delta', partial_json: JSON.stringify({ usage: { output_tokens: 999 }, spoof }) },
+      { type: 'citations_delta', citation: { cited_text: spoof, usage: { output_tokens: 999 } } },
+    ].map(delta)
+    const begun = `${start(STARTED)}${block({ type: 'text', text: spoof })}${deltas.join('')}`
+    expect(stream(begun).state).toBe('open')
+    expect(stream(`${begun}${end({ output_tokens: 7 })}${stop}`)).toMatchObject(METERED)
+  })
+
+  test.each([
+    ['null keeps', { input_tokens: null, output_tokens: 7 }, { input: 10, cacheRead: 5, output: 7 }],
+    [
+      '0 keeps a positive input',
+      { input_tokens: 0, output_tokens: 7 },
+      { input: 10, cacheRead: 5, output: 7 },
+    ],
+    [
+      'another count overrides',
+      { input_tokens: 4, cache_read_input_tokens: 0, output_tokens: 7 },
+      { input: 4, output: 7 },
+    ],
+    ['0 output overrides', { output_tokens: 0 }, { input: 10, cacheRead: 5 }],
+  ])('takes its last counts: %s', (_, usage, tokens) => {
+    expect(stream(start(STARTED) + end({ output_tokens: 3 }) + end(usage) + stop)).toMatchObject({
+      parts: one(tokens),
+      estimated: false,
+    })
+  })
+
+  test('splits cache writes; what the split does not cover is written for five minutes', () => {
+    const cache_creation = { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 30 }
+    const begun = start({
+      input_tokens: 1,
+      cache_creation_input_tokens: 40,
+      cache_creation,
+      output_tokens: 1,
+    })
+    expect(stream(begun + end({ output_tokens: 2, cache_creation_input_tokens: 90 }) + stop).parts).toEqual(
+      one({ input: 1, output: 2, cacheWrite5m: 60, cacheWrite1h: 30 }),
+    )
+    expect(stream(begun + end({ output_tokens: 2, cache_creation_input_tokens: 20 }) + stop).parts).toEqual(
+      one({ input: 1, output: 2, cacheWrite1h: 20 }),
+    )
+  })
+
+  test('tells modifiers and keeps what else was used', () => {
+    const usage = {
+      ...STARTED,
+      service_tier: 'standard',
+      speed: 'fast',
+      inference_geo: 'us',
+      server_tool_use: null,
+      later: 1,
+    }
+    const tools = { web_search_requests: 3, web_fetch_requests: 1 }
+    const result = stream(start(usage) + end({ output_tokens: 7, server_tool_use: tools }) + stop)
+    expect(result).toMatchObject({ webSearches: 3, fast: true, geoUs: true, batch: false })
+    expect(JSON.parse(result.extra ?? '')).toEqual({
+      speed: 'fast',
+      inference_geo: 'us',
+      server_tool_use: tools,
+      later: 1,
+    })
+  })
+
+  test.each<[unknown]>([
+    [-1],
+    [1.5],
+    ['7'],
+    [2 ** 53 + 2],
+    [1e300],
+    [true],
+    [[]],
+    [{}],
+    [{ valueOf: 1, toString: 1 }],
+  ])('does not bill %j as it stands, and says so', (count) => {
+    for (const usage of [{ output_tokens: count }, { output_tokens: 7, input_tokens: count }]) {
+      const { parts, estimated } = stream(start(STARTED) + end(usage) + stop)
+      expect(estimated).toBe(true)
+      for (const { tokens } of parts) {
+        for (const value of Object.values(tokens))
+          expect(Number.isSafeInteger(value) && value >= 0).toBe(true)
+      }
+    }
+  })
+
+  test('never throws over usage nested deeply or of endless names', () => {
+    const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+    const deep = `event: message_delta\ndata: {"usage":{"output_tokens":7,"x":${nested}}}\n\n`
+    expect(stream(start(STARTED) + deep + stop)).toMatchObject({ state: 'complete', extra: null })
+    const long = stream(start(STARTED) + end({ output_tokens: 7, ['k'.repeat(9000)]: 1 }) + stop)
+    expect(long).toMatchObject(METERED)
+  })
+})
+
+describe('a stream without its final usage', () => {
+  test.each([
+    ['nothing at all', '', NONE],
+    ['only its start', start(STARTED), { input: 10, cacheRead: 5, output: 1 }],
+    [
+      'text, thinking and tool input, counted in characters',
+      start(STARTED) +
+        text('12345678é€😀') +
+        delta({ type: 'thinking_delta', thinking: '"\\\n\t' }) +
+        delta({ type: 'input_json_delta', partial_json: '{"text":"x"}' }),
+      { input: 10, cacheRead: 5, output: Math.ceil((11 + 4 + 12) / 4) },
+    ],
+    [
+      'nothing else counted',
+      start(STARTED) +
+        delta({ type: 'signature_delta', signature: 'x'.repeat(99) }) +
+        delta({ type: 'citations_delta', citation: { cited_text: 'x'.repeat(99) } }),
+      { input: 10, cacheRead: 5, output: 1 },
+    ],
+    [
+      'escapes as one character each',
+      'event: content_block_delta\ndata: { "delta" : {"text" : "\\u00e9\\ud83d\\ude00\\n1" , "type":"text"}}\n\n',
+      { output: 2 },
+    ],
+    [
+      'its last frame cut',
+      `${text('12345678')}event: content_block_delta\ndata: {"delta":{"text":"123`,
+      { output: 3 },
+    ],
+    [
+      'a cumulative count that is larger',
+      start({ ...STARTED, output_tokens: 500 }) + text('1234'),
+      { input: 10, cacheRead: 5, output: 500 },
+    ],
+    [
+      'data before its name',
+      'data: {"delta":{"text":"12345"}}\nevent: content_block_delta\n\n',
+      { output: 2 },
+    ],
+  ])('is estimated from %s, wherever it is cut', (_, sent, tokens) => {
+    const bytes = encoder.encode(sent)
+    const whole = told(createStreamTap(), bytes)
+    expect(whole).toMatchObject({ parts: one(tokens), estimated: true, state: 'open' })
+    for (let cut = 0; cut < bytes.length; cut++) expect(told(createStreamTap(), bytes, [cut])).toEqual(whole)
+  })
+
+  test('is complete but estimated after message_stop', () => {
+    expect(stream(start(STARTED) + stop)).toMatchObject({ state: 'complete', estimated: true })
+    expect(stream(start(STARTED) + end() + stop)).toMatchObject({ state: 'complete', estimated: true })
+  })
+
+  test.each([
+    ['an error', { error: { type: 'overloaded_error', message: 'x' } }, 'overloaded_error'],
+    ['an error without a type', { error: 'oh' }, 'api_error'],
+    ['an endless error', { error: { type: 'x', message: 'x'.repeat(70_000) } }, 'api_error'],
+  ])('is complete after %s', (_, data, error) => {
+    expect(stream(start(STARTED) + frame('error', data))).toMatchObject({
+      state: 'complete',
+      estimated: true,
+      error,
+    })
+  })
+
+  test('is flagged when a frame that matters is too long or broken', () => {
+    const long = end({ output_tokens: 7, x: 'x'.repeat(70_000) })
+    expect(stream(start(STARTED) + long + stop)).toMatchObject({ state: 'complete', estimated: true })
+    const broken = 'event: message_start\ndata: {"message":\n\n'
+    expect(stream(broken + end({ output_tokens: 7 }) + stop)).toMatchObject({
+      estimated: true,
+      parts: one({ output: 7 }),
+    })
+  })
+
+  test.each(['content_block_delta', 'content_block_start', 'message_delta', 'unknown'])(
+    'is read through a %s of ten megabytes',
+    (name) => {
+      const tap = createStreamTap()
+      tap.write(encoder.encode(`${start(STARTED)}event: ${name}\ndata: {"delta":{"text":"`))
+      const piece = encoder.encode('x'.repeat(65_536))
+      for (let i = 0; i < 160; i++) tap.write(piece)
+      tap.write(encoder.encode(`"}}\n\n${end({ output_tokens: 7 })}${stop}`))
+      expect(tap.state()).toBe('complete')
+      expect(tap.metered()).toMatchObject({ parts: METERED.parts, estimated: name === 'message_delta' })
+    },
+  )
+})
+
+test('no bytes make a tap throw, and no cut changes what it tells', () => {
+  const pieces = [
+    ...STREAM.split(/(?<=\n)/),
+    '\r',
+    '\n',
+    ':',
+    'data:',
+    'event: error\n',
+    '\ufeff',
+    '\\u12',
+    '"',
+    '{"text":"',
+  ]
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 100 }),
+    fc.array(fc.constantFrom(...pieces), { maxLength: 20 }).map((parts) => encoder.encode(parts.join(''))),
+    fc.tuple(fc.nat(), fc.nat(255)).map(([at, byte]) => encoder.encode(STREAM).with(at % 400, byte)),
+  )
+  fc.assert(
+    fc.property(bytes, fc.array(fc.nat(), { maxLength: 8 }), (bytes, cuts) => {
+      for (const create of [createStreamTap, createJsonTap]) {
+        expect(told(create(), bytes, cuts)).toEqual(told(create(), bytes))
+      }
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+describe('iterations', () => {
+  const of = (usage: object) => stream(start(STARTED) + end({ output_tokens: 7, ...usage }) + stop)
+
+  test('of the answer alone change nothing', () => {
+    expect(of({ iterations: [{ type: 'message', input_tokens: 99, output_tokens: 99 }] }).parts).toEqual(
+      METERED.parts,
+    )
+  })
+
+  test('of compaction and advisor are billed beside the message, each at its model', () => {
+    const iterations = [
+      { type: 'compaction', input_tokens: 100, output_tokens: 0 },
+      { type: 'message', input_tokens: 10, output_tokens: 7, cache_read_input_tokens: 5 },
+      { type: 'advisor_message', model: 'claude-opus-5-5', input_tokens: 3, output_tokens: 4 },
+    ]
+    const { parts, extra } = of({ iterations })
+    expect(parts).toEqual([
+      ...one({ input: 100 }),
+      ...one({ input: 10, output: 7, cacheRead: 5 }),
+      ...one({ input: 3, output: 4 }, 'claude-opus-5-5'),
+    ])
+    expect(JSON.parse(extra ?? '')).toEqual({ iterations })
+  })
+
+  test('that were declined before a fallback are not billed, unless they had output', () => {
+    const served = { type: 'fallback_message', model: 'b', input_tokens: 2, output_tokens: 7 }
+    const parts = one({ input: 2, output: 7 }, 'b')
+    expect(
+      of({ iterations: [{ type: 'message', input_tokens: 9, output_tokens: 0 }, served] }).parts,
+    ).toEqual(parts)
+    expect(
+      of({ iterations: [{ type: 'message', input_tokens: 9, output_tokens: 1 }, served] }).parts,
+    ).toEqual([...one({ input: 9, output: 1 }), ...parts])
+  })
+
+  test('share the one-hour writes of the whole, where they have no split of their own', () => {
+    const writes = { type: 'message', cache_creation_input_tokens: 20, output_tokens: 1 }
+    const own = { ...writes, cache_creation: { ephemeral_1h_input_tokens: 5 } }
+    const cache_creation = { ephemeral_1h_input_tokens: 25 }
+    const { parts } = of({ cache_creation, iterations: [writes, writes, { ...own, type: 'compaction' }] })
+    const split = parts.map(({ tokens }) => [tokens.cacheWrite5m, tokens.cacheWrite1h])
+    expect(split).toEqual([
+      [0, 20],
+      [15, 5],
+      [15, 5],
+    ])
+  })
+
+  test('absent, a fallback block names the model', () => {
+    const fallback = block({ type: 'fallback', from: { model: 'a' }, to: { model: 'b' } })
+    const large = block({ type: 'web_search_tool_result', content: 'x'.repeat(5000), to: { model: 'c' } })
+    expect(stream(start(STARTED) + fallback + large + end({ output_tokens: 7 }) + stop)).toMatchObject({
+      parts: one({ input: 10, cacheRead: 5, output: 7 }, 'b'),
+      estimated: false,
+    })
+  })
+})
+
+test('a refusal before any output is kept, but not billed', () => {
+  const refused = end({ output_tokens: 3 }, 'refusal')
+  const result = stream(start({ ...STARTED, server_tool_use: null }) + refused + stop)
+  expect(result).toMatchObject({ parts: [], estimated: false, state: 'complete' })
+  expect(JSON.parse(result.extra ?? '')).toEqual({ ...STARTED, output_tokens: 3 })
+  expect(stream(start(STARTED) + block({ type: 'text' }) + refused + stop).parts).toHaveLength(1)
+  const body = { type: 'message', content: [], stop_reason: 'refusal', usage: STARTED }
+  expect(json(body).parts).toEqual([])
+  expect(json({ ...body, content: [{}] }).parts).toHaveLength(1)
+})
+
+describe('a message in one piece', () => {
+  const usage = { input_tokens: 3, output_tokens: 4, cache_creation_input_tokens: 5, speed: 'standard' }
+  const fake = { type: 'tool_use', input: { usage: { output_tokens: 999 }, type: 'error' } }
+  const message = { type: 'message', content: [fake], stop_reason: 'tool_use', usage }
+
+  test('is told by its own usage, wherever it is cut', () => {
+    const bytes = encoder.encode(JSON.stringify(message))
+    const whole = told(createJsonTap(), bytes)
+    const parts = one({ input: 3, output: 4, cacheWrite5m: 5 })
+    expect(whole).toMatchObject({ state: 'complete', error: undefined, estimated: false, parts })
+    expect(whole.extra).toBe('{"speed":"standard"}')
+    for (let cut = 0; cut < bytes.length; cut++) expect(told(createJsonTap(), bytes, [cut])).toEqual(whole)
+  })
+
+  test('is estimated by its size when it was cut', () => {
+    const bytes = encoder.encode(JSON.stringify(message)).slice(0, 41)
+    expect(told(createJsonTap(), bytes)).toMatchObject({
+      state: 'open',
+      estimated: true,
+      parts: one({ output: 11 }),
+    })
+  })
+
+  test('may be an error', () => {
+    const failed = json({ type: 'error', error: { type: 'api_error', message: 'x' } })
+    expect(failed).toMatchObject({ state: 'complete', error: 'api_error', parts: one({}) })
+    expect(json({ type: 'error' }).error).toBe('api_error')
+  })
+})
