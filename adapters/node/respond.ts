@@ -2,14 +2,18 @@
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { HeaderPairs, Reply } from '../../core/ports.ts'
+import { flatHeaders } from '../drivers/flat-headers.ts'
 
 /** For `Parts.headersOf`: Node has parsed them already, and building a Headers object from them costs more than the rest. */
 export function socketHeaders(_request: Request, bindings: unknown): HeaderPairs {
   const { incoming } = bindings as HttpBindings // as below
-  return Object.entries(incoming.headers).flatMap(([name, value]): HeaderPairs => {
-    if (typeof value === 'string') return [[name, value]]
-    return (value ?? []).map((one) => [name, one])
-  })
+  const pairs: HeaderPairs = []
+  for (const name in incoming.headers) {
+    const value = incoming.headers[name]
+    if (typeof value === 'string') pairs.push([name, value])
+    else for (const one of value ?? []) pairs.push([name, one])
+  }
+  return pairs
 }
 
 /** For `Parts.respond`. A body that fails destroys the socket: a cut answer must never look like a finished one. */
@@ -35,7 +39,7 @@ function send(reply: Reply, outgoing: HttpBindings['outgoing']): Promise<void> {
     atEnd?.()
   }
   const writeHead = () => {
-    if (!outgoing.headersSent) outgoing.writeHead(reply.status, reply.headers.flat())
+    if (!outgoing.headersSent) outgoing.writeHead(reply.status, flatHeaders(reply.headers))
   }
   const write = (chunk: Uint8Array) => {
     writeHead()

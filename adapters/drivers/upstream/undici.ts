@@ -4,6 +4,7 @@
  */
 import { Agent, type Dispatcher, errors } from 'undici'
 import type { HeaderPairs, Sink, Upstream, UpstreamReply, UpstreamRequest } from '../../../core/ports.ts'
+import { flatHeaders } from '../flat-headers.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_MS = 30_000
@@ -22,7 +23,7 @@ export function undiciUpstream(): Upstream {
     const { promise, resolve, reject } = Promise.withResolvers<UpstreamReply>()
     const { origin, method, path, headers, body } = request
     agent.dispatch(
-      { origin, method, path, headers: headers.flat(), body: body ?? null },
+      { origin, method, path, headers: flatHeaders(headers), body: body ?? null },
       receiver(signal, resolve, reject),
     )
     return promise
