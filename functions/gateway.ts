@@ -19,7 +19,8 @@ const CLIENT_GONE = 499
 
 /** A fetch handler for the named functions; default all. Paths that no route knows get a JSON 404 in their dialect. */
 export function createGateway(deps: Deps, names: readonly FunctionName[] = ['proxy', 'health']) {
-  const app = new Hono<{ Bindings: object }>({ strict: true })
+  // Routes match the path as it came: a decoded one could match here and mean something else upstream.
+  const app = new Hono<{ Bindings: object }>({ strict: true, getPath: (request) => pathOf(request.url) })
   const routes = names.flatMap((name) => functions[name])
   for (const route of routes) {
     const dialect = dialectOf(route.path)
@@ -91,6 +92,12 @@ function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Res
 
 function dialectOf(path: string): Dialect {
   return path.startsWith('/v1/') || path === '/v1' ? 'anthropic' : 'api'
+}
+
+function pathOf(url: string): string {
+  const target = targetOf(url)
+  const query = target.indexOf('?')
+  return query < 0 ? target : target.slice(0, query)
 }
 
 /** Path and query exactly as they came: what goes upstream must not be decoded and encoded again. */
