@@ -14,12 +14,13 @@ export function limitRefusal(policy: Policy, denied: Extract<Admitted, { ok: fal
     )
   }
   const retryAfterMs = denied.resetAt - now
-  const whose = denied.scope === 'user' ? 'Your' : "This API key's"
+  const bearer = denied.scope === 'user' ? 'your account' : 'this API key'
+  const whose = denied.scope === 'user' ? 'your' : "this API key's"
   switch (denied.limit) {
     case 'requests_per_minute':
       return new Refusal(
         'rate_limited',
-        `${whose} limit of requests per minute is reached. Please slow down.`,
+        `The limit of requests per minute of ${bearer} is reached. Please slow down.`,
         {
           retryAfterMs,
         },
@@ -27,7 +28,7 @@ export function limitRefusal(policy: Policy, denied: Extract<Admitted, { ok: fal
     case 'concurrency':
       return new Refusal(
         'rate_limited',
-        `${whose} limit of concurrent requests is reached. Let one finish first.`,
+        `The limit of concurrent requests of ${bearer} is reached. Let one finish first.`,
         {
           retryAfterMs,
         },
@@ -37,11 +38,12 @@ export function limitRefusal(policy: Policy, denied: Extract<Admitted, { ok: fal
       const what = denied.limit === 'quota' ? 'token quota' : 'budget'
       const contact = policy.publicUrl ? `See ${policy.publicUrl} or ask` : 'Ask'
       if (policy.limits.period === 'total') {
-        const message = `${whose} ${what} is used up. ${contact} an administrator for more.`
+        const message = `What is left of ${whose} ${what} does not cover this call. ${contact} an administrator for more.`
         return new Refusal('quota_exceeded', message)
       }
-      const until = `${new Date(denied.resetAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`
-      const message = `${whose} ${policy.limits.period} ${what} is used up until ${until}. ${contact} an administrator for more.`
+      const reset = `${new Date(denied.resetAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+      const left = `What is left of ${whose} ${policy.limits.period} ${what} does not cover this call`
+      const message = `${left}; it is renewed on ${reset}. ${contact} an administrator for more.`
       return new Refusal('quota_exceeded', message, { retryAfterMs })
     }
   }

@@ -45,7 +45,7 @@ describe('limits', () => {
           expect(await answer.json()).toMatchObject({
             error: {
               type: 'billing_error',
-              message: expect.stringMatching(/budget is used up until .* UTC.*gateway\.test/),
+              message: expect.stringMatching(/your monthly budget does not cover.* UTC.*gateway\.test/),
             },
           })
         } else await answer.text()

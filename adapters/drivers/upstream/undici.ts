@@ -55,6 +55,7 @@ function receiver(
   const headers: HeaderPairs = []
   let sink: Sink | undefined
   let ended = false
+  let writing: Promise<void> | undefined
   let failure: { cause: unknown } | undefined
   let finish: { resolve(): void; reject(cause: unknown): void } | undefined
 
@@ -65,8 +66,14 @@ function receiver(
   const deliver = (target: Sink, chunk: Uint8Array) => {
     const wait = target.write(chunk)
     if (!wait) return
+    writing = wait
     controller?.pause()
     wait.then(() => controller?.resume(), abort)
+  }
+  /** The body is whole once its last chunk was taken, which may be after its end was seen. */
+  const conclude = () => {
+    if (writing) writing.then(finish?.resolve, finish?.reject)
+    else finish?.resolve()
   }
   const pipe = (first: Uint8Array | undefined, target: Sink): Promise<void> => {
     const body = Promise.withResolvers<void>()
@@ -80,7 +87,7 @@ function receiver(
       }
     }
     if (failure) body.reject(failure.cause)
-    else if (ended) body.resolve()
+    else if (ended) conclude()
     else controller?.resume()
     return body.promise
   }
@@ -114,7 +121,7 @@ function receiver(
     onResponseEnd() {
       signal.removeEventListener('abort', onAbort)
       ended = true
-      if (finish) finish.resolve()
+      if (finish) conclude()
       else if (!sink) answer(undefined)
     },
     onResponseError(_controller, cause) {
