@@ -21,7 +21,13 @@ export function mergeUsage(known: RawUsage, change: RawUsage): RawUsage {
   for (const [field, value] of Object.entries(change)) {
     if (value === null || value === undefined) continue
     // Some relays send 0 here for "as at the start"; Claude Code keeps the start's value as well.
-    if (field === 'input_tokens' && value === 0 && Number(known.input_tokens) > 0) continue
+    if (
+      field === 'input_tokens' &&
+      value === 0 &&
+      typeof known.input_tokens === 'number' &&
+      known.input_tokens > 0
+    )
+      continue
     merged[field] = value
   }
   return merged
@@ -68,12 +74,10 @@ function createCountReader() {
     clamped: () => clamped,
     count(value: unknown): number {
       if (value === null || value === undefined) return 0
-      const number = Number(value)
-      if (typeof value === 'number' && Number.isInteger(number) && number >= 0 && number <= MOST_TOKENS)
-        return number
+      if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS)
+        return value
       clamped = true
-      if (!Number.isFinite(number)) return 0
-      return Math.min(Math.max(0, Math.round(number)), MOST_TOKENS)
+      return typeof value === 'number' ? Math.min(Math.max(0, Math.round(value)), MOST_TOKENS) : 0
     },
   }
 }
@@ -92,7 +96,7 @@ function partsOf(usage: RawUsage, servedBy: string | undefined, reader: CountRea
       ? reader.count(entry.cache_creation.ephemeral_1h_input_tokens)
       : undefined
     const tokens = tokensOf(entry, own ?? oneHourLeft, reader)
-    if (own === undefined) oneHourLeft -= tokens.cacheWrite1h
+    oneHourLeft = Math.max(0, oneHourLeft - tokens.cacheWrite1h)
     return { model: typeof entry.model === 'string' ? entry.model : undefined, tokens }
   })
 }
@@ -116,16 +120,28 @@ function tokensOf(usage: RawUsage, oneHour: number, reader: CountReader): TokenC
   }
 }
 
+/** As JSON, at most EXTRA_BYTES long: what is large (iterations, things unknown) is left out first. */
 function extraOf(usage: RawUsage): string | null {
   const extra = Object.entries(usage).filter(([field, value]) => {
     if (TOKEN_FIELDS.has(field) || value === null || value === undefined) return false
     return !(field === 'service_tier' && value === 'standard')
   })
   if (extra.length === 0) return null
-  const text = JSON.stringify(Object.fromEntries(extra))
-  if (text.length <= EXTRA_BYTES) return text
-  const short = extra.filter(([, value]) => JSON.stringify(value).length <= 256)
-  return JSON.stringify(Object.fromEntries(short.slice(0, 12)))
+  const whole = jsonOf(extra)
+  if (whole !== null) return whole
+  return jsonOf(
+    extra.filter(([field, value]) => field.length < 64 && (jsonOf([[field, value]])?.length ?? 512) < 512),
+  )
+}
+
+/** null when it would be too long, or nested too deeply to be written at all. */
+function jsonOf(fields: [string, unknown][]): string | null {
+  try {
+    const text = JSON.stringify(Object.fromEntries(fields))
+    return text.length <= EXTRA_BYTES ? text : null
+  } catch {
+    return null
+  }
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
