@@ -27,12 +27,13 @@ export function socketRespond(waitUntil: (work: Promise<unknown>) => void) {
 }
 
 function send(reply: Reply, outgoing: HttpBindings['outgoing']): Promise<void> {
-  // What comes within one turn of the event loop leaves in one system call, and after the journal has been written:
-  // its immediate stands before this one, because a call is booked before its last chunk is handed on.
-  let corked = false
+  // What comes within one turn of the event loop leaves in one system call, and after the journal has been written: a
+  // call is booked before its chunk is handed on, so the journal's immediate stands before the one of that chunk.
+  let held = 0
   let atEnd: (() => void) | undefined
-  const flush = () => {
-    corked = false
+  const release = () => {
+    held -= 1
+    if (held > 0) return
     // Held together below, so that the end does not need a system call of its own.
     if (atEnd) outgoing.socket?.cork()
     outgoing.uncork()
@@ -43,16 +44,14 @@ function send(reply: Reply, outgoing: HttpBindings['outgoing']): Promise<void> {
   }
   const write = (chunk: Uint8Array) => {
     writeHead()
-    if (!corked) {
-      corked = true
-      outgoing.cork()
-      setImmediate(flush)
-    }
+    if (held === 0) outgoing.cork()
+    held += 1
+    setImmediate(release)
     if (!outgoing.write(chunk)) return drained(outgoing)
   }
   // Never while corked: Node would send the end before what it still holds.
   const finish = (action: () => void) => {
-    if (corked) atEnd = action
+    if (held > 0) atEnd = action
     else action()
   }
   return reply.pipe({ write }).then(

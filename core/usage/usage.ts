@@ -137,6 +137,7 @@ function extraOf(usage: RawUsage): string | null {
 /** null when it would be too long, or nested too deeply to be written at all. */
 function jsonOf(fields: [string, unknown][]): string | null {
   try {
+    if (fields.length === 0) return null
     const text = JSON.stringify(Object.fromEntries(fields))
     return text.length <= EXTRA_BYTES ? text : null
   } catch {

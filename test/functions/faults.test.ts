@@ -261,7 +261,7 @@ describe('upstream faults', () => {
     await expect.poll(async () => (await fetch(`${gateway.url}/readyz`)).status).toBe(200)
     expect((await gateway.send(ASK)).status).toBe(200)
     expect(bad.requests.filter(({ method }) => method === 'POST')).toEqual([])
-    expect(gateway.output()).toContain('refused the credential (401)')
+    await expect.poll(() => gateway.output()).toContain('refused the credential (401)')
   })
 
   test('is not ready while no backend can be used', async () => {
