@@ -27,7 +27,6 @@ const REFUSALS = {
   rate_limited: { status: 429, type: 'rate_limit_error', retry: true },
   internal: { status: 500, type: 'api_error', retry: true },
   all_backends_failed: { status: 502, type: 'api_error', retry: true },
-  draining: { status: 503, type: 'api_error', retry: true },
   upstream_timeout: { status: 504, type: 'timeout_error', retry: true },
   no_backend_available: { status: 529, type: 'overloaded_error', retry: true },
 } as const satisfies Record<string, Row>

@@ -1,4 +1,5 @@
 /** What a body must be before anyone looks at it. */
+import { joined } from '../core/bytes.ts'
 import { Refusal } from '../core/errors.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { headerOf } from '../core/proxy/headers.ts'
@@ -28,13 +29,7 @@ export async function readBody(
     if (size > maxBytes) throw tooLarge(maxBytes)
     chunks.push(chunk)
   }
-  const body = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return body
+  return joined(chunks)
 }
 
 function tooLarge(maxBytes: number): Refusal {

@@ -84,7 +84,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   let current = await build(config)
   const server = createAdaptorServer({
     fetch: (request, bindings) => current.gateway.fetch(request, bindings),
-    serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 },
+    serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS },
   }) as Server // without TLS or HTTP/2 options it is a plain http.Server
   const url = await listen(server, config)
   const startCheck = (deps: Deps) => void deps.catalogue.checkAll()

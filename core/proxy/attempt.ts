@@ -1,8 +1,10 @@
 /** One call to one backend: its address and credential, the limit on the first byte, and what its answer means. */
 import type { Verdict } from '../balance/breaker.ts'
+import { joined } from '../bytes.ts'
 import type { Deps } from '../deps.ts'
 import type { Backend } from '../policy.ts'
 import type { HeaderPairs, UpstreamReply, UpstreamRequest } from '../ports.ts'
+import { describe, originOf } from './address.ts'
 import type { Call } from './call.ts'
 import { headerOf } from './headers.ts'
 import { judge, openingError } from './verdict.ts'
@@ -72,12 +74,6 @@ export function addressed(call: Pick<Call, 'path' | 'headers' | 'body'>, backend
   }
 }
 
-/** A backend's url split where the origin ends: relays may live below a path. */
-export function originOf(url: string): { origin: string; base: string } {
-  const slash = url.indexOf('/', url.indexOf('://') + 3)
-  return slash < 0 ? { origin: url, base: '' } : { origin: url.slice(0, slash), base: url.slice(slash) }
-}
-
 async function keep(reply: UpstreamReply): Promise<KeptAnswer | undefined> {
   const opening = reply.status < 300 ? openingError(reply.first) : undefined
   if (opening) {
@@ -99,22 +95,5 @@ async function keep(reply: UpstreamReply): Promise<KeptAnswer | undefined> {
   }
   const { status, headers } = reply
   if (headerOf(headers, 'content-type')?.startsWith('text/html')) return undefined
-  return { status, headers, body: concat(chunks, size) }
-}
-
-function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return whole
-}
-
-/** What went wrong on the wire, without addresses or secrets. */
-export function describe(cause: unknown): string {
-  if (!(cause instanceof Error)) return 'network error'
-  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name
-  return `network error (${code})`
+  return { status, headers, body: joined(chunks) }
 }

@@ -5,7 +5,7 @@ import type { Verdict } from '../balance/breaker.ts'
 import { matchesAny } from '../glob.ts'
 import type { Backend, Policy } from '../policy.ts'
 import type { Clock, Logger, Upstream } from '../ports.ts'
-import { describe, originOf } from './attempt.ts'
+import { describe, originOf } from './address.ts'
 
 const CHECK_TIMEOUT_MS = 10_000
 const LIST_BYTES = 4 * 1024 * 1024

@@ -1,38 +1,11 @@
 /** What the simulated Claude answers: a text, a tool call or JSON, depending on what it is asked. */
 import * as z from 'zod'
+import type { Asked, AskedMessage } from './simulated-asked.ts'
+import { Block } from './simulated-asked.ts'
 import { excerpt, sampleOf } from './simulated-sample.ts'
 import { CHARACTERS_PER_TOKEN, tokensOf } from './simulated-usage.ts'
 
 const LONGEST_QUOTE = 200
-
-const Block = z.looseObject({
-  type: z.string(),
-  text: z.string().optional(),
-  content: z.unknown().optional(),
-  is_error: z.boolean().nullish(),
-})
-const Tool = z.looseObject({
-  name: z.string().optional(),
-  type: z.string().nullish(),
-  input_schema: z.unknown().optional(),
-  defer_loading: z.boolean().nullish(),
-})
-const Format = z.looseObject({ type: z.string(), schema: z.unknown().optional() })
-
-/** Only what is read here: everything else is let through, as Claude's own contract is open. */
-export const Asked = z.looseObject({
-  model: z.string().min(1),
-  messages: z
-    .array(z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(Block)]).nullish() }))
-    .min(1),
-  stream: z.boolean().nullish(),
-  tools: z.array(Tool).nullish(),
-  tool_choice: z.looseObject({ type: z.string(), name: z.string().optional() }).nullish(),
-  output_config: z.looseObject({ format: Format.nullish() }).nullish(),
-})
-export type Asked = z.infer<typeof Asked>
-export const AskedMessage = Asked.extend({ max_tokens: z.int().min(1) })
-export type AskedMessage = z.infer<typeof AskedMessage>
 
 export type AnswerBlock =
   | { type: 'text'; text: string }

@@ -1,6 +1,6 @@
 /** Token counts of the simulated Claude, with a prompt cache that each credential has for itself. */
 import { createHash } from 'node:crypto'
-import type { Asked } from './simulated-answer.ts'
+import type { Asked } from './simulated-asked.ts'
 
 /** Near enough for a simulation. */
 export const CHARACTERS_PER_TOKEN = 4
