@@ -94,8 +94,6 @@ describe('the journal of the local ledger', () => {
       readdirSync(folder())
         .map((name) => readFileSync(join(folder(), name), 'utf8'))
         .join('')
-    // At the end of this turn, and before anything that is sent in a later one.
-    await new Promise(setImmediate)
     expect(text()).toContain('"outputTokens":99')
     await ledger.settle({ ...call.begun, outcome: 'ok' })
     await expect.poll(text).toBe('')

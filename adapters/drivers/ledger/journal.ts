@@ -21,10 +21,9 @@ const ROTATE_BYTES = 8 * 1024 * 1024
 const FILE_NAME = /^usage-(\d+)(-\d+)?\.journal$/
 
 export interface Journal {
-  /**
-   * Appends the record with all others of this turn of the event loop, before anything that is sent from a later
-   * setImmediate, and stays responsible for it until it is `stored`.
-   */
+  /** Appends at the end of this turn of the event loop, together with others: for what need not be there at once. */
+  soon(id: string, json: string): void
+  /** Appends now, and stays responsible for the record until it is `stored`. */
   append(id: string, json: string): void
   /** The database has these: the journal may forget them. */
   stored(ids: readonly string[]): void
@@ -73,11 +72,18 @@ export function openJournal(
   }
 
   return {
-    append(id, json) {
+    soon(id, json) {
       const line = lineOf(json)
       unstored.set(id, line)
       if (!waiting) setImmediate(flush)
       waiting += line
+    },
+    append(id, json) {
+      const line = lineOf(json)
+      unstored.set(id, line)
+      const text = waiting + line
+      waiting = ''
+      write(text)
     },
     stored(ids) {
       flush()

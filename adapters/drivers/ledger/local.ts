@@ -90,7 +90,7 @@ export async function localLedger(parts: {
     reserve(call) {
       if (parts.failClosed && !journalWorks && !databaseWorks) return { ok: false, limit: 'unavailable' }
       const admitted = holds.admit(call)
-      if (admitted.ok) journal.append(call.begun.id, JSON.stringify(call.begun))
+      if (admitted.ok) journal.soon(call.begun.id, JSON.stringify(call.begun))
       return admitted
     },
     note(record: CallRecord) {
