@@ -13,6 +13,8 @@ import { cpuMicros, median, residentBytes } from './measure.ts'
 
 const QUICK = process.argv.includes('--quick')
 const ROUNDS = QUICK ? 3 : 7
+/** Rounds before anything counts: the compiler's own work is over by then, in both processes. */
+const WARM_UP = QUICK ? 1 : 4
 const SMALL = { total: QUICK ? 1_000 : 3_000, parallel: 16 }
 const STREAMED = { total: QUICK ? 50 : 100, parallel: 50, events: QUICK ? 100 : 300 }
 const OPEN_STREAMS = QUICK ? 200 : 1_000
@@ -51,14 +53,13 @@ const proxies = subjects.filter(({ pid }) => pid !== undefined)
 /** µs of the subject's CPU for one unit of the work, once per round, by turns. */
 async function cpuPer(units: number, work: (subject: Subject) => Promise<unknown>) {
   const costs: Record<string, number[]> = {}
-  for (let round = 0; round <= ROUNDS; round++) {
+  for (let round = 1 - WARM_UP; round <= ROUNDS; round++) {
     for (const subject of proxies) {
       const before = cpuMicros(subject.pid ?? 0)
       await work(subject)
       // What is written behind the answers belongs to them.
       await settle(400)
       const cost = (cpuMicros(subject.pid ?? 0) - before) / units
-      // The first round warms up.
       if (round > 0) costs[subject.name] = [...(costs[subject.name] ?? []), cost]
     }
   }
