@@ -1,4 +1,4 @@
-/** The record of one call, from its admission to its one row. Settling is done once, whoever comes first. */
+/** The record of one call, from its admission to its one row. */
 import type { Deps } from '../deps.ts'
 import type { Admission, CallRecord, Outcome } from '../ports.ts'
 import { type Metered, NO_TOKENS, type TokenCounts } from '../usage/counts.ts'
@@ -9,12 +9,13 @@ const BYTES_PER_TOKEN = 4
 
 export interface Booking {
   admission: Admission
-  /** Which backend the call is at, and the how-manieth that is. */
+  /** The call goes to this backend now; it may be the second or third. */
   sentTo(backend: string): void
   /** The first body byte came, at this time of the clock that never runs backwards. Later calls change nothing. */
   firstByte(elapsed: number): void
   /** Final usage is known, the answer still flows. */
   note(status: number, metered: Metered): void
+  /** The call is over. Called once. */
   settle(end: { outcome: Outcome; status: number; metered: Metered | undefined }): void
 }
 
@@ -24,7 +25,7 @@ export function openBooking(deps: Deps, call: Call): Booking {
   const inputTokens = Math.ceil(call.body.byteLength / BYTES_PER_TOKEN)
   const outputTokens = Math.min(call.maxTokens ?? Number.POSITIVE_INFINITY, policy.limits.reserveOutputTokens)
   const heldInput = prices.estimate(call.model, inputTokens, 0, call.createdAt)
-  let record: CallRecord = {
+  const begun: CallRecord = {
     id: call.id,
     userId: call.caller.userId,
     keyId: call.caller.keyId,
@@ -48,15 +49,24 @@ export function openBooking(deps: Deps, call: Call): Booking {
     extra: null,
     createdAt: call.createdAt,
   }
-  let settled = false
+  let backend = ''
+  let attempts = 0
+  let ttftMs: number | null = null
 
+  const sofar = () => ({
+    backend,
+    attempts,
+    ttftMs,
+    latencyMs: Math.round(clock.elapsed() - call.startedAt),
+  })
   const filled = (outcome: Outcome, status: number, metered: Metered | undefined): CallRecord => {
     const tokens = metered ? sumOf(metered) : NO_TOKENS
     const price = metered
       ? prices.cost(metered, call.model, call.createdAt)
       : { costMicros: 0, unpriced: false }
     return {
-      ...record,
+      ...begun,
+      ...sofar(),
       inputTokens: tokens.input,
       outputTokens: tokens.output,
       cacheReadTokens: tokens.cacheRead,
@@ -66,38 +76,31 @@ export function openBooking(deps: Deps, call: Call): Booking {
       statusCode: status,
       outcome,
       estimated: metered?.estimated ?? false,
-      latencyMs: Math.round(clock.elapsed() - call.startedAt),
       extra: metered?.extra ?? null,
     }
   }
   return {
     admission: {
-      begun: record,
+      begun,
       user: call.caller.userLimits,
       key: call.caller.keyLimits,
       tokens: inputTokens + outputTokens,
       costMicros: prices.estimate(call.model, inputTokens, outputTokens, call.createdAt),
     },
-    sentTo(backend) {
-      record = { ...record, backend, attempts: record.attempts + 1 }
+    sentTo(name) {
+      backend = name
+      attempts += 1
     },
     firstByte(elapsed) {
-      if (record.ttftMs === null) record = { ...record, ttftMs: Math.round(elapsed - call.startedAt) }
+      ttftMs ??= Math.round(elapsed - call.startedAt)
     },
     note: (status, metered) => ledger.note(filled('interrupted', status, metered)),
     settle({ outcome, status, metered }) {
-      if (settled) return
-      settled = true
       // A client that left before any answer may have cost its input: what was held of it stays booked.
-      const done =
-        outcome === 'client_aborted' && !metered
-          ? {
-              ...record,
-              outcome,
-              statusCode: status,
-              latencyMs: Math.round(clock.elapsed() - call.startedAt),
-            }
-          : filled(outcome, status, metered)
+      const unanswered = outcome === 'client_aborted' && !metered
+      const done = unanswered
+        ? { ...begun, ...sofar(), outcome, statusCode: status }
+        : filled(outcome, status, metered)
       const work = ledger.settle(done)
       if (work) deps.waitUntil(work)
       logger.info('call.done', {

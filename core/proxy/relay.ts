@@ -38,6 +38,7 @@ async function flow(deps: Deps, { call, reply, stop, booking, done }: Answer, si
   let stalled = false
   let clientLeft = false
   let noted = false
+  let booked = false
 
   // One timer a stream, not one a chunk: it looks when the limit could have passed at the earliest.
   const watch = (ms: number): (() => void) =>
@@ -64,7 +65,7 @@ async function flow(deps: Deps, { call, reply, stop, booking, done }: Answer, si
   const write = (chunk: Uint8Array): void | Promise<void> => {
     lastByteAt = clock.elapsed()
     booking?.firstByte(lastByteAt)
-    if (tap) {
+    if (tap && !booked) {
       tap.write(chunk)
       // Booked before the last byte leaves: a client that has its whole answer is a call that is recorded.
       const state = tap.state()
@@ -87,8 +88,11 @@ async function flow(deps: Deps, { call, reply, stop, booking, done }: Answer, si
       },
     )
   }
-  const book = (outcome: Outcome) =>
+  const book = (outcome: Outcome) => {
+    if (booked) return
+    booked = true
     booking?.settle({ outcome, status: reply.status, metered: tap?.metered() })
+  }
 
   try {
     await reply.pipe({ write })

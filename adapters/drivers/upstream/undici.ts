@@ -32,18 +32,19 @@ export function undiciUpstream(): Upstream {
     // A server may close an idle connection just as the call goes out on it. Nothing was processed then: once more.
     send: (request, signal) =>
       once(request, signal).catch((cause) => {
-        if (signal.aborted || !wasIdleClosed(cause)) throw cause
+        if (signal.aborted || !(cause instanceof IdleClosed)) throw cause
         return once(request, signal)
       }),
     close: () => agent.destroy(),
   }
 }
 
-/** Closed before any byte of an answer, on a connection that had served an answer before. */
+/** The connection had served an answer before, and was closed before any byte of this one. */
+class IdleClosed extends Error {}
+
 function wasIdleClosed(cause: unknown): boolean {
-  return cause instanceof errors.SocketError && (cause.socket?.bytesRead ?? 0) > 0 && !answered.has(cause)
+  return cause instanceof errors.SocketError && (cause.socket?.bytesRead ?? 0) > 0
 }
-const answered = new WeakSet<Error>()
 
 function receiver(
   signal: AbortSignal,
@@ -126,10 +127,9 @@ function receiver(
     },
     onResponseError(_controller, cause) {
       signal.removeEventListener('abort', onAbort)
-      if (status > 0) answered.add(cause)
       failure = { cause }
       if (finish) finish.reject(cause)
-      else reject(cause)
+      else reject(status === 0 && wasIdleClosed(cause) ? new IdleClosed('idle connection', { cause }) : cause)
     },
   }
 }
