@@ -5,8 +5,20 @@ import type { Config } from './schema.ts'
 const MICROS = 1_000_000
 
 export function policyFrom(config: Config): Policy {
-  const { limits, health, retry } = config
+  const { auth, limits, health, retry } = config
   return {
+    auth: {
+      secrets: auth.session_secret,
+      sessionMaxAgeMs: auth.session_max_age * 1000,
+      sessionIdleMs: auth.session_idle,
+      codeExpiryMs: auth.code_expiry,
+      codeStyle: auth.code_style,
+      adminItcode: auth.admin_itcode,
+      emailDomain: auth.email_domain,
+      allowedDomains: auth.allowed_domains.map((domain) => domain.toLowerCase()),
+      autoRegister: auth.auto_register,
+      inviteCode: auth.invite_code,
+    },
     backends: config.backends.map(({ name, url, api_key, weight, enabled, models }) => ({
       name,
       url,
@@ -40,5 +52,6 @@ export function policyFrom(config: Config): Policy {
     },
     usageSyncMs: config.usage_sync_time,
     publicUrl: config.server.public_url,
+    trustedProxies: config.server.trusted_proxies,
   }
 }

@@ -35,16 +35,39 @@ const log = section({
   format: z.enum(['json', 'text']).default('json'),
 })
 
+const smtp = section({
+  host: text.default(''),
+  port: z.int().min(1).max(65_535).default(587),
+  /** TLS from the first byte (port 465); otherwise STARTTLS is used where the server offers it. */
+  tls: z.boolean().default(false),
+  user: text.default(''),
+  password: secret.default(''),
+  from: text.default(''),
+})
+
 const auth = section({
   session_secret: signingSecrets,
   session_max_age: z.int().min(60).max(31_536_000).default(86_400),
+  /** Without a request for this long a session ends, whatever its age. */
+  session_idle: duration.default(43_200_000),
   code_expiry: duration.default(300_000),
+  /** 8 letters and digits that cannot be mixed up, or 6 digits: a million times easier to guess. */
+  code_style: z.enum(['letters', 'digits']).default('letters'),
   admin_itcode: text.default(''),
   send_code_url: optionalUrl.default(''),
+  smtp,
   email_domain: text.default(''),
   allowed_domains: z.array(z.string().min(1)).default([]),
   auto_register: z.boolean().default(true),
   invite_code: secret.default(''),
+}).superRefine(({ send_code_url, smtp: { host, from } }, context) => {
+  if (host && send_code_url) {
+    const message = 'either a mail server or send_code_url is expected, not both'
+    context.addIssue({ code: 'custom', path: ['smtp', 'host'], message })
+  }
+  if (host && !from) {
+    context.addIssue({ code: 'custom', path: ['smtp', 'from'], message: "the sender's address is expected" })
+  }
 })
 
 const models = section({

@@ -59,7 +59,8 @@ export const signingSecrets = z.unknown().transform((value, context) => {
     context.addIssue({ code: 'custom', message })
     return z.NEVER
   }
-  const result = z.array(signingSecret).min(1, 'at least one secret is required').safeParse([value].flat())
+  const list = z.tuple([signingSecret], signingSecret, 'at least one secret is required')
+  const result = list.safeParse([value].flat())
   if (result.success) return result.data
   for (const { path, message } of result.error.issues) {
     context.addIssue({ code: 'custom', path: Array.isArray(value) ? path : [], message })

@@ -3,7 +3,17 @@ import { type Balancer, createBalancer } from './balance/balancer.ts'
 import { createDirectory, type Directory } from './keys/directory.ts'
 import type { Sha256 } from './keys/mint.ts'
 import type { Policy } from './policy.ts'
-import type { Clock, Db, HeaderPairs, HealthStore, Ledger, Logger, Reply, Upstream } from './ports.ts'
+import type {
+  Clock,
+  CodeSender,
+  Db,
+  HeaderPairs,
+  HealthStore,
+  Ledger,
+  Logger,
+  Reply,
+  Upstream,
+} from './ports.ts'
 import { type Catalogue, createCatalogue } from './proxy/catalogue.ts'
 import type { Prices } from './usage/price.ts'
 
@@ -13,6 +23,7 @@ export interface Parts {
   health: HealthStore
   ledger: Ledger
   upstream: Upstream
+  codes: CodeSender
   clock: Clock
   logger: Logger
   policy: Policy
@@ -24,6 +35,8 @@ export interface Parts {
   waitUntil(work: Promise<unknown>): void
   /** The headers of a request, by the runtime's cheapest way. `bindings` as for `respond`. */
   headersOf(request: Request, bindings: unknown): HeaderPairs
+  /** The address at the other end of the connection: a client, or the proxy nearest to us. */
+  peerOf(request: Request, bindings: unknown): string
   /** Turns a pushed reply into this runtime's response. `bindings` is what the runtime's server passed to fetch. */
   respond(reply: Reply, bindings: unknown): Response
   /** False once this process takes no new work. */

@@ -14,7 +14,18 @@ const REFUSALS = {
   key_unknown: { status: 401, type: 'authentication_error', retry: false },
   key_disabled: { status: 401, type: 'authentication_error', retry: false },
   key_expired: { status: 401, type: 'authentication_error', retry: false },
+  not_signed_in: { status: 401, type: 'authentication_error', retry: false },
+  invalid_code: { status: 401, type: 'authentication_error', retry: false },
+  invalid_invite_code: { status: 403, type: 'permission_error', retry: false },
+  account_disabled: { status: 403, type: 'permission_error', retry: false },
+  admins_only: { status: 403, type: 'permission_error', retry: false },
+  foreign_origin: { status: 403, type: 'permission_error', retry: false },
+  disabled_by_admin: { status: 403, type: 'permission_error', retry: false },
+  own_application: { status: 403, type: 'permission_error', retry: false },
   user_disabled: { status: 403, type: 'permission_error', retry: false },
+  invalid_input: { status: 400, type: 'invalid_request_error', retry: false },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error', retry: false },
+  too_many_attempts: { status: 429, type: 'rate_limit_error', retry: true },
   body_invalid: { status: 400, type: 'invalid_request_error', retry: false },
   model_not_allowed: { status: 400, type: 'invalid_request_error', retry: false },
   model_unknown: { status: 404, type: 'not_found_error', retry: false },
@@ -39,17 +50,25 @@ export class Refusal extends Error {
   readonly retryAfterMs: number | undefined
   /** Extra response headers, e.g. Allow. */
   readonly headers: HeaderPairs
+  /** What is wrong with which field of the input, by its path. */
+  readonly fields: Readonly<Record<string, string>> | undefined
 
   constructor(
     code: RefusalCode,
     message: string,
-    options: { cause?: unknown; retryAfterMs?: number; headers?: HeaderPairs } = {},
+    options: {
+      cause?: unknown
+      retryAfterMs?: number
+      headers?: HeaderPairs
+      fields?: Readonly<Record<string, string>>
+    } = {},
   ) {
     super(message, { cause: options.cause })
     this.name = 'Refusal'
     this.code = code
     this.retryAfterMs = options.retryAfterMs
     this.headers = options.headers ?? []
+    this.fields = options.fields
   }
 
   get status(): number {
@@ -72,9 +91,10 @@ export function anthropicError(refusal: Refusal, requestId: string): Response {
   return Response.json(body, { status: refusal.status, headers })
 }
 
-/** The envelope of everything that is not the proxy: {error:{code,message}, request_id}. */
+/** The envelope of everything that is not the proxy: {error:{code,message,fields?}, request_id}. */
 export function apiError(refusal: Refusal, requestId: string): Response {
-  const body = { error: { code: refusal.code, message: refusal.message }, request_id: requestId }
+  const { code, message, fields } = refusal
+  const body = { error: { code, message, ...(fields ? { fields } : {}) }, request_id: requestId }
   return Response.json(body, { status: refusal.status, headers: errorHeaders(refusal, requestId) })
 }
 

@@ -14,7 +14,25 @@ export interface Backend {
   models: readonly string[]
 }
 
+export interface AuthPolicy {
+  /** The first signs sessions, all verify. */
+  secrets: readonly [string, ...string[]]
+  sessionMaxAgeMs: number
+  sessionIdleMs: number
+  codeExpiryMs: number
+  codeStyle: 'letters' | 'digits'
+  /** Made an active admin at the start when there is none; '' = nobody. */
+  adminItcode: string
+  emailDomain: string
+  /** Lower-case mail domains that may register; empty = any. */
+  allowedDomains: readonly string[]
+  autoRegister: boolean
+  /** '' = none is asked for. */
+  inviteCode: string
+}
+
 export interface Policy {
+  auth: AuthPolicy
   backends: readonly Backend[]
   /** In file order: [exact model or glob, model that is sent instead]. */
   modelReplacements: readonly (readonly [pattern: string, model: string])[]
@@ -35,6 +53,8 @@ export interface Policy {
   retry: { maxAttempts: number; firstByteTimeoutMs: number; idleTimeoutMs: number }
   /** How often the hourly sums are compared with the log. */
   usageSyncMs: number
-  /** Where people reach the dashboard; '' when unknown. Used in messages only. */
+  /** Where people reach the dashboard: scheme, host and port; '' when unknown. */
   publicUrl: string
+  /** CIDR networks of proxies whose X-Forwarded-For is believed. */
+  trustedProxies: readonly string[]
 }

@@ -133,6 +133,21 @@ export interface CallRecord {
   createdAt: number
 }
 
+/** A login code on its way to a person. */
+export interface CodeMail {
+  to: string
+  code: string
+  subject: string
+  text: string
+  html: string
+}
+
+/** Delivers login codes. */
+export interface CodeSender {
+  /** Resolves when the mail was taken over; rejects, after 5 s at the latest, when it was not. */
+  send(mail: CodeMail): Promise<void>
+}
+
 /** Everything that must hold across concurrent calls, and the record of each call: reservation and booking are one fact. */
 export interface Ledger {
   /** Admits a call and holds its estimate against every limit of its user and key, atomically. */

@@ -1,48 +1,42 @@
 /** Puts functions together into one fetch handler. Alone or all at once: a function cannot tell. */
 import { Hono } from 'hono'
-import type * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
 import { anthropicError, apiError, asRefusal, Refusal } from '../core/errors.ts'
 import { requestId } from '../core/ids.ts'
 import type { Reply } from '../core/ports.ts'
 import { ClientGone } from '../core/proxy/forward.ts'
+import { auth } from './auth.ts'
+import { clientAddress } from './client-address.ts'
+import { assertSameOrigin, checked, readJson, secured } from './guard.ts'
 import { health } from './health.ts'
 import { identify } from './identify.ts'
 import { proxy } from './proxy.ts'
 import type { Answer, Dialect, Route } from './route.ts'
 
-export const functions = { proxy, health } satisfies Record<string, Route[]>
+export const functions = { proxy, auth, health } satisfies Record<string, Route[]>
 export type FunctionName = keyof typeof functions
+export const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // satisfies above: there are no other keys
 
 /** nginx's code for a client that closed the connection: seen in logs only. */
 const CLIENT_GONE = 499
 
 /** A fetch handler for the named functions; default all. Paths that no route knows get a JSON 404 in their dialect. */
-export function createGateway(deps: Deps, names: readonly FunctionName[] = ['proxy', 'health']) {
+export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_FUNCTIONS) {
   // Routes match the path as it came: a decoded one could match here and mean something else upstream.
   const app = new Hono<{ Bindings: object }>({ strict: true, getPath: (request) => pathOf(request.url) })
-  const routes = names.flatMap((name) => functions[name])
+  const routes = names.flatMap((name): readonly Route[] => functions[name])
   for (const route of routes) {
     const dialect = dialectOf(route.path)
     // Hono answers HEAD with the body-less answer of GET, so that is where a HEAD route has to stand.
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, async (c) => {
       const id = requestId()
       try {
-        const request = c.req.raw
-        const headers = deps.headersOf(request, c.env)
-        const caller = await identify(deps, route.tier, headers)
-        const call = {
-          deps,
-          caller,
-          params: c.req.param(),
-          query: route.query && parseQuery(route.query, c.req.query()),
-          request,
-          headers,
-          target: targetOf(request.url),
+        return await run(deps, route, {
           id,
-        }
-        // What `route()` forgot about the handler's own types holds: path, tier and query come from the same row.
-        return toResponse(deps, await route.handle(call as never), c.env, id)
+          request: c.req.raw,
+          bindings: c.env,
+          params: () => c.req.param(),
+        })
       } catch (thrown) {
         if (thrown instanceof ClientGone) return new Response(null, { status: CLIENT_GONE })
         return toError(deps, thrown, dialect, id)
@@ -59,21 +53,51 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ['pro
     })
   }
   app.notFound((c) => {
-    return toError(
-      deps,
-      new Refusal('not_found', 'There is nothing at this address.'),
-      dialectOf(c.req.path),
-      requestId(),
-    )
+    const refusal = new Refusal('not_found', 'There is nothing at this address.')
+    return toError(deps, refusal, dialectOf(c.req.path), requestId())
   })
   app.onError((thrown, c) => toError(deps, thrown, dialectOf(c.req.path), requestId()))
   return app
 }
 
-function toResponse(deps: Deps, answer: Answer, bindings: unknown, id: string): Response {
+interface Incoming {
+  id: string
+  request: Request
+  bindings: unknown
+  params(): Record<string, string>
+}
+
+/** One request through its route: whose it is, whether it may, what it brings, what it gets. */
+async function run(deps: Deps, route: Route, incoming: Incoming): Promise<Response> {
+  const { id, request, bindings } = incoming
+  const headers = deps.headersOf(request, bindings)
+  const base = { deps, headers, request, id, params: incoming.params(), target: targetOf(request.url) }
+  const query = route.query && checked(route.query, queryOf(request.url))
+  if (route.tier === 'key') {
+    const caller = await identify(deps, 'key', headers)
+    // What `route()` forgot about the handler's own types holds: path, tier and query come from the same row.
+    const answer = await route.handle({ ...base, caller, query } as never)
+    return isReply(answer) ? deps.respond(answer, bindings) : toResponse(route, answer, id)
+  }
+  assertSameOrigin(request, headers, deps.policy)
+  const caller = await identify(deps, route.tier, headers)
+  const ip = clientAddress(deps.peerOf(request, bindings), headers, deps.policy.trustedProxies)
+  const actor = { id: caller && 'user' in caller ? caller.user.id : null, ip, requestId: id }
+  const cookies: string[] = []
+  const setCookie = (cookie: string) => void cookies.push(cookie)
+  const body = route.body && (await readJson(route.body, request, headers))
+  const answer = await route.handle({ ...base, caller, query, body, actor, setCookie } as never) // as above
+  const response = toResponse(route, answer, id)
+  for (const cookie of cookies) response.headers.append('set-cookie', cookie)
+  return secured(response, deps.policy)
+}
+
+/** A plain object is checked against what the route declares: a field too many is a bug, not an answer. */
+function toResponse(route: Route, answer: Answer, id: string): Response {
   if (answer instanceof Response) return answer
-  if (isReply(answer)) return deps.respond(answer, bindings)
-  return Response.json(answer, { headers: { 'request-id': id, 'cache-control': 'no-store' } })
+  const body = route.reply ? route.reply.parse(answer) : answer
+  const headers = { 'request-id': id, 'cache-control': 'no-store' }
+  return Response.json(body, { status: route.status ?? 200, headers })
 }
 
 function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Response {
@@ -87,7 +111,7 @@ function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Res
   } else {
     deps.logger.debug('request.refused', { id, code: refusal.code })
   }
-  return dialect === 'anthropic' ? anthropicError(refusal, id) : apiError(refusal, id)
+  return secured(dialect === 'anthropic' ? anthropicError(refusal, id) : apiError(refusal, id), deps.policy)
 }
 
 function dialectOf(path: string): Dialect {
@@ -105,11 +129,9 @@ function targetOf(url: string): string {
   return url.slice(url.indexOf('/', url.indexOf('://') + 3))
 }
 
-function parseQuery(schema: z.ZodType, query: Record<string, string>): unknown {
-  const result = schema.safeParse(query)
-  if (result.success) return result.data
-  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-  throw new Refusal('body_invalid', problems.join('; '))
+/** A name that stands twice counts once, with its first value. */
+function queryOf(url: string): Record<string, string> {
+  return Object.fromEntries([...new URL(url).searchParams].reverse())
 }
 
 function isReply(answer: Answer): answer is Reply {

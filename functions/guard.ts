@@ -1,8 +1,71 @@
-/** What a body must be before anyone looks at it. */
+/** What a request must be before anyone looks at it, and the headers that no answer goes without. */
+import type * as z from 'zod'
 import { joined } from '../core/bytes.ts'
 import { Refusal } from '../core/errors.ts'
+import type { Policy } from '../core/policy.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { headerOf } from '../core/proxy/headers.ts'
+import { isSecure } from './cookies.ts'
+
+/** What a form of the dashboard may hold; proxied calls have their own limit. */
+const FORM_BYTES = 64 * 1024
+
+const SAFE = new Set(['GET', 'HEAD'])
+
+/**
+ * Whether a change may have been asked for by another site in the caller's name. With a cookie the browser must say
+ * that the request is from here; a request without cookies acts for nobody. Throws a Refusal foreign_origin.
+ */
+export function assertSameOrigin(request: Request, headers: HeaderPairs, policy: Policy): void {
+  if (SAFE.has(request.method)) return
+  const origin = headerOf(headers, 'origin')
+  const site = headerOf(headers, 'sec-fetch-site')
+  const ours = origin !== undefined && isOurs(origin, headers, policy)
+  const foreign = (origin !== undefined && !ours) || (site !== undefined && site !== 'same-origin')
+  const silent = !ours && site !== 'same-origin' && headerOf(headers, 'cookie') !== undefined
+  if (foreign || silent) {
+    const how = 'send its address in the Origin header'
+    throw new Refusal('foreign_origin', `Changes are taken from the dashboard only; a script may ${how}.`)
+  }
+}
+
+function isOurs(origin: string, headers: HeaderPairs, policy: Policy): boolean {
+  if (policy.publicUrl !== '' && origin === policy.publicUrl) return true
+  return URL.canParse(origin) && new URL(origin).host === headerOf(headers, 'host')
+}
+
+/** The JSON body, checked. Throws a Refusal: unsupported_media_type, body_too_large, invalid_input with its fields. */
+export async function readJson(schema: z.ZodType, request: Request, headers: HeaderPairs): Promise<unknown> {
+  const [type, ...parameters] = (headerOf(headers, 'content-type') ?? '').toLowerCase().split(/\s*;\s*/)
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))
+  if (type !== 'application/json' || (charset && !/^charset="?utf-8"?$/.test(charset))) {
+    throw new Refusal('unsupported_media_type', 'Send JSON: content-type application/json.')
+  }
+  const bytes = await readBody(request, headers, FORM_BYTES)
+  return checked(schema, parseJson(bytes))
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes))
+  } catch {
+    throw new Refusal('invalid_input', 'The body is not valid JSON.')
+  }
+}
+
+/** Input as its schema wants it. Throws a Refusal invalid_input that names each bad field. */
+export function checked(schema: z.ZodType, input: unknown): unknown {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  const fields: Record<string, string> = Object.create(null)
+  for (const { code, path, message, ...issue } of result.error.issues) {
+    const unknown = code === 'unrecognized_keys' && 'keys' in issue ? issue.keys : []
+    for (const key of unknown) fields[[...path, key].join('.')] = 'this field is not known'
+    if (unknown.length === 0) fields[path.join('.') || 'body'] ??= message
+  }
+  const problems = Object.entries(fields).map(([path, problem]) => `${path}: ${problem}`)
+  throw new Refusal('invalid_input', problems.join('; ').slice(0, 1000), { fields })
+}
 
 /** The whole body, at most `maxBytes`. Throws a Refusal body_too_large, before buffering when the length is announced. */
 export async function readBody(
@@ -37,4 +100,22 @@ function tooLarge(maxBytes: number): Refusal {
   return new Refusal('body_too_large', `The request is larger than ${size}.`, {
     headers: [['connection', 'close']],
   })
+}
+
+const SECURITY_HEADERS: HeaderPairs = [
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['x-content-type-options', 'nosniff'],
+  ['referrer-policy', 'same-origin'],
+  ['cross-origin-opener-policy', 'same-origin'],
+  ['cross-origin-resource-policy', 'same-origin'],
+  ['permissions-policy', 'camera=(), microphone=(), geolocation=(), payment=(), usb=()'],
+]
+
+/** The response with the headers that tell browsers how little they may do with it. */
+export function secured(response: Response, policy: Policy): Response {
+  for (const [name, value] of SECURITY_HEADERS) {
+    if (!response.headers.has(name)) response.headers.set(name, value)
+  }
+  if (isSecure(policy)) response.headers.set('strict-transport-security', 'max-age=31536000')
+  return response
 }

@@ -4,18 +4,34 @@ import type { Deps } from '../core/deps.ts'
 import { route } from './route.ts'
 
 export const health = [
-  route({ method: 'GET', path: '/healthz', tier: 'public', handle: () => new Response('ok') }),
+  route({
+    method: 'GET',
+    path: '/healthz',
+    tier: 'public',
+    summary: 'Whether the process lives.',
+    produces: ['text/plain'],
+    handle: () => new Response('ok'),
+  }),
   route({
     method: 'GET',
     path: '/readyz',
     tier: 'public',
+    summary: 'Whether calls can be served: 200, or 503 while they cannot.',
+    produces: ['text/plain'],
     handle: async ({ deps }) => {
       const ready = await isReady(deps)
       return new Response(ready ? 'ready' : 'not ready', { status: ready ? 200 : 503 })
     },
   }),
   /** Claude Code warms its connection with this; it says nothing about any credential. */
-  route({ method: 'HEAD', path: '/api/hello', tier: 'public', handle: () => new Response(null) }),
+  route({
+    method: 'HEAD',
+    path: '/api/hello',
+    tier: 'public',
+    summary: 'Warms a connection.',
+    produces: [],
+    handle: () => new Response(null),
+  }),
 ]
 
 /** Taking work, store reachable, calls recorded, and at least one backend that can be called. */

@@ -1,20 +1,41 @@
 /** From the credentials of a request to its caller, as the tier of the matched route demands. */
+import { findSession, type SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
+import { Refusal } from '../core/errors.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { headerOf } from '../core/proxy/headers.ts'
+import { readCookie } from './cookies.ts'
 import type { Callers, Tier } from './route.ts'
 
 /** How old the directory may be where no timer keeps it fresh: what another process changed holds within this time. */
 const DIRECTORY_MAX_AGE_MS = 1_000
 
-/** Throws a Refusal when there is no valid credential. */
+/** Throws a Refusal when there is no valid credential, or not enough right. */
 export async function identify(deps: Deps, tier: Tier, headers: HeaderPairs): Promise<Callers[Tier]> {
   if (tier === 'public') return undefined
+  if (tier !== 'key') return signedIn(deps, tier, headers)
   const refreshing = deps.directory.fresh(DIRECTORY_MAX_AGE_MS)
   if (refreshing) {
     await refreshing.catch((cause) => deps.logger.error('directory.refresh_failed', { cause: String(cause) }))
   }
   return deps.directory.find(presentedKeys(headers))
+}
+
+/** The living session of a request's cookie, if it has one. */
+export async function sessionOf(deps: Deps, headers: HeaderPairs): Promise<SignedIn | undefined> {
+  const token = readCookie(deps.policy, headers, 'session')
+  if (!token) return undefined
+  return findSession({ db: deps.db, clock: deps.clock, auth: deps.policy.auth }, token)
+}
+
+async function signedIn(deps: Deps, tier: 'session' | 'admin', headers: HeaderPairs): Promise<SignedIn> {
+  const caller = await sessionOf(deps, headers)
+  if (!caller) throw new Refusal('not_signed_in', 'Please sign in.')
+  if (tier === 'admin' && caller.user.role !== 'admin') {
+    deps.logger.warn('access.denied', { user: caller.user.itcode })
+    throw new Refusal('admins_only', 'This is for administrators.')
+  }
+  return caller
 }
 
 /** Both headers may carry a key, and Claude Code can send two different ones: either being valid is enough. */

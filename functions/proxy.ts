@@ -13,23 +13,45 @@ const ModelPage = z.object({
   before_id: cursor,
 })
 
+/** For the reference: a request is never parsed as a whole. */
+const MessagesRequest = z
+  .looseObject({ model: z.string(), messages: z.array(z.looseObject({})), max_tokens: z.int().optional() })
+  .meta({ id: 'MessagesRequest' })
+const Model = z.looseObject({ id: z.string(), display_name: z.string() }).meta({ id: 'Model' })
+const ModelList = z.strictObject({
+  object: z.literal('list'),
+  data: z.array(Model),
+  has_more: z.boolean(),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+})
+
 export const proxy = [
   route({
     method: 'POST',
     path: '/v1/messages',
     tier: 'key',
+    summary: "Claude's Messages interface: answered by a backend, byte for byte, streamed or whole.",
+    accepts: MessagesRequest,
+    reply: z.looseObject({}),
+    produces: ['application/json', 'text/event-stream'],
     handle: async (call) => forward(call.deps, receive(call.deps, await received(call))),
   }),
   route({
     method: 'POST',
     path: '/v1/messages/count_tokens',
     tier: 'key',
+    summary: 'How many input tokens a request would have. Free: neither metered nor limited.',
+    accepts: MessagesRequest,
+    reply: z.looseObject({ input_tokens: z.int() }),
     handle: async (call) => forwardFree(call.deps, receive(call.deps, await received(call))),
   }),
   route({
     method: 'GET',
     path: '/v1/models',
     tier: 'key',
+    summary: 'The models that this key may use.',
+    reply: ModelList,
     query: ModelPage,
     handle: ({ deps, caller, query }) => listModels(deps, caller, query),
   }),
@@ -37,11 +59,13 @@ export const proxy = [
     method: 'GET',
     path: '/v1/models/:id',
     tier: 'key',
+    summary: 'One model that this key may use.',
+    reply: Model,
     handle: ({ deps, caller, params }) => findModel(deps, caller, params.id),
   }),
 ]
 
-async function received(call: RouteCall<string, 'key', undefined>): Promise<Received> {
+async function received(call: RouteCall<string, 'key', undefined, undefined>): Promise<Received> {
   const { deps, caller, request, headers, target, id } = call
   return {
     id,

@@ -1,13 +1,17 @@
-/** Routes are data: the server and the tests read the same table. A route without a tier does not compile. */
+/** Routes are data: server, checks, reference and tests read the same table. A route without a tier does not compile. */
 import type * as z from 'zod'
+import type { Actor } from '../core/audit/record.ts'
+import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import type { Caller } from '../core/keys/directory.ts'
 import type { HeaderPairs, Reply } from '../core/ports.ts'
 
-/** Who calls, by tier. `session` and `admin` join with the routes that need them. */
+/** Who calls, by tier: anyone, the owner of an API key, a signed-in user, a signed-in user who is an admin now. */
 export interface Callers {
   public: undefined
   key: Caller
+  session: SignedIn
+  admin: SignedIn
 }
 export type Tier = keyof Callers
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
@@ -21,29 +25,49 @@ type Params<P extends string> = P extends `${string}:${infer N}/${infer R}`
     : Record<never, never>
 type Output<S> = S extends z.ZodType ? z.output<S> : undefined
 
-export interface RouteCall<P extends string, T extends Tier, Q> {
+export interface RouteCall<P extends string, T extends Tier, Q, B> {
   deps: Deps
   caller: Callers[T]
   params: Params<P>
   query: Output<Q>
+  body: Output<B>
   request: Request
   headers: HeaderPairs
   /** Path and query of the address as it came, undecoded. */
   target: string
   id: string
+  /** Who is named in the audit: the caller, from his address. */
+  actor: Actor & { ip: string }
+  /** Adds a Set-Cookie header to the answer. */
+  setCookie(cookie: string): void
 }
 
-export interface RouteSpec<P extends string, T extends Tier, Q> {
+export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   method: Method
   path: P
   tier: T
+  /** What it does, in one line, for the reference. */
+  summary: string
   query?: Q
-  /** A plain object becomes JSON. */
-  handle(call: RouteCall<P, T, Q>): Answer | Promise<Answer>
+  /** A JSON body, parsed and checked before the handler runs. */
+  body?: B
+  /** The JSON body of routes that read the bytes themselves: for the reference only. */
+  accepts?: z.ZodType
+  /** The answer. A plain object is checked against it, so that nothing leaves that is not declared. */
+  reply?: R
+  /** Status of a plain object; default 200. */
+  status?: 201
+  /** Media types of answers that are not one JSON object. */
+  produces?: readonly string[]
+  handle(call: RouteCall<P, T, Q, B>): Answer<R> | Promise<Answer<R>>
 }
-export type Answer = Response | Reply | Readonly<Record<string, unknown>>
+export type Answer<R = undefined> =
+  | Response
+  | Reply
+  | (R extends z.ZodType ? z.input<R> : Readonly<Record<string, unknown>>)
 
-export interface Route extends Omit<RouteSpec<string, Tier, z.ZodType | undefined>, 'handle'> {
+type AnySchema = z.ZodType | undefined
+export interface Route extends Omit<RouteSpec<string, Tier, AnySchema, AnySchema, AnySchema>, 'handle'> {
   handle(call: never): Answer | Promise<Answer>
 }
 
@@ -51,7 +75,9 @@ export interface Route extends Omit<RouteSpec<string, Tier, z.ZodType | undefine
 export function route<
   const P extends string,
   const T extends Tier,
-  Q extends z.ZodType | undefined = undefined,
->(spec: RouteSpec<P, T, Q>): Route {
+  Q extends AnySchema = undefined,
+  B extends AnySchema = undefined,
+  R extends AnySchema = undefined,
+>(spec: RouteSpec<P, T, Q, B, R>): Route {
   return spec as unknown as Route
 }

@@ -3,13 +3,14 @@ import { eq } from 'drizzle-orm'
 import * as z from 'zod'
 import type { Config } from '../../config/schema.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
+import type { User } from '../../core/auth/account.ts'
 import { systemClock } from '../../core/clock.ts'
 import { users } from '../../core/db/schema.ts'
 import { Refusal } from '../../core/errors.ts'
 import { type ApiKey, createKey, listKeys, setKeyStatus } from '../../core/keys/manage.ts'
 import type { Db } from '../../core/ports.ts'
 import { sumUsage } from '../../core/usage/report.ts'
-import { createUser, findUser, listUsers, type User } from '../../core/users/manage.ts'
+import { createUser, findUser, listUsers } from '../../core/users/manage.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import type { Storage } from '../drivers/storage/libsql.ts'
 
@@ -21,15 +22,18 @@ type Values = Partial<Record<'name' | 'quota' | 'budget' | 'expires' | 'by' | 'd
 }
 
 export async function createUserAs(db: Db, { limits }: Config, itcode: string | undefined, values: Values) {
-  const user = await createUser(db, systemClock, COMMAND_LINE, {
-    itcode: needed(itcode, 'ITCODE'),
-    name: values.name,
-    role: values.admin ? 'admin' : 'user',
-    quotaTokens: number(values.quota ?? String(limits.default_quota_tokens), '--quota', z.int().min(0)),
-    budgetMicros: Math.round(
-      number(values.budget ?? String(limits.default_budget_usd), '--budget', z.number().min(0)) * MICROS,
-    ),
-  })
+  const user = await createUser(
+    { db, clock: systemClock, actor: COMMAND_LINE },
+    {
+      itcode: needed(itcode, 'ITCODE'),
+      name: values.name,
+      role: values.admin ? 'admin' : 'user',
+      quotaTokens: number(values.quota ?? String(limits.default_quota_tokens), '--quota', z.int().min(0)),
+      budgetMicros: Math.round(
+        number(values.budget ?? String(limits.default_budget_usd), '--budget', z.number().min(0)) * MICROS,
+      ),
+    },
+  )
   console.log(`Created ${user.role} ${user.itcode} (id ${user.id}).`)
 }
 

@@ -16,6 +16,11 @@ export function socketHeaders(_request: Request, bindings: unknown): HeaderPairs
   return pairs
 }
 
+/** For `Parts.peerOf`. */
+export function socketPeer(_request: Request, bindings: unknown): string {
+  return (bindings as HttpBindings).incoming.socket.remoteAddress ?? '' // as below
+}
+
 /** For `Parts.respond`. A body that fails destroys the socket: a cut answer must never look like a finished one. */
 export function socketRespond(waitUntil: (work: Promise<unknown>) => void) {
   return (reply: Reply, bindings: unknown): Response => {

@@ -10,14 +10,16 @@ import { migrate } from '../../core/db/migrate.ts'
 import { createDeps, type Deps } from '../../core/deps.ts'
 import type { Logger } from '../../core/ports.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
+import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { localLedger } from '../drivers/ledger/local.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
+import { codesFrom } from './codes.ts'
 import { pricesFrom } from './prices.ts'
-import { socketHeaders, socketRespond } from './respond.ts'
+import { socketHeaders, socketPeer, socketRespond } from './respond.ts'
 import { drain } from './stop.ts'
 
 const TASK_TICK_MS = 100
@@ -66,6 +68,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       health: memoryHealth(),
       ledger,
       upstream,
+      codes: codesFrom(settings, logger),
       clock,
       logger,
       policy: policyFrom(settings),
@@ -74,9 +77,12 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       random: Math.random,
       waitUntil,
       headersOf: socketHeaders,
+      peerOf: socketPeer,
       respond: socketRespond(waitUntil),
       accepting: () => !stopping,
     })
+    const admin = await ensureAdmin(deps)
+    if (admin) logger.info('admin.created', { itcode: admin })
     await deps.directory.refresh()
     return { deps, gateway: createGateway(deps), runTasks: createTaskRunner(deps) }
   }

@@ -10,7 +10,10 @@ import { createLogger } from '../../core/logger.ts'
 import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
+import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { logCodes } from '../drivers/codes/log.ts'
+import { webhookCodes } from '../drivers/codes/webhook.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { directLedger } from '../drivers/ledger/direct.ts'
 import { sha256 } from '../drivers/sha256.ts'
@@ -44,6 +47,7 @@ function build() {
     health: memoryHealth(),
     ledger: directLedger({ db, period: policy.limits.period, clock, logger }),
     upstream: fetchUpstream(),
+    codes: config.auth.send_code_url ? webhookCodes(config.auth.send_code_url) : logCodes(logger),
     clock,
     logger,
     policy,
@@ -52,10 +56,15 @@ function build() {
     random: Math.random,
     waitUntil,
     headersOf: webHeaders,
+    // Cloudflare sets it and lets no client do so.
+    peerOf: (request) => request.headers.get('cf-connecting-ip') ?? '',
     respond: webRespond(waitUntil),
     accepting: () => true,
   })
-  const started = migrate(db).then(() => waitUntil(deps.catalogue.checkAll()))
+  const started = migrate(db).then(async () => {
+    await ensureAdmin(deps)
+    waitUntil(deps.catalogue.checkAll())
+  })
   return { gateway: createGateway(deps), runTasks: createTaskRunner(deps), started }
 }
 

@@ -1,5 +1,5 @@
 /** Audit rows, made to stand in the same batch as the change they tell of. Never given a secret. */
-import { auditEvents } from '../db/schema.ts'
+import { sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 
 /** Who acts: a signed-in user, or nobody (the command line, the system). */
@@ -21,16 +21,25 @@ export interface AuditEvent {
   after?: object
 }
 
-/** The insert, for a batch. */
+/** The row of something that happened, whatever stands before it. */
 export function auditRow(db: Db, event: AuditEvent) {
-  return db.insert(auditEvents).values({
-    at: event.at,
-    actorId: event.actor.id,
-    action: event.action,
-    target: event.target,
-    before: event.before ? JSON.stringify(event.before) : null,
-    after: event.after ? JSON.stringify(event.after) : null,
-    ip: event.actor.ip,
-    requestId: event.actor.requestId,
-  })
+  return db.run(sql`${insertOf(event)}`)
+}
+
+/**
+ * The row for a batch, right after the statement it tells of: written only if that one changed something. After it,
+ * changes() is 1 or 0 again, so that further statements of the batch can hang on the same condition.
+ */
+export function auditIfChanged(db: Db, event: AuditEvent) {
+  return db.run(sql`${insertOf(event)} where changes() > 0`)
+}
+
+function insertOf({ actor, at, action, target, before, after }: AuditEvent) {
+  return sql`insert into audit_events (at, actor_id, action, target, before, after, ip, request_id)
+    select ${at}, ${actor.id}, ${action}, ${target}, ${textOf(before)}, ${textOf(after)}, ${actor.ip},
+      ${actor.requestId}`
+}
+
+function textOf(value: object | undefined): string | null {
+  return value ? JSON.stringify(value) : null
 }

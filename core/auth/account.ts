@@ -1,14 +1,45 @@
-/** What an account name (itcode) is: a user id or an e-mail address, in one spelling. */
+/** What an account name (itcode) is: a user id or an e-mail address, in one spelling; and who may take a new one. */
+import { inArray } from 'drizzle-orm'
+import { users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
+import type { AuthPolicy } from '../policy.ts'
+import type { Db } from '../ports.ts'
+
+export type User = typeof users.$inferSelect
 
 const LONGEST = 254
 const SHAPE = /^[\p{L}\p{N}._+-]+(@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*)?$/u
 
-/** NFKC, trimmed, lower case. Throws a Refusal body_invalid for what cannot be a name or an address. */
+/** NFKC, trimmed, lower case. Throws a Refusal invalid_input for what cannot be a name or an address. */
 export function accountName(text: string): string {
   const name = text.normalize('NFKC').trim().toLowerCase()
   if (name.length === 0 || name.length > LONGEST || !SHAPE.test(name)) {
-    throw new Refusal('body_invalid', 'itcode: an account name or an e-mail address is expected.')
+    const expected = 'an account name or an e-mail address is expected'
+    throw new Refusal('invalid_input', `itcode: ${expected}.`, { fields: { itcode: expected } })
   }
   return name
+}
+
+/** Where mail for an account goes: its own address, else its name at `email_domain`, else the bare name. */
+export function mailAddress(itcode: string, { emailDomain }: AuthPolicy): string {
+  return itcode.includes('@') || emailDomain === '' ? itcode : `${itcode}@${emailDomain}`
+}
+
+/** The account of a name, also when it was given with the company's mail domain and is kept without, or the reverse. */
+export async function findAccount(db: Db, auth: AuthPolicy, itcode: string): Promise<User | undefined> {
+  const address = mailAddress(itcode, auth)
+  const suffix = `@${auth.emailDomain.toLowerCase()}`
+  const bare = auth.emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode
+  const found = await db
+    .select()
+    .from(users)
+    .where(inArray(users.itcode, [itcode, address, bare]))
+  return found.find((user) => user.itcode === itcode) ?? found[0]
+}
+
+/** Whether a new account may be made under this name. A tag after + would give one mailbox many accounts. */
+export function mayRegister(itcode: string, auth: AuthPolicy): boolean {
+  const [local = '', domain = ''] = mailAddress(itcode, auth).split('@')
+  if (!auth.autoRegister || local.includes('+')) return false
+  return auth.allowedDomains.length === 0 || auth.allowedDomains.includes(domain)
 }

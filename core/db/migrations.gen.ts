@@ -48,5 +48,12 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE TRIGGER grants_update_revision AFTER UPDATE ON grants BEGIN UPDATE directory SET revision = revision + 1 WHERE id = 1; END;",
       "CREATE TRIGGER grants_delete_revision AFTER DELETE ON grants BEGIN UPDATE directory SET revision = revision + 1 WHERE id = 1; END;"
     ]
+  },
+  {
+    "name": "0002_login_codes.sql",
+    "statements": [
+      "ALTER TABLE `login_codes` ADD `used_at` integer;",
+      "ALTER TABLE `login_codes` ADD `known` integer DEFAULT false NOT NULL;"
+    ]
   }
 ]

@@ -181,8 +181,12 @@ export const loginCodes = sqliteTable(
     attempts: integer().notNull().default(0),
     createdAt: integer('created_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
-    /** Set once: by the login that used it, or when it was burnt or replaced. */
+    /** Set once: by the login that used it, or when it was burnt. */
     consumedAt: integer('consumed_at'),
+    /** Set by the login that used it. Such a row also tells that the account knows this browser. */
+    usedAt: integer('used_at'),
+    /** The account knew this browser when the code was asked for: it has limits of its own. */
+    known: integer({ mode: 'boolean' }).notNull().default(false),
   },
   (t) => [
     index('login_codes_itcode').on(t.itcode, t.createdAt),

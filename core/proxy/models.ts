@@ -21,7 +21,7 @@ export async function listModels(deps: Deps, caller: Caller, query: ModelQuery) 
   // Backwards pages end right before their cursor.
   const data = query.before_id === undefined ? rest.slice(0, query.limit) : rest.slice(-query.limit)
   return {
-    object: 'list',
+    object: 'list' as const,
     data,
     has_more: data.length < rest.length,
     first_id: data[0]?.id ?? null,

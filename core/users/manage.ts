@@ -1,46 +1,101 @@
-/** Users: create and list. Every change is audited in the same batch. */
-import { asc, eq } from 'drizzle-orm'
-import { type Actor, auditRow } from '../audit/record.ts'
-import { accountName } from '../auth/account.ts'
-import { users } from '../db/schema.ts'
+/** Users: create and change. Every change is audited in the same batch and holds from the next request on. */
+import { and, asc, eq, isNull, ne, or, sql } from 'drizzle-orm'
+import { type Actor, auditIfChanged } from '../audit/record.ts'
+import { accountName, type User } from '../auth/account.ts'
+import { closeSessionsOf } from '../auth/sessions.ts'
+import { loginCodes, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
-
-export type User = typeof users.$inferSelect
 
 export interface NewUser {
   itcode: string
   name?: string | undefined
-  role: 'user' | 'admin'
+  role: User['role']
   quotaTokens: number
   budgetMicros: number
 }
+export type UserChange = {
+  [K in 'name' | 'role' | 'status' | 'quotaTokens' | 'budgetMicros']?: User[K] | undefined
+}
 
-/** Throws a Refusal: body_invalid for a bad name, conflict when the account exists. */
-export async function createUser(db: Db, clock: Clock, actor: Actor, wanted: NewUser): Promise<User> {
+interface Parts {
+  db: Db
+  clock: Clock
+  actor: Actor
+}
+
+/** Throws a Refusal: invalid_input for a bad name, conflict when the account exists. */
+export async function createUser(parts: Parts, wanted: NewUser): Promise<User> {
+  const user = await registerUser(parts, wanted)
+  if (!user) throw new Refusal('conflict', `There is a user ${accountName(wanted.itcode)} already.`)
+  return user
+}
+
+/** As createUser; undefined when the account exists. */
+export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser): Promise<User | undefined> {
   const itcode = accountName(wanted.itcode)
   const now = clock.now()
   const { role, quotaTokens, budgetMicros } = wanted
-  const insert = db
-    .insert(users)
-    .values({
-      itcode,
-      name: wanted.name?.trim() || itcode,
-      role,
-      status: 'active',
-      quotaTokens,
-      budgetMicros,
-      createdAt: now,
-      updatedAt: now,
-    })
-    .returning()
-  if (await findUser(db, itcode)) throw new Refusal('conflict', `There is a user ${itcode} already.`)
-  const after = { role, quota_tokens: quotaTokens, budget_micros: budgetMicros }
+  const name = wanted.name?.trim() || itcode
+  const times = { createdAt: now, updatedAt: now }
   const [[user]] = await db.batch([
-    insert,
-    auditRow(db, { actor, at: now, action: 'user.create', target: `user:${itcode}`, after }),
+    db
+      .insert(users)
+      .values({ itcode, name, role, status: 'active', quotaTokens, budgetMicros, ...times })
+      .onConflictDoNothing()
+      .returning(),
+    auditIfChanged(db, {
+      actor,
+      at: now,
+      action: 'user.create',
+      target: `user:${itcode}`,
+      after: { role, quota_tokens: quotaTokens, budget_micros: budgetMicros },
+    }),
   ])
-  if (!user) throw new Error('the insert answered no row')
+  return user
+}
+
+/**
+ * Changes a user. Disabling ends his sessions and codes. Throws a Refusal: not_found, or conflict when no active admin
+ * would be left.
+ */
+export async function updateUser({ db, clock, actor }: Parts, id: number, change: UserChange): Promise<User> {
+  const [before] = await db.select().from(users).where(eq(users.id, id))
+  if (!before) throw new Refusal('not_found', 'There is no such user.')
+  const now = clock.now()
+  const staysAdmin = (change.role ?? before.role) === 'admin' && (change.status ?? before.status) === 'active'
+  // In the statement itself, so that two admins cannot demote each other at the same moment.
+  const isAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'))
+  const others = db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(isAdmin, ne(users.id, id)))
+  const allowed = staysAdmin
+    ? undefined
+    : or(ne(users.role, 'admin'), ne(users.status, 'active'), sql`exists (${others})`)
+  const names = ['name', 'role', 'status', 'quotaTokens', 'budgetMicros'] as const
+  const changed = names.filter((name) => change[name] !== undefined && change[name] !== before[name])
+  const only = (from: UserChange) => Object.fromEntries(changed.map((name) => [name, from[name]]))
+  const [[user]] = await db.batch([
+    db
+      .update(users)
+      .set({ ...only(change), updatedAt: now })
+      .where(and(eq(users.id, id), allowed))
+      .returning(),
+    auditIfChanged(db, {
+      actor,
+      at: now,
+      action: 'user.update',
+      target: `user:${id}`,
+      before: only(before),
+      after: only(change),
+    }),
+  ])
+  if (!user) throw new Refusal('conflict', 'There must be another active administrator first.')
+  if (user.status === 'disabled') {
+    const open = and(eq(loginCodes.itcode, user.itcode), isNull(loginCodes.consumedAt))
+    await db.batch([closeSessionsOf(db, id, now), db.update(loginCodes).set({ consumedAt: now }).where(open)])
+  }
   return user
 }
 

@@ -42,7 +42,7 @@ const start: Start = async ({ backends }) => {
   const db = d1Storage(await miniflare.getD1Database('DB'))
   await migrate(db)
   const person = { itcode: 'ann', role: 'user', quotaTokens: 0, budgetMicros: 0 } as const
-  const user = await createUser(db, systemClock, COMMAND_LINE, person)
+  const user = await createUser({ db, clock: systemClock, actor: COMMAND_LINE }, person)
   const { secret } = await createKey(
     { db, clock: systemClock, sha256, actor: COMMAND_LINE },
     { userId: user.id, name: 'test', expiresAt: null },

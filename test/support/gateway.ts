@@ -112,12 +112,15 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
   }
   const newKey: TestGateway['newKey'] = async (overrides = {}) => {
     const { itcode = `user-${crypto.randomUUID().slice(0, 8)}`, ...rest } = overrides
-    const user = await createUser(db, systemClock, COMMAND_LINE, {
-      itcode,
-      role: 'user',
-      quotaTokens: 0,
-      budgetMicros: 0,
-    })
+    const user = await createUser(
+      { db, clock: systemClock, actor: COMMAND_LINE },
+      {
+        itcode,
+        role: 'user',
+        quotaTokens: 0,
+        budgetMicros: 0,
+      },
+    )
     if (Object.keys(rest).length > 0) await db.update(users).set(rest).where(eq(users.id, user.id))
     const { key, secret } = await createKey(
       { db, clock: systemClock, sha256, actor: COMMAND_LINE },

@@ -70,13 +70,16 @@ const { db } = storage
 const habits = []
 let secret = ''
 for (const { itcode, name, role, calls, models } of PEOPLE) {
-  const user = await createUser(db, systemClock, COMMAND_LINE, {
-    itcode,
-    name,
-    role,
-    quotaTokens: 0,
-    budgetMicros: role === 'user' ? BUDGET_MICROS : 0,
-  })
+  const user = await createUser(
+    { db, clock: systemClock, actor: COMMAND_LINE },
+    {
+      itcode,
+      name,
+      role,
+      quotaTokens: 0,
+      budgetMicros: role === 'user' ? BUDGET_MICROS : 0,
+    },
+  )
   const parts = { db, clock: systemClock, sha256, actor: COMMAND_LINE }
   const made = await createKey(parts, { userId: user.id, name: 'Claude Code', expiresAt: null })
   if (itcode === 'dev') secret = made.secret

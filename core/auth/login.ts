@@ -1,0 +1,104 @@
+/** Signing in: ask for a code, prove to have got it. What is answered never tells whether an account exists. */
+import { type Actor, auditRow } from '../audit/record.ts'
+import type { Deps } from '../deps.ts'
+import { Refusal } from '../errors.ts'
+import { registerUser } from '../users/manage.ts'
+import { accountName, findAccount, mailAddress, mayRegister, type User } from './account.ts'
+import { type Asker, cancelCode, issueCode, recordWrongInvite, useCode } from './codes.ts'
+import { sameSecret } from './keyed-hash.ts'
+import { codeMail } from './mail.ts'
+import { closeSession, openSession } from './sessions.ts'
+
+interface Request extends Asker {
+  inviteCode: string | undefined
+  actor: Actor
+}
+
+/** The known account, or the name as it would be registered. Codes hang on it, however the name was typed. */
+async function resolve(
+  { db, policy }: Deps,
+  typed: string,
+): Promise<{ itcode: string; user: User | undefined }> {
+  const itcode = accountName(typed)
+  const user = await findAccount(db, policy.auth, itcode)
+  return { itcode: user?.itcode ?? itcode, user }
+}
+
+/**
+ * Sends a code if the account exists or may be made; the answer and its time are the same if not, as the mail leaves
+ * after the answer. Throws a Refusal: invalid_invite_code, too_many_attempts.
+ */
+export async function sendCode(deps: Deps, request: Request): Promise<void> {
+  const { db, clock, policy, logger } = deps
+  const { auth } = policy
+  const { itcode, user } = await resolve(deps, request.itcode)
+  const asker = { ...request, itcode }
+  const parts = { db, clock, auth }
+  if (auth.inviteCode !== '' && !(await isInvited(deps, request.inviteCode))) {
+    await recordWrongInvite(parts, asker)
+    throw wrongInvite()
+  }
+  const { id, code } = await issueCode(parts, asker)
+  if (!user && !mayRegister(itcode, auth)) return
+  const mail = codeMail({ to: mailAddress(itcode, auth), code, validMs: auth.codeExpiryMs, itcode })
+  const sent = deps.codes.send(mail).catch(async (cause) => {
+    logger.error('code.not_sent', { id: request.actor.requestId, cause: String(cause) })
+    await cancelCode(parts, id)
+  })
+  deps.waitUntil(sent)
+}
+
+/**
+ * Opens a session for a right code; someone new gets an account, role user. `previous` is the session that the browser
+ * had: it ends. Throws a Refusal: invalid_code, account_disabled, invalid_invite_code.
+ */
+export async function login(
+  deps: Deps,
+  request: Request & { code: string; userAgent: string; previous: string | undefined },
+): Promise<{ user: User; token: string }> {
+  const { db, clock, policy } = deps
+  const { auth } = policy
+  const parts = { db, clock, auth }
+  const { itcode, user: known } = await resolve(deps, request.itcode)
+  const audit = (action: string, id: number | null) =>
+    auditRow(db, { actor: { ...request.actor, id }, at: clock.now(), action, target: `user:${itcode}` })
+  // The code itself proves an invite: without one it was never sent. A wrong one is still a wrong one.
+  if (request.inviteCode && auth.inviteCode !== '' && !(await isInvited(deps, request.inviteCode))) {
+    await recordWrongInvite(parts, { ...request, itcode })
+    throw wrongInvite()
+  }
+  if (!(await useCode(parts, { ...request, itcode }, request.code))) {
+    await audit('login.failed', null)
+    throw new Refusal('invalid_code', 'The code is wrong, used up or too old. Ask for a new one if in doubt.')
+  }
+  const user = known ?? (await newcomer(deps, itcode, request.actor))
+  if (!user) throw new Refusal('invalid_code', 'No account can be made for this name.')
+  if (user.status === 'disabled') {
+    await audit('login.refused', user.id)
+    throw new Refusal('account_disabled', 'Your account is disabled. Ask an administrator.')
+  }
+  if (request.previous) await closeSession(parts, request.previous)
+  const { ip, userAgent } = request
+  const { token } = await openSession(parts, { userId: user.id, ip, userAgent })
+  await audit('login.ok', user.id)
+  return { user, token }
+}
+
+async function newcomer(
+  { db, clock, policy }: Deps,
+  itcode: string,
+  actor: Actor,
+): Promise<User | undefined> {
+  if (!mayRegister(itcode, policy.auth)) return undefined
+  const { defaultQuotaTokens: quotaTokens, defaultBudgetMicros: budgetMicros } = policy.limits
+  const person = { itcode, role: 'user', quotaTokens, budgetMicros } as const
+  return (await registerUser({ db, clock, actor }, person)) ?? findAccount(db, policy.auth, itcode)
+}
+
+function isInvited({ policy: { auth } }: Deps, given: string | undefined): Promise<boolean> {
+  return sameSecret(auth.secrets[0], given?.trim() ?? '', auth.inviteCode)
+}
+
+function wrongInvite(): Refusal {
+  return new Refusal('invalid_invite_code', 'The invite code is missing or wrong.')
+}

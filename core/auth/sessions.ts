@@ -1,0 +1,119 @@
+/** Sessions of the dashboard: a signed token names a row, and only the row decides, so that ending it takes effect at once. */
+import { and, eq, isNull, lt, or } from 'drizzle-orm'
+import { jwtVerify, SignJWT } from 'jose'
+import * as z from 'zod'
+import { sessions, users } from '../db/schema.ts'
+import { randomText } from '../ids.ts'
+import type { AuthPolicy } from '../policy.ts'
+import type { Clock, Db } from '../ports.ts'
+import type { User } from './account.ts'
+
+const ISSUER = 'claude-gateway'
+const AUDIENCE = 'dashboard'
+const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+const ID_LENGTH = 32
+const LONGEST_TOKEN = 2048
+const LONGEST_USER_AGENT = 256
+/** How exactly the last use is known; each request would otherwise be a write. */
+const SEEN_STEP_MS = 60_000
+
+export interface SignedIn {
+  user: User
+  sessionId: string
+}
+
+interface Parts {
+  db: Db
+  clock: Clock
+  auth: AuthPolicy
+}
+
+const Claims = z.looseObject({ sid: z.string().min(1).max(64), sub: z.string().min(1) })
+
+/** Opens a session of this user and answers its token. */
+export async function openSession(
+  { db, clock, auth }: Parts,
+  session: { userId: number; ip: string; userAgent: string },
+): Promise<{ token: string; sessionId: string }> {
+  const now = clock.now()
+  const sessionId = randomText(ID_LENGTH, ID_ALPHABET)
+  const expiresAt = now + auth.sessionMaxAgeMs
+  await db.insert(sessions).values({
+    id: sessionId,
+    userId: session.userId,
+    createdAt: now,
+    lastSeenAt: now,
+    expiresAt,
+    ip: session.ip,
+    userAgent: session.userAgent.slice(0, LONGEST_USER_AGENT),
+  })
+  const token = await new SignJWT({ sid: sessionId })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject(String(session.userId))
+    .setIssuer(ISSUER)
+    .setAudience(AUDIENCE)
+    .setIssuedAt(Math.floor(now / 1000))
+    .setExpirationTime(Math.floor(expiresAt / 1000))
+    .sign(new TextEncoder().encode(auth.secrets[0]))
+  return { token, sessionId }
+}
+
+/** Who is signed in by this token now; undefined for anything but a living session of an active user. */
+export async function findSession(parts: Parts, token: string): Promise<SignedIn | undefined> {
+  const { db, clock, auth } = parts
+  const claims = await verified(parts, token)
+  if (!claims) return undefined
+  const [row] = await db
+    .select({ session: sessions, user: users })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(and(eq(sessions.id, claims.sid), eq(users.status, 'active'), isNull(sessions.revokedAt)))
+  const now = clock.now()
+  if (!row || String(row.user.id) !== claims.sub) return undefined
+  const { session, user } = row
+  if (session.expiresAt <= now || session.lastSeenAt + auth.sessionIdleMs <= now) return undefined
+  if (now - session.lastSeenAt >= Math.min(SEEN_STEP_MS, auth.sessionIdleMs / 2)) {
+    await db.update(sessions).set({ lastSeenAt: now }).where(eq(sessions.id, session.id))
+  }
+  return { user, sessionId: session.id }
+}
+
+/** The claims of a token that one of our secrets signed, for this audience, in this time. */
+async function verified({ clock, auth }: Parts, token: string) {
+  if (token.length > LONGEST_TOKEN) return undefined
+  for (const secret of auth.secrets) {
+    try {
+      const { payload } = await jwtVerify(token, new TextEncoder().encode(secret), {
+        algorithms: ['HS256'],
+        typ: 'JWT',
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        requiredClaims: ['sub', 'iat', 'exp'],
+        currentDate: new Date(clock.now()),
+      })
+      return Claims.safeParse(payload).data
+    } catch {
+      // Signed by another secret, or by nobody.
+    }
+  }
+  return undefined
+}
+
+/** Ends one session. */
+export async function closeSession({ db, clock }: Parts, sessionId: string): Promise<void> {
+  await db.update(sessions).set({ revokedAt: clock.now() }).where(eq(sessions.id, sessionId))
+}
+
+/** Ends every session of a user: the update, for a batch. */
+export function closeSessionsOf(db: Db, userId: number, now: number) {
+  return db
+    .update(sessions)
+    .set({ revokedAt: now })
+    .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt)))
+}
+
+/** Forgets sessions that ended over a day ago. */
+export async function sweepSessions(db: Db, now: number): Promise<void> {
+  const limit = now - 86_400_000
+  await db.delete(sessions).where(or(lt(sessions.expiresAt, limit), lt(sessions.revokedAt, limit)))
+}

@@ -1,0 +1,46 @@
+/** The way in: as long as there is no active administrator, the one that the configuration names is made one. */
+import { and, eq, notExists, sql } from 'drizzle-orm'
+import { auditIfChanged, COMMAND_LINE } from '../audit/record.ts'
+import { accountName, findAccount } from '../auth/account.ts'
+import { users } from '../db/schema.ts'
+import type { Policy } from '../policy.ts'
+import type { Clock, Db } from '../ports.ts'
+import { registerUser } from './manage.ts'
+
+/** Safe to run from several processes. Answers the account that was made an admin, if one was. */
+export async function ensureAdmin(parts: {
+  db: Db
+  clock: Clock
+  policy: Policy
+}): Promise<string | undefined> {
+  const { db, clock, policy } = parts
+  if (policy.auth.adminItcode === '') return undefined
+  const itcode = accountName(policy.auth.adminItcode)
+  const { defaultQuotaTokens: quotaTokens, defaultBudgetMicros: budgetMicros } = policy.limits
+  const isAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'))
+  const admins = db.select({ one: sql`1` }).from(users).where(isAdmin)
+  if ((await admins.limit(1)).length > 0) return undefined
+  if (!(await findAccount(db, policy.auth, itcode))) {
+    const person = { itcode, role: 'user', quotaTokens, budgetMicros } as const
+    await registerUser({ db, clock, actor: COMMAND_LINE }, person)
+  }
+  const account = await findAccount(db, policy.auth, itcode)
+  if (!account) return undefined
+  const now = clock.now()
+  const [promoted] = await db.batch([
+    db
+      .update(users)
+      .set({ role: 'admin', status: 'active', updatedAt: now })
+      .where(and(eq(users.id, account.id), notExists(admins)))
+      .returning({ id: users.id }),
+    auditIfChanged(db, {
+      actor: COMMAND_LINE,
+      at: now,
+      action: 'user.first_admin',
+      target: `user:${account.id}`,
+      before: { role: account.role, status: account.status },
+      after: { role: 'admin', status: 'active' },
+    }),
+  ])
+  return promoted.length > 0 ? account.itcode : undefined
+}

@@ -1,0 +1,133 @@
+/** Signing in and out. Nothing here tells whether an account exists. */
+import * as z from 'zod'
+import { auditRow } from '../core/audit/record.ts'
+import { login, sendCode } from '../core/auth/login.ts'
+import { closeSession, closeSessionsOf } from '../core/auth/sessions.ts'
+import type { Deps } from '../core/deps.ts'
+import { randomText } from '../core/ids.ts'
+import type { HeaderPairs } from '../core/ports.ts'
+import { headerOf } from '../core/proxy/headers.ts'
+import { addressGroup } from './client-address.ts'
+import { browserCookie, readCookie, sessionCookie } from './cookies.ts'
+import { line } from './fields.ts'
+import { sessionOf } from './identify.ts'
+import { route } from './route.ts'
+import { UserView, userView } from './views.ts'
+
+const BROWSER_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+const BROWSER = /^[a-z0-9]{32}$/
+
+const itcode = line(254)
+const inviteCode = z.string().max(256).nullish()
+const Message = z.strictObject({ message: z.string() })
+
+export const auth = [
+  route({
+    method: 'GET',
+    path: '/api/auth/config',
+    tier: 'public',
+    summary: 'What the sign-in page has to ask for.',
+    reply: z.strictObject({
+      invite_required: z.boolean(),
+      code_length: z.int(),
+      languages: z.array(z.enum(['zh-CN', 'en'])),
+    }),
+    handle: ({ deps: { policy } }) => ({
+      invite_required: policy.auth.inviteCode !== '',
+      code_length: policy.auth.codeStyle === 'digits' ? 6 : 8,
+      languages: ['zh-CN', 'en'] as ('zh-CN' | 'en')[],
+    }),
+  }),
+  route({
+    method: 'POST',
+    path: '/api/auth/send-code',
+    tier: 'public',
+    summary:
+      'Mails a code that signs this browser in. The answer is the same whether the account exists or not.',
+    body: z.strictObject({ itcode, invite_code: inviteCode }),
+    reply: Message.extend({ expires_in: z.int() }),
+    async handle({ deps, headers, body, actor, setCookie }) {
+      const browser = browserOf(deps, headers) ?? randomText(32, BROWSER_ALPHABET)
+      setCookie(browserCookie(deps.policy, browser))
+      await sendCode(deps, { ...asker(deps, body, browser, actor.ip), actor })
+      return { message: 'code sent', expires_in: Math.round(deps.policy.auth.codeExpiryMs / 1000) }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/auth/login',
+    tier: 'public',
+    summary: 'Signs in with the mailed code, in the browser that asked for it.',
+    body: z.strictObject({ itcode, code: line(64), invite_code: inviteCode }),
+    reply: z.strictObject({ user: UserView }),
+    async handle({ deps, headers, body, actor, setCookie }) {
+      const { user, token } = await login(deps, {
+        ...asker(deps, body, browserOf(deps, headers) ?? '', actor.ip),
+        actor,
+        code: body.code,
+        userAgent: headerOf(headers, 'user-agent') ?? '',
+        previous: (await sessionOf(deps, headers))?.sessionId,
+      })
+      setCookie(sessionCookie(deps.policy, token))
+      return { user: userView(user) }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/auth/logout',
+    tier: 'public',
+    summary: 'Ends the session. Its token is worth nothing from here on.',
+    reply: Message,
+    async handle({ deps, headers, setCookie }) {
+      const session = await sessionOf(deps, headers)
+      if (session) await closeSession({ ...deps, auth: deps.policy.auth }, session.sessionId)
+      setCookie(sessionCookie(deps.policy, ''))
+      return { message: 'logged out' }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/auth/logout-everywhere',
+    tier: 'session',
+    summary: 'Ends all sessions of the caller, on every device.',
+    reply: Message,
+    async handle({ deps: { db, clock, policy }, caller, actor, setCookie }) {
+      const at = clock.now()
+      const target = `user:${caller.user.id}`
+      await db.batch([
+        closeSessionsOf(db, caller.user.id, at),
+        auditRow(db, { actor, at, action: 'logout.everywhere', target }),
+      ])
+      setCookie(sessionCookie(policy, ''))
+      return { message: 'logged out everywhere' }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/auth/me',
+    tier: 'session',
+    summary: 'Who is signed in.',
+    reply: z.strictObject({ user: UserView }),
+    handle: ({ caller }) => ({ user: userView(caller.user) }),
+  }),
+]
+
+/** The name that this browser was given when it first asked for a code. */
+function browserOf(deps: Deps, headers: HeaderPairs): string | undefined {
+  const browser = readCookie(deps.policy, headers, 'browser')
+  return browser !== undefined && BROWSER.test(browser) ? browser : undefined
+}
+
+function asker(
+  deps: Deps,
+  body: { itcode: string; invite_code?: string | null | undefined },
+  browser: string,
+  ip: string,
+) {
+  return {
+    itcode: body.itcode,
+    inviteCode: body.invite_code ?? undefined,
+    browser: deps.sha256(browser),
+    ip: addressGroup(ip),
+  }
+}

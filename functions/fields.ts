@@ -1,0 +1,75 @@
+/** The kinds of fields that bodies and queries are made of. Everything is bounded, and text is really text. */
+import * as z from 'zod'
+import { Refusal } from '../core/errors.ts'
+
+const LARGEST_ID = Number.MAX_SAFE_INTEGER
+const LARGEST_BUDGET_USD = 1_000_000_000
+const MICROS = 1_000_000
+
+/** One line for people to read: no control characters, nothing that is not Unicode. */
+export function line(longest: number) {
+  return z
+    .string()
+    .trim()
+    .min(1)
+    .max(longest)
+    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'one line of text is expected')
+}
+
+/** Several lines. */
+export function prose(longest: number) {
+  return z
+    .string()
+    .trim()
+    .min(1)
+    .max(longest)
+    .refine((text) => text.isWellFormed() && !/[^\P{Cc}\n\r\t]/u.test(text), 'text is expected')
+}
+
+/** A moment, in ms afterwards. */
+export const moment = z.iso
+  .datetime({ offset: true, error: 'a time such as 2027-01-31T00:00:00Z is expected' })
+  .transform((text) => Date.parse(text))
+
+/** A budget in dollars, in micro-dollars afterwards. */
+export const dollars = z
+  .number()
+  .min(0)
+  .max(LARGEST_BUDGET_USD)
+  .transform((usd) => Math.round(usd * MICROS))
+
+export const quotaTokens = z.int().min(0)
+
+/** A number in a query string. */
+function digits(smallest: number, largest: number) {
+  return z
+    .string()
+    .regex(/^(0|[1-9]\d{0,15})$/, 'a whole number is expected')
+    .transform(Number)
+    .pipe(z.int().min(smallest).max(largest))
+}
+
+export const idInQuery = digits(1, LARGEST_ID)
+/** Pages from 1 on; at most 200 rows each. */
+export const page = digits(1, 1_000_000).default(1)
+export const pageSize = digits(1, 200).default(50)
+/** A text to look for, taken literally. */
+export const searchText = z.string().trim().max(200)
+
+/** The id in a path. What cannot be one is as unknown as one that does not exist. */
+export function idOf(text: string): number {
+  const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0
+  if (id === 0 || id > LARGEST_ID) throw new Refusal('not_found', 'There is nothing at this address.')
+  return id
+}
+
+export const timestamp = z.iso.datetime()
+
+/** A moment as the contract has it: RFC 3339, UTC. */
+export function timeText(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+export function usd(micros: number): number {
+  return micros / MICROS
+}

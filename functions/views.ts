@@ -1,0 +1,33 @@
+/** Shapes that more than one function answers with. */
+import * as z from 'zod'
+import type { User } from '../core/auth/account.ts'
+import { timestamp, timeText, usd } from './fields.ts'
+
+export const UserView = z
+  .strictObject({
+    id: z.int(),
+    itcode: z.string(),
+    name: z.string(),
+    role: z.enum(['user', 'admin']),
+    status: z.enum(['active', 'disabled']),
+    quota_tokens: z.int().meta({ description: 'Tokens per period; 0 is no limit.' }),
+    budget_usd: z.number().meta({ description: 'US dollars per period; 0 is no limit.' }),
+    created_at: timestamp,
+    updated_at: timestamp,
+  })
+  .meta({ id: 'User' })
+export type UserView = z.infer<typeof UserView>
+
+export function userView(user: User): UserView {
+  return {
+    id: user.id,
+    itcode: user.itcode,
+    name: user.name,
+    role: user.role,
+    status: user.status,
+    quota_tokens: user.quotaTokens,
+    budget_usd: usd(user.budgetMicros),
+    created_at: timeText(user.createdAt),
+    updated_at: timeText(user.updatedAt),
+  }
+}
