@@ -14,8 +14,9 @@ export function policyFrom(config: Config): Policy {
       codeExpiryMs: auth.code_expiry,
       codeStyle: auth.code_style,
       adminItcode: auth.admin_itcode,
-      emailDomain: auth.email_domain,
-      allowedDomains: auth.allowed_domains.map((domain) => domain.toLowerCase()),
+      // The original configuration wrote it with its @.
+      emailDomain: auth.email_domain.replace(/^@/, '').toLowerCase(),
+      allowedDomains: auth.allowed_domains.map((domain) => domain.replace(/^@/, '').toLowerCase()),
       autoRegister: auth.auto_register,
       inviteCode: auth.invite_code,
     },

@@ -53,16 +53,16 @@ const signingSecret = secret
   )
 
 /** One secret or several; afterwards always a list: the first signs, all verify. */
-export const signingSecrets = z.unknown().transform((value, context) => {
+export const signingSecrets = z.unknown().transform((value, context): [string, ...string[]] => {
   if (typeof value !== 'string' && !Array.isArray(value)) {
     const message = `a secret of at least ${SHORTEST_SIGNING_SECRET} characters, or a list of them, is required`
     context.addIssue({ code: 'custom', message })
     return z.NEVER
   }
-  const list = z.tuple([signingSecret], signingSecret, 'at least one secret is required')
-  const result = list.safeParse([value].flat())
-  if (result.success) return result.data
-  for (const { path, message } of result.error.issues) {
+  const result = z.array(signingSecret).min(1, 'at least one secret is required').safeParse([value].flat())
+  const [first, ...older] = result.data ?? []
+  if (first !== undefined) return [first, ...older] satisfies [string, ...string[]]
+  for (const { path, message } of result.error?.issues ?? []) {
     context.addIssue({ code: 'custom', path: Array.isArray(value) ? path : [], message })
   }
   return z.NEVER

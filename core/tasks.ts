@@ -1,4 +1,6 @@
 /** Recurring work. Adapters call `runDueTasks` as often as their runtime allows; each task keeps its own pace. */
+import { sweepCodes } from './auth/codes.ts'
+import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
 import type { Policy } from './policy.ts'
 import { HOUR_MS, repairSums } from './usage/record.ts'
@@ -13,6 +15,7 @@ const TASKS: readonly Task[] = [
   { name: 'directory', everyMs: () => 500, run: ({ directory }) => directory.refresh() },
   { name: 'checks', everyMs: () => 200, run: ({ catalogue }) => catalogue.checkDue() },
   { name: 'health', everyMs: () => 1_000, run: ({ balancer }) => balancer.refresh() },
+  { name: 'sweep', everyMs: () => HOUR_MS, run: sweep },
   { name: 'usage', everyMs: ({ usageSyncMs }) => usageSyncMs, run: repairUsage },
 ]
 
@@ -21,6 +24,12 @@ async function repairUsage({ db, clock, logger }: Deps): Promise<void> {
   const start = Math.floor(clock.now() / HOUR_MS - 1) * HOUR_MS
   if (await repairSums(db, start))
     logger.warn('usage.sums_repaired', { since: new Date(start).toISOString() })
+}
+
+/** What nobody can use any more. */
+async function sweep({ db, clock }: Deps): Promise<void> {
+  await sweepSessions(db, clock.now())
+  await sweepCodes(db, clock.now())
 }
 
 /** A runner for these deps: starts what is due, never the same task twice at once. A failure is logged, not thrown. */

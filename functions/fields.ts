@@ -59,8 +59,13 @@ export const searchText = z.string().trim().max(200)
 /** The id in a path. What cannot be one is as unknown as one that does not exist. */
 export function idOf(text: string): number {
   const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0
-  if (id === 0 || id > LARGEST_ID) throw new Refusal('not_found', 'There is nothing at this address.')
+  if (id === 0 || id > LARGEST_ID) throw nothingHere()
   return id
+}
+
+/** The one answer for what does not exist and for what is somebody else's. */
+export function nothingHere(): Refusal {
+  return new Refusal('not_found', 'There is nothing at this address.')
 }
 
 export const timestamp = z.iso.datetime()

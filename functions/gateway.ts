@@ -5,15 +5,28 @@ import { anthropicError, apiError, asRefusal, Refusal } from '../core/errors.ts'
 import { requestId } from '../core/ids.ts'
 import type { Reply } from '../core/ports.ts'
 import { ClientGone } from '../core/proxy/forward.ts'
+import { approvals } from './approvals.ts'
+import { audit } from './audit.ts'
 import { auth } from './auth.ts'
+import { backends } from './backends.ts'
 import { clientAddress } from './client-address.ts'
+import { docsOf } from './docs.ts'
 import { assertSameOrigin, checked, readJson, secured } from './guard.ts'
 import { health } from './health.ts'
 import { identify } from './identify.ts'
+import { keys } from './keys.ts'
 import { proxy } from './proxy.ts'
 import type { Answer, Dialect, Route } from './route.ts'
+import { users } from './users.ts'
 
-export const functions = { proxy, auth, health } satisfies Record<string, Route[]>
+export const functions = {
+  proxy,
+  auth,
+  keys,
+  approvals,
+  admin: [...users, ...backends, ...audit],
+  health,
+} satisfies Record<string, Route[]>
 export type FunctionName = keyof typeof functions
 export const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // satisfies above: there are no other keys
 
@@ -24,7 +37,8 @@ const CLIENT_GONE = 499
 export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_FUNCTIONS) {
   // Routes match the path as it came: a decoded one could match here and mean something else upstream.
   const app = new Hono<{ Bindings: object }>({ strict: true, getPath: (request) => pathOf(request.url) })
-  const routes = names.flatMap((name): readonly Route[] => functions[name])
+  const chosen = Object.fromEntries(names.map((name): [string, Route[]] => [name, functions[name]]))
+  const routes = [...Object.values(chosen).flat(), ...docsOf(chosen)]
   for (const route of routes) {
     const dialect = dialectOf(route.path)
     // Hono answers HEAD with the body-less answer of GET, so that is where a HEAD route has to stand.

@@ -8,10 +8,13 @@ import {
   createKeyFor,
   createUserAs,
   disableKey,
+  needed,
   printKeys,
   printUsage,
   printUsers,
 } from './commands.ts'
+import { importFile } from './import.ts'
+import { pricesFrom } from './prices.ts'
 import { openStorage } from './server.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from './settings.ts'
 
@@ -24,7 +27,10 @@ const USAGE = `Usage: npm run cli -- COMMAND
   key disable ID | key enable ID
   usage [--by user|model|backend|day] [--days 30]
   backup FILE                                              while the server runs, too
+  import FILE                                              takes over a gateway.db of the original Go gateway
   check-config                                             says what is wrong, or prints the settings in force`
+
+const SECOND_IS_FREE = new Set(['backup', 'usage', 'import'])
 
 const OPTIONS = {
   name: { type: 'string' },
@@ -44,7 +50,7 @@ async function run(args: string[]): Promise<void> {
   const storage = await openStorage(config)
   const { db } = storage
   try {
-    switch (`${first} ${first === 'backup' || first === 'usage' ? '' : second}`.trim()) {
+    switch (`${first} ${SECOND_IS_FREE.has(first) ? '' : second}`.trim()) {
       case 'user create':
         return await createUserAs(db, config, third, values)
       case 'user list':
@@ -61,6 +67,8 @@ async function run(args: string[]): Promise<void> {
         return await printUsage(db, values)
       case 'backup':
         return await backup(storage, second)
+      case 'import':
+        return await importFile(db, pricesFrom(config), needed(second, 'FILE'))
       default:
         throw new Refusal('body_invalid', USAGE)
     }

@@ -1,13 +1,11 @@
 /** What each command of the command line does. Bad arguments are a Refusal with the reason. */
-import { eq } from 'drizzle-orm'
 import * as z from 'zod'
 import type { Config } from '../../config/schema.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import type { User } from '../../core/auth/account.ts'
 import { systemClock } from '../../core/clock.ts'
-import { users } from '../../core/db/schema.ts'
 import { Refusal } from '../../core/errors.ts'
-import { type ApiKey, createKey, listKeys, setKeyStatus } from '../../core/keys/manage.ts'
+import { type ApiKey, createKey, describedKey, listKeys, updateKey } from '../../core/keys/manage.ts'
 import type { Db } from '../../core/ports.ts'
 import { sumUsage } from '../../core/usage/report.ts'
 import { createUser, findUser, listUsers } from '../../core/users/manage.ts'
@@ -66,8 +64,8 @@ export async function createKeyFor(db: Db, itcode: string | undefined, values: V
 }
 
 export async function printKeys(db: Db, itcode: string | undefined) {
-  const where = itcode === undefined ? undefined : eq(users.id, (await knownUser(db, itcode)).id)
-  const rows = (await listKeys(db, where)).map(
+  const userId = itcode === undefined ? undefined : (await knownUser(db, itcode)).id
+  const rows = (await listKeys(db, userId)).map(
     ({ key, itcode: owner, requests, costMicros, lastUsedAt }) => ({
       id: key.id,
       owner,
@@ -85,7 +83,9 @@ export async function printKeys(db: Db, itcode: string | undefined) {
 
 export async function disableKey(db: Db, id: string | undefined, status: ApiKey['status']) {
   const parts = { db, clock: systemClock, actor: COMMAND_LINE }
-  const key = await setKeyStatus(parts, number(needed(id, 'ID'), 'ID', z.int().positive()), status)
+  const keyId = number(needed(id, 'ID'), 'ID', z.int().positive())
+  await updateKey(parts, 'admin', keyId, { status })
+  const { key } = await describedKey(db, keyId)
   console.log(`Key ${key.id} (${key.prefix}…${key.last4}) is ${key.status}.`)
 }
 
@@ -117,7 +117,8 @@ async function knownUser(db: Db, itcode: string | undefined): Promise<User> {
   return user
 }
 
-function needed(value: string | undefined, name: string): string {
+/** Throws a Refusal body_invalid when an argument is missing. */
+export function needed(value: string | undefined, name: string): string {
   if (!value) throw new Refusal('body_invalid', `${name} is missing.`)
   return value
 }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { policyFrom } from '../../config/policy.ts'
 import type { Config } from '../../config/schema.ts'
+import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps, type Deps } from '../../core/deps.ts'
@@ -105,6 +106,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       for (const name of needsRestart(config, next)) logger.warn('config.needs_restart', { setting: name })
       current = await build(next)
       startCheck(current.deps)
+      const event = { actor: COMMAND_LINE, at: clock.now(), action: 'config.reload', target: 'config' }
+      await auditRow(storage.db, event)
       logger.info('config.reloaded')
     },
     stop() {

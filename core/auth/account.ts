@@ -28,7 +28,7 @@ export function mailAddress(itcode: string, { emailDomain }: AuthPolicy): string
 /** The account of a name, also when it was given with the company's mail domain and is kept without, or the reverse. */
 export async function findAccount(db: Db, auth: AuthPolicy, itcode: string): Promise<User | undefined> {
   const address = mailAddress(itcode, auth)
-  const suffix = `@${auth.emailDomain.toLowerCase()}`
+  const suffix = `@${auth.emailDomain}`
   const bare = auth.emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode
   const found = await db
     .select()

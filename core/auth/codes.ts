@@ -5,7 +5,7 @@
  * guesses each. Of 20^8 codes of 8 letters that finds one with a chance of 4e-9 a day; of 6 digits, 1e-4.
  * Browsers that signed in to the account before have limits of their own, so that nobody can lock a person out.
  */
-import { and, eq, gt, isNull, max, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, isNull, lt, max, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { loginCodes } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
@@ -21,6 +21,7 @@ const MOST_GUESSES = 5
 const RESEND_MS = 60_000
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
+const KNOWN_MS = 180 * DAY_MS
 /** Codes a day for one account, from all unknown browsers together, or from one known browser. */
 const CODES_A_DAY = 20
 /** Codes an hour for unknown browsers behind one address: enough for an office behind one router. */
@@ -92,6 +93,12 @@ async function record({ db, clock, auth }: Parts, asker: Asker, codeHash: string
 function tooMany(retryAfterMs: number): Refusal {
   const wait = retryAfterMs === RESEND_MS ? 'A code is on its way.' : 'Too many codes were asked for.'
   return new Refusal('too_many_attempts', `${wait} Please try again later.`, { retryAfterMs })
+}
+
+/** Forgets codes when no limit counts them any more; those that were used tell for half a year which browser is known. */
+export async function sweepCodes(db: Db, now: number): Promise<void> {
+  const old = and(lt(loginCodes.createdAt, now - DAY_MS), isNull(loginCodes.usedAt))
+  await db.delete(loginCodes).where(or(old, lt(loginCodes.createdAt, now - KNOWN_MS)))
 }
 
 /** Whether this is the newest code of this browser for this account: then it is used up. A wrong guess is counted. */

@@ -31,6 +31,8 @@ export interface Balancer {
   /** Backends that are out and due for a check. */
   due(): Backend[]
   views(): BackendView[]
+  /** Changes a backend until restart or reload. Answers whether there is one of this name. */
+  adjust(name: string, change: { enabled?: boolean | undefined; weight?: number | undefined }): boolean
   /** Takes over what other processes know. */
   refresh(): Promise<void>
 }
@@ -44,7 +46,7 @@ export function createBalancer(parts: {
   random: () => number
 }): Balancer {
   const { policy, store, clock, logger, random } = parts
-  const backends = policy.backends.filter((backend) => backend.enabled)
+  const backends = policy.backends.map((backend) => ({ ...backend }))
   const inFlight = new Map<string, number>()
   const onTrial = new Set<string>()
   let known: ReadonlyMap<string, Health> = new Map()
@@ -104,7 +106,8 @@ export function createBalancer(parts: {
       let bestScore = 0
       let trial: Backend | undefined
       for (const backend of backends) {
-        if (backend.weight === 0 || tried.has(backend.name) || !canServe(backend, model)) continue
+        if (!backend.enabled || backend.weight === 0 || tried.has(backend.name) || !canServe(backend, model))
+          continue
         if (!isUsable(parkedFor(backend, model), now)) continue
         const health = healthOf(backend)
         if (isUsable(health, now)) {
@@ -123,20 +126,26 @@ export function createBalancer(parts: {
       if (best) return lease(best, model, false)
       return trial && lease(trial, model, true)
     },
-    serves: (model) => backends.some((backend) => canServe(backend, model)),
+    serves: (model) => backends.some((backend) => backend.enabled && canServe(backend, model)),
     report,
     restMs(model) {
       const now = clock.now()
       const waits = backends
-        .filter((backend) => backend.weight > 0 && canServe(backend, model))
+        .filter((backend) => backend.enabled && backend.weight > 0 && canServe(backend, model))
         .flatMap((backend) => [healthOf(backend), parkedFor(backend, model)])
         .flatMap((health) =>
           health && health.state !== 'disabled' && health.until > now ? health.until - now : [],
         )
       return waits.length > 0 ? Math.min(...waits) : undefined
     },
-    due: () => backends.filter((backend) => isDue(healthOf(backend), clock.now())),
-    views: () => policy.backends.map((backend) => view(backend, known, inFlight, clock.now())),
+    due: () => backends.filter((backend) => backend.enabled && isDue(healthOf(backend), clock.now())),
+    views: () => backends.map((backend) => view(backend, known, inFlight, clock.now())),
+    adjust(name, { enabled, weight }) {
+      const backend = backends.find((candidate) => candidate.name === name)
+      if (backend && enabled !== undefined) backend.enabled = enabled
+      if (backend && weight !== undefined) backend.weight = weight
+      return backend !== undefined
+    },
     async refresh() {
       known = await store.read()
     },
@@ -163,7 +172,7 @@ function view(
   return {
     backend,
     state: backend.enabled ? (health?.state ?? 'healthy') : 'disabled',
-    reason: backend.enabled ? (health?.reason ?? '') : 'disabled in the configuration',
+    reason: backend.enabled ? (health?.reason ?? '') : 'switched off',
     failures: own?.failures ?? 0,
     until: health?.until ?? 0,
     inFlight: inFlight.get(backend.name) ?? 0,

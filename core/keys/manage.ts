@@ -1,12 +1,16 @@
-/** API keys: create, list, disable, enable. The secret is answered once, by `createKey`. Every change is audited. */
-import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import { type Actor, auditRow } from '../audit/record.ts'
-import { apiKeys, usageHourly, users } from '../db/schema.ts'
+/** API keys: create, list, change, delete. The secret is answered once, by `createKey`. Every change is audited. */
+import { and, asc, eq, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import { type Actor, auditIfChanged } from '../audit/record.ts'
+import { apiKeys, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import { type Totals, totalsByKey } from '../usage/totals.ts'
 import { mintKey, type Sha256 } from './mint.ts'
 
 export type ApiKey = typeof apiKeys.$inferSelect
+
+/** Far more than a person needs, few enough that nobody fills the directory. */
+const MOST_KEYS = 100
 
 export interface NewKey {
   userId: number
@@ -15,97 +19,140 @@ export interface NewKey {
   expiresAt: number | null
 }
 
-/** The new key and its secret, which is kept nowhere. */
+interface Parts {
+  db: Db
+  clock: Clock
+  actor: Actor
+}
+
+/** The new key and its secret, which is kept nowhere. Throws a Refusal conflict when the user has too many. */
 export async function createKey(
-  parts: { db: Db; clock: Clock; sha256: Sha256; actor: Actor },
+  parts: Parts & { sha256: Sha256 },
   wanted: NewKey,
 ): Promise<{ key: ApiKey; secret: string }> {
   const { db, clock, sha256, actor } = parts
   const now = clock.now()
   const { secret, hash, prefix, last4 } = mintKey(sha256)
   const { userId, name, expiresAt } = wanted
-  const [[key]] = await db.batch([
-    db
-      .insert(apiKeys)
-      .values({
-        userId,
-        name,
-        expiresAt,
-        hash,
-        prefix,
-        last4,
-        status: 'active',
-        createdAt: now,
-        updatedAt: now,
-      })
-      .returning(),
-    auditRow(db, {
+  // One statement counts and inserts, so that parallel requests cannot pass the limit together.
+  const [, , [key]] = await db.batch([
+    db.run(sql`
+      insert into api_keys (user_id, name, hash, prefix, last4, status, expires_at, created_at, updated_at)
+      select id, ${name}, ${hash}, ${prefix}, ${last4}, 'active', ${expiresAt}, ${now}, ${now} from users
+      where id = ${userId} and status = 'active'
+        and (select count(*) from api_keys where user_id = ${userId} and deleted_at is null) < ${MOST_KEYS}`),
+    auditIfChanged(db, {
       actor,
       at: now,
       action: 'key.create',
       target: `key:${prefix}…${last4}`,
       after: { user_id: userId, name, expires_at: expiresAt },
     }),
+    db.select().from(apiKeys).where(eq(apiKeys.hash, hash)),
   ])
-  if (!key) throw new Error('the insert answered no row')
+  if (!key) throw new Refusal('conflict', `An active user may have ${MOST_KEYS} keys. Delete one first.`)
   return { key, secret }
 }
 
-export interface ListedKey {
-  key: ApiKey
-  itcode: string
-  requests: number
-  costMicros: number
-  lastUsedAt: number | null
+export type ListedKey = { key: ApiKey; itcode: string } & Totals
+
+/** Keys that are not deleted, with their owner and use, oldest first; of one user, if one is given. */
+export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
+  return withUse(db, userId === undefined ? undefined : eq(apiKeys.userId, userId))
 }
 
-/** Keys with their owner and use, oldest first; `where` narrows them. */
-export function listKeys(db: Db, where?: SQL): Promise<ListedKey[]> {
-  const used = db
-    .select({
-      keyId: usageHourly.apiKeyId,
-      requests: sql<number>`sum(${usageHourly.requests})`.mapWith(Number).as('requests'),
-      costMicros: sql<number>`sum(${usageHourly.costMicros})`.mapWith(Number).as('cost_micros'),
-      lastUsedAt: sql<number>`max(${usageHourly.lastAt})`.mapWith(Number).as('last_used_at'),
-    })
-    .from(usageHourly)
-    .groupBy(usageHourly.apiKeyId)
-    .as('used')
-  return db
-    .select({
-      key: apiKeys,
-      itcode: users.itcode,
-      requests: sql<number>`coalesce(${used.requests}, 0)`.mapWith(Number),
-      costMicros: sql<number>`coalesce(${used.costMicros}, 0)`.mapWith(Number),
-      lastUsedAt: used.lastUsedAt,
-    })
+/** A key with its use. Throws a Refusal not_found. */
+export async function describedKey(db: Db, id: number): Promise<ListedKey> {
+  const [listed] = await withUse(db, eq(apiKeys.id, id))
+  if (!listed) throw unknownKey()
+  return listed
+}
+
+async function withUse(db: Db, where: SQL | undefined): Promise<ListedKey[]> {
+  const rows = await db
+    .select({ key: apiKeys, itcode: users.itcode })
     .from(apiKeys)
     .innerJoin(users, eq(users.id, apiKeys.userId))
-    .leftJoin(used, eq(used.keyId, apiKeys.id))
     .where(and(isNull(apiKeys.deletedAt), where))
     .orderBy(asc(apiKeys.id))
+  const ids = rows.map(({ key }) => key.id)
+  const totals = await totalsByKey(db, ids)
+  const none: Totals = { requests: 0, totalTokens: 0, costMicros: 0, lastUsedAt: null }
+  return rows.map((row) => ({ ...row, ...none, ...totals.get(row.key.id) }))
 }
 
-/** Disables or enables a key as an administrator. Throws a Refusal not_found. */
-export async function setKeyStatus(
-  parts: { db: Db; clock: Clock; actor: Actor },
-  id: number,
-  status: ApiKey['status'],
-): Promise<ApiKey> {
+export type KeyChange = { [K in 'name' | 'status' | 'expiresAt']?: ApiKey[K] | undefined }
+/** Whose keys may be touched: one owner's, or anybody's by an administrator. */
+export type Scope = { ownerId: number } | 'admin'
+
+/**
+ * Changes a key. What an administrator disabled, only an administrator enables. Throws a Refusal: not_found (also for
+ * somebody else's key) or disabled_by_admin.
+ */
+export async function updateKey(parts: Parts, scope: Scope, id: number, change: KeyChange): Promise<void> {
   const { db, clock, actor } = parts
-  const now = clock.now()
-  const disabledBy = status === 'disabled' ? 'admin' : null
-  const present = and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt))
-  const [before] = await db.select().from(apiKeys).where(present)
-  if (!before) throw new Refusal('not_found', `There is no key ${id}.`)
-  const [[key]] = await db.batch([
-    db.update(apiKeys).set({ status, disabledBy, updatedAt: now }).where(present).returning(),
-    auditRow(db, {
+  const mine = within(scope, id)
+  const [before] = await db.select().from(apiKeys).where(mine)
+  if (!before) throw unknownKey()
+  const { name, status, expiresAt } = change
+  const isBlocked = scope !== 'admin' && before.disabledBy === 'admin'
+  if (status === 'active' && isBlocked) {
+    throw new Refusal(
+      'disabled_by_admin',
+      'An administrator disabled this key. Only one can enable it again.',
+    )
+  }
+  const disabledBy = {
+    active: null,
+    disabled: scope === 'admin' || isBlocked ? ('admin' as const) : ('owner' as const),
+  }
+  const set = {
+    ...(name === undefined ? {} : { name }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(status === undefined ? {} : { status, disabledBy: disabledBy[status] }),
+  }
+  const actions = { active: 'key.enable', disabled: 'key.disable' }
+  // In the statement, too: an administrator may disable it at this very moment.
+  const notBlocked =
+    scope === 'admin' || status === undefined || isBlocked
+      ? undefined
+      : or(isNull(apiKeys.disabledBy), ne(apiKeys.disabledBy, 'admin'))
+  const was = Object.fromEntries(Object.keys(set).map((field) => [field, Reflect.get(before, field)]))
+  await db.batch([
+    db
+      .update(apiKeys)
+      .set({ ...set, updatedAt: clock.now() })
+      .where(and(mine, notBlocked)),
+    auditIfChanged(db, {
       actor,
-      at: now,
-      action: `key.${status === 'active' ? 'enable' : 'disable'}`,
+      at: clock.now(),
+      action: status === undefined ? 'key.update' : actions[status],
       target: `key:${id}`,
+      before: was,
+      after: set,
     }),
   ])
-  return key ?? before
+}
+
+/** Deletes a key; its usage stays, under its name. Throws a Refusal not_found. */
+export async function deleteKey({ db, clock, actor }: Parts, ownerId: number, id: number): Promise<void> {
+  const now = clock.now()
+  const [gone] = await db.batch([
+    db
+      .update(apiKeys)
+      .set({ status: 'disabled', deletedAt: now, updatedAt: now })
+      .where(within({ ownerId }, id))
+      .returning({ id: apiKeys.id }),
+    auditIfChanged(db, { actor, at: now, action: 'key.delete', target: `key:${id}` }),
+  ])
+  if (gone.length === 0) throw unknownKey()
+}
+
+function within(scope: Scope, id: number): SQL | undefined {
+  const owner = scope === 'admin' ? undefined : eq(apiKeys.userId, scope.ownerId)
+  return and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), owner)
+}
+
+function unknownKey(): Refusal {
+  return new Refusal('not_found', 'There is nothing at this address.')
 }

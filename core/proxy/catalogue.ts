@@ -47,7 +47,7 @@ export function createCatalogue(parts: {
   balancer: Balancer
 }): Catalogue {
   const { policy, upstream, clock, logger, balancer } = parts
-  const enabled = policy.backends.filter((backend) => backend.enabled)
+  const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
   const listings = new Map<string, Listing>()
   const checking = new Map<string, Promise<Verdict>>()
   let ready = policy.health.startupCheck === 'off'
@@ -86,11 +86,11 @@ export function createCatalogue(parts: {
     },
     async checkAll() {
       if (policy.health.startupCheck !== 'off')
-        await Promise.all(enabled.map((backend) => check(backend, true)))
+        await Promise.all(enabled().map((backend) => check(backend, true)))
       ready = true
     },
     async models() {
-      const stale = enabled.filter(({ name }) => {
+      const stale = enabled().filter(({ name }) => {
         const listing = listings.get(name)
         return !listing || clock.elapsed() - listing.readAt > FRESH_MS
       })

@@ -1,0 +1,81 @@
+/** Rows of the original Go gateway's database, as they are found there (design/import.md), parsed at this border. */
+import * as z from 'zod'
+
+/** A SQL timestamp, RFC 3339, or Go's own text (2026-02-22 10:11:12.123456789 +0800 CST m=+0.1). */
+const WRITTEN =
+  /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(\.\d{1,12})? ?(Z|UTC|[+-]\d\d:?\d\d)?(?: [A-Z]{1,6}|[+-]\d\d)*(?: m=[+-][\d.]+)?$/
+
+/** Ms since 1970; without a zone it is UTC. undefined for anything else. */
+export function parseTime(text: string): number | undefined {
+  const [, day, time, fraction = '', zone = 'Z'] = WRITTEN.exec(text.trim()) ?? []
+  if (!day || !time) return undefined
+  const offset = zone === 'UTC' ? 'Z' : zone.replace(/^([+-]\d\d)(\d\d)$/, '$1:$2')
+  const ms = Date.parse(`${day}T${time.length === 5 ? `${time}:00` : time}${fraction.slice(0, 4)}${offset}`)
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+const time = z.string().transform((text, context) => {
+  const ms = parseTime(text)
+  if (ms !== undefined) return ms
+  context.addIssue({ code: 'custom', message: 'a time is expected' })
+  return z.NEVER
+})
+/** Go writes the year 1 for a time that was never set. */
+const optionalTime = z
+  .union([z.literal(''), time])
+  .nullable()
+  .transform((at) => (at === '' || at === null || at < 0 ? null : at))
+const count = z.int().nonnegative()
+const text = z
+  .string()
+  .nullable()
+  .transform((value) => value ?? '')
+
+export const GoUser = z.object({
+  id: z.int().positive(),
+  itcode: z.string(),
+  name: text,
+  role: z.enum(['admin', 'user']),
+  status: z.enum(['active', 'disabled']),
+  quota_tokens: count,
+  created_at: time,
+  updated_at: time,
+})
+export const GoKey = z.object({
+  id: z.int().positive(),
+  user_id: z.int(),
+  key: z.string().min(8),
+  name: text,
+  status: z.enum(['active', 'disabled']),
+  expires_at: optionalTime,
+  created_at: time,
+  updated_at: time,
+})
+export const GoApplication = z.object({
+  id: z.int().positive(),
+  user_id: z.int(),
+  model: z.string().min(1),
+  reason: text,
+  status: z.enum(['pending', 'approved', 'rejected']),
+  reviewer_id: z.int().nullable(),
+  review_note: z.string().nullable(),
+  created_at: time,
+  updated_at: time,
+})
+export const GoUsage = z.object({
+  id: z.int().positive(),
+  user_id: z.int(),
+  api_key_id: z.int().nullable(),
+  model: text,
+  backend: text,
+  input_tokens: count,
+  output_tokens: count,
+  cost_usd: z.number().nonnegative(),
+  status_code: z.int(),
+  latency_ms: count,
+  created_at: time,
+})
+
+export type GoTable = 'users' | 'api_keys' | 'usage_logs' | 'applications'
+/** Reads rows of a table with ids above `after`, in order of id, at most `limit`. */
+export type ReadRows = (table: GoTable, after: number, limit: number) => Promise<unknown[]>

@@ -1,0 +1,49 @@
+/** What the parts of an import share: where rows come from, and what became of them. */
+import type * as z from 'zod'
+import type { Sha256 } from '../keys/mint.ts'
+import type { Clock, Db } from '../ports.ts'
+import type { Prices } from '../usage/price.ts'
+import type { GoTable, ReadRows } from './go-rows.ts'
+
+const SLICE = 500
+
+export interface ImportReport {
+  /** Rows taken over, and rows that were here already, by table. */
+  added: Record<GoTable, number>
+  present: Record<GoTable, number>
+  /** What was not taken over, and why, e.g. `api_keys 7: …`. */
+  skipped: string[]
+}
+
+export interface ImportParts {
+  db: Db
+  clock: Clock
+  sha256: Sha256
+  prices: Prices
+  read: ReadRows
+}
+
+/** Every row of a table that can be read; the others are reported. */
+export async function* rowsOf<S extends z.ZodType>(
+  read: ReadRows,
+  table: GoTable,
+  schema: S,
+  report: ImportReport,
+) {
+  for (let after = 0; ; ) {
+    const slice = await read(table, after, SLICE)
+    const rows: z.output<S>[] = []
+    for (const raw of slice) {
+      const parsed = schema.safeParse(raw)
+      const id = Number(Reflect.get(Object(raw), 'id'))
+      after = Math.max(after, id)
+      if (parsed.success) rows.push(parsed.data)
+      else {
+        const [issue] = parsed.error.issues
+        report.skipped.push(`${table} ${id}: ${issue?.path.join('.')}: ${issue?.message}`)
+      }
+    }
+    if (rows.length > 0) yield rows
+    if (slice.length < SLICE) return
+  }
+}

@@ -1,0 +1,163 @@
+/** Models on offer, and applications for those that need approval. */
+import * as z from 'zod'
+import {
+  type Application,
+  apply,
+  listApplications,
+  review,
+  revokeGrant,
+  withdraw,
+} from '../core/approvals/decide.ts'
+import { offersFor } from '../core/approvals/offer.ts'
+import { idOf, line, prose, timestamp, timeText } from './fields.ts'
+import { route } from './route.ts'
+
+const Status = z.enum(['pending', 'approved', 'rejected', 'withdrawn'])
+const ApplicationView = z
+  .strictObject({
+    id: z.int(),
+    user_id: z.int(),
+    itcode: z.string(),
+    model: z.string(),
+    reason: z.string(),
+    status: Status,
+    reviewer_id: z.int().nullable(),
+    review_note: z.string().nullable(),
+    grant_id: z.int().nullable().meta({ description: 'The grant it led to, while that is not revoked.' }),
+    created_at: timestamp,
+    updated_at: timestamp,
+  })
+  .meta({ id: 'Application' })
+export type ApplicationView = z.infer<typeof ApplicationView>
+
+const rate = z.number().meta({ description: 'US dollars per million tokens.' })
+const Pricing = z
+  .strictObject({ input: rate, output: rate, cache_read: rate, cache_write_5m: rate, cache_write_1h: rate })
+  .meta({ id: 'Pricing' })
+const OfferView = z
+  .strictObject({
+    id: z.string(),
+    display_name: z.string(),
+    access: z.enum(['open', 'granted', 'pending', 'approval', 'closed']),
+    pricing: Pricing.nullable(),
+  })
+  .meta({ id: 'OfferedModel' })
+export type OfferView = z.infer<typeof OfferView>
+
+const ApplicationAnswer = z.strictObject({ application: ApplicationView })
+const ApplicationList = z.strictObject({ applications: z.array(ApplicationView) })
+const ByStatus = z.strictObject({ status: Status.optional() })
+
+export const approvals = [
+  route({
+    method: 'GET',
+    path: '/api/models',
+    tier: 'session',
+    summary: 'The models on offer, and whether the caller may use or ask for each.',
+    reply: z.strictObject({ models: z.array(OfferView) }),
+    async handle({ deps, caller }) {
+      const offers = await offersFor(deps, caller.user.id)
+      const models = offers.map(({ id, displayName, access }) => {
+        const rates = deps.prices.rates(id, deps.clock.now())
+        return { id, display_name: displayName, access, pricing: rates ? pricingOf(rates) : null }
+      })
+      return { models }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/applications',
+    tier: 'session',
+    summary: 'Asks for a model that needs approval.',
+    body: z.strictObject({ model: line(200), reason: prose(2000) }),
+    reply: ApplicationAnswer,
+    status: 201,
+    async handle({ deps, caller, body, actor }) {
+      const made = await apply({ ...deps, actor }, { ...body, userId: caller.user.id })
+      return { application: applicationView(made) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/applications',
+    tier: 'session',
+    summary: "The caller's applications, pending ones first.",
+    query: ByStatus,
+    reply: ApplicationList,
+    async handle({ deps, caller, query }) {
+      const found = await listApplications(deps.db, { userId: caller.user.id, status: query.status })
+      return { applications: found.map(applicationView) }
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/api/applications/:id',
+    tier: 'session',
+    summary: 'Takes a pending application back.',
+    reply: ApplicationAnswer,
+    async handle({ deps, caller, params, actor }) {
+      return {
+        application: applicationView(await withdraw({ ...deps, actor }, caller.user.id, idOf(params.id))),
+      }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/admin/api/applications',
+    tier: 'admin',
+    summary: "Everybody's applications, pending ones first.",
+    query: ByStatus,
+    reply: ApplicationList,
+    async handle({ deps, query }) {
+      const found = await listApplications(deps.db, { status: query.status })
+      return { applications: found.map(applicationView) }
+    },
+  }),
+  route({
+    method: 'PUT',
+    path: '/admin/api/applications/:id/review',
+    tier: 'admin',
+    summary: 'Approves or rejects an application. Approving grants the model from the next request on.',
+    body: z.strictObject({ status: z.enum(['approved', 'rejected']), note: prose(2000).nullish() }),
+    reply: ApplicationAnswer,
+    async handle({ deps, caller, params, body, actor }) {
+      const decision = { reviewerId: caller.user.id, status: body.status, note: body.note ?? null }
+      const reviewed = await review({ ...deps, actor }, idOf(params.id), decision)
+      await deps.directory.refresh()
+      return { application: applicationView(reviewed) }
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/admin/api/grants/:id',
+    tier: 'admin',
+    summary: 'Takes a granted model away, from the next request on.',
+    reply: z.strictObject({ message: z.string() }),
+    async handle({ deps, params, actor }) {
+      await revokeGrant({ ...deps, actor }, idOf(params.id))
+      await deps.directory.refresh()
+      return { message: 'revoked' }
+    },
+  }),
+]
+
+function pricingOf(rates: z.infer<typeof Pricing>): z.infer<typeof Pricing> {
+  const { input, output, cache_read, cache_write_5m, cache_write_1h } = rates
+  return { input, output, cache_read, cache_write_5m, cache_write_1h }
+}
+
+function applicationView(application: Application): ApplicationView {
+  return {
+    id: application.id,
+    user_id: application.userId,
+    itcode: application.itcode,
+    model: application.model,
+    reason: application.reason,
+    status: application.status,
+    reviewer_id: application.reviewerId,
+    review_note: application.reviewNote,
+    grant_id: application.grantId,
+    created_at: timeText(application.createdAt),
+    updated_at: timeText(application.updatedAt),
+  }
+}

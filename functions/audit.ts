@@ -1,0 +1,58 @@
+/** The record of what was done. It can be read, and nothing else. */
+import * as z from 'zod'
+import { type AuditRow, listAudit } from '../core/audit/list.ts'
+import { idInQuery, line, page, pageSize, timestamp, timeText } from './fields.ts'
+import { route } from './route.ts'
+
+const AuditEvent = z
+  .strictObject({
+    id: z.int(),
+    at: timestamp,
+    actor_id: z.int().nullable().meta({ description: 'null is the system or the command line.' }),
+    actor_itcode: z.string().nullable(),
+    action: z.string(),
+    target: z.string(),
+    before: z.looseObject({}).nullable(),
+    after: z.looseObject({}).nullable(),
+    ip: z.string().nullable(),
+    request_id: z.string().nullable(),
+  })
+  .meta({ id: 'AuditEvent' })
+export type AuditEvent = z.infer<typeof AuditEvent>
+
+export const audit = [
+  route({
+    method: 'GET',
+    path: '/admin/api/audit',
+    tier: 'admin',
+    summary: 'Who did what, newest first.',
+    query: z.strictObject({
+      actor: idInQuery.optional(),
+      action: line(64).optional(),
+      page,
+      page_size: pageSize,
+    }),
+    reply: z.strictObject({ events: z.array(AuditEvent), total: z.int(), page: z.int(), page_size: z.int() }),
+    async handle({ deps, query }) {
+      const { page, page_size } = query
+      const filter = { actorId: query.actor, action: query.action }
+      const { events, total } = await listAudit(deps.db, filter, { page, pageSize: page_size })
+      return { events: events.map(auditEvent), total, page, page_size }
+    },
+  }),
+]
+
+function auditEvent(row: AuditRow): AuditEvent {
+  return {
+    id: row.id,
+    at: timeText(row.at),
+    actor_id: row.actorId,
+    actor_itcode: row.actorItcode,
+    action: row.action,
+    target: row.target,
+    before: row.before === null ? null : JSON.parse(row.before),
+    after: row.after === null ? null : JSON.parse(row.after),
+    ip: row.ip,
+    request_id: row.requestId,
+  }
+}

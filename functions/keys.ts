@@ -1,0 +1,175 @@
+/** API keys: of oneself, and of everybody for administrators. A secret is in one answer only. */
+import * as z from 'zod'
+import type { Actor } from '../core/audit/record.ts'
+import type { Deps } from '../core/deps.ts'
+import { Refusal } from '../core/errors.ts'
+import {
+  createKey,
+  deleteKey,
+  describedKey,
+  type KeyChange,
+  type ListedKey,
+  listKeys,
+  type Scope,
+  updateKey,
+} from '../core/keys/manage.ts'
+import { idInQuery, idOf, line, moment, timestamp, timeText, usd } from './fields.ts'
+import { route } from './route.ts'
+
+export const KeyView = z
+  .strictObject({
+    id: z.int(),
+    user_id: z.int(),
+    name: z.string(),
+    prefix: z.string(),
+    last4: z.string(),
+    status: z.enum(['active', 'disabled']),
+    disabled_by: z.enum(['owner', 'admin']).nullable(),
+    expires_at: timestamp.nullable(),
+    created_at: timestamp,
+    last_used_at: timestamp.nullable(),
+    requests: z.int(),
+    cost_usd: z.number(),
+  })
+  .meta({ id: 'Key' })
+export type KeyView = z.infer<typeof KeyView>
+const OwnedKey = KeyView.extend({ itcode: z.string() }).meta({ id: 'OwnedKey' })
+const NewKey = KeyView.extend({
+  key: z.string().meta({ description: 'The secret. It is in this answer only.' }),
+}).meta({ id: 'NewKey' })
+
+const KeyAnswer = z.strictObject({ key: KeyView })
+const name = line(100)
+
+export const keys = [
+  route({
+    method: 'GET',
+    path: '/api/keys',
+    tier: 'session',
+    summary: "The caller's keys.",
+    reply: z.strictObject({ keys: z.array(KeyView) }),
+    handle: async ({ deps, caller }) => ({ keys: (await listKeys(deps.db, caller.user.id)).map(keyView) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/api/keys',
+    tier: 'session',
+    summary: 'Makes a key. Its secret is shown this once.',
+    body: z.strictObject({ name, expires_at: moment.nullish() }),
+    reply: z.strictObject({ key: NewKey }),
+    status: 201,
+    async handle({ deps, caller, body, actor }) {
+      const expiresAt = body.expires_at ?? null
+      assertInFuture(deps, expiresAt)
+      const made = await createKey({ ...deps, actor }, { userId: caller.user.id, name: body.name, expiresAt })
+      await deps.directory.refresh()
+      return { key: { ...keyView(await describedKey(deps.db, made.key.id)), key: made.secret } }
+    },
+  }),
+  route({
+    method: 'PUT',
+    path: '/api/keys/:id',
+    tier: 'session',
+    summary: 'Renames a key, switches it off or on, or changes when it expires.',
+    body: z.strictObject({
+      name: name.optional(),
+      status: z.enum(['active', 'disabled']).optional(),
+      expires_at: moment.nullish(),
+    }),
+    reply: KeyAnswer,
+    handle({ deps, caller, params, body, actor }) {
+      assertInFuture(deps, body.expires_at ?? null)
+      const change = { name: body.name, status: body.status, expiresAt: body.expires_at }
+      return changed(deps, actor, { ownerId: caller.user.id }, params.id, change)
+    },
+  }),
+  route({
+    method: 'PUT',
+    path: '/api/keys/:id/disable',
+    tier: 'session',
+    summary: 'Switches a key off from the next request on.',
+    reply: KeyAnswer,
+    handle: ({ deps, caller, params, actor }) =>
+      changed(deps, actor, { ownerId: caller.user.id }, params.id, { status: 'disabled' }),
+  }),
+  route({
+    method: 'PUT',
+    path: '/api/keys/:id/enable',
+    tier: 'session',
+    summary: 'Switches a key on again, unless an administrator switched it off.',
+    reply: KeyAnswer,
+    handle: ({ deps, caller, params, actor }) =>
+      changed(deps, actor, { ownerId: caller.user.id }, params.id, { status: 'active' }),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/api/keys/:id',
+    tier: 'session',
+    summary: 'Deletes a key. Its usage stays.',
+    reply: z.strictObject({ message: z.string() }),
+    async handle({ deps, caller, params, actor }) {
+      await deleteKey({ ...deps, actor }, caller.user.id, idOf(params.id))
+      await deps.directory.refresh()
+      return { message: 'deleted' }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/admin/api/keys',
+    tier: 'admin',
+    summary: "Everybody's keys, or one user's.",
+    query: z.strictObject({ user_id: idInQuery.optional() }),
+    reply: z.strictObject({ keys: z.array(OwnedKey) }),
+    async handle({ deps, query }) {
+      const listed = await listKeys(deps.db, query.user_id)
+      return { keys: listed.map((one) => ({ ...keyView(one), itcode: one.itcode })) }
+    },
+  }),
+  route({
+    method: 'PUT',
+    path: '/admin/api/keys/:id/disable',
+    tier: 'admin',
+    summary: 'Switches a key off; its owner cannot switch it on again.',
+    reply: KeyAnswer,
+    handle: ({ deps, params, actor }) => changed(deps, actor, 'admin', params.id, { status: 'disabled' }),
+  }),
+  route({
+    method: 'PUT',
+    path: '/admin/api/keys/:id/enable',
+    tier: 'admin',
+    summary: 'Switches a key on again.',
+    reply: KeyAnswer,
+    handle: ({ deps, params, actor }) => changed(deps, actor, 'admin', params.id, { status: 'active' }),
+  }),
+]
+
+async function changed(deps: Deps, actor: Actor, scope: Scope, idText: string, change: KeyChange) {
+  const id = idOf(idText)
+  await updateKey({ ...deps, actor }, scope, id, change)
+  await deps.directory.refresh()
+  return { key: keyView(await describedKey(deps.db, id)) }
+}
+
+function assertInFuture({ clock }: Deps, at: number | null) {
+  if (at === null || at > clock.now()) return
+  throw new Refusal('invalid_input', 'expires_at: a time in the future is expected.', {
+    fields: { expires_at: 'a time in the future is expected' },
+  })
+}
+
+function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): KeyView {
+  return {
+    id: key.id,
+    user_id: key.userId,
+    name: key.name,
+    prefix: key.prefix,
+    last4: key.last4,
+    status: key.status,
+    disabled_by: key.disabledBy,
+    expires_at: key.expiresAt === null ? null : timeText(key.expiresAt),
+    created_at: timeText(key.createdAt),
+    last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),
+    requests,
+    cost_usd: usd(costMicros),
+  }
+}
