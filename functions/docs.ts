@@ -111,7 +111,11 @@ function typeText(schema: unknown, indent: string): string {
   if ('const' in schema) return escaped(JSON.stringify(schema.const))
   if (Array.isArray(anyOf)) return anyOf.map((one) => typeText(one, indent)).join(' | ')
   if (type === 'array') return `[${typeText(items, indent)}]`
-  if (!isSchema(properties)) return escaped([type, schema.format].filter(Boolean).join(', ') || 'any')
+  if (!isSchema(properties)) {
+    const kind = Array.isArray(type) ? type.join(' | ') : (type ?? 'any')
+    return escaped(schema.format ? `${kind} (${schema.format})` : String(kind))
+  }
+  if (Object.keys(properties).length === 0) return '{ … }'
   const inner = `${indent}  `
   const needed = Array.isArray(required) ? required : []
   const lines = Object.entries(properties).map(([name, one]) => {

@@ -204,10 +204,11 @@ const ProxyError = z.strictObject({
 })
 
 function sharedResponses(): object {
-  const of = (prefix: string, schema: z.ZodType) =>
-    Object.entries(MEANING).map(([status, description]) => {
+  const of = (prefix: string, schema: z.ZodType, statuses: readonly string[]) =>
+    statuses.map((status) => {
       const content = { 'application/json': { schema: hoisted(schema, 'output', {}) } }
-      return [`${prefix}Error${status}`, { description, content }]
+      return [`${prefix}Error${status}`, { description: MEANING[status], content }]
     })
-  return Object.fromEntries([...of('', ApiError), ...of('Proxy', ProxyError)])
+  const all = [...SHARED_ERRORS.public, ...SHARED_ERRORS.session]
+  return Object.fromEntries([...of('', ApiError, all), ...of('Proxy', ProxyError, SHARED_ERRORS.key)])
 }

@@ -1,5 +1,5 @@
 /** Applications for models that need approval. Approving makes the grant in the same batch; grants decide on calls. */
-import { and, desc, eq, or, sql } from 'drizzle-orm'
+import { and, desc, eq, notExists, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { applications, grants, users } from '../db/schema.ts'
@@ -119,7 +119,7 @@ export async function review(
     .select({ id: users.id })
     .from(users)
     .where(and(isAdmin, sql`${users.id} <> ${reviewerId}`))
-  const notOwn = or(sql`${applications.userId} <> ${reviewerId}`, sql`not exists (${otherAdmins})`)
+  const notOwn = or(sql`${applications.userId} <> ${reviewerId}`, notExists(otherAdmins))
   const [reviewed] = await db.batch([
     db
       .update(applications)

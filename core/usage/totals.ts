@@ -9,7 +9,8 @@ export interface Totals {
   costMicros: number
   lastUsedAt: number | null
 }
-const tokens = sql<number>`sum(${usageHourly.inputTokens} + ${usageHourly.outputTokens} + ${usageHourly.cacheReadTokens}
+const tokens =
+  sql<number>`sum(${usageHourly.inputTokens} + ${usageHourly.outputTokens} + ${usageHourly.cacheReadTokens}
   + ${usageHourly.cacheWrite5mTokens} + ${usageHourly.cacheWrite1hTokens})`.mapWith(Number)
 const sums = {
   requests: sql<number>`sum(${usageHourly.requests})`.mapWith(Number),

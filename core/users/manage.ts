@@ -1,5 +1,5 @@
 /** Users: create and change. Every change is audited in the same batch and holds from the next request on. */
-import { and, asc, eq, isNull, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, exists, isNull, ne, or } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { accountName, type User } from '../auth/account.ts'
 import { closeSessionsOf } from '../auth/sessions.ts'
@@ -72,7 +72,7 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
     .where(and(isAdmin, ne(users.id, id)))
   const allowed = staysAdmin
     ? undefined
-    : or(ne(users.role, 'admin'), ne(users.status, 'active'), sql`exists (${others})`)
+    : or(ne(users.role, 'admin'), ne(users.status, 'active'), exists(others))
   const names = ['name', 'role', 'status', 'quotaTokens', 'budgetMicros'] as const
   const changed = names.filter((name) => change[name] !== undefined && change[name] !== before[name])
   const only = (from: UserChange) => Object.fromEntries(changed.map((name) => [name, from[name]]))

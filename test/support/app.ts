@@ -35,6 +35,7 @@ export interface Browser {
   delete(path: string, init?: Init): Promise<Answer>
 }
 export interface Init {
+  /** Over the usual ones; '' leaves one out. */
   headers?: Record<string, string>
   /** The address that the connection comes from. */
   peer?: string
@@ -124,16 +125,17 @@ export async function startApp(settings: object = {}, given?: OpenedStore): Prom
     const cookies = new Map<string, string>()
     const ask = async (method: string, path: string, body: unknown, init: Init = {}) => {
       const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+      const headers = {
+        host: new URL(ORIGIN).host,
+        ...(method === 'GET' ? {} : { origin: ORIGIN }),
+        ...(cookie ? { cookie } : {}),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...init.headers,
+      }
       const answer = await request(path, {
         method,
         ...(init.peer ? { peer: init.peer } : {}),
-        headers: {
-          host: new URL(ORIGIN).host,
-          ...(method === 'GET' ? {} : { origin: ORIGIN }),
-          ...(cookie ? { cookie } : {}),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...init.headers,
-        },
+        headers: Object.entries(headers).filter(([, value]) => value !== ''),
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       })
       for (const line of answer.headers.getSetCookie()) {

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type App, type Browser, startApp } from '../support/app.ts'
+import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
+
+describe('backends', () => {
+  let [first, second]: FakeUpstream[] = []
+  let app: App
+  let boss: Browser
+  let secret: string
+  beforeAll(async () => {
+    first = await startUpstream()
+    second = await startUpstream()
+  })
+  afterAll(async () => {
+    await first?.stop()
+    await second?.stop()
+  })
+  beforeEach(async () => {
+    first?.reset()
+    second?.reset()
+    app = await startApp({
+      backends: [
+        { name: 'a', url: first?.url, api_key: 'secret-of-a', weight: 1000 },
+        { name: 'b', url: `${second?.url}/relay`, api_key: 'secret-of-b', weight: 1 },
+      ],
+    })
+    boss = await app.signIn('boss', 'admin')
+    secret = (await boss.post('/api/keys', { name: 'x' })).body.key.key
+    return () => app.close()
+  })
+  const call = () =>
+    app.request('/v1/messages', {
+      method: 'POST',
+      headers: { 'x-api-key': secret },
+      body: '{"model":"claude-opus-5-5","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}',
+    })
+  const called = () => [first, second].map((upstream) => upstream?.requests.length)
+
+  test('are shown with how they are, and never with a credential', async () => {
+    const answer = await boss.get('/admin/api/backends')
+    expect(answer.body.backends).toEqual([
+      {
+        name: 'a',
+        type: 'anthropic',
+        url: first?.url,
+        weight: 1000,
+        enabled: true,
+        state: 'healthy',
+        reason: '',
+        consecutive_failures: 0,
+        retry_at: null,
+        in_flight: 0,
+      },
+      expect.objectContaining({ name: 'b', weight: 1 }),
+    ])
+    expect(answer.text).not.toContain('secret-of')
+  })
+
+  test('are switched off, switched on and drained from the next call on', async () => {
+    await call()
+    expect(called()).toEqual([1, 0])
+    const off = await boss.put('/admin/api/backends/a', { enabled: false })
+    expect(off.body.backend).toMatchObject({ enabled: false, state: 'disabled' })
+    await call()
+    expect(called()).toEqual([1, 1])
+    await boss.put('/admin/api/backends/a', { enabled: true })
+    await call()
+    expect(called()).toEqual([2, 1])
+    expect((await boss.put('/admin/api/backends/a', { weight: 0 })).body.backend.weight).toBe(0)
+    await call()
+    expect(called()).toEqual([2, 2])
+    const events = (await app.audit()).filter(({ action }) => action === 'backend.update')
+    expect(events[0]).toMatchObject({
+      target: 'backend:a',
+      before: '{"enabled":true,"weight":1000}',
+      after: '{"enabled":false,"weight":1000}',
+    })
+  })
+
+  test('are checked on request, which brings one back that had refused our credential', async () => {
+    first?.models({ status: 401, chunks: ['{}'] })
+    const bad = await boss.post('/admin/api/backends/a/check')
+    expect(bad.body.backend).toMatchObject({
+      state: 'disabled',
+      reason: 'refused the credential (401)',
+    })
+    first?.models(['claude-opus-5-5'])
+    expect((await boss.post('/admin/api/backends/a/check')).body.backend.state).toBe('healthy')
+  })
+
+  test('that do not exist are not found; bad changes are refused', async () => {
+    expect((await boss.put('/admin/api/backends/c', { enabled: true })).status).toBe(404)
+    expect((await boss.post('/admin/api/backends/c/check')).status).toBe(404)
+    for (const body of [
+      { weight: -1 },
+      { weight: '1' },
+      { enabled: 'yes' },
+      { url: 'http://evil.test' },
+      { api_key: 'x' },
+    ]) {
+      expect((await boss.put('/admin/api/backends/a', body)).status).toBe(400)
+    }
+  })
+})
+
+describe('the audit', () => {
+  test('is read newest first, by actor, by action, by page', async () => {
+    const app = await startApp()
+    const boss = await app.signIn('boss', 'admin')
+    const ann = await app.signIn('ann')
+    for (let i = 0; i < 5; i++) await ann.post('/api/keys', { name: `k${i}` })
+    const { body } = await boss.get('/admin/api/audit')
+    expect(body.total).toBe(9)
+    expect(body.events[0]).toEqual({
+      id: 9,
+      at: '2026-11-23T12:00:00.000Z',
+      actor_id: ann.id,
+      actor_itcode: 'ann',
+      action: 'key.create',
+      target: expect.stringMatching(/^key:sk-.*…/),
+      before: null,
+      after: { user_id: ann.id, name: 'k4', expires_at: null },
+      ip: '192.0.2.1',
+      request_id: expect.stringMatching(/^req_/),
+    })
+    const page = await boss.get(`/admin/api/audit?actor=${ann.id}&action=key.create&page=2&page_size=2`)
+    expect([page.body.total, page.body.events.map(({ id }: { id: number }) => id)]).toEqual([5, [7, 6]])
+    for (const query of ['actor=x', 'page=0', 'from=1']) {
+      expect((await boss.get(`/admin/api/audit?${query}`)).status).toBe(400)
+    }
+    for (const method of ['post', 'put'] as const)
+      expect((await boss[method]('/admin/api/audit', {})).status).toBe(405)
+    expect((await boss.delete('/admin/api/audit/1')).status).toBe(404)
+    await app.close()
+  })
+})

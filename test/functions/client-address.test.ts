@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest'
+import { addressGroup, clientAddress } from '../../functions/client-address.ts'
+
+const PROXIES = ['10.0.0.0/8', 'fd00::/8', '203.0.113.7']
+
+describe('the address of a client', () => {
+  test.each([
+    ['is the peer when nobody is trusted', '198.51.100.1', '1.2.3.4', [], '198.51.100.1'],
+    ['is the peer when the peer is no proxy of ours', '198.51.100.1', '1.2.3.4', PROXIES, '198.51.100.1'],
+    ['is what our proxy saw', '10.1.2.3', '198.51.100.1', PROXIES, '198.51.100.1'],
+    ['is not what the client wrote before', '10.1.2.3', '1.1.1.1, 198.51.100.1', PROXIES, '198.51.100.1'],
+    [
+      'is found behind two proxies',
+      '10.1.2.3',
+      '9.9.9.9, 198.51.100.1, 203.0.113.7',
+      PROXIES,
+      '198.51.100.1',
+    ],
+    ['is the proxy when it tells nothing', '10.1.2.3', undefined, PROXIES, '10.1.2.3'],
+    ['is the proxy when it tells nonsense', '10.1.2.3', 'unknown', PROXIES, '10.1.2.3'],
+    ['may be the last trusted one', '10.1.2.3', '10.9.9.9', PROXIES, '10.9.9.9'],
+    ['is IPv4 also within IPv6', '::ffff:10.1.2.3', '::ffff:198.51.100.1', PROXIES, '198.51.100.1'],
+    ['may be IPv6', 'fd00::1', '[2001:db8::1]', PROXIES, '2001:db8::1'],
+  ])('%s', (_what, peer, forwarded, trusted, expected) => {
+    const headers: [string, string][] = forwarded === undefined ? [] : [['x-forwarded-for', forwarded]]
+    expect(clientAddress(peer, headers, trusted)).toBe(expected)
+  })
+
+  test('counts by /64 for IPv6, by itself for IPv4', () => {
+    expect(addressGroup('2001:db8:1:2:3:4:5:6')).toBe(addressGroup('2001:db8:1:2::'))
+    expect(addressGroup('2001:db8:1:2::1')).not.toBe(addressGroup('2001:db8:1:3::1'))
+    expect(addressGroup('192.0.2.1')).toBe('192.0.2.1')
+  })
+})
