@@ -3,7 +3,7 @@ import * as z from 'zod'
 
 /** A SQL timestamp, RFC 3339, or Go's own text (2026-02-22 10:11:12.123456789 +0800 CST m=+0.1). */
 const WRITTEN =
-  /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(\.\d{1,12})? ?(Z|UTC|[+-]\d\d:?\d\d)?(?: [A-Z]{1,6}|[+-]\d\d)*(?: m=[+-][\d.]+)?$/
+  /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(\.\d{1,12})? ?(Z|UTC|[+-]\d\d:?\d\d)?(?: (?:[A-Z]{1,6}|[+-]\d{2,4}))?(?: m=[+-][\d.]+)?$/
 
 /** Ms since 1970; without a zone it is UTC. undefined for anything else. */
 export function parseTime(text: string): number | undefined {

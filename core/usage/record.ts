@@ -7,6 +7,8 @@ import type { Used } from './holds.ts'
 
 export const HOUR_MS = 3_600_000
 
+/** Written out: a driver may bind a number as a real one, and a division would then leave the minutes in. */
+const HOUR = sql.raw(String(HOUR_MS))
 const count = z.int().nonnegative()
 
 /** A record as the journal keeps it. */
@@ -71,7 +73,7 @@ function insertSums(rows: SQL): SQL {
   return sql`
     insert into usage_hourly (hour, user_id, api_key_id, model, backend, requests, errors, input_tokens, output_tokens,
       cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, latency_ms, last_at)
-    select created_at / ${HOUR_MS} * ${HOUR_MS}, user_id, api_key_id, model, backend, count(*), sum(outcome <> 'ok'),
+    select created_at / ${HOUR} * ${HOUR}, user_id, api_key_id, model, backend, count(*), sum(outcome <> 'ok'),
       sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens),
       sum(cache_write_1h_tokens), sum(cost_micros), sum(latency_ms), max(created_at)
     from ${rows} where true group by 1, 2, 3, 4, 5`
