@@ -9,7 +9,7 @@ import type { HeaderPairs } from '../core/ports.ts'
 import { headerOf } from '../core/proxy/headers.ts'
 import { addressGroup } from './client-address.ts'
 import { browserCookie, readCookie, sessionCookie } from './cookies.ts'
-import { line } from './fields.ts'
+import { line, optionalLine } from './fields.ts'
 import { sessionOf } from './identify.ts'
 import { route } from './route.ts'
 import { UserView, userView } from './views.ts'
@@ -18,7 +18,7 @@ const BROWSER_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 const BROWSER = /^[a-z0-9]{32}$/
 
 const itcode = line(254)
-const inviteCode = z.string().max(256).nullish()
+const inviteCode = optionalLine(256).nullish()
 const Message = z.strictObject({ message: z.string() })
 
 export const auth = [

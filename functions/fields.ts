@@ -6,14 +6,17 @@ const LARGEST_ID = Number.MAX_SAFE_INTEGER
 const LARGEST_BUDGET_USD = 1_000_000_000
 const MICROS = 1_000_000
 
-/** One line for people to read: no control characters, nothing that is not Unicode. */
-export function line(longest: number) {
+/** One line for people to read: no control characters, nothing that is not Unicode; '' is none. */
+export function optionalLine(longest: number) {
   return z
     .string()
     .trim()
-    .min(1)
     .max(longest)
     .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'one line of text is expected')
+}
+
+export function line(longest: number) {
+  return optionalLine(longest).min(1)
 }
 
 /** Several lines. */

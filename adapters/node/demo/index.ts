@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { loadConfig } from '../../../config/load.ts'
+import { policyFrom } from '../../../config/policy.ts'
+import { apply, review } from '../../../core/approvals/decide.ts'
 import { COMMAND_LINE } from '../../../core/audit/record.ts'
 import { systemClock } from '../../../core/clock.ts'
 import { randomText } from '../../../core/ids.ts'
@@ -48,6 +50,8 @@ const PEOPLE = [
   },
 ] as const
 const BUDGET_MICROS = 200_000_000
+/** Needs approval; maria has it. */
+const APPROVED_MODEL = 'claude-fable-5-2'
 
 const folder = mkdtempSync(join(tmpdir(), 'claude-gateway-demo-'))
 const claude = await startSimulatedClaude()
@@ -58,6 +62,7 @@ const config = loadConfig({
     database: { path: join(folder, 'gateway.db') },
     log: { format: 'text', level: 'warn' },
     auth: { session_secret: randomText(48, 'abcdefghijklmnopqrstuvwxyz0123456789'), admin_itcode: 'admin' },
+    models: { rules: [{ match: APPROVED_MODEL, access: 'approval' }] },
     backends: [backend('claude-primary', 10), backend('claude-second', 5)],
   }),
   file: 'demo',
@@ -69,23 +74,28 @@ const storage = await openStorage(config)
 const { db } = storage
 const habits = []
 let secret = ''
+const prices = pricesFrom(config)
+const parts = { db, clock: systemClock, sha256, prices, policy: policyFrom(config), actor: COMMAND_LINE }
+let reviewerId = 0
 for (const { itcode, name, role, calls, models } of PEOPLE) {
-  const user = await createUser(
-    { db, clock: systemClock, actor: COMMAND_LINE },
-    {
-      itcode,
-      name,
-      role,
-      quotaTokens: 0,
-      budgetMicros: role === 'user' ? BUDGET_MICROS : 0,
-    },
-  )
-  const parts = { db, clock: systemClock, sha256, actor: COMMAND_LINE }
+  const user = await createUser(parts, {
+    itcode,
+    name,
+    role,
+    quotaTokens: 0,
+    budgetMicros: role === 'user' ? BUDGET_MICROS : 0,
+  })
+  if (role === 'admin') reviewerId = user.id
+  if (itcode === 'maria' || itcode === 'li.wei') {
+    const reason = 'For the translation of our handbook.'
+    const { id } = await apply(parts, { userId: user.id, model: APPROVED_MODEL, reason })
+    if (itcode === 'maria') await review(parts, id, { reviewerId, status: 'approved', note: null })
+  }
   const made = await createKey(parts, { userId: user.id, name: 'Claude Code', expiresAt: null })
   if (itcode === 'dev') secret = made.secret
   habits.push({ userId: user.id, keyId: made.key.id, calls, models })
 }
-const seeded = await seedUsage({ db, prices: pricesFrom(config), now: systemClock.now(), habits })
+const seeded = await seedUsage({ db, prices, now: systemClock.now(), habits })
 storage.close()
 
 const logger = createLogger({ ...config.log, clock: systemClock, print })
@@ -106,6 +116,10 @@ console.log(`
   Ask something:
     curl ${server.url}/v1/messages -H "x-api-key: ${secret}" -H "content-type: application/json" \\
       -d '{"model":"claude-opus-5-5","max_tokens":200,"stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
+
+  Sign in (the code appears here), or walk through everything with curl:
+    sh test/walk.sh ${server.url} LOG        where LOG is a file with this output; see there
+    Reference of all routes: ${server.url}/docs
 
   Point Claude Code at it:
     ANTHROPIC_BASE_URL=${server.url} ANTHROPIC_AUTH_TOKEN=${secret} claude

@@ -1,0 +1,91 @@
+/** Wrong input for every field of every route, made from the schemas: a field that is added is in it. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { randomText } from '../../core/ids.ts'
+import { functions } from '../../functions/gateway.ts'
+import type { Route } from '../../functions/route.ts'
+import { type App, type Browser, startApp } from '../support/app.ts'
+
+const routes: Route[] = Object.values(functions).flat()
+const Shape = z.looseObject({ properties: z.record(z.string(), z.unknown()).default({}) })
+const fieldsOf = (schema: z.ZodType) =>
+  Object.keys(Shape.parse(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })).properties)
+
+const bodies = routes.flatMap((route) => {
+  const { method, path, body } = route
+  return body ? fieldsOf(body).map((field) => ({ method, path, field })) : []
+})
+const queries = routes.flatMap((route) => {
+  const { method, path, query } = route
+  return query ? fieldsOf(query).map((field) => ({ method, path, field })) : []
+})
+
+describe('I01: every field', () => {
+  let app: App
+  let boss: Browser & { id: number }
+  let key: string
+  beforeAll(async () => {
+    app = await startApp({ backends: [{ name: 'a', url: 'http://127.0.0.1:9', api_key: 'k-of-a' }] })
+    boss = await app.signIn('boss', 'admin')
+    key = (await boss.post('/api/keys', { name: 'x' })).body.key.key
+  })
+  afterAll(() => app.close())
+  const send = (method: string, path: string, body?: string) =>
+    method === 'PUT' ? boss.put(path, body) : boss.post(path, body)
+
+  test.each(bodies)('$field of $method $path', async ({ method, path, field }) => {
+    const at = path.replace(':name', 'a').replace(/:\w+/g, String(boss.id))
+    const before = JSON.stringify(await app.db.query.users.findMany())
+    for (const value of [{ wrong: true }, [[]], 'x'.repeat(50_000), 'a\0b', 'a\ud800', true, -1e300]) {
+      const answer = await send(method, at, JSON.stringify({ [field]: value }))
+      // The name of a field may be right for a switch that takes true; anything else is wrong.
+      if (answer.status === 200 && value === true) continue
+      expect([value, answer.status]).toEqual([value, 400])
+      expect(Object.keys(answer.body.error.fields)).toContain(field)
+    }
+    const again = `{"${field}":{"wrong":1},"${field}":{"wrong":2}}`
+    expect((await send(method, at, again)).status).toBe(400)
+    expect(JSON.stringify(await app.db.query.users.findMany())).toBe(before)
+  })
+
+  test.each(queries)('$field in the query of $method $path', async ({ path, field }) => {
+    const at = path.replace(/:\w+/g, '1')
+    for (const value of ["'; drop table users; --", 'x'.repeat(8_000), '\0', '%', '-1', '1e3', '１', '']) {
+      const headers: Record<string, string> = path.startsWith('/v1/') ? { 'x-api-key': key } : {}
+      const answer = await boss.get(`${at}?${field}=${encodeURIComponent(value)}`, { headers })
+      expect([value, answer.status]).toEqual([value, expect.toBeOneOf([200, 400])])
+      if (answer.status === 200) expect(answer.text.length).toBeLessThan(20_000)
+    }
+    expect(
+      (await boss.get(`${at}?${field}=${'x'.repeat(8_000)}`, { headers: { 'x-api-key': key } })).status,
+    ).toBe(400)
+  })
+
+  test('is one that is known', async () => {
+    for (const { method, path, body } of routes) {
+      if (!body) continue
+      const answer = await send(method, path.replace(':name', 'a').replace(/:\w+/g, '1'), '{"surprise":1}')
+      expect([path, answer.status, answer.body.error.fields?.surprise]).toEqual([
+        path,
+        400,
+        'this field is not known',
+      ])
+    }
+  })
+})
+
+test('A04: the symbols of codes are drawn evenly', () => {
+  const alphabet = 'BCDFGHJKLMNPQRSTVWXZ'
+  const drawn = 600_000
+  const counts = new Map<string, number>()
+  for (let i = 0; i < drawn / 20_000; i++) {
+    for (const symbol of randomText(20_000, alphabet)) counts.set(symbol, (counts.get(symbol) ?? 0) + 1)
+  }
+  const expected = drawn / alphabet.length
+  const chi2 = [...alphabet].reduce(
+    (sum, symbol) => sum + ((counts.get(symbol) ?? 0) - expected) ** 2 / expected,
+    0,
+  )
+  // 19 degrees of freedom: one run in ten million is above.
+  expect(chi2).toBeLessThan(66)
+})
