@@ -20,13 +20,14 @@ export function policyFrom(config: Config): Policy {
       autoRegister: auth.auto_register,
       inviteCode: auth.invite_code,
     },
-    backends: config.backends.map(({ name, url, api_key, weight, enabled, models }) => ({
+    backends: config.backends.map(({ name, url, api_key, weight, enabled, models, openai }) => ({
       name,
       url,
       apiKey: api_key,
       weight,
       enabled,
       models,
+      speaksOpenAi: openai === 'passthrough',
     })),
     modelReplacements: Object.entries(config.model_replacements),
     models: { defaultAccess: config.models.default_access, rules: config.models.rules },
@@ -51,6 +52,7 @@ export function policyFrom(config: Config): Policy {
       firstByteTimeoutMs: retry.first_byte_timeout,
       idleTimeoutMs: retry.idle_timeout,
     },
+    openai: { webSearch: config.openai.web_search, automaticCaching: config.openai.automatic_caching },
     usageSyncMs: config.usage_sync_time,
     publicUrl: config.server.public_url,
     trustedProxies: config.server.trusted_proxies,

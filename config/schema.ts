@@ -104,6 +104,7 @@ const backend = z.strictObject({
   weight: z.number().min(0).max(1e6).default(1),
   enabled: z.boolean().default(true),
   models: z.array(modelName).default([]),
+  openai: z.enum(['translate', 'passthrough']).default('translate'),
 })
 
 const backends = z
@@ -153,6 +154,10 @@ export const Config = z.strictObject({
     max_attempts: z.int().min(1).max(20).default(3),
     first_byte_timeout: wait.default(120_000),
     idle_timeout: wait.default(300_000),
+  }),
+  openai: section({
+    web_search: z.boolean().default(false),
+    automatic_caching: z.boolean().default(true),
   }),
   backends,
   /** The operator's own prices, over the shipped list. */

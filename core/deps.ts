@@ -2,6 +2,7 @@
 import { type Balancer, createBalancer } from './balance/balancer.ts'
 import { createDirectory, type Directory } from './keys/directory.ts'
 import type { Sha256 } from './keys/mint.ts'
+import type { AbilityTable } from './openai/abilities.ts'
 import type { Policy } from './policy.ts'
 import type {
   Clock,
@@ -28,6 +29,7 @@ export interface Parts {
   logger: Logger
   policy: Policy
   prices: Prices
+  abilities: AbilityTable
   sha256: Sha256
   /** A number in [0, 1) for spreading load: no secret comes from it. */
   random: () => number

@@ -1,4 +1,5 @@
 /** Every way the gateway itself says no. One row per code; the envelope is chosen where the request came in. */
+import { refusalAsOpenAi } from './openai/errors.ts'
 import type { HeaderPairs } from './ports.ts'
 
 interface Row {
@@ -24,6 +25,7 @@ const REFUSALS = {
   own_application: { status: 403, type: 'permission_error', retry: false },
   user_disabled: { status: 403, type: 'permission_error', retry: false },
   invalid_input: { status: 400, type: 'invalid_request_error', retry: false },
+  unsupported_value: { status: 400, type: 'invalid_request_error', retry: false },
   unsupported_media_type: { status: 415, type: 'invalid_request_error', retry: false },
   too_many_attempts: { status: 429, type: 'rate_limit_error', retry: true },
   body_invalid: { status: 400, type: 'invalid_request_error', retry: false },
@@ -96,6 +98,16 @@ export function apiError(refusal: Refusal, requestId: string): Response {
   const { code, message, fields } = refusal
   const body = { error: { code, message, ...(fields ? { fields } : {}) }, request_id: requestId }
   return Response.json(body, { status: refusal.status, headers: errorHeaders(refusal, requestId) })
+}
+
+/** OpenAI's envelope: {error:{message,type,param,code}} (protocol reference §3.4). */
+export function openAiError(refusal: Refusal, requestId: string): Response {
+  const { type, retry } = REFUSALS[refusal.code]
+  const { status, error } = refusalAsOpenAi(refusal, type)
+  const headers = errorHeaders(refusal, requestId)
+  headers.set('x-request-id', requestId)
+  headers.set('x-should-retry', String(retry))
+  return Response.json({ error }, { status, headers })
 }
 
 function errorHeaders(refusal: Refusal, requestId: string): Headers {

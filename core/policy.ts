@@ -12,6 +12,8 @@ export interface Backend {
   enabled: boolean
   /** Globs of the models it serves; empty = all. */
   models: readonly string[]
+  /** It serves OpenAI's interface itself: calls in it are handed on as they are. */
+  speaksOpenAi: boolean
 }
 
 export interface AuthPolicy {
@@ -51,6 +53,12 @@ export interface Policy {
   health: { startupCheck: 'normal' | 'strict' | 'off'; failureThreshold: number; cooldownMs: number }
   balancer: { strategy: 'sticky' | 'random' }
   retry: { maxAttempts: number; firstByteTimeoutMs: number; idleTimeoutMs: number }
+  openai: {
+    /** Web search may be asked for; it costs extra. */
+    webSearch: boolean
+    /** Long prompts with tools are kept by Claude's cache without being asked. */
+    automaticCaching: boolean
+  }
   /** How often the hourly sums are compared with the log. */
   usageSyncMs: number
   /** Where people reach the dashboard: scheme, host and port; '' when unknown. */

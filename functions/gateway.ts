@@ -1,7 +1,7 @@
 /** Puts functions together into one fetch handler. Alone or all at once: a function cannot tell. */
 import { Hono } from 'hono'
 import type { Deps } from '../core/deps.ts'
-import { anthropicError, apiError, asRefusal, Refusal } from '../core/errors.ts'
+import { anthropicError, apiError, asRefusal, openAiError, Refusal } from '../core/errors.ts'
 import { requestId } from '../core/ids.ts'
 import type { Reply } from '../core/ports.ts'
 import { ClientGone } from '../core/proxy/forward.ts'
@@ -125,10 +125,12 @@ function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Res
   } else {
     deps.logger.debug('request.refused', { id, code: refusal.code })
   }
-  return secured(dialect === 'anthropic' ? anthropicError(refusal, id) : apiError(refusal, id), deps.policy)
+  const envelope = { anthropic: anthropicError, openai: openAiError, api: apiError }[dialect]
+  return secured(envelope(refusal, id), deps.policy)
 }
 
 function dialectOf(path: string): Dialect {
+  if (path === '/v1/chat/completions' || path === '/v1/responses') return 'openai'
   return path.startsWith('/v1/') || path === '/v1' ? 'anthropic' : 'api'
 }
 

@@ -1,5 +1,8 @@
 /** Claude's own interface, behind API keys. */
 import * as z from 'zod'
+import { ChatRequest } from '../core/openai/chat-shape.ts'
+import { ResponsesRequest } from '../core/openai/responses-shape.ts'
+import { chatCompletions, responses } from '../core/openai/serve.ts'
 import { forward, forwardFree } from '../core/proxy/forward.ts'
 import { findModel, listModels } from '../core/proxy/models.ts'
 import { type Received, receive } from '../core/proxy/receive.ts'
@@ -45,6 +48,28 @@ export const proxy = [
     accepts: MessagesRequest,
     reply: z.looseObject({ input_tokens: z.int() }),
     handle: async (call) => forwardFree(call.deps, receive(call.deps, await received(call))),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/chat/completions',
+    tier: 'key',
+    summary:
+      "OpenAI's chat completions, answered by Claude. What Claude has nothing like is named or refused.",
+    accepts: ChatRequest.meta({ id: 'ChatCompletionRequest' }),
+    reply: z.looseObject({}),
+    produces: ['application/json', 'text/event-stream'],
+    handle: async (call) => chatCompletions(call.deps, await received(call)),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/responses',
+    tier: 'key',
+    summary:
+      "OpenAI's responses, answered by Claude. Nothing is stored: each request brings its conversation.",
+    accepts: ResponsesRequest.meta({ id: 'ResponsesRequest' }),
+    reply: z.looseObject({}),
+    produces: ['application/json', 'text/event-stream'],
+    handle: async (call) => responses(call.deps, await received(call)),
   }),
   route({
     method: 'GET',

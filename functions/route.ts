@@ -16,7 +16,7 @@ export interface Callers {
 export type Tier = keyof Callers
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
 /** The envelope that errors of a route come in. */
-export type Dialect = 'anthropic' | 'api'
+export type Dialect = 'anthropic' | 'openai' | 'api'
 
 type Params<P extends string> = P extends `${string}:${infer N}/${infer R}`
   ? { [K in N]: string } & Params<`/${R}`>

@@ -14,9 +14,9 @@ import {
   printUsers,
 } from './commands.ts'
 import { importFile } from './import.ts'
-import { pricesFrom } from './prices.ts'
 import { openStorage } from './server.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from './settings.ts'
+import { pricesFrom } from './tables.ts'
 
 const USAGE = `Usage: npm run cli -- COMMAND
 

@@ -19,9 +19,9 @@ import { sha256 } from '../drivers/sha256.ts'
 import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from './codes.ts'
-import { pricesFrom } from './prices.ts'
 import { socketHeaders, socketPeer, socketRespond } from './respond.ts'
 import { drain } from './stop.ts'
+import { pricesFrom, shippedAbilities } from './tables.ts'
 
 const TASK_TICK_MS = 100
 /** Above the idle time of usual load balancers, so that they close first and no call meets a closing connection. */
@@ -74,6 +74,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       logger,
       policy: policyFrom(settings),
       prices: pricesFrom(settings),
+      abilities: shippedAbilities(),
       sha256,
       random: Math.random,
       waitUntil,

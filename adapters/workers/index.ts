@@ -1,5 +1,6 @@
 /** The gateway on Cloudflare Workers: D1 for storage, health and limits in the isolate. Configuration is the CONFIG variable. */
 import { env, waitUntil } from 'cloudflare:workers'
+import abilities from '../../config/abilities.json' with { type: 'json' }
 import { loadConfig } from '../../config/load.ts'
 import { policyFrom } from '../../config/policy.ts'
 import pricing from '../../config/pricing.json' with { type: 'json' }
@@ -7,6 +8,7 @@ import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
 import { createLogger } from '../../core/logger.ts'
+import { AbilityTable } from '../../core/openai/abilities.ts'
 import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
@@ -52,6 +54,7 @@ function build() {
     logger,
     policy,
     prices: createPrices(PriceList.parse(pricing), config.pricing),
+    abilities: AbilityTable.parse(abilities),
     sha256,
     random: Math.random,
     waitUntil,

@@ -63,8 +63,17 @@ export async function attempt(deps: Deps, call: Call, backend: Backend): Promise
 }
 
 /** The request as this backend gets it: the caller's bytes, the backend's address and its one credential. */
-export function addressed(call: Pick<Call, 'path' | 'headers' | 'body'>, backend: Backend): UpstreamRequest {
+export function addressed(
+  call: Pick<Call, 'path' | 'headers' | 'body' | 'native'>,
+  backend: Backend,
+): UpstreamRequest {
   const { origin, base } = originOf(backend.url)
+  if (call.native && backend.speaksOpenAi) {
+    const { path, body } = call.native
+    const headers: HeaderPairs = call.headers.filter(([name]) => name !== 'anthropic-version')
+    headers.push(['authorization', `Bearer ${backend.apiKey}`])
+    return { origin, method: 'POST', path: base + path, headers, body }
+  }
   return {
     origin,
     method: 'POST',

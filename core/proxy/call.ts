@@ -10,6 +10,8 @@ export interface Call {
   path: string
   headers: HeaderPairs
   body: Uint8Array
+  /** The same call in OpenAI's interface, for backends that speak it themselves. */
+  native?: { path: string; body: Uint8Array }
   /** As the client named it, and as it is sent. */
   requestedModel: string
   model: string

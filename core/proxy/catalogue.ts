@@ -30,6 +30,10 @@ export interface Catalogue {
   checkDue(): Promise<void>
   /** The models of all usable backends, each once, in the backends' order. Reads lists that are missing or a day old. */
   models(): Promise<ListedModel[]>
+  /** Reads lists again that are a day old. */
+  refresh(): Promise<void>
+  /** How a backend lists this model, as far as lists were read; never waits. */
+  known(model: string): ListedModel | undefined
   /** False while the start-up check runs. */
   ready(): boolean
 }
@@ -50,6 +54,10 @@ export function createCatalogue(parts: {
   const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
   const listings = new Map<string, Listing>()
   const checking = new Map<string, Promise<Verdict>>()
+  const isStale = (name: string) => {
+    const listing = listings.get(name)
+    return !listing || clock.elapsed() - listing.readAt > FRESH_MS
+  }
   let ready = policy.health.startupCheck === 'off'
 
   function check(backend: Backend, atStart = false): Promise<Verdict> {
@@ -90,12 +98,20 @@ export function createCatalogue(parts: {
       ready = true
     },
     async models() {
-      const stale = enabled().filter(({ name }) => {
-        const listing = listings.get(name)
-        return !listing || clock.elapsed() - listing.readAt > FRESH_MS
-      })
+      const stale = enabled().filter(({ name }) => isStale(name))
       await Promise.all(stale.map((backend) => check(backend)))
       return merged(balancer, listings)
+    },
+    async refresh() {
+      const old = enabled().filter(({ name }) => listings.has(name) && isStale(name))
+      await Promise.all(old.map((backend) => check(backend)))
+    },
+    known(model) {
+      for (const { models } of listings.values()) {
+        const found = models.find(({ id }) => id === model)
+        if (found) return found
+      }
+      return undefined
     },
     ready: () => ready,
   }

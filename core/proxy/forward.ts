@@ -13,8 +13,11 @@ import { relay } from './relay.ts'
 /** The client left before it was answered: there is nobody to tell. */
 export class ClientGone extends Error {}
 
+/** `native`: a backend answered that speaks OpenAI's interface, in which the call came. */
+export type Forwarded = Reply & { native: boolean }
+
 /** A metered call: exactly one record, whatever its end. Throws a Refusal, or ClientGone. */
-export async function forward(deps: Deps, call: Call): Promise<Reply> {
+export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
   const booking = openBooking(deps, call)
   const admitted = await deps.ledger.reserve(booking.admission)
   if (!admitted.ok) throw limitRefusal(deps.policy, admitted, deps.clock.now())
@@ -44,15 +47,17 @@ function answer(
   call: Call,
   served: Exclude<Served, { kind: 'client_gone' }>,
   metering: { booking: Booking; admitted: Extract<Admitted, { ok: true }> } | undefined,
-): Reply {
+): Forwarded {
   const { policy } = deps
   const extraHeaders = metering ? limitHeaders(policy, metering.admitted) : []
   if (served.kind === 'kept') {
     metering?.booking.settle({ outcome: 'error', status: served.answer.status, metered: undefined })
-    return keptReply(served.answer, call.id, extraHeaders)
+    return { ...keptReply(served.answer, call.id, extraHeaders), native: false }
   }
   const { lease, reply, stop } = served
-  return relay(deps, { call, reply, stop, booking: metering?.booking, extraHeaders, done: lease.done })
+  const native = call.native !== undefined && lease.backend.speaksOpenAi
+  const relayed = { call, reply, stop, native, booking: metering?.booking, extraHeaders, done: lease.done }
+  return { ...relay(deps, relayed), native }
 }
 
 function keptReply(kept: KeptAnswer, requestId: string, extraHeaders: HeaderPairs): Reply {

@@ -6,7 +6,7 @@ import type { HeaderPairs } from '../ports.ts'
 import { accessOf, isAllowed, replacementFor } from './access.ts'
 import type { Call } from './call.ts'
 import { headerOf, upstreamHeaders } from './headers.ts'
-import { type Inspected, inspect, withModel } from './inspect.ts'
+import { type Inspected, inspect, type Span, withModel } from './inspect.ts'
 
 /** The part of a first message that tells conversations apart; more would only cost time. */
 const FINGERPRINT_BYTES = 2048
@@ -46,7 +46,8 @@ export function receive(deps: Deps, received: Received): Call {
   }
 }
 
-function assertAllowed({ policy, prices }: Deps, caller: Caller, model: string) {
+/** Throws a Refusal model_not_allowed. */
+export function assertAllowed({ policy, prices }: Deps, caller: Caller, model: string) {
   const canonical = prices.canonical(model)
   const access = accessOf(policy, model, canonical)
   if (isAllowed(access, caller.grants, model, canonical)) return
@@ -68,7 +69,16 @@ function sessionOf(
   const named = headerOf(headers, 'x-claude-code-session-id') ?? userId
   if (named) return named
   if (!firstUserMessage) return undefined
-  const { start, end } = firstUserMessage
+  return fingerprint(caller, body, firstUserMessage)
+}
+
+/** The same, of a text that stays as it is through a conversation. */
+export function sessionOfText(caller: Caller, text: string): string {
+  const bytes = new TextEncoder().encode(text.slice(0, FINGERPRINT_BYTES))
+  return fingerprint(caller, bytes, { start: 0, end: bytes.length })
+}
+
+function fingerprint(caller: Caller, body: Uint8Array, { start, end }: Span): string {
   let hash = 0x811c9dc5 ^ (end - start)
   for (let i = start; i < Math.min(end, start + FINGERPRINT_BYTES); i++) {
     hash = Math.imul(hash ^ (body[i] ?? 0), 0x01000193)

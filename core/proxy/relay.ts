@@ -2,6 +2,7 @@
 import type { Verdict } from '../balance/breaker.ts'
 import type { Deps } from '../deps.ts'
 import type { HeaderPairs, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
+import { createOpenAiTap } from '../usage/openai-tap.ts'
 import { createJsonTap, createStreamTap, type Tap } from '../usage/tap.ts'
 import type { Booking } from './booking.ts'
 import type { Call } from './call.ts'
@@ -14,6 +15,8 @@ export interface Answer {
   stop: AbortController
   /** Absent for what is not metered. */
   booking: Booking | undefined
+  /** The backend speaks OpenAI's interface, in which the call came. */
+  native: boolean
   /** Headers of our own, about the caller's limits. */
   extraHeaders: HeaderPairs
   /** Called once, with what the backend's health learns. */
@@ -29,9 +32,10 @@ export function relay(deps: Deps, answer: Answer): Reply {
   }
 }
 
-async function flow(deps: Deps, { call, reply, stop, booking, done }: Answer, sink: Sink): Promise<void> {
+async function flow(deps: Deps, answer: Answer, sink: Sink): Promise<void> {
+  const { call, reply, stop, booking, done } = answer
   const { clock, policy } = deps
-  const tap = booking && reply.first && reply.status < 300 ? tapFor(reply) : undefined
+  const tap = booking && reply.first && reply.status < 300 ? tapFor(answer) : undefined
   const { idleTimeoutMs } = policy.retry
   let lastByteAt = clock.elapsed()
   let clientIsSlow = false
@@ -113,9 +117,11 @@ async function flow(deps: Deps, { call, reply, stop, booking, done }: Answer, si
   }
 }
 
-function tapFor(reply: UpstreamReply): Tap {
+function tapFor({ reply, native }: Answer): Tap {
   const type = headerOf(reply.headers, 'content-type') ?? ''
-  return type.startsWith('text/event-stream') ? createStreamTap() : createJsonTap()
+  const streamed = type.startsWith('text/event-stream')
+  if (native) return createOpenAiTap(streamed)
+  return streamed ? createStreamTap() : createJsonTap()
 }
 
 /** An error event of the upstream's own making counts against it, even in a stream that ended well. */

@@ -43,7 +43,10 @@ const FULL = {
   health: { startup_check: 'off', failure_threshold: 2, cooldown: '1s', store: 'memory' },
   balancer: { strategy: 'random' },
   retry: { max_attempts: 2, first_byte_timeout: '1s', idle_timeout: '2s' },
-  backends: [{ ...BACKEND, type: 'anthropic', weight: 10, enabled: true, models: ['claude-*'] }],
+  openai: { web_search: true, automatic_caching: false },
+  backends: [
+    { ...BACKEND, type: 'anthropic', weight: 10, enabled: true, models: ['claude-*'], openai: 'passthrough' },
+  ],
   pricing: [
     {
       model: 'claude-x',
@@ -97,7 +100,8 @@ const DEFAULTS = {
   health: { startup_check: 'normal', failure_threshold: 5, cooldown: 30_000, store: 'memory' },
   balancer: { strategy: 'sticky' },
   retry: { max_attempts: 3, first_byte_timeout: 120_000, idle_timeout: 300_000 },
-  backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [] }],
+  openai: { web_search: false, automatic_caching: true },
+  backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [], openai: 'translate' }],
   pricing: [],
 }
 const { leaves, objects } = pathsIn(FULL)

@@ -14,6 +14,7 @@ const backend = (name: string, given: Partial<Backend> = {}): Backend => ({
   weight: 1,
   enabled: true,
   models: [],
+  speaksOpenAi: false,
   ...given,
 })
 

@@ -4,7 +4,7 @@ import { memoryHealth } from '../../adapters/drivers/health/memory.ts'
 import { directLedger } from '../../adapters/drivers/ledger/direct.ts'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
-import { pricesFrom } from '../../adapters/node/prices.ts'
+import { pricesFrom, shippedAbilities } from '../../adapters/node/tables.ts'
 import { policyFrom } from '../../config/policy.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { auditEvents, usageLogs } from '../../core/db/schema.ts'
@@ -95,6 +95,7 @@ export async function startApp(settings: object = {}, given?: OpenedStore): Prom
       },
     },
     prices: pricesFrom(config),
+    abilities: shippedAbilities(),
     sha256,
     random: () => 0.5,
     waitUntil,

@@ -1,0 +1,57 @@
+/** Errors in OpenAI's form (protocol reference §3.4), whether they are ours or Claude's. */
+import * as z from 'zod'
+import type { Refusal } from '../errors.ts'
+
+export interface OpenAiError {
+  message: string
+  type: string
+  param: string | null
+  code: string | null
+}
+interface Kind {
+  status: number
+  type: string
+  code: string | null
+}
+
+/** By Anthropic's type of error. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  invalid_request_error: { status: 400, type: 'invalid_request_error', code: null },
+  authentication_error: { status: 401, type: 'invalid_request_error', code: 'invalid_api_key' },
+  permission_error: { status: 403, type: 'permission_error', code: 'permission_denied' },
+  not_found_error: { status: 404, type: 'invalid_request_error', code: 'model_not_found' },
+  request_too_large: { status: 413, type: 'invalid_request_error', code: 'request_too_large' },
+  rate_limit_error: { status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded' },
+  billing_error: { status: 429, type: 'insufficient_quota', code: 'insufficient_quota' },
+  overloaded_error: { status: 503, type: 'server_error', code: 'overloaded' },
+  timeout_error: { status: 504, type: 'server_error', code: 'timeout' },
+  api_error: { status: 502, type: 'server_error', code: null },
+}
+const OTHER: Kind = { status: 502, type: 'server_error', code: null }
+/** Where our own word says more than the type. */
+const CODES: Readonly<Record<string, Partial<Kind>>> = {
+  model_not_allowed: { status: 403, type: 'permission_error', code: 'model_not_allowed' },
+  unsupported_value: { code: 'unsupported_value' },
+  internal: { status: 500 },
+  method_not_allowed: { status: 405, code: null },
+  not_found: { code: null },
+}
+const TOO_LONG = /prompt is too long|exceeds? the (maximum )?context/i
+
+/** A refusal of ours; `type` is Anthropic's name for its kind. */
+export function refusalAsOpenAi(refusal: Refusal, type: string): { status: number; error: OpenAiError } {
+  const kind = { ...(KINDS[type] ?? OTHER), ...CODES[refusal.code] }
+  const param = Object.keys(refusal.fields ?? {})[0] ?? (refusal.code.startsWith('model_') ? 'model' : null)
+  return { status: kind.status, error: { message: refusal.message, type: kind.type, param, code: kind.code } }
+}
+
+const Envelope = z.looseObject({ error: z.looseObject({ type: z.string(), message: z.string() }) })
+
+/** What Claude answered instead of a message; `status` is its own where the body says nothing. */
+export function claudeErrorAsOpenAi(body: unknown, status: number): { status: number; error: OpenAiError } {
+  const { type = 'api_error', message = `The upstream answered ${status}.` } =
+    Envelope.safeParse(body).data?.error ?? {}
+  const kind = KINDS[type] ?? { ...OTHER, status }
+  const code = kind.status === 400 && TOO_LONG.test(message) ? 'context_length_exceeded' : kind.code
+  return { status: kind.status, error: { message, type: kind.type, param: null, code } }
+}

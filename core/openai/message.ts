@@ -1,0 +1,124 @@
+/** Puts a streamed message of Claude's together again: for callers who did not ask for a stream. */
+import * as z from 'zod'
+import type { ClaudeEvent, Delta, MessageEnd, StartedBlock } from './events.ts'
+import { type Counts, createUsageReader } from './projection.ts'
+
+export type CollectedBlock =
+  | { type: 'text'; text: string; citations: { url: string; title: string }[] }
+  | { type: 'thinking'; thinking: string; signature: string }
+  | { type: 'tool_use'; id: string; name: string; arguments: string }
+
+export interface CollectedMessage {
+  id: string
+  blocks: CollectedBlock[]
+  end: MessageEnd
+  counts: Counts
+  serviceTier: string | undefined
+}
+
+export interface MessageCollector {
+  event(event: ClaudeEvent): void
+  message(): CollectedMessage
+}
+
+export function createMessageCollector(): MessageCollector {
+  const usage = createUsageReader()
+  /** By index; what is of no interest leaves a hole. */
+  const blocks = new Map<number, CollectedBlock>()
+  /** Pieces of text per block, joined at the end. */
+  const pieces = new Map<number, string[]>()
+  let id = ''
+  let end: MessageEnd = {}
+  let serviceTier: string | undefined
+
+  const add = (index: number, text: string) => {
+    const list = pieces.get(index)
+    if (list) list.push(text)
+    else pieces.set(index, [text])
+  }
+
+  return {
+    event(event) {
+      switch (event.type) {
+        case 'message_start':
+          id = event.message.id
+          usage.read(event.message.usage)
+          if (typeof event.message.usage?.service_tier === 'string')
+            serviceTier = event.message.usage.service_tier
+          break
+        case 'content_block_start': {
+          const { content_block: block, index } = event
+          if (block.type === 'text') {
+            blocks.set(index, { type: 'text', text: '', citations: [] })
+            if (block.text) add(index, block.text)
+          } else if (block.type === 'thinking') {
+            blocks.set(index, { type: 'thinking', thinking: '', signature: '' })
+          } else if (block.type === 'tool_use') {
+            const { id: callId, name } = block
+            blocks.set(index, { type: 'tool_use', id: callId, name, arguments: '' })
+          }
+          break
+        }
+        case 'content_block_delta': {
+          const { delta, index } = event
+          const block = blocks.get(index)
+          if (delta.type === 'text_delta') add(index, delta.text)
+          else if (delta.type === 'input_json_delta') add(index, delta.partial_json)
+          else if (delta.type === 'thinking_delta') add(index, delta.thinking)
+          else if (delta.type === 'signature_delta' && block?.type === 'thinking') {
+            block.signature += delta.signature
+          } else if (delta.type === 'citations_delta' && block?.type === 'text' && delta.citation.url) {
+            block.citations.push({ url: delta.citation.url, title: delta.citation.title ?? '' })
+          }
+          break
+        }
+        case 'message_delta':
+          end = { ...end, ...event.delta }
+          usage.read(event.usage)
+          break
+      }
+    },
+    message() {
+      for (const [index, block] of blocks) {
+        const text = (pieces.get(index) ?? []).join('')
+        if (block.type === 'text') block.text = text
+        else if (block.type === 'thinking') block.thinking = text
+        else block.arguments = text || '{}'
+      }
+      const ordered = [...blocks].toSorted(([a], [b]) => a - b).map(([, block]) => block)
+      return { id, blocks: ordered, end, counts: usage.counts(), serviceTier }
+    },
+  }
+}
+
+const Message = z.looseObject({
+  id: z.string(),
+  content: z.array(z.looseObject({ type: z.string() })),
+  stop_reason: z.string().nullish(),
+  usage: z.record(z.string(), z.unknown()).optional(),
+})
+
+/** A message that came whole, as the events it would have come in. Empty for what is no message. */
+export function wholeMessageEvents(body: unknown): ClaudeEvent[] {
+  const message = Message.safeParse(body).data
+  if (!message) return []
+  const { id, content, stop_reason = null, usage } = message
+  const started = usage ? { id, usage } : { id }
+  return [
+    { type: 'message_start', message: started },
+    ...content.flatMap((block, index): ClaudeEvent[] => [
+      // The members of a block are those of its start, but for the input of a tool.
+      { type: 'content_block_start', index, content_block: block as unknown as StartedBlock },
+      ...('input' in block
+        ? [{ type: 'content_block_delta' as const, index, delta: inputDelta(block.input) }]
+        : []),
+      { type: 'content_block_stop', index },
+    ]),
+    { type: 'message_delta', delta: { stop_reason } },
+    { type: 'message_stop' },
+  ]
+}
+
+function inputDelta(input: unknown): Delta {
+  return { type: 'input_json_delta', partial_json: JSON.stringify(input) }
+}

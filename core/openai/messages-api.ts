@@ -1,0 +1,82 @@
+/** The parts of Claude's Messages interface that translations write. */
+export interface CacheControl {
+  type: 'ephemeral'
+  ttl?: '5m' | '1h'
+}
+interface Cached {
+  cache_control?: CacheControl
+}
+export interface TextBlock extends Cached {
+  type: 'text'
+  text: string
+}
+export interface ImageBlock extends Cached {
+  type: 'image'
+  source: { type: 'base64'; media_type: string; data: string } | { type: 'url'; url: string }
+}
+export interface DocumentBlock extends Cached {
+  type: 'document'
+  source:
+    | { type: 'base64'; media_type: 'application/pdf'; data: string }
+    | { type: 'text'; media_type: 'text/plain'; data: string }
+    | { type: 'url'; url: string }
+  title?: string
+}
+export interface ToolUseBlock extends Cached {
+  type: 'tool_use'
+  id: string
+  name: string
+  input: unknown
+}
+export interface ToolResultBlock extends Cached {
+  type: 'tool_result'
+  tool_use_id: string
+  content: string | (TextBlock | ImageBlock)[]
+}
+export interface ThinkingBlock {
+  type: 'thinking'
+  thinking: string
+  signature: string
+}
+export type Block = TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock
+export type Role = 'user' | 'assistant' | 'system'
+export interface Turn {
+  role: Role
+  content: Block[]
+}
+
+export type Thinking =
+  | { type: 'adaptive' | 'disabled' | 'between_tools' }
+  | { type: 'enabled'; budget_tokens: number }
+export type ToolChoice =
+  | { type: 'none' }
+  | { type: 'auto' | 'any'; disable_parallel_tool_use?: boolean }
+  | { type: 'tool'; name: string; disable_parallel_tool_use?: boolean }
+export interface Tool {
+  name: string
+  description?: string
+  input_schema: object
+  strict?: boolean
+}
+export interface WebSearchTool {
+  type: 'web_search_20250305'
+  name: 'web_search'
+  user_location?: object
+}
+
+export interface MessagesRequest {
+  model: string
+  max_tokens: number
+  messages: Turn[]
+  stream: true
+  system?: TextBlock[]
+  stop_sequences?: string[]
+  temperature?: number
+  top_p?: number
+  tools?: (Tool | WebSearchTool)[]
+  tool_choice?: ToolChoice
+  thinking?: Thinking | Record<string, unknown>
+  output_config?: { effort?: string; format?: { type: 'json_schema'; schema: object } }
+  metadata?: { user_id: string }
+  cache_control?: CacheControl
+}

@@ -1,0 +1,124 @@
+/** JSON schemas as Claude's structured output takes them (protocol reference §4.1): stricter in form, poorer in limits. */
+import { unsupported } from './refuse.ts'
+
+const DROPPED = new Set([
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'minLength',
+  'maxLength',
+  'maxItems',
+  'uniqueItems',
+  'minProperties',
+  'maxProperties',
+  '$schema',
+  'default',
+  'examples',
+])
+const FORMATS = new Set([
+  'date-time',
+  'time',
+  'date',
+  'duration',
+  'email',
+  'hostname',
+  'uri',
+  'ipv4',
+  'ipv6',
+  'uuid',
+])
+const DEEPEST = 64
+
+type Schema = Record<string, unknown>
+
+/** A copy that Claude accepts. Throws a Refusal for references that lead outside or back to themselves. */
+export function structuredSchema(schema: unknown, param: string): Schema {
+  const root = isSchema(schema) ? schema : {}
+  assertNoLoops(root, param)
+  return adapted(root, param, 0)
+}
+
+/** Whether a tool's parameters may be marked strict as they stand. */
+export function isStrict(schema: unknown): boolean {
+  if (!isSchema(schema)) return true
+  if (schema.type === 'object' || isSchema(schema.properties)) {
+    const names = Object.keys(isSchema(schema.properties) ? schema.properties : {})
+    const required = Array.isArray(schema.required) ? schema.required : []
+    if (schema.additionalProperties !== false || names.some((name) => !required.includes(name))) return false
+  }
+  if (Object.keys(schema).some((key) => DROPPED.has(key) && key !== '$schema' && key !== 'default'))
+    return false
+  return childrenOf(schema).every(isStrict)
+}
+
+function adapted(schema: Schema, param: string, depth: number): Schema {
+  if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
+  const copy: Schema = {}
+  for (const [key, value] of Object.entries(schema)) {
+    if (DROPPED.has(key)) continue
+    if (key === 'minItems' && typeof value === 'number' && value > 1) continue
+    if (key === 'format' && !(typeof value === 'string' && FORMATS.has(value))) continue
+    copy[key] =
+      key === 'enum' || key === 'const' || key === 'required' ? value : below(key, value, param, depth)
+  }
+  if (copy.type === 'object' || isSchema(copy.properties)) copy.additionalProperties = false
+  return copy
+}
+
+/** Under `properties` and the like stand names, not keywords. */
+function below(key: string, value: unknown, param: string, depth: number): unknown {
+  if (Array.isArray(value)) return value.map((one) => (isSchema(one) ? adapted(one, param, depth + 1) : one))
+  if (!isSchema(value)) return value
+  if (key !== 'properties' && key !== '$defs' && key !== 'definitions')
+    return adapted(value, param, depth + 1)
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [name, isSchema(one) ? adapted(one, param, depth + 1) : one]),
+  )
+}
+
+function assertNoLoops(root: Schema, param: string) {
+  const done = new Set<string>()
+  const visit = (schema: Schema, open: readonly string[]) => {
+    const { $ref } = schema
+    if (typeof $ref === 'string' && !done.has($ref)) {
+      if (!$ref.startsWith('#')) throw unsupported(param, 'schemas at other addresses are not taken')
+      const target = resolve(root, $ref)
+      if (open.includes($ref) || target === root) {
+        throw unsupported(param, 'schemas that contain themselves are not taken')
+      }
+      if (target) visit(target, [...open, $ref])
+      done.add($ref)
+    }
+    for (const child of childrenOf(schema)) visit(child, open)
+  }
+  visit({ ...root, $defs: undefined, definitions: undefined }, [])
+}
+
+function resolve(root: Schema, reference: string): Schema | undefined {
+  if (reference === '#') return root
+  const path = reference
+    .slice(2)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const found = path.reduce<unknown>((node, key) => (isSchema(node) ? node[key] : undefined), root)
+  return isSchema(found) ? found : undefined
+}
+
+function childrenOf(schema: Schema): Schema[] {
+  return Object.entries(schema).flatMap(([key, value]) => {
+    if (key === 'enum' || key === 'const' || key === 'default' || key === 'examples') return []
+    const inner =
+      key === 'properties' || key === '$defs' || key === 'definitions' ? values(value) : [value].flat()
+    return inner.filter(isSchema)
+  })
+}
+
+function values(value: unknown): unknown[] {
+  return isSchema(value) ? Object.values(value) : []
+}
+
+function isSchema(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

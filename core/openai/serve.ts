@@ -1,0 +1,146 @@
+/** A call in OpenAI's interface: translated, sent the same way as every other, its answer translated back. */
+import type { Deps } from '../deps.ts'
+import type { Reply } from '../ports.ts'
+import { replacementFor } from '../proxy/access.ts'
+import type { Call } from '../proxy/call.ts'
+import { ClientGone, forward } from '../proxy/forward.ts'
+import { assertAllowed, type Received, sessionOfText } from '../proxy/receive.ts'
+import { abilitiesOf } from './abilities.ts'
+import { collected, hidingUsage, type OpenAiAnswer, translated } from './answer.ts'
+import type { Translated, TranslationContext } from './assemble.ts'
+import { createChatCollector, createChatStream } from './chat-reply.ts'
+import { chatToMessages } from './chat-request.ts'
+import { ChatRequest } from './chat-shape.ts'
+import { invalid, parsedBody } from './refuse.ts'
+import { createResponsesCollector, createResponsesStream } from './responses-reply.ts'
+import { responsesToMessages } from './responses-request.ts'
+import { ResponsesRequest } from './responses-shape.ts'
+import type { Collector, StreamTranslator } from './translator.ts'
+
+const ENCODER = new TextEncoder()
+const CLAUDE_VERSION = '2023-06-01'
+const MESSAGES_PATH = '/v1/messages'
+/** Some clients name the vendor before the model. */
+const VENDOR = /^anthropic\//
+
+/** What differs between the two interfaces. */
+interface Interface {
+  streamed: boolean
+  model: string
+  promptCacheKey: string | null | undefined
+  translate(context: TranslationContext): Translated
+  stream(created: number): StreamTranslator
+  collect(created: number): Collector
+  /** The body for backends that speak this interface themselves, and whether it asks for usage that nobody asked for. */
+  native(model: string): { body: Uint8Array; addsUsage: boolean }
+}
+
+/** POST /v1/chat/completions. Throws a Refusal, or ClientGone. */
+export async function chatCompletions(deps: Deps, received: Received): Promise<Reply | Response> {
+  const asked = parsedBody(ChatRequest, jsonOf(received.body))
+  const { model } = asked
+  const includeUsage = asked.stream_options?.include_usage === true
+  const legacyFunctions = asked.functions != null
+  const context = (created: number) => ({ model, created, includeUsage, legacyFunctions })
+  return serve(deps, received, {
+    streamed: asked.stream === true,
+    model,
+    promptCacheKey: asked.prompt_cache_key,
+    translate: (around) => chatToMessages(asked, around),
+    stream: (created) => createChatStream(context(created)),
+    collect: (created) => createChatCollector(context(created)),
+    native(sent) {
+      const addsUsage = asked.stream === true && !includeUsage
+      if (!addsUsage && sent === model) return { body: received.body, addsUsage }
+      const options = addsUsage ? { stream_options: { ...asked.stream_options, include_usage: true } } : {}
+      return { body: ENCODER.encode(JSON.stringify({ ...asked, model: sent, ...options })), addsUsage }
+    },
+  })
+}
+
+/** POST /v1/responses. Throws a Refusal, or ClientGone. */
+export async function responses(deps: Deps, received: Received): Promise<Reply | Response> {
+  const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
+  const { model } = asked
+  const sealsThinking = asked.include?.includes('reasoning.encrypted_content') ?? false
+  const context = (created: number) => ({ model, created, sealsThinking, echo: echoOf(asked) })
+  return serve(deps, received, {
+    streamed: asked.stream === true,
+    model,
+    promptCacheKey: asked.prompt_cache_key,
+    translate: (around) => responsesToMessages(asked, around),
+    stream: (created) => createResponsesStream(context(created)),
+    collect: (created) => createResponsesCollector(context(created)),
+    native(sent) {
+      if (sent === model) return { body: received.body, addsUsage: false }
+      return { body: ENCODER.encode(JSON.stringify({ ...asked, model: sent })), addsUsage: false }
+    },
+  })
+}
+
+async function serve(deps: Deps, received: Received, spoken: Interface): Promise<Reply | Response> {
+  const { clock, policy, prices, catalogue } = deps
+  const { caller } = received
+  const model = replacementFor(policy, spoken.model.replace(VENDOR, ''))
+  assertAllowed(deps, caller, model)
+  const abilities = abilitiesOf(deps.abilities, prices.canonical(model), catalogue.known(model))
+  const userId = deps.sha256(`${policy.auth.secrets[0]} ${caller.userId}`).slice(0, 32)
+  const { request, warnings } = spoken.translate({ model, abilities, userId, ...policy.openai })
+  const native = spoken.native(model)
+  const call: Call = {
+    id: received.id,
+    caller,
+    path: MESSAGES_PATH,
+    headers: [
+      ['accept-encoding', 'identity'],
+      ['content-type', 'application/json'],
+      ['anthropic-version', CLAUDE_VERSION],
+      ...received.headers.filter(([name]) => name === 'traceparent' || name === 'tracestate'),
+    ],
+    body: ENCODER.encode(JSON.stringify(request)),
+    native: { path: received.path, body: native.body },
+    requestedModel: spoken.model,
+    model,
+    stream: spoken.streamed,
+    maxTokens: request.max_tokens,
+    session: sessionOfText(caller, spoken.promptCacheKey ?? JSON.stringify(request.messages[0])),
+    signal: received.signal,
+    createdAt: clock.now(),
+    startedAt: clock.elapsed(),
+  }
+  const reply = await forward(deps, call)
+  const created = Math.floor(call.createdAt / 1000)
+  const answer: OpenAiAnswer = { reply, id: call.id, warnings, signal: received.signal }
+  if (reply.native) return native.addsUsage && reply.status === 200 ? hidingUsage(reply) : reply
+  if (spoken.streamed && reply.status === 200) return translated(answer, spoken.stream(created))
+  try {
+    return await collected(answer, spoken.collect(created))
+  } catch (cause) {
+    if (received.signal.aborted) throw new ClientGone()
+    throw cause
+  }
+}
+
+function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body))
+  } catch {
+    throw invalid('body', 'valid JSON is expected')
+  }
+}
+
+/** What a response repeats of its request. */
+function echoOf(asked: ResponsesRequest): Record<string, unknown> {
+  return {
+    instructions: asked.instructions ?? null,
+    max_output_tokens: asked.max_output_tokens ?? null,
+    metadata: asked.metadata ?? {},
+    parallel_tool_calls: asked.parallel_tool_calls ?? true,
+    reasoning: { effort: asked.reasoning?.effort ?? null, summary: asked.reasoning?.summary ?? null },
+    temperature: asked.temperature ?? 1,
+    text: asked.text ?? { format: { type: 'text' } },
+    tool_choice: asked.tool_choice ?? 'auto',
+    tools: asked.tools ?? [],
+    top_p: asked.top_p ?? 1,
+  }
+}
