@@ -34,11 +34,13 @@ export function createOpenAiTap(streamed: boolean): Tap {
     else if (data.includes('"usage"') || data.includes('"error"')) tryRead(data)
     else characters += data.length
   }
-  function tryRead(text: string) {
+  /** What is no JSON tells nothing. */
+  function tryRead(text: string): boolean {
     try {
       read(JSON.parse(text))
+      return true
     } catch {
-      // What is no JSON tells nothing.
+      return false
     }
   }
 
@@ -48,6 +50,8 @@ export function createOpenAiTap(streamed: boolean): Tap {
       if (!streamed) {
         held += text.length
         if (held <= LONGEST_LINE) pieces.push(text)
+        // Whole at the earliest where an object ends.
+        if (text.trimEnd().endsWith('}')) ended = tryRead(pieces.join(''))
         return
       }
       let from = 0
@@ -62,12 +66,10 @@ export function createOpenAiTap(streamed: boolean): Tap {
       if (held <= LONGEST_LINE) pieces.push(text.slice(from))
     },
     state() {
-      if (!streamed) return 'open'
       return ended ? 'complete' : usage ? 'usage' : 'open'
     },
     error: () => failure,
     metered() {
-      if (!streamed && !usage) tryRead(pieces.join(''))
       const estimatedOutput = usage ? 0 : Math.ceil((streamed ? characters : held) / CHARACTERS_PER_TOKEN)
       const final = usage !== undefined
       return meteredFrom(usage ?? {}, { final, estimatedOutput, refusedUnserved: false, servedBy: undefined })
