@@ -8,10 +8,23 @@ const run = promisify(execFile)
 
 const SDK = { name: '@anthropic-ai/sdk', version: '1.12.0' }
 const CLAUDE_CODE = { name: '@anthropic-ai/claude-code', version: '2.1.330' }
-const PINNED = [SDK, CLAUDE_CODE]
+const PINNED = [
+  SDK,
+  CLAUDE_CODE,
+  { name: 'openai', version: '7.57.0' },
+  { name: 'ai', version: '7.0.173' },
+  { name: '@ai-sdk/openai', version: '4.0.118' },
+  { name: '@ai-sdk/anthropic', version: '4.0.105' },
+  { name: '@langchain/core', version: '1.4.0' },
+  { name: '@langchain/openai', version: '1.6.0' },
+  { name: '@langchain/anthropic', version: '1.5.11' },
+  { name: 'zod', version: '4.6.7' },
+]
 
 const FOLDER = join(import.meta.dirname, '../../.tools/clients')
 const MODULES = join(FOLDER, 'node_modules')
+/** Programs stand here while they run, so that they find what is installed. */
+export const PROGRAMS_FOLDER = join(FOLDER, 'programs')
 export const SDK_MODULE = join(MODULES, SDK.name, 'index.mjs')
 export const CLAUDE_BINARY = join(MODULES, '.bin/claude')
 
