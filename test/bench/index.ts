@@ -43,18 +43,28 @@ const gateway = await startGateway({
 })
 const { secret: key } = await gateway.newKey({ budgetMicros: 1e15, quotaTokens: 1e15 })
 await settle(1_500)
+const gatewaySubject: Subject = {
+  name: 'gateway',
+  port: Number(new URL(gateway.url).port),
+  pid: gateway.process.pid,
+  key,
+}
 const subjects: Subject[] = [
   { name: 'direct', port: upstream.port, pid: undefined, key },
   { name: 'pipe', port: pipe.port, pid: pipe.pid, key },
-  { name: 'gateway', port: Number(new URL(gateway.url).port), pid: gateway.process.pid, key },
+  gatewaySubject,
 ]
 const proxies = subjects.filter(({ pid }) => pid !== undefined)
 
 /** µs of the subject's CPU for one unit of the work, once per round, by turns. */
-async function cpuPer(units: number, work: (subject: Subject) => Promise<unknown>) {
+async function cpuPer(
+  units: number,
+  work: (subject: Subject) => Promise<unknown>,
+  measured: readonly Subject[] = proxies,
+) {
   const costs: Record<string, number[]> = {}
   for (let round = 1 - WARM_UP; round <= ROUNDS; round++) {
-    for (const subject of proxies) {
+    for (const subject of measured) {
       const before = cpuMicros(subject.pid ?? 0)
       await work(subject)
       // What is written behind the answers belongs to them.
@@ -63,7 +73,7 @@ async function cpuPer(units: number, work: (subject: Subject) => Promise<unknown
       if (round > 0) costs[subject.name] = [...(costs[subject.name] ?? []), cost]
     }
   }
-  return compared(Object.fromEntries(Object.entries(costs).map(([name, values]) => [name, median(values)])))
+  return Object.fromEntries(Object.entries(costs).map(([name, values]) => [name, median(values)]))
 }
 
 async function latency() {
@@ -102,14 +112,19 @@ function compared(by: Record<string, number>) {
 }
 
 const memoryFirst = await memory()
-const small = await cpuPer(SMALL.total, (subject) => run(subject, SMALL.total, SMALL.parallel, 0))
-const streamed = await cpuPer(STREAMED.total * STREAMED.events, (subject) =>
-  run(subject, STREAMED.total, STREAMED.parallel, STREAMED.events),
+const small = compared(await cpuPer(SMALL.total, (subject) => run(subject, SMALL.total, SMALL.parallel, 0)))
+const translating: Subject = { ...gatewaySubject, name: 'translated', openai: true }
+const streamed = await cpuPer(
+  STREAMED.total * STREAMED.events,
+  (subject) => run(subject, STREAMED.total, STREAMED.parallel, STREAMED.events),
+  [...proxies, translating],
 )
+const { gateway: native = 0, translated = 0 } = streamed
 const results = {
   machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version },
   cpu_us_per_small_request: small,
-  cpu_us_per_streamed_event: streamed,
+  cpu_us_per_streamed_event: compared(streamed),
+  cpu_us_per_event_translated_to_openai: { native, translated, ratio: translated / native },
   latency_ms_p50_one_connection: await latency(),
   memory_kib_per_open_stream: { streams: OPEN_STREAMS, ...memoryFirst },
 }

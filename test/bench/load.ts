@@ -30,27 +30,44 @@ const BODY = Buffer.from(
   }),
 )
 
+/** The same question in OpenAI's interface. */
+const OPENAI_BODY = Buffer.from(
+  JSON.stringify({
+    model: 'claude-opus-5-5',
+    max_tokens: 1024,
+    messages: [
+      { role: 'system', content: 'You are a careful assistant. '.repeat(20) },
+      { role: 'user', content: 'What is a gateway? '.repeat(30) },
+    ],
+    stream: true,
+  }),
+)
+
 export interface Target {
   port: number
   key: string
+  /** Asks in OpenAI's interface. */
+  openai?: boolean
 }
 
-function send({ port, key }: Target, agent: Agent, events: number, session: string): ClientRequest {
+function send({ port, key, openai }: Target, agent: Agent, events: number, session: string): ClientRequest {
+  const body = openai ? OPENAI_BODY : BODY
   const call = ask({
     agent,
     host: '127.0.0.1',
     port,
     method: 'POST',
-    path: '/v1/messages?beta=true',
+    path: openai ? '/v1/chat/completions' : '/v1/messages?beta=true',
     headers: {
       ...HEADERS,
       authorization: `Bearer ${key}`,
-      'content-length': BODY.length,
+      'content-length': body.length,
       'x-claude-code-session-id': session,
-      'x-stainless-events': events,
+      // Passed on by both routes.
+      tracestate: `events=${events}`,
     },
   })
-  call.end(BODY)
+  call.end(body)
   return call
 }
 

@@ -56,7 +56,7 @@ setInterval(() => {
 const server = createServer((request, response) => {
   request.resume()
   request.on('end', () => {
-    const events = Number(request.headers['x-stainless-events'] ?? 0)
+    const events = Number(/events=(-?\d+)/.exec(String(request.headers.tracestate))?.[1] ?? 0)
     if (request.method === 'GET' || events === 0) {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': JSON_ANSWER.length })
       return void response.end(JSON_ANSWER)
