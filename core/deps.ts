@@ -41,6 +41,8 @@ export interface Parts {
   peerOf(request: Request, bindings: unknown): string
   /** Turns a pushed reply into this runtime's response. `bindings` is what the runtime's server passed to fetch. */
   respond(reply: Reply, bindings: unknown): Response
+  /** The dashboard's file or page for a path that no route has; undefined for none. */
+  site?(request: Request): Response | undefined | Promise<Response | undefined>
   /** False once this process takes no new work. */
   accepting(): boolean
 }

@@ -17,12 +17,14 @@ import { identify } from './identify.ts'
 import { keys } from './keys.ts'
 import { proxy } from './proxy.ts'
 import type { Answer, Dialect, Route } from './route.ts'
+import { usage } from './usage.ts'
 import { users } from './users.ts'
 
 export const functions = {
   proxy,
   auth,
   keys,
+  usage,
   approvals,
   admin: [...users, ...backends, ...audit],
   health,
@@ -66,7 +68,10 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
       return toError(deps, refusal, dialectOf(path), requestId())
     })
   }
-  app.notFound((c) => {
+  app.notFound(async (c) => {
+    const isApi = /^\/(api|v1|admin\/api)(\/|$)/.test(c.req.path)
+    const page = isApi ? undefined : await deps.site?.(c.req.raw)
+    if (page) return secured(page, deps.policy)
     const refusal = new Refusal('not_found', 'There is nothing at this address.')
     return toError(deps, refusal, dialectOf(c.req.path), requestId())
   })

@@ -20,9 +20,11 @@ import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from './codes.ts'
 import { socketHeaders, socketPeer, socketRespond } from './respond.ts'
+import { siteFrom } from './site.ts'
 import { drain } from './stop.ts'
 import { pricesFrom, shippedAbilities } from './tables.ts'
 
+const SITE = join(import.meta.dirname, '../../site/build')
 const TASK_TICK_MS = 100
 /** Above the idle time of usual load balancers, so that they close first and no call meets a closing connection. */
 const KEEP_ALIVE_MS = 75_000
@@ -62,6 +64,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     pending.add(kept)
   }
   let stopping: Promise<void> | undefined
+  const site = siteFrom(SITE)
+  if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
 
   const build = async (settings: Config) => {
     const deps = createDeps({
@@ -81,6 +85,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       headersOf: socketHeaders,
       peerOf: socketPeer,
       respond: socketRespond(waitUntil),
+      ...(site ? { site } : {}),
       accepting: () => !stopping,
     })
     const admin = await ensureAdmin(deps)

@@ -1,0 +1,85 @@
+/**
+ * The dashboard's files, held in memory from the start: what is not among them does not exist, so no path leads
+ * anywhere else. Names under /_app/immutable carry a hash and are kept by browsers for good.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { extname, join, relative, sep } from 'node:path'
+import { gzipSync } from 'node:zlib'
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.json': 'application/json',
+}
+const COMPRESSED = /^(text|image\/svg|application\/json)/
+
+interface File {
+  body: Buffer
+  gzipped: Buffer | undefined
+  headers: Record<string, string>
+}
+
+export type Site = (request: Request) => Response | undefined
+
+/** A site of the files in `folder`; undefined when it was not built. */
+export function siteFrom(folder: string): Site | undefined {
+  if (!existsSync(join(folder, 'index.html'))) return undefined
+  const files = new Map(filesIn(folder).map((file) => [file, readFile(folder, file)]))
+  const page = files.get('/index.html')
+  return (request) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
+    const { pathname } = new URL(request.url)
+    const file = files.get(pathname)
+    if (file) return respond(file, request)
+    // Every page is the same file; what looks like a file, or a way around, is none.
+    const isPage = !pathname.startsWith('/_app/') && /^\/([a-z0-9_-]+\/?)*$/i.test(pathname)
+    return isPage && page ? respond(page, request) : undefined
+  }
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+    .map((entry) => `/${relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')}`)
+}
+
+function readFile(folder: string, path: string): File {
+  const body = readFileSync(join(folder, path))
+  const type = TYPES[extname(path)] ?? 'application/octet-stream'
+  const forGood = path.startsWith('/_app/immutable/')
+  return {
+    body,
+    gzipped: COMPRESSED.test(type) ? gzipSync(body) : undefined,
+    headers: {
+      'content-type': type,
+      'cache-control': forGood ? 'public, max-age=31536000, immutable' : 'no-cache',
+      etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
+      vary: 'accept-encoding',
+      ...(type.startsWith('text/html') ? { 'content-security-policy': policyOf(body.toString()) } : {}),
+    },
+  }
+}
+
+/** The page's own policy, which knows the hash of its one inline script, and what only a header can say. */
+function policyOf(html: string): string {
+  const own =
+    /<meta http-equiv="content-security-policy" content="([^"]*)"/i.exec(html)?.[1] ?? "default-src 'none'"
+  return `${own}; frame-ancestors 'none'`
+}
+
+function respond({ body, gzipped, headers }: File, request: Request): Response {
+  if (request.headers.get('if-none-match') === headers.etag)
+    return new Response(null, { status: 304, headers })
+  const zipped =
+    gzipped && /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '') ? gzipped : undefined
+  const sent = zipped ?? body
+  const all = {
+    ...headers,
+    'content-length': String(sent.byteLength),
+    ...(zipped ? { 'content-encoding': 'gzip' } : {}),
+  }
+  return new Response(request.method === 'HEAD' ? null : new Uint8Array(sent), { headers: all })
+}

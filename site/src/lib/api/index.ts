@@ -1,0 +1,126 @@
+/** Every route the site uses, typed from the schemas that the gateway checks its answers with. */
+import type * as z from 'zod'
+import type { ApplicationView, OfferView } from '../../../../functions/approvals.ts'
+import type { AuditEvent } from '../../../../functions/audit.ts'
+import type { BackendView } from '../../../../functions/backends.ts'
+import type { KeyView } from '../../../../functions/keys.ts'
+import type * as usage from '../../../../functions/usage-views.ts'
+import type { UserWithUse } from '../../../../functions/users.ts'
+import type { UserView } from '../../../../functions/views.ts'
+import { del, get, post, put, type Query } from './client.ts'
+
+export type User = UserView
+export type AdminUser = UserWithUse
+export type Key = KeyView
+export type OwnedKey = KeyView & { itcode: string }
+export type Application = ApplicationView
+export type Offer = OfferView
+export type Backend = BackendView
+export type Audit = AuditEvent
+export type Log = usage.Log
+export type Figures = z.infer<typeof usage.FiguresView>
+export type DayStats = z.infer<typeof usage.DayStats>
+export type HourStats = z.infer<typeof usage.HourStats>
+export type OfModel = z.infer<typeof usage.OfModel>
+export type OfUser = z.infer<typeof usage.OfUser>
+export type OfKey = z.infer<typeof usage.OfKey>
+export type OfBackend = z.infer<typeof usage.OfBackend>
+
+export interface Limit {
+  limit: number
+  used: number
+  left: number | null
+}
+export interface Summary {
+  totals: Figures
+  by_model: OfModel[]
+  by_key: OfKey[]
+}
+export interface OwnSummary extends Summary {
+  quota: Limit
+  budget: Limit
+  resets_at: string | null
+}
+export interface AdminSummary extends Summary {
+  by_user: OfUser[]
+  by_backend: OfBackend[]
+}
+export interface LogPage {
+  logs: Log[]
+  total: number | null
+  page: number | null
+  page_size: number
+  next_cursor: string | null
+}
+export interface BackendStats {
+  backend: string
+  requests: number
+  total_tokens: number
+  cost_usd: number
+  avg_latency_ms: number
+  p95_latency_ms: number
+  error_count: number
+}
+export interface AuthConfig {
+  invite_required: boolean
+  code_length: number
+}
+export type UserChange = Partial<Pick<User, 'name' | 'role' | 'status' | 'quota_tokens' | 'budget_usd'>>
+
+/** The usage routes of oneself, or of everybody. */
+export type Scope = 'own' | 'all'
+const usageBase = (scope: Scope) => (scope === 'own' ? '/api/usage' : '/admin/api/usage')
+
+export const api = {
+  authConfig: () => get<AuthConfig>('/api/auth/config'),
+  sendCode: (itcode: string, invite_code: string | undefined) =>
+    post<{ expires_in: number }>('/api/auth/send-code', { itcode, ...(invite_code ? { invite_code } : {}) }),
+  login: (itcode: string, code: string) => post<{ user: User }>('/api/auth/login', { itcode, code }),
+  logout: () => post('/api/auth/logout'),
+  logoutEverywhere: () => post('/api/auth/logout-everywhere'),
+  me: () => get<{ user: User }>('/api/auth/me'),
+
+  keys: () => get<{ keys: Key[] }>('/api/keys'),
+  createKey: (name: string, expires_at: string | null) =>
+    post<{ key: Key & { key: string } }>('/api/keys', { name, expires_at }),
+  renameKey: (id: number, name: string) => put<{ key: Key }>(`/api/keys/${id}`, { name }),
+  switchKey: (id: number, on: boolean) => put<{ key: Key }>(`/api/keys/${id}/${on ? 'enable' : 'disable'}`),
+  deleteKey: (id: number) => del(`/api/keys/${id}`),
+
+  logs: (scope: Scope, query: Query) => get<LogPage>(usageBase(scope), query),
+  daily: (scope: Scope, query: Query) => get<{ stats: DayStats[] }>(`${usageBase(scope)}/daily`, query),
+  hourly: (scope: Scope, query: Query) => get<{ stats: HourStats[] }>(`${usageBase(scope)}/hourly`, query),
+  summary: (query: Query = {}) => get<OwnSummary>('/api/usage/summary', query),
+  adminSummary: (query: Query = {}) => get<AdminSummary>('/admin/api/usage/summary', query),
+  exportPath: (scope: Scope) => `${usageBase(scope)}/export`,
+
+  models: () => get<{ models: Offer[] }>('/api/models'),
+  applications: () => get<{ applications: Application[] }>('/api/applications'),
+  apply: (model: string, reason: string) =>
+    post<{ application: Application }>('/api/applications', { model, reason }),
+  withdraw: (id: number) => del<{ application: Application }>(`/api/applications/${id}`),
+
+  users: (query: Query) => get<{ users: AdminUser[]; total: number }>('/admin/api/users', query),
+  user: (id: number) => get<{ user: AdminUser }>(`/admin/api/users/${id}`),
+  createUser: (user: UserChange & { itcode: string }) => post<{ user: AdminUser }>('/admin/api/users', user),
+  changeUser: (id: number, change: UserChange) => put<{ user: AdminUser }>(`/admin/api/users/${id}`, change),
+  userKeys: (user_id: number) => get<{ keys: OwnedKey[] }>('/admin/api/keys', { user_id }),
+  allKeys: () => get<{ keys: OwnedKey[] }>('/admin/api/keys'),
+  switchUserKey: (id: number, on: boolean) =>
+    put<{ key: Key }>(`/admin/api/keys/${id}/${on ? 'enable' : 'disable'}`),
+  allApplications: (query: Query = {}) =>
+    get<{ applications: Application[] }>('/admin/api/applications', query),
+  review: (id: number, status: 'approved' | 'rejected', note: string) =>
+    put<{ application: Application }>(`/admin/api/applications/${id}/review`, {
+      status,
+      note: note.trim() || null,
+    }),
+  revoke: (grantId: number) => del(`/admin/api/grants/${grantId}`),
+  backends: () => get<{ backends: Backend[] }>('/admin/api/backends'),
+  backendStats: (query: Query = {}) => get<{ stats: BackendStats[] }>('/admin/api/backends/stats', query),
+  changeBackend: (name: string, change: { enabled?: boolean; weight?: number }) =>
+    put<{ backend: Backend }>(`/admin/api/backends/${encodeURIComponent(name)}`, change),
+  checkBackend: (name: string) =>
+    post<{ backend: Backend }>(`/admin/api/backends/${encodeURIComponent(name)}/check`),
+  audit: (query: Query) => get<{ events: Audit[]; total: number }>('/admin/api/audit', query),
+}

@@ -1,0 +1,90 @@
+/** Numbers, money and times as the reader's language writes them, in the reader's zone. */
+import { i18n } from './i18n/index.svelte.ts'
+
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone
+
+export function money(usd: number): string {
+  const small = usd !== 0 && Math.abs(usd) < 1
+  return new Intl.NumberFormat(i18n.locale, {
+    style: 'currency',
+    currency: 'USD',
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: 2,
+    maximumFractionDigits: small ? 4 : 2,
+  }).format(usd)
+}
+
+/** To the micro-dollar, for a single call. */
+export function exactMoney(usd: number): string {
+  return new Intl.NumberFormat(i18n.locale, {
+    style: 'currency',
+    currency: 'USD',
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 6,
+  }).format(usd)
+}
+
+export function whole(value: number): string {
+  return new Intl.NumberFormat(i18n.locale).format(value)
+}
+
+/** 12.3M rather than 12,345,678. */
+export function compact(value: number): string {
+  return new Intl.NumberFormat(i18n.locale, { notation: 'compact', maximumFractionDigits: 1 }).format(value)
+}
+
+export function percent(share: number): string {
+  return new Intl.NumberFormat(i18n.locale, {
+    style: 'percent',
+    maximumFractionDigits: share < 0.1 ? 1 : 0,
+  }).format(share)
+}
+
+export function dateTime(text: string): string {
+  return new Intl.DateTimeFormat(i18n.locale, { dateStyle: 'medium', timeStyle: 'short' }).format(
+    new Date(text),
+  )
+}
+
+export function exactTime(text: string): string {
+  return new Intl.DateTimeFormat(i18n.locale, { dateStyle: 'medium', timeStyle: 'medium' }).format(
+    new Date(text),
+  )
+}
+
+export function day(text: string): string {
+  return new Intl.DateTimeFormat(i18n.locale, { month: 'short', day: 'numeric' }).format(new Date(text))
+}
+
+export function fullDay(text: string): string {
+  return new Intl.DateTimeFormat(i18n.locale, { dateStyle: 'long' }).format(new Date(text))
+}
+
+export function hour(text: string): string {
+  return new Intl.DateTimeFormat(i18n.locale, { hour: '2-digit', minute: '2-digit' }).format(new Date(text))
+}
+
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+]
+/** "3 hours ago", "in 8 days". */
+export function relative(text: string, now = Date.now()): string {
+  const distance = Date.parse(text) - now
+  const [unit, size] = STEPS.find(([, ms]) => Math.abs(distance) >= ms) ?? ['minute', 60_000]
+  const count = Math.trunc(distance / size)
+  return new Intl.RelativeTimeFormat(i18n.locale, { numeric: 'auto' }).format(count, unit)
+}
+
+export function duration(ms: number): string {
+  if (ms < 1000) return `${whole(Math.round(ms))} ms`
+  return `${new Intl.NumberFormat(i18n.locale, { maximumFractionDigits: 1 }).format(ms / 1000)} s`
+}
+
+/** YYYY-MM-DD of a moment, in the reader's zone. */
+export function localDay(moment: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  return `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`
+}

@@ -1,0 +1,48 @@
+/** Texts by key, in the language of the browser or the one that was chosen. A missing or unknown key does not compile. */
+import { en } from './en.ts'
+import { zhCN } from './zh-CN.ts'
+
+interface Plural {
+  one?: string
+  other: string
+}
+export type Key = keyof typeof en
+export type Messages = { [K in Key]: (typeof en)[K] extends string ? string : Plural }
+export const LOCALES = { 'zh-CN': '简体中文', en: 'English' } as const
+export type Locale = keyof typeof LOCALES
+
+const TEXTS: Record<Locale, Messages> = { en, 'zh-CN': zhCN }
+const STORED = 'locale'
+
+function firstChoice(): Locale {
+  const stored = localStorage.getItem(STORED)
+  if (stored === 'en' || stored === 'zh-CN') return stored
+  return navigator.languages.find((language) => /^(zh|en)\b/.test(language))?.startsWith('zh')
+    ? 'zh-CN'
+    : 'en'
+}
+
+let current = $state<Locale>(firstChoice())
+document.documentElement.lang = firstChoice()
+
+export const i18n = {
+  get locale() {
+    return current
+  },
+  set locale(locale: Locale) {
+    current = locale
+    localStorage.setItem(STORED, locale)
+    document.documentElement.lang = locale
+  },
+}
+
+/** The text of a key, its {parameters} filled in; `n` chooses between one and many. */
+export function t(key: Key, parameters: Record<string, string | number> = {}): string {
+  const found: string | Plural = TEXTS[current][key]
+  const isOne = () => new Intl.PluralRules(current).select(Number(parameters.n)) === 'one'
+  const text = typeof found === 'string' ? found : isOne() ? (found.one ?? found.other) : found.other
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = parameters[name]
+    return value === undefined ? whole : typeof value === 'number' ? value.toLocaleString(current) : value
+  })
+}
