@@ -10,9 +10,9 @@ const MINUTE_MS = 60_000
 export function codeMail(mail: { to: string; code: string; validMs: number; itcode: string }): CodeMail {
   const { to, code, itcode } = mail
   const minutes = Math.max(1, Math.round(mail.validMs / MINUTE_MS))
-  const zh = `您正在登录 Claude Gateway(账号 ${itcode})。验证码 ${minutes} 分钟内有效,只能使用一次。`
+  const zh = `您正在登录 Claude Gateway（账号 ${itcode}）。验证码 ${minutes} 分钟内有效，只能使用一次。`
   const en = `You are signing in to Claude Gateway as ${itcode}. The code is good for ${minutes} minutes and for one login.`
-  const zhCare = '如果不是您本人操作,请忽略此邮件;不要把验证码告诉任何人。'
+  const zhCare = '如果不是您本人操作，请忽略此邮件；不要把验证码告诉任何人。'
   const enCare = 'If this was not you, ignore this mail. Never tell the code to anyone.'
   const paragraphs = [`<p>${escaped(zh)}</p>`, `<p>${escaped(en)}</p>`]
   const care = `<p><small>${zhCare}<br>${enCare}</small></p>`

@@ -31,18 +31,17 @@ export const session = {
   },
 }
 
-/** Only a path of this site: anything else could lead a person away after signing in. */
+/** Only a page of this site: anything else could lead a person away after signing in. */
 export function safePath(path: string | null): string {
-  if (!path?.startsWith('/') || /^\/[/\\]|[\t\n\r]/.test(path)) return '/'
-  const url = new URL(path, location.origin)
-  return url.origin === location.origin ? `${url.pathname}${url.search}` : '/'
+  return path && /^\/(?:[\w-]+(?:\/[\w-]+)*)?(?:\?[^\\\s]*)?$/.test(path) ? path : '/'
 }
 
 export function askToSignIn() {
   localStorage.removeItem(HINT)
   const here = location.pathname + location.search
   if (location.pathname === '/login') return
-  expired = user !== undefined
+  // Several requests may find it out, one after the other.
+  expired ||= user !== undefined
   user = undefined
   void goto(`/login?next=${encodeURIComponent(here)}`)
 }

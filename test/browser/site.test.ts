@@ -1,0 +1,254 @@
+/** The dashboard in a real browser, on the real server. */
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { faultsOf, type House, type Look, openHouse } from './house.ts'
+
+const MODEL = 'claude-fable-5-2'
+const WORDS = {
+  'en-US': {
+    newKey: 'New key',
+    name: 'Name',
+    make: 'Make key',
+    done: 'I have copied it',
+    apply: 'Apply',
+    reason: 'What do you need it for?',
+    send: 'Send application',
+    pending: 'Applied for',
+    granted: 'Approved for you',
+    approve: 'Approve',
+    ready: 'Needs approval',
+    disable: 'Disable',
+    arrived: 'It arrived. Welcome!',
+    make1: 'Make a key',
+    ended: 'Your session has ended. Please sign in again.',
+  },
+  'zh-CN': {
+    newKey: '新建密钥',
+    name: '名称',
+    make: '创建密钥',
+    done: '我已复制',
+    apply: '申请',
+    reason: '您需要用它做什么？',
+    send: '提交申请',
+    pending: '已申请',
+    granted: '已批准',
+    approve: '批准',
+    ready: '需要批准',
+    disable: '停用',
+    arrived: '收到了，欢迎使用！',
+    make1: '创建密钥',
+    ended: '登录已失效，请重新登录。',
+  },
+}
+const LOOKS: Look[] = [
+  { locale: 'en-US', scheme: 'light', width: 1280 },
+  { locale: 'zh-CN', scheme: 'dark', width: 1280 },
+  { locale: 'zh-CN', scheme: 'light', width: 360 },
+  { locale: 'en-US', scheme: 'dark', width: 360 },
+]
+const OWN_PAGES = ['/', '/keys', '/usage', '/models']
+const ADMIN_PAGES = [
+  '/admin',
+  '/admin/users',
+  '/admin/users/2',
+  '/admin/applications',
+  '/admin/usage',
+  '/admin/backends',
+  '/admin/audit',
+]
+
+let house: House
+beforeAll(async () => {
+  house = await openHouse()
+})
+afterAll(() => house?.stop())
+
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
+
+describe.each(LOOKS)('in $locale, $scheme, $width px', (look) => {
+  const words = WORDS[look.locale]
+  const person = `p${look.width}-${look.locale}-${look.scheme}`.toLowerCase()
+
+  test('someone new comes from nothing to a first call, applies for a model, gets it, uses it, and is let go', async () => {
+    const { page, problems } = await house.page(look)
+    const { page: office, problems: officeProblems } = await house.page(look)
+    await house.signIn(page, person)
+    expect(await page.evaluate('document.documentElement.lang')).toBe(
+      look.locale === 'zh-CN' ? 'zh-CN' : 'en',
+    )
+
+    await button(page, words.make1).first().click()
+    await page.getByLabel(words.name, { exact: true }).fill('laptop')
+    await page.locator('dialog[open]').getByRole('button', { name: words.make, exact: true }).click()
+    const secret = (await page.locator('dialog code').first().textContent()) ?? ''
+    expect(secret).toMatch(/^sk-[A-Za-z0-9]{40}$/)
+    expect(await page.locator('dialog pre').textContent()).toContain(
+      `ANTHROPIC_BASE_URL=${house.gateway.url}`,
+    )
+    expect(await faultsOf(page)).toEqual([])
+    await button(page, words.done).click()
+    const call = async (model: string) => {
+      const body = { model, max_tokens: 50, messages: [{ role: 'user', content: 'hi' }] }
+      const answer = await house.gateway.send(body, { key: secret })
+      await answer.text()
+      return answer.status
+    }
+    expect(await call('claude-haiku-5-5')).toBe(200)
+    await page.getByText(words.arrived).waitFor()
+    await page.getByRole('cell', { name: 'claude-haiku-5-5' }).first().waitFor()
+
+    await page.goto(`${house.gateway.url}/models`)
+    const row = page.getByRole('row').filter({ hasText: MODEL })
+    await row.getByText(words.ready).waitFor()
+    expect(await call(MODEL)).toBe(400)
+    await row.getByRole('button', { name: words.apply }).click()
+    await page.getByLabel(words.reason).fill('因为 <b>test</b>')
+    await button(page, words.send).click()
+    await row.getByText(words.pending).waitFor()
+
+    await house.signIn(office, 'admin')
+    await office.goto(`${house.gateway.url}/admin/applications`)
+    const waiting = office.getByRole('listitem').filter({ hasText: person })
+    await waiting.getByText('因为 <b>test</b>').waitFor()
+    await waiting.getByRole('button', { name: words.approve }).click()
+    await expect.poll(() => call(MODEL)).toBe(200)
+    await page.reload()
+    await row.getByText(words.granted).waitFor()
+
+    await page.goto(`${house.gateway.url}/usage`)
+    await page
+      .getByRole('button', { name: /2026|2027/ })
+      .first()
+      .click()
+    await page.locator('dialog dd').first().waitFor()
+    expect(await faultsOf(page)).toEqual([])
+    await page.keyboard.press('Escape')
+
+    await office.goto(`${house.gateway.url}/admin/users?q=${person}`)
+    await office.getByRole('link', { name: person }).click()
+    await button(office, words.disable).first().click()
+    await office.locator('dialog').getByRole('button', { name: words.disable }).click()
+    await expect.poll(() => call('claude-haiku-5-5')).toBe(403)
+    await page.goto(`${house.gateway.url}/keys`)
+    await page.waitForURL('**/login?next=%2Fkeys')
+
+    expect(problems).toEqual([])
+    expect(officeProblems).toEqual([])
+    await page.context().close()
+    await office.context().close()
+  })
+
+  test('every page passes the accessibility check, fits the screen and keeps to its policy', async () => {
+    const { page, problems } = await house.page(look)
+    await page.goto(`${house.gateway.url}/login`)
+    await page.locator('input').first().waitFor()
+    expect([await page.title(), await faultsOf(page)]).toEqual([
+      expect.stringContaining('Claude Gateway'),
+      [],
+    ])
+    await house.signIn(page, 'admin')
+    for (const path of [...OWN_PAGES, ...ADMIN_PAGES]) {
+      await page.goto(house.gateway.url + path)
+      await page.locator('h1').waitFor()
+      await page.waitForLoadState('networkidle')
+      expect([path, await faultsOf(page)]).toEqual([path, []])
+    }
+    expect(problems).toEqual([])
+    await page.context().close()
+  })
+})
+
+describe('the site', () => {
+  const desk: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
+
+  test('a session that ends leads to signing in and back to where one was', async () => {
+    const { page } = await house.page(desk)
+    await house.signIn(page, 'admin')
+    await page.goto(`${house.gateway.url}/admin/users?q=adm`)
+    await page.locator('h1').waitFor()
+    await page.evaluate(() => fetch('/api/auth/logout', { method: 'POST' }))
+    await page.getByRole('link', { name: 'Audit' }).click()
+    await page.waitForURL('**/login?next=%2Fadmin%2Faudit')
+    await page.getByText('Your session has ended').waitFor()
+    await page.context().close()
+  })
+
+  test.each(['//evil.test', '/\\evil.test', 'https://evil.test', '/%09/evil.test', 'javascript:alert(1)'])(
+    'W07: next=%s leads nowhere else',
+    async (next) => {
+      const { page, problems } = await house.page(desk)
+      await house.signIn(page, 'admin')
+      await page.evaluate(() => fetch('/api/auth/logout', { method: 'POST' }))
+      await page.goto(`${house.gateway.url}/login?next=${encodeURIComponent(next)}`)
+      await page.locator('input').first().fill('admin')
+      const old = house.codeOf('admin')
+      await page.locator('button[type=submit]').click()
+      await page.locator('fieldset input').first().waitFor()
+      await expect.poll(() => house.codeOf('admin')).not.toBe(old)
+      await page.keyboard.type(house.codeOf('admin'))
+      await page.waitForURL((url) => !url.pathname.startsWith('/login'))
+      expect(new URL(page.url()).origin).toBe(new URL(house.gateway.url).origin)
+      expect(problems).toEqual([])
+      await page.context().close()
+    },
+  )
+
+  test('users do not get the pages of administrators', async () => {
+    const { page } = await house.page(desk)
+    await house.signIn(page, 'plain-user')
+    await page.goto(`${house.gateway.url}/admin/users`)
+    await page.waitForURL(`${house.gateway.url}/`)
+    expect(await page.getByRole('link', { name: 'Users' }).count()).toBe(0)
+    await page.context().close()
+  })
+
+  test('W04, W05, W08: files have their types and times; what is none is a JSON 404', async () => {
+    const get = (path: string) => fetch(`${house.gateway.url}${path}`)
+    const home = await get('/')
+    const html = await home.text()
+    expect(home.headers.get('cache-control')).toBe('no-cache')
+    const policy = home.headers.get('content-security-policy') ?? ''
+    expect(policy).toMatch(
+      /default-src 'none';.*script-src 'self' 'sha256-[\w+/=]+';.*frame-ancestors 'none'/,
+    )
+    expect(policy).not.toContain('unsafe-inline')
+    const [asset = ''] = /\/_app\/immutable\/[\w./-]+\.js/.exec(html) ?? []
+    const script = await get(asset)
+    expect([script.status, script.headers.get('cache-control'), script.headers.get('content-type')]).toEqual([
+      200,
+      'public, max-age=31536000, immutable',
+      'text/javascript; charset=utf-8',
+    ])
+    expect((await get('/admin/users')).headers.get('content-type')).toBe('text/html; charset=utf-8')
+    for (const path of [
+      '/api/x',
+      '/v1/x',
+      '/admin/api/x',
+      '/_app/x.js',
+      '/.env',
+      '/x.map',
+      '/..%2fpackage.json',
+      '/config.yaml',
+    ]) {
+      const answer = await get(path)
+      expect([path, answer.status, answer.headers.get('content-type')]).toEqual([
+        path,
+        404,
+        'application/json',
+      ])
+    }
+  })
+
+  test('sign-in and overview need at most 90 KB of script', async () => {
+    const { page } = await house.page(desk)
+    let bytes = 0
+    page.on('response', async (response) => {
+      if (response.url().endsWith('.js')) bytes += Number(response.headers()['content-length'] ?? 0)
+    })
+    await house.signIn(page, 'admin')
+    await page.waitForLoadState('networkidle')
+    expect(bytes).toBeGreaterThan(10_000)
+    expect(bytes).toBeLessThan(90 * 1024)
+    await page.context().close()
+  })
+})

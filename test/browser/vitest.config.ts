@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/browser/**/*.test.ts'],
+    globalSetup: 'test/browser/built.ts',
+    testTimeout: 90_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+    expect: { poll: { timeout: 10_000 } },
+  },
+})
