@@ -1,6 +1,6 @@
 /** All tables. Money is integer micro-dollars, time is integer ms since 1970 UTC, ids are never reused. */
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 export const users = sqliteTable('users', {
   id: integer().primaryKey({ autoIncrement: true }),
@@ -118,38 +118,11 @@ export const usageLogs = sqliteTable(
   },
   (t) => [
     index('usage_logs_user').on(t.userId, t.createdAt, t.id),
-    index('usage_logs_key').on(t.apiKeyId, t.createdAt, t.id),
     index('usage_logs_created').on(t.createdAt, t.id),
   ],
 )
 
-/** Sums of usage_logs by hour (ms at its start, UTC, of the call's arrival), written in the same batch as the rows. */
-export const usageHourly = sqliteTable(
-  'usage_hourly',
-  {
-    hour: integer().notNull(),
-    userId: integer('user_id').notNull(),
-    apiKeyId: integer('api_key_id').notNull(),
-    model: text().notNull(),
-    backend: text().notNull(),
-    requests: integer().notNull(),
-    /** Calls whose outcome is not `ok`. */
-    errors: integer().notNull(),
-    inputTokens: integer('input_tokens').notNull(),
-    outputTokens: integer('output_tokens').notNull(),
-    cacheReadTokens: integer('cache_read_tokens').notNull(),
-    cacheWrite5mTokens: integer('cache_write_5m_tokens').notNull(),
-    cacheWrite1hTokens: integer('cache_write_1h_tokens').notNull(),
-    costMicros: integer('cost_micros').notNull(),
-    latencyMs: integer('latency_ms').notNull(),
-    lastAt: integer('last_at').notNull(),
-  },
-  (t) => [
-    primaryKey({ columns: [t.userId, t.hour, t.apiKeyId, t.model, t.backend] }),
-    index('usage_hourly_hour').on(t.hour),
-    index('usage_hourly_key').on(t.apiKeyId, t.hour),
-  ],
-)
+export { usageHourly, usageLatency, usageSummed, usageSums } from './rollups.ts'
 
 export const sessions = sqliteTable(
   'sessions',

@@ -45,7 +45,9 @@ export function createCalendar(timeZone: string): Calendar {
       const midnight = Date.parse(date)
       // The clocks differ from UTC by what they do a day before, or a day after if they change in between. The earliest
       // moment at which they show this date is its start.
-      const candidates = [-DAY_MS, DAY_MS].map((step) => midnight - (wallAt(midnight + step) - midnight - step))
+      const candidates = [-DAY_MS, DAY_MS].map(
+        (step) => midnight - (wallAt(midnight + step) - midnight - step),
+      )
       const [first = midnight] = candidates.filter((ms) => wallAt(ms) >= midnight).sort((a, b) => a - b)
       return first
     },

@@ -16,6 +16,10 @@ export interface Span extends Range {
 /** All time: a UTC day's start on both sides, so that whole days fill it. */
 export const ALL_TIME: Range = { from: 0, to: Date.UTC(10_000, 0, 1) }
 
+export function isAllTime({ from, to }: Range): boolean {
+  return from === ALL_TIME.from && to === ALL_TIME.to
+}
+
 export interface Dates {
   /** YYYY-MM-DD, real dates. */
   startDate: string | undefined
@@ -59,21 +63,8 @@ export function daySpans({ startDate, endDate, timeZone }: Dates, now: number): 
   return dates.slice(0, -1).map((label, i) => ({ label, from: starts[i] ?? 0, to: starts[i + 1] ?? 0 }))
 }
 
-/**
- * One span per UTC hour, named by its start. Without dates the last 24 hours, with one date that day. Where a day
- * begins within an hour, its first and last span are the parts of these hours. Throws a Refusal invalid_input.
- */
-export function hourSpans(dates: Dates, now: number): Span[] {
-  const { from, to } = hoursRange(dates, now)
-  const spans: Span[] = []
-  for (let hour = Math.floor(from / HOUR_MS) * HOUR_MS; hour < to; hour += HOUR_MS) {
-    const label = new Date(hour).toISOString()
-    spans.push({ label, from: Math.max(hour, from), to: Math.min(hour + HOUR_MS, to) })
-  }
-  return spans
-}
-
-function hoursRange({ startDate, endDate, timeZone }: Dates, now: number): Range {
+/** The hours that are asked for: without dates the last 24, with one date that day. Throws a Refusal invalid_input. */
+export function hoursOf({ startDate, endDate, timeZone }: Dates, now: number): Range {
   const start = startDate ?? endDate
   const end = endDate ?? startDate
   if (start === undefined || end === undefined) {

@@ -1,14 +1,25 @@
-/** Writes finished calls: the row of each and the hourly sums, in one batch, each request id once. */
-import { gte, type SQL, sql } from 'drizzle-orm'
+/** Writes finished calls: the row of each and all sums, in one batch, each request id once. */
+import { type SQL, sql } from 'drizzle-orm'
 import * as z from 'zod'
-import { usageHourly } from '../db/schema.ts'
+import { usageSums } from '../db/schema.ts'
 import type { CallRecord, Db } from '../ports.ts'
 import type { Used } from './holds.ts'
+import { latencyOfLog } from './latency.ts'
+import {
+  addToHourly,
+  addToLatency,
+  addToSums,
+  type Cut,
+  DAY_MS,
+  HOUR_MS,
+  ofHours,
+  ofLog,
+  ofSums,
+} from './sums.ts'
+import { since, TOTAL_TOKENS } from './totals.ts'
 
-export const HOUR_MS = 3_600_000
+export { HOUR_MS }
 
-/** Written out: a driver may bind a number as a real one, and a division would then leave the minutes in. */
-const HOUR = sql.raw(String(HOUR_MS))
 const count = z.int().nonnegative()
 
 /** A record as the journal keeps it. */
@@ -43,6 +54,8 @@ export const StoredRecord: z.ZodType<CallRecord> = z.strictObject({
  */
 export async function writeRecords(db: Db, records: readonly string[]): Promise<void> {
   if (records.length === 0) return
+  // Ids only grow, and nothing comes between within a batch: these are the rows that it has just inserted.
+  const added = sql`usage_logs where id > (select log_id from usage_summed)`
   await db.batch([
     // As jsonb each record is parsed once, instead of once for every field.
     db.run(sql`
@@ -56,27 +69,16 @@ export async function writeRecords(db: Db, records: readonly string[]): Promise<
         call->>'unpriced', call->>'stream', call->>'attempts', call->>'latencyMs', call->>'ttftMs', call->>'extra',
         call->>'createdAt'
       from list where true on conflict (request_id) do nothing`),
-    // The rows that the statement before has inserted: ids only grow, and nothing comes between within a batch.
-    db.run(sql`${insertSums(sql`(select * from usage_logs order by id desc limit changes())`)}
-      on conflict do update set requests = requests + excluded.requests, errors = errors + excluded.errors,
-        input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
-        cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
-        cache_write_5m_tokens = cache_write_5m_tokens + excluded.cache_write_5m_tokens,
-        cache_write_1h_tokens = cache_write_1h_tokens + excluded.cache_write_1h_tokens,
-        cost_micros = cost_micros + excluded.cost_micros, latency_ms = latency_ms + excluded.latency_ms,
-        last_at = max(last_at, excluded.last_at)`),
+    db.run(addToHourly(ofLog(added))),
+    db.run(addToSums(ofLog(added))),
+    db.run(addToLatency(latencyOfLog(added))),
+    db.run(allIsSummed()),
   ])
 }
 
-/** Sums of log rows by hour, user, key, model and backend; `rows` is a table or a subquery. */
-function insertSums(rows: SQL): SQL {
-  return sql`
-    insert into usage_hourly (hour, user_id, api_key_id, model, backend, requests, errors, input_tokens, output_tokens,
-      cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, latency_ms, last_at)
-    select created_at / ${HOUR} * ${HOUR}, user_id, api_key_id, model, backend, count(*), sum(outcome <> 'ok'),
-      sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens),
-      sum(cache_write_1h_tokens), sum(cost_micros), sum(latency_ms), max(created_at)
-    from ${rows} where true group by 1, 2, 3, 4, 5`
+/** Comes last in a batch: tells that all rows of the log are in the sums. */
+function allIsSummed(): SQL {
+  return sql`update usage_summed set log_id = (select coalesce(max(id), 0) from usage_logs)`
 }
 
 /**
@@ -84,32 +86,69 @@ function insertSums(rows: SQL): SQL {
  * written with the rows, so this only mends what other hands have done. Answers whether it had to.
  */
 export async function repairSums(db: Db, start: number): Promise<boolean> {
-  const figures = sql`coalesce(sum(cost_micros), 0) as cost, coalesce(sum(input_tokens + output_tokens), 0) as tokens`
-  const [same] = await db.all<{ same: number }>(sql`
-    select l.n = h.n and l.cost = h.cost and l.tokens = h.tokens as same
-    from (select count(*) as n, ${figures} from usage_logs where created_at >= ${start}) l,
-      (select coalesce(sum(requests), 0) as n, ${figures} from usage_hourly where hour >= ${start}) h`)
-  if (same?.same === 1) return false
+  const day = Math.floor(start / DAY_MS) * DAY_MS
+  const log = sql`usage_logs where created_at >= ${start}`
+  const hoursOfDays = ofHours(sql`usage_hourly where hour >= ${day}`)
+  const latencyHours = sql`select start, backend, bucket, requests from usage_latency where unit = 'hour' and start >= ${day}`
+  if (await agree(db, start, day)) return false
   await db.batch([
     db.run(sql`delete from usage_hourly where hour >= ${start}`),
-    db.run(insertSums(sql`(select * from usage_logs where created_at >= ${start})`)),
+    db.run(addToHourly(ofLog(log))),
+    db.run(sql`delete from usage_sums where cut in ('site_quarter', 'site_hour') and start >= ${start}`),
+    db.run(addToSums(ofLog(log), ['site_quarter', 'site_hour'])),
+    db.run(sql`delete from usage_sums where cut in ('site_day', 'key_day', 'full_day') and start >= ${day}`),
+    db.run(addToSums(hoursOfDays, ['site_day', 'key_day', 'full_day'])),
+    db.run(sql`delete from usage_sums where cut = 'total'`),
+    db.run(addToSums(ofSums(sql`usage_sums where cut = 'full_day'`), ['total'])),
+    db.run(sql`delete from usage_latency where start >= iif(unit = 'day', ${day}, ${start})`),
+    db.run(addToLatency(latencyOfLog(log), ['hour'])),
+    db.run(addToLatency(latencyHours, ['day'])),
+    db.run(allIsSummed()),
   ])
   return true
 }
 
-/** What each user and key has used since `start` (ms, at an hour's start), from the sums. */
+/** Whether the log since `start`, every cut since then or since its day, and the totals tell the same. */
+async function agree(db: Db, start: number, day: number): Promise<boolean> {
+  const site = (cut: Cut, from: number) =>
+    figuresOf(ofSums(sql`usage_sums where cut = ${cut} and user_id = 0 and start >= ${from}`))
+  const people = (cut: Cut) =>
+    figuresOf(
+      ofSums(sql`usage_sums where cut = ${cut} and start >= ${day}
+        and user_id in (select distinct user_id from usage_sums where cut = 'total')`),
+    )
+  const ever = (cut: Cut) => figuresOf(ofSums(sql`usage_sums where cut = ${cut}`))
+  const timed = (unit: string, from: number) =>
+    sql`(select total(requests) from usage_latency where unit = ${unit} and start >= ${from})`
+  const [told] = await db.all<{ same: number }>(sql`
+    with told as materialized (select
+      ${figuresOf(ofLog(sql`usage_logs where created_at >= ${start}`))} as of_log,
+      ${figuresOf(ofHours(sql`usage_hourly where hour >= ${day}`))} as of_days)
+    select of_log = ${figuresOf(ofHours(sql`usage_hourly where hour >= ${start}`))}
+      and of_log = ${site('site_quarter', start)} and of_log = ${site('site_hour', start)}
+      and of_days = ${site('site_day', day)} and of_days = ${people('key_day')} and of_days = ${people('full_day')}
+      and ${ever('key_day')} = ${ever('total')} and coalesce(of_log->>0, 0) = ${timed('hour', start)}
+      and coalesce(of_days->>0, 0) = ${timed('day', day)} as same
+    from told`)
+  return told?.same === 1
+}
+
+/** One text of everything that two ways of adding up the same calls must agree on. `rows` has the shape of sums. */
+function figuresOf(rows: SQL): SQL {
+  return sql`(select json_array(sum(requests), sum(errors), sum(input_tokens + output_tokens + cache_read_tokens
+    + cache_write_5m_tokens + cache_write_1h_tokens), sum(cost_micros), sum(latency_ms), max(last_at)) from (${rows}))`
+}
+
+/** What each user and key has used since `start` (ms, at a UTC day's start; 0 = ever), from the coarsest sums. */
 export async function usedSince(db: Db, start: number): Promise<Used[]> {
-  const tokens =
-    sql<number>`sum(${usageHourly.inputTokens} + ${usageHourly.outputTokens} + ${usageHourly.cacheReadTokens}
-    + ${usageHourly.cacheWrite5mTokens} + ${usageHourly.cacheWrite1hTokens})`.mapWith(Number)
   return db
     .select({
-      userId: usageHourly.userId,
-      keyId: usageHourly.apiKeyId,
-      tokens,
-      costMicros: sql<number>`sum(${usageHourly.costMicros})`.mapWith(Number),
+      userId: usageSums.userId,
+      keyId: usageSums.apiKeyId,
+      tokens: TOTAL_TOKENS,
+      costMicros: sql<number>`sum(${usageSums.costMicros})`.mapWith(Number),
     })
-    .from(usageHourly)
-    .where(gte(usageHourly.hour, start))
-    .groupBy(usageHourly.userId, usageHourly.apiKeyId)
+    .from(usageSums)
+    .where(since(start))
+    .groupBy(usageSums.userId, usageSums.apiKeyId)
 }

@@ -1,7 +1,8 @@
-/** Sums of usage, always from the hourly rollup, never from the log. */
-import { asc, desc, eq, gte, sql } from 'drizzle-orm'
-import { usageHourly, users } from '../db/schema.ts'
+/** Sums of usage for the command line, by whole UTC days. */
+import { and, asc, desc, eq, gte, sql } from 'drizzle-orm'
+import { usageSums, users } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
+import { since, TOTAL_TOKENS } from './totals.ts'
 
 export interface UsageSum {
   name: string
@@ -12,28 +13,27 @@ export interface UsageSum {
 }
 export type UsageBy = 'user' | 'model' | 'backend' | 'day'
 
-/** Use since `start` (ms), summed by one dimension: days in order, the rest with the dearest first. */
+/** Use since `start` (ms, at a UTC day's start), summed by one dimension: days in order, the rest the dearest first. */
 export function sumUsage(db: Db, by: UsageBy, start: number): Promise<UsageSum[]> {
   const name = {
-    user: sql<string>`coalesce(${users.itcode}, 'user ' || ${usageHourly.userId})`,
-    model: sql<string>`${usageHourly.model}`,
-    backend: sql<string>`${usageHourly.backend}`,
-    day: sql<string>`date(${usageHourly.hour} / 1000, 'unixepoch')`,
+    user: sql<string>`coalesce(${users.itcode}, 'user ' || ${usageSums.userId})`,
+    model: sql<string>`${usageSums.model}`,
+    backend: sql<string>`${usageSums.backend}`,
+    day: sql<string>`date(${usageSums.start} / 1000, 'unixepoch')`,
   }[by]
-  const costMicros = sql<number>`sum(${usageHourly.costMicros})`.mapWith(Number)
+  const ofSite = and(eq(usageSums.cut, 'site_day'), eq(usageSums.userId, 0), gte(usageSums.start, start))
+  const costMicros = sql<number>`sum(${usageSums.costMicros})`.mapWith(Number)
   return db
     .select({
       name,
-      requests: sql<number>`sum(${usageHourly.requests})`.mapWith(Number),
-      errors: sql<number>`sum(${usageHourly.errors})`.mapWith(Number),
-      totalTokens:
-        sql<number>`sum(${usageHourly.inputTokens} + ${usageHourly.outputTokens} + ${usageHourly.cacheReadTokens}
-        + ${usageHourly.cacheWrite5mTokens} + ${usageHourly.cacheWrite1hTokens})`.mapWith(Number),
+      requests: sql<number>`sum(${usageSums.requests})`.mapWith(Number),
+      errors: sql<number>`sum(${usageSums.errors})`.mapWith(Number),
+      totalTokens: TOTAL_TOKENS,
       costMicros,
     })
-    .from(usageHourly)
-    .leftJoin(users, eq(users.id, usageHourly.userId))
-    .where(gte(usageHourly.hour, start))
+    .from(usageSums)
+    .leftJoin(users, eq(users.id, usageSums.userId))
+    .where(by === 'user' ? since(start) : ofSite)
     .groupBy(name)
     .orderBy(by === 'day' ? asc(name) : desc(costMicros))
 }

@@ -1,51 +1,76 @@
-/** All-time totals of keys and users, and what users have used in a period. */
-import { and, gte, inArray, sql } from 'drizzle-orm'
-import { usageHourly } from '../db/schema.ts'
+/** All-time totals of keys and users, and what they have used since a day, each from the coarsest sums that tell it. */
+import { and, eq, gte, type SQL, sql } from 'drizzle-orm'
+import { apiKeys, usageSums } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
 
 export interface Totals {
   requests: number
   totalTokens: number
   costMicros: number
+  /** When the last call arrived, ms; null = never. */
   lastUsedAt: number | null
 }
-const tokens =
-  sql<number>`sum(${usageHourly.inputTokens} + ${usageHourly.outputTokens} + ${usageHourly.cacheReadTokens}
-  + ${usageHourly.cacheWrite5mTokens} + ${usageHourly.cacheWrite1hTokens})`.mapWith(Number)
-const sums = {
-  requests: sql<number>`sum(${usageHourly.requests})`.mapWith(Number),
-  totalTokens: tokens,
-  costMicros: sql<number>`sum(${usageHourly.costMicros})`.mapWith(Number),
-  lastUsedAt: sql<number>`max(${usageHourly.lastAt})`.mapWith(Number),
+
+export const TOTAL_TOKENS =
+  sql<number>`sum(${usageSums.inputTokens} + ${usageSums.outputTokens} + ${usageSums.cacheReadTokens}
+  + ${usageSums.cacheWrite5mTokens} + ${usageSums.cacheWrite1hTokens})`.mapWith(Number)
+
+const COST = sql<number>`sum(${usageSums.costMicros})`.mapWith(Number)
+const TOTALS = {
+  requests: sql<number>`sum(${usageSums.requests})`.mapWith(Number),
+  totalTokens: TOTAL_TOKENS,
+  costMicros: COST,
+  lastUsedAt: sql<number>`max(${usageSums.lastAt})`.mapWith(Number),
 }
 
+/** All that ever went through these keys. Keys without a call are missing. */
 export async function totalsByKey(db: Db, ids: readonly number[]): Promise<Map<number, Totals>> {
   const rows = await db
-    .select({ id: usageHourly.apiKeyId, ...sums })
-    .from(usageHourly)
-    .where(inArray(usageHourly.apiKeyId, [...ids]))
-    .groupBy(usageHourly.apiKeyId)
+    .select({ id: usageSums.apiKeyId, ...TOTALS })
+    .from(apiKeys)
+    // By its owner the rows of a key are found without a look at all others.
+    .innerJoin(
+      usageSums,
+      and(since(0), eq(usageSums.userId, apiKeys.userId), eq(usageSums.apiKeyId, apiKeys.id)),
+    )
+    .where(among(apiKeys.id, ids))
+    .groupBy(usageSums.apiKeyId)
   return new Map(rows.map(({ id, ...totals }) => [id, totals]))
 }
 
+/** All that these users ever used. Users without a call are missing. */
 export async function totalsByUser(db: Db, ids: readonly number[]): Promise<Map<number, Totals>> {
   const rows = await db
-    .select({ id: usageHourly.userId, ...sums })
-    .from(usageHourly)
-    .where(inArray(usageHourly.userId, [...ids]))
-    .groupBy(usageHourly.userId)
+    .select({ id: usageSums.userId, ...TOTALS })
+    .from(usageSums)
+    .where(and(since(0), among(usageSums.userId, ids)))
+    .groupBy(usageSums.userId)
   return new Map(rows.map(({ id, ...totals }) => [id, totals]))
 }
 
+/** What these users have used since `start` (ms, at a UTC day's start; 0 = ever). Users without a call are missing. */
 export async function usedByUsers(
   db: Db,
   ids: readonly number[],
-  since: number,
+  start: number,
 ): Promise<Map<number, { tokens: number; costMicros: number }>> {
   const rows = await db
-    .select({ id: usageHourly.userId, tokens, costMicros: sums.costMicros })
-    .from(usageHourly)
-    .where(and(inArray(usageHourly.userId, [...ids]), gte(usageHourly.hour, since)))
-    .groupBy(usageHourly.userId)
+    .select({ id: usageSums.userId, tokens: TOTAL_TOKENS, costMicros: COST })
+    .from(usageSums)
+    .where(and(since(start), among(usageSums.userId, ids)))
+    .groupBy(usageSums.userId)
   return new Map(rows.map(({ id, ...used }) => [id, used]))
+}
+
+/** The sums by user and key since `start` (ms, at a UTC day's start; 0 = ever). */
+export function since(start: number): SQL | undefined {
+  if (start === 0) return and(eq(usageSums.cut, 'total'), eq(usageSums.start, 0))
+  // With the users named, the primary key leads to the days of each; without, all days would be read.
+  const everybody = sql`${usageSums.userId} in (select distinct user_id from usage_sums where cut = 'total')`
+  return and(eq(usageSums.cut, 'key_day'), everybody, gte(usageSums.start, start))
+}
+
+/** As one parameter, however many: D1 takes a hundred. */
+function among(column: typeof usageSums.userId | typeof apiKeys.id, ids: readonly number[]): SQL {
+  return sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`
 }

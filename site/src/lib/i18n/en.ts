@@ -298,6 +298,8 @@ export const en = {
   'backends.average': 'Average',
   'backends.p95': '95th percentile',
   'backends.cost': 'Cost',
+  'backends.p95_by_day': '95th percentile, {n} days',
+  'backends.errors_by_day': 'Errors, {n} days',
   'backends.live': 'Refreshed every 5 seconds',
 
   'audit.title': 'Audit',

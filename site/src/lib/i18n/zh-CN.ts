@@ -298,6 +298,8 @@ export const zhCN: Messages = {
   'backends.average': '平均',
   'backends.p95': '第 95 百分位',
   'backends.cost': '费用',
+  'backends.p95_by_day': '第 95 百分位，{n} 天',
+  'backends.errors_by_day': '错误，{n} 天',
   'backends.live': '每 5 秒刷新',
 
   'audit.title': '审计',

@@ -1,0 +1,37 @@
+/** CSV as RFC 4180 has it. Text that a spreadsheet would run as a formula gets an apostrophe in front. */
+export type Cell = string | number | boolean | null
+
+/** What spreadsheets take for the beginning of a formula, or skip before one. */
+const FORMULA = /^[=+\-@\t\r]/
+
+export function csvLine(cells: readonly Cell[]): string {
+  return `${cells.map(cellText).join(',')}\r\n`
+}
+
+function cellText(cell: Cell): string {
+  if (typeof cell !== 'string') return cell === null ? '' : String(cell)
+  const text = FORMULA.test(cell) ? `'${cell}` : cell
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+/**
+ * A table as a stream: the names of the columns, then slice by slice, each made only when the one before was taken. An
+ * error ends the stream with it, so that a half table never looks like a whole one.
+ */
+export function csvStream(
+  columns: readonly string[],
+  slices: AsyncGenerator<readonly (readonly Cell[])[]>,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  return new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(encoder.encode(csvLine(columns))),
+    async pull(controller) {
+      const { done, value } = await slices.next()
+      if (done) return controller.close()
+      controller.enqueue(encoder.encode(value.map(csvLine).join('')))
+    },
+    async cancel() {
+      await slices.return(undefined)
+    },
+  })
+}

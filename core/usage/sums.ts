@@ -1,0 +1,87 @@
+/** How calls become sums: one definition for writing them with the calls, for mending and for adding up at reading. */
+import { type SQL, sql } from 'drizzle-orm'
+import type { usageLatency, usageSums } from '../db/schema.ts'
+
+export const QUARTER_MS = 900_000
+export const HOUR_MS = 3_600_000
+export const DAY_MS = 86_400_000
+
+export type Cut = typeof usageSums.$inferSelect.cut
+export type LatencyUnit = typeof usageLatency.$inferSelect.unit
+
+/** How long one row of a cut is, and whether it tells people (users, keys) and places (models, backends) apart. */
+const CUTS: Record<Cut, { ms: number; people: 0 | 1; places: 0 | 1 }> = {
+  site_quarter: { ms: QUARTER_MS, people: 0, places: 1 },
+  site_hour: { ms: HOUR_MS, people: 0, places: 1 },
+  site_day: { ms: DAY_MS, people: 0, places: 1 },
+  key_day: { ms: DAY_MS, people: 1, places: 0 },
+  full_day: { ms: DAY_MS, people: 1, places: 1 },
+  total: { ms: Number.MAX_SAFE_INTEGER, people: 1, places: 1 },
+}
+export const ALL_CUTS = Object.keys(CUTS) as Cut[] // Record<Cut, …> above: there are no other keys
+
+const COLUMNS =
+  sql.raw(`requests, errors, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens,
+  cache_write_1h_tokens, cost_micros, latency_ms, last_at`)
+const ADDED = sql.raw(`sum(requests) as requests, sum(errors) as errors, sum(input_tokens) as input_tokens,
+  sum(output_tokens) as output_tokens, sum(cache_read_tokens) as cache_read_tokens,
+  sum(cache_write_5m_tokens) as cache_write_5m_tokens, sum(cache_write_1h_tokens) as cache_write_1h_tokens,
+  sum(cost_micros) as cost_micros, sum(latency_ms) as latency_ms, max(last_at) as last_at`)
+const ADD_ON_CONFLICT = sql.raw(`on conflict do update set
+  requests = requests + excluded.requests, errors = errors + excluded.errors,
+  input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
+  cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
+  cache_write_5m_tokens = cache_write_5m_tokens + excluded.cache_write_5m_tokens,
+  cache_write_1h_tokens = cache_write_1h_tokens + excluded.cache_write_1h_tokens,
+  cost_micros = cost_micros + excluded.cost_micros, latency_ms = latency_ms + excluded.latency_ms,
+  last_at = max(last_at, excluded.last_at)`)
+
+/** Written out: a driver may bind a number as a real one, and a division would leave the minutes in. */
+const HOUR = sql.raw(String(HOUR_MS))
+const QUARTER = sql.raw(String(QUARTER_MS))
+
+/** Log rows in the shape of sums. `rows` says which: usage_logs with a condition. */
+export function ofLog(rows: SQL): SQL {
+  return sql`select created_at as start, user_id, api_key_id, model, backend, 1 as requests,
+    outcome <> 'ok' as errors, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens,
+    cache_write_1h_tokens, cost_micros, latency_ms, created_at as last_at from ${rows}`
+}
+
+/** Hourly sums in the shape of the others. `rows` says which: usage_hourly with a condition. */
+export function ofHours(rows: SQL): SQL {
+  return sql`select hour as start, user_id, api_key_id, model, backend, ${COLUMNS} from ${rows}`
+}
+
+/** Sums as they are. `rows` says which: usage_sums with a condition. */
+export function ofSums(rows: SQL): SQL {
+  return sql`select start, user_id, api_key_id, model, backend, ${COLUMNS} from ${rows}`
+}
+
+/** Adds rows in the shape of sums to the hourly ones. */
+export function addToHourly(rows: SQL): SQL {
+  return sql`insert into usage_hourly (hour, user_id, api_key_id, model, backend, ${COLUMNS})
+    select start / ${HOUR} * ${HOUR}, user_id, api_key_id, model, backend, ${ADDED}
+    from (${rows}) where true group by 1, 2, 3, 4, 5 ${ADD_ON_CONFLICT}`
+}
+
+/** Adds rows in the shape of sums to coarser ones. */
+export function addToSums(rows: SQL, cuts: readonly Cut[] = ALL_CUTS): SQL {
+  const list = cuts.map((cut) => `('${cut}', ${CUTS[cut].ms}, ${CUTS[cut].people}, ${CUTS[cut].places})`)
+  // Equal rows are added up once, before each is written in every cut.
+  return sql`with cuts (cut, ms, people, places) as (values ${sql.raw(list.join())}),
+    fine as materialized (select start / ${QUARTER} * ${QUARTER} as start, user_id, api_key_id, model, backend, ${ADDED}
+      from (${rows}) group by 1, 2, 3, 4, 5)
+    insert into usage_sums (cut, user_id, start, api_key_id, model, backend, ${COLUMNS})
+    select cut, iif(people, user_id, 0), start / ms * ms, iif(people, api_key_id, 0), iif(places, model, ''),
+      iif(places, backend, ''), ${COLUMNS}
+    from fine cross join cuts where true ${ADD_ON_CONFLICT}`
+}
+
+/** Adds rows in the shape of latency counts to those of these units. */
+export function addToLatency(rows: SQL, units: readonly LatencyUnit[] = ['hour', 'day']): SQL {
+  const list = units.map((unit) => `('${unit}', ${unit === 'hour' ? HOUR_MS : DAY_MS})`)
+  return sql`with units (unit, ms) as (values ${sql.raw(list.join())})
+    insert into usage_latency (unit, start, backend, bucket, requests)
+    select unit, start / ms * ms, backend, bucket, sum(requests) from (${rows}) cross join units
+    where true group by 1, 2, 3, 4 on conflict do update set requests = requests + excluded.requests`
+}

@@ -1,0 +1,143 @@
+/** Totals of usage: for a user with what is left to him, for administrators by user and backend, too. */
+import * as z from 'zod'
+import type { SignedIn } from '../core/auth/sessions.ts'
+import type { Deps } from '../core/deps.ts'
+import { backendStats } from '../core/usage/backends.ts'
+import { periodOf } from '../core/usage/period.ts'
+import { ALL_TIME, type Dates, isAllTime, lastDays, type Range, rangeOf } from '../core/usage/range.ts'
+import { type Summary, summarize } from '../core/usage/summary.ts'
+import { usedByUsers } from '../core/usage/totals.ts'
+import { timestamp, timeText, usd } from './fields.ts'
+import { route } from './route.ts'
+import {
+  DatesOnly,
+  datesOf,
+  FiguresView,
+  figuresView,
+  filterOf,
+  filters,
+  mainView,
+  OfBackend,
+  OfKey,
+  OfModel,
+  OfUser,
+  RANGE,
+  rangeView,
+} from './usage-views.ts'
+
+const STATS_DAYS = 30
+
+const Common = { ...RANGE, totals: FiguresView, by_model: z.array(OfModel), by_key: z.array(OfKey) }
+const Limit = z.strictObject({
+  limit: z.number().meta({ description: '0 is no limit.' }),
+  used: z.number(),
+  left: z.number().nullable().meta({ description: 'null without a limit.' }),
+})
+
+export const summaries = [
+  route({
+    method: 'GET',
+    path: '/api/usage/summary',
+    tier: 'session',
+    summary: 'What the caller used and what is left to him. Without dates: in the current period of quotas.',
+    query: filters('session', {}),
+    reply: z.strictObject({
+      ...Common,
+      quota: Limit.meta({ description: 'Tokens in the current period.' }),
+      budget: Limit.meta({ description: 'US dollars in the current period.' }),
+      resets_at: timestamp.nullable().meta({ description: 'When the next period begins; null is never.' }),
+    }),
+    async handle({ deps, caller, query }) {
+      const range = rangeOrPeriod(deps, datesOf(query))
+      const sums = await summarize(deps.db, filterOf('session', caller, query), range)
+      return { ...commonView(range, sums), ...(await limitsView(deps, caller)) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/admin/api/usage/summary',
+    tier: 'admin',
+    summary: 'What was used; the 50 dearest users and keys. Without dates: in the current period of quotas.',
+    query: filters('admin', {}),
+    reply: z.strictObject({ ...Common, by_user: z.array(OfUser), by_backend: z.array(OfBackend) }),
+    async handle({ deps, caller, query }) {
+      const range = rangeOrPeriod(deps, datesOf(query))
+      const sums = await summarize(deps.db, filterOf('admin', caller, query), range)
+      return {
+        ...commonView(range, sums),
+        by_user: sums.byUser.map((row) => ({ user_id: row.userId, itcode: row.itcode, ...mainView(row) })),
+        by_backend: sums.byBackend.map((row) => ({ backend: row.backend, ...figuresView(row) })),
+      }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/admin/api/backends/stats',
+    tier: 'admin',
+    summary: `How backends did. Without dates: in the last ${STATS_DAYS} days.`,
+    query: DatesOnly,
+    reply: z.strictObject({
+      stats: z.array(
+        z.strictObject({
+          backend: z.string(),
+          requests: z.int(),
+          total_tokens: z.int(),
+          cost_usd: z.number(),
+          avg_latency_ms: z.int(),
+          p95_latency_ms: z.int().meta({ description: 'From a histogram with steps of about a fifth.' }),
+          error_count: z.int(),
+        }),
+      ),
+    }),
+    async handle({ deps, query }) {
+      const asked = rangeOf(datesOf(query))
+      const range = isAllTime(asked) ? lastDays(STATS_DAYS, query.tz, deps.clock.now()) : asked
+      const stats = await backendStats(deps.db, range)
+      return {
+        stats: stats.map((row) => ({
+          backend: row.backend,
+          requests: row.requests,
+          total_tokens: row.totalTokens,
+          cost_usd: usd(row.costMicros),
+          avg_latency_ms: Math.round(row.averageMs),
+          p95_latency_ms: Math.round(row.p95Ms),
+          error_count: row.errors,
+        })),
+      }
+    },
+  }),
+]
+
+function rangeOrPeriod({ clock, policy }: Deps, dates: Dates): Range {
+  const asked = rangeOf(dates)
+  if (!isAllTime(asked)) return asked
+  const { start, end } = periodOf(policy.limits.period, clock.now())
+  return { from: start, to: Math.min(end, ALL_TIME.to) }
+}
+
+function commonView(range: Range, { totals, byModel, byKey }: Summary) {
+  return {
+    ...rangeView(range),
+    totals: figuresView(totals),
+    by_model: byModel.map((row) => ({ model: row.model, ...figuresView(row) })),
+    by_key: byKey.map((row) => {
+      return { api_key_id: row.keyId, key_name: row.keyName, user_id: row.userId, ...mainView(row) }
+    }),
+  }
+}
+
+/** What the caller has left in the current period, whatever range and filters he asks for. */
+async function limitsView({ db, clock, policy }: Deps, { user }: SignedIn) {
+  const { start, end } = periodOf(policy.limits.period, clock.now())
+  const used = (await usedByUsers(db, [user.id], start)).get(user.id) ?? { tokens: 0, costMicros: 0 }
+  return {
+    quota: limitView(user.quotaTokens, used.tokens, (tokens) => tokens),
+    budget: limitView(user.budgetMicros, used.costMicros, usd),
+    resets_at: end === Number.MAX_SAFE_INTEGER ? null : timeText(end),
+  }
+}
+
+function limitView(limit: number, used: number, shown: (units: number) => number) {
+  const left = limit === 0 ? null : shown(Math.max(0, limit - used))
+  return { limit: shown(limit), used: shown(used), left }
+}

@@ -1,0 +1,202 @@
+/** What can be asked about usage, and what the answers look like. */
+import * as z from 'zod'
+import type { SignedIn } from '../core/auth/sessions.ts'
+import { isTimeZone } from '../core/usage/calendar.ts'
+import type { Bar, Figures, MainFigures } from '../core/usage/charts.ts'
+import type { Cursor, LogRow } from '../core/usage/lists.ts'
+import { ALL_TIME, type Dates, type Range } from '../core/usage/range.ts'
+import type { Filter } from '../core/usage/sources.ts'
+import { idInQuery, line, timestamp, timeText, usd } from './fields.ts'
+
+const FIRST_YEAR = '2000-01-01'
+const LAST_YEAR = '2099-12-31'
+
+/** A day that exists; years that nobody can mean are mistakes. */
+const date = z.iso
+  .date('a date such as 2027-01-31 is expected')
+  .refine(
+    (text) => text >= FIRST_YEAR && text <= LAST_YEAR,
+    `a date from ${FIRST_YEAR} to ${LAST_YEAR} is expected`,
+  )
+
+const OWN = {
+  start_date: date.optional().meta({ description: 'First day, in the zone `tz`.' }),
+  end_date: date.optional().meta({ description: 'Last day, in the zone `tz`.' }),
+  tz: z
+    .string()
+    .refine(isTimeZone, 'the name of a time zone such as Asia/Shanghai is expected')
+    .default('UTC')
+    .meta({ description: 'The time zone that days belong to, by its IANA name.' }),
+  model: line(200).optional(),
+  key_id: idInQuery.optional(),
+}
+const EVERYBODYS = {
+  ...OWN,
+  user_id: idInQuery.optional(),
+  backend: z
+    .union([z.literal(''), line(200)])
+    .optional()
+    .meta({ description: 'Empty: calls that no backend was found for.' }),
+}
+/** The filters of what knows no users, keys or models. */
+export const DatesOnly = z.strictObject({ start_date: OWN.start_date, end_date: OWN.end_date, tz: OWN.tz })
+
+/** Who asks: a user for what is his own, or an administrator for everybody's. */
+export type UsageTier = 'session' | 'admin'
+
+/** The filters of a tier, and more. */
+export function filters<E extends z.ZodRawShape>(tier: UsageTier, more: E) {
+  const known = tier === 'admin' ? { ...EVERYBODYS, ...more } : { ...OWN, ...more }
+  // Handlers see every filter; what users do not have is refused before and so never there.
+  return z.strictObject(known as typeof EVERYBODYS & E)
+}
+
+interface Asked extends z.output<typeof DatesOnly> {
+  model?: string | undefined
+  key_id?: number | undefined
+  user_id?: number | undefined
+  backend?: string | undefined
+}
+
+/** Whose calls: of a user always his own alone. */
+export function filterOf(tier: UsageTier, { user }: SignedIn, query: Asked): Filter {
+  const { model, key_id: keyId } = query
+  if (tier === 'session') return { userId: user.id, keyId, model }
+  return { userId: query.user_id, keyId, model, backend: query.backend }
+}
+
+export function datesOf({ start_date: startDate, end_date: endDate, tz: timeZone }: Asked): Dates {
+  return { startDate, endDate, timeZone }
+}
+
+export const RANGE = {
+  from: timestamp.nullable().meta({ description: 'Where it begins; null is with the first call.' }),
+  to: timestamp.nullable().meta({ description: 'Where it ends, itself excluded; null is never.' }),
+}
+
+export function rangeView({ from, to }: Range) {
+  return {
+    from: from === ALL_TIME.from ? null : timeText(from),
+    to: to >= ALL_TIME.to ? null : timeText(to),
+  }
+}
+
+export const cursor = z
+  .string()
+  .regex(/^[0-9a-z]{1,10}-[0-9a-z]{1,10}$/, 'next_cursor of an earlier answer is expected')
+  .transform((text): Cursor => {
+    const [at = 0, id = 0] = text.split('-').map((part) => Number.parseInt(part, 36))
+    return { at, id }
+  })
+
+export function cursorText({ at, id }: Cursor): string {
+  return `${at.toString(36)}-${id.toString(36)}`
+}
+
+export const Log = z
+  .strictObject({
+    id: z.int(),
+    request_id: z.string(),
+    user_id: z.int(),
+    itcode: z.string().nullable(),
+    api_key_id: z.int(),
+    key_name: z.string().nullable().meta({ description: 'Also of a deleted key.' }),
+    model: z.string(),
+    backend: z.string(),
+    input_tokens: z.int(),
+    output_tokens: z.int(),
+    cache_read_tokens: z.int(),
+    cache_write_5m_tokens: z.int(),
+    cache_write_1h_tokens: z.int(),
+    total_tokens: z.int(),
+    cost_usd: z.number(),
+    status_code: z.int(),
+    outcome: z.enum(['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted']),
+    estimated: z.boolean(),
+    stream: z.boolean(),
+    latency_ms: z.int(),
+    ttft_ms: z.int().nullable(),
+    created_at: timestamp.meta({ description: 'When the request arrived.' }),
+  })
+  .meta({ id: 'Log' })
+export type Log = z.infer<typeof Log>
+export const LOG_COLUMNS = Object.keys(Log.shape) as (keyof Log)[] // a shape's keys are the keys of its objects
+
+export function logView(row: LogRow): Log {
+  return {
+    id: row.id,
+    request_id: row.requestId,
+    user_id: row.userId,
+    itcode: row.itcode,
+    api_key_id: row.apiKeyId,
+    key_name: row.keyName,
+    model: row.model,
+    backend: row.backend,
+    input_tokens: row.inputTokens,
+    output_tokens: row.outputTokens,
+    cache_read_tokens: row.cacheReadTokens,
+    cache_write_5m_tokens: row.cacheWrite5mTokens,
+    cache_write_1h_tokens: row.cacheWrite1hTokens,
+    total_tokens:
+      row.inputTokens +
+      row.outputTokens +
+      row.cacheReadTokens +
+      row.cacheWrite5mTokens +
+      row.cacheWrite1hTokens,
+    cost_usd: usd(row.costMicros),
+    status_code: row.statusCode,
+    outcome: row.outcome,
+    estimated: row.estimated,
+    stream: row.stream,
+    latency_ms: row.latencyMs,
+    ttft_ms: row.ttftMs,
+    created_at: timeText(row.createdAt),
+  }
+}
+
+const MAIN = {
+  requests: z.int(),
+  errors: z.int().meta({ description: 'Calls whose outcome is not ok.' }),
+  total_tokens: z.int(),
+  cost_usd: z.number(),
+}
+const FIGURES = {
+  ...MAIN,
+  input_tokens: z.int(),
+  output_tokens: z.int(),
+  cache_read_tokens: z.int(),
+  cache_write_tokens: z.int(),
+}
+export const FiguresView = z.strictObject(FIGURES).meta({ id: 'UsageFigures' })
+export const OfModel = z.strictObject({ model: z.string(), ...FIGURES })
+export const OfBackend = z.strictObject({ backend: z.string(), ...FIGURES })
+export const OfUser = z.strictObject({ user_id: z.int(), itcode: z.string().nullable(), ...MAIN })
+export const OfKey = z.strictObject({
+  api_key_id: z.int(),
+  key_name: z.string().nullable(),
+  user_id: z.int(),
+  ...MAIN,
+})
+export const DayStats = z.strictObject({ date: z.iso.date(), ...OfModel.shape })
+export const HourStats = z.strictObject({
+  hour: timestamp.meta({ description: 'The start of the hour, UTC.' }),
+  ...OfModel.shape,
+})
+
+export function mainView({ requests, errors, totalTokens, costMicros }: MainFigures) {
+  return { requests, errors, total_tokens: totalTokens, cost_usd: usd(costMicros) }
+}
+
+export function figuresView(figures: Figures) {
+  return {
+    ...mainView(figures),
+    input_tokens: figures.inputTokens,
+    output_tokens: figures.outputTokens,
+    cache_read_tokens: figures.cacheReadTokens,
+    cache_write_tokens: figures.cacheWriteTokens,
+  }
+}
+
+export function barView(bar: Bar) {
+  return { model: bar.model, ...figuresView(bar) }
+}
