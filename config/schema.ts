@@ -1,7 +1,16 @@
 /** Every setting, its default and what is expected of it. Keys are those of the file; durations are ms afterwards. */
 import * as z from 'zod'
 import { headerSecret, secret, signingSecrets } from './secrets.ts'
-import { databaseUrl, duration, network, optionalUrl, originUrl, upstreamUrl, wait } from './values.ts'
+import {
+  databaseUrl,
+  duration,
+  network,
+  optionalUrl,
+  originUrl,
+  redisUrl,
+  upstreamUrl,
+  wait,
+} from './values.ts'
 
 const count = z.int().min(0)
 const text = z.string()
@@ -22,6 +31,8 @@ const server = section({
   trusted_proxies: z.array(network).default([]),
   /** How long streams may go on after SIGTERM. */
   drain_timeout: wait.default(30_000),
+  /** Processes that share the port; more than one need shared stores. */
+  workers: z.int().min(1).max(64).default(1),
 })
 
 const database = section({
@@ -85,13 +96,14 @@ const limits = section({
   /** The most output tokens that a reservation assumes. */
   reserve_output: count.default(4096),
   fail_closed: z.boolean().default(false),
+  store: z.enum(['local', 'redis']).default('local'),
 })
 
 const health = section({
   startup_check: z.enum(['normal', 'strict', 'off']).default('normal'),
   failure_threshold: z.int().min(1).max(1000).default(5),
   cooldown: duration.default(30_000),
-  store: z.enum(['memory']).default('memory'),
+  store: z.enum(['memory', 'redis']).default('memory'),
 })
 
 const backend = z.strictObject({
@@ -139,28 +151,41 @@ const price = z.strictObject({
   cache_write_1h: rate,
 })
 
-export const Config = z.strictObject({
-  server,
-  database,
-  log,
-  auth,
-  usage_sync_time: wait.default(300_000),
-  model_replacements: z.record(modelName, modelName).default({}),
-  models,
-  limits,
-  health,
-  balancer: section({ strategy: z.enum(['sticky', 'random']).default('sticky') }),
-  retry: section({
-    max_attempts: z.int().min(1).max(20).default(3),
-    first_byte_timeout: wait.default(120_000),
-    idle_timeout: wait.default(300_000),
-  }),
-  openai: section({
-    web_search: z.boolean().default(false),
-    automatic_caching: z.boolean().default(true),
-  }),
-  backends,
-  /** The operator's own prices, over the shipped list. */
-  pricing: z.array(price).default([]),
-})
+export const Config = z
+  .strictObject({
+    server,
+    database,
+    log,
+    auth,
+    usage_sync_time: wait.default(300_000),
+    model_replacements: z.record(modelName, modelName).default({}),
+    models,
+    limits,
+    health,
+    balancer: section({ strategy: z.enum(['sticky', 'random']).default('sticky') }),
+    retry: section({
+      max_attempts: z.int().min(1).max(20).default(3),
+      first_byte_timeout: wait.default(120_000),
+      idle_timeout: wait.default(300_000),
+    }),
+    openai: section({
+      web_search: z.boolean().default(false),
+      automatic_caching: z.boolean().default(true),
+    }),
+    backends,
+    /** The operator's own prices, over the shipped list. */
+    pricing: z.array(price).default([]),
+    /** For the stores that are kept there; the address may hold a password. */
+    redis: section({ url: redisUrl.default('') }),
+  })
+  .superRefine(({ server, health, limits, redis }, context) => {
+    const fail = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+    const shares = health.store === 'redis' && limits.store === 'redis'
+    if (server.workers > 1 && !shares) {
+      fail(['server', 'workers'], 'more than one process need health.store and limits.store in redis')
+    }
+    if ((health.store === 'redis' || limits.store === 'redis') && redis.url === '') {
+      fail(['redis', 'url'], 'the address of Redis is expected')
+    }
+  })
 export type Config = z.output<typeof Config>

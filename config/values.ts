@@ -81,6 +81,13 @@ export const databaseUrl = address((text) => {
   return undefined
 })
 
+/** The address of Redis, with its password if it has one, or ''. */
+export const redisUrl = address((text) =>
+  text === '' || parsedUrl(text, /^rediss?:$/)
+    ? undefined
+    : 'an address that begins with redis:// or rediss:// is expected',
+)
+
 /** 10.0.0.0/8 or fd00::/8, or a single address. */
 export const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
   error: 'a network such as 10.0.0.0/8 is expected',

@@ -1,7 +1,9 @@
 /** `npm start`: the gateway on Node, with its signals. */
+import cluster from 'node:cluster'
 import { ConfigError } from '../../config/error.ts'
 import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
+import { superviseWorkers } from './cluster.ts'
 import { flushPrint, print } from './print.ts'
 import { startServer } from './server.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from './settings.ts'
@@ -32,25 +34,30 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   })
 }
 
-const server = await startServer(config, logger).catch((cause: unknown) => {
-  console.error(cause instanceof Error ? cause.message : String(cause))
-  process.exit(1)
-})
+if (config.server.workers > 1 && cluster.isPrimary) superviseWorkers(config.server.workers, logger)
+else await serve()
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => {
-    logger.info('server.stopping', { signal })
-    void server.stop().then(() => process.exit(0))
+async function serve() {
+  const server = await startServer(config, logger).catch((cause: unknown) => {
+    console.error(cause instanceof Error ? cause.message : String(cause))
+    process.exit(1)
+  })
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      logger.info('server.stopping', { signal })
+      void server.stop().then(() => process.exit(0))
+    })
+  }
+
+  process.on('SIGHUP', () => {
+    try {
+      server
+        .reload(readSettings())
+        .catch((cause) => logger.error('config.reload_failed', { cause: String(cause) }))
+    } catch (cause) {
+      // The running configuration stays as it is.
+      logger.error('config.reload_failed', { cause: cause instanceof Error ? cause.message : String(cause) })
+    }
   })
 }
-
-process.on('SIGHUP', () => {
-  try {
-    server
-      .reload(readSettings())
-      .catch((cause) => logger.error('config.reload_failed', { cause: String(cause) }))
-  } catch (cause) {
-    // The running configuration stays as it is.
-    logger.error('config.reload_failed', { cause: cause instanceof Error ? cause.message : String(cause) })
-  }
-})

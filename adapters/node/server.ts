@@ -14,7 +14,11 @@ import { createTaskRunner } from '../../core/tasks.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
+import { redisHealth } from '../drivers/health/redis.ts'
+import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { localLedger } from '../drivers/ledger/local.ts'
+import { redisLedger } from '../drivers/ledger/redis.ts'
+import { connectRedis, readyRedis } from '../drivers/redis/connection.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
@@ -57,7 +61,15 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const upstream = undiciUpstream()
   const { period, failClosed } = policyFrom(config).limits
   const folder = join(dataFolder(config), 'journal')
-  const ledger = await localLedger({ db: storage.db, folder, period, failClosed, clock, logger })
+  const records = await journalledRecords({ db: storage.db, folder, clock, logger })
+  const redis = config.redis.url ? connectRedis(config.redis.url, logger) : undefined
+  // Without it the start goes on: what then holds for calls is the ledger's to say.
+  if (redis) await readyRedis(redis).catch((cause) => logger.error('redis.away', { cause: String(cause) }))
+  const shared = { db: storage.db, records, period, failClosed, clock, logger }
+  const ledger =
+    redis && config.limits.store === 'redis' ? redisLedger({ ...shared, redis }) : await localLedger(shared)
+  const healthFor = ({ health }: Config) =>
+    redis && health.store === 'redis' ? redisHealth(redis) : memoryHealth()
   const pending = new Set<Promise<unknown>>()
   const waitUntil = (work: Promise<unknown>) => {
     const kept = work.catch(() => {}).finally(() => pending.delete(kept))
@@ -70,7 +82,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const build = async (settings: Config) => {
     const deps = createDeps({
       db: storage.db,
-      health: memoryHealth(),
+      health: healthFor(settings),
       ledger,
       upstream,
       codes: codesFrom(settings, logger),
@@ -130,6 +142,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     while (pending.size > 0) await Promise.allSettled(pending)
     clearInterval(ticker)
     await ledger.close()
+    redis?.disconnect()
     await upstream.close()
     storage.close()
     logger.info('server.stopped')
@@ -153,6 +166,9 @@ function needsRestart(running: Config, next: Config): string[] {
     ['server.host', running.server.host, next.server.host],
     ['database', JSON.stringify(running.database), JSON.stringify(next.database)],
     ['limits.period', running.limits.period, next.limits.period],
+    ['server.workers', running.server.workers, next.server.workers],
+    ['limits.store', running.limits.store, next.limits.store],
+    ['redis', running.redis.url, next.redis.url],
     ['log', JSON.stringify(running.log), JSON.stringify(next.log)],
   ]
   return fixed.filter(([, before, after]) => before !== after).map(([name]) => name)

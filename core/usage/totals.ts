@@ -62,6 +62,21 @@ export async function usedByUsers(
   return new Map(rows.map(({ id, ...used }) => [id, used]))
 }
 
+/** What one user has used since `start` (as above), in all and by key. */
+export async function usedByUser(db: Db, userId: number, start: number) {
+  const rows = await db
+    .select({ keyId: usageSums.apiKeyId, tokens: TOTAL_TOKENS, costMicros: COST })
+    .from(usageSums)
+    .where(and(since(start), eq(usageSums.userId, userId)))
+    .groupBy(usageSums.apiKeyId)
+  const user = { tokens: 0, costMicros: 0 }
+  for (const { tokens, costMicros } of rows) {
+    user.tokens += tokens
+    user.costMicros += costMicros
+  }
+  return { user, keys: new Map(rows.map(({ keyId, ...used }) => [keyId, used])) }
+}
+
 /** The sums by user and key since `start` (ms, at a UTC day's start; 0 = ever). */
 export function since(start: number): SQL | undefined {
   if (start === 0) return and(eq(usageSums.cut, 'total'), eq(usageSums.start, 0))

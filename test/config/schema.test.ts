@@ -10,6 +10,7 @@ const FULL = {
     public_url: 'https://gateway.test',
     trusted_proxies: ['10.0.0.0/8'],
     drain_timeout: '1m',
+    workers: 2,
   },
   database: { path: 'x.db', url: 'libsql://db.test', auth_token: 'tok-4711-abc' },
   log: { level: 'debug', format: 'text' },
@@ -39,8 +40,10 @@ const FULL = {
     max_body_bytes: 1_048_576,
     reserve_output: 1024,
     fail_closed: true,
+    store: 'redis',
   },
-  health: { startup_check: 'off', failure_threshold: 2, cooldown: '1s', store: 'memory' },
+  health: { startup_check: 'off', failure_threshold: 2, cooldown: '1s', store: 'redis' },
+  redis: { url: 'redis://:pass@cache.test:6379' },
   balancer: { strategy: 'random' },
   retry: { max_attempts: 2, first_byte_timeout: '1s', idle_timeout: '2s' },
   openai: { web_search: true, automatic_caching: false },
@@ -67,6 +70,7 @@ const DEFAULTS = {
     public_url: '',
     trusted_proxies: [],
     drain_timeout: 30_000,
+    workers: 1,
   },
   database: { path: 'data/gateway.db', url: '', auth_token: '' },
   log: { level: 'info', format: 'json' },
@@ -96,6 +100,7 @@ const DEFAULTS = {
     max_body_bytes: 33_554_432,
     reserve_output: 4096,
     fail_closed: false,
+    store: 'local',
   },
   health: { startup_check: 'normal', failure_threshold: 5, cooldown: 30_000, store: 'memory' },
   balancer: { strategy: 'sticky' },
@@ -103,6 +108,7 @@ const DEFAULTS = {
   openai: { web_search: false, automatic_caching: true },
   backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [], openai: 'translate' }],
   pricing: [],
+  redis: { url: '' },
 }
 const { leaves, objects } = pathsIn(FULL)
 const named = (paths: typeof leaves) => paths.map((path) => [path.join('.'), path] as const)

@@ -1,15 +1,20 @@
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { directLedger } from '../../adapters/drivers/ledger/direct.ts'
+import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
+import { redisLedger } from '../../adapters/drivers/ledger/redis.ts'
+import { connectRedis, readyRedis } from '../../adapters/drivers/redis/connection.ts'
 import { systemClock } from '../../core/clock.ts'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
-import type { CallRecord, Db } from '../../core/ports.ts'
+import type { CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
 import { ledgerContract } from '../contracts/ledger.ts'
 import { keptLogs } from '../support/logs.ts'
-import { admission, callRecord } from '../support/records.ts'
+import { admission, callRecord, NO_LIMITS } from '../support/records.ts'
+import { HAS_REDIS, type RealRedis, startRedis } from '../support/redis.ts'
 import { fileStore, type OpenedStore, temporaryFolder } from '../support/stores.ts'
 
 const settings = { period: 'monthly', failClosed: false, clock: systemClock } as const
@@ -18,10 +23,79 @@ ledgerContract('direct', async (db) => directLedger({ db, ...settings, logger: k
 
 /** Each database has its own journal, also when it is opened again. */
 const folders = new WeakMap<Db, string>()
-ledgerContract('local', (db) => {
+const recordsOf = (db: Db) => {
   const folder = folders.get(db) ?? temporaryFolder().path
   folders.set(db, folder)
-  return localLedger({ db, folder, ...settings, logger: keptLogs() })
+  return journalledRecords({ db, folder, clock: systemClock, logger: keptLogs() })
+}
+ledgerContract('local', async (db) => localLedger({ db, records: await recordsOf(db), ...settings }))
+
+describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
+  let server: RealRedis
+  let redis: Redis
+  const logger = keptLogs()
+  beforeAll(async () => {
+    server = await startRedis()
+    redis = connectRedis(server.url, logger)
+    await readyRedis(redis)
+  })
+  beforeEach(() => server.flush())
+  afterAll(async () => {
+    redis.disconnect()
+    await server.stop()
+  })
+  const open = async (db: Db, failClosed = false) =>
+    redisLedger({ redis, db, records: await recordsOf(db), ...settings, failClosed, logger })
+
+  ledgerContract('redis', (db) => open(db))
+
+  test('two processes together let exactly 100 of 500 calls in on a budget for 100', async () => {
+    const store = await fileStore()
+    const ledgers = [await open(store.db), await open(store.db)]
+    const user = { ...NO_LIMITS, budgetMicros: 100 * 500 }
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, (_, i) => ledgers[i % 2]?.reserve(admission({ user }))),
+    )
+    expect(answers.filter((answer) => answer?.ok)).toHaveLength(100)
+    for (const ledger of ledgers) await ledger.close()
+    await store.close()
+  })
+
+  test('requests a minute and at once are one limit for all', async () => {
+    const store = await fileStore()
+    const [one, two] = [await open(store.db), await open(store.db)]
+    const slow = { ...NO_LIMITS, requestsPerMinute: 2 }
+    const ask = (ledger: Ledger, user: Limits) => ledger.reserve(admission({ user, record: { userId: 5 } }))
+    expect([(await ask(one, slow)).ok, (await ask(two, slow)).ok]).toEqual([true, true])
+    expect(await ask(one, slow)).toMatchObject({ ok: false, limit: 'requests_per_minute', scope: 'user' })
+    const few = { ...NO_LIMITS, concurrentRequests: 3 }
+    expect((await ask(two, few)).ok).toBe(true)
+    expect(await ask(one, few)).toMatchObject({ ok: false, limit: 'concurrency' })
+    for (const ledger of [one, two]) await ledger.close()
+    await store.close()
+  })
+
+  test('without Redis calls pass and are recorded, or none passes, and both say so once', async () => {
+    const store = await fileStore()
+    const [ajar, shut] = [await open(store.db), await open(store.db, true)]
+    await server.stop()
+    const call = admission({ user: { ...NO_LIMITS, budgetMicros: 1 } })
+    expect(await ajar.reserve(call)).toMatchObject({ ok: true })
+    await ajar.settle({ ...call.begun, outcome: 'ok' })
+    expect(await shut.reserve(admission())).toEqual({ ok: false, limit: 'unavailable' })
+    expect([ajar.healthy(), shut.healthy()]).toEqual([false, false])
+    expect(logger.lines.filter(({ event }) => event === 'ledger.limits_failed')).toHaveLength(2)
+    await expect.poll(async () => (await store.db.select().from(usageLogs)).length).toBe(1)
+    await server.start()
+    await expect.poll(() => redis.status).toBe('ready')
+    // What was used in the meantime is counted again from the database.
+    const user = { ...NO_LIMITS, budgetMicros: 999 }
+    const next = admission({ user, record: { createdAt: Date.now() } })
+    expect(await ajar.reserve(next)).toMatchObject({ ok: false, limit: 'budget' })
+    expect(ajar.healthy()).toBe(true)
+    for (const ledger of [ajar, shut]) await ledger.close()
+    await store.close()
+  })
 })
 
 describe('the journal of the local ledger', () => {
@@ -37,7 +111,9 @@ describe('the journal of the local ledger', () => {
     temporaries.remove()
   })
   const open = (db: Db = store.db, logger = keptLogs()) =>
-    localLedger({ db, folder: folder(), ...settings, logger })
+    journalledRecords({ db, folder: folder(), clock: systemClock, logger }).then((records) =>
+      localLedger({ db, records, ...settings }),
+    )
   /** As a process that was killed would leave it. */
   const leave = (name: string, records: CallRecord[], tail = '') => {
     const lines = records.map((record) => JSON.stringify(record)).map((json) => `${sum(json)} ${json}\n`)

@@ -7,8 +7,23 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openFile } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate, NewerSchema } from '../../core/db/migrate.ts'
 import { migrations } from '../../core/db/migrations.gen.ts'
-import { directory, usageHourly, usageLogs, users } from '../../core/db/schema.ts'
+import {
+  directory,
+  usageHourly,
+  usageLatency,
+  usageLogs,
+  usageSummed,
+  usageSums,
+  users,
+} from '../../core/db/schema.ts'
+import type { CallRecord } from '../../core/ports.ts'
+import { backendStats } from '../../core/usage/backends.ts'
+import { dailyChart, hourlyChart } from '../../core/usage/charts.ts'
+import { logPage, logsAfter } from '../../core/usage/lists.ts'
+import { ALL_TIME, daySpans, hoursOf, rangeOf } from '../../core/usage/range.ts'
 import { repairSums, usedSince, writeRecords } from '../../core/usage/record.ts'
+import { summarize } from '../../core/usage/summary.ts'
+import { totalsByUser } from '../../core/usage/totals.ts'
 import { callRecord } from '../support/records.ts'
 import { type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
 
@@ -98,6 +113,94 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
     const { id, userId, keyId, ...rest } = record
     expect(row).toMatchObject({ ...rest, requestId: id, userId, apiKeyId: keyId })
     expect(await usedSince(db, 0)).toEqual([{ userId: 1, keyId: 1, tokens: 36 * 500, costMicros: 500 * 500 }])
+  })
+
+  test('answers charts, pages and totals from sums, in a zone whose days begin within an hour', async () => {
+    const { db } = store
+    const timeZone = 'Asia/Kolkata'
+    const records = Array.from({ length: 60 }, (_, i) =>
+      callRecord({
+        id: `req_${String(i).padStart(2, '0')}`,
+        userId: 1 + (i % 2),
+        keyId: 1 + (i % 2),
+        model: i % 20 === 0 ? 'rare' : 'usual',
+        costMicros: i,
+        latencyMs: 1_000,
+        createdAt: Date.UTC(2026, 9, 24, 16) + i * 37 * 60_000,
+      }),
+    )
+    await writeRecords(db, json(records))
+    const dates = { startDate: '2026-10-25', endDate: '2026-10-25', timeZone }
+    const dayOf = ({ createdAt }: CallRecord) => new Date(createdAt).toLocaleDateString('sv-SE', { timeZone })
+    const wanted = records.filter((record) => dayOf(record) === '2026-10-25')
+    const cost = wanted.reduce((total, { costMicros }) => total + costMicros, 0)
+    const costOf = (rows: { costMicros: number }[]) =>
+      rows.reduce((total, { costMicros }) => total + costMicros, 0)
+    const [range, now] = [rangeOf(dates), Date.UTC(2026, 9, 26)]
+    expect(costOf(await dailyChart(db, {}, daySpans(dates, now)))).toBe(cost)
+    expect(costOf(await hourlyChart(db, {}, hoursOf(dates, now)))).toBe(cost)
+    expect((await summarize(db, { userId: 1 }, range)).totals.requests).toBe(wanted.length / 2)
+    const ids = (rows: { requestId: string }[]) => rows.map(({ requestId }) => requestId)
+    const page = await logPage(db, {}, range, { page: 2, pageSize: 7 })
+    const newest = wanted.toReversed().map(({ id }) => id)
+    expect([page.total, ids(page.logs)]).toEqual([wanted.length, newest.slice(7, 14)])
+    const next = await logsAfter(db, {}, range, { cursor: page.next, take: 7 })
+    expect(ids(next.logs)).toEqual(newest.slice(14, 21))
+    const rare = await logPage(db, { model: 'rare' }, ALL_TIME, { page: 1, pageSize: 2 })
+    expect([rare.total, ids(rare.logs)]).toEqual([3, ['req_40', 'req_20']])
+    const last = await logsAfter(db, { model: 'rare' }, ALL_TIME, { cursor: rare.next, take: 2 })
+    expect([ids(last.logs), last.next]).toEqual([['req_00'], null])
+    const [stats] = await backendStats(db, range)
+    expect(stats).toMatchObject({ backend: 'a', requests: wanted.length, averageMs: 1_000 })
+    // All are in the bucket of 864 to 1024 ms.
+    expect(stats?.p95Ms).toBe(864 + 0.95 * 160)
+    expect(await totalsByUser(db, [1])).toEqual(
+      new Map([
+        [1, { requests: 30, totalTokens: 36 * 30, costMicros: 870, lastUsedAt: records[58]?.createdAt }],
+      ]),
+    )
+  })
+})
+
+describe('a database with a history', () => {
+  test('gets all sums with the migration that brings them, and hours without minutes', async () => {
+    const { db, close } = await openFile(':memory:')
+    const older = migrations.filter(({ name }) => name < '0003')
+    await db.run(sql`create table d1_migrations (id integer primary key autoincrement, name text unique)`)
+    for (const { name, statements } of older) {
+      for (const statement of statements) await db.run(sql.raw(statement))
+      await db.run(sql`insert into d1_migrations (name) values (${name})`)
+    }
+    for (let i = 0; i < 40; i++) {
+      const {
+        id,
+        keyId,
+        ttftMs: _ttftMs,
+        ...record
+      } = callRecord({
+        createdAt: Date.UTC(2026, 10, 20) + i * 7_777_777,
+        userId: i % 3,
+        outcome: i % 5 === 0 ? 'error' : 'ok',
+        latencyMs: i * i * 100,
+      })
+      await db.insert(usageLogs).values({ ...record, requestId: id, apiKeyId: keyId })
+    }
+    await db.run(sql`insert into usage_hourly select created_at, user_id, api_key_id, model, backend, 1,
+      outcome <> 'ok', input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+      cost_micros, latency_ms, created_at from usage_logs`)
+    expect(await migrate(db)).toContain('0003_usage_rollups.sql')
+    const tables = async () => [
+      await db.select().from(usageHourly),
+      await db.select().from(usageSums),
+      await db.select().from(usageLatency),
+      await db.select().from(usageSummed),
+    ]
+    const migrated = await tables()
+    expect(await repairSums(db, 0)).toBe(false)
+    await db.run(sql`delete from usage_sums`)
+    expect(await repairSums(db, 0)).toBe(true)
+    expect(migrated).toEqual(await tables())
+    close()
   })
 })
 

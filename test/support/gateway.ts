@@ -5,8 +5,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { stringify } from 'yaml'
+import * as z from 'zod'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
-import { openFile, type Storage } from '../../adapters/drivers/storage/libsql.ts'
+import { openFile, openServer, type Storage } from '../../adapters/drivers/storage/libsql.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
@@ -67,11 +68,18 @@ const DEFAULTS = {
   health: { startup_check: 'off', cooldown: '1s' },
 }
 
+/** A libSQL server that several gateways share. */
+const SharedDatabase = z.object({ url: z.string(), auth_token: z.string() })
+
 export async function startGateway(given: GatewaySettings): Promise<TestGateway> {
   const folder = temporaryFolder()
   const databasePath = join(folder.path, 'data', 'gateway.db')
   const configPath = join(folder.path, 'config.yaml')
-  let settings: GatewaySettings = { ...DEFAULTS, database: { path: databasePath }, ...given }
+  let settings: GatewaySettings = {
+    ...DEFAULTS,
+    ...given,
+    database: { path: databasePath, ...(typeof given.database === 'object' ? given.database : {}) },
+  }
   const configure = (change: Partial<GatewaySettings>) => {
     settings = { ...settings, ...change }
     const backends = settings.backends.map((backend) => ({
@@ -81,7 +89,8 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
     writeFileSync(configPath, stringify({ ...settings, backends }))
   }
   configure({})
-  const storage: Storage = await openFile(databasePath)
+  const shared = SharedDatabase.safeParse(given.database).data
+  const storage: Storage = shared ? openServer(shared.url, shared.auth_token) : await openFile(databasePath)
   await migrate(storage.db)
   const { db } = storage
 

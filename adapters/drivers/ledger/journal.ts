@@ -10,6 +10,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   unlinkSync,
   writeSync,
 } from 'node:fs'
@@ -100,7 +101,7 @@ export function openJournal(
     close() {
       flush()
       closeSync(fd)
-      if (unstored.size === 0) unlinkSync(path)
+      if (unstored.size === 0) rmSync(path, { force: true })
     },
   }
 }
@@ -126,7 +127,8 @@ export function readJournals(folder: string): {
     }
   }
   const discard = () => {
-    for (const name of files) unlinkSync(join(folder, name))
+    // Another process that starts at this moment may have taken it over as well.
+    for (const name of files) rmSync(join(folder, name), { force: true })
   }
   return { records, damaged, discard }
 }

@@ -1,124 +1,33 @@
-/**
- * Ledger of one Node process: limits in memory, records in a journal before the last byte leaves, then in batches in
- * the database. Limits are exact within this process only.
- */
+/** Ledger of one process: limits in its memory, where two calls can never meet; exact within that process. */
 import type { Period } from '../../../core/policy.ts'
-import type { CallRecord, Clock, Db, Ledger, Logger } from '../../../core/ports.ts'
+import type { Clock, Db, Ledger } from '../../../core/ports.ts'
 import { createHolds } from '../../../core/usage/holds.ts'
-import { usedSince, writeRecords } from '../../../core/usage/record.ts'
-import { openJournal, readJournals } from './journal.ts'
-
-const FLUSH_MS = 200
-const RETRY_MS = 1_000
-const BATCH_ROWS = 500
+import { usedSince } from '../../../core/usage/record.ts'
+import type { Records } from './records.ts'
 
 export async function localLedger(parts: {
   db: Db
-  /** Folder of the journal. */
-  folder: string
+  records: Records
   period: Period
   failClosed: boolean
   clock: Clock
-  logger: Logger
 }): Promise<Ledger> {
-  const { db, folder, clock, logger } = parts
-  await replay(db, folder, logger)
+  const { db, records, failClosed, clock } = parts
   const holds = createHolds(clock, parts.period)
   holds.seed(await usedSince(db, holds.span().start))
-
-  let journalWorks = true
-  let databaseWorks = true
-  const journal = openJournal(
-    folder,
-    (cause) => {
-      if (journalWorks) logger.error('journal.failed', { cause: String(cause) })
-      journalWorks = false
-    },
-    () => {
-      if (!journalWorks) logger.info('journal.works_again')
-      journalWorks = true
-    },
-  )
-
-  const pending = new Map<string, string>()
-  let cancelTimer: (() => void) | undefined
-  let flushing: Promise<void> | undefined
-
-  function schedule(ms: number) {
-    cancelTimer ??= clock.after(ms, () => {
-      cancelTimer = undefined
-      void flush()
-    })
-  }
-  function flush(): Promise<void> {
-    flushing ??= writePending().finally(() => {
-      flushing = undefined
-      if (pending.size > 0) schedule(databaseWorks ? 0 : RETRY_MS)
-    })
-    return flushing
-  }
-  async function writePending() {
-    const batch = [...pending].slice(0, BATCH_ROWS)
-    try {
-      await writeRecords(
-        db,
-        batch.map(([, json]) => json),
-      )
-      for (const [id] of batch) pending.delete(id)
-      journal.stored(batch.map(([id]) => id))
-      if (!databaseWorks) logger.info('ledger.database_works_again', { rows: batch.length })
-      databaseWorks = true
-    } catch (cause) {
-      if (databaseWorks) logger.error('ledger.database_failed', { cause: String(cause), rows: pending.size })
-      databaseWorks = false
-    }
-  }
-
-  let closing: Promise<void> | undefined
-  async function close() {
-    cancelTimer?.()
-    await flushing
-    // What the database does not take now stays in the journal for the next start.
-    for (let rows = -1; pending.size > 0 && rows !== pending.size; ) {
-      rows = pending.size
-      await writePending()
-    }
-    journal.close()
-  }
-
   return {
     reserve(call) {
-      if (parts.failClosed && !journalWorks && !databaseWorks) return { ok: false, limit: 'unavailable' }
+      if (failClosed && !records.works()) return { ok: false, limit: 'unavailable' }
       const admitted = holds.admit(call)
-      if (admitted.ok) journal.soon(call.begun.id, JSON.stringify(call.begun))
+      if (admitted.ok) records.begin(call.begun)
       return admitted
     },
-    note(record: CallRecord) {
-      journal.append(record.id, JSON.stringify(record))
-    },
-    settle(record: CallRecord) {
+    note: records.note,
+    settle(record) {
       holds.settle(record)
-      const json = JSON.stringify(record)
-      journal.append(record.id, json)
-      pending.set(record.id, json)
-      if (pending.size >= BATCH_ROWS) void flush()
-      else schedule(FLUSH_MS)
+      return records.write(record)
     },
-    healthy: () => journalWorks && databaseWorks,
-    close() {
-      closing ??= close()
-      return closing
-    },
+    healthy: records.healthy,
+    close: records.close,
   }
-}
-
-/** Books what earlier processes journalled but did not store. Harmless to repeat: a request id is booked once. */
-async function replay(db: Db, folder: string, logger: Logger) {
-  const { records, damaged, discard } = readJournals(folder)
-  const all = [...records.values()]
-  for (let from = 0; from < all.length; from += BATCH_ROWS) {
-    await writeRecords(db, all.slice(from, from + BATCH_ROWS))
-  }
-  discard()
-  if (all.length > 0 || damaged > 0) logger.warn('journal.replayed', { records: all.length, damaged })
 }

@@ -1,0 +1,152 @@
+/** Several gateways that share a database server and a Redis: one set of limits, one directory, nothing lost. */
+import { join } from 'node:path'
+import { eq } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { apiKeys, type users } from '../../core/db/schema.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startHrana } from '../support/hrana.ts'
+import { HAS_REDIS, type RealRedis, startRedis } from '../support/redis.ts'
+import { temporaryFolder } from '../support/stores.ts'
+import { type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
+
+const ASK = { model: 'claude-opus-5-5', max_tokens: 100, messages: [{ role: 'user', content: 'hi' }] }
+/** What the gateway holds for ASK: its bytes / 4 at 4 and 100 tokens at 20 micro-dollars. */
+const HELD_MICROS = Math.ceil(JSON.stringify(ASK).length / 4) * 4 + 100 * 20
+
+describe.skipIf(!HAS_REDIS && !process.env.CI)('two gateways on one database server and one Redis', () => {
+  const folder = temporaryFolder()
+  let hrana: Awaited<ReturnType<typeof startHrana>>
+  let redis: RealRedis
+  let upstream: FakeUpstream
+  let one: TestGateway
+  let two: TestGateway
+  beforeAll(async () => {
+    hrana = await startHrana(join(folder.path, 'shared.db'))
+    redis = await startRedis()
+    upstream = await startUpstream()
+    const settings = {
+      backends: [{ name: 'a', url: upstream.url }],
+      database: { url: hrana.url, auth_token: hrana.token },
+      redis: { url: redis.url },
+      limits: { store: 'redis' },
+      health: { startup_check: 'off', store: 'redis', cooldown: '1s' },
+    }
+    one = await startGateway(settings)
+    two = await startGateway(settings)
+  })
+  afterAll(async () => {
+    await one?.stop()
+    await two?.stop()
+    await upstream?.stop()
+    await redis?.stop()
+    await hrana?.stop()
+    folder.remove()
+  })
+  const known = async (given: Partial<typeof users.$inferInsert>) => {
+    const key = await one.newKey(given)
+    const ask = async (gateway: TestGateway) =>
+      (await gateway.send(ASK, { key: key.secret, path: '/v1/messages/count_tokens' })).status
+    await expect.poll(() => ask(one)).toBe(200)
+    await expect.poll(() => ask(two)).toBe(200)
+    return key
+  }
+
+  test('500 calls at once over both, on a budget for 100, pass exactly 100', async () => {
+    const { secret } = await known({ budgetMicros: HELD_MICROS * 100 })
+    upstream.answer(() => ({ chunks: messageStream({ usage: { input_tokens: 1 } }), before: 'hang' }))
+    const stop = new AbortController()
+    const refused: number[] = []
+    const done = Promise.withResolvers<void>()
+    const calls = Array.from({ length: 500 }, async (_, i) => {
+      try {
+        const answer = await (i % 2 ? one : two).send(ASK, { key: secret, signal: stop.signal })
+        refused.push(answer.status)
+        await answer.text()
+        if (refused.length === 400) done.resolve()
+      } catch {
+        // The hundred that were let in hang until they are given up.
+      }
+    })
+    await done.promise
+    const asked = () => upstream.requests.filter(({ url }) => url === '/v1/messages').length
+    await expect.poll(asked).toBe(100)
+    stop.abort()
+    await Promise.all(calls)
+    expect(refused).toEqual(Array.from({ length: 400 }, () => 429))
+    upstream.reset()
+  }, 40_000)
+
+  test('a key that is revoked at one is refused at the other within a second', async () => {
+    const { secret, keyId } = await known({})
+    await one.db.update(apiKeys).set({ status: 'disabled' }).where(eq(apiKeys.id, keyId))
+    const status = async () => (await two.send(ASK, { key: secret })).status
+    await expect.poll(status, { timeout: 1_500 }).toBe(401)
+  })
+
+  test('what one learns of a backend, the other knows', async () => {
+    const { secret } = await known({})
+    upstream.answer({ status: 500, headers: { 'content-type': 'application/json' }, chunks: ['{}'] })
+    for (let i = 0; i < 5; i++) await (await one.send(ASK, { key: secret })).text()
+    const before = upstream.requests.length
+    await expect.poll(async () => (await two.send(ASK, { key: secret })).status, { timeout: 2_000 }).toBe(529)
+    expect(upstream.requests.length).toBeLessThanOrEqual(before + 2)
+    upstream.reset()
+    await expect.poll(async () => (await one.send(ASK, { key: secret })).status).toBe(200)
+  })
+
+  test('kill -9 of one loses nothing, and its limits are not held for good', async () => {
+    const { secret, userId } = await known({ budgetMicros: 1e9 })
+    const sent: string[] = []
+    for (let i = 0; i < 20; i++) {
+      const answer = await (i % 2 ? one : two).send(ASK, { key: secret })
+      await answer.text()
+      sent.push(answer.headers.get('request-id') ?? '')
+    }
+    await two.end('SIGKILL')
+    await two.restart()
+    const logged = async () =>
+      (await one.db.query.usageLogs.findMany())
+        .filter((row) => row.userId === userId)
+        .map(({ requestId }) => requestId)
+        .toSorted()
+    await expect.poll(logged).toEqual(sent.toSorted())
+  })
+
+  test('without Redis calls pass, /readyz says so, and it comes back by itself', async () => {
+    const { secret } = await known({})
+    await redis.stop()
+    const answer = await one.send(ASK, { key: secret })
+    expect(answer.status).toBe(200)
+    await answer.text()
+    await expect.poll(async () => (await fetch(`${one.url}/readyz`)).status).toBe(503)
+    await redis.start()
+    const ready = async () => {
+      await (await one.send(ASK, { key: secret })).text()
+      return (await fetch(`${one.url}/readyz`)).status
+    }
+    await expect.poll(ready).toBe(200)
+    expect(one.output().match(/ledger\.limits_failed/g)).toHaveLength(1)
+  })
+})
+
+describe.skipIf(!HAS_REDIS && !process.env.CI)('server.workers', () => {
+  test('several processes answer on one port, one that dies is replaced, and all end together', async () => {
+    const redis = await startRedis()
+    const upstream = await startUpstream()
+    const gateway = await startGateway({
+      backends: [{ name: 'a', url: upstream.url }],
+      redis: { url: redis.url },
+      limits: { store: 'redis' },
+      health: { startup_check: 'off', store: 'redis' },
+      server: { port: 18_431, host: '127.0.0.1', drain_timeout: '2s', workers: 2 },
+    })
+    const pids = () => new Set([...gateway.output().matchAll(/"server\.listening"/g)].map((_, i) => i)).size
+    await expect.poll(pids).toBe(2)
+    for (let i = 0; i < 10; i++) expect((await gateway.send(ASK)).status).toBe(200)
+    expect(await gateway.rows(10)).toHaveLength(10)
+    expect(await gateway.end('SIGTERM')).toBe(0)
+    await gateway.stop()
+    await upstream.stop()
+    await redis.stop()
+  })
+})
