@@ -3,7 +3,8 @@ import { sweepCodes } from './auth/codes.ts'
 import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
 import type { Policy } from './policy.ts'
-import { HOUR_MS, repairSums } from './usage/record.ts'
+import { repairSums } from './usage/repair.ts'
+import { HOUR_MS } from './usage/sums.ts'
 
 interface Task {
   name: string

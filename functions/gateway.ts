@@ -32,6 +32,15 @@ export const functions = {
 export type FunctionName = keyof typeof functions
 export const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // satisfies above: there are no other keys
 
+/** The functions that a deployment names, separated by commas; all when it names none. Throws for one there is not. */
+export function functionsFrom(text: string | undefined): readonly FunctionName[] {
+  const names = (text ?? '').split(',').map((name) => name.trim())
+  const unknown = names.filter((name) => name !== '' && !Object.hasOwn(functions, name))
+  if (unknown.length > 0) throw new Error(`GATEWAY_FUNCTIONS: there is no ${unknown.join(', ')}`)
+  const chosen = ALL_FUNCTIONS.filter((name) => names.includes(name))
+  return chosen.length > 0 ? chosen : ALL_FUNCTIONS
+}
+
 /** nginx's code for a client that closed the connection: seen in logs only. */
 const CLIENT_GONE = 499
 

@@ -51,6 +51,23 @@ describe('the layout', () => {
     expect(strays).toEqual([])
   })
 
+  test('the site takes only types from the gateway, and puts no text into a page as HTML', () => {
+    const files = globSync('site/src/**/*.{ts,svelte}').map((file) => ({
+      file,
+      text: readFileSync(file, 'utf8'),
+    }))
+    const strays = files.flatMap(({ file, text }) => {
+      const imports = [
+        ...text.matchAll(
+          /^\s*import (?!type\b)[^;]*?from '([^']*(?:core|functions|adapters|config)\/[^']*)'/gm,
+        ),
+      ]
+      const html = /\{@html|innerHTML|javascript:|\bstyle="/.exec(text)?.[0]
+      return [...imports.map(([, name]) => `${file}: ${name}`), ...(html ? [`${file}: ${html}`] : [])]
+    })
+    expect(strays).toEqual([])
+  })
+
   test('no source file is longer than a person reads in one go', () => {
     const long = ['core', 'functions', 'config', 'adapters']
       .flatMap(sources)

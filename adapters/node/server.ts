@@ -12,7 +12,7 @@ import { createDeps, type Deps } from '../../core/deps.ts'
 import type { Logger } from '../../core/ports.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
-import { createGateway } from '../../functions/gateway.ts'
+import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
@@ -103,7 +103,11 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const admin = await ensureAdmin(deps)
     if (admin) logger.info('admin.created', { itcode: admin })
     await deps.directory.refresh()
-    return { deps, gateway: createGateway(deps), runTasks: createTaskRunner(deps) }
+    return {
+      deps,
+      gateway: createGateway(deps, functionsFrom(process.env.GATEWAY_FUNCTIONS)),
+      runTasks: createTaskRunner(deps),
+    }
   }
 
   let current = await build(config)

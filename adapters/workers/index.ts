@@ -13,11 +13,12 @@ import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
-import { createGateway } from '../../functions/gateway.ts'
+import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { logCodes } from '../drivers/codes/log.ts'
 import { webhookCodes } from '../drivers/codes/webhook.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
-import { directLedger } from '../drivers/ledger/direct.ts'
+import { directRecords } from '../drivers/ledger/direct.ts'
+import { localLedger } from '../drivers/ledger/local.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
 import { fetchUpstream } from '../drivers/upstream/fetch.ts'
@@ -29,7 +30,7 @@ interface Bindings {
 }
 
 /** Built at the first event, because an isolate may not do I/O before. */
-function build() {
+async function build() {
   // The bindings are typed by wrangler.toml, which TypeScript does not read.
   const { DB, ...settings } = env as unknown as Bindings & Record<string, string>
   const config = loadConfig({
@@ -44,10 +45,12 @@ function build() {
   const policy = policyFrom(config)
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
+  await migrate(db)
+  const { period, failClosed } = policy.limits
   const deps = createDeps({
     db,
     health: memoryHealth(),
-    ledger: directLedger({ db, period: policy.limits.period, clock, logger }),
+    ledger: await localLedger({ db, records: directRecords({ db, logger }), period, failClosed, clock }),
     upstream: fetchUpstream(),
     codes: config.auth.send_code_url ? webhookCodes(config.auth.send_code_url) : logCodes(logger),
     clock,
@@ -64,11 +67,12 @@ function build() {
     respond: webRespond(waitUntil),
     accepting: () => true,
   })
-  const started = migrate(db).then(async () => {
-    await ensureAdmin(deps)
-    waitUntil(deps.catalogue.checkAll())
-  })
-  return { gateway: createGateway(deps), runTasks: createTaskRunner(deps), started }
+  await ensureAdmin(deps)
+  waitUntil(deps.catalogue.checkAll())
+  return {
+    gateway: createGateway(deps, functionsFrom(settings.GATEWAY_FUNCTIONS)),
+    runTasks: createTaskRunner(deps),
+  }
 }
 
 let built: ReturnType<typeof build> | undefined
@@ -76,17 +80,17 @@ let built: ReturnType<typeof build> | undefined
 async function ready() {
   built ??= build()
   try {
-    await built.started
+    const { gateway, runTasks } = await built
+    waitUntil(runTasks())
+    return gateway
   } catch (cause) {
     built = undefined
     throw cause
   }
-  waitUntil(built.runTasks())
-  return built
 }
 
 export default {
   // Hono's types are the web's; the Workers' own differ from them only in extensions.
-  fetch: async (request) => (await ready()).gateway.fetch(request as never) as never,
+  fetch: async (request) => (await ready()).fetch(request as never) as never,
   scheduled: async () => void (await ready()),
 } satisfies ExportedHandler

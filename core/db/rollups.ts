@@ -38,14 +38,14 @@ export const usageHourly = sqliteTable(
 
 /**
  * Coarser sums, several cuts in one table so that one statement writes them all. What a cut does not tell apart is 0 or
- * ''. `start` is the first ms of the quarter hour, hour or UTC day; 0 in the cut of all time.
+ * ''. `start` is the first ms of the quarter hour, hour, UTC day or 14 days since 1970; 0 in the cut of all time.
  */
 export const usageSums = sqliteTable(
   'usage_sums',
   {
-    /** site_*: model and backend. key_day: user and key. full_day, total: all four. */
+    /** site_*: model and backend. key_day: user and key. full_*, total: all four. */
     cut: text({
-      enum: ['site_quarter', 'site_hour', 'site_day', 'key_day', 'full_day', 'total'],
+      enum: ['site_quarter', 'site_hour', 'site_day', 'key_day', 'full_day', 'full_fortnight', 'total'],
     }).notNull(),
     userId: integer('user_id').notNull(),
     start: integer().notNull(),

@@ -1,11 +1,11 @@
 /**
- * Which sums answer a question: the coarsest that tell apart what it asks for. A range is taken from whole UTC days,
- * then from hours, and what an odd time zone cuts off an hour from quarters of it or the log, so that it is exact.
+ * Which sums answer a question: the coarsest that tell apart what it asks for. A range is taken from whole fortnights
+ * and UTC days, then from hours, and what an odd time zone cuts off an hour from quarters of it or the log: it is exact.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { isAllTime, type Range, type Span } from './range.ts'
-import { type Cut, DAY_MS, HOUR_MS, ofHours, ofLog, ofSums } from './sums.ts'
+import { type Cut, DAY_MS, FORTNIGHT_MS, HOUR_MS, ofHours, ofLog, ofSums } from './sums.ts'
 
 /** Whose calls: those that match every part given. */
 export interface Filter {
@@ -34,13 +34,14 @@ export async function withOwner(db: Db, filter: Filter): Promise<Filter | undefi
 export function sumsOf(
   filter: Filter,
   spans: readonly Span[],
-  { people = false, coarsest = 'day' }: { people?: boolean; coarsest?: 'day' | 'hour' } = {},
+  { people = filter.userId !== undefined, coarsest }: { people?: boolean; coarsest?: 'hour' } = {},
 ): SQL {
-  const rows = people || filter.userId !== undefined ? ofPeople(filter) : ofSite(filter)
+  const rows = people ? ofPeople(filter) : ofSite(filter)
   const [first] = spans
   if (first && isAllTime(first))
     return sql`select ${first.label} as label, called.* from (${rows.ever}) as called`
-  return piecewise(piecesOf(spans, coarsest), rows, () => sql`span.value->>0 as label, called.*`)
+  const pieces = piecesOf(spans, coarsest ?? (people ? 'fortnight' : 'day'))
+  return piecewise(pieces, rows, () => sql`span.value->>0 as label, called.*`)
 }
 
 /**
@@ -50,7 +51,8 @@ export function sumsOf(
 export function slotsOf(filter: Filter, ranges: readonly Range[], coarsest: 'day' | 'hour'): SQL {
   const rows = filter.userId === undefined ? ofSite(filter) : ofPeople(filter)
   const spans = ranges.map((range) => ({ ...range, label: '' }))
-  const times = {
+  const times: Record<Grain, SQL> = {
+    fortnight: sql.raw(`start as since, start + ${FORTNIGHT_MS} as until, requests`),
     day: sql.raw(`start as since, start + ${DAY_MS} as until, requests`),
     hour: sql.raw(`start as since, start + ${HOUR_MS} as until, requests`),
     fine: sql.raw('span.value->>1 as since, span.value->>2 as until, requests'),
@@ -58,8 +60,8 @@ export function slotsOf(filter: Filter, ranges: readonly Range[], coarsest: 'day
   return piecewise(piecesOf(spans, coarsest), rows, (grain) => times[grain])
 }
 
-type Grain = 'day' | 'hour' | 'fine'
-type Rows = Record<Grain | 'ever', SQL>
+type Grain = 'fortnight' | 'day' | 'hour' | 'fine'
+type Rows = Partial<Record<Grain, SQL>> & { ever: SQL }
 
 function ofSite(filter: Filter): Rows {
   const places = placesOf(filter)
@@ -81,6 +83,7 @@ function ofPeople(filter: Filter): Rows {
   const needsPlaces = model !== undefined || backend !== undefined || userId !== undefined
   return {
     ever: ofSums(sql`usage_sums where cut = 'total' and ${who} ${what}`),
+    fortnight: ofSums(sql`usage_sums where cut = 'full_fortnight' and ${who} ${what}`),
     day: ofSums(sql`usage_sums where cut = ${needsPlaces ? 'full_day' : 'key_day'} and ${who} ${what}`),
     hour: ofHours(sql`usage_hourly where ${who} ${what}`),
     fine: ofLog(sql`usage_logs where ${userId === undefined ? sql`true` : who} ${what}`),
@@ -103,7 +106,7 @@ type Pieces = Record<Grain, Piece[]>
 
 /** One select for each grain that there are pieces of. `columns` are of `span`, a piece, and `called`, a row of sums. */
 function piecewise(pieces: Pieces, rows: Rows, columns: (grain: Grain) => SQL): SQL {
-  const given = (['day', 'hour', 'fine'] as const).filter((grain) => pieces[grain].length > 0)
+  const given = (['fortnight', 'day', 'hour', 'fine'] as const).filter((grain) => pieces[grain].length > 0)
   const grains = given.length > 0 ? given : (['hour'] as const)
   const selects = grains.map(
     (grain) => sql`select ${columns(grain)} from json_each(${JSON.stringify(pieces[grain])}) as span
@@ -112,15 +115,16 @@ function piecewise(pieces: Pieces, rows: Rows, columns: (grain: Grain) => SQL): 
   return sql.join(selects, sql` union all `)
 }
 
-/** Every span as the whole days (or only hours), the hours beside them and the rest that it consists of. */
-export function piecesOf(spans: readonly Span[], coarsest: 'day' | 'hour'): Pieces {
-  const pieces: Pieces = { day: [], hour: [], fine: [] }
+/** Every span as the whole fortnights or days (or only hours), the hours beside them and the rest that it consists of. */
+export function piecesOf(spans: readonly Span[], coarsest: Exclude<Grain, 'fine'>): Pieces {
+  const pieces: Pieces = { fortnight: [], day: [], hour: [], fine: [] }
   for (const { label, from, to } of spans) {
-    const add = (grain: Grain, range: Range) => {
+    const add = (grain: Grain) => (range: Range) => {
       if (range.from < range.to) pieces[grain].push([label, range.from, range.to])
     }
-    const hours = wholeOf({ from, to }, HOUR_MS, (rest) => add('fine', rest))
-    add(coarsest, coarsest === 'hour' ? hours : wholeOf(hours, DAY_MS, (rest) => add('hour', rest)))
+    const hours = wholeOf({ from, to }, HOUR_MS, add('fine'))
+    const days = coarsest === 'hour' ? hours : wholeOf(hours, DAY_MS, add('hour'))
+    add(coarsest)(coarsest === 'fortnight' ? wholeOf(days, FORTNIGHT_MS, add('day')) : days)
   }
   return pieces
 }

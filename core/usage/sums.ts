@@ -5,6 +5,8 @@ import type { usageLatency, usageSums } from '../db/schema.ts'
 export const QUARTER_MS = 900_000
 export const HOUR_MS = 3_600_000
 export const DAY_MS = 86_400_000
+/** Counted from 1970-01-01, as days are. */
+export const FORTNIGHT_MS = 14 * DAY_MS
 
 export type Cut = typeof usageSums.$inferSelect.cut
 export type LatencyUnit = typeof usageLatency.$inferSelect.unit
@@ -16,6 +18,7 @@ const CUTS: Record<Cut, { ms: number; people: 0 | 1; places: 0 | 1 }> = {
   site_day: { ms: DAY_MS, people: 0, places: 1 },
   key_day: { ms: DAY_MS, people: 1, places: 0 },
   full_day: { ms: DAY_MS, people: 1, places: 1 },
+  full_fortnight: { ms: FORTNIGHT_MS, people: 1, places: 1 },
   total: { ms: Number.MAX_SAFE_INTEGER, people: 1, places: 1 },
 }
 export const ALL_CUTS = Object.keys(CUTS) as Cut[] // Record<Cut, …> above: there are no other keys

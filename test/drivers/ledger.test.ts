@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { directLedger } from '../../adapters/drivers/ledger/direct.ts'
+import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { redisLedger } from '../../adapters/drivers/ledger/redis.ts'
@@ -19,7 +19,9 @@ import { fileStore, type OpenedStore, temporaryFolder } from '../support/stores.
 
 const settings = { period: 'monthly', failClosed: false, clock: systemClock } as const
 
-ledgerContract('direct', async (db) => directLedger({ db, ...settings, logger: keptLogs() }))
+ledgerContract('local, records written directly', async (db) =>
+  localLedger({ db, records: directRecords({ db, logger: keptLogs() }), ...settings }),
+)
 
 /** Each database has its own journal, also when it is opened again. */
 const folders = new WeakMap<Db, string>()

@@ -1,7 +1,8 @@
 /** The whole gateway in this process: real core, functions and storage, a clock that stands still, mail that is kept. */
 
 import { memoryHealth } from '../../adapters/drivers/health/memory.ts'
-import { directLedger } from '../../adapters/drivers/ledger/direct.ts'
+import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
+import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
 import { pricesFrom, shippedAbilities } from '../../adapters/node/tables.ts'
@@ -86,7 +87,13 @@ export async function startApp(settings: object = {}, given?: OpenedStore): Prom
     logger: logs,
     policy,
     health: memoryHealth(),
-    ledger: directLedger({ db, period: policy.limits.period, clock, logger: logs }),
+    ledger: await localLedger({
+      db,
+      records: directRecords({ db, logger: logs }),
+      period: policy.limits.period,
+      failClosed: false,
+      clock,
+    }),
     upstream,
     codes: {
       async send(mail) {

@@ -1,27 +1,14 @@
-/** Ledger of one Worker isolate: limits in its memory, each record straight to the database. Exact within the isolate only. */
-import type { Period } from '../../../core/policy.ts'
-import type { Clock, Db, Ledger, Logger } from '../../../core/ports.ts'
-import { createHolds } from '../../../core/usage/holds.ts'
-import { usedSince, writeRecords } from '../../../core/usage/record.ts'
+/** Records straight to the database, for runtimes without a disk: a call is over when its row is written. */
+import type { Db, Logger } from '../../../core/ports.ts'
+import { writeRecords } from '../../../core/usage/record.ts'
+import type { Records } from './records.ts'
 
-export function directLedger(parts: { db: Db; period: Period; clock: Clock; logger: Logger }): Ledger {
-  const { db, clock, logger } = parts
-  const holds = createHolds(clock, parts.period)
-  let seeded: Promise<void> | undefined
+export function directRecords({ db, logger }: { db: Db; logger: Logger }): Records {
   let works = true
-
   return {
-    async reserve(call) {
-      seeded ??= usedSince(db, holds.span().start).then((used) => holds.seed(used))
-      await seeded.catch((cause) => {
-        seeded = undefined
-        logger.error('ledger.database_failed', { cause: String(cause) })
-      })
-      return holds.admit(call)
-    },
+    begin() {},
     note() {},
-    async settle(record) {
-      holds.settle(record)
+    async write(record) {
       try {
         await writeRecords(db, [JSON.stringify(record)])
         works = true
@@ -30,6 +17,7 @@ export function directLedger(parts: { db: Db; period: Period; clock: Clock; logg
         logger.error('ledger.record_lost', { id: record.id, cause: String(cause) })
       }
     },
+    works: () => works,
     healthy: () => works,
     close: async () => {},
   }

@@ -1,5 +1,5 @@
 /**
- * Db on a libSQL file or a libSQL server. A file serves one machine; several processes on it wait for each other.
+ * Db on a libSQL file, which serves one machine (several processes on it wait for each other), or on a libSQL server.
  *
  * Decision: a busy file is waited for here, between attempts, instead of by SQLite's own busy timeout, because the
  * native driver is synchronous: its timeout would hold the whole event loop, and every stream with it.
@@ -10,6 +10,7 @@ import { type Client, createClient, LibsqlError } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import * as schema from '../../../core/db/schema.ts'
 import type { Db } from '../../../core/ports.ts'
+import { httpDatabase } from './libsql-http.ts'
 
 export interface Storage {
   db: Db
@@ -19,7 +20,6 @@ export interface Storage {
 }
 
 const PATIENCE_MS = 5_000
-const SERVER_TIMEOUT_MS = 10_000
 
 /** Opens (and creates, mode 0600) the database file. Throws an Error that names the path if it cannot be used. */
 export async function openFile(path: string): Promise<Storage> {
@@ -38,11 +38,12 @@ export async function openFile(path: string): Promise<Storage> {
   return storage(client)
 }
 
-/** Connects to a libSQL server (libsql://, http:// or https://). */
+/** Connects to a libSQL server. */
 export function openServer(url: string, authToken: string): Storage {
-  const timed: typeof fetch = (input, init) =>
-    fetch(input, { ...init, signal: AbortSignal.timeout(SERVER_TIMEOUT_MS) })
-  return storage(createClient({ url, ...(authToken ? { authToken } : {}), fetch: timed }))
+  return {
+    ...httpDatabase(url, authToken),
+    backup: () => Promise.reject(new Error('A libSQL server is backed up where it runs.')),
+  }
 }
 
 function storage(client: Client): Storage {

@@ -68,7 +68,7 @@ DROP INDEX `usage_logs_key`;
 --> statement-breakpoint
 WITH cuts (cut, ms, people, places) AS (VALUES
   ('site_hour', 3600000, 0, 1), ('site_day', 86400000, 0, 1), ('key_day', 86400000, 1, 0), ('full_day', 86400000, 1, 1),
-  ('total', 9007199254740991, 1, 1))
+  ('full_fortnight', 1209600000, 1, 1), ('total', 9007199254740991, 1, 1))
 INSERT INTO usage_sums (cut, user_id, start, api_key_id, model, backend, requests, errors, input_tokens, output_tokens, cache_read_tokens,
   cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, latency_ms, last_at)
 SELECT cut, iif(people, user_id, 0), hour / ms * ms, iif(people, api_key_id, 0), iif(places, model, ''),

@@ -1,0 +1,23 @@
+/** `npm run build:lambda`: one file for every function, and the dashboard beside it, ready to be zipped. */
+import { cpSync, existsSync, rmSync } from 'node:fs'
+import { build } from 'esbuild'
+
+const OUT = 'dist/lambda'
+
+rmSync(OUT, { recursive: true, force: true })
+await build({
+  entryPoints: ['adapters/lambda/index.ts'],
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'esm',
+  minify: true,
+  keepNames: true,
+  outfile: `${OUT}/index.mjs`,
+  // Some packages are CommonJS inside.
+  banner: {
+    js: "import { createRequire as _createRequire } from 'node:module';const require=_createRequire(import.meta.url);",
+  },
+})
+if (existsSync('site/build')) cpSync('site/build', `${OUT}/site`, { recursive: true })
+console.log(`Built ${OUT}. Put your config.yaml beside index.mjs, or its text into CONFIG.`)

@@ -1,0 +1,109 @@
+/**
+ * The gateway on AWS Lambda, behind a Function URL with response streaming: a libSQL server by HTTP for storage, Redis
+ * for what invocations share. One bundle; GATEWAY_FUNCTIONS chooses what a deployment serves.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { streamHandle } from 'hono/aws-lambda'
+import { loadConfig } from '../../config/load.ts'
+import { policyFrom } from '../../config/policy.ts'
+import { systemClock } from '../../core/clock.ts'
+import { migrate } from '../../core/db/migrate.ts'
+import { createDeps } from '../../core/deps.ts'
+import { createLogger } from '../../core/logger.ts'
+import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
+import { createTaskRunner } from '../../core/tasks.ts'
+import { ensureAdmin } from '../../core/users/first-admin.ts'
+import { createGateway, functionsFrom } from '../../functions/gateway.ts'
+import { memoryHealth } from '../drivers/health/memory.ts'
+import { redisHealth } from '../drivers/health/redis.ts'
+import { directRecords } from '../drivers/ledger/direct.ts'
+import { localLedger } from '../drivers/ledger/local.ts'
+import { redisLedger } from '../drivers/ledger/redis.ts'
+import { connectRedis, readyRedis } from '../drivers/redis/connection.ts'
+import { sha256 } from '../drivers/sha256.ts'
+import { httpDatabase } from '../drivers/storage/libsql-http.ts'
+import { fetchUpstream } from '../drivers/upstream/fetch.ts'
+import { codesFrom } from '../node/codes.ts'
+import { siteFrom } from '../node/site.ts'
+import { pricesFrom, shippedAbilities } from '../node/tables.ts'
+import { createSettling } from './settling.ts'
+
+const ROOT = process.env.LAMBDA_TASK_ROOT ?? '.'
+const settling = createSettling()
+
+async function build() {
+  const file = join(ROOT, process.env.CONFIG_PATH ?? 'config.yaml')
+  const config = loadConfig({
+    text: process.env.CONFIG ?? (existsSync(file) ? readFileSync(file, 'utf8') : ''),
+    file: process.env.CONFIG ? 'CONFIG' : file,
+    env: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+  })
+  const policy = policyFrom(config)
+  const clock = systemClock
+  const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
+  const { db } = httpDatabase(config.database.url, config.database.auth_token)
+  await migrate(db)
+  const redis = config.redis.url ? connectRedis(config.redis.url, logger) : undefined
+  if (redis) await readyRedis(redis).catch((cause) => logger.error('redis.away', { cause: String(cause) }))
+  const { period, failClosed } = policy.limits
+  const shared = { db, records: directRecords({ db, logger }), period, failClosed, clock, logger }
+  const site = siteFrom(join(ROOT, 'site'))
+  const deps = createDeps({
+    db,
+    health: redis && config.health.store === 'redis' ? redisHealth(redis) : memoryHealth(),
+    ledger:
+      redis && config.limits.store === 'redis'
+        ? redisLedger({ ...shared, redis })
+        : await localLedger(shared),
+    upstream: fetchUpstream(),
+    codes: codesFrom(config, logger),
+    clock,
+    logger,
+    policy,
+    prices: pricesFrom(config),
+    abilities: shippedAbilities(),
+    sha256,
+    random: Math.random,
+    waitUntil: settling.waitUntil,
+    headersOf: webHeaders,
+    peerOf: (_request, bindings) => sourceOf(bindings),
+    respond: webRespond(settling.waitUntil),
+    ...(site ? { site } : {}),
+    accepting: () => true,
+  })
+  await ensureAdmin(deps)
+  settling.waitUntil(deps.catalogue.checkAll())
+  return {
+    gateway: createGateway(deps, functionsFrom(process.env.GATEWAY_FUNCTIONS)),
+    balancer: deps.balancer,
+    runTasks: createTaskRunner(deps),
+  }
+}
+
+/** The address that the Function URL was called from, as AWS saw it. */
+function sourceOf(bindings: unknown): string {
+  const { requestContext } = bindings as { requestContext?: { http?: { sourceIp?: string } } } // by hono's adapter
+  return requestContext?.http?.sourceIp ?? ''
+}
+
+const built = build()
+const app = {
+  async fetch(request: Request, bindings: object): Promise<Response> {
+    const { gateway, balancer } = await built
+    // What others learnt of the backends; all other recurring work is the schedule's.
+    settling.waitUntil(balancer.refresh())
+    return settling.until(await gateway.fetch(request, bindings))
+  },
+}
+
+/** For the Function URL. */
+// Only `fetch` of an app is used.
+export const handler = streamHandle(app as never)
+
+/** For an EventBridge schedule: repair, clean-up, checks. */
+export async function scheduled(): Promise<void> {
+  await (await built).runTasks()
+  await settling.settled()
+}
