@@ -18,7 +18,12 @@ const HELLO = { model: 'claude-opus-5-5', max_tokens: 100, messages: [{ role: 'u
 const textOf = (frames: readonly (string | Uint8Array | number)[]) =>
   frames.filter((f) => typeof f === 'string').join('')
 
-export function gatewayContract(name: string, start: Start) {
+/** What a runtime cannot do, each with the reason. */
+export interface Gaps {
+  abort?: string
+}
+
+export function gatewayContract(name: string, start: Start, gaps: Gaps = {}) {
   describe(`gateway on ${name}`, () => {
     let failing: FakeUpstream
     let upstream: FakeUpstream
@@ -195,7 +200,7 @@ export function gatewayContract(name: string, start: Start) {
       expect((await get('/v1/models/nothing', headers)).status).toBe(404)
     })
 
-    test('aborts the upstream when the client leaves, and records the call', async () => {
+    test.skipIf(gaps.abort)('aborts the upstream when the client leaves, and records the call', async () => {
       // Pings as Claude sends them: workerd learns only by writing that its client left.
       const start = sse({ type: 'message_start', message: { usage: { input_tokens: 5 } } })
       const pings = Array.from({ length: 100 }, () => [50, sse({ type: 'ping' })]).flat()
