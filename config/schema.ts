@@ -96,14 +96,14 @@ const limits = section({
   /** The most output tokens that a reservation assumes. */
   reserve_output: count.default(4096),
   fail_closed: z.boolean().default(false),
-  store: z.enum(['local', 'redis']).default('local'),
+  store: z.enum(['local', 'redis', 'durable-object']).default('local'),
 })
 
 const health = section({
   startup_check: z.enum(['normal', 'strict', 'off']).default('normal'),
   failure_threshold: z.int().min(1).max(1000).default(5),
   cooldown: duration.default(30_000),
-  store: z.enum(['memory', 'redis']).default('memory'),
+  store: z.enum(['memory', 'redis', 'durable-object']).default('memory'),
 })
 
 const backend = z.strictObject({

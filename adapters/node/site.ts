@@ -41,9 +41,12 @@ export function siteFrom(folder: string): Site | undefined {
 }
 
 function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
-    .map((entry) => `/${relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')}`)
+  return (
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      // _headers tells Cloudflare what is told here by code.
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && entry.name !== '_headers')
+      .map((entry) => `/${relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')}`)
+  )
 }
 
 function readFile(folder: string, path: string): File {

@@ -1,4 +1,4 @@
-/** The gateway on Cloudflare Workers: D1 for storage, health and limits in the isolate. Configuration is the CONFIG variable. */
+/** The gateway on Cloudflare Workers: D1 for storage, Durable Objects for what isolates share. Configuration is the CONFIG variable. */
 import { env, waitUntil } from 'cloudflare:workers'
 import abilities from '../../config/abilities.json' with { type: 'json' }
 import { loadConfig } from '../../config/load.ts'
@@ -16,23 +16,32 @@ import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { logCodes } from '../drivers/codes/log.ts'
 import { webhookCodes } from '../drivers/codes/webhook.ts'
+import { durableHealth } from '../drivers/health/durable-object.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
+import { durableLedger } from '../drivers/ledger/durable-object.ts'
 import { localLedger } from '../drivers/ledger/local.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
 import { fetchUpstream } from '../drivers/upstream/fetch.ts'
+import type { HealthObject, LedgerObject } from './objects.ts'
 
-/** What wrangler.toml binds: strings, and DB. */
+// The runtime looks for the classes here.
+export { HealthObject, LedgerObject } from './objects.ts'
+
+/** What wrangler.toml binds, and strings. */
 interface Bindings {
   DB: D1Database
-  CONFIG: string
+  HEALTH?: DurableObjectNamespace<HealthObject>
+  LEDGER?: DurableObjectNamespace<LedgerObject>
+  ASSETS?: Fetcher
 }
 
 /** Built at the first event, because an isolate may not do I/O before. */
 async function build() {
   // The bindings are typed by wrangler.toml, which TypeScript does not read.
-  const { DB, ...settings } = env as unknown as Bindings & Record<string, string>
+  const { DB, HEALTH, LEDGER, ASSETS } = env as unknown as Bindings
+  const settings = env as unknown as Record<string, string>
   const config = loadConfig({
     text: settings.CONFIG ?? '',
     file: 'CONFIG',
@@ -47,10 +56,15 @@ async function build() {
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
   await migrate(db)
   const { period, failClosed } = policy.limits
+  const records = directRecords({ db, logger })
+  const shared = { db, records, period, failClosed, clock, logger }
   const deps = createDeps({
     db,
-    health: memoryHealth(),
-    ledger: await localLedger({ db, records: directRecords({ db, logger }), period, failClosed, clock }),
+    health: HEALTH && config.health.store === 'durable-object' ? durableHealth(HEALTH) : memoryHealth(),
+    ledger:
+      LEDGER && config.limits.store === 'durable-object'
+        ? durableLedger({ ...shared, namespace: LEDGER })
+        : await localLedger(shared),
     upstream: fetchUpstream(),
     codes: config.auth.send_code_url ? webhookCodes(config.auth.send_code_url) : logCodes(logger),
     clock,
@@ -65,6 +79,8 @@ async function build() {
     // Cloudflare sets it and lets no client do so.
     peerOf: (request) => request.headers.get('cf-connecting-ip') ?? '',
     respond: webRespond(waitUntil),
+    // Only what no API prefix takes: files are served before the worker runs.
+    ...(ASSETS ? { site: (request: Request) => pageOf(ASSETS, request) } : {}),
     accepting: () => true,
   })
   await ensureAdmin(deps)
@@ -73,6 +89,14 @@ async function build() {
     gateway: createGateway(deps, functionsFrom(settings.GATEWAY_FUNCTIONS)),
     runTasks: createTaskRunner(deps),
   }
+}
+
+/** A page of the dashboard; undefined when there is none. */
+async function pageOf(assets: Fetcher, request: Request): Promise<Response | undefined> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
+  const answer = await assets.fetch(request.url, { method: request.method })
+  // Its headers cannot be changed, and more of them come.
+  return answer.ok ? (new Response(answer.body as never, answer as never) as never) : undefined
 }
 
 let built: ReturnType<typeof build> | undefined

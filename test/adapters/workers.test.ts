@@ -26,7 +26,8 @@ const start: Start = async ({ backends }) => {
   })
   const config = {
     auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' },
-    health: { startup_check: 'off' },
+    health: { startup_check: 'off', store: 'durable-object' },
+    limits: { store: 'durable-object' },
     backends,
   }
   const miniflare = new Miniflare(
@@ -37,6 +38,10 @@ const start: Start = async ({ backends }) => {
       compatibilityFlags: ['nodejs_compat'],
       bindings: { CONFIG: stringify(config) },
       d1Databases: { DB: 'db' },
+      durableObjects: {
+        HEALTH: { className: 'HealthObject', useSQLite: true },
+        LEDGER: { className: 'LedgerObject', useSQLite: true },
+      },
     }),
   )
   const db = d1Storage(await miniflare.getD1Database('DB'))

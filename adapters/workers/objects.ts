@@ -1,0 +1,87 @@
+/**
+ * Durable Objects: what all isolates share. Each object is one place in the world and does one thing at a time. One
+ * holds the health of all backends; limits have one object per user.
+ */
+import { DurableObject } from 'cloudflare:workers'
+import type { Health } from '../../core/balance/breaker.ts'
+import { systemClock } from '../../core/clock.ts'
+import type { Period } from '../../core/policy.ts'
+import type { Admission, Admitted, CallRecord } from '../../core/ports.ts'
+import { createHolds, type Holds } from '../../core/usage/holds.ts'
+import { usedByUser } from '../../core/usage/totals.ts'
+import { d1Storage } from '../drivers/storage/d1.ts'
+
+export class HealthObject extends DurableObject {
+  async all(): Promise<Record<string, Health>> {
+    return Object.fromEntries(await this.ctx.storage.list<Health>())
+  }
+
+  /** Nothing else runs in this object between reading and writing. */
+  async swap(key: string, seenRevision: number | undefined, next: Health): Promise<boolean> {
+    const found = await this.ctx.storage.get<Health>(key)
+    if (found?.revision !== seenRevision) return false
+    await this.ctx.storage.put(key, next)
+    return true
+  }
+}
+
+/** An isolate that dies takes its calls with it: what they held is free after this long. */
+const LEASE_MS = 3_600_000
+
+export class LedgerObject extends DurableObject<{ DB: D1Database }> {
+  #holds: Promise<Holds> | undefined
+  /** Calls under way, also in storage: an object may be put away while they last. */
+  #running = new Map<string, Admission>()
+
+  async admit(call: Admission, period: Period): Promise<Admitted> {
+    const holds = await this.#ready(call.begun.userId, period)
+    this.#expire(holds)
+    const admitted = holds.admit(call)
+    if (admitted.ok) {
+      this.#running.set(call.begun.id, call)
+      await this.ctx.storage.put(call.begun.id, call)
+    }
+    return admitted
+  }
+
+  async settle(record: CallRecord): Promise<void> {
+    if (!this.#holds) return this.#forget(record.id)
+    const holds = await this.#holds
+    holds.settle(record)
+    await this.#forget(record.id)
+  }
+
+  async #forget(id: string): Promise<void> {
+    this.#running.delete(id)
+    await this.ctx.storage.delete(id)
+  }
+
+  /** What the database has counted, and what was under way when this object was last put away. */
+  #ready(userId: number, period: Period): Promise<Holds> {
+    this.#holds ??= this.#load(userId, period).catch((cause) => {
+      this.#holds = undefined
+      throw cause
+    })
+    return this.#holds
+  }
+
+  async #load(userId: number, period: Period): Promise<Holds> {
+    const holds = createHolds(systemClock, period)
+    const { keys } = await usedByUser(d1Storage(this.env.DB), userId, holds.span().start)
+    holds.seed([...keys].map(([keyId, used]) => ({ userId, keyId, ...used })))
+    for (const [id, call] of await this.ctx.storage.list<Admission>()) {
+      holds.admit(call)
+      this.#running.set(id, call)
+    }
+    return holds
+  }
+
+  #expire(holds: Holds) {
+    const limit = systemClock.now() - LEASE_MS
+    for (const [id, { begun }] of this.#running) {
+      if (begun.createdAt > limit) continue
+      holds.settle({ ...begun, costMicros: 0, inputTokens: 0 })
+      this.ctx.waitUntil(this.#forget(id))
+    }
+  }
+}
