@@ -1,4 +1,3 @@
-import { build } from 'esbuild'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { stringify } from 'yaml'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
@@ -10,20 +9,10 @@ import { usageLogs } from '../../core/db/schema.ts'
 import { createKey } from '../../core/keys/manage.ts'
 import { createUser } from '../../core/users/manage.ts'
 import { gatewayContract, type Start } from '../contracts/gateway.ts'
+import { workerBundle } from '../support/worker-bundle.ts'
 
 /** The bundle as wrangler makes it, in workerd. */
 const start: Start = async ({ backends }) => {
-  const bundle = await build({
-    entryPoints: ['adapters/workers/index.ts'],
-    bundle: true,
-    format: 'esm',
-    target: 'es2024',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    conditions: ['workerd', 'worker', 'browser', 'import'],
-    external: ['cloudflare:*', 'node:*'],
-    write: false,
-  })
   const config = {
     auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' },
     health: { startup_check: 'off', store: 'durable-object' },
@@ -33,7 +22,7 @@ const start: Start = async ({ backends }) => {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       modules: true,
-      script: bundle.outputFiles[0]?.text ?? '',
+      script: await workerBundle(),
       compatibilityDate: '2026-11-01',
       compatibilityFlags: ['nodejs_compat'],
       bindings: { CONFIG: stringify(config) },

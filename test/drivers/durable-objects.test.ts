@@ -1,0 +1,130 @@
+/** The Durable Objects in workerd, asked through their real drivers. */
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { durableHealth } from '../../adapters/drivers/health/durable-object.ts'
+import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
+import { durableLedger } from '../../adapters/drivers/ledger/durable-object.ts'
+import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
+import { systemClock } from '../../core/clock.ts'
+import { migrate } from '../../core/db/migrate.ts'
+import type { Db } from '../../core/ports.ts'
+import { healthStoreContract } from '../contracts/health-store.ts'
+import { keptLogs } from '../support/logs.ts'
+import { admission, NO_LIMITS } from '../support/records.ts'
+import { workerBundle } from '../support/worker-bundle.ts'
+
+let miniflare: Miniflare
+let db: Db
+beforeAll(async () => {
+  const config = {
+    auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' },
+    backends: [{ name: 'a', url: 'http://127.0.0.1:9', api_key: 'k-of-a' }],
+  }
+  miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      modules: true,
+      script: await workerBundle(),
+      compatibilityDate: '2026-11-01',
+      compatibilityFlags: ['nodejs_compat'],
+      bindings: { CONFIG: stringify(config) },
+      d1Databases: { DB: 'db' },
+      durableObjects: {
+        HEALTH: { className: 'HealthObject', useSQLite: true },
+        LEDGER: { className: 'LedgerObject', useSQLite: true },
+      },
+    }),
+  )
+  db = d1Storage(await miniflare.getD1Database('DB'))
+  await migrate(db)
+}, 60_000)
+afterAll(() => miniflare?.dispose())
+
+/** Every object is asked by a name of its own kind: each suite gets other ones. */
+async function namespaceOf<T extends Rpc.DurableObjectBranded>(binding: string, suite: string) {
+  const namespace = await miniflare.getDurableObjectNamespace(binding)
+  // What the drivers use of a namespace.
+  return {
+    getByName: (name: string) => namespace.get(namespace.idFromName(`${suite} ${name}`)),
+  } as unknown as DurableObjectNamespace<T>
+}
+
+let suites = 0
+healthStoreContract('durable object', async () =>
+  durableHealth(await namespaceOf('HEALTH', `suite ${suites++}`)),
+)
+
+describe('ledger: durable objects', () => {
+  let logs = keptLogs()
+  const open = async (failClosed = false) => {
+    const logger = keptLogs()
+    const namespace = await namespaceOf<never>('LEDGER', `suite ${suites++}`)
+    logs = logger
+    const parts = { namespace, period: 'monthly', failClosed, clock: systemClock, logger } as const
+    return durableLedger({ ...parts, records: directRecords({ db, logger }) })
+  }
+
+  test('two isolates together let exactly 100 of 300 calls in on a budget for 100', async () => {
+    const ledger = await open()
+    const user = { ...NO_LIMITS, budgetMicros: 100 * 500 }
+    const answers = await Promise.all(
+      Array.from({ length: 300 }, () =>
+        ledger.reserve(admission({ user, record: { userId: 77, createdAt: Date.now() } })),
+      ),
+    )
+    expect(logs.lines).toEqual([])
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(100)
+  })
+
+  test('a hold is given back, a row is written once, and use is counted', async () => {
+    const ledger = await open()
+    const user = { ...NO_LIMITS, budgetMicros: 999 }
+    const ask = () => admission({ user, record: { userId: 78, createdAt: Date.now() } })
+    const call = ask()
+    expect(await ledger.reserve(call)).toMatchObject({ ok: true })
+    expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })
+    const done = { ...call.begun, costMicros: 0, outcome: 'error' } as const
+    await ledger.settle(done)
+    await ledger.settle(done)
+    const next = ask()
+    expect(await ledger.reserve(next)).toMatchObject({ ok: true })
+    await ledger.settle({ ...next.begun, outcome: 'ok' })
+    expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })
+    const rows = (await db.query.usageLogs.findMany()).filter(({ userId }) => userId === 78)
+    expect(rows).toHaveLength(2)
+  })
+
+  test('what an isolate that died has held is free after an hour', async () => {
+    const ledger = await open()
+    const user = { ...NO_LIMITS, budgetMicros: 500 }
+    const ask = (age: number) =>
+      ledger.reserve(admission({ user, record: { userId: 79, createdAt: Date.now() - age } }))
+    expect(await ask(3_600_001)).toMatchObject({ ok: true })
+    expect(await ask(0)).toMatchObject({ ok: true })
+    expect(await ask(0)).toMatchObject({ ok: false, limit: 'budget' })
+  })
+
+  test('when objects cannot be reached calls pass and are recorded, or none passes', async () => {
+    const broken = {
+      getByName: () => ({
+        admit: () => Promise.reject(new Error('gone')),
+        settle: () => Promise.reject(new Error('gone')),
+      }),
+    }
+    const logger = keptLogs()
+    const openTo = (failClosed: boolean) =>
+      durableLedger({
+        namespace: broken as never,
+        records: directRecords({ db, logger }),
+        period: 'monthly',
+        failClosed,
+        clock: systemClock,
+        logger,
+      })
+    const ajar = openTo(false)
+    expect(await ajar.reserve(admission())).toMatchObject({ ok: true })
+    expect(ajar.healthy()).toBe(false)
+    expect(await openTo(true).reserve(admission())).toEqual({ ok: false, limit: 'unavailable' })
+    expect(logger.lines.filter(({ event }) => event === 'ledger.limits_failed')).toHaveLength(2)
+  })
+})
