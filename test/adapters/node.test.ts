@@ -1,4 +1,9 @@
-import { gatewayContract } from '../contracts/gateway.ts'
-import { startGateway } from '../support/gateway.ts'
+import { accountsContract } from '../contracts/accounts.ts'
+import { gatewayContract, type Start } from '../contracts/gateway.ts'
+import { DEFAULTS, startGateway } from '../support/gateway.ts'
 
-gatewayContract('Node', (settings) => startGateway(settings))
+const start: Start = ({ auth, ...settings }) =>
+  startGateway({ ...settings, auth: { ...DEFAULTS.auth, ...auth } })
+
+gatewayContract('Node', start)
+accountsContract('Node', start)

@@ -8,13 +8,15 @@ import { migrate } from '../../core/db/migrate.ts'
 import { usageLogs } from '../../core/db/schema.ts'
 import { createKey } from '../../core/keys/manage.ts'
 import { createUser } from '../../core/users/manage.ts'
+import { accountsContract } from '../contracts/accounts.ts'
 import { gatewayContract, type Start } from '../contracts/gateway.ts'
 import { workerBundle } from '../support/worker-bundle.ts'
 
 /** The bundle as wrangler makes it, in workerd. */
-const start: Start = async ({ backends }) => {
+const start: Start = async ({ backends, auth, models }) => {
   const config = {
-    auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' },
+    auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a', ...auth },
+    ...(models ? { models } : {}),
     health: { startup_check: 'off', store: 'durable-object' },
     limits: { store: 'durable-object' },
     backends,
@@ -57,3 +59,4 @@ const start: Start = async ({ backends }) => {
 }
 
 gatewayContract('Workers', start)
+accountsContract('Workers', start)

@@ -12,6 +12,9 @@ export interface Started {
 }
 export type Start = (settings: {
   backends: { name: string; url: string; api_key: string; weight: number }[]
+  /** Over what the runtime's test sets itself. */
+  auth?: object
+  models?: object
 }) => Promise<Started>
 
 const HELLO = { model: 'claude-opus-5-5', max_tokens: 100, messages: [{ role: 'user', content: 'hello' }] }

@@ -9,6 +9,7 @@ import { migrate } from '../../core/db/migrate.ts'
 import { usageLogs } from '../../core/db/schema.ts'
 import { createKey } from '../../core/keys/manage.ts'
 import { createUser } from '../../core/users/manage.ts'
+import { accountsContract } from '../contracts/accounts.ts'
 import { gatewayContract, type Start } from '../contracts/gateway.ts'
 import { startHrana } from '../support/hrana.ts'
 import { startLambda } from '../support/lambda.ts'
@@ -16,7 +17,7 @@ import { temporaryFolder } from '../support/stores.ts'
 import { RUNTIME } from './install.ts'
 
 /** The bundle, run by AWS's own runtime client, on a libSQL server. */
-const start: Start = async ({ backends }) => {
+const start: Start = async ({ backends, auth, models }) => {
   const folder = temporaryFolder()
   mkdirSync(folder.path, { recursive: true })
   const hrana = await startHrana(join(folder.path, 'server.db'))
@@ -27,7 +28,8 @@ const start: Start = async ({ backends }) => {
   const { secret } = await createKey({ ...parts, sha256 }, { userId: user.id, name: 'test', expiresAt: null })
   const config = {
     database: { url: hrana.url, auth_token: hrana.token },
-    auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' },
+    auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a', ...auth },
+    ...(models ? { models } : {}),
     health: { startup_check: 'off' },
     backends,
   }
@@ -58,3 +60,4 @@ const start: Start = async ({ backends }) => {
 }
 
 gatewayContract('Lambda', start, { abort: 'an invocation is not told that its client left' })
+accountsContract('Lambda', start)

@@ -62,7 +62,7 @@ export interface TestGateway {
   stop(): Promise<void>
 }
 
-const DEFAULTS = {
+export const DEFAULTS = {
   server: { port: 0, host: '127.0.0.1', drain_timeout: '5s' },
   auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' },
   health: { startup_check: 'off', cooldown: '1s' },
