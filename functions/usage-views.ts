@@ -8,15 +8,15 @@ import { ALL_TIME, type Dates, type Range } from '../core/usage/range.ts'
 import type { Filter } from '../core/usage/sources.ts'
 import { idInQuery, line, timestamp, timeText, usd } from './fields.ts'
 
-const FIRST_YEAR = '2000-01-01'
-const LAST_YEAR = '2099-12-31'
+const FIRST_DAY = '2000-01-01'
+const LAST_DAY = '2099-12-31'
 
 /** A day that exists; years that nobody can mean are mistakes. */
 const date = z.iso
   .date('a date such as 2027-01-31 is expected')
   .refine(
-    (text) => text >= FIRST_YEAR && text <= LAST_YEAR,
-    `a date from ${FIRST_YEAR} to ${LAST_YEAR} is expected`,
+    (text) => text >= FIRST_DAY && text <= LAST_DAY,
+    `a date from ${FIRST_DAY} to ${LAST_DAY} is expected`,
   )
 
 const OWN = {

@@ -22,7 +22,7 @@ export async function backendStats(db: Db, range: Range): Promise<BackendStats[]
     select backend, total(requests) as requests, total(errors) as errors, total(cost_micros) as costMicros,
       total(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)
         as totalTokens, total(latency_ms) / total(requests) as averageMs
-    from (${sumsOf({}, [{ ...range, label: '' }])}) where backend <> '' group by backend order by backend`)
+    from (${sumsOf({}, [range])}) where backend <> '' group by backend order by backend`)
   const counts = await db.all<{ backend: string } & LatencyCounts[number]>(sql`
     select backend, bucket, total(requests) as requests from (${latenciesOf(range)}) group by backend, bucket`)
   const byBackend = Map.groupBy(counts, ({ backend }) => backend)
@@ -31,7 +31,7 @@ export async function backendStats(db: Db, range: Range): Promise<BackendStats[]
 
 function latenciesOf(range: Range): SQL {
   if (isAllTime(range)) return sql`select backend, bucket, requests from usage_latency where unit = 'day'`
-  const pieces = piecesOf([{ ...range, label: '' }], 'day')
+  const pieces = piecesOf([range], 'day')
   const counted = (unit: 'day' | 'hour') =>
     pieces[unit].map(
       ([, from, to]) => sql`select backend, bucket, requests from usage_latency

@@ -42,8 +42,9 @@ export interface Bar extends Figures {
 export async function dailyChart(db: Db, filter: Filter, spans: readonly Span[]): Promise<Bar[]> {
   const known = await withOwner(db, filter)
   if (!known) return []
-  return db.all<Bar>(sql`
-    select label, model, ${FIGURES} from (${sumsOf(known, spans)}) group by label, model order by label, model`)
+  const bars = await db.all<Bar & { place: number }>(sql`
+    select place, model, ${FIGURES} from (${sumsOf(known, spans)}) group by place, model order by place, model`)
+  return bars.map((bar) => ({ ...bar, label: spans[bar.place]?.label ?? '' }))
 }
 
 /** One bar for each UTC hour and model with calls, of the part of it that lies in the range. */
@@ -51,7 +52,7 @@ export async function hourlyChart(db: Db, filter: Filter, range: Range): Promise
   const known = await withOwner(db, filter)
   if (!known) return []
   const hour = sql.raw(String(HOUR_MS))
-  const sums = sumsOf(known, [{ ...range, label: '' }], { coarsest: 'hour' })
+  const sums = sumsOf(known, [range], { coarsest: 'hour' })
   const bars = await db.all<Bar & { hour: number }>(sql`
     select start / ${hour} * ${hour} as hour, model, ${FIGURES} from (${sums}) group by 1, 2 order by 1, 2`)
   return bars.map((bar) => ({ ...bar, label: new Date(bar.hour).toISOString() }))

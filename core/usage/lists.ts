@@ -2,7 +2,7 @@
  * The log, newest first, in pages by number or by cursor. Sums tell in which hours the rows of a page are, so that
  * neither a deep page nor a rare model is searched for in the log itself.
  */
-import { and, desc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
+import { desc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { apiKeys, usageLogs, users } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
 import { ALL_TIME, type Range } from './range.ts'
@@ -30,8 +30,11 @@ export interface LogPage {
 /** How many calls match. */
 export async function countLogs(db: Db, filter: Filter, range: Range): Promise<number> {
   const known = await withOwner(db, filter)
-  if (!known) return 0
-  const sums = sumsOf(known, [{ ...range, label: '' }])
+  return known ? countOf(db, known, range) : 0
+}
+
+async function countOf(db: Db, known: Filter, range: Range): Promise<number> {
+  const sums = sumsOf(known, [range])
   const [counted] = await db.all<{ n: number }>(sql`select total(requests) as n from (${sums})`)
   return counted?.n ?? 0
 }
@@ -43,9 +46,9 @@ export async function logPage(
   range: Range,
   { page, pageSize }: { page: number; pageSize: number },
 ): Promise<LogPage> {
-  const total = await countLogs(db, filter, range)
-  const skip = (page - 1) * pageSize
   const known = await withOwner(db, filter)
+  const total = known ? await countOf(db, known, range) : 0
+  const skip = (page - 1) * pageSize
   if (!known || skip >= total) return { logs: [], total, next: null }
   const slots = await hoursWith(db, known, range, { skip, take: pageSize })
   const wanted = idsIn(known, slots, { skip: skip - (slots[0]?.before ?? 0), take: pageSize })
@@ -149,8 +152,9 @@ function idsIn(
 function whoOf({ userId, model, backend }: Filter): SQL {
   if (userId !== undefined) return sql`user_id = ${userId} and`
   if (model === undefined && backend === undefined) return sql``
+  const hour = sql.raw(String(HOUR_MS))
   return sql`user_id in (select user_id from usage_hourly
-    where hour = slot.value->>0 / ${sql.raw(String(HOUR_MS))} * ${sql.raw(String(HOUR_MS))} ${placesOf({ model, backend })}) and`
+    where hour = slot.value->>0 / ${hour} * ${hour} ${placesOf({ model, backend })}) and`
 }
 
 /** The ids of the rows that follow in the order of an index. */
@@ -165,7 +169,7 @@ function rowsOf(db: Db, ids: SQL): Promise<LogRow[]> {
   return db
     .select({ ...columns, keyName: apiKeys.name, itcode: users.itcode })
     .from(usageLogs)
-    .leftJoin(apiKeys, and(eq(apiKeys.id, usageLogs.apiKeyId)))
+    .leftJoin(apiKeys, eq(apiKeys.id, usageLogs.apiKeyId))
     .leftJoin(users, eq(users.id, usageLogs.userId))
     .where(sql`${usageLogs.id} in (${ids})`)
     .orderBy(desc(usageLogs.createdAt), desc(usageLogs.id))

@@ -59,7 +59,7 @@ export async function writeRecords(db: Db, records: readonly string[]): Promise<
   ])
 }
 
-/** For a batch: adds the rows that are in no sum yet, because ids only grow those that it has just inserted. */
+/** For a batch: adds up the rows that are in no sum yet. Ids only grow, so after an insert these are its rows. */
 export function sumUp(db: Db) {
   const added = sql`usage_logs where id > (select log_id from usage_summed)`
   return [

@@ -4,7 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
-import { isAllTime, type Range, type Span } from './range.ts'
+import { isAllTime, type Range } from './range.ts'
 import { type Cut, DAY_MS, FORTNIGHT_MS, HOUR_MS, ofHours, ofLog, ofSums } from './sums.ts'
 
 /** Whose calls: those that match every part given. */
@@ -28,20 +28,18 @@ export async function withOwner(db: Db, filter: Filter): Promise<Filter | undefi
 }
 
 /**
- * The sums of the calls that match, as rows in the shape of sums with the label of their span. `people` tells users and
- * keys apart, even if the filter does not. Spans lie on quarters of an hour, as the days of all time zones do.
+ * The sums of the calls that match, as rows in the shape of sums with the `place` of their range in the list. `people`
+ * tells users and keys apart, even if the filter does not. Ranges lie on quarters of an hour, as days of all zones do.
  */
 export function sumsOf(
   filter: Filter,
-  spans: readonly Span[],
+  ranges: readonly Range[],
   { people = filter.userId !== undefined, coarsest }: { people?: boolean; coarsest?: 'hour' } = {},
 ): SQL {
   const rows = people ? ofPeople(filter) : ofSite(filter)
-  const [first] = spans
-  if (first && isAllTime(first))
-    return sql`select ${first.label} as label, called.* from (${rows.ever}) as called`
-  const pieces = piecesOf(spans, coarsest ?? (people ? 'fortnight' : 'day'))
-  return piecewise(pieces, rows, () => sql`span.value->>0 as label, called.*`)
+  if (ranges[0] && isAllTime(ranges[0])) return sql`select 0 as place, called.* from (${rows.ever}) as called`
+  const pieces = piecesOf(ranges, coarsest ?? (people ? 'fortnight' : 'day'))
+  return piecewise(pieces, rows, () => sql`span.value->>0 as place, called.*`)
 }
 
 /**
@@ -50,14 +48,13 @@ export function sumsOf(
  */
 export function slotsOf(filter: Filter, ranges: readonly Range[], coarsest: 'day' | 'hour'): SQL {
   const rows = filter.userId === undefined ? ofSite(filter) : ofPeople(filter)
-  const spans = ranges.map((range) => ({ ...range, label: '' }))
   const times: Record<Grain, SQL> = {
     fortnight: sql.raw(`start as since, start + ${FORTNIGHT_MS} as until, requests`),
     day: sql.raw(`start as since, start + ${DAY_MS} as until, requests`),
     hour: sql.raw(`start as since, start + ${HOUR_MS} as until, requests`),
     fine: sql.raw('span.value->>1 as since, span.value->>2 as until, requests'),
   }
-  return piecewise(piecesOf(spans, coarsest), rows, (grain) => times[grain])
+  return piecewise(piecesOf(ranges, coarsest), rows, (grain) => times[grain])
 }
 
 type Grain = 'fortnight' | 'day' | 'hour' | 'fine'
@@ -101,7 +98,7 @@ export function placesOf({ model, backend }: Filter): SQL {
   return backend === undefined ? named : sql`${named} and backend = ${backend}`
 }
 
-type Piece = [label: string, from: number, to: number]
+type Piece = [place: number, from: number, to: number]
 type Pieces = Record<Grain, Piece[]>
 
 /** One select for each grain that there are pieces of. `columns` are of `span`, a piece, and `called`, a row of sums. */
@@ -115,12 +112,12 @@ function piecewise(pieces: Pieces, rows: Rows, columns: (grain: Grain) => SQL): 
   return sql.join(selects, sql` union all `)
 }
 
-/** Every span as the whole fortnights or days (or only hours), the hours beside them and the rest that it consists of. */
-export function piecesOf(spans: readonly Span[], coarsest: Exclude<Grain, 'fine'>): Pieces {
+/** Every range as the whole fortnights or days (or only hours), the hours beside them and the rest that it consists of. */
+export function piecesOf(ranges: readonly Range[], coarsest: Exclude<Grain, 'fine'>): Pieces {
   const pieces: Pieces = { fortnight: [], day: [], hour: [], fine: [] }
-  for (const { label, from, to } of spans) {
+  for (const [place, { from, to }] of ranges.entries()) {
     const add = (grain: Grain) => (range: Range) => {
-      if (range.from < range.to) pieces[grain].push([label, range.from, range.to])
+      if (range.from < range.to) pieces[grain].push([place, range.from, range.to])
     }
     const hours = wholeOf({ from, to }, HOUR_MS, add('fine'))
     const days = coarsest === 'hour' ? hours : wholeOf(hours, DAY_MS, add('hour'))

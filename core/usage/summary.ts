@@ -21,11 +21,10 @@ const LONGEST = 50
 export async function summarize(db: Db, filter: Filter, range: Range): Promise<Summary> {
   const known = await withOwner(db, filter)
   if (!known) return { totals: addedUp([]), byModel: [], byBackend: [], byUser: [], byKey: [] }
-  const spans = [{ ...range, label: '' }]
   const places = await db.all<{ model: string; backend: string } & Figures>(sql`
-    select model, backend, ${FIGURES} from (${sumsOf(known, spans)}) group by model, backend`)
+    select model, backend, ${FIGURES} from (${sumsOf(known, [range])}) group by model, backend`)
   const people = await db.all<{ userId: number; keyId: number } & MainFigures>(sql`
-    select user_id as userId, api_key_id as keyId, ${MAIN_FIGURES} from (${sumsOf(known, spans, { people: true })})
+    select user_id as userId, api_key_id as keyId, ${MAIN_FIGURES} from (${sumsOf(known, [range], { people: true })})
     group by user_id, api_key_id`)
   const users = grouped(people, ({ userId }) => userId, mainOf).slice(0, LONGEST)
   const keys = people.sort(dearest).slice(0, LONGEST)

@@ -10,6 +10,7 @@ import { dailyChart, hourlyChart } from '../../core/usage/charts.ts'
 import { countLogs, logPage, logsAfter } from '../../core/usage/lists.ts'
 import { ALL_TIME, daySpans, hoursOf, rangeOf } from '../../core/usage/range.ts'
 import { usedSince } from '../../core/usage/record.ts'
+import { repairSums } from '../../core/usage/repair.ts'
 import { sumUsage } from '../../core/usage/report.ts'
 import type { Filter } from '../../core/usage/sources.ts'
 import { summarize } from '../../core/usage/summary.ts'
@@ -39,13 +40,13 @@ async function stepsOf(action: (db: Db) => Promise<unknown>): Promise<string[]> 
 }
 
 /** What may be read from end to end: lists that the query brought along, and what it made itself. */
-const FREE = /^SCAN (\(subquery-\d+\)|json_each|span|slot|slots|ranked|hexed|led)( |$)/
+const FREE = /^SCAN (\(subquery-\d+\)|json_each|span|slot|slots|ranked|hexed|led|told)( |$)/
 const BOUNDED = [
   /^SEARCH usage_logs USING INTEGER PRIMARY KEY /,
   /^SEARCH usage_logs USING (COVERING )?INDEX usage_logs_(user \(user_id=\? AND |created \()created_at>/,
   /^SEARCH usage_sums USING PRIMARY KEY \(cut=/,
   /^SEARCH usage_hourly USING PRIMARY KEY \(user_id=\? AND hour>/,
-  /^SEARCH usage_hourly USING COVERING INDEX usage_hourly_hour \(hour=/,
+  /^SEARCH usage_hourly USING (COVERING )?INDEX usage_hourly_hour \(hour[=>]/,
   /^SEARCH usage_latency USING PRIMARY KEY \(unit=/,
   /^SEARCH (users|api_keys) /,
 ]
@@ -144,6 +145,12 @@ describe('the plan', () => {
     ]
     expect(slow(steps)).toEqual([])
     expect(steps.filter((step) => step.startsWith('SEARCH usage_sums')).length).toBeGreaterThan(8)
+  })
+
+  test('of the comparison of sums with the log of the last hours', async () => {
+    const steps = await stepsOf((db) => repairSums(db, NOW - 7_200_000))
+    expect(slow(steps)).toEqual([])
+    expect(steps).toContainEqual(expect.stringMatching(/^SEARCH usage_logs USING INDEX usage_logs_created/))
   })
 
   test('that would read the whole log is noticed', async () => {
