@@ -39,9 +39,10 @@ export async function sendCode(deps: Deps, request: Request): Promise<void> {
     throw wrongInvite()
   }
   const { id, code } = await issueCode(parts, asker)
-  if (!user && !mayRegister(itcode, auth)) return
+  // The same work for everybody: only what leaves differs.
   const mail = codeMail({ to: mailAddress(itcode, auth), code, validMs: auth.codeExpiryMs, itcode })
-  const sent = deps.codes.send(mail).catch(async (cause) => {
+  const isKnown = user !== undefined || mayRegister(itcode, auth)
+  const sent = (isKnown ? deps.codes.send(mail) : Promise.resolve()).catch(async (cause) => {
     logger.error('code.not_sent', { id: request.actor.requestId, cause: String(cause) })
     await cancelCode(parts, id)
   })
