@@ -8,7 +8,7 @@ import { systemClock } from '../../core/clock.ts'
 import type { Period } from '../../core/policy.ts'
 import type { Admission, Admitted, CallRecord } from '../../core/ports.ts'
 import { createHolds, type Holds } from '../../core/usage/holds.ts'
-import { usedByUser } from '../../core/usage/totals.ts'
+import { usedWithCalls } from '../../core/usage/totals.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
 
 export class HealthObject extends DurableObject {
@@ -67,11 +67,17 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
 
   async #load(userId: number, period: Period): Promise<Holds> {
     const holds = createHolds(systemClock, period)
-    const { keys } = await usedByUser(d1Storage(this.env.DB), userId, holds.span().start)
-    holds.seed([...keys].map(([keyId, used]) => ({ userId, keyId, ...used })))
-    for (const [id, call] of await this.ctx.storage.list<Admission>()) {
-      holds.admit(call)
-      this.#running.set(id, call)
+    const running = await this.ctx.storage.list<Admission>()
+    const db = d1Storage(this.env.DB)
+    const { used, recorded } = await usedWithCalls(db, userId, holds.span().start, [...running.keys()])
+    holds.seed(used.map((ofKey) => ({ userId, ...ofKey })))
+    for (const [id, call] of running) {
+      // Its row is counted already; to settle it once more does nothing.
+      if (recorded.has(id)) await this.#forget(id)
+      else {
+        holds.admit(call)
+        this.#running.set(id, call)
+      }
     }
     return holds
   }

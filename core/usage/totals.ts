@@ -1,6 +1,6 @@
 /** All-time totals of keys and users, and what they have used since a day, each from the coarsest sums that tell it. */
-import { and, eq, gte, type SQL, sql } from 'drizzle-orm'
-import { apiKeys, usageSums } from '../db/schema.ts'
+import { and, type Column, eq, gte, type SQL, sql } from 'drizzle-orm'
+import { apiKeys, usageLogs, usageSums } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
 
 export interface Totals {
@@ -64,17 +64,30 @@ export async function usedByUsers(
 
 /** What one user has used since `start` (as above), in all and by key. */
 export async function usedByUser(db: Db, userId: number, start: number) {
-  const rows = await db
-    .select({ keyId: usageSums.apiKeyId, tokens: TOTAL_TOKENS, costMicros: COST })
-    .from(usageSums)
-    .where(and(since(start), eq(usageSums.userId, userId)))
-    .groupBy(usageSums.apiKeyId)
+  const rows = await usedByKey(db, userId, start)
   const user = { tokens: 0, costMicros: 0 }
   for (const { tokens, costMicros } of rows) {
     user.tokens += tokens
     user.costMicros += costMicros
   }
   return { user, keys: new Map(rows.map(({ keyId, ...used }) => [keyId, used])) }
+}
+
+/** What one user has used since `start` (as above) by key, and which of `calls` (ids) are in it: of one moment. */
+export async function usedWithCalls(db: Db, userId: number, start: number, calls: readonly string[]) {
+  const [used, rows] = await db.batch([
+    usedByKey(db, userId, start),
+    db.select({ id: usageLogs.requestId }).from(usageLogs).where(among(usageLogs.requestId, calls)),
+  ])
+  return { used, recorded: new Set(rows.map(({ id }) => id)) }
+}
+
+function usedByKey(db: Db, userId: number, start: number) {
+  return db
+    .select({ keyId: usageSums.apiKeyId, tokens: TOTAL_TOKENS, costMicros: COST })
+    .from(usageSums)
+    .where(and(since(start), eq(usageSums.userId, userId)))
+    .groupBy(usageSums.apiKeyId)
 }
 
 /** The sums by user and key since `start` (ms, at a UTC day's start; 0 = ever). */
@@ -86,6 +99,6 @@ export function since(start: number): SQL | undefined {
 }
 
 /** As one parameter, however many: D1 takes a hundred. */
-function among(column: typeof usageSums.userId | typeof apiKeys.id, ids: readonly number[]): SQL {
+function among<T>(column: Column & { _: { data: T } }, ids: readonly T[]): SQL {
   return sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`
 }

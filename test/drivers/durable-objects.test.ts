@@ -15,30 +15,36 @@ import { admission, NO_LIMITS } from '../support/records.ts'
 import { workerBundle } from '../support/worker-bundle.ts'
 
 let miniflare: Miniflare
+let options: ReturnType<typeof convertV4MiniflareOptions>
 let db: Db
 beforeAll(async () => {
   const config = {
     auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' },
     backends: [{ name: 'a', url: 'http://127.0.0.1:9', api_key: 'k-of-a' }],
   }
-  miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modules: true,
-      script: await workerBundle(),
-      compatibilityDate: '2026-11-01',
-      compatibilityFlags: ['nodejs_compat'],
-      bindings: { CONFIG: stringify(config) },
-      d1Databases: { DB: 'db' },
-      durableObjects: {
-        HEALTH: { className: 'HealthObject', useSQLite: true },
-        LEDGER: { className: 'LedgerObject', useSQLite: true },
-      },
-    }),
-  )
+  options = convertV4MiniflareOptions({
+    modules: true,
+    script: await workerBundle(),
+    compatibilityDate: '2026-11-01',
+    compatibilityFlags: ['nodejs_compat'],
+    bindings: { CONFIG: stringify(config) },
+    d1Databases: { DB: 'db' },
+    durableObjects: {
+      HEALTH: { className: 'HealthObject', useSQLite: true },
+      LEDGER: { className: 'LedgerObject', useSQLite: true },
+    },
+  })
+  miniflare = new Miniflare(options)
   db = d1Storage(await miniflare.getD1Database('DB'))
   await migrate(db)
 }, 60_000)
 afterAll(() => miniflare?.dispose())
+
+/** Puts all objects away; what they and the database store stays. */
+async function restart() {
+  await miniflare.setOptions(options)
+  db = d1Storage(await miniflare.getD1Database('DB'))
+}
 
 /** Every object is asked by a name of its own kind: each suite gets other ones. */
 async function namespaceOf<T extends Rpc.DurableObjectBranded>(binding: string, suite: string) {
@@ -92,6 +98,37 @@ describe('ledger: durable objects', () => {
     expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })
     const rows = (await db.query.usageLogs.findMany()).filter(({ userId }) => userId === 78)
     expect(rows).toHaveLength(2)
+  })
+
+  test('a call whose row was written while its object was put away counts once', async () => {
+    const suite = `suite ${suites++}`
+    const user = { ...NO_LIMITS, budgetMicros: 1_500 }
+    const ask = () => admission({ user, record: { userId: 80, createdAt: Date.now() } })
+    const connect = async () => {
+      const records = directRecords({ db, logger: logs })
+      const namespace = await namespaceOf<never>('LEDGER', suite)
+      const parts = {
+        namespace,
+        period: 'monthly',
+        failClosed: false,
+        clock: systemClock,
+        logger: logs,
+      } as const
+      return { records, ledger: durableLedger({ ...parts, records }) }
+    }
+    const before = await connect()
+    const [written, open] = [ask(), ask()]
+    expect(await before.ledger.reserve(written)).toMatchObject({ ok: true })
+    expect(await before.ledger.reserve(open)).toMatchObject({ ok: true })
+    await before.records.write({ ...written.begun, outcome: 'ok' })
+    await restart()
+    const { ledger } = await connect()
+    expect(await ledger.reserve(ask())).toMatchObject({ ok: true })
+    expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })
+    await ledger.settle({ ...written.begun, outcome: 'ok' })
+    await ledger.settle({ ...open.begun, costMicros: 0, outcome: 'error' })
+    expect(await ledger.reserve(ask())).toMatchObject({ ok: true })
+    expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })
   })
 
   test('what an isolate that died has held is free after an hour', async () => {
