@@ -60,7 +60,13 @@ async function build() {
   const shared = { db, records, period, failClosed, clock, logger }
   const deps = createDeps({
     db,
-    health: HEALTH && config.health.store === 'durable-object' ? durableHealth(HEALTH) : memoryHealth(),
+    health:
+      HEALTH && config.health.store === 'durable-object'
+        ? durableHealth(
+            HEALTH,
+            policy.backends.map(({ name }) => name),
+          )
+        : memoryHealth(),
     ledger:
       LEDGER && config.limits.store === 'durable-object'
         ? durableLedger({ ...shared, namespace: LEDGER })

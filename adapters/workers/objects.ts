@@ -1,6 +1,6 @@
 /**
- * Durable Objects: what all isolates share. Each object is one place in the world and does one thing at a time. One
- * holds the health of all backends; limits have one object per user.
+ * Durable Objects: what all isolates share. Each object is one place in the world and does one thing at a time. Health
+ * has one object per backend, limits one per user.
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { Health } from '../../core/balance/breaker.ts'

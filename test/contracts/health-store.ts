@@ -23,7 +23,8 @@ export function healthStoreContract(name: string, make: () => Promise<HealthStor
     test('keeps what won, key by key', async () => {
       expect(await store.swap('a', undefined, record(1))).toBe(true)
       expect(await store.swap('a claude-opus-5-5', undefined, record(1))).toBe(true)
-      expect(new Set((await store.read()).keys())).toEqual(new Set(['a', 'a claude-opus-5-5']))
+      expect(await store.swap('b', undefined, record(1))).toBe(true)
+      expect(new Set((await store.read()).keys())).toEqual(new Set(['a', 'a claude-opus-5-5', 'b']))
     })
     test('refuses who has not seen the last record', async () => {
       await store.swap('a', undefined, record(1))

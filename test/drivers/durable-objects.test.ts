@@ -57,7 +57,7 @@ async function namespaceOf<T extends Rpc.DurableObjectBranded>(binding: string, 
 
 let suites = 0
 healthStoreContract('durable object', async () =>
-  durableHealth(await namespaceOf('HEALTH', `suite ${suites++}`)),
+  durableHealth(await namespaceOf('HEALTH', `suite ${suites++}`), ['a', 'b']),
 )
 
 describe('ledger: durable objects', () => {
