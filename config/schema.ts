@@ -103,7 +103,7 @@ const health = section({
   startup_check: z.enum(['normal', 'strict', 'off']).default('normal'),
   failure_threshold: z.int().min(1).max(1000).default(5),
   cooldown: duration.default(30_000),
-  store: z.enum(['memory', 'redis', 'durable-object']).default('memory'),
+  store: z.enum(['memory', 'database', 'redis', 'durable-object']).default('memory'),
 })
 
 const backend = z.strictObject({
@@ -180,9 +180,12 @@ export const Config = z
   })
   .superRefine(({ server, health, limits, redis }, context) => {
     const fail = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
-    const shares = health.store === 'redis' && limits.store === 'redis'
+    const shares = ['database', 'redis'].includes(health.store) && limits.store === 'redis'
     if (server.workers > 1 && !shares) {
-      fail(['server', 'workers'], 'more than one process need health.store and limits.store in redis')
+      fail(
+        ['server', 'workers'],
+        'more than one process need limits.store: redis and health.store: redis or database',
+      )
     }
     if ((health.store === 'redis' || limits.store === 'redis') && redis.url === '') {
       fail(['redis', 'url'], 'the address of Redis is expected')

@@ -15,6 +15,7 @@ import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
+import { databaseHealth } from '../drivers/health/database.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
@@ -52,7 +53,12 @@ async function build() {
   const site = siteFrom(join(ROOT, 'site'))
   const deps = createDeps({
     db,
-    health: redis && config.health.store === 'redis' ? redisHealth(redis) : memoryHealth(),
+    health:
+      config.health.store === 'database'
+        ? databaseHealth(db)
+        : redis && config.health.store === 'redis'
+          ? redisHealth(redis)
+          : memoryHealth(),
     ledger:
       redis && config.limits.store === 'redis'
         ? redisLedger({ ...shared, redis })

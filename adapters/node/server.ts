@@ -13,6 +13,7 @@ import type { Logger } from '../../core/ports.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
+import { databaseHealth } from '../drivers/health/database.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
@@ -69,7 +70,11 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const ledger =
     redis && config.limits.store === 'redis' ? redisLedger({ ...shared, redis }) : await localLedger(shared)
   const healthFor = ({ health }: Config) =>
-    redis && health.store === 'redis' ? redisHealth(redis) : memoryHealth()
+    health.store === 'database'
+      ? databaseHealth(storage.db)
+      : redis && health.store === 'redis'
+        ? redisHealth(redis)
+        : memoryHealth()
   const pending = new Set<Promise<unknown>>()
   const waitUntil = (work: Promise<unknown>) => {
     const kept = work.catch(() => {}).finally(() => pending.delete(kept))

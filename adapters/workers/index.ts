@@ -4,11 +4,14 @@ import abilities from '../../config/abilities.json' with { type: 'json' }
 import { loadConfig } from '../../config/load.ts'
 import { policyFrom } from '../../config/policy.ts'
 import pricing from '../../config/pricing.json' with { type: 'json' }
+import type { Config } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
 import { createLogger } from '../../core/logger.ts'
 import { AbilityTable } from '../../core/openai/abilities.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { Db, HealthStore } from '../../core/ports.ts'
 import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
@@ -16,6 +19,7 @@ import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { logCodes } from '../drivers/codes/log.ts'
 import { webhookCodes } from '../drivers/codes/webhook.ts'
+import { databaseHealth } from '../drivers/health/database.ts'
 import { durableHealth } from '../drivers/health/durable-object.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
@@ -60,13 +64,7 @@ async function build() {
   const shared = { db, records, period, failClosed, clock, logger }
   const deps = createDeps({
     db,
-    health:
-      HEALTH && config.health.store === 'durable-object'
-        ? durableHealth(
-            HEALTH,
-            policy.backends.map(({ name }) => name),
-          )
-        : memoryHealth(),
+    health: healthOf(config.health.store, { db, namespace: HEALTH, policy }),
     ledger:
       LEDGER && config.limits.store === 'durable-object'
         ? durableLedger({ ...shared, namespace: LEDGER })
@@ -95,6 +93,18 @@ async function build() {
     gateway: createGateway(deps, functionsFrom(settings.GATEWAY_FUNCTIONS)),
     runTasks: createTaskRunner(deps),
   }
+}
+
+function healthOf(
+  store: Config['health']['store'],
+  { db, namespace, policy }: { db: Db; namespace: Bindings['HEALTH']; policy: Policy },
+): HealthStore {
+  if (store === 'database') return databaseHealth(db)
+  if (store !== 'durable-object' || !namespace) return memoryHealth()
+  return durableHealth(
+    namespace,
+    policy.backends.map(({ name }) => name),
+  )
 }
 
 /** A page of the dashboard; undefined when there is none. */

@@ -73,5 +73,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "-- The bucket is that of core/usage/latency.ts: hexadecimal digits, then the step among them.\nINSERT INTO usage_latency (unit, start, backend, bucket, requests)\nSELECT unit, created_at / ms * ms, backend, 16 * digits\n  + (lead >= 19) + (lead >= 23) + (lead >= 27) + (lead >= 32) + (lead >= 38) + (lead >= 45) + (lead >= 54) + (lead >= 64)\n  + (lead >= 76) + (lead >= 91) + (lead >= 108) + (lead >= 128) + (lead >= 152) + (lead >= 181) + (lead >= 215), count(*)\nFROM (SELECT created_at, backend, length(printf('%x', latency_ms)) AS digits,\n  (latency_ms << 4) >> (4 * length(printf('%x', latency_ms)) - 4) AS lead FROM usage_logs)\nCROSS JOIN (SELECT 'hour' AS unit, 3600000 AS ms UNION ALL SELECT 'day', 86400000)\nGROUP BY 1, 2, 3, 4;",
       "INSERT INTO usage_summed (id, log_id) SELECT 1, coalesce(max(id), 0) FROM usage_logs;"
     ]
+  },
+  {
+    "name": "0004_backend_health.sql",
+    "statements": [
+      "CREATE TABLE `backend_health` (\n\t`key` text PRIMARY KEY NOT NULL,\n\t`state` text NOT NULL,\n\t`failures` integer NOT NULL,\n\t`until` integer NOT NULL,\n\t`reason` text NOT NULL,\n\t`revision` integer NOT NULL\n);"
+    ]
   }
 ]

@@ -186,6 +186,16 @@ export const auditEvents = sqliteTable(
   (t) => [index('audit_actor').on(t.actorId, t.id), index('audit_action').on(t.action, t.id)],
 )
 
+/** What is known of backends, when processes share it here. The key is a backend's name, or that and a model. */
+export const backendHealth = sqliteTable('backend_health', {
+  key: text().primaryKey(),
+  state: text({ enum: ['healthy', 'ejected', 'cooling_down', 'disabled'] }).notNull(),
+  failures: integer().notNull(),
+  until: integer().notNull(),
+  reason: text().notNull(),
+  revision: integer().notNull(),
+})
+
 /** One row. Triggers raise `revision` with every change of users, keys or grants, so that each process sees when to reload. */
 export const directory = sqliteTable('directory', {
   id: integer().primaryKey(),
