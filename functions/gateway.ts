@@ -48,13 +48,14 @@ const CLIENT_GONE = 499
 export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_FUNCTIONS) {
   // Routes match the path as it came: a decoded one could match here and mean something else upstream.
   const app = new Hono<{ Bindings: object }>({ strict: true, getPath: (request) => pathOf(request.url) })
+  const newId = () => requestId(deps.clock.now())
   const chosen = Object.fromEntries(names.map((name): [string, Route[]] => [name, functions[name]]))
   const routes = [...Object.values(chosen).flat(), ...docsOf(chosen)]
   for (const route of routes) {
     const dialect = dialectOf(route.path)
     // Hono answers HEAD with the body-less answer of GET, so that is where a HEAD route has to stand.
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, async (c) => {
-      const id = requestId()
+      const id = newId()
       try {
         return await run(deps, route, {
           id,
@@ -74,7 +75,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
       const refusal = new Refusal('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
         headers: [['allow', allowed.join(', ')]],
       })
-      return toError(deps, refusal, dialectOf(path), requestId())
+      return toError(deps, refusal, dialectOf(path), newId())
     })
   }
   app.notFound(async (c) => {
@@ -82,9 +83,9 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
     const page = isApi ? undefined : await deps.site?.(c.req.raw)
     if (page) return secured(page, deps.policy)
     const refusal = new Refusal('not_found', 'There is nothing at this address.')
-    return toError(deps, refusal, dialectOf(c.req.path), requestId())
+    return toError(deps, refusal, dialectOf(c.req.path), newId())
   })
-  app.onError((thrown, c) => toError(deps, thrown, dialectOf(c.req.path), requestId()))
+  app.onError((thrown, c) => toError(deps, thrown, dialectOf(c.req.path), newId()))
   return app
 }
 

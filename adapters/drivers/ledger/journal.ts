@@ -16,14 +16,17 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import type { CallRecord } from '../../../core/ports.ts'
 import { StoredRecord } from '../../../core/usage/record.ts'
 
+/** A call that ends within this time never has the line of its beginning written: its end says it all. */
+const BEGIN_MS = 20
 const ROTATE_BYTES = 8 * 1024 * 1024
 const FILE_NAME = /^usage-(\d+)(-\d+)?\.journal$/
 
 export interface Journal {
-  /** Appends at the end of this turn of the event loop, together with others: for what need not be there at once. */
-  soon(id: string, json: string): void
+  /** Appends within 20 ms, together with others, unless more is appended of the call before: for what need not be there at once. */
+  begin(record: CallRecord): void
   /** Appends now, and stays responsible for the record until it is `stored`. */
   append(id: string, json: string): void
   /** The database has these: the journal may forget them. */
@@ -44,7 +47,8 @@ export function openJournal(
   let fd = openSync(path, 'a', 0o600)
   let bytes = 0
   const unstored = new Map<string, string>()
-  let waiting = ''
+  const begun = new Map<string, CallRecord>()
+  let beginTimer: NodeJS.Timeout | undefined
 
   function write(text: string) {
     try {
@@ -54,11 +58,17 @@ export function openJournal(
       onError(cause)
     }
   }
-  function flush() {
-    if (!waiting) return
-    const text = waiting
-    waiting = ''
-    write(text)
+  function remembered(id: string, json: string): string {
+    const line = lineOf(json)
+    unstored.set(id, line)
+    return line
+  }
+  function writeBegun() {
+    beginTimer = undefined
+    let text = ''
+    for (const [id, record] of begun) text += remembered(id, JSON.stringify(record))
+    begun.clear()
+    if (text) write(text)
   }
   /** Starts a new file with what is still needed; the old one goes only after the new one holds it all. */
   function rotate() {
@@ -73,21 +83,15 @@ export function openJournal(
   }
 
   return {
-    soon(id, json) {
-      const line = lineOf(json)
-      unstored.set(id, line)
-      if (!waiting) setImmediate(flush)
-      waiting += line
+    begin(record) {
+      begun.set(record.id, record)
+      beginTimer ??= setTimeout(writeBegun, BEGIN_MS)
     },
     append(id, json) {
-      const line = lineOf(json)
-      unstored.set(id, line)
-      const text = waiting + line
-      waiting = ''
-      write(text)
+      begun.delete(id)
+      write(remembered(id, json))
     },
     stored(ids) {
-      flush()
       for (const id of ids) unstored.delete(id)
       try {
         if (unstored.size === 0 && bytes > 0) {
@@ -99,7 +103,8 @@ export function openJournal(
       }
     },
     close() {
-      flush()
+      clearTimeout(beginTimer)
+      writeBegun()
       closeSync(fd)
       if (unstored.size === 0) rmSync(path, { force: true })
     },

@@ -82,7 +82,7 @@ export async function journalledRecords(parts: {
   }
 
   return {
-    begin: (record) => journal.soon(record.id, JSON.stringify(record)),
+    begin: journal.begin,
     note: (record) => journal.append(record.id, JSON.stringify(record)),
     write(record) {
       const json = JSON.stringify(record)
