@@ -3,6 +3,7 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import type { Health } from './balance/breaker.ts'
 import type * as schema from './db/schema.ts'
+import type { StopSignal } from './stop.ts'
 
 export type MaybePromise<T> = T | Promise<T>
 
@@ -42,7 +43,7 @@ export interface HealthStore {
 export interface Sink {
   write(chunk: Uint8Array): void | Promise<void>
   /** Aborts when the reader left, for sinks that hear of it before the next write. */
-  left?: AbortSignal
+  left?: StopSignal
 }
 
 export interface UpstreamRequest {
@@ -59,8 +60,11 @@ export interface UpstreamReply {
   headers: HeaderPairs
   /** The first chunk, already read: until here nothing was promised to the client and failover is possible. */
   first: Uint8Array | undefined
-  /** Delivers `first` and then the rest. Rejects if the body was cut or the signal aborted. Called at most once. */
-  pipe(sink: Sink): Promise<void>
+  /**
+   * Delivers `first` and then the rest; nothing is returned when the whole body was there and is delivered. Rejects if
+   * the body was cut or the signal aborted. Called at most once.
+   */
+  pipe(sink: Sink): MaybePromise<void>
   /** Drops the rest of the answer and its connection. */
   cancel(): void
 }
@@ -68,7 +72,7 @@ export interface UpstreamReply {
 /** Carries bytes. Knows nothing of Claude, keys, failover or time limits: the core builds, times and cancels. */
 export interface Upstream {
   /** Resolves at the first body byte (or the end of an empty body); rejects when no answer came or `signal` aborted. */
-  send(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply>
+  send(request: UpstreamRequest, signal: StopSignal): Promise<UpstreamReply>
   close(): Promise<void>
 }
 
@@ -166,5 +170,6 @@ export interface Ledger {
 export interface Reply {
   status: number
   headers: HeaderPairs
-  pipe(sink: Sink): Promise<void>
+  /** Nothing is returned when all of it is delivered. */
+  pipe(sink: Sink): MaybePromise<void>
 }

@@ -1,7 +1,8 @@
 /** Writes a reply straight to the socket: no Response body, no stream object between upstream and client. */
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import type { HeaderPairs, Reply } from '../../core/ports.ts'
+import type { HeaderPairs, MaybePromise, Reply } from '../../core/ports.ts'
+import { headerOf } from '../../core/proxy/headers.ts'
 import { flatHeaders } from '../drivers/flat-headers.ts'
 
 /** For `Parts.headersOf`: Node has parsed them already, and building a Headers object from them costs more than the rest. */
@@ -26,29 +27,37 @@ export function socketRespond(waitUntil: (work: Promise<unknown>) => void) {
   return (reply: Reply, bindings: unknown): Response => {
     // @hono/node-server calls fetch with its own request and response as the second argument.
     const { outgoing } = bindings as HttpBindings
-    waitUntil(send(reply, outgoing))
+    const sending = send(reply, outgoing)
+    if (sending) waitUntil(sending)
     return RESPONSE_ALREADY_SENT
   }
 }
 
 /** Each chunk leaves by Node's own write: gathering a turn's chunks by cork() cost twice as much per streamed event. */
-function send(reply: Reply, outgoing: HttpBindings['outgoing']): Promise<void> {
+function send(reply: Reply, outgoing: HttpBindings['outgoing']): MaybePromise<void> {
+  /** NaN where the length is not known. */
+  let bytesLeft = Number(headerOf(reply.headers, 'content-length') ?? Number.NaN)
   const writeHead = () => {
     if (!outgoing.headersSent) outgoing.writeHead(reply.status, flatHeaders(reply.headers))
   }
   const write = (chunk: Uint8Array) => {
     writeHead()
-    if (!outgoing.write(chunk)) return drained(outgoing)
+    bytesLeft -= chunk.length
+    // With its last byte the response is over: one write instead of two.
+    if (bytesLeft === 0) outgoing.end(chunk)
+    else if (!outgoing.write(chunk)) return drained(outgoing)
   }
-  return reply.pipe({ write }).then(
-    () => {
-      writeHead()
-      outgoing.end()
-    },
-    () => {
-      outgoing.destroy()
-    },
-  )
+  const end = () => {
+    writeHead()
+    outgoing.end()
+  }
+  const cut = () => void outgoing.destroy()
+  try {
+    const flowing = reply.pipe({ write })
+    return flowing ? flowing.then(end, cut) : end()
+  } catch {
+    cut()
+  }
 }
 
 function drained(outgoing: HttpBindings['outgoing']): Promise<void> {

@@ -2,6 +2,7 @@
 import { joined } from '../bytes.ts'
 import { Refusal } from '../errors.ts'
 import type { HeaderPairs, Reply, Sink } from '../ports.ts'
+import type { StopSignal } from '../stop.ts'
 import { claudeErrorAsOpenAi, type OpenAiError } from './errors.ts'
 import { type ClaudeEvent, createEventReader } from './events.ts'
 import { wholeMessageEvents } from './message.ts'
@@ -21,7 +22,7 @@ export interface OpenAiAnswer {
   id: string
   warnings: readonly string[]
   /** Aborts when the client leaves. */
-  signal: AbortSignal
+  signal: StopSignal
 }
 
 /** The stream as it comes, event by event. A break is told by an error event, and never looks like an end. */

@@ -4,6 +4,7 @@ import { joined } from '../bytes.ts'
 import type { Deps } from '../deps.ts'
 import type { Backend } from '../policy.ts'
 import type { HeaderPairs, UpstreamReply, UpstreamRequest } from '../ports.ts'
+import { createStop, type Stop } from '../stop.ts'
 import { describe, originOf } from './address.ts'
 import type { Call } from './call.ts'
 import { headerOf } from './headers.ts'
@@ -19,7 +20,7 @@ export interface KeptAnswer {
 }
 
 export type Attempt =
-  | { kind: 'answered'; reply: UpstreamReply; stop: AbortController }
+  | { kind: 'answered'; reply: UpstreamReply; stop: Stop }
   | {
       kind: 'failed'
       reason: string
@@ -32,10 +33,10 @@ export type Attempt =
 /** Sends the call to `backend`. Never throws: every end is one of the three. */
 export async function attempt(deps: Deps, call: Call, backend: Backend): Promise<Attempt> {
   const { clock, policy, upstream } = deps
-  const stop = new AbortController()
+  const stop = createStop()
   const onGone = () => stop.abort(call.signal.reason)
   if (call.signal.aborted) return { kind: 'client_gone' }
-  call.signal.addEventListener('abort', onGone, { once: true })
+  call.signal.addEventListener('abort', onGone)
   let timedOut = false
   const cancelTimer = clock.after(policy.retry.firstByteTimeoutMs, () => {
     timedOut = true

@@ -1,6 +1,7 @@
 /** A call on its way: what the edge found out about it, before any backend is chosen. */
 import type { Caller } from '../keys/directory.ts'
 import type { HeaderPairs } from '../ports.ts'
+import type { StopSignal } from '../stop.ts'
 
 export interface Call {
   /** The request id. */
@@ -21,7 +22,7 @@ export interface Call {
   /** What keeps a conversation on one backend; undefined when nothing tells. */
   session: string | undefined
   /** Aborts when the client leaves. */
-  signal: AbortSignal
+  signal: StopSignal
   /** Wall time of arrival (ms). */
   createdAt: number
   /** The same moment on the clock that never runs backwards. */

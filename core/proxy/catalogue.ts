@@ -4,7 +4,8 @@ import type { Balancer } from '../balance/balancer.ts'
 import type { Verdict } from '../balance/breaker.ts'
 import { matchesAny } from '../glob.ts'
 import type { Backend, Policy } from '../policy.ts'
-import type { Clock, Logger, Upstream } from '../ports.ts'
+import type { Clock, Logger, Upstream, UpstreamReply } from '../ports.ts'
+import { createStop } from '../stop.ts'
 import { describe, originOf } from './address.ts'
 
 const CHECK_TIMEOUT_MS = 10_000
@@ -140,7 +141,7 @@ async function readList(parts: {
   backend: Backend
 }): Promise<{ verdict: Verdict; models?: ListedModel[] }> {
   const { upstream, clock, backend } = parts
-  const stop = new AbortController()
+  const stop = createStop()
   const cancelTimer = clock.after(CHECK_TIMEOUT_MS, () => stop.abort(new Error('no answer in 10 s')))
   try {
     const { origin, base } = originOf(backend.url)
@@ -189,7 +190,7 @@ function parseList(text: string): ListedModel[] | undefined {
   }
 }
 
-async function textOf(pipe: (sink: { write(chunk: Uint8Array): void }) => Promise<void>): Promise<string> {
+async function textOf(pipe: UpstreamReply['pipe']): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
   await pipe({

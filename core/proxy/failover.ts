@@ -3,13 +3,14 @@ import type { Lease } from '../balance/balancer.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import type { UpstreamReply } from '../ports.ts'
+import type { Stop } from '../stop.ts'
 import { attempt, type KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
 
 const DEFAULT_REST_MS = 5_000
 
 export type Served =
-  | { kind: 'answered'; lease: Lease; reply: UpstreamReply; stop: AbortController }
+  | { kind: 'answered'; lease: Lease; reply: UpstreamReply; stop: Stop }
   /** Every backend failed; this is the last answer that may be shown. */
   | { kind: 'kept'; answer: KeptAnswer }
   | { kind: 'client_gone' }

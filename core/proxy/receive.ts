@@ -3,6 +3,7 @@ import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import type { Caller } from '../keys/directory.ts'
 import type { HeaderPairs } from '../ports.ts'
+import type { StopSignal } from '../stop.ts'
 import { accessOf, isAllowed, replacementFor } from './access.ts'
 import type { Call } from './call.ts'
 import { headerOf, upstreamHeaders } from './headers.ts'
@@ -18,7 +19,7 @@ export interface Received {
   /** All headers as they came, names in lower case. */
   headers: HeaderPairs
   body: Uint8Array
-  signal: AbortSignal
+  signal: StopSignal
 }
 
 /** Throws a Refusal: body_invalid or model_not_allowed. */

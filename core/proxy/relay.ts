@@ -1,7 +1,8 @@
 /** Hands an upstream's answer on, byte for byte, while a tap reads the same bytes; books the call when it ends. */
 import type { Verdict } from '../balance/breaker.ts'
 import type { Deps } from '../deps.ts'
-import type { HeaderPairs, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
+import type { HeaderPairs, MaybePromise, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
+import type { Stop } from '../stop.ts'
 import { createOpenAiTap } from '../usage/openai-tap.ts'
 import { createJsonTap, createStreamTap, type Tap } from '../usage/tap.ts'
 import type { Booking } from './booking.ts'
@@ -12,7 +13,7 @@ export interface Answer {
   call: Call
   reply: UpstreamReply
   /** Stops the upstream exchange. */
-  stop: AbortController
+  stop: Stop
   /** Absent for what is not metered. */
   booking: Booking | undefined
   /** The backend speaks OpenAI's interface, in which the call came. */
@@ -32,7 +33,7 @@ export function relay(deps: Deps, answer: Answer): Reply {
   }
 }
 
-async function flow(deps: Deps, answer: Answer, sink: Sink): Promise<void> {
+function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   const { call, reply, stop, booking, done } = answer
   const { clock, policy } = deps
   const tap = booking && reply.first && reply.status < 300 ? tapFor(answer) : undefined
@@ -43,28 +44,6 @@ async function flow(deps: Deps, answer: Answer, sink: Sink): Promise<void> {
   let clientLeft = false
   let noted = false
   let booked = false
-
-  // One timer a stream, not one a chunk: it looks when the limit could have passed at the earliest.
-  const watch = (ms: number): (() => void) =>
-    clock.after(ms, () => {
-      const silentMs = clock.elapsed() - lastByteAt
-      if (silentMs < idleTimeoutMs) cancelWatch = watch(idleTimeoutMs - silentMs)
-      else {
-        stalled = true
-        stop.abort(new Error('silent for too long'))
-      }
-    })
-  let cancelWatch = watch(idleTimeoutMs)
-  // Runtimes tell of a client that left by the request, by the response or by both.
-  const onGone = () => {
-    clientLeft = true
-    stop.abort(new Error('client left'))
-  }
-  const signals = sink.left ? [call.signal, sink.left] : [call.signal]
-  for (const signal of signals) {
-    if (signal.aborted) onGone()
-    else signal.addEventListener('abort', onGone, { once: true })
-  }
 
   const write = (chunk: Uint8Array): void | Promise<void> => {
     lastByteAt = clock.elapsed()
@@ -98,12 +77,12 @@ async function flow(deps: Deps, answer: Answer, sink: Sink): Promise<void> {
     booking?.settle({ outcome, status: reply.status, metered: tap?.metered() })
   }
 
-  try {
-    await reply.pipe({ write })
+  const ended = () => {
     const whole = tap === undefined || tap.state() === 'complete'
     book(reply.status >= 400 ? 'error' : whole ? 'ok' : 'upstream_cut')
     done(whole ? verdictOf(tap) : { kind: 'failed', reason: 'ended before message_stop' })
-  } catch (cause) {
+  }
+  const failed = (cause: unknown) => {
     const left = clientLeft || (stalled && clientIsSlow)
     if (reply.status >= 400) book('error')
     else book(left ? 'client_aborted' : 'upstream_cut')
@@ -111,10 +90,35 @@ async function flow(deps: Deps, answer: Answer, sink: Sink): Promise<void> {
       left ? { kind: 'ok' } : { kind: 'failed', reason: stalled ? 'silent for too long' : 'cut its answer' },
     )
     throw cause
-  } finally {
+  }
+
+  // Runtimes tell of a client that left by the request, by the response or by both.
+  const signals = sink.left ? [call.signal, sink.left] : [call.signal]
+  const onGone = () => {
+    clientLeft = true
+    stop.abort(new Error('client left'))
+  }
+  if (signals.some(({ aborted }) => aborted)) onGone()
+  const flowing = reply.pipe({ write })
+  // A small answer is over by now: nothing of it needs watching.
+  if (!flowing) return ended()
+
+  // One timer a stream, not one a chunk: it looks when the limit could have passed at the earliest.
+  const watch = (ms: number): (() => void) =>
+    clock.after(ms, () => {
+      const silentMs = clock.elapsed() - lastByteAt
+      if (silentMs < idleTimeoutMs) cancelWatch = watch(idleTimeoutMs - silentMs)
+      else {
+        stalled = true
+        stop.abort(new Error('silent for too long'))
+      }
+    })
+  let cancelWatch = watch(idleTimeoutMs)
+  for (const signal of signals) signal.addEventListener('abort', onGone)
+  return flowing.then(ended, failed).finally(() => {
     cancelWatch()
     for (const signal of signals) signal.removeEventListener('abort', onGone)
-  }
+  })
 }
 
 function tapFor({ reply, native }: Answer): Tap {

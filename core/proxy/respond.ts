@@ -10,7 +10,7 @@ export function webRespond(waitUntil: (work: Promise<unknown>) => void): (reply:
   return (reply) => {
     const { readable, sink, end } = pushedStream()
     waitUntil(
-      reply.pipe(sink).then(
+      Promise.resolve(reply.pipe(sink)).then(
         () => end(),
         (cause: unknown) => end(cause ?? new Error('cut')),
       ),

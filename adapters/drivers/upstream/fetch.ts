@@ -7,7 +7,7 @@ export function fetchUpstream(): Upstream {
       const stop = new AbortController()
       const onAbort = () => stop.abort(signal.reason)
       if (signal.aborted) onAbort()
-      else signal.addEventListener('abort', onAbort, { once: true })
+      else signal.addEventListener('abort', onAbort)
       const response = await fetch(`${origin}${path}`, {
         method,
         headers,

@@ -3,7 +3,15 @@
  * HTTP/1.1 only: sessions that share one HTTP/2 connection block each other behind one slow reader.
  */
 import { Agent, type Dispatcher, errors } from 'undici'
-import type { HeaderPairs, Sink, Upstream, UpstreamReply, UpstreamRequest } from '../../../core/ports.ts'
+import type {
+  HeaderPairs,
+  MaybePromise,
+  Sink,
+  Upstream,
+  UpstreamReply,
+  UpstreamRequest,
+} from '../../../core/ports.ts'
+import type { StopSignal } from '../../../core/stop.ts'
 import { flatHeaders } from '../flat-headers.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -19,21 +27,22 @@ export function undiciUpstream(): Upstream {
     maxHeaderSize: 64 * 1024,
     connect: { timeout: CONNECT_TIMEOUT_MS },
   })
-  const once = (request: UpstreamRequest, signal: AbortSignal) => {
-    const { promise, resolve, reject } = Promise.withResolvers<UpstreamReply>()
+  const dispatch = (request: UpstreamRequest, signal: StopSignal, answered: Answered) => {
     const { origin, method, path, headers, body } = request
     agent.dispatch(
       { origin, method, path, headers: flatHeaders(headers), body: body ?? null },
-      receiver(signal, resolve, reject),
+      receiver(signal, answered),
     )
-    return promise
   }
   return {
-    // A server may close an idle connection just as the call goes out on it. Nothing was processed then: once more.
     send: (request, signal) =>
-      once(request, signal).catch((cause) => {
-        if (signal.aborted || !(cause instanceof IdleClosed)) throw cause
-        return once(request, signal)
+      new Promise((resolve, reject) => {
+        // A server may close an idle connection just as the call goes out on it. Nothing was processed then: once more.
+        const again = (cause: unknown) => {
+          if (signal.aborted || !(cause instanceof IdleClosed)) reject(cause)
+          else dispatch(request, signal, { resolve, reject })
+        }
+        dispatch(request, signal, { resolve, reject: again })
       }),
     close: () => agent.destroy(),
   }
@@ -46,90 +55,102 @@ function wasIdleClosed(cause: unknown): boolean {
   return cause instanceof errors.SocketError && (cause.socket?.bytesRead ?? 0) > 0
 }
 
-function receiver(
-  signal: AbortSignal,
-  resolve: (reply: UpstreamReply) => void,
-  reject: (cause: unknown) => void,
-): Dispatcher.DispatchHandler {
+/** What comes of a dispatched request. */
+interface Answered {
+  resolve(reply: UpstreamReply): void
+  reject(cause: unknown): void
+}
+
+function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHandler {
   let controller: Dispatcher.DispatchController | undefined
   let status = 0
   const headers: HeaderPairs = []
+  /** Chunks that came before the pipe: the first, and one more that was read with it. */
+  const early: Uint8Array[] = []
   let sink: Sink | undefined
   let ended = false
+  /** The last write, while its sink takes its time. */
   let writing: Promise<void> | undefined
   let failure: { cause: unknown } | undefined
-  let finish: { resolve(): void; reject(cause: unknown): void } | undefined
+  let body: { resolve(): void; reject(cause: unknown): void } | undefined
 
   const abort = (cause: unknown) =>
     controller?.abort(cause instanceof Error ? cause : new Error(String(cause)))
   const onAbort = () => abort(signal.reason)
 
   const deliver = (target: Sink, chunk: Uint8Array) => {
-    const wait = target.write(chunk)
+    const wait = writing ? writing.then(() => target.write(chunk)) : target.write(chunk)
     if (!wait) return
     writing = wait
+    // The connection may serve another call by now.
+    if (ended) return
     controller?.pause()
-    wait.then(() => controller?.resume(), abort)
+    wait.then(() => {
+      if (writing !== wait) return
+      writing = undefined
+      if (!ended) controller?.resume()
+    }, abort)
   }
-  /** The body is whole once its last chunk was taken, which may be after its end was seen. */
-  const conclude = () => {
-    if (writing) writing.then(finish?.resolve, finish?.reject)
-    else finish?.resolve()
-  }
-  const pipe = (first: Uint8Array | undefined, target: Sink): Promise<void> => {
-    const body = Promise.withResolvers<void>()
-    finish = body
+  const pipe = (target: Sink): MaybePromise<void> => {
     sink = target
-    if (first) {
-      try {
-        deliver(target, first)
-      } catch (cause) {
-        abort(cause)
-      }
+    try {
+      for (const chunk of early) deliver(target, chunk)
+    } catch (cause) {
+      if (ended) return Promise.reject(cause)
+      abort(cause)
     }
-    if (failure) body.reject(failure.cause)
-    else if (ended) conclude()
-    else controller?.resume()
-    return body.promise
+    if (failure) return Promise.reject(failure.cause)
+    if (ended) return writing
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    body = { resolve, reject }
+    if (!writing) controller?.resume()
+    return promise
   }
-  const answer = (first: Uint8Array | undefined) =>
-    resolve({
+  const answer = () =>
+    answered.resolve({
       status,
       headers,
-      first,
+      first: early[0],
       cancel: () => abort(new Error('cancelled')),
-      pipe: (target) => pipe(first, target),
+      pipe,
     })
 
   return {
     onRequestStart(started) {
       controller = started
       if (signal.aborted) onAbort()
-      else signal.addEventListener('abort', onAbort, { once: true })
+      else signal.addEventListener('abort', onAbort)
     },
     onResponseStart(_controller, code, fields) {
       status = code
-      for (const [name, value] of Object.entries(fields)) {
+      for (const name in fields) {
+        const value = fields[name]
         if (typeof value === 'string') headers.push([name, value])
         else for (const one of value ?? []) headers.push([name, one])
       }
     },
     onResponseData(_controller, chunk) {
       if (sink) return deliver(sink, chunk)
-      controller?.pause()
-      answer(chunk)
+      early.push(chunk)
+      // The rest of what was read with the first chunk may come, which often is the end: to stop it would cost more.
+      if (early.length === 1) answer()
+      else controller?.pause()
     },
     onResponseEnd() {
       signal.removeEventListener('abort', onAbort)
       ended = true
-      if (finish) conclude()
-      else if (!sink) answer(undefined)
+      // The body is whole once its last chunk was taken, which may be after its end was seen.
+      if (body && writing) writing.then(body.resolve, body.reject)
+      else if (body) body.resolve()
+      else if (early.length === 0) answer()
     },
     onResponseError(_controller, cause) {
       signal.removeEventListener('abort', onAbort)
       failure = { cause }
-      if (finish) finish.reject(cause)
-      else reject(status === 0 && wasIdleClosed(cause) ? new IdleClosed('idle connection', { cause }) : cause)
+      if (body) body.reject(cause)
+      else if (status === 0 && wasIdleClosed(cause))
+        answered.reject(new IdleClosed('idle connection', { cause }))
+      else answered.reject(cause)
     },
   }
 }

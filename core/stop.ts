@@ -1,0 +1,42 @@
+/**
+ * Stops work under way: what this gateway needs of AbortController, without an EventTarget behind it, whose making and
+ * listeners cost more on every call than all decisions about it. Every AbortSignal is a StopSignal.
+ */
+export interface StopSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+export interface Stop {
+  signal: StopSignal
+  /** The first reason counts; later calls change nothing. */
+  abort(reason: unknown): void
+}
+
+export function createStop(): Stop {
+  let listeners: (() => void)[] = []
+  const signal = {
+    aborted: false,
+    reason: undefined as unknown,
+    addEventListener(_type: 'abort', listener: () => void) {
+      listeners.push(listener)
+    },
+    removeEventListener(_type: 'abort', listener: () => void) {
+      const at = listeners.indexOf(listener)
+      if (at >= 0) listeners.splice(at, 1)
+    },
+  }
+  return {
+    signal,
+    abort(reason) {
+      if (signal.aborted) return
+      signal.aborted = true
+      signal.reason = reason
+      const told = listeners
+      listeners = []
+      for (const listener of told) listener()
+    },
+  }
+}
