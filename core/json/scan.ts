@@ -4,13 +4,24 @@
  */
 
 export interface Member {
-  /** Decoded, escapes and all; the empty text for a key of more than 1 KB. */
   key: string
   /** Offsets of the value in all bytes written so far: from its first byte to the one after its last. */
   start: number
   end: number
-  /** A copy of the value's bytes, if the caller wanted them and they were within his limit. */
-  value: Uint8Array | undefined
+  /** The value as it was written, if its bytes were within the limit; what is no UTF-8 in it is replaced. */
+  text: string | undefined
+}
+
+/** A key that is looked for, however it is escaped, with the most bytes of its value to keep. */
+interface Wanted {
+  key: string
+  bytes: Uint8Array
+  most: number
+}
+
+/** Keys to look for, each with the most bytes of its value to keep; 0 keeps none. Made once, used for many scans. */
+export function wantedKeys(most: Readonly<Record<string, number>>): readonly Wanted[] {
+  return Object.entries(most).map(([key, limit]) => ({ key, bytes: ENCODER.encode(key), most: limit }))
 }
 
 export interface Scan {
@@ -22,13 +33,8 @@ export interface Scan {
   end(): number | undefined
 }
 
-export interface ScanOptions {
-  /** The most bytes of this key's value to keep; 0 keeps none. */
-  capture(key: string): number
-  /** Called for each member once its value has ended, in order, repeated keys included. */
-  onMember(member: Member): void
-}
-
+const ENCODER = new TextEncoder()
+const DECODER = new TextDecoder()
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
@@ -49,7 +55,8 @@ type Token = 'key' | 'string' | 'word' | 'inside'
 type Between = 'start' | 'key or end' | 'next key' | 'colon' | 'value' | 'comma or end'
 type Place = Token | Between | 'end' | 'invalid'
 
-export function createScan({ capture, onMember }: ScanOptions): Scan {
+/** `onMember` is called for each wanted member once its value has ended, in order, repeated keys included. */
+export function createScan(wanted: readonly Wanted[], onMember: (member: Member) => void): Scan {
   let place: Place = 'start'
   let bomBytes = 0
   let inString = false
@@ -60,7 +67,8 @@ export function createScan({ capture, onMember }: ScanOptions): Scan {
   /** How many bytes earlier chunks had. */
   let offset = 0
   let closedAt: number | undefined
-  let key = ''
+  /** The wanted key whose value is next or under way. */
+  let member: Wanted | undefined
   let start = 0
   let limit = 0
   const kept = createKeeper()
@@ -73,8 +81,8 @@ export function createScan({ capture, onMember }: ScanOptions): Scan {
       if (isToken(place)) {
         const end = tokenEnd(place, chunk, i)
         if (end < 0) break
-        kept.add(chunk, from, end, limit)
-        endToken(kept.take(limit), offset + end)
+        if (place === 'key') endKey(chunk, from, end)
+        else endValue(chunk, from, end)
         i = end
       } else {
         step(chunk[i] ?? 0, offset + i)
@@ -82,7 +90,7 @@ export function createScan({ capture, onMember }: ScanOptions): Scan {
         i += 1
       }
     }
-    if (isToken(place)) kept.add(chunk, from, chunk.length, limit)
+    if (isToken(place) && (place === 'key' || member)) kept.add(chunk, from, chunk.length, limit)
     offset += chunk.length
   }
 
@@ -105,22 +113,37 @@ export function createScan({ capture, onMember }: ScanOptions): Scan {
 
   function begin(byte: number, at: number) {
     start = at
-    limit = capture(key)
+    limit = member?.most ?? 0
     if (byte === QUOTE) place = 'string'
     else if (isOpener(byte)) place = 'inside'
     else place = isWordByte(byte) ? 'word' : 'invalid'
     if (place === 'inside') owed.push(byte + 2)
   }
 
-  function endToken(bytes: Uint8Array | undefined, end: number) {
-    if (place === 'key') {
-      const decoded = decodedKey(bytes)
-      key = decoded ?? ''
-      place = decoded === undefined ? 'invalid' : 'colon'
-    } else {
-      place = 'comma or end'
-      onMember({ key, start, end, value: bytes })
+  /** Nearly all keys lie in one chunk and are plain: those are told by their bytes, where they are. */
+  function endKey(chunk: Uint8Array, from: number, end: number) {
+    place = 'colon'
+    if (kept.length() === 0 && !hasEscape(chunk, from, end)) {
+      member = wanted.find(({ bytes }) => equals(bytes, chunk, from + 1, end - 1))
+      return
     }
+    const text = textOf(chunk, from, end)
+    const key = text && stringFrom(text)
+    member = wanted.find((one) => one.key === key)
+    if (text && key === undefined) place = 'invalid'
+  }
+
+  function endValue(chunk: Uint8Array, from: number, end: number) {
+    place = 'comma or end'
+    if (member) onMember({ key: member.key, start, end: offset + end, text: textOf(chunk, from, end) })
+  }
+
+  /** The token that ends in this chunk, wherever it began; undefined when it was too long to keep. */
+  function textOf(chunk: Uint8Array, from: number, end: number): string | undefined {
+    if (kept.length() === 0) return end - from > limit ? undefined : DECODER.decode(chunk.subarray(from, end))
+    kept.add(chunk, from, end, limit)
+    const bytes = kept.take(limit)
+    return bytes && DECODER.decode(bytes)
   }
 
   /** The index after the open token's last byte, or -1 when it is not in this chunk. */
@@ -185,11 +208,14 @@ export function createScan({ capture, onMember }: ScanOptions): Scan {
   }
 }
 
+const EMPTY = new Uint8Array(0)
+
 /** Collects bytes from chunk to chunk as long as they stay within a limit. What it hands out is a copy. */
 export function createKeeper() {
-  let bytes = new Uint8Array(0)
+  let bytes = EMPTY
   let length = 0
   return {
+    length: () => length,
     add(chunk: Uint8Array, from: number, to: number, most: number) {
       const total = length + to - from
       if (total <= most) {
@@ -211,24 +237,22 @@ export function createKeeper() {
   }
 }
 
-const DECODER = new TextDecoder()
-
-/** `bytes` with its quotes; the empty text if it was too long to keep, undefined when it is no JSON string. */
-function decodedKey(bytes: Uint8Array | undefined): string | undefined {
-  if (bytes === undefined) return ''
-  // Nearly all keys are short and plain, and a decoder costs more than they do.
-  let plain = ''
-  for (let i = 1; i < bytes.length - 1; i++) {
-    const byte = bytes[i] ?? 0
-    if (byte >= 0x80 || byte === BACKSLASH) return decodedString(bytes)
-    plain += String.fromCharCode(byte)
-  }
-  return plain
+/** A key with an escape in it has to be decoded before it can be compared. */
+function hasEscape(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] === BACKSLASH) return true
+  return false
 }
 
-function decodedString(bytes: Uint8Array): string | undefined {
+function equals(expected: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (expected.length !== to - from) return false
+  for (let i = 0; i < expected.length; i++) if (expected[i] !== bytes[from + i]) return false
+  return true
+}
+
+/** Undefined when `text` is no JSON string. */
+function stringFrom(text: string): string | undefined {
   try {
-    return String(JSON.parse(DECODER.decode(bytes)))
+    return String(JSON.parse(text))
   } catch {
     return undefined
   }

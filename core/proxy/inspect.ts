@@ -1,5 +1,6 @@
 /** What the gateway needs to know of a Messages request, read from its bytes. The rest is the upstream's business. */
-import { createScan, isSpace, type Member } from '../json/scan.ts'
+import { parsedJson } from '../json/parse.ts'
+import { createScan, isSpace, type Member, wantedKeys } from '../json/scan.ts'
 
 const OPEN_BRACE = 0x7b
 const OPEN_BRACKET = 0x5b
@@ -29,15 +30,17 @@ export type Inspected =
 const LONGEST_MODEL = 256
 const PIECE = 2048
 /** The most bytes to keep of each value that is looked at. */
-const CAPTURED: ReadonlyMap<string, number> = new Map([
-  ['model', 6 * LONGEST_MODEL + 2],
-  ['stream', 16],
-  ['max_tokens', 32],
-  ['metadata', 16 * 1024],
-])
+const WANTED = wantedKeys({
+  model: 6 * LONGEST_MODEL + 2,
+  stream: 16,
+  max_tokens: 32,
+  metadata: 16 * 1024,
+  messages: 0,
+})
+const NOTHING = wantedKeys({})
+/** Control characters, and what stands for bytes that are none. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
-const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/
 
 /**
  * Looks at the top level of `body` only, in time linear in its bytes and without parsing it: a body that is broken
@@ -47,22 +50,19 @@ const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function inspect(body: Uint8Array): Inspected {
   const found = new Map<string, Member>()
   const models: Member[] = []
-  const scan = createScan({
-    capture: (key) => CAPTURED.get(key) ?? 0,
-    onMember(member) {
-      found.set(member.key, member)
-      if (member.key === 'model') models.push(member)
-    },
+  const scan = createScan(WANTED, (member) => {
+    found.set(member.key, member)
+    if (member.key === 'model') models.push(member)
   })
   scan.write(body)
   if (scan.state() !== 'complete') return problem('The body is not a JSON object.')
   const model = modelOf(models)
   if (!model.ok) return model
   const stream = found.get('stream')
-  const streamed = stream === undefined ? false : parsed(stream.value)
+  const streamed = stream === undefined ? false : parsedJson(stream.text)
   if (typeof streamed !== 'boolean') return problem('stream: true or false is expected.')
-  const maxTokens = parsed(found.get('max_tokens')?.value)
-  const metadata = parsed(found.get('metadata')?.value)
+  const maxTokens = parsedJson(found.get('max_tokens')?.text)
+  const metadata = parsedJson(found.get('metadata')?.text)
   const userId = isRecord(metadata) ? metadata.user_id : undefined
   const messages = found.get('messages')
   return {
@@ -77,8 +77,8 @@ export function inspect(body: Uint8Array): Inspected {
 }
 
 function modelOf(models: readonly Member[]): { ok: true; name: string } | { ok: false; problem: string } {
-  const [name, ...others] = models.map(({ value }) => parsed(value))
-  if (models.some(({ value }) => value === undefined)) return problem('model: this is too long for a name.')
+  const [name, ...others] = models.map(({ text }) => parsedJson(text))
+  if (models.some(({ text }) => text === undefined)) return problem('model: this is too long for a name.')
   if (typeof name !== 'string' || name === '') return problem('model: a non-empty string is required.')
   if (others.some((other) => other !== name))
     return problem('model: it is given twice with different values.')
@@ -110,22 +110,12 @@ function firstObjectIn(body: Uint8Array, { start, end }: Span): Span | undefined
   let open = start + 1
   while (isSpace(body[open])) open += 1
   if (body[start] !== OPEN_BRACKET || body[open] !== OPEN_BRACE) return undefined
-  const scan = createScan({ capture: () => 0, onMember() {} })
+  const scan = createScan(NOTHING, () => {})
   for (let at = open; at < end && scan.state() === 'open'; at += PIECE) {
     scan.write(body.subarray(at, Math.min(at + PIECE, end)))
   }
   const length = scan.end()
   return length === undefined ? undefined : { start: open, end: open + length }
-}
-
-/** Undefined for what was not kept, is no JSON or no UTF-8. */
-function parsed(bytes: Uint8Array | undefined): unknown {
-  if (!bytes) return undefined
-  try {
-    return JSON.parse(STRICT.decode(bytes))
-  } catch {
-    return undefined
-  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

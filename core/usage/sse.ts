@@ -5,6 +5,7 @@
  * Names stand on lines of their own and JSON escapes line ends, so nothing a model writes can look like a frame.
  */
 import * as z from 'zod'
+import { parsedJson } from '../json/parse.ts'
 import { createKeeper } from '../json/scan.ts'
 
 export const LF = 0x0a
@@ -157,7 +158,7 @@ export function createFrameReader({ onFrame, deltas }: FrameOptions): FrameReade
   function endFrame() {
     if (hasData && name !== DELTA) {
       const kept = data.take(name ? KEPT[name] : 0)
-      if (name) onFrame(name, parsed(kept))
+      if (name) onFrame(name, parsedJson(kept && DECODER.decode(kept)))
     }
     deltas.endFrame()
     name = undefined
@@ -202,16 +203,6 @@ function positionOf(byte: number, chunk: Uint8Array, from: number): number {
 }
 
 const DECODER = new TextDecoder()
-
-/** Undefined for what is no JSON. */
-export function parsed(bytes: Uint8Array | undefined): unknown {
-  if (bytes === undefined) return undefined
-  try {
-    return JSON.parse(DECODER.decode(bytes))
-  } catch {
-    return undefined
-  }
-}
 
 const Usage = z.record(z.string(), z.unknown()).nullish()
 /** What is read of each frame; all else is the client's. */

@@ -1,17 +1,8 @@
 /** Reads what a call used from the bytes of its answer as they pass. Never holds a byte back, never throws. */
-import { createScan } from '../json/scan.ts'
+import { parsedJson } from '../json/parse.ts'
+import { createScan, wantedKeys } from '../json/scan.ts'
 import type { Metered } from './counts.ts'
-import {
-  COLON,
-  CR,
-  createFrameReader,
-  type DeltaReader,
-  Frame,
-  type FrameName,
-  LF,
-  parsed,
-  SPACE,
-} from './sse.ts'
+import { COLON, CR, createFrameReader, type DeltaReader, Frame, type FrameName, LF, SPACE } from './sse.ts'
 import { isRecord, mergeUsage, meteredFrom, type RawUsage } from './usage.ts'
 
 export interface Tap {
@@ -82,26 +73,23 @@ export function createStreamTap(): Tap {
 }
 
 /** Top-level members of a message or error envelope, with the most bytes to keep of each. */
-const KEPT: Readonly<Record<string, number>> = {
+const WANTED = wantedKeys({
   usage: 64 * 1024,
   stop_reason: 64,
   type: 64,
   error: 64 * 1024,
   // Only whether it is empty matters.
   content: 64,
-}
+})
+
+const EMPTY = /^\[\s*\]$/
 
 /** For an answer that is one JSON message, or an error envelope. Only its top level counts. */
 export function createJsonTap(): Tap {
   let bytes = 0
-  const found = new Map<string, Uint8Array | undefined>()
-  const scan = createScan({
-    capture: (key) => (Object.hasOwn(KEPT, key) ? (KEPT[key] ?? 0) : 0),
-    onMember({ key, value }) {
-      if (Object.hasOwn(KEPT, key)) found.set(key, value)
-    },
-  })
-  const memberOf = (key: string) => parsed(found.get(key))
+  const found = new Map<string, string | undefined>()
+  const scan = createScan(WANTED, ({ key, text }) => found.set(key, text))
+  const memberOf = (key: string) => parsedJson(found.get(key))
 
   return {
     write(chunk) {
@@ -117,12 +105,10 @@ export function createJsonTap(): Tap {
     metered() {
       const usage = memberOf('usage')
       const known = isRecord(usage)
-      const content = memberOf('content')
       return metered(known ? usage : {}, {
         final: known && scan.state() === 'complete',
         estimatedOutput: known || scan.state() === 'complete' ? 0 : Math.ceil(bytes / CHARACTERS_PER_TOKEN),
-        refusedUnserved:
-          memberOf('stop_reason') === 'refusal' && Array.isArray(content) && content.length === 0,
+        refusedUnserved: memberOf('stop_reason') === 'refusal' && EMPTY.test(found.get('content') ?? ''),
         servedBy: undefined,
       })
     },

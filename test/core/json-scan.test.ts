@@ -1,17 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createScan, type Member } from '../../core/json/scan.ts'
+import { createScan, type Member, wantedKeys } from '../../core/json/scan.ts'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
-/** Everything the scan tells of `bytes`, given in pieces that end at `cuts`. */
+/** Everything the scan tells of `bytes`, given in pieces that end at `cuts`, when these keys are wanted. */
 function scanned(
   bytes: Uint8Array,
-  { cuts = [], most = 1_000_000 }: { cuts?: number[]; most?: number } = {},
+  {
+    cuts = [],
+    keys = ['a', 'b'],
+    most = 1_000_000,
+  }: { cuts?: number[]; keys?: string[]; most?: number } = {},
 ) {
   const members: Member[] = []
-  const scan = createScan({ capture: () => most, onMember: (member) => members.push(member) })
+  const wanted = wantedKeys(Object.fromEntries(keys.map((key) => [key, most])))
+  const scan = createScan(wanted, (member) => members.push(member))
   const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
   let from = 0
   for (const end of ends) {
@@ -20,12 +24,12 @@ function scanned(
   }
   return { state: scan.state(), end: scan.end(), members }
 }
-const scannedText = (text: string) => scanned(encoder.encode(text))
+const scannedText = (text: string, keys?: string[]) => scanned(encoder.encode(text), keys && { keys })
 
 describe('a scan of the top level', () => {
   test('finds members, spans and values', () => {
-    const text = ' {"a" : [1,{"b":"]}"}], "mod\\u0065l":"x\\"y" ,"n":-1.5e+3,"t":true}\n'
-    const { state, end, members } = scannedText(text)
+    const text = ' {"a" : [1,{"b":"]}"}], "mod\\u0065l":"x\\"y" ,"other":{"a":1},"n":-1.5e+3,"t":true}\n'
+    const { state, end, members } = scannedText(text, ['t', 'n', 'a', 'model', 'mod'])
     expect(state).toBe('complete')
     expect(end).toBe(text.length - 1)
     expect(members.map(({ key, start, end }) => [key, text.slice(start, end)])).toEqual([
@@ -34,7 +38,7 @@ describe('a scan of the top level', () => {
       ['n', '-1.5e+3'],
       ['t', 'true'],
     ])
-    for (const { start, end, value } of members) expect(decoder.decode(value)).toBe(text.slice(start, end))
+    for (const { start, end, text: found } of members) expect(found).toBe(text.slice(start, end))
   })
 
   test.each([
@@ -82,23 +86,27 @@ describe('a scan of the top level', () => {
     expect(scannedText(nested(200_000)).state).toBe('invalid')
   })
 
-  test('keeps no value longer than asked, and no key longer than a kilobyte', () => {
-    const bytes = encoder.encode(`{"a":"1234","b":"12345","${'k'.repeat(2000)}":1}`)
-    const kept = scanned(bytes, { most: 6 }).members.map(({ key, value }) => [key, value?.length])
-    expect(kept).toEqual([
-      ['a', 6],
-      ['b', undefined],
-      ['', 1],
-    ])
+  test('keeps no value longer than asked, and finds no key longer than a kilobyte', () => {
+    const long = 'k'.repeat(2000)
+    const bytes = encoder.encode(`{"a":"1234","b":"12345","${long}\\n":1,"${long}":1}`)
+    for (const cuts of [[], [9, 22, 40]]) {
+      const { state, members } = scanned(bytes, { most: 6, keys: ['a', 'b', `${long}\n`], cuts })
+      expect(state).toBe('complete')
+      expect(members.map(({ key, text }) => [key, text?.length])).toEqual([
+        ['a', 6],
+        ['b', undefined],
+      ])
+    }
   })
 
   test('is the same wherever the bytes are cut', () => {
     const text = '\ufeff{"a\\"\\\\":"x\\\\\\"é€😀","b":[{"c":"]\\\\"},-1],"d":null,"é":{}} '
     const bytes = encoder.encode(text)
-    const whole = scanned(bytes)
+    const keys = ['a"\\', 'b', 'd', 'é']
+    const whole = scanned(bytes, { keys })
     expect(whole.members).toHaveLength(4)
-    for (let cut = 0; cut <= bytes.length; cut++) expect(scanned(bytes, { cuts: [cut] })).toEqual(whole)
-    expect(scanned(bytes, { cuts: [...bytes.keys()] })).toEqual(whole)
+    for (let cut = 0; cut <= bytes.length; cut++) expect(scanned(bytes, { keys, cuts: [cut] })).toEqual(whole)
+    expect(scanned(bytes, { keys, cuts: [...bytes.keys()] })).toEqual(whole)
   })
 
   test('agrees with JSON.parse on keys and values', () => {
@@ -112,9 +120,10 @@ describe('a scan of the top level', () => {
         cuts,
         (object, space, cuts) => {
           const text = JSON.stringify(object, undefined, space)
-          const { state, members } = scanned(encoder.encode(text), { cuts })
+          const keys = Object.keys(object)
+          const { state, members } = scanned(encoder.encode(text), { cuts, keys })
           expect(state).toBe('complete')
-          const found = members.map(({ key, value }) => [key, JSON.parse(decoder.decode(value))])
+          const found = members.map(({ key, text }) => [key, JSON.parse(text ?? '')])
           expect(found).toEqual(Object.entries(JSON.parse(text)))
         },
       ),
