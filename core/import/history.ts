@@ -3,7 +3,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import type * as z from 'zod'
 import { applications, grants, usageLogs } from '../db/schema.ts'
 import type { CallRecord } from '../ports.ts'
-import { writeRecords } from '../usage/record.ts'
+import { recordText, writeRecords } from '../usage/record.ts'
 import { GoApplication, GoUsage } from './go-rows.ts'
 import { type ImportParts, type ImportReport, rowsOf } from './rows.ts'
 
@@ -80,10 +80,7 @@ export async function importUsage(
       report.skipped.push(`usage_logs ${row.id}: its user ${row.user_id} is not there`)
       return []
     })
-    await writeRecords(
-      db,
-      records.map((record) => JSON.stringify(record)),
-    )
+    await writeRecords(db, records.map(recordText))
     const [now] = await db.select({ n: sql<number>`count(*)`.mapWith(Number) }).from(usageLogs)
     const added = (now?.n ?? 0) - before
     before += added

@@ -10,50 +10,78 @@ import { since, TOTAL_TOKENS } from './totals.ts'
 
 const count = z.int().nonnegative()
 
-/** A record as the journal keeps it. */
-export const StoredRecord: z.ZodType<CallRecord> = z.strictObject({
-  id: z.string().min(1),
-  userId: z.int(),
-  keyId: z.int(),
-  requestedModel: z.string(),
-  model: z.string(),
-  backend: z.string(),
-  inputTokens: count,
-  outputTokens: count,
-  cacheReadTokens: count,
-  cacheWrite5mTokens: count,
-  cacheWrite1hTokens: count,
-  costMicros: count,
-  statusCode: z.int(),
-  outcome: z.enum(['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted']),
-  estimated: z.boolean(),
-  unpriced: z.boolean(),
-  stream: z.boolean(),
-  attempts: count,
-  latencyMs: count,
-  ttftMs: count.nullable(),
-  extra: z.string().nullable(),
-  createdAt: z.int(),
-})
+/** The columns of usage_logs that a record fills, in the order of its text. */
+const COLUMNS = `request_id, user_id, api_key_id, requested_model, model, backend, input_tokens, output_tokens,
+  cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, status_code, outcome, estimated, unpriced,
+  stream, attempts, latency_ms, ttft_ms, extra, created_at`
+const VALUES = COLUMNS.split(',').map((_, at) => `call->>${at}`)
+
+/** A record's text, as the journal keeps it and the database takes it. */
+export const StoredRecord = z.tuple([
+  z.string().min(1), // request_id
+  z.int(), // user_id
+  z.int(), // api_key_id
+  z.string(), // requested_model
+  z.string(), // model
+  z.string(), // backend
+  count, // input_tokens
+  count, // output_tokens
+  count, // cache_read_tokens
+  count, // cache_write_5m_tokens
+  count, // cache_write_1h_tokens
+  count, // cost_micros
+  z.int(), // status_code
+  z.enum(['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted']),
+  z.boolean(), // estimated
+  z.boolean(), // unpriced
+  z.boolean(), // stream
+  count, // attempts
+  count, // latency_ms
+  count.nullable(), // ttft_ms
+  z.string().nullable(), // extra
+  z.int(), // created_at
+])
+
+/** By place and not by name: half as long, and much cheaper to write, to keep and to read back. */
+export function recordText(record: CallRecord): string {
+  const values: z.infer<typeof StoredRecord> = [
+    record.id,
+    record.userId,
+    record.keyId,
+    record.requestedModel,
+    record.model,
+    record.backend,
+    record.inputTokens,
+    record.outputTokens,
+    record.cacheReadTokens,
+    record.cacheWrite5mTokens,
+    record.cacheWrite1hTokens,
+    record.costMicros,
+    record.statusCode,
+    record.outcome,
+    record.estimated,
+    record.unpriced,
+    record.stream,
+    record.attempts,
+    record.latencyMs,
+    record.ttftMs,
+    record.extra,
+    record.createdAt,
+  ]
+  return JSON.stringify(values)
+}
 
 /**
- * Writes records, each given as its JSON text, in one atomic batch with one parameter, whatever their number. A request
- * id that is in the log already changes nothing, neither there nor in the sums. Ids must differ within a call.
+ * Writes records, each given as its text, in one atomic batch with one parameter, whatever their number. A request id
+ * that is in the log already changes nothing, neither there nor in the sums. Ids must differ within a call.
  */
 export async function writeRecords(db: Db, records: readonly string[]): Promise<void> {
   if (records.length === 0) return
   await db.batch([
-    // As jsonb each record is parsed once, instead of once for every field.
+    // As jsonb each record is parsed once, instead of once for every value.
     db.run(sql`
       with list as materialized (select jsonb(value) as call from json_each(${`[${records.join(',')}]`}))
-      insert into usage_logs (request_id, user_id, api_key_id, requested_model, model, backend, input_tokens,
-        output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, status_code,
-        outcome, estimated, unpriced, stream, attempts, latency_ms, ttft_ms, extra, created_at)
-      select call->>'id', call->>'userId', call->>'keyId', call->>'requestedModel', call->>'model', call->>'backend',
-        call->>'inputTokens', call->>'outputTokens', call->>'cacheReadTokens', call->>'cacheWrite5mTokens',
-        call->>'cacheWrite1hTokens', call->>'costMicros', call->>'statusCode', call->>'outcome', call->>'estimated',
-        call->>'unpriced', call->>'stream', call->>'attempts', call->>'latencyMs', call->>'ttftMs', call->>'extra',
-        call->>'createdAt'
+      insert into usage_logs (${sql.raw(COLUMNS)}) select ${sql.raw(VALUES.join())}
       from list where true on conflict (request_id) do nothing`),
     ...sumUp(db),
   ])

@@ -10,7 +10,7 @@ import { backendStats } from '../../core/usage/backends.ts'
 import { dailyChart, hourlyChart } from '../../core/usage/charts.ts'
 import { logPage, logsAfter } from '../../core/usage/lists.ts'
 import { ALL_TIME, daySpans, hoursOf, lastDays, rangeOf } from '../../core/usage/range.ts'
-import { usedSince, writeRecords } from '../../core/usage/record.ts'
+import { recordText, usedSince, writeRecords } from '../../core/usage/record.ts'
 import { repairSums } from '../../core/usage/repair.ts'
 import { sumUsage } from '../../core/usage/report.ts'
 import { summarize } from '../../core/usage/summary.ts'
@@ -98,7 +98,7 @@ function calls(count: number, userIds: readonly number[]): string[] {
     written += 1
     const userId = userIds[written % userIds.length] ?? 0
     const model = MODELS[written % 3] ?? OPUS
-    return JSON.stringify(
+    return recordText(
       callRecord({ userId, keyId: userId, model, latencyMs: written * 37, createdAt: NOW + written }),
     )
   })

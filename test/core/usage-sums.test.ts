@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { usageHourly, usageLatency, usageLogs, usageSums } from '../../core/db/schema.ts'
 import type { Db } from '../../core/ports.ts'
 import { boundsOf } from '../../core/usage/latency.ts'
-import { writeRecords } from '../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../core/usage/record.ts'
 import { repairSums } from '../../core/usage/repair.ts'
 import {
   COUNTED,
@@ -126,7 +126,7 @@ describe('the sums', () => {
     await db.run(sql`insert into usage_logs select null, 'req_2', user_id, api_key_id, requested_model, model, backend,
       input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros,
       status_code, outcome, estimated, unpriced, stream, attempts, latency_ms, ttft_ms, extra, created_at from usage_logs`)
-    await writeRecords(db, [JSON.stringify(callRecord({ id: 'req_3' }))])
+    await writeRecords(db, [recordText(callRecord({ id: 'req_3' }))])
     await expectSums(await db.select().from(usageLogs))
   })
 })

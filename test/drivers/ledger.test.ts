@@ -11,6 +11,7 @@ import { connectRedis, readyRedis } from '../../adapters/drivers/redis/connectio
 import { systemClock } from '../../core/clock.ts'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
 import type { CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
+import { recordText } from '../../core/usage/record.ts'
 import { ledgerContract } from '../contracts/ledger.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, callRecord, NO_LIMITS } from '../support/records.ts'
@@ -118,7 +119,7 @@ describe('the journal of the local ledger', () => {
     )
   /** As a process that was killed would leave it. */
   const leave = (name: string, records: CallRecord[], tail = '') => {
-    const lines = records.map((record) => JSON.stringify(record)).map((json) => `${sum(json)} ${json}\n`)
+    const lines = records.map(recordText).map((text) => `${sum(text)} ${text}\n`)
     writeFileSync(join(folder(), name), lines.join('') + tail)
   }
   const sum = (json: string) => crc32(json).toString(16).padStart(8, '0')
@@ -150,8 +151,8 @@ describe('the journal of the local ledger', () => {
 
   test('a torn or damaged line is put aside alone, and reported', async () => {
     const [good, bad] = [callRecord(), callRecord()]
-    const flipped = `${sum(JSON.stringify(bad))} ${JSON.stringify({ ...bad, costMicros: 999_999 })}\n`
-    leave(DEAD, [good], `${flipped}0badc0de {"id":"req_torn","user`)
+    const flipped = `${sum(recordText(bad))} ${recordText({ ...bad, costMicros: 999_999 })}\n`
+    leave(DEAD, [good], `${flipped}0badc0de ["req_torn",1,`)
     const logger = keptLogs()
     await (await open(store.db, logger)).close()
     expect((await rows()).map(({ requestId }) => requestId)).toEqual([good.id])
@@ -172,7 +173,7 @@ describe('the journal of the local ledger', () => {
       readdirSync(folder())
         .map((name) => readFileSync(join(folder(), name), 'utf8'))
         .join('')
-    expect(text()).toContain('"outputTokens":99')
+    expect(text()).toContain(recordText({ ...call.begun, outputTokens: 99 }))
     await ledger.settle({ ...call.begun, outcome: 'ok' })
     await expect.poll(text).toBe('')
     await ledger.close()

@@ -21,7 +21,7 @@ import { backendStats } from '../../core/usage/backends.ts'
 import { dailyChart, hourlyChart } from '../../core/usage/charts.ts'
 import { logPage, logsAfter } from '../../core/usage/lists.ts'
 import { ALL_TIME, daySpans, hoursOf, rangeOf } from '../../core/usage/range.ts'
-import { usedSince, writeRecords } from '../../core/usage/record.ts'
+import { recordText, usedSince, writeRecords } from '../../core/usage/record.ts'
 import { repairSums } from '../../core/usage/repair.ts'
 import { summarize } from '../../core/usage/summary.ts'
 import { totalsByUser } from '../../core/usage/totals.ts'
@@ -30,7 +30,7 @@ import { type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
 
 const person = (itcode: string) =>
   ({ itcode, name: itcode, role: 'user', status: 'active', createdAt: 1, updatedAt: 1 }) as const
-const json = (records: object[]) => records.map((record) => JSON.stringify(record))
+const texts = (records: CallRecord[]) => records.map(recordText)
 
 describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
   let store: OpenedStore
@@ -79,8 +79,8 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
   test('books each request id once, and its hourly sums with it', async () => {
     const { db } = store
     const records = [callRecord(), callRecord({ outcome: 'error', costMicros: 7 }), callRecord({ userId: 2 })]
-    await writeRecords(db, json(records))
-    await writeRecords(db, json([...records, callRecord({ createdAt: Date.UTC(2026, 10, 23, 13, 0) })]))
+    await writeRecords(db, texts(records))
+    await writeRecords(db, texts([...records, callRecord({ createdAt: Date.UTC(2026, 10, 23, 13, 0) })]))
     expect(await db.$count(usageLogs)).toBe(4)
     const sums = await db.select().from(usageHourly).orderBy(usageHourly.userId, usageHourly.hour)
     expect(
@@ -94,7 +94,7 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
 
   test('makes sums anew that differ from the log, and leaves right ones alone', async () => {
     const { db } = store
-    await writeRecords(db, json([callRecord(), callRecord({ userId: 2, costMicros: 9 })]))
+    await writeRecords(db, texts([callRecord(), callRecord({ userId: 2, costMicros: 9 })]))
     const right = await db.select().from(usageHourly).orderBy(usageHourly.userId)
     expect(await repairSums(db, 0)).toBe(false)
     await db.update(usageHourly).set({ costMicros: 1 }).where(eq(usageHourly.userId, 2))
@@ -109,7 +109,7 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
       ttftMs: null,
       estimated: true,
     })
-    await writeRecords(db, json([record, ...Array.from({ length: 499 }, () => callRecord())]))
+    await writeRecords(db, texts([record, ...Array.from({ length: 499 }, () => callRecord())]))
     const [row] = await db.select().from(usageLogs).where(eq(usageLogs.requestId, record.id))
     const { id, userId, keyId, ...rest } = record
     expect(row).toMatchObject({ ...rest, requestId: id, userId, apiKeyId: keyId })
@@ -130,7 +130,7 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
         createdAt: Date.UTC(2026, 9, 24, 16) + i * 37 * 60_000,
       }),
     )
-    await writeRecords(db, json(records))
+    await writeRecords(db, texts(records))
     const dates = { startDate: '2026-10-25', endDate: '2026-10-25', timeZone }
     const dayOf = ({ createdAt }: CallRecord) => new Date(createdAt).toLocaleDateString('sv-SE', { timeZone })
     const wanted = records.filter((record) => dayOf(record) === '2026-10-25')
@@ -253,7 +253,7 @@ describe('a libSQL file', () => {
       longestMs = Math.max(longestMs, performance.now() - last)
       last = performance.now()
     }, 5)
-    await writeRecords(db, json([callRecord()]))
+    await writeRecords(db, texts([callRecord()]))
     clearInterval(ticker)
     expect(await db.$count(usageLogs)).toBe(1)
     // Far below the 600 ms that the lock was held: the loop went on turning.
@@ -264,8 +264,8 @@ describe('a libSQL file', () => {
   test('is backed up while it is written to', async () => {
     const { db, backup, close } = await openFile(path('source.db'))
     await migrate(db)
-    await writeRecords(db, json([callRecord()]))
-    const writing = writeRecords(db, json([callRecord()]))
+    await writeRecords(db, texts([callRecord()]))
+    const writing = writeRecords(db, texts([callRecord()]))
     await backup(path('copy.db'))
     await writing
     await expect(backup(path('copy.db'))).rejects.toThrow('exists already')

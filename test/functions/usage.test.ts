@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { CallRecord } from '../../core/ports.ts'
-import { writeRecords } from '../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../core/usage/record.ts'
 import { type App, type Browser, startApp } from '../support/app.ts'
 import { callRecord } from '../support/records.ts'
 
@@ -39,11 +39,7 @@ describe('usage', () => {
     bobKey = (await bob.post('/api/keys', { name: "bob's" })).body.key.id
     return () => app.close()
   })
-  const write = (records: CallRecord[]) =>
-    writeRecords(
-      app.db,
-      records.map((record) => JSON.stringify(record)),
-    )
+  const write = (records: CallRecord[]) => writeRecords(app.db, records.map(recordText))
   const ofAnn = (given: Partial<CallRecord> = {}) => callRecord({ userId: ann.id, keyId: annKey, ...given })
   const ofBob = (given: Partial<CallRecord> = {}) =>
     callRecord({ userId: bob.id, keyId: bobKey, backend: 'b', ...given })
@@ -386,7 +382,7 @@ describe('usage', () => {
 test('a period without end counts everything and never resets', async () => {
   const app = await startApp({ limits: { period: 'total' } })
   const ann = await app.signIn('ann')
-  await writeRecords(app.db, [JSON.stringify(callRecord({ userId: ann.id, createdAt: at('2020-05-05') }))])
+  await writeRecords(app.db, [recordText(callRecord({ userId: ann.id, createdAt: at('2020-05-05') }))])
   const quota = { limit: 0, used: 36, left: null }
   expect((await ann.get('/api/usage/summary')).body).toMatchObject({
     from: null,

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { apiKeys, usageLogs, users } from '../../core/db/schema.ts'
 import type { CallRecord, Db } from '../../core/ports.ts'
-import { writeRecords } from '../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../core/usage/record.ts'
 import { repairSums } from '../../core/usage/repair.ts'
 import type { Filter } from '../../core/usage/sources.ts'
 import { callRecord } from './records.ts'
@@ -66,10 +66,7 @@ export async function writeCalls(db: Db, batches: readonly CallRecord[][]): Prom
   await db.delete(usageLogs)
   await repairSums(db, 0)
   for (const records of batches) {
-    await writeRecords(
-      db,
-      records.map((record) => JSON.stringify(record)),
-    )
+    await writeRecords(db, records.map(recordText))
   }
   return db.select().from(usageLogs)
 }

@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { CallRecord } from '../../../core/ports.ts'
-import { StoredRecord } from '../../../core/usage/record.ts'
+import { recordText, StoredRecord } from '../../../core/usage/record.ts'
 
 /** A call that ends within this time never has the line of its beginning written: its end says it all. */
 const BEGIN_MS = 20
@@ -66,7 +66,7 @@ export function openJournal(
   function writeBegun() {
     beginTimer = undefined
     let text = ''
-    for (const [id, record] of begun) text += remembered(id, JSON.stringify(record))
+    for (const [id, record] of begun) text += remembered(id, recordText(record))
     begun.clear()
     if (text) write(text)
   }
@@ -147,7 +147,7 @@ function readLine(line: string): { id: string; json: string } | undefined {
   if (crc32(json).toString(16).padStart(8, '0') !== line.slice(0, 8)) return undefined
   try {
     const parsed = StoredRecord.safeParse(JSON.parse(json))
-    return parsed.success ? { id: parsed.data.id, json } : undefined
+    return parsed.success ? { id: parsed.data[0], json } : undefined
   } catch {
     return undefined
   }

@@ -3,7 +3,7 @@
  * database. A process that is killed loses nothing: the next start replays what it left.
  */
 import type { Clock, Db, Logger } from '../../../core/ports.ts'
-import { writeRecords } from '../../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../../core/usage/record.ts'
 import { openJournal, readJournals } from './journal.ts'
 import type { Records } from './records.ts'
 
@@ -57,7 +57,7 @@ export async function journalledRecords(parts: {
     try {
       await writeRecords(
         db,
-        batch.map(([, json]) => json),
+        batch.map(([, text]) => text),
       )
       for (const [id] of batch) pending.delete(id)
       journal.stored(batch.map(([id]) => id))
@@ -83,11 +83,11 @@ export async function journalledRecords(parts: {
 
   return {
     begin: journal.begin,
-    note: (record) => journal.append(record.id, JSON.stringify(record)),
+    note: (record) => journal.append(record.id, recordText(record)),
     write(record) {
-      const json = JSON.stringify(record)
-      journal.append(record.id, json)
-      pending.set(record.id, json)
+      const text = recordText(record)
+      journal.append(record.id, text)
+      pending.set(record.id, text)
       if (pending.size >= BATCH_ROWS) void flush()
       else schedule(FLUSH_MS)
     },

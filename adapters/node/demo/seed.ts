@@ -1,7 +1,7 @@
 /** A few weeks of plausible use for the demo: people with habits, working hours, a few failures. Always the same. */
 import type { CallRecord, Db } from '../../../core/ports.ts'
 import type { Prices } from '../../../core/usage/price.ts'
-import { writeRecords } from '../../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../../core/usage/record.ts'
 
 const DAYS = 28
 const HOUR_MS = 3_600_000
@@ -34,8 +34,7 @@ export async function seedUsage(parts: {
       const calls = Math.round(habit.calls * share * (0.6 + 0.8 * random()))
       for (let i = 0; i < calls; i++) {
         const createdAt = Math.round(midnight + (8 + 10 * (random() + random()) * 0.5) * HOUR_MS)
-        if (createdAt < parts.now)
-          records.push(JSON.stringify(callOf(habit, createdAt, random, parts.prices)))
+        if (createdAt < parts.now) records.push(recordText(callOf(habit, createdAt, random, parts.prices)))
       }
     }
   }
