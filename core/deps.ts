@@ -4,17 +4,7 @@ import { createDirectory, type Directory } from './keys/directory.ts'
 import type { Sha256 } from './keys/mint.ts'
 import type { AbilityTable } from './openai/abilities.ts'
 import type { Policy } from './policy.ts'
-import type {
-  Clock,
-  CodeSender,
-  Db,
-  HeaderPairs,
-  HealthStore,
-  Ledger,
-  Logger,
-  Reply,
-  Upstream,
-} from './ports.ts'
+import type { Clock, CodeSender, Db, HealthStore, Ledger, Logger, Upstream, Wire } from './ports.ts'
 import { type Catalogue, createCatalogue } from './proxy/catalogue.ts'
 import type { Prices } from './usage/price.ts'
 
@@ -35,12 +25,7 @@ export interface Parts {
   random: () => number
   /** Keeps the runtime alive until the work is done, after the response has left. */
   waitUntil(work: Promise<unknown>): void
-  /** The headers of a request, by the runtime's cheapest way. `bindings` as for `respond`. */
-  headersOf(request: Request, bindings: unknown): HeaderPairs
-  /** The address at the other end of the connection: a client, or the proxy nearest to us. */
-  peerOf(request: Request, bindings: unknown): string
-  /** Turns a pushed reply into this runtime's response. `bindings` is what the runtime's server passed to fetch. */
-  respond(reply: Reply, bindings: unknown): Response
+  wire: Wire
   /** The dashboard's file or page for a path that no route has; undefined for none. */
   site?(request: Request): Response | undefined | Promise<Response | undefined>
   /** False once this process takes no new work. */

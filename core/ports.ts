@@ -173,3 +173,17 @@ export interface Reply {
   /** Nothing is returned when all of it is delivered. */
   pipe(sink: Sink): MaybePromise<void>
 }
+
+/** How requests and answers cross this runtime. `bindings` is what the runtime's server passed to fetch. */
+export interface Wire {
+  /** Names in lower case, by the runtime's cheapest way. */
+  headers(request: Request, bindings: unknown): HeaderPairs
+  /** The address at the other end of the connection: a client, or the proxy nearest to us. */
+  peer(request: Request, bindings: unknown): string
+  /** The whole body; undefined once it is longer than `most` bytes. Rejects when the client left before its end. */
+  body(request: Request, bindings: unknown, most: number): Promise<Uint8Array | undefined>
+  /** Aborts when the client leaves. */
+  left(request: Request, bindings: unknown): StopSignal
+  /** Turns a pushed reply into this runtime's response. */
+  respond(reply: Reply, bindings: unknown): Response
+}

@@ -11,7 +11,7 @@ import { auth } from './auth.ts'
 import { backends } from './backends.ts'
 import { clientAddress } from './client-address.ts'
 import { docsOf } from './docs.ts'
-import { assertSameOrigin, checked, readJson, secured } from './guard.ts'
+import { assertSameOrigin, checked, readBody, readJson, secured } from './guard.ts'
 import { health } from './health.ts'
 import { identify } from './identify.ts'
 import { keys } from './keys.ts'
@@ -47,7 +47,10 @@ const CLIENT_GONE = 499
 /** A fetch handler for the named functions; default all. Paths that no route knows get a JSON 404 in their dialect. */
 export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_FUNCTIONS) {
   // Routes match the path as it came: a decoded one could match here and mean something else upstream.
-  const app = new Hono<{ Bindings: object }>({ strict: true, getPath: (request) => pathOf(request.url) })
+  const app = new Hono<{ Bindings: object }>({
+    strict: true,
+    getPath: (request) => pathOf(request.url),
+  })
   const newId = () => requestId(deps.clock.now())
   const chosen = Object.fromEntries(names.map((name): [string, Route[]] => [name, functions[name]]))
   const routes = [...Object.values(chosen).flat(), ...docsOf(chosen)]
@@ -69,16 +72,16 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
       }
     })
   }
-  for (const path of new Set(routes.map((route) => route.path))) {
-    const allowed = routes.filter((route) => route.path === path).map((route) => route.method)
-    app.all(path, () => {
+  const methodsAt = methodsOf(routes)
+  // Told here and not by routes of their own: with one handler a path Hono finds it by one look into a map.
+  app.notFound(async (c) => {
+    const allowed = methodsAt(c.req.path)
+    if (allowed) {
       const refusal = new Refusal('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
         headers: [['allow', allowed.join(', ')]],
       })
-      return toError(deps, refusal, dialectOf(path), newId())
-    })
-  }
-  app.notFound(async (c) => {
+      return toError(deps, refusal, dialectOf(c.req.path), newId())
+    }
     const isApi = /^\/(api|v1|admin\/api)(\/|$)/.test(c.req.path)
     const page = isApi ? undefined : await deps.site?.(c.req.raw)
     if (page) return secured(page, deps.policy)
@@ -99,26 +102,30 @@ interface Incoming {
 /** One request through its route: whose it is, whether it may, what it brings, what it gets. */
 async function run(deps: Deps, route: Route, incoming: Incoming): Promise<Response> {
   const { id, request, bindings } = incoming
-  const headers = deps.headersOf(request, bindings)
-  const base = { deps, headers, request, id, params: incoming.params(), target: targetOf(request.url) }
+  const { wire, policy } = deps
+  const headers = wire.headers(request, bindings)
+  const base = { deps, headers, id, params: incoming.params(), target: targetOf(request.url) }
   const query = route.query && checked(route.query, queryOf(request.url))
+  const readWire = (most: number) => wire.body(request, bindings, most)
   if (route.tier === 'key') {
     const caller = await identify(deps, 'key', headers)
+    const read = (maxBytes: number) => readBody(headers, maxBytes, readWire)
+    const left = () => wire.left(request, bindings)
     // What `route()` forgot about the handler's own types holds: path, tier and query come from the same row.
-    const answer = await route.handle({ ...base, caller, query } as never)
-    return isReply(answer) ? deps.respond(answer, bindings) : toResponse(route, answer, id)
+    const answer = await route.handle({ ...base, caller, query, read, left } as never)
+    return isReply(answer) ? wire.respond(answer, bindings) : toResponse(route, answer, id)
   }
-  assertSameOrigin(request, headers, deps.policy)
+  assertSameOrigin(request, headers, policy)
   const caller = await identify(deps, route.tier, headers)
-  const ip = clientAddress(deps.peerOf(request, bindings), headers, deps.policy.trustedProxies)
+  const ip = clientAddress(wire.peer(request, bindings), headers, policy.trustedProxies)
   const actor = { id: caller && 'user' in caller ? caller.user.id : null, ip, requestId: id }
   const cookies: string[] = []
   const setCookie = (cookie: string) => void cookies.push(cookie)
-  const body = route.body && (await readJson(route.body, request, headers))
+  const body = route.body && (await readJson(route.body, headers, readWire))
   const answer = await route.handle({ ...base, caller, query, body, actor, setCookie } as never) // as above
   const response = toResponse(route, answer, id)
   for (const cookie of cookies) response.headers.append('set-cookie', cookie)
-  return secured(response, deps.policy)
+  return secured(response, policy)
 }
 
 /** A plain object is checked against what the route declares: a field too many is a bug, not an answer. */
@@ -142,6 +149,18 @@ function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Res
   }
   const envelope = { anthropic: anthropicError, openai: openAiError, api: apiError }[dialect]
   return secured(envelope(refusal, id), deps.policy)
+}
+
+/** The methods that a path is served for; undefined for none. A path without parameters goes before one with them. */
+function methodsOf(routes: readonly Route[]): (path: string) => string[] | undefined {
+  const paths = [...Map.groupBy(routes, ({ path }) => path)].map(([path, served]) => ({
+    // A parameter is one segment.
+    pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`),
+    parameters: path.split(':').length,
+    methods: served.map(({ method }) => method),
+  }))
+  paths.sort((a, b) => a.parameters - b.parameters)
+  return (path) => paths.find(({ pattern }) => pattern.test(path))?.methods
 }
 
 function dialectOf(path: string): Dialect {

@@ -1,9 +1,9 @@
 /** What a request must be before anyone looks at it, and the headers that no answer goes without. */
 import type * as z from 'zod'
-import { joined } from '../core/bytes.ts'
 import { Refusal } from '../core/errors.ts'
 import type { Policy } from '../core/policy.ts'
 import type { HeaderPairs } from '../core/ports.ts'
+import { ClientGone } from '../core/proxy/forward.ts'
 import { headerOf } from '../core/proxy/headers.ts'
 import { isSecure } from './cookies.ts'
 
@@ -34,14 +34,17 @@ function isOurs(origin: string, headers: HeaderPairs, policy: Policy): boolean {
   return URL.canParse(origin) && new URL(origin).host === headerOf(headers, 'host')
 }
 
+/** Hands over a body of at most `most` bytes, as Wire does. */
+export type ReadBody = (most: number) => Promise<Uint8Array | undefined>
+
 /** The JSON body, checked. Throws a Refusal: unsupported_media_type, body_too_large, invalid_input with its fields. */
-export async function readJson(schema: z.ZodType, request: Request, headers: HeaderPairs): Promise<unknown> {
+export async function readJson(schema: z.ZodType, headers: HeaderPairs, read: ReadBody): Promise<unknown> {
   const [type, ...parameters] = (headerOf(headers, 'content-type') ?? '').toLowerCase().split(/\s*;\s*/)
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))
   if (type !== 'application/json' || (charset && !/^charset="?utf-8"?$/.test(charset))) {
     throw new Refusal('unsupported_media_type', 'Send JSON: content-type application/json.')
   }
-  const bytes = await readBody(request, headers, FORM_BYTES)
+  const bytes = await readBody(headers, FORM_BYTES, read)
   return checked(schema, parseJson(bytes))
 }
 
@@ -67,12 +70,11 @@ export function checked(schema: z.ZodType, input: unknown): unknown {
   throw new Refusal('invalid_input', problems.join('; ').slice(0, 1000), { fields })
 }
 
-/** The whole body, at most `maxBytes`. Throws a Refusal body_too_large, before buffering when the length is announced. */
-export async function readBody(
-  request: Request,
-  headers: HeaderPairs,
-  maxBytes: number,
-): Promise<Uint8Array> {
+/**
+ * The whole body, at most `maxBytes`. Throws a Refusal body_too_large, before buffering when the length is announced, or
+ * ClientGone.
+ */
+export async function readBody(headers: HeaderPairs, maxBytes: number, read: ReadBody): Promise<Uint8Array> {
   const encoding = headerOf(headers, 'content-encoding')
   if (encoding && encoding !== 'identity') {
     throw new Refusal(
@@ -80,19 +82,12 @@ export async function readBody(
       `Send the body uncompressed: content-encoding ${encoding} is not supported.`,
     )
   }
-  const announced = headerOf(headers, 'content-length')
-  if (announced !== undefined) {
-    if (Number(announced) > maxBytes) throw tooLarge(maxBytes)
-    return new Uint8Array(await request.arrayBuffer())
-  }
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength
-    if (size > maxBytes) throw tooLarge(maxBytes)
-    chunks.push(chunk)
-  }
-  return joined(chunks)
+  if (Number(headerOf(headers, 'content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const body = await read(maxBytes).catch(() => {
+    throw new ClientGone()
+  })
+  if (!body) throw tooLarge(maxBytes)
+  return body
 }
 
 function tooLarge(maxBytes: number): Refusal {

@@ -6,7 +6,6 @@ import { chatCompletions, responses } from '../core/openai/serve.ts'
 import { forward, forwardFree } from '../core/proxy/forward.ts'
 import { findModel, listModels } from '../core/proxy/models.ts'
 import { type Received, receive } from '../core/proxy/receive.ts'
-import { readBody } from './guard.ts'
 import { type RouteCall, route } from './route.ts'
 
 const cursor = z.string().max(256).optional()
@@ -91,13 +90,7 @@ export const proxy = [
 ]
 
 async function received(call: RouteCall<string, 'key', undefined, undefined>): Promise<Received> {
-  const { deps, caller, request, headers, target, id } = call
-  return {
-    id,
-    caller,
-    path: target,
-    headers,
-    body: await readBody(request, headers, deps.policy.limits.maxBodyBytes),
-    signal: request.signal,
-  }
+  const { deps, caller, headers, target, id } = call
+  const body = await call.read(deps.policy.limits.maxBodyBytes)
+  return { id, caller, path: target, headers, body, signal: call.left() }
 }

@@ -5,6 +5,7 @@ import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import type { Caller } from '../core/keys/directory.ts'
 import type { HeaderPairs, Reply } from '../core/ports.ts'
+import type { StopSignal } from '../core/stop.ts'
 
 /** Who calls, by tier: anyone, the owner of an API key, a signed-in user, a signed-in user who is an admin now. */
 export interface Callers {
@@ -31,8 +32,11 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
   params: Params<P>
   query: Output<Q>
   body: Output<B>
-  request: Request
   headers: HeaderPairs
+  /** The whole body of a route that reads it itself. Throws a Refusal body_too_large, or ClientGone. */
+  read(maxBytes: number): Promise<Uint8Array>
+  /** Aborts when the client leaves. */
+  left(): StopSignal
   /** Path and query of the address as it came, undecoded. */
   target: string
   id: string

@@ -11,7 +11,7 @@ import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
 import { createLogger } from '../../core/logger.ts'
-import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
+import { webWire } from '../../core/proxy/wire.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
@@ -73,9 +73,7 @@ async function build() {
     sha256,
     random: Math.random,
     waitUntil: settling.waitUntil,
-    headersOf: webHeaders,
-    peerOf: (_request, bindings) => sourceOf(bindings),
-    respond: webRespond(settling.waitUntil),
+    wire: webWire((_request, bindings) => sourceOf(bindings), settling.waitUntil),
     ...(site ? { site } : {}),
     accepting: () => true,
   })

@@ -24,10 +24,10 @@ import { sha256 } from '../drivers/sha256.ts'
 import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from './codes.ts'
-import { socketHeaders, socketPeer, socketRespond } from './respond.ts'
 import { siteFrom } from './site.ts'
 import { drain } from './stop.ts'
 import { pricesFrom, shippedAbilities } from './tables.ts'
+import { socketWire } from './wire.ts'
 
 const SITE = join(import.meta.dirname, '../../site/build')
 const TASK_TICK_MS = 100
@@ -99,9 +99,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       sha256,
       random: Math.random,
       waitUntil,
-      headersOf: socketHeaders,
-      peerOf: socketPeer,
-      respond: socketRespond(waitUntil),
+      wire: socketWire(waitUntil),
       ...(site ? { site } : {}),
       accepting: () => !stopping,
     })

@@ -12,7 +12,7 @@ import { createLogger } from '../../core/logger.ts'
 import { AbilityTable } from '../../core/openai/abilities.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { Db, HealthStore } from '../../core/ports.ts'
-import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
+import { webWire } from '../../core/proxy/wire.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
@@ -79,10 +79,8 @@ async function build() {
     sha256,
     random: Math.random,
     waitUntil,
-    headersOf: webHeaders,
-    // Cloudflare sets it and lets no client do so.
-    peerOf: (request) => request.headers.get('cf-connecting-ip') ?? '',
-    respond: webRespond(waitUntil),
+    // Cloudflare sets this header and lets no client do so.
+    wire: webWire((request) => request.headers.get('cf-connecting-ip') ?? '', waitUntil),
     // Only what no API prefix takes: files are served before the worker runs.
     ...(ASSETS ? { site: (request: Request) => pageOf(ASSETS, request) } : {}),
     accepting: () => true,

@@ -5,8 +5,8 @@
  * Names stand on lines of their own and JSON escapes line ends, so nothing a model writes can look like a frame.
  */
 import * as z from 'zod'
+import { createKeeper } from '../json/keeper.ts'
 import { parsedJson } from '../json/parse.ts'
-import { createKeeper } from '../json/scan.ts'
 
 export const LF = 0x0a
 export const CR = 0x0d

@@ -11,7 +11,7 @@ import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { auditEvents, usageLogs } from '../../core/db/schema.ts'
 import { createDeps, type Deps } from '../../core/deps.ts'
 import type { CodeMail, Db } from '../../core/ports.ts'
-import { webHeaders, webRespond } from '../../core/proxy/respond.ts'
+import { webWire } from '../../core/proxy/wire.ts'
 import { createUser, findUser, updateUser } from '../../core/users/manage.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { load, MINIMAL } from '../config/settings.ts'
@@ -106,10 +106,8 @@ export async function startApp(settings: object = {}, given?: OpenedStore): Prom
     sha256,
     random: () => 0.5,
     waitUntil,
-    headersOf: webHeaders,
     // What app.request passes as the runtime's bindings.
-    peerOf: (_request, bindings) => Reflect.get(Object(bindings), 'peer') ?? '192.0.2.1',
-    respond: webRespond(waitUntil),
+    wire: webWire((_request, bindings) => Reflect.get(Object(bindings), 'peer') ?? '192.0.2.1', waitUntil),
     accepting: () => true,
   })
   await deps.directory.refresh()

@@ -1,0 +1,102 @@
+/** From socket to core and back: no Request body, no Response body, no stream object between upstream and client. */
+import type { HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { joined } from '../../core/bytes.ts'
+import type { HeaderPairs, MaybePromise, Reply, Wire } from '../../core/ports.ts'
+import { headerOf } from '../../core/proxy/headers.ts'
+import { createStop } from '../../core/stop.ts'
+import { flatHeaders } from '../drivers/flat-headers.ts'
+
+/** What @hono/node-server passes to fetch as the second argument: its own request and response. */
+const socketOf = (bindings: unknown) => bindings as HttpBindings
+
+/** Nothing of a call goes through an object of the web: each would cost more than the gateway's own work. */
+export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
+  return {
+    headers(_request, bindings) {
+      const { headers } = socketOf(bindings).incoming
+      const pairs: HeaderPairs = []
+      for (const name in headers) {
+        const value = headers[name]
+        if (typeof value === 'string') pairs.push([name, value])
+        else for (const one of value ?? []) pairs.push([name, one])
+      }
+      return pairs
+    },
+    peer: (_request, bindings) => socketOf(bindings).incoming.socket.remoteAddress ?? '',
+    body: (_request, bindings, most) => read(socketOf(bindings).incoming, most),
+    left(_request, bindings) {
+      const { outgoing } = socketOf(bindings)
+      const { signal, abort } = createStop()
+      outgoing.once('close', () => {
+        if (!outgoing.writableFinished) abort(new Error('the client left'))
+      })
+      return signal
+    },
+    respond(reply, bindings) {
+      const sending = send(reply, socketOf(bindings).outgoing)
+      if (sending) waitUntil(sending)
+      return RESPONSE_ALREADY_SENT
+    },
+  }
+}
+
+function read(incoming: HttpBindings['incoming'], most: number): Promise<Uint8Array | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    incoming.on('data', (chunk: Uint8Array) => {
+      size += chunk.length
+      if (size <= most) chunks.push(chunk)
+      else resolve(undefined)
+    })
+    incoming.once('end', () => resolve(joined(chunks)))
+    incoming.once('error', reject)
+    incoming.once('close', () => {
+      if (!incoming.readableEnded) reject(new Error('the client left'))
+    })
+  })
+}
+
+/**
+ * A body that fails destroys the socket: a cut answer must never look like a finished one.
+ * Each chunk leaves by Node's own write: gathering a turn's chunks by cork() cost twice as much per streamed event.
+ */
+function send(reply: Reply, outgoing: HttpBindings['outgoing']): MaybePromise<void> {
+  /** NaN where the length is not known. */
+  let bytesLeft = Number(headerOf(reply.headers, 'content-length') ?? Number.NaN)
+  const writeHead = () => {
+    if (!outgoing.headersSent) outgoing.writeHead(reply.status, flatHeaders(reply.headers))
+  }
+  const write = (chunk: Uint8Array) => {
+    writeHead()
+    bytesLeft -= chunk.length
+    // With its last byte the response is over: one write instead of two.
+    if (bytesLeft === 0) outgoing.end(chunk)
+    else if (!outgoing.write(chunk)) return drained(outgoing)
+  }
+  const end = () => {
+    writeHead()
+    outgoing.end()
+  }
+  const cut = () => void outgoing.destroy()
+  try {
+    const flowing = reply.pipe({ write })
+    return flowing ? flowing.then(end, cut) : end()
+  } catch {
+    cut()
+  }
+}
+
+function drained(outgoing: HttpBindings['outgoing']): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onClose = () => reject(new Error('the client left'))
+  const onDrain = () => {
+    outgoing.off('close', onClose)
+    resolve()
+  }
+  if (outgoing.destroyed) onClose()
+  outgoing.once('close', onClose)
+  outgoing.once('drain', onDrain)
+  return promise
+}
