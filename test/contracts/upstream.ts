@@ -1,4 +1,5 @@
 /** What every Upstream must do: carry bytes, and tell a whole answer from a cut one. */
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Upstream, UpstreamReply, UpstreamRequest } from '../../core/ports.ts'
 import { type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
@@ -88,6 +89,57 @@ export function upstreamContract(name: string, make: () => Upstream) {
     test('rejects a body that was cut', async () => {
       server.answer({ chunks: [...messageStream().slice(0, 3), 20], end: 'reset' })
       await expect(textOf(await send())).rejects.toThrow()
+    })
+
+    describe('an answer that comes encoded, though nobody asked for it', () => {
+      const text = messageStream({ text: Array.from({ length: 200 }, (_, i) => `${i} `.repeat(50)) }).join('')
+      const encoded = (bytes: Uint8Array, encoding: string) => {
+        const headers = { 'content-type': 'text/event-stream', 'content-encoding': encoding }
+        server.answer({ headers, chunks: [bytes.subarray(0, 100), 5, bytes.subarray(100)] })
+      }
+
+      test('is decoded, and says so', async () => {
+        encoded(gzipSync(text), 'gzip')
+        const reply = await send()
+        const names = reply.headers.map(([name]) => name)
+        expect(names).toContain('content-type')
+        expect(names).not.toContain('content-encoding')
+        expect(names).not.toContain('content-length')
+        expect(text.startsWith(Buffer.from(reply.first ?? []).toString())).toBe(true)
+        expect(await textOf(reply)).toBe(text)
+      })
+
+      test('is decoded no faster than it is read', async () => {
+        encoded(gzipSync(new Uint8Array(64 * 1024 * 1024)), 'gzip')
+        const reply = await send()
+        let taken = 0
+        const taking = Promise.withResolvers<void>()
+        const reading = reply.pipe({
+          write(chunk) {
+            taken += chunk.length
+            return taking.promise
+          },
+        })
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        expect(taken).toBeLessThan(1024 * 1024)
+        taking.reject(new Error('left'))
+        await expect(reading).rejects.toThrow()
+      })
+
+      test('does not become whole when it is cut', async () => {
+        encoded(gzipSync(text).subarray(0, 300), 'gzip')
+        // fetch tells of it by the missing end alone.
+        const read = await send()
+          .then(textOf)
+          .catch(() => '')
+        expect(text.startsWith(read)).toBe(true)
+        expect(read.length).toBeLessThan(text.length)
+      })
+
+      test.each(['gzip, gzip', 'rot13'])('is refused as %s', async (encoding) => {
+        encoded(gzipSync(gzipSync(text)), encoding)
+        await expect(send().then(textOf)).rejects.toThrow()
+      })
     })
 
     test('an abort before the answer ends the call, here and there', async () => {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createStreamTap } from '../../core/usage/tap.ts'
 import { STREAMS } from '../cases/streams.ts'
@@ -60,6 +61,20 @@ describe('metering on the real server', () => {
     const whole = metered()
     for (let cut = 1; cut < bytes.length; cut++) expect(metered(cut)).toEqual(whole)
     expect(metered(...bytes.keys())).toEqual(whole)
+  })
+
+  test('F21: an answer that comes compressed is metered as any other', async () => {
+    const body = messageStream({ usage: { input_tokens: 1234 } }).join('')
+    const headers = { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' }
+    upstream.answer({ headers, chunks: inPieces(body, 1_000_000).map((piece) => gzipSync(piece)) })
+    const answer = await gateway.send(ASK)
+    expect(await answer.text()).toBe(body)
+    expect(await rowOf(answer)).toMatchObject({ inputTokens: 1234, outputTokens: 20, estimated: false })
+
+    upstream.answer({ headers: { ...headers, 'content-encoding': 'gzip, gzip' }, chunks: [gzipSync(body)] })
+    const refused = await gateway.send(ASK)
+    expect(refused.status).toBe(502)
+    expect(await refused.json()).toMatchObject({ type: 'error', error: { type: 'api_error' } })
   })
 
   test('an event of 10 MB goes through whole, and what follows it is still metered', async () => {

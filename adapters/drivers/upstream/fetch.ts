@@ -16,9 +16,9 @@ export function fetchUpstream(): Upstream {
         // The bytes come from this process and are never a view of shared memory.
         ...(body ? { body: body as Uint8Array<ArrayBuffer> } : {}),
       })
+      const fields = decodedHeaders(response.headers)
       const reader = response.body?.getReader()
       const first = (await reader?.read())?.value
-      const fields: HeaderPairs = [...response.headers].map(([name, value]) => [name, value])
       return {
         status: response.status,
         headers: fields,
@@ -38,4 +38,16 @@ export function fetchUpstream(): Upstream {
     },
     close: async () => {},
   }
+}
+
+/** What every runtime's fetch decodes by itself. */
+const DECODED = new Set(['gzip', 'x-gzip', 'br'])
+
+/** The headers of the body as fetch hands it over. Throws for an encoding that it may leave as it is. */
+function decodedHeaders(headers: Headers): HeaderPairs {
+  const fields: HeaderPairs = [...headers].map(([name, value]) => [name, value])
+  const encoding = headers.get('content-encoding')?.trim().toLowerCase()
+  if (!encoding || encoding === 'identity') return fields
+  if (!DECODED.has(encoding)) throw new Error(`answered in the encoding ${encoding.slice(0, 40)}`)
+  return fields.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
 }

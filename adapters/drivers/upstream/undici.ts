@@ -2,6 +2,7 @@
  * Upstream on undici's dispatch: each chunk goes on as it leaves the socket, with no stream object between.
  * HTTP/1.1 only: sessions that share one HTTP/2 connection block each other behind one slow reader.
  */
+import type { Transform } from 'node:stream'
 import { Agent, type Dispatcher, errors } from 'undici'
 import type {
   HeaderPairs,
@@ -11,8 +12,10 @@ import type {
   UpstreamReply,
   UpstreamRequest,
 } from '../../../core/ports.ts'
+import { headerOf } from '../../../core/proxy/headers.ts'
 import type { StopSignal } from '../../../core/stop.ts'
 import { flatHeaders } from '../flat-headers.ts'
+import { decoderFor } from './decoder.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_MS = 30_000
@@ -61,10 +64,18 @@ interface Answered {
   reject(cause: unknown): void
 }
 
+/** What brings the body and can be held up: the connection, or the decoder behind it. */
+interface Source {
+  pause(): unknown
+  resume(): unknown
+}
+
 function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHandler {
   let controller: Dispatcher.DispatchController | undefined
+  let source: Source | undefined
+  let decoder: Transform | undefined
   let status = 0
-  const headers: HeaderPairs = []
+  let headers: HeaderPairs = []
   /** Chunks that came before the pipe: the first, and one more that was read with it. */
   const early: Uint8Array[] = []
   let sink: Sink | undefined
@@ -74,8 +85,11 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
   let failure: { cause: unknown } | undefined
   let body: { resolve(): void; reject(cause: unknown): void } | undefined
 
-  const abort = (cause: unknown) =>
+  const abort = (cause: unknown) => {
     controller?.abort(cause instanceof Error ? cause : new Error(String(cause)))
+    // The connection may be done with an answer that is still being decoded.
+    if (decoder) fail(cause)
+  }
   const onAbort = () => abort(signal.reason)
 
   const deliver = (target: Sink, chunk: Uint8Array) => {
@@ -84,11 +98,11 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
     writing = wait
     // The connection may serve another call by now.
     if (ended) return
-    controller?.pause()
+    source?.pause()
     wait.then(() => {
       if (writing !== wait) return
       writing = undefined
-      if (!ended) controller?.resume()
+      if (!ended) source?.resume()
     }, abort)
   }
   const pipe = (target: Sink): MaybePromise<void> => {
@@ -103,7 +117,7 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
     if (ended) return writing
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     body = { resolve, reject }
-    if (!writing) controller?.resume()
+    if (!writing) source?.resume()
     return promise
   }
   const answer = () =>
@@ -115,9 +129,44 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
       pipe,
     })
 
+  const take = (chunk: Uint8Array) => {
+    if (sink) return deliver(sink, chunk)
+    early.push(chunk)
+    // The rest of what was read with the first chunk may come, which often is the end: to stop it would cost more.
+    if (early.length === 1) answer()
+    else source?.pause()
+  }
+  const finish = () => {
+    signal.removeEventListener('abort', onAbort)
+    ended = true
+    // The body is whole once its last chunk was taken, which may be after its end was seen.
+    if (body && writing) writing.then(body.resolve, body.reject)
+    else if (body) body.resolve()
+    else if (early.length === 0) answer()
+  }
+  const fail = (cause: unknown) => {
+    if (failure) return
+    signal.removeEventListener('abort', onAbort)
+    failure = { cause }
+    decoder?.destroy()
+    if (body) body.reject(cause)
+    else if (status === 0 && wasIdleClosed(cause))
+      answered.reject(new IdleClosed('idle connection', { cause }))
+    else answered.reject(cause)
+  }
+  /** Nobody asked for it, but what comes encoded is decoded: metered and judged it must be as everything else. */
+  const decode = (encoding: string) => {
+    headers = headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
+    decoder = decoderFor(encoding)
+    decoder.on('data', take).on('end', finish)
+    decoder.on('error', abort)
+    source = decoder
+  }
+
   return {
     onRequestStart(started) {
       controller = started
+      source = started
       if (signal.aborted) onAbort()
       else signal.addEventListener('abort', onAbort)
     },
@@ -128,29 +177,19 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
         if (typeof value === 'string') headers.push([name, value])
         else for (const one of value ?? []) headers.push([name, one])
       }
+      const encoding = headerOf(headers, 'content-encoding')
+      if (encoding && encoding !== 'identity') decode(encoding)
     },
     onResponseData(_controller, chunk) {
-      if (sink) return deliver(sink, chunk)
-      early.push(chunk)
-      // The rest of what was read with the first chunk may come, which often is the end: to stop it would cost more.
-      if (early.length === 1) answer()
-      else controller?.pause()
+      if (!decoder) return take(chunk)
+      if (decoder.write(chunk)) return
+      controller?.pause()
+      decoder.once('drain', () => controller?.resume())
     },
     onResponseEnd() {
-      signal.removeEventListener('abort', onAbort)
-      ended = true
-      // The body is whole once its last chunk was taken, which may be after its end was seen.
-      if (body && writing) writing.then(body.resolve, body.reject)
-      else if (body) body.resolve()
-      else if (early.length === 0) answer()
+      if (decoder) decoder.end()
+      else finish()
     },
-    onResponseError(_controller, cause) {
-      signal.removeEventListener('abort', onAbort)
-      failure = { cause }
-      if (body) body.reject(cause)
-      else if (status === 0 && wasIdleClosed(cause))
-        answered.reject(new IdleClosed('idle connection', { cause }))
-      else answered.reject(cause)
-    },
+    onResponseError: (_controller, cause) => fail(cause),
   }
 }

@@ -1,0 +1,18 @@
+/** What undoes a content-encoding. */
+import type { Transform } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+
+const DECODERS: Readonly<Record<string, () => Transform>> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+  zstd: createZstdDecompress,
+}
+
+/** Throws for an encoding that is not known, and for several one over the other. */
+export function decoderFor(encoding: string): Transform {
+  const create = DECODERS[encoding.trim().toLowerCase()]
+  if (!create) throw new Error(`answered in the encoding ${encoding.slice(0, 40)}`)
+  return create()
+}
