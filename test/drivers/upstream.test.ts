@@ -1,6 +1,36 @@
+import { describe, expect, test } from 'vitest'
 import { fetchUpstream } from '../../adapters/drivers/upstream/fetch.ts'
+import { guardedLookup } from '../../adapters/drivers/upstream/lookup.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
 import { upstreamContract } from '../contracts/upstream.ts'
 
 upstreamContract('undici', undiciUpstream)
 upstreamContract('fetch', fetchUpstream)
+
+describe('a name that leads to', () => {
+  const answerOf = (...addresses: string[]) =>
+    new Promise((resolve) => {
+      const look = guardedLookup((_name, _options, done) =>
+        done(
+          null,
+          addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+        ),
+      )
+      look('backend.example', {}, (error, address) => resolve(error?.message ?? address))
+    })
+
+  test.each([
+    ['169.254.169.254'],
+    ['::ffff:169.254.169.254'],
+    ['fe80::1'],
+    ['fd00:ec2::254'],
+    ['192.0.2.1', '169.254.0.1'],
+  ])('G05: %s is not followed', async (...addresses) => {
+    expect(await answerOf(...addresses)).toBe('backend.example leads to a link-local or metadata address')
+  })
+
+  test('any other address is', async () => {
+    expect(await answerOf('192.0.2.1')).toBe('192.0.2.1')
+    expect(await answerOf('2001:db8::1')).toBe('2001:db8::1')
+  })
+})

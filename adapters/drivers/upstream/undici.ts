@@ -16,6 +16,7 @@ import { headerOf } from '../../../core/proxy/headers.ts'
 import type { StopSignal } from '../../../core/stop.ts'
 import { flatHeaders } from '../flat-headers.ts'
 import { decoderFor } from './decoder.ts'
+import { guardedLookup } from './lookup.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_MS = 30_000
@@ -28,7 +29,7 @@ export function undiciUpstream(): Upstream {
     headersTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: 64 * 1024,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
+    connect: { timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup() },
   })
   const dispatch = (request: UpstreamRequest, signal: StopSignal, answered: Answered) => {
     const { origin, method, path, headers, body } = request
