@@ -65,6 +65,23 @@ export function upstreamContract(name: string, make: () => Upstream) {
       expect(text).toBe(frames.join(''))
     })
 
+    test('delivers no empty piece, however slow the reader of a body of announced length is', async () => {
+      const [one, two] = ['{"type":"mess', 'age"}']
+      const headers = {
+        'content-type': 'application/json',
+        'content-length': String(one.length + two.length),
+      }
+      server.answer({ headers, chunks: [one, 50, two] })
+      const sizes: number[] = []
+      await (await send()).pipe({
+        async write({ byteLength }) {
+          sizes.push(byteLength)
+          await new Promise((resolve) => setTimeout(resolve, 5))
+        },
+      })
+      expect(sizes).toEqual([one.length, two.length])
+    })
+
     test('has an empty answer', async () => {
       server.answer({ status: 204, headers: {} })
       const reply = await send()

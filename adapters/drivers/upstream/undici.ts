@@ -182,6 +182,8 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
       if (encoding && encoding !== 'identity') decode(encoding)
     },
     onResponseData(_controller, chunk) {
+      // A body of announced length has an empty piece whenever it is resumed: handed on, each would cause the next.
+      if (chunk.byteLength === 0) return
       if (!decoder) return take(chunk)
       if (decoder.write(chunk)) return
       controller?.pause()
