@@ -39,8 +39,8 @@ export interface Deps extends Parts {
 }
 
 export function createDeps(parts: Parts): Deps {
-  const { policy, clock, logger, health, random } = parts
-  const balancer = createBalancer({ policy, store: health, clock, logger, random })
+  const { policy, clock, logger, health, random, waitUntil } = parts
+  const balancer = createBalancer({ policy, store: health, clock, logger, random, waitUntil })
   return {
     ...parts,
     balancer,

@@ -37,6 +37,12 @@ export interface Balancer {
   refresh(): Promise<void>
 }
 
+interface Learnt {
+  key: string
+  verdict: Verdict
+  at: number
+}
+
 export function createBalancer(parts: {
   policy: Pick<Policy, 'backends' | 'health' | 'balancer'>
   store: HealthStore
@@ -44,16 +50,29 @@ export function createBalancer(parts: {
   logger: Logger
   /** A number in [0, 1). */
   random: () => number
+  /** Keeps the runtime alive until the work is done. */
+  waitUntil(work: Promise<unknown>): void
 }): Balancer {
-  const { policy, store, clock, logger, random } = parts
+  const { policy, store, clock, logger, random, waitUntil } = parts
   const backends = policy.backends.map((backend) => ({ ...backend }))
   const inFlight = new Map<string, number>()
   const onTrial = new Set<string>()
   let known: ReadonlyMap<string, Health> = new Map()
   let queue: Promise<void> = Promise.resolve()
+  const pending = new Set<Learnt>()
 
-  const healthOf = (backend: Backend) => known.get(backend.name)
-  const parkedFor = (backend: Backend, model: string) => known.get(parkingKey(backend, model))
+  /** What is on its way to the store counts here at once: the next call must not meet what this one met. */
+  const current = (): ReadonlyMap<string, Health> => {
+    if (pending.size === 0) return known
+    const all = new Map(known)
+    for (const { key, verdict, at } of pending) {
+      const next = nextHealth(all.get(key), verdict, at, policy.health)
+      if (next) all.set(key, next)
+    }
+    return all
+  }
+  const healthOf = (backend: Backend) => current().get(backend.name)
+  const parkedFor = (backend: Backend, model: string) => current().get(parkingKey(backend, model))
   const canServe = (backend: Backend, model: string) =>
     backend.models.length === 0 || matchesAny(backend.models, model)
 
@@ -73,15 +92,19 @@ export function createBalancer(parts: {
   /** One at a time within this process, so that no failure is lost; other processes are met by `swap`. */
   function report(backend: Backend, model: string | undefined, verdict: Verdict): Promise<void> {
     const key = verdict.kind === 'parked' ? parkingKey(backend, model ?? '') : backend.name
-    if (!nextHealth(known.get(key), verdict, clock.now(), policy.health)) return queue
-    queue = queue.then(() => write(key, verdict))
+    const learnt = { key, verdict, at: clock.now() }
+    if (!nextHealth(current().get(key), verdict, learnt.at, policy.health)) return queue
+    pending.add(learnt)
+    queue = queue.then(() => write(learnt)).finally(() => pending.delete(learnt))
+    waitUntil(queue)
     return queue
   }
 
-  async function write(key: string, verdict: Verdict) {
+  async function write(learnt: Learnt) {
+    const { key, verdict, at } = learnt
     for (let attempt = 0; attempt < 5; attempt++) {
       const seen = known.get(key)
-      const next = nextHealth(seen, verdict, clock.now(), policy.health)
+      const next = nextHealth(seen, verdict, at, policy.health)
       if (!next) return
       try {
         if (!(await store.swap(key, seen, next))) {
@@ -91,6 +114,7 @@ export function createBalancer(parts: {
       } catch (cause) {
         logger.warn('health.store_failed', { cause: String(cause) })
       }
+      pending.delete(learnt)
       known = new Map(known).set(key, next)
       if (next.state !== (seen?.state ?? 'healthy')) {
         logger.warn('backend.state', { backend: key, state: next.state, reason: next.reason })
@@ -139,7 +163,7 @@ export function createBalancer(parts: {
       return waits.length > 0 ? Math.min(...waits) : undefined
     },
     due: () => backends.filter((backend) => backend.enabled && isDue(healthOf(backend), clock.now())),
-    views: () => backends.map((backend) => view(backend, known, inFlight, clock.now())),
+    views: () => backends.map((backend) => view(backend, current(), inFlight, clock.now())),
     adjust(name, { enabled, weight }) {
       const backend = backends.find((candidate) => candidate.name === name)
       if (backend && enabled !== undefined) backend.enabled = enabled

@@ -28,7 +28,7 @@ function setUp(backends: Backend[], store: HealthStore = memoryHealth()) {
     seed = (seed * 48271) % 2147483647
     return seed / 2147483647
   }
-  const balancer = createBalancer({ policy, store, clock, logger, random })
+  const balancer = createBalancer({ policy, store, clock, logger, random, waitUntil: () => {} })
   const pick = (session?: string, tried: string[] = [], model = 'claude-opus-5-5') =>
     balancer.pick({ session, model }, new Set(tried))
   const named = (name: string) => {
@@ -219,6 +219,21 @@ describe('backend health', () => {
     await fail('a', 5)
     expect(stateOf('a')).toBe('ejected')
     expect(logger.lines.map(({ event }) => event)).toContain('health.store_failed')
+  })
+
+  test('what is still on its way to the store counts already, once', async () => {
+    const sent = Promise.withResolvers<void>()
+    const kept = memoryHealth()
+    const slow: HealthStore = { ...kept, swap: (...given) => sent.promise.then(() => kept.swap(...given)) }
+    const { balancer, fail, stateOf } = setUp([backend('a')], slow)
+    const written = [fail('a'), fail('a'), fail('a'), fail('a')]
+    expect([stateOf('a'), balancer.views()[0]?.failures]).toEqual(['healthy', 4])
+    written.push(fail('a'))
+    expect(stateOf('a')).toBe('ejected')
+    sent.resolve()
+    await Promise.all(written)
+    expect((await slow.read()).get('a')).toMatchObject({ state: 'ejected', failures: 5 })
+    expect(balancer.views()[0]?.failures).toBe(5)
   })
 
   test('two processes on one store lose no failure', async () => {
