@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { streamHandle } from 'hono/aws-lambda'
 import { loadConfig } from '../../config/load.ts'
 import { policyFrom } from '../../config/policy.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -24,10 +23,11 @@ import { redisLedger } from '../drivers/ledger/redis.ts'
 import { connectRedis, readyRedis } from '../drivers/redis/connection.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
-import { fetchUpstream } from '../drivers/upstream/fetch.ts'
+import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../node/codes.ts'
 import { siteFrom } from '../node/site.ts'
 import { pricesFrom, shippedAbilities } from '../node/tables.ts'
+import { type Bindings, functionUrl } from './function-url.ts'
 import { createSettling } from './settling.ts'
 
 const ROOT = process.env.LAMBDA_TASK_ROOT ?? '.'
@@ -63,7 +63,7 @@ async function build() {
       redis && config.limits.store === 'redis'
         ? redisLedger({ ...shared, redis })
         : await localLedger(shared),
-    upstream: fetchUpstream(),
+    upstream: undiciUpstream(),
     codes: codesFrom(config, logger),
     clock,
     logger,
@@ -73,7 +73,8 @@ async function build() {
     sha256,
     random: Math.random,
     waitUntil: settling.waitUntil,
-    wire: webWire((_request, bindings) => sourceOf(bindings), settling.waitUntil),
+    // Bindings by function-url.ts.
+    wire: webWire((_request, bindings) => (bindings as Bindings).peer, settling.waitUntil),
     ...(site ? { site } : {}),
     accepting: () => true,
   })
@@ -86,25 +87,15 @@ async function build() {
   }
 }
 
-/** The address that the Function URL was called from, as AWS saw it. */
-function sourceOf(bindings: unknown): string {
-  const { requestContext } = bindings as { requestContext?: { http?: { sourceIp?: string } } } // by hono's adapter
-  return requestContext?.http?.sourceIp ?? ''
-}
-
 const built = build()
-const app = {
-  async fetch(request: Request, bindings: object): Promise<Response> {
-    const { gateway, balancer } = await built
-    // What others learnt of the backends; all other recurring work is the schedule's.
-    settling.waitUntil(balancer.refresh())
-    return settling.until(await gateway.fetch(request, bindings))
-  },
-}
 
 /** For the Function URL. */
-// Only `fetch` of an app is used.
-export const handler = streamHandle(app as never)
+export const handler = functionUrl(async (request, bindings) => {
+  const { gateway, balancer } = await built
+  // What others learnt of the backends; all other recurring work is the schedule's.
+  settling.waitUntil(balancer.refresh())
+  return gateway.fetch(request, bindings)
+}, settling.settled)
 
 /** For an EventBridge schedule: repair, clean-up, checks. */
 export async function scheduled(): Promise<void> {

@@ -1,4 +1,4 @@
-/** Upstream on the runtime's own fetch: Workers and Lambda. Redirects come back as they are. */
+/** Upstream on the runtime's own fetch, for Workers. Redirects come back as they are. */
 import type { HeaderPairs, Upstream } from '../../../core/ports.ts'
 
 export function fetchUpstream(): Upstream {
