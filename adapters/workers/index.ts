@@ -1,4 +1,7 @@
-/** The gateway on Cloudflare Workers: D1 for storage, Durable Objects for what isolates share. Configuration is the CONFIG variable. */
+/**
+ * The gateway on Cloudflare Workers: D1 for storage, Durable Objects for what isolates share. The configuration is bundled
+ * (wrangler.toml), what ${NAME} in it stands for is bound.
+ */
 import { env, waitUntil } from 'cloudflare:workers'
 import abilities from '../../config/abilities.json' with { type: 'json' }
 import { loadConfig } from '../../config/load.ts'
@@ -16,6 +19,7 @@ import { webWire } from '../../core/proxy/wire.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
+import settingsFile from '../../dist/config.yaml'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { logCodes } from '../drivers/codes/log.ts'
 import { webhookCodes } from '../drivers/codes/webhook.ts'
@@ -47,8 +51,8 @@ async function build() {
   const { DB, HEALTH, LEDGER, ASSETS } = env as unknown as Bindings
   const settings = env as unknown as Record<string, string>
   const config = loadConfig({
-    text: settings.CONFIG ?? '',
-    file: 'CONFIG',
+    text: settingsFile,
+    file: 'config.yaml',
     env: settings,
     readFile(path) {
       throw new Error(`there are no files on Workers: ${path}`)

@@ -10,7 +10,7 @@ import { createKey } from '../../core/keys/manage.ts'
 import { createUser } from '../../core/users/manage.ts'
 import { accountsContract } from '../contracts/accounts.ts'
 import { gatewayContract, type Start } from '../contracts/gateway.ts'
-import { workerBundle } from '../support/worker-bundle.ts'
+import { workerModules } from '../support/worker-bundle.ts'
 
 /** The bundle as wrangler makes it, in workerd. */
 const start: Start = async ({ backends, auth, models }) => {
@@ -23,11 +23,9 @@ const start: Start = async ({ backends, auth, models }) => {
   }
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      modules: true,
-      script: await workerBundle(),
+      modules: [...(await workerModules(stringify(config)))],
       compatibilityDate: '2026-11-01',
       compatibilityFlags: ['nodejs_compat'],
-      bindings: { CONFIG: stringify(config) },
       d1Databases: { DB: 'db' },
       durableObjects: {
         HEALTH: { className: 'HealthObject', useSQLite: true },

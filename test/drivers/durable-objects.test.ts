@@ -12,7 +12,7 @@ import type { Db } from '../../core/ports.ts'
 import { healthStoreContract } from '../contracts/health-store.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
-import { workerBundle } from '../support/worker-bundle.ts'
+import { workerModules } from '../support/worker-bundle.ts'
 
 let miniflare: Miniflare
 let options: ReturnType<typeof convertV4MiniflareOptions>
@@ -23,11 +23,9 @@ beforeAll(async () => {
     backends: [{ name: 'a', url: 'http://127.0.0.1:9', api_key: 'k-of-a' }],
   }
   options = convertV4MiniflareOptions({
-    modules: true,
-    script: await workerBundle(),
+    modules: [...(await workerModules(stringify(config)))],
     compatibilityDate: '2026-11-01',
     compatibilityFlags: ['nodejs_compat'],
-    bindings: { CONFIG: stringify(config) },
     d1Databases: { DB: 'db' },
     durableObjects: {
       HEALTH: { className: 'HealthObject', useSQLite: true },
