@@ -2,17 +2,17 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Gateway, Runtime } from '../support/runtime.ts'
 import { type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
-import type { Start, Started } from './gateway.ts'
 
 const OPUS = 'claude-opus-5-5'
 
-export function accountsContract(name: string, start: Start) {
+export function accountsContract({ name, start }: Runtime) {
   describe(`accounts on ${name}`, () => {
     const codes = new Map<string, string>()
     let post: Server
     let upstream: FakeUpstream
-    let gateway: Started
+    let gateway: Gateway
     beforeAll(async () => {
       post = createServer(async (request, response) => {
         let body = ''
@@ -32,7 +32,7 @@ export function accountsContract(name: string, start: Start) {
         auth: { send_code_url: `http://127.0.0.1:${port}/`, admin_itcode: 'boss' },
         models: { rules: [{ match: 'claude-opus-*', access: 'approval' }] },
       })
-    }, 60_000)
+    })
     afterAll(async () => {
       await gateway?.stop()
       await upstream?.stop()

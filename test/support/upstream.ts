@@ -19,8 +19,8 @@ export interface AskedRequest {
 export interface Script {
   status?: number
   headers?: Record<string, string | string[]>
-  /** Pieces of the body, each written by itself; a number is a pause in ms. */
-  chunks?: readonly (string | Uint8Array | number)[]
+  /** Pieces of the body, each written by itself; a number is a pause in ms, a promise one until it is kept. */
+  chunks?: readonly (string | Uint8Array | number | Promise<unknown>)[]
   /** How the body ends; default clean. */
   end?: 'clean' | 'reset' | 'hang'
   /** Instead of any answer: close the connection, or never say anything. */
@@ -238,6 +238,7 @@ async function play(script: Script, response: ServerResponse, beforeCut: () => v
   for (const chunk of script.chunks ?? []) {
     if (response.destroyed) return
     if (typeof chunk === 'number') await new Promise((resolve) => setTimeout(resolve, chunk))
+    else if (chunk instanceof Promise) await chunk
     else await new Promise<void>((resolve) => response.write(chunk, () => setImmediate(resolve)))
   }
   if (script.end === 'reset') cut()

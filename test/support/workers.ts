@@ -1,0 +1,84 @@
+/** The bundle as wrangler makes it, in workerd: D1, and Durable Objects that can be made unreachable. */
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { stringify } from 'yaml'
+import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
+import { migrate } from '../../core/db/migrate.ts'
+import { clientOf, complete, type Gateway, type GatewaySettings, type Runtime } from './runtime.ts'
+import { workerModules } from './worker-bundle.ts'
+
+/** Around the bundle: its objects, which fail while a KV entry says so. */
+const FAULTY_OBJECTS = {
+  type: 'ESModule',
+  path: 'faulty-objects.js',
+  contents: `
+import gateway, { HealthObject as Health, LedgerObject as Ledger } from './adapters/workers/index.js'
+export default gateway
+async function reach({ FAULTS }) {
+  if (await FAULTS.get('objects') === 'away') throw new Error('the object cannot be reached')
+}
+export class HealthObject extends Health {
+  async all() { await reach(this.env); return super.all() }
+  async swap(...given) { await reach(this.env); return super.swap(...given) }
+}
+export class LedgerObject extends Ledger {
+  async admit(...given) { await reach(this.env); return super.admit(...given) }
+  async settle(...given) { await reach(this.env); return super.settle(...given) }
+}`,
+} as const
+
+async function startWorker(settings: GatewaySettings, { faulty = false } = {}) {
+  const config = stringify({
+    ...complete(settings),
+    limits: { store: 'durable-object', ...Object(settings.limits) },
+    health: { ...complete(settings).health, store: 'durable-object' },
+  })
+  const output: string[] = []
+  const options = convertV4MiniflareOptions({
+    modules: [...(faulty ? [FAULTY_OBJECTS] : []), ...(await workerModules(config))],
+    compatibilityDate: '2026-11-01',
+    compatibilityFlags: ['nodejs_compat'],
+    d1Databases: { DB: 'db' },
+    kvNamespaces: { FAULTS: 'faults' },
+    durableObjects: {
+      HEALTH: { className: 'HealthObject', useSQLite: true },
+      LEDGER: { className: 'LedgerObject', useSQLite: true },
+    },
+    handleStructuredLogs: ({ message }) => output.push(message),
+  })
+  const miniflare = new Miniflare(options)
+  let db = d1Storage(await miniflare.getD1Database('DB'))
+  let url = (await miniflare.ready).origin
+  await migrate(db)
+  const gateway: Gateway = {
+    ...(await clientOf({ db: () => db, url: () => url })),
+    get url() {
+      return url
+    },
+    get db() {
+      return db
+    },
+    output: () => output.join('\n'),
+    /** Puts isolates and objects away; what they and the database store stays. */
+    async restart() {
+      await miniflare.setOptions(options)
+      url = (await miniflare.ready).origin
+      db = d1Storage(await miniflare.getD1Database('DB'))
+    },
+    // Every request does what is due.
+    runTasks: async () => {},
+    stop: () => miniflare.dispose(),
+  }
+  const faults = await miniflare.getKVNamespace('FAULTS')
+  return {
+    gateway,
+    loseStore: () => faults.put('objects', 'away'),
+    regainStore: () => faults.delete('objects'),
+  }
+}
+
+export const WORKERS: Runtime = {
+  name: 'Workers',
+  abilities: { hearsLeaving: 'by writing', atOnce: 500, replacesConnections: false },
+  start: async (settings) => (await startWorker(settings)).gateway,
+  startSharing: (settings) => startWorker(settings, { faulty: true }),
+}
