@@ -1,13 +1,17 @@
 /** What must hold on every runtime. */
 import type { Runtime } from '../support/runtime.ts'
 import { accountsContract } from './accounts.ts'
+import { approvalsContract } from './approvals.ts'
 import { faultsContract } from './faults.ts'
 import { gatewayContract } from './gateway.ts'
 import { limitsContract } from './limits.ts'
+import { usageContract } from './usage.ts'
 
 export function allContracts(runtime: Runtime) {
   gatewayContract(runtime)
   accountsContract(runtime)
+  approvalsContract(runtime)
   faultsContract(runtime)
   limitsContract(runtime)
+  usageContract(runtime)
 }

@@ -1,6 +1,7 @@
 /** What people and administrators do must hold on every database: conditions on changes(), batches, unique indexes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type App, type Browser, startApp } from '../support/app.ts'
+import { type App, startApp } from '../support/app.ts'
+import type { Browser } from '../support/browser.ts'
 import { STORES } from '../support/stores.ts'
 
 describe.each(Object.entries(STORES))('accounts on %s', (_name, open) => {

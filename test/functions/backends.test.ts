@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type App, type Browser, startApp } from '../support/app.ts'
+import { type App, startApp } from '../support/app.ts'
+import type { Browser } from '../support/browser.ts'
 import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
 
 describe('backends', () => {

@@ -4,7 +4,8 @@ import * as z from 'zod'
 import { randomText } from '../../core/ids.ts'
 import { functions } from '../../functions/gateway.ts'
 import type { Route } from '../../functions/route.ts'
-import { type App, type Browser, startApp } from '../support/app.ts'
+import { type App, startApp } from '../support/app.ts'
+import type { Browser } from '../support/browser.ts'
 
 const routes: Route[] = Object.values(functions).flat()
 const Shape = z.looseObject({ properties: z.record(z.string(), z.unknown()).default({}) })

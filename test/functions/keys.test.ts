@@ -2,7 +2,8 @@ import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { apiKeys } from '../../core/db/schema.ts'
 import { createKey } from '../../core/keys/manage.ts'
-import { type App, type Browser, startApp } from '../support/app.ts'
+import { type App, startApp } from '../support/app.ts'
+import type { Browser } from '../support/browser.ts'
 import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
 
 const DAY = 86_400_000

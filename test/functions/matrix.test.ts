@@ -5,7 +5,8 @@ import { sessions } from '../../core/db/schema.ts'
 import { updateUser } from '../../core/users/manage.ts'
 import { functions } from '../../functions/gateway.ts'
 import type { Route, Tier } from '../../functions/route.ts'
-import { type App, type Browser, ORIGIN, startApp } from '../support/app.ts'
+import { type App, ORIGIN, startApp } from '../support/app.ts'
+import type { Browser } from '../support/browser.ts'
 
 type Who =
   | 'anonymous'

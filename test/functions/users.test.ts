@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createUser, updateUser } from '../../core/users/manage.ts'
-import { type App, type Browser, startApp } from '../support/app.ts'
+import { type App, startApp } from '../support/app.ts'
+import type { Browser } from '../support/browser.ts'
 
 const AUTH = { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' }
 

@@ -15,32 +15,10 @@ import { webWire } from '../../core/proxy/wire.ts'
 import { createUser, findUser, updateUser } from '../../core/users/manage.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { load, MINIMAL } from '../config/settings.ts'
+import { type Answer, answerOf, type Browser, browserOf } from './browser.ts'
 import { type FakeClock, fakeClock } from './clock.ts'
 import { type KeptLogs, keptLogs } from './logs.ts'
 import { memoryStore, type OpenedStore } from './stores.ts'
-
-export interface Answer {
-  status: number
-  headers: Headers
-  text: string
-  // biome-ignore lint/suspicious/noExplicitAny: what a test reads from an answer it also asserts
-  body: any
-}
-
-/** Somebody with a browser: keeps cookies, says where it comes from. */
-export interface Browser {
-  cookies: Map<string, string>
-  get(path: string, init?: Init): Promise<Answer>
-  post(path: string, body?: unknown, init?: Init): Promise<Answer>
-  put(path: string, body?: unknown, init?: Init): Promise<Answer>
-  delete(path: string, init?: Init): Promise<Answer>
-}
-export interface Init {
-  /** Over the usual ones; '' leaves one out. */
-  headers?: Record<string, string>
-  /** The address that the connection comes from. */
-  peer?: string
-}
 
 export interface App {
   deps: Deps
@@ -115,50 +93,12 @@ export async function startApp(settings: object = {}, given?: OpenedStore): Prom
 
   const request: App['request'] = async (path, { peer, ...init } = {}) => {
     const answer = await gateway.fetch(new Request(`${ORIGIN}${path}`, init), peer ? { peer } : {})
-    const text = await answer.text()
-    const isJson = answer.headers.get('content-type')?.startsWith('application/json')
-    return {
-      status: answer.status,
-      headers: answer.headers,
-      text,
-      body: isJson ? JSON.parse(text) : undefined,
-    }
+    return answerOf(answer)
   }
   const settled = async () => {
     while (pending.size > 0) await Promise.allSettled(pending)
   }
-  const browser = (): Browser => {
-    const cookies = new Map<string, string>()
-    const ask = async (method: string, path: string, body: unknown, init: Init = {}) => {
-      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-      const headers = {
-        host: new URL(ORIGIN).host,
-        ...(method === 'GET' ? {} : { origin: ORIGIN }),
-        ...(cookie ? { cookie } : {}),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...init.headers,
-      }
-      const answer = await request(path, {
-        method,
-        ...(init.peer ? { peer: init.peer } : {}),
-        headers: Object.entries(headers).filter(([, value]) => value !== ''),
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      })
-      for (const line of answer.headers.getSetCookie()) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-        if (/max-age=0/i.test(line)) cookies.delete(name)
-        else cookies.set(name, value)
-      }
-      return answer
-    }
-    return {
-      cookies,
-      get: (path, init) => ask('GET', path, undefined, init),
-      post: (path, body, init) => ask('POST', path, body, init),
-      put: (path, body, init) => ask('PUT', path, body, init),
-      delete: (path, init) => ask('DELETE', path, undefined, init),
-    }
-  }
+  const browser = () => browserOf(request, () => ORIGIN)
   const code = () => mails.at(-1)?.code ?? ''
   return {
     deps,
