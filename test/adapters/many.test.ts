@@ -111,22 +111,6 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('two gateways on one database ser
         .toSorted()
     await expect.poll(logged).toEqual(sent.toSorted())
   })
-
-  test('without Redis calls pass, /readyz says so, and it comes back by itself', async () => {
-    const { secret } = await known({})
-    await redis.stop()
-    const answer = await one.send(ASK, { key: secret })
-    expect(answer.status).toBe(200)
-    await answer.text()
-    await expect.poll(async () => (await fetch(`${one.url}/readyz`)).status).toBe(503)
-    await redis.start()
-    const ready = async () => {
-      await (await one.send(ASK, { key: secret })).text()
-      return (await fetch(`${one.url}/readyz`)).status
-    }
-    await expect.poll(ready).toBe(200)
-    expect(one.output().match(/ledger\.limits_failed/g)).toHaveLength(1)
-  })
 })
 
 describe.skipIf(!HAS_REDIS && !process.env.CI)('server.workers', () => {

@@ -5,6 +5,7 @@ import { approvalsContract } from './approvals.ts'
 import { faultsContract } from './faults.ts'
 import { gatewayContract } from './gateway.ts'
 import { limitsContract } from './limits.ts'
+import { outageContract } from './outage.ts'
 import { usageContract } from './usage.ts'
 
 export function allContracts(runtime: Runtime) {
@@ -14,4 +15,5 @@ export function allContracts(runtime: Runtime) {
   faultsContract(runtime)
   limitsContract(runtime)
   usageContract(runtime)
+  outageContract(runtime)
 }

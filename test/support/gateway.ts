@@ -7,7 +7,7 @@ import { stringify } from 'yaml'
 import * as z from 'zod'
 import { openFile, openServer, type Storage } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate } from '../../core/db/migrate.ts'
-import { startRedis } from './redis.ts'
+import { HAS_REDIS, startRedis } from './redis.ts'
 import {
   clientOf,
   complete,
@@ -15,6 +15,7 @@ import {
   type Gateway,
   type GatewaySettings,
   type Runtime,
+  type SharingGateway,
 } from './runtime.ts'
 import { temporaryFolder } from './stores.ts'
 
@@ -123,19 +124,21 @@ export const NODE: Runtime = {
   name: 'Node',
   abilities: { hearsLeaving: 'at once', atOnce: 500, replacesConnections: true },
   start: startGateway,
-  async startSharing(settings) {
-    const redis = await startRedis()
-    const gateway = await startGateway({
-      ...settings,
-      redis: { url: redis.url },
-      limits: { store: 'redis', ...Object(settings.limits) },
-      health: { store: 'redis', ...Object(settings.health) },
-    })
-    const { stop } = gateway
-    gateway.stop = async () => {
-      await stop()
-      await redis.stop()
-    }
-    return { gateway, loseStore: redis.stop, regainStore: redis.start }
-  },
+  startSharing: HAS_REDIS || process.env.CI ? startSharing : undefined,
+}
+
+async function startSharing(settings: GatewaySettings): Promise<SharingGateway> {
+  const redis = await startRedis()
+  const gateway = await startGateway({
+    ...settings,
+    redis: { url: redis.url },
+    limits: { store: 'redis', ...Object(settings.limits) },
+    health: { store: 'redis', ...Object(settings.health) },
+  })
+  const { stop } = gateway
+  gateway.stop = async () => {
+    await stop()
+    await redis.stop()
+  }
+  return { gateway, loseStore: redis.stop, regainStore: redis.start }
 }

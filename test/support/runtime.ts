@@ -64,7 +64,8 @@ export interface SharingGateway {
 export interface Runtime {
   name: string
   start(settings: GatewaySettings): Promise<Gateway>
-  startSharing(settings: GatewaySettings): Promise<SharingGateway>
+  /** Absent where there is no such store. */
+  startSharing?: ((settings: GatewaySettings) => Promise<SharingGateway>) | undefined
   abilities: Abilities
 }
 

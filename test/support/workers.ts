@@ -27,16 +27,20 @@ export class LedgerObject extends Ledger {
 } as const
 
 async function startWorker(settings: GatewaySettings, { faulty = false } = {}) {
+  const { auth, health, ...rest } = complete(settings)
   const config = stringify({
-    ...complete(settings),
+    ...rest,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: resolved by the gateway, from a binding
+    auth: { ...auth, session_secret: '${SESSION_SECRET}' },
     limits: { store: 'durable-object', ...Object(settings.limits) },
-    health: { ...complete(settings).health, store: 'durable-object' },
+    health: { ...health, store: 'durable-object' },
   })
   const output: string[] = []
   const options = convertV4MiniflareOptions({
     modules: [...(faulty ? [FAULTY_OBJECTS] : []), ...(await workerModules(config))],
     compatibilityDate: '2026-11-01',
     compatibilityFlags: ['nodejs_compat'],
+    bindings: { SESSION_SECRET: auth.session_secret },
     d1Databases: { DB: 'db' },
     kvNamespaces: { FAULTS: 'faults' },
     durableObjects: {
