@@ -5,11 +5,13 @@ import { approvalsContract } from './approvals.ts'
 import { faultsContract } from './faults.ts'
 import { gatewayContract } from './gateway.ts'
 import { limitsContract } from './limits.ts'
+import { meteringContract } from './metering.ts'
 import { outageContract } from './outage.ts'
 import { usageContract } from './usage.ts'
 
 export function allContracts(runtime: Runtime) {
   gatewayContract(runtime)
+  meteringContract(runtime)
   accountsContract(runtime)
   approvalsContract(runtime)
   faultsContract(runtime)

@@ -181,6 +181,21 @@ export function gatewayContract({ name, start, abilities }: Runtime) {
       },
     )
 
+    test.runIf(abilities.hearsLeaving === 'never')(
+      'where nobody tells that the client left, its answer is generated to the end, and recorded',
+      async () => {
+        const [first = '', ...rest] = messageStream({ finalUsage: { output_tokens: 77 } })
+        const gone = Promise.withResolvers<void>()
+        upstream.answer({ chunks: [first, gone.promise, ...rest] })
+        const stop = new AbortController()
+        const answer = await gateway.send({ ...HELLO, stream: true }, { signal: stop.signal })
+        await answer.body?.getReader().read()
+        stop.abort()
+        gone.resolve()
+        expect(await gateway.rowOf(answer)).toMatchObject({ outcome: 'ok', outputTokens: 77 })
+      },
+    )
+
     test.each([
       ['GET', '/v1/nothing', 404, { type: 'error', error: { type: 'not_found_error' } }],
       ['GET', '/v1/messages', 405, { type: 'error' }],
