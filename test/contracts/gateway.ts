@@ -1,5 +1,6 @@
 /** What the gateway does, whatever runtime it is on. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { GUARDS, headersOf } from '../support/headers.ts'
 import type { Gateway, Runtime } from '../support/runtime.ts'
 import { type FakeUpstream, messageJson, messageStream, sse, startUpstream } from '../support/upstream.ts'
 
@@ -143,6 +144,25 @@ export function gatewayContract({ name, start, abilities }: Runtime) {
       expect(answer.headers.get('anthropic-ratelimit-tokens-limit')).toBeNull()
       expect(answer.headers.get('set-cookie')).toBeNull()
       expect(answer.headers.get('request-id')).toMatch(/^req_/)
+    })
+
+    test('answers with these headers and no others', async () => {
+      const own = { 'request-id': expect.stringMatching(/^req_/) }
+      const passedOn = { ...own, 'x-request-id': own['request-id'], 'x-upstream-request-id': 'req_upstream' }
+      const streamed = await gateway.send({ ...HELLO, stream: true })
+      await streamed.text()
+      expect(headersOf(streamed)).toEqual({
+        ...passedOn,
+        'cache-control': 'no-cache',
+        'content-type': 'text/event-stream; charset=utf-8',
+        'x-accel-buffering': 'no',
+      })
+      const whole = await gateway.send(HELLO)
+      await whole.text()
+      expect(headersOf(whole)).toEqual({ ...passedOn, 'content-type': 'application/json' })
+      const guarded = { ...own, 'content-type': 'application/json', 'cache-control': 'no-store', ...GUARDS }
+      expect(headersOf(await get('/api/keys'))).toEqual(guarded)
+      expect(headersOf(await get('/v1/models'))).toEqual({ ...guarded, 'x-should-retry': 'false' })
     })
 
     test('counts tokens without a record', async () => {
