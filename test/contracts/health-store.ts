@@ -33,9 +33,11 @@ export function healthStoreContract(name: string, make: () => Promise<HealthStor
       expect(await store.swap('a', record(1), record(3))).toBe(false)
       expect((await store.read()).get('a')).toEqual(record(2))
     })
-    test('lets exactly one of many writers win', async () => {
-      const won = await Promise.all(Array.from({ length: 50 }, () => store.swap('a', undefined, record(1))))
-      expect(won.filter(Boolean)).toHaveLength(1)
+    test('lets exactly one of many writers win, the first time and over a record', async () => {
+      const race = (seen: Health | undefined, next: Health) =>
+        Promise.all(Array.from({ length: 50 }, () => store.swap('a', seen, next)))
+      expect((await race(undefined, record(1))).filter(Boolean)).toHaveLength(1)
+      expect((await race(record(1), record(2))).filter(Boolean)).toHaveLength(1)
     })
   })
 }
