@@ -4,6 +4,7 @@ import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
 import type { Policy } from './policy.ts'
 import { repairSums } from './usage/repair.ts'
+import { sweepHolds } from './usage/shared-holds.ts'
 import { HOUR_MS } from './usage/sums.ts'
 
 interface Task {
@@ -32,6 +33,7 @@ async function repairUsage({ db, clock, logger }: Deps): Promise<void> {
 async function sweep({ db, clock }: Deps): Promise<void> {
   await sweepSessions(db, clock.now())
   await sweepCodes(db, clock.now())
+  await sweepHolds(db, clock.now())
 }
 
 /** A runner for these deps: starts what is due, never the same task twice at once. A failure is logged, not thrown. */

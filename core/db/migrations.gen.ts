@@ -79,5 +79,13 @@ export const migrations: readonly { name: string; statements: readonly string[] 
     "statements": [
       "CREATE TABLE `backend_health` (\n\t`key` text PRIMARY KEY NOT NULL,\n\t`state` text NOT NULL,\n\t`failures` integer NOT NULL,\n\t`until` integer NOT NULL,\n\t`reason` text NOT NULL,\n\t`revision` integer NOT NULL\n);"
     ]
+  },
+  {
+    "name": "0005_ledger_holds.sql",
+    "statements": [
+      "-- WITHOUT ROWID: the primary key is the table, so that a hold is written and found in one step.\nCREATE TABLE `ledger_holds` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`user_id` integer NOT NULL,\n\t`api_key_id` integer NOT NULL,\n\t`tokens` integer NOT NULL,\n\t`cost_micros` integer NOT NULL,\n\t`running` integer NOT NULL,\n\t`minute_ends_at` integer NOT NULL,\n\t`ends_at` integer NOT NULL\n) WITHOUT ROWID;",
+      "CREATE INDEX `ledger_holds_user` ON `ledger_holds` (`user_id`,`minute_ends_at`);",
+      "-- Whoever writes a call's row, its process or one that replays its journal, frees its hold with it.\nCREATE TRIGGER usage_logs_free_hold AFTER INSERT ON usage_logs BEGIN UPDATE ledger_holds SET tokens = 0, cost_micros = 0, running = 0, ends_at = minute_ends_at WHERE id = new.request_id; END;"
+    ]
   }
 ]

@@ -196,6 +196,29 @@ export const backendHealth = sqliteTable('backend_health', {
   revision: integer().notNull(),
 })
 
+/**
+ * Calls that count against a limit but are not in usage_sums yet, when processes share limits here. A trigger empties a
+ * call's hold as its row comes into usage_logs, so that it is never counted twice, nor missed in between.
+ */
+export const ledgerHolds = sqliteTable(
+  'ledger_holds',
+  {
+    /** usage_logs.request_id of the call. */
+    id: text().primaryKey(),
+    userId: integer('user_id').notNull(),
+    apiKeyId: integer('api_key_id').notNull(),
+    /** Estimated while it runs, real from its end on, 0 once it is in usage_sums. */
+    tokens: integer().notNull(),
+    costMicros: integer('cost_micros').notNull(),
+    running: integer({ mode: 'boolean' }).notNull(),
+    /** Until then it is one of the last minute's requests; 0 where nobody counts them. */
+    minuteEndsAt: integer('minute_ends_at').notNull(),
+    /** From then on it counts no more: a process that died leaves its holds behind. */
+    endsAt: integer('ends_at').notNull(),
+  },
+  (t) => [index('ledger_holds_user').on(t.userId, t.minuteEndsAt)],
+)
+
 /** One row. Triggers raise `revision` with every change of users, keys or grants, so that each process sees when to reload. */
 export const directory = sqliteTable('directory', {
   id: integer().primaryKey(),

@@ -6,8 +6,9 @@ import type { Period } from '../policy.ts'
 import type { Admission, Admitted, CallRecord, Clock, LimitName, Limits } from '../ports.ts'
 import { periodOf, type Span } from './period.ts'
 
-const MINUTE_MS = 60_000
-const BUSY_RETRY_MS = 1_000
+export const MINUTE_MS = 60_000
+/** When to come again after too many calls at once: nobody knows when one ends. */
+export const BUSY_RETRY_MS = 1_000
 
 /** Use in the current period, as the rollup tells it. */
 export interface Used {
@@ -156,10 +157,11 @@ function take(account: Account, call: Admission, requestsPerMinute: number, elap
   account.next = (account.next + 1) % account.arrivals.length
 }
 
-function shareUsed(account: Account, limits: Limits): number | undefined {
+/** The larger share of quota and budget that was used (0..1 and above), or undefined where neither is limited. */
+export function shareUsed(used: { tokens: number; costMicros: number }, limits: Limits): number | undefined {
   const shares = [
-    limits.quotaTokens > 0 ? account.tokens / limits.quotaTokens : -1,
-    limits.budgetMicros > 0 ? account.costMicros / limits.budgetMicros : -1,
+    limits.quotaTokens > 0 ? used.tokens / limits.quotaTokens : -1,
+    limits.budgetMicros > 0 ? used.costMicros / limits.budgetMicros : -1,
   ]
   const share = Math.max(...shares)
   return share < 0 ? undefined : share
@@ -187,7 +189,8 @@ function add(account: Account, tokens: number, costMicros: number) {
   account.costMicros += costMicros
 }
 
-function tokensOf(record: CallRecord): number {
+/** All tokens of a call, of whatever kind, as quotas count them. */
+export function tokensOf(record: CallRecord): number {
   const { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = record
   return inputTokens + outputTokens + cacheReadTokens + cacheWrite5mTokens + cacheWrite1hTokens
 }

@@ -86,8 +86,15 @@ function usedByKey(db: Db, userId: number, start: number) {
   return db
     .select({ keyId: usageSums.apiKeyId, tokens: TOTAL_TOKENS, costMicros: COST })
     .from(usageSums)
-    .where(and(since(start), eq(usageSums.userId, userId)))
+    .where(ofUserSince(userId, start))
     .groupBy(usageSums.apiKeyId)
+}
+
+/** The sums of one user by key since `start` (as above). */
+export function ofUserSince(userId: number, start: number): SQL | undefined {
+  const ofUser = eq(usageSums.userId, userId)
+  if (start === 0) return and(eq(usageSums.cut, 'total'), ofUser, eq(usageSums.start, 0))
+  return and(eq(usageSums.cut, 'key_day'), ofUser, gte(usageSums.start, start))
 }
 
 /** The sums by user and key since `start` (ms, at a UTC day's start; 0 = ever). */

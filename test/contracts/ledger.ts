@@ -1,18 +1,40 @@
-/** What every Ledger must do, whatever it keeps its state in. */
+/** What every Ledger must do, whatever it keeps its state in, and what those must do that processes share. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
-import type { Db, Ledger } from '../../core/ports.ts'
+import type { Admission, CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
+import { periodOf } from '../../core/usage/period.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
 import { fileStore, type OpenedStore } from '../support/stores.ts'
 
-export function ledgerContract(name: string, open: (db: Db) => Promise<Ledger>) {
+export interface LedgerSuite {
+  name: string
+  /** Counts by the month; opened twice on one database it is the same ledger, in two processes. */
+  open(db: Db): Promise<Ledger>
+  /** Default: a libSQL file. */
+  openStore?(): Promise<OpenedStore>
+  /** How many calls come at once, and how many are written; fewer where each takes long. */
+  parallel?: number
+  written?: number
+}
+
+const call = (given: Partial<Omit<Admission, 'begun'>> = {}, record: Partial<CallRecord> = {}) =>
+  admission({ ...given, record: { createdAt: Date.now(), ...record } })
+const limited = (limits: Partial<Limits>): Limits => ({ ...NO_LIMITS, ...limits })
+
+export function ledgerContract({
+  name,
+  open,
+  openStore = fileStore,
+  parallel = 500,
+  written = 1200,
+}: LedgerSuite) {
   describe(`ledger: ${name}`, () => {
     let store: OpenedStore
     let ledger: Ledger
     beforeEach(async () => {
-      store = await fileStore()
+      store = await openStore()
       ledger = await open(store.db)
-    })
+    }, 30_000)
     afterEach(async () => {
       await ledger.close()
       await store.close()
@@ -20,48 +42,196 @@ export function ledgerContract(name: string, open: (db: Db) => Promise<Ledger>) 
     const rows = () => store.db.select().from(usageLogs)
 
     test('books a call once, however often it is settled', async () => {
-      const call = admission()
-      expect(await ledger.reserve(call)).toMatchObject({ ok: true })
-      const done = { ...call.begun, outcome: 'ok', estimated: false } as const
+      const one = call()
+      expect(await ledger.reserve(one)).toMatchObject({ ok: true })
+      const done = { ...one.begun, outcome: 'ok', estimated: false } as const
       await Promise.all([ledger.settle(done), ledger.settle(done)])
       await expect.poll(async () => (await rows()).map(({ requestId }) => requestId)).toEqual([done.id])
       expect(await store.db.select().from(usageHourly)).toMatchObject([{ requests: 1, costMicros: 500 }])
     })
 
-    test('lets exactly 100 of 500 parallel calls in on a budget for 100', async () => {
-      const user = { ...NO_LIMITS, budgetMicros: 100 * 500 }
+    test(`lets exactly 100 of ${parallel} parallel calls in on a budget for 100`, async () => {
+      const user = limited({ budgetMicros: 100 * 500 })
       const answers = await Promise.all(
-        Array.from({ length: 500 }, () => ledger.reserve(admission({ user }))),
+        Array.from({ length: parallel }, () => ledger.reserve(call({ user }))),
       )
       expect(answers.filter(({ ok }) => ok)).toHaveLength(100)
-    })
+    }, 40_000)
 
     test('gives a hold back for a call that cost nothing', async () => {
-      const user = { ...NO_LIMITS, budgetMicros: 500 }
-      const call = admission({ user })
-      expect(await ledger.reserve(call)).toMatchObject({ ok: true })
-      expect(await ledger.reserve(admission({ user }))).toMatchObject({ ok: false, limit: 'budget' })
-      await ledger.settle({ ...call.begun, costMicros: 0, outcome: 'error' })
-      expect(await ledger.reserve(admission({ user }))).toMatchObject({ ok: true })
+      const user = limited({ budgetMicros: 500 })
+      const one = call({ user })
+      expect(await ledger.reserve(one)).toMatchObject({ ok: true })
+      expect(await ledger.reserve(call({ user }))).toMatchObject({ ok: false, limit: 'budget' })
+      await ledger.settle({ ...one.begun, costMicros: 0, outcome: 'error' })
+      expect(await ledger.reserve(call({ user }))).toMatchObject({ ok: true })
+    })
+
+    test('counts what a call used instead of what was held for it, once', async () => {
+      const user = limited({ budgetMicros: 1_000 })
+      const one = call({ user, costMicros: 900 })
+      await ledger.reserve(one)
+      const done = { ...one.begun, costMicros: 400 }
+      await Promise.all(Array.from({ length: 10 }, () => ledger.settle(done)))
+      await ledger.settle(done)
+      const fits = (costMicros: number) => ledger.reserve(call({ user, costMicros }))
+      expect(await fits(601)).toMatchObject({ ok: false, limit: 'budget' })
+      await expect.poll(async () => (await rows()).length).toBe(1)
+      expect(await fits(601)).toMatchObject({ ok: false, limit: 'budget' })
+      expect(await fits(600)).toMatchObject({ ok: true })
+    })
+
+    test('tells the larger share of quota and budget that is used, and when the period ends', async () => {
+      const user = limited({ quotaTokens: 144, budgetMicros: 5_000 })
+      const resetAt = periodOf('monthly', Date.now()).end
+      const one = call({ user })
+      expect(await ledger.reserve(one)).toEqual({ ok: true, used: 0, resetAt })
+      // 36 tokens.
+      await ledger.settle({ ...one.begun, outcome: 'ok' })
+      expect(await ledger.reserve(call({ user }))).toEqual({ ok: true, used: 0.25, resetAt })
+      expect(await ledger.reserve(call({ user, tokens: 73 }))).toEqual({
+        ok: false,
+        limit: 'quota',
+        scope: 'user',
+        resetAt,
+      })
+      expect(await ledger.reserve(call())).toEqual({ ok: true, used: undefined, resetAt })
+    })
+
+    test('holds a key to its limits beside those of its user', async () => {
+      const key = limited({ quotaTokens: 50 })
+      expect(await ledger.reserve(call({ key }))).toMatchObject({ ok: true })
+      expect(await ledger.reserve(call({ key }))).toMatchObject({ ok: false, limit: 'quota', scope: 'key' })
+      const other = { keyId: 2 }
+      expect(await ledger.reserve(call({ key }, other))).toMatchObject({ ok: true })
+      const user = limited({ quotaTokens: 100 })
+      const both = { user, key: limited({ quotaTokens: 1 }) }
+      expect(await ledger.reserve(call(both, other))).toMatchObject({
+        ok: false,
+        limit: 'quota',
+        scope: 'user',
+      })
+    })
+
+    test('lets only so many calls run at once; one that ends makes room', async () => {
+      const user = limited({ concurrentRequests: 2 })
+      const [one, two] = [call({ user }), call({ user })]
+      expect([(await ledger.reserve(one)).ok, (await ledger.reserve(two)).ok]).toEqual([true, true])
+      const refused = await ledger.reserve(call({ user }))
+      expect(refused).toMatchObject({ ok: false, limit: 'concurrency', scope: 'user' })
+      expect(waitOf(refused)).toBeLessThanOrEqual(1_000)
+      await ledger.settle(one.begun)
+      expect((await ledger.reserve(call({ user }))).ok).toBe(true)
+      expect((await ledger.reserve(call({ user }))).ok).toBe(false)
+      expect((await ledger.reserve(call({ user }, { userId: 2, keyId: 2 }))).ok).toBe(true)
+    })
+
+    test('lets only so many calls come in a minute, also when they have ended', async () => {
+      const key = limited({ requestsPerMinute: 2 })
+      for (let i = 0; i < 2; i++) {
+        const one = call({ key })
+        expect(await ledger.reserve(one)).toMatchObject({ ok: true })
+        await ledger.settle(one.begun)
+      }
+      await expect.poll(async () => (await rows()).length).toBe(2)
+      const refused = await ledger.reserve(call({ key }))
+      expect(refused).toMatchObject({ ok: false, limit: 'requests_per_minute', scope: 'key' })
+      expect(waitOf(refused)).toBeGreaterThan(30_000)
+      expect(waitOf(refused)).toBeLessThanOrEqual(60_000)
+      expect((await ledger.reserve(call({ key }, { keyId: 2 }))).ok).toBe(true)
+    })
+
+    test('a call that it never let in is booked, and frees nothing', async () => {
+      const user = limited({ concurrentRequests: 1 })
+      await ledger.reserve(call({ user }))
+      await ledger.settle(call().begun)
+      await expect.poll(async () => (await rows()).length).toBe(1)
+      expect(await ledger.reserve(call({ user }))).toMatchObject({ ok: false, limit: 'concurrency' })
     })
 
     test('counts what was recorded before it was opened', async () => {
-      const createdAt = Date.now()
-      const call = admission({ record: { createdAt } })
-      await ledger.reserve(call)
-      await ledger.settle(call.begun)
+      const one = call()
+      await ledger.reserve(one)
+      await ledger.settle(one.begun)
       await ledger.close()
       ledger = await open(store.db)
-      const user = { ...NO_LIMITS, budgetMicros: 999 }
-      expect(await ledger.reserve(admission({ user }))).toMatchObject({ ok: false, limit: 'budget' })
+      const user = limited({ budgetMicros: 999 })
+      expect(await ledger.reserve(call({ user }))).toMatchObject({ ok: false, limit: 'budget' })
     })
 
     test('writes out everything when it is closed', async () => {
-      const calls = Array.from({ length: 1200 }, () => admission())
-      for (const call of calls) await ledger.reserve(call)
-      await Promise.all(calls.map((call) => ledger.settle(call.begun)))
+      const calls = Array.from({ length: written }, () => call())
+      for (const one of calls) await ledger.reserve(one)
+      await Promise.all(calls.map((one) => ledger.settle(one.begun)))
       await ledger.close()
-      expect(await rows()).toHaveLength(1200)
+      expect(await rows()).toHaveLength(written)
+    }, 40_000)
+  })
+}
+
+/** What processes must not only do each for itself. */
+export function sharedLedgerContract({ name, open, openStore = fileStore, parallel = 500 }: LedgerSuite) {
+  describe(`ledger of two processes: ${name}`, () => {
+    let store: OpenedStore
+    let one: Ledger
+    let two: Ledger
+    beforeEach(async () => {
+      store = await openStore()
+      one = await open(store.db)
+      two = await open(store.db)
+    }, 30_000)
+    afterEach(async () => {
+      await one.close()
+      await two.close()
+      await store.close()
+    })
+
+    test(`together they let exactly 100 of ${parallel} calls in on a budget for 100`, async () => {
+      const user = limited({ budgetMicros: 100 * 500 })
+      const answers = await Promise.all(
+        Array.from({ length: parallel }, (_, i) => (i % 2 ? one : two).reserve(call({ user }))),
+      )
+      expect(answers.filter(({ ok }) => ok)).toHaveLength(100)
+    }, 40_000)
+
+    test(`nor do they let more of ${parallel} in while the first of them end`, async () => {
+      const user = limited({ budgetMicros: 100 * 500 })
+      const passed = await Promise.all(
+        Array.from({ length: parallel }, async (_, i) => {
+          const ledger = i % 2 ? one : two
+          const mine = call({ user })
+          const { ok } = await ledger.reserve(mine)
+          if (ok) await ledger.settle({ ...mine.begun, outcome: 'ok' })
+          return ok
+        }),
+      )
+      expect(passed.filter(Boolean)).toHaveLength(100)
+    }, 40_000)
+
+    test('requests a minute and at once are one limit for all', async () => {
+      const slow = { user: limited({ requestsPerMinute: 2 }) }
+      expect([(await one.reserve(call(slow))).ok, (await two.reserve(call(slow))).ok]).toEqual([true, true])
+      const refused = { ok: false, limit: 'requests_per_minute', scope: 'user' }
+      expect(await one.reserve(call(slow))).toMatchObject(refused)
+      const few = { user: limited({ concurrentRequests: 3 }) }
+      expect((await two.reserve(call(few))).ok).toBe(true)
+      expect(await one.reserve(call(few))).toMatchObject({ ok: false, limit: 'concurrency' })
+    })
+
+    test('what one has settled the other counts at once, and not again when its row is there', async () => {
+      const first = call()
+      await one.reserve(first)
+      await one.settle({ ...first.begun, costMicros: 300, outcome: 'ok' })
+      const fits = (budgetMicros: number) => two.reserve(call({ user: limited({ budgetMicros }) }))
+      expect(await fits(799)).toMatchObject({ ok: false, limit: 'budget' })
+      await expect.poll(async () => (await store.db.select().from(usageLogs)).length).toBe(1)
+      expect(await fits(799)).toMatchObject({ ok: false, limit: 'budget' })
+      expect(await fits(800)).toMatchObject({ ok: true })
     })
   })
+}
+
+/** How long a refused call is told to wait, ms. */
+function waitOf(answer: Awaited<ReturnType<Ledger['reserve']>>): number {
+  return answer.ok || answer.limit === 'unavailable' ? Number.NaN : answer.resetAt - Date.now()
 }

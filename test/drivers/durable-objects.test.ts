@@ -8,8 +8,10 @@ import { durableLedger } from '../../adapters/drivers/ledger/durable-object.ts'
 import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
+import { usageHourly, usageLatency, usageLogs, usageSums } from '../../core/db/schema.ts'
 import type { Db } from '../../core/ports.ts'
 import { healthStoreContract } from '../contracts/health-store.ts'
+import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
 import { workerModules } from '../support/worker-bundle.ts'
@@ -58,45 +60,31 @@ healthStoreContract('durable object', async () =>
   durableHealth(await namespaceOf('HEALTH', `suite ${suites++}`), ['a', 'b']),
 )
 
-describe('ledger: durable objects', () => {
-  let logs = keptLogs()
-  const open = async () => {
+/** One database for all suites: it is emptied, and each suite asks objects that know nothing of the others. */
+async function emptyStore() {
+  for (const table of [usageLogs, usageHourly, usageSums, usageLatency]) await db.delete(table)
+  const own = d1Storage(await miniflare.getD1Database('DB'))
+  suiteOf.set(own, `suite ${suites++}`)
+  return { db: own, close: async () => {} }
+}
+const suiteOf = new WeakMap<Db, string>()
+const ledgerSuite = {
+  name: 'durable objects',
+  async open(own: Db) {
     const logger = keptLogs()
-    const namespace = await namespaceOf<never>('LEDGER', `suite ${suites++}`)
-    logs = logger
+    const namespace = await namespaceOf<never>('LEDGER', suiteOf.get(own) ?? '')
     const parts = { namespace, period: 'monthly', failClosed: false, clock: systemClock, logger } as const
-    return durableLedger({ ...parts, records: directRecords({ db, logger }) })
-  }
+    return durableLedger({ ...parts, records: directRecords({ db: own, logger }) })
+  },
+  openStore: emptyStore,
+  parallel: 300,
+  written: 50,
+}
+ledgerContract(ledgerSuite)
+sharedLedgerContract(ledgerSuite)
 
-  test('two isolates together let exactly 100 of 300 calls in on a budget for 100', async () => {
-    const ledger = await open()
-    const user = { ...NO_LIMITS, budgetMicros: 100 * 500 }
-    const answers = await Promise.all(
-      Array.from({ length: 300 }, () =>
-        ledger.reserve(admission({ user, record: { userId: 77, createdAt: Date.now() } })),
-      ),
-    )
-    expect(logs.lines).toEqual([])
-    expect(answers.filter(({ ok }) => ok)).toHaveLength(100)
-  })
-
-  test('a hold is given back, a row is written once, and use is counted', async () => {
-    const ledger = await open()
-    const user = { ...NO_LIMITS, budgetMicros: 999 }
-    const ask = () => admission({ user, record: { userId: 78, createdAt: Date.now() } })
-    const call = ask()
-    expect(await ledger.reserve(call)).toMatchObject({ ok: true })
-    expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })
-    const done = { ...call.begun, costMicros: 0, outcome: 'error' } as const
-    await ledger.settle(done)
-    await ledger.settle(done)
-    const next = ask()
-    expect(await ledger.reserve(next)).toMatchObject({ ok: true })
-    await ledger.settle({ ...next.begun, outcome: 'ok' })
-    expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })
-    const rows = (await db.query.usageLogs.findMany()).filter(({ userId }) => userId === 78)
-    expect(rows).toHaveLength(2)
-  })
+describe('ledger: durable objects', () => {
+  const logs = keptLogs()
 
   test('a call whose row was written while its object was put away counts once', async () => {
     const suite = `suite ${suites++}`
@@ -130,7 +118,7 @@ describe('ledger: durable objects', () => {
   })
 
   test('what an isolate that died has held is free after an hour', async () => {
-    const ledger = await open()
+    const ledger = await ledgerSuite.open((await emptyStore()).db)
     const user = { ...NO_LIMITS, budgetMicros: 500 }
     const ask = (age: number) =>
       ledger.reserve(admission({ user, record: { userId: 79, createdAt: Date.now() - age } }))

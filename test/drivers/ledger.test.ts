@@ -7,12 +7,13 @@ import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { redisLedger } from '../../adapters/drivers/ledger/redis.ts'
+import { SEED } from '../../adapters/drivers/ledger/redis-scripts.ts'
 import { connectRedis, readyRedis } from '../../adapters/drivers/redis/connection.ts'
 import { systemClock } from '../../core/clock.ts'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
-import type { CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
+import type { CallRecord, Db } from '../../core/ports.ts'
 import { recordText } from '../../core/usage/record.ts'
-import { ledgerContract } from '../contracts/ledger.ts'
+import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, callRecord, NO_LIMITS } from '../support/records.ts'
 import { HAS_REDIS, type RealRedis, startRedis } from '../support/redis.ts'
@@ -20,9 +21,10 @@ import { fileStore, type OpenedStore, temporaryFolder } from '../support/stores.
 
 const settings = { period: 'monthly', failClosed: false, clock: systemClock } as const
 
-ledgerContract('local, records written directly', async (db) =>
-  localLedger({ db, records: directRecords({ db, logger: keptLogs() }), ...settings }),
-)
+ledgerContract({
+  name: 'local, records written directly',
+  open: async (db) => localLedger({ db, records: directRecords({ db, logger: keptLogs() }), ...settings }),
+})
 
 /** Each database has its own journal, also when it is opened again. */
 const folders = new WeakMap<Db, string>()
@@ -31,7 +33,10 @@ const recordsOf = (db: Db) => {
   folders.set(db, folder)
   return journalledRecords({ db, folder, clock: systemClock, logger: keptLogs() })
 }
-ledgerContract('local', async (db) => localLedger({ db, records: await recordsOf(db), ...settings }))
+ledgerContract({
+  name: 'local',
+  open: async (db) => localLedger({ db, records: await recordsOf(db), ...settings }),
+})
 
 describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
   let server: RealRedis
@@ -47,34 +52,39 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
     redis.disconnect()
     await server.stop()
   })
-  const open = async (db: Db, failClosed = false) =>
-    redisLedger({ redis, db, records: await recordsOf(db), ...settings, failClosed, logger })
+  const open = async (db: Db, failClosed = false, client = redis) =>
+    redisLedger({ redis: client, db, records: await recordsOf(db), ...settings, failClosed, logger })
 
-  ledgerContract('redis', (db) => open(db))
+  const suite = { name: 'redis', open: (db: Db) => open(db) }
+  ledgerContract(suite)
+  sharedLedgerContract(suite)
 
-  test('two processes together let exactly 100 of 500 calls in on a budget for 100', async () => {
+  test('what is used is taken from the database once; a process that comes late with it changes nothing', async () => {
     const store = await fileStore()
-    const ledgers = [await open(store.db), await open(store.db)]
-    const user = { ...NO_LIMITS, budgetMicros: 100 * 500 }
-    const answers = await Promise.all(
-      Array.from({ length: 500 }, (_, i) => ledgers[i % 2]?.reserve(admission({ user }))),
-    )
-    expect(answers.filter((answer) => answer?.ok)).toHaveLength(100)
-    for (const ledger of ledgers) await ledger.close()
-    await store.close()
-  })
-
-  test('requests a minute and at once are one limit for all', async () => {
-    const store = await fileStore()
-    const [one, two] = [await open(store.db), await open(store.db)]
-    const slow = { ...NO_LIMITS, requestsPerMinute: 2 }
-    const ask = (ledger: Ledger, user: Limits) => ledger.reserve(admission({ user, record: { userId: 5 } }))
-    expect([(await ask(one, slow)).ok, (await ask(two, slow)).ok]).toEqual([true, true])
-    expect(await ask(one, slow)).toMatchObject({ ok: false, limit: 'requests_per_minute', scope: 'user' })
-    const few = { ...NO_LIMITS, concurrentRequests: 3 }
-    expect((await ask(two, few)).ok).toBe(true)
-    expect(await ask(one, few)).toMatchObject({ ok: false, limit: 'concurrency' })
-    for (const ledger of [one, two]) await ledger.close()
+    const [asked, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const held = new Proxy(redis, {
+      get(target, name) {
+        if (name !== 'eval') return Reflect.get(target, name)
+        return async (...given: Parameters<Redis['eval']>) => {
+          if (given[0] === SEED) {
+            asked.resolve()
+            await late.promise
+          }
+          return target.eval(...given)
+        }
+      },
+    })
+    const [prompt, slow] = [await open(store.db), await open(store.db, false, held)]
+    const waiting = slow.reserve(admission({ costMicros: 0 }))
+    await asked.promise
+    const call = admission()
+    await prompt.reserve(call)
+    await prompt.settle({ ...call.begun, outcome: 'ok' })
+    late.resolve()
+    await waiting
+    const user = { ...NO_LIMITS, budgetMicros: 999 }
+    expect(await prompt.reserve(admission({ user }))).toMatchObject({ ok: false, limit: 'budget' })
+    for (const ledger of [prompt, slow]) await ledger.close()
     await store.close()
   })
 

@@ -1,0 +1,19 @@
+/**
+ * Ledger of many processes and machines that share a database and nothing else: limits in its tables, exact over all of
+ * them, at the price of a round trip before each call. Records by each process for itself.
+ */
+import type { Db, Ledger } from '../../../core/ports.ts'
+import { periodOf } from '../../../core/usage/period.ts'
+import { admitShared, settleShared } from '../../../core/usage/shared-holds.ts'
+import { type SharedParts, sharedLedger } from './shared.ts'
+
+export function databaseLedger({ db, ...parts }: SharedParts & { db: Db }): Ledger {
+  const { period, clock } = parts
+  return sharedLedger(parts, {
+    admit(call) {
+      const now = clock.now()
+      return admitShared(db, call, periodOf(period, now), now)
+    },
+    free: (record) => settleShared(db, record, periodOf(period, clock.now()).start),
+  })
+}

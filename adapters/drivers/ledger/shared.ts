@@ -1,0 +1,65 @@
+/**
+ * What ledgers have in common whose limits are kept outside the process: records by each for itself, and one answer to
+ * a place that cannot be reached. Calls pass without limits and are recorded, or none passes, as `failClosed` says.
+ */
+import type { Period } from '../../../core/policy.ts'
+import type { Admission, Admitted, CallRecord, Clock, Ledger, Logger } from '../../../core/ports.ts'
+import { periodOf } from '../../../core/usage/period.ts'
+import type { Records } from './records.ts'
+
+export interface SharedParts {
+  records: Records
+  period: Period
+  failClosed: boolean
+  clock: Clock
+  logger: Logger
+}
+
+/** Limits outside the process. Both reject when they cannot be reached. */
+export interface SharedLimits {
+  admit(call: Admission): Promise<Admitted>
+  /** Frees the hold of a call and counts what it used; `written` is done when its row is where it is safe. */
+  free(record: CallRecord, written: Promise<void>): Promise<void>
+}
+
+export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
+  const { records, period, failClosed, clock, logger } = parts
+  let works = true
+
+  // Said once each, not at every call.
+  function failed(cause: unknown) {
+    if (works)
+      logger.error('ledger.limits_failed', { cause: String(cause), calls: failClosed ? 'refused' : 'pass' })
+    works = false
+  }
+  function succeeded() {
+    if (!works) logger.info('ledger.limits_work_again')
+    works = true
+  }
+
+  return {
+    async reserve(call) {
+      if (failClosed && !records.works()) return { ok: false, limit: 'unavailable' }
+      let admitted: Admitted
+      try {
+        admitted = await limits.admit(call)
+        succeeded()
+      } catch (cause) {
+        failed(cause)
+        if (failClosed) return { ok: false, limit: 'unavailable' }
+        admitted = { ok: true, used: undefined, resetAt: periodOf(period, clock.now()).end }
+      }
+      if (admitted.ok) records.begin(call.begun)
+      return admitted
+    },
+    note: records.note,
+    async settle(record) {
+      // Written before anything is waited for: the last byte leaves right after.
+      const written = Promise.resolve(records.write(record))
+      // What cannot be freed ends with its lease, and what it cost is in the database for the next count.
+      await Promise.all([written, limits.free(record, written).then(succeeded, failed)])
+    },
+    healthy: () => works && records.healthy(),
+    close: records.close,
+  }
+}
