@@ -96,7 +96,7 @@ const limits = section({
   /** The most output tokens that a reservation assumes. */
   reserve_output: count.default(4096),
   fail_closed: z.boolean().default(false),
-  store: z.enum(['local', 'redis', 'durable-object']).default('local'),
+  store: z.enum(['local', 'database', 'redis', 'durable-object']).default('local'),
 })
 
 const health = section({
@@ -180,11 +180,11 @@ export const Config = z
   })
   .superRefine(({ server, health, limits, redis }, context) => {
     const fail = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
-    const shares = ['database', 'redis'].includes(health.store) && limits.store === 'redis'
-    if (server.workers > 1 && !shares) {
+    const isShared = (store: string) => store === 'redis' || store === 'database'
+    if (server.workers > 1 && !(isShared(health.store) && isShared(limits.store))) {
       fail(
         ['server', 'workers'],
-        'more than one process need limits.store: redis and health.store: redis or database',
+        'more than one process need limits.store and health.store: redis or database',
       )
     }
     if ((health.store === 'redis' || limits.store === 'redis') && redis.url === '') {

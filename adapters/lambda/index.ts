@@ -17,12 +17,14 @@ import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { databaseHealth } from '../drivers/health/database.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
+import { databaseLedger } from '../drivers/ledger/database.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { localLedger } from '../drivers/ledger/local.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
 import { connectRedis, readyRedis } from '../drivers/redis/connection.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
+import { openHealth, openLedger } from '../drivers/stores.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../node/codes.ts'
 import { siteFrom } from '../node/site.ts'
@@ -48,21 +50,28 @@ async function build() {
   await migrate(db)
   const redis = config.redis.url ? connectRedis(config.redis.url, logger) : undefined
   if (redis) await readyRedis(redis).catch((cause) => logger.error('redis.away', { cause: String(cause) }))
+  const place = redis ? 'Lambda' : 'Lambda without redis.url'
   const { period, failClosed } = policy.limits
   const shared = { db, records: directRecords({ db, logger }), period, failClosed, clock, logger }
   const site = siteFrom(join(ROOT, 'site'))
   const deps = createDeps({
     db,
-    health:
-      config.health.store === 'database'
-        ? databaseHealth(db)
-        : redis && config.health.store === 'redis'
-          ? redisHealth(redis)
-          : memoryHealth(),
-    ledger:
-      redis && config.limits.store === 'redis'
-        ? redisLedger({ ...shared, redis })
-        : await localLedger(shared),
+    health: openHealth(config, {
+      place,
+      stores: {
+        memory: memoryHealth,
+        database: () => databaseHealth(db),
+        ...(redis && { redis: () => redisHealth(redis) }),
+      },
+    }),
+    ledger: await openLedger(config, {
+      place,
+      stores: {
+        local: () => localLedger(shared),
+        database: () => databaseLedger(shared),
+        ...(redis && { redis: () => redisLedger({ ...shared, redis }) }),
+      },
+    }),
     upstream: undiciUpstream(),
     codes: codesFrom(config, logger),
     clock,

@@ -40,7 +40,7 @@ else await serve()
 async function serve() {
   const server = await startServer(config, logger).catch((cause: unknown) => {
     console.error(cause instanceof Error ? cause.message : String(cause))
-    process.exit(1)
+    process.exit(cause instanceof ConfigError ? EXIT_CONFIG : 1)
   })
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -16,12 +16,14 @@ import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { databaseHealth } from '../drivers/health/database.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
+import { databaseLedger } from '../drivers/ledger/database.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { localLedger } from '../drivers/ledger/local.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
 import { connectRedis, readyRedis } from '../drivers/redis/connection.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
+import { openHealth, openLedger } from '../drivers/stores.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from './codes.ts'
 import { siteFrom } from './site.ts'
@@ -67,14 +69,20 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   // Without it the start goes on: what then holds for calls is the ledger's to say.
   if (redis) await readyRedis(redis).catch((cause) => logger.error('redis.away', { cause: String(cause) }))
   const shared = { db: storage.db, records, period, failClosed, clock, logger }
-  const ledger =
-    redis && config.limits.store === 'redis' ? redisLedger({ ...shared, redis }) : await localLedger(shared)
-  const healthFor = ({ health }: Config) =>
-    health.store === 'database'
-      ? databaseHealth(storage.db)
-      : redis && health.store === 'redis'
-        ? redisHealth(redis)
-        : memoryHealth()
+  const place = redis ? 'Node' : 'Node without redis.url'
+  const ledger = await openLedger(config, {
+    place,
+    stores: {
+      local: () => localLedger(shared),
+      database: () => databaseLedger(shared),
+      ...(redis && { redis: () => redisLedger({ ...shared, redis }) }),
+    },
+  })
+  const healthStores = {
+    memory: memoryHealth,
+    database: () => databaseHealth(storage.db),
+    ...(redis && { redis: () => redisHealth(redis) }),
+  }
   const pending = new Set<Promise<unknown>>()
   const waitUntil = (work: Promise<unknown>) => {
     const kept = work.catch(() => {}).finally(() => pending.delete(kept))
@@ -87,7 +95,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const build = async (settings: Config) => {
     const deps = createDeps({
       db: storage.db,
-      health: healthFor(settings),
+      health: openHealth(settings, { place, stores: healthStores }),
       ledger,
       upstream,
       codes: codesFrom(settings, logger),

@@ -7,14 +7,11 @@ import abilities from '../../config/abilities.json' with { type: 'json' }
 import { loadConfig } from '../../config/load.ts'
 import { policyFrom } from '../../config/policy.ts'
 import pricing from '../../config/pricing.json' with { type: 'json' }
-import type { Config } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
 import { createLogger } from '../../core/logger.ts'
 import { AbilityTable } from '../../core/openai/abilities.ts'
-import type { Policy } from '../../core/policy.ts'
-import type { Db, HealthStore } from '../../core/ports.ts'
 import { webWire } from '../../core/proxy/wire.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
@@ -26,11 +23,13 @@ import { webhookCodes } from '../drivers/codes/webhook.ts'
 import { databaseHealth } from '../drivers/health/database.ts'
 import { durableHealth } from '../drivers/health/durable-object.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
+import { databaseLedger } from '../drivers/ledger/database.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { durableLedger } from '../drivers/ledger/durable-object.ts'
 import { localLedger } from '../drivers/ledger/local.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
+import { openHealth, openLedger } from '../drivers/stores.ts'
 import { fetchUpstream } from '../drivers/upstream/fetch.ts'
 import type { HealthObject, LedgerObject } from './objects.ts'
 
@@ -66,13 +65,26 @@ async function build() {
   const { period, failClosed } = policy.limits
   const records = directRecords({ db, logger })
   const shared = { db, records, period, failClosed, clock, logger }
+  const place = HEALTH && LEDGER ? 'Workers' : 'Workers without both Durable Objects bound'
+  const backends = policy.backends.map(({ name }) => name)
   const deps = createDeps({
     db,
-    health: healthOf(config.health.store, { db, namespace: HEALTH, policy }),
-    ledger:
-      LEDGER && config.limits.store === 'durable-object'
-        ? durableLedger({ ...shared, namespace: LEDGER })
-        : await localLedger(shared),
+    health: openHealth(config, {
+      place,
+      stores: {
+        memory: memoryHealth,
+        database: () => databaseHealth(db),
+        ...(HEALTH && { 'durable-object': () => durableHealth(HEALTH, backends) }),
+      },
+    }),
+    ledger: await openLedger(config, {
+      place,
+      stores: {
+        local: () => localLedger(shared),
+        database: () => databaseLedger(shared),
+        ...(LEDGER && { 'durable-object': () => durableLedger({ ...shared, namespace: LEDGER }) }),
+      },
+    }),
     upstream: fetchUpstream(),
     codes: config.auth.send_code_url ? webhookCodes(config.auth.send_code_url) : logCodes(logger),
     clock,
@@ -95,18 +107,6 @@ async function build() {
     gateway: createGateway(deps, functionsFrom(settings.GATEWAY_FUNCTIONS)),
     runTasks: createTaskRunner(deps),
   }
-}
-
-function healthOf(
-  store: Config['health']['store'],
-  { db, namespace, policy }: { db: Db; namespace: Bindings['HEALTH']; policy: Policy },
-): HealthStore {
-  if (store === 'database') return databaseHealth(db)
-  if (store !== 'durable-object' || !namespace) return memoryHealth()
-  return durableHealth(
-    namespace,
-    policy.backends.map(({ name }) => name),
-  )
 }
 
 /** A page of the dashboard; undefined when there is none. */

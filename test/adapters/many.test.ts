@@ -53,27 +53,7 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('two gateways on one database ser
 
   test('500 calls at once over both, on a budget for 100, pass exactly 100', async () => {
     const { secret } = await known({ budgetMicros: HELD_MICROS * 100 })
-    upstream.answer(() => ({ chunks: messageStream({ usage: { input_tokens: 1 } }), before: 'hang' }))
-    const stop = new AbortController()
-    const refused: number[] = []
-    const done = Promise.withResolvers<void>()
-    const calls = Array.from({ length: 500 }, async (_, i) => {
-      try {
-        const answer = await (i % 2 ? one : two).send(ASK, { key: secret, signal: stop.signal })
-        refused.push(answer.status)
-        await answer.text()
-        if (refused.length === 400) done.resolve()
-      } catch {
-        // The hundred that were let in hang until they are given up.
-      }
-    })
-    await done.promise
-    const asked = () => upstream.requests.filter(({ url }) => url === '/v1/messages').length
-    await expect.poll(asked).toBe(100)
-    stop.abort()
-    await Promise.all(calls)
-    expect(refused).toEqual(Array.from({ length: 400 }, () => 429))
-    upstream.reset()
+    await expectHundredOf500({ gateways: [one, two], upstream, secret })
   }, 40_000)
 
   test('a key that is revoked at one is refused at the other within a second', async () => {
@@ -113,24 +93,122 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('two gateways on one database ser
   })
 })
 
-describe.skipIf(!HAS_REDIS && !process.env.CI)('server.workers', () => {
-  test('several processes answer on one port, one that dies is replaced, and all end together', async () => {
-    const redis = await startRedis()
+describe('two gateways on one database server and nothing else', () => {
+  const folder = temporaryFolder()
+  let hrana: Awaited<ReturnType<typeof startHrana>>
+  let upstream: FakeUpstream
+  let one: TestGateway
+  let two: TestGateway
+  beforeAll(async () => {
+    hrana = await startHrana(join(folder.path, 'shared.db'))
+    upstream = await startUpstream()
+    const settings = {
+      backends: [{ name: 'a', url: upstream.url }],
+      database: { url: hrana.url, auth_token: hrana.token },
+      limits: { store: 'database' },
+      health: { startup_check: 'off', store: 'database', cooldown: '1s' },
+    }
+    one = await startGateway(settings)
+    two = await startGateway(settings)
+  })
+  afterAll(async () => {
+    await one?.stop()
+    await two?.stop()
+    await upstream?.stop()
+    await hrana?.stop()
+    folder.remove()
+  })
+
+  test('500 calls at once over both, on a budget for 100, pass exactly 100', async () => {
+    const { secret } = await one.newKey({ budgetMicros: HELD_MICROS * 100 })
+    for (const gateway of [one, two]) {
+      const path = '/v1/messages/count_tokens'
+      await expect.poll(async () => (await gateway.send(ASK, { key: secret, path })).status).toBe(200)
+    }
+    await expectHundredOf500({ gateways: [one, two], upstream, secret })
+  }, 40_000)
+
+  test('what one learns of a backend, the other knows', async () => {
+    upstream.answer({ status: 500, headers: { 'content-type': 'application/json' }, chunks: ['{}'] })
+    for (let i = 0; i < 5; i++) await (await one.send(ASK)).text()
+    const before = upstream.requests.length
+    await expect
+      .poll(async () => (await two.send(ASK, { key: one.key })).status, { timeout: 2_000 })
+      .toBe(529)
+    expect(upstream.requests.length).toBeLessThanOrEqual(before + 2)
+  })
+})
+
+describe('server.workers', () => {
+  const work = async (stores: object) => {
     const upstream = await startUpstream()
     const gateway = await startGateway({
       backends: [{ name: 'a', url: upstream.url }],
-      redis: { url: redis.url },
-      limits: { store: 'redis' },
-      health: { startup_check: 'off', store: 'redis' },
+      health: { startup_check: 'off', store: 'database' },
       server: { port: 18_431, host: '127.0.0.1', drain_timeout: '2s', workers: 2 },
+      ...stores,
     })
-    const pids = () => new Set([...gateway.output().matchAll(/"server\.listening"/g)].map((_, i) => i)).size
-    await expect.poll(pids).toBe(2)
+    const started = () => gateway.output().match(/"server\.listening"/g)?.length
+    await expect.poll(started).toBe(2)
     for (let i = 0; i < 10; i++) expect((await gateway.send(ASK)).status).toBe(200)
     expect(await gateway.rows(10)).toHaveLength(10)
+    const { secret } = await gateway.newKey({ budgetMicros: HELD_MICROS * 100 })
+    const path = '/v1/messages/count_tokens'
+    for (let i = 0; i < 10; i++)
+      await expect.poll(async () => (await gateway.send(ASK, { key: secret, path })).status).toBe(200)
+    upstream.reset()
+    await expectHundredOf500({ gateways: [gateway, gateway], upstream, secret })
+    expect(gateway.output()).not.toContain('limits_failed')
     expect(await gateway.end('SIGTERM')).toBe(0)
     await gateway.stop()
     await upstream.stop()
-    await redis.stop()
-  })
+  }
+
+  test('several processes on one port share one database file and its limits, and all end together', async () => {
+    await work({ limits: { store: 'database' } })
+  }, 40_000)
+
+  test.skipIf(!HAS_REDIS && !process.env.CI)(
+    'and with limits in Redis',
+    async () => {
+      const redis = await startRedis()
+      await work({
+        redis: { url: redis.url },
+        limits: { store: 'redis' },
+        health: { startup_check: 'off', store: 'redis' },
+      })
+      await redis.stop()
+    },
+    40_000,
+  )
 })
+
+/** Asks by turns. The hundred that are let in hang until all others were refused. */
+async function expectHundredOf500(parts: {
+  gateways: [TestGateway, TestGateway]
+  upstream: FakeUpstream
+  secret: string
+}) {
+  const { gateways, upstream, secret } = parts
+  upstream.answer(() => ({ chunks: messageStream({ usage: { input_tokens: 1 } }), before: 'hang' }))
+  const stop = new AbortController()
+  const refused: number[] = []
+  const done = Promise.withResolvers<void>()
+  const calls = Array.from({ length: 500 }, async (_, i) => {
+    try {
+      const answer = await gateways[i % 2 ? 0 : 1].send(ASK, { key: secret, signal: stop.signal })
+      refused.push(answer.status)
+      await answer.text()
+      if (refused.length === 400) done.resolve()
+    } catch {
+      // One of the hundred, given up.
+    }
+  })
+  await done.promise
+  const asked = () => upstream.requests.filter(({ url }) => url === '/v1/messages').length
+  await expect.poll(asked).toBe(100)
+  stop.abort()
+  await Promise.all(calls)
+  expect(refused).toEqual(Array.from({ length: 400 }, () => 429))
+  upstream.reset()
+}

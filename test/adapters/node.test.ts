@@ -1,4 +1,18 @@
+import { expect, test } from 'vitest'
 import { allContracts } from '../contracts/all.ts'
-import { NODE } from '../support/gateway.ts'
+import { NODE, startGateway } from '../support/gateway.ts'
 
 allContracts(NODE)
+
+test.each([
+  ['limits.store', { limits: { store: 'durable-object' } }, 'local or database'],
+  ['health.store', { health: { store: 'durable-object' } }, 'memory or database'],
+])(
+  '%s that Node does not have ends the start as an error of the configuration',
+  async (path, stores, offered) => {
+    const backends = [{ name: 'a', url: 'http://127.0.0.1:9' }]
+    await expect(startGateway({ backends, ...stores })).rejects.toThrow(
+      `the gateway ended with 78: ${path}: ${offered} is expected on Node without redis.url`,
+    )
+  },
+)

@@ -177,6 +177,34 @@ describe('every setting', () => {
   })
 })
 
+describe('several processes', () => {
+  const settings = (limits: string, health: string) => ({
+    ...MINIMAL,
+    server: { workers: 2 },
+    redis: { url: 'redis://cache.test' },
+    limits: { store: limits },
+    health: { store: health },
+  })
+
+  test.each([
+    ['local', 'memory'],
+    ['local', 'database'],
+    ['database', 'memory'],
+    ['durable-object', 'durable-object'],
+  ])('do not share limits in %s and health in %s', (limits, health) => {
+    expect(pathsOf(settings(limits, health))).toEqual(['server.workers'])
+  })
+
+  test.each([
+    ['database', 'database'],
+    ['database', 'redis'],
+    ['redis', 'database'],
+    ['redis', 'redis'],
+  ])('share limits in %s and health in %s', (limits, health) => {
+    expect(load(settings(limits, health)).server.workers).toBe(2)
+  })
+})
+
 test('a configuration of the original gateway loads unchanged', () => {
   const config = load(`
 server: { port: 8080, mode: release }

@@ -26,14 +26,20 @@ export class LedgerObject extends Ledger {
 }`,
 } as const
 
-async function startWorker(settings: GatewaySettings, { faulty = false } = {}) {
+const OBJECTS = {
+  HEALTH: { className: 'HealthObject', useSQLite: true },
+  LEDGER: { className: 'LedgerObject', useSQLite: true },
+}
+
+async function startWorker(settings: GatewaySettings, { faulty = false, objects = true } = {}) {
+  const store = objects ? 'durable-object' : 'database'
   const { auth, health, ...rest } = complete(settings)
   const config = stringify({
     ...rest,
     // biome-ignore lint/suspicious/noTemplateCurlyInString: resolved by the gateway, from a binding
     auth: { ...auth, session_secret: '${SESSION_SECRET}' },
-    limits: { store: 'durable-object', ...Object(settings.limits) },
-    health: { ...health, store: 'durable-object' },
+    limits: { store, ...Object(settings.limits) },
+    health: { ...health, store },
   })
   const output: string[] = []
   const options = convertV4MiniflareOptions({
@@ -43,10 +49,7 @@ async function startWorker(settings: GatewaySettings, { faulty = false } = {}) {
     bindings: { SESSION_SECRET: auth.session_secret },
     d1Databases: { DB: 'db' },
     kvNamespaces: { FAULTS: 'faults' },
-    durableObjects: {
-      HEALTH: { className: 'HealthObject', useSQLite: true },
-      LEDGER: { className: 'LedgerObject', useSQLite: true },
-    },
+    durableObjects: objects ? OBJECTS : {},
     handleStructuredLogs: ({ message }) => output.push(message),
   })
   const miniflare = new Miniflare(options)
@@ -85,4 +88,12 @@ export const WORKERS: Runtime = {
   abilities: { hearsLeaving: 'by writing', atOnce: 500, replacesConnections: false },
   start: async (settings) => (await startWorker(settings)).gateway,
   startSharing: (settings) => startWorker(settings, { faulty: true }),
+}
+
+/** Limits and health in D1, for accounts that have no Durable Objects. */
+export const WORKERS_WITHOUT_OBJECTS: Runtime = {
+  ...WORKERS,
+  name: 'Workers without Durable Objects',
+  start: async (settings) => (await startWorker(settings, { objects: false })).gateway,
+  startSharing: undefined,
 }
