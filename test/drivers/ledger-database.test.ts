@@ -128,6 +128,30 @@ describe('limits in the database', () => {
     await store.close()
   })
 
+  test('hold nothing for a call that was refused because only their answer was lost', async () => {
+    const store = await fileStore()
+    let lost = true
+    const db = new Proxy(store.db, {
+      get(target, name) {
+        const value = Reflect.get(target, name)
+        if (typeof value !== 'function') return value
+        if (name !== 'batch' || !lost) return value.bind(target)
+        return async (...given: unknown[]) => {
+          await value.apply(target, given)
+          throw new Error('connection reset')
+        }
+      },
+    })
+    const logger = keptLogs()
+    const parts = { ...settings, failClosed: true, clock: systemClock, logger }
+    const ledger = databaseLedger({ db, records: directRecords({ db: store.db, logger }), ...parts })
+    const user = { ...NO_LIMITS, budgetMicros: 500, concurrentRequests: 1 }
+    expect(await ledger.reserve(admission({ user }))).toEqual({ ok: false, limit: 'unavailable' })
+    lost = false
+    await expect.poll(() => ledger.reserve(admission({ user }))).toMatchObject({ ok: true })
+    await store.close()
+  })
+
   test('without the database calls pass and are recorded, or none passes, and both say so once', async () => {
     const folder = temporaryFolder()
     const hrana = await startHrana(join(folder.path, 'server.db'))

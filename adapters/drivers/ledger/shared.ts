@@ -7,6 +7,15 @@ import type { Admission, Admitted, CallRecord, Clock, Ledger, Logger } from '../
 import { periodOf } from '../../../core/usage/period.ts'
 import type { Records } from './records.ts'
 
+const NOTHING_USED = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWrite5mTokens: 0,
+  cacheWrite1hTokens: 0,
+  costMicros: 0,
+}
+
 export interface SharedParts {
   records: Records
   period: Period
@@ -46,7 +55,11 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
         succeeded()
       } catch (cause) {
         failed(cause)
-        if (failClosed) return { ok: false, limit: 'unavailable' }
+        if (failClosed) {
+          // Perhaps only the answer was lost: a call that does not take place must not hold its place for an hour.
+          void limits.free({ ...call.begun, ...NOTHING_USED }, Promise.resolve()).catch(() => {})
+          return { ok: false, limit: 'unavailable' }
+        }
         admitted = { ok: true, used: undefined, resetAt: periodOf(period, clock.now()).end }
       }
       if (admitted.ok) records.begin(call.begun)
