@@ -83,8 +83,10 @@ export function addToSums(rows: SQL, cuts: readonly Cut[] = ALL_CUTS): SQL {
 /** Adds rows in the shape of latency counts to those of these units. */
 export function addToLatency(rows: SQL, units: readonly LatencyUnit[] = ['hour', 'day']): SQL {
   const list = units.map((unit) => `('${unit}', ${unit === 'hour' ? HOUR_MS : DAY_MS})`)
-  return sql`with units (unit, ms) as (values ${sql.raw(list.join())})
+  return sql`with units (unit, ms) as (values ${sql.raw(list.join())}),
+    fine as materialized (select start / ${HOUR} * ${HOUR} as start, backend, bucket, sum(requests) as requests
+      from (${rows}) group by 1, 2, 3)
     insert into usage_latency (unit, start, backend, bucket, requests)
-    select unit, start / ms * ms, backend, bucket, sum(requests) from (${rows}) cross join units
-    where true group by 1, 2, 3, 4 on conflict do update set requests = requests + excluded.requests`
+    select unit, start / ms * ms, backend, bucket, requests from fine cross join units
+    where true on conflict do update set requests = requests + excluded.requests`
 }

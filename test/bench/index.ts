@@ -14,7 +14,7 @@ import { cpuMicros, median, residentBytes } from './measure.ts'
 const QUICK = process.argv.includes('--quick')
 const ROUNDS = QUICK ? 3 : 7
 /** Rounds before anything counts: the compiler's own work is over by then, in both processes. */
-const WARM_UP = QUICK ? 1 : 4
+const WARM_UP = QUICK ? 1 : 8
 const SMALL = { total: QUICK ? 1_000 : 3_000, parallel: 16 }
 const STREAMED = { total: QUICK ? 50 : 100, parallel: 50, events: QUICK ? 100 : 300 }
 const OPEN_STREAMS = QUICK ? 200 : 1_000
