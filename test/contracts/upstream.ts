@@ -192,5 +192,15 @@ export function upstreamContract(name: string, make: () => Upstream) {
       reply.cancel()
       await expect.poll(() => server.sockets()).toBe(0)
     })
+
+    test('calls that were given up leave no connection behind, and open none', async () => {
+      server.answer({ chunks: messageStream().slice(0, 2), end: 'hang' })
+      const replies = await Promise.all(Array.from({ length: 20 }, () => send()))
+      expect(server.sockets()).toBe(20)
+      for (const reply of replies) reply.cancel()
+      await expect.poll(() => server.sockets()).toBe(0)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(server.sockets()).toBe(0)
+    })
   })
 }

@@ -3,6 +3,7 @@ import { fetchUpstream } from '../../adapters/drivers/upstream/fetch.ts'
 import { guardedLookup } from '../../adapters/drivers/upstream/lookup.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
 import { upstreamContract } from '../contracts/upstream.ts'
+import { startUpstream } from '../support/upstream.ts'
 
 upstreamContract('undici', undiciUpstream)
 upstreamContract('fetch', fetchUpstream)
@@ -33,4 +34,27 @@ describe('a name that leads to', () => {
     expect(await answerOf('192.0.2.1')).toBe('192.0.2.1')
     expect(await answerOf('2001:db8::1')).toBe('2001:db8::1')
   })
+})
+
+test('calls in turn share one connection, and one after a call that was given up has its own', async () => {
+  const server = await startUpstream()
+  const upstream = undiciUpstream()
+  const request = {
+    origin: server.url,
+    method: 'GET',
+    path: '/v1/models',
+    headers: [],
+    body: undefined,
+  } as const
+  const send = () => upstream.send({ ...request, headers: [] }, new AbortController().signal)
+  for (let i = 0; i < 5; i++) await (await send()).pipe({ write() {} })
+  expect(server.sockets()).toBe(1)
+  const given = await send()
+  given.cancel()
+  await expect.poll(() => server.sockets()).toBeLessThanOrEqual(1)
+  await (await send()).pipe({ write() {} })
+  expect(server.sockets()).toBe(1)
+  await upstream.close()
+  await expect.poll(() => server.sockets()).toBe(0)
+  await server.stop()
 })

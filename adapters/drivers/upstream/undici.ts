@@ -3,52 +3,37 @@
  * HTTP/1.1 only: sessions that share one HTTP/2 connection block each other behind one slow reader.
  */
 import type { Transform } from 'node:stream'
-import { Agent, type Dispatcher, errors } from 'undici'
-import type {
-  HeaderPairs,
-  MaybePromise,
-  Sink,
-  Upstream,
-  UpstreamReply,
-  UpstreamRequest,
-} from '../../../core/ports.ts'
+import { type Dispatcher, errors } from 'undici'
+import type { HeaderPairs, MaybePromise, Sink, Upstream, UpstreamReply } from '../../../core/ports.ts'
 import { headerOf } from '../../../core/proxy/headers.ts'
 import type { StopSignal } from '../../../core/stop.ts'
 import { flatHeaders } from '../flat-headers.ts'
+import { openConnections } from './connections.ts'
 import { decoderFor } from './decoder.ts'
-import { guardedLookup } from './lookup.ts'
 
-const CONNECT_TIMEOUT_MS = 5_000
-const KEEP_ALIVE_MS = 30_000
-
-/** Time limits are the core's: undici's own would cut long thinking. */
 export function undiciUpstream(): Upstream {
-  const agent = new Agent({
-    allowH2: false,
-    bodyTimeout: 0,
-    headersTimeout: 0,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: 64 * 1024,
-    connect: { timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup() },
-  })
-  const dispatch = (request: UpstreamRequest, signal: StopSignal, answered: Answered) => {
-    const { origin, method, path, headers, body } = request
-    agent.dispatch(
-      { origin, method, path, headers: flatHeaders(headers), body: body ?? null },
-      receiver(signal, answered),
-    )
-  }
+  const connections = openConnections()
   return {
     send: (request, signal) =>
       new Promise((resolve, reject) => {
-        // A server may close an idle connection just as the call goes out on it. Nothing was processed then: once more.
-        const again = (cause: unknown) => {
-          if (signal.aborted || !(cause instanceof IdleClosed)) reject(cause)
-          else dispatch(request, signal, { resolve, reject })
+        const attempt = (fresh: boolean, failed: (cause: unknown) => void) => {
+          const { origin, method, path, headers, body } = request
+          const client = connections.take(origin, fresh)
+          const over = (good: boolean) =>
+            good ? connections.release(origin, client) : connections.drop(client)
+          const exchange = { resolve, reject: failed, over }
+          client.dispatch(
+            { method, path, headers: flatHeaders(headers), body: body ?? null },
+            receiver(signal, exchange),
+          )
         }
-        dispatch(request, signal, { resolve, reject: again })
+        // A server may close an idle connection just as the call goes out on it. Nothing was processed then: once more.
+        attempt(false, (cause) => {
+          if (signal.aborted || !(cause instanceof IdleClosed)) reject(cause)
+          else attempt(true, reject)
+        })
       }),
-    close: () => agent.destroy(),
+    close: connections.close,
   }
 }
 
@@ -60,9 +45,11 @@ function wasIdleClosed(cause: unknown): boolean {
 }
 
 /** What comes of a dispatched request. */
-interface Answered {
+interface Exchange {
   resolve(reply: UpstreamReply): void
   reject(cause: unknown): void
+  /** The connection is done with it. */
+  over(good: boolean): void
 }
 
 /** What brings the body and can be held up: the connection, or the decoder behind it. */
@@ -71,7 +58,7 @@ interface Source {
   resume(): unknown
 }
 
-function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHandler {
+function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHandler {
   let controller: Dispatcher.DispatchController | undefined
   let source: Source | undefined
   let decoder: Transform | undefined
@@ -81,6 +68,8 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
   const early: Uint8Array[] = []
   let sink: Sink | undefined
   let ended = false
+  /** The connection is done with this exchange; what it brought may still be on its way. */
+  let over = false
   /** The last write, while its sink takes its time. */
   let writing: Promise<void> | undefined
   let failure: { cause: unknown } | undefined
@@ -88,10 +77,11 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
 
   const abort = (cause: unknown) => {
     controller?.abort(cause instanceof Error ? cause : new Error(String(cause)))
-    // The connection may be done with an answer that is still being decoded.
-    if (decoder) fail(cause)
+    // It may not have begun to send, or be done with an answer that is still being decoded.
+    if (!controller) fail(cause)
   }
   const onAbort = () => abort(signal.reason)
+  signal.addEventListener('abort', onAbort)
 
   const deliver = (target: Sink, chunk: Uint8Array) => {
     const wait = writing ? writing.then(() => target.write(chunk)) : target.write(chunk)
@@ -122,7 +112,7 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
     return promise
   }
   const answer = () =>
-    answered.resolve({
+    exchange.resolve({
       status,
       headers,
       first: early[0],
@@ -149,11 +139,13 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
     if (failure) return
     signal.removeEventListener('abort', onAbort)
     failure = { cause }
-    decoder?.destroy()
+    if (decoder) decoder.destroy()
+    if (!over) exchange.over(false)
+    over = true
     if (body) body.reject(cause)
     else if (status === 0 && wasIdleClosed(cause))
-      answered.reject(new IdleClosed('idle connection', { cause }))
-    else answered.reject(cause)
+      exchange.reject(new IdleClosed('idle connection', { cause }))
+    else exchange.reject(cause)
   }
   /** Nobody asked for it, but what comes encoded is decoded: metered and judged it must be as everything else. */
   const decode = (encoding: string) => {
@@ -169,7 +161,6 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
       controller = started
       source = started
       if (signal.aborted) onAbort()
-      else signal.addEventListener('abort', onAbort)
     },
     onResponseStart(_controller, code, fields) {
       status = code
@@ -190,6 +181,10 @@ function receiver(signal: StopSignal, answered: Answered): Dispatcher.DispatchHa
       decoder.once('drain', () => controller?.resume())
     },
     onResponseEnd() {
+      over = true
+      // From here on the connection is another call's.
+      controller = undefined
+      exchange.over(true)
       if (decoder) decoder.end()
       else finish()
     },
