@@ -1,4 +1,5 @@
 /** Several gateways that share a database server and a Redis: one set of limits, one directory, nothing lost. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -151,6 +152,10 @@ describe('server.workers', () => {
     const started = () => gateway.output().match(/"server\.listening"/g)?.length
     await expect.poll(started).toBe(2)
     for (let i = 0; i < 10; i++) expect((await gateway.send(ASK)).status).toBe(200)
+    const { pid } = gateway.process
+    const [worker] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
+    process.kill(Number(worker), 'SIGKILL')
+    await expect.poll(started).toBe(3)
     expect(await gateway.rows(10)).toHaveLength(10)
     const { secret } = await gateway.newKey({ budgetMicros: HELD_MICROS * 100 })
     const path = '/v1/messages/count_tokens'
@@ -164,7 +169,7 @@ describe('server.workers', () => {
     await upstream.stop()
   }
 
-  test('several processes on one port share one database file and its limits, and all end together', async () => {
+  test('several processes on one port share one database file and its limits, one that is killed loses nothing and is replaced, and all end together', async () => {
     await work({ limits: { store: 'database' } })
   }, 40_000)
 
