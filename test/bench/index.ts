@@ -32,7 +32,7 @@ const child = async (file: string, ...args: string[]) => {
 const settle = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const upstream = await child('upstream.ts')
-const pipe = await child('pipe.ts', String(upstream.port))
+let pipe = await child('pipe.ts', String(upstream.port))
 const url = `http://127.0.0.1:${upstream.port}`
 const gateway = await startGateway({
   backends: [
@@ -49,9 +49,10 @@ const gatewaySubject: Subject = {
   pid: gateway.process.pid,
   key,
 }
+const pipeSubject: Subject = { name: 'pipe', port: pipe.port, pid: pipe.pid, key }
 const subjects: Subject[] = [
   { name: 'direct', port: upstream.port, pid: undefined, key },
-  { name: 'pipe', port: pipe.port, pid: pipe.pid, key },
+  pipeSubject,
   gatewaySubject,
 ]
 const proxies = subjects.filter(({ pid }) => pid !== undefined)
@@ -111,8 +112,22 @@ function compared(by: Record<string, number>) {
   return { pipe: yardstick, gateway: ours, ratio: ours / yardstick }
 }
 
-const memoryFirst = await memory()
-const small = compared(await cpuPer(SMALL.total, (subject) => run(subject, SMALL.total, SMALL.parallel, 0)))
+/** Both anew: what was asked of them before tells in neither's memory. */
+async function restart() {
+  pipe.stop()
+  pipe = await child('pipe.ts', String(upstream.port))
+  await gateway.restart()
+  Object.assign(pipeSubject, { port: pipe.port, pid: pipe.pid })
+  Object.assign(gatewaySubject, { port: Number(new URL(gateway.url).port), pid: gateway.process.pid })
+  await settle(1_500)
+}
+
+const smallRequests = async () =>
+  compared(await cpuPer(SMALL.total, (subject) => run(subject, SMALL.total, SMALL.parallel, 0)))
+const small = await smallRequests()
+await restart()
+const memoryOfStreams = await memory()
+const smallAfterStreams = await smallRequests()
 const translating: Subject = { ...gatewaySubject, name: 'translated', openai: true }
 const streamed = await cpuPer(
   STREAMED.total * STREAMED.events,
@@ -123,10 +138,11 @@ const { gateway: native = 0, translated = 0 } = streamed
 const results = {
   machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version },
   cpu_us_per_small_request: small,
+  cpu_us_per_small_request_after_many_open_streams: smallAfterStreams,
   cpu_us_per_streamed_event: compared(streamed),
   cpu_us_per_event_translated_to_openai: { native, translated, ratio: translated / native },
   latency_ms_p50_one_connection: await latency(),
-  memory_kib_per_open_stream: { streams: OPEN_STREAMS, ...memoryFirst },
+  memory_kib_per_open_stream: { streams: OPEN_STREAMS, ...memoryOfStreams },
 }
 await gateway.stop()
 pipe.stop()
