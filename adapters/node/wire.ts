@@ -28,9 +28,12 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
     left(_request, bindings) {
       const { outgoing } = socketOf(bindings)
       const { signal, abort } = createStop()
-      outgoing.once('close', () => {
+      const onClose = () => {
         if (!outgoing.writableFinished) abort(new Error('the client left'))
-      })
+      }
+      // Who left while something else was waited for is not told of again.
+      if (outgoing.destroyed) onClose()
+      else outgoing.once('close', onClose)
       return signal
     },
     respond(reply, bindings) {
@@ -52,9 +55,11 @@ function read(incoming: HttpBindings['incoming'], most: number): Promise<Uint8Ar
     })
     incoming.once('end', () => resolve(joined(chunks)))
     incoming.once('error', reject)
-    incoming.once('close', () => {
+    const onClose = () => {
       if (!incoming.readableEnded) reject(new Error('the client left'))
-    })
+    }
+    if (incoming.destroyed) onClose()
+    else incoming.once('close', onClose)
   })
 }
 
