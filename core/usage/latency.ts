@@ -2,8 +2,8 @@
  * Latencies as a histogram, so that percentiles need no list of calls. A bucket is about a fifth wide (2^(1/4)): a
  * percentile is right to its bucket and interpolated within.
  *
- * Decision: a bucket is made of the hexadecimal digits of the milliseconds, how many and which come first, because
- * libSQL has no logarithm in base 2 and D1 has no functions of ours.
+ * Decision: SQL finds a bucket by halving the list of all of them, because libSQL has no logarithm in base 2 and D1 has
+ * no functions of ours.
  */
 import { type SQL, sql } from 'drizzle-orm'
 
@@ -13,16 +13,22 @@ const END = 256
 
 export type LatencyCounts = readonly { bucket: number; requests: number }[]
 
+/** The first bucket, and the one after the last: 16^9 ms are two thousand years. */
+const [FIRST, AFTER_LAST] = [16, 160]
+
+/** The bucket of `latency_ms`, given that it is one from `low` on and below `high`. */
+function bucketSql(low: number, high: number): string {
+  if (high - low === 1) return String(low)
+  const middle = (low + high) >> 1
+  // Whole ms, so that SQLite compares integers.
+  const from = Math.ceil(boundsOf(middle).from)
+  return `iif(latency_ms < ${from}, ${bucketSql(low, middle)}, ${bucketSql(middle, high)})`
+}
+const BUCKET = sql.raw(bucketSql(FIRST, AFTER_LAST))
+
 /** Log rows as latency counts. `rows` says which: usage_logs with a condition. */
 export function latencyOfLog(rows: SQL): SQL {
-  const steps = STEPS.slice(1).map((step) => `(lead >= ${step})`)
-  // Materialized, or SQLite would work out the digits anew for every step.
-  return sql`select start, backend, 16 * digits + ${sql.raw(steps.join(' + '))} as bucket, 1 as requests from (
-    with hexed as materialized (
-      select created_at as start, backend, latency_ms, length(printf('%x', latency_ms)) as digits from ${rows}),
-    led as materialized (
-      select start, backend, digits, (latency_ms << 4) >> (4 * digits - 4) as lead from hexed)
-    select * from led)`
+  return sql`select created_at as start, backend, ${BUCKET} as bucket, 1 as requests from ${rows}`
 }
 
 /** The latency (ms) that `share` of the calls did not exceed, by linear interpolation in its bucket; 0 without calls. */
