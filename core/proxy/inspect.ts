@@ -18,13 +18,14 @@ export type Inspected =
       modelSpans: Span[]
       stream: boolean
       maxTokens: number | undefined
-      /** metadata.user_id */
-      userId: string | undefined
-      /** The first of `messages`, whatever its role: it stays the same through a conversation. */
-      firstUserMessage: Span | undefined
+      /** The value of `metadata` as it was written, and where that of `messages` is: looked into only when it is needed. */
+      metadata: string | undefined
+      messages: Span | undefined
     }
   /** `problem` is a sentence for a person. */
   | { ok: false; problem: string }
+
+type Looked = Extract<Inspected, { ok: true }>
 
 /** In characters; as JSON escapes each may take six bytes. */
 const LONGEST_MODEL = 256
@@ -62,18 +63,27 @@ export function inspect(body: Uint8Array): Inspected {
   const streamed = stream === undefined ? false : parsedJson(stream.text)
   if (typeof streamed !== 'boolean') return problem('stream: true or false is expected.')
   const maxTokens = parsedJson(found.get('max_tokens')?.text)
-  const metadata = parsedJson(found.get('metadata')?.text)
-  const userId = isRecord(metadata) ? metadata.user_id : undefined
-  const messages = found.get('messages')
   return {
     ok: true,
     model: model.name,
     modelSpans: models.map(({ start, end }) => ({ start, end })),
     stream: streamed,
     maxTokens: typeof maxTokens === 'number' && maxTokens >= 0 ? maxTokens : undefined,
-    userId: typeof userId === 'string' && userId !== '' ? userId : undefined,
-    firstUserMessage: messages && firstObjectIn(body, messages),
+    metadata: found.get('metadata')?.text,
+    messages: found.get('messages'),
   }
+}
+
+/** metadata.user_id */
+export function userIdOf({ metadata }: Looked): string | undefined {
+  const value = parsedJson(metadata)
+  const userId = isRecord(value) ? value.user_id : undefined
+  return typeof userId === 'string' && userId !== '' ? userId : undefined
+}
+
+/** The first of the messages, whatever its role: it stays the same through a conversation. */
+export function firstMessageOf(body: Uint8Array, { messages }: Looked): Span | undefined {
+  return messages && firstObjectIn(body, messages)
 }
 
 function modelOf(models: readonly Member[]): { ok: true; name: string } | { ok: false; problem: string } {

@@ -7,7 +7,7 @@ import type { StopSignal } from '../stop.ts'
 import { accessOf, isAllowed, replacementFor } from './access.ts'
 import type { Call } from './call.ts'
 import { headerOf, upstreamHeaders } from './headers.ts'
-import { type Inspected, inspect, type Span, withModel } from './inspect.ts'
+import { firstMessageOf, type Inspected, inspect, type Span, userIdOf, withModel } from './inspect.ts'
 
 /** The part of a first message that tells conversations apart; more would only cost time. */
 const FINGERPRINT_BYTES = 2048
@@ -65,12 +65,12 @@ function sessionOf(
   headers: HeaderPairs,
   caller: Caller,
   body: Uint8Array,
-  { userId, firstUserMessage }: Extract<Inspected, { ok: true }>,
+  inspected: Extract<Inspected, { ok: true }>,
 ): string | undefined {
-  const named = headerOf(headers, 'x-claude-code-session-id') ?? userId
+  const named = headerOf(headers, 'x-claude-code-session-id') || userIdOf(inspected)
   if (named) return named
-  if (!firstUserMessage) return undefined
-  return fingerprint(caller, body, firstUserMessage)
+  const first = firstMessageOf(body, inspected)
+  return first && fingerprint(caller, body, first)
 }
 
 /** The same, of a text that stays as it is through a conversation. */

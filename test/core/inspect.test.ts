@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Inspected, inspect, withModel } from '../../core/proxy/inspect.ts'
+import { firstMessageOf, type Inspected, inspect, userIdOf, withModel } from '../../core/proxy/inspect.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -12,14 +12,21 @@ function good(text: string): Extract<Inspected, { ok: true }> {
   return result
 }
 
+/** With what is only looked for when it is needed. */
+function told(text: string) {
+  const { metadata, messages, ...rest } = good(text)
+  const looked = { ...rest, metadata, messages }
+  return { ...rest, userId: userIdOf(looked), first: firstMessageOf(encoder.encode(text), looked) }
+}
+
 describe('what a request says of itself', () => {
   test('is read from its top level', () => {
     const text =
       '{"tools":[{"model":"no","stream":false}],"model":"claude-opus-5-5","stream":true,"max_tokens":1024,' +
       '"metadata":{"user_id":"u1"},"messages":[ {"role":"user","content":"hi {"},{"role":"assistant"}]}'
-    const { firstUserMessage, modelSpans, ...rest } = good(text)
+    const { first, modelSpans, ...rest } = told(text)
     expect(rest).toEqual({ ok: true, model: 'claude-opus-5-5', stream: true, maxTokens: 1024, userId: 'u1' })
-    const slices = [...modelSpans, ...(firstUserMessage ? [firstUserMessage] : [])]
+    const slices = [...modelSpans, ...(first ? [first] : [])]
     expect(slices.map(({ start, end }) => text.slice(start, end))).toEqual([
       '"claude-opus-5-5"',
       '{"role":"user","content":"hi {"}',
@@ -38,10 +45,10 @@ describe('what a request says of itself', () => {
     ['metadata of another kind', '{"model":"m","metadata":[1]}', { userId: undefined }],
     ['a user id of another kind', '{"model":"m","metadata":{"user_id":7}}', { userId: undefined }],
     ['long metadata', `{"model":"m","metadata":{"user_id":"${'x'.repeat(20_000)}"}}`, { userId: undefined }],
-    ['no messages', '{"model":"m"}', { firstUserMessage: undefined }],
-    ['messages of another kind', '{"model":"m","messages":"{}"}', { firstUserMessage: undefined }],
-    ['a first message of another kind', '{"model":"m","messages":["{",{}]}', { firstUserMessage: undefined }],
-    ['empty messages', '{"model":"m","messages":[],"a":{}}', { firstUserMessage: undefined }],
+    ['no messages', '{"model":"m"}', { first: undefined }],
+    ['messages of another kind', '{"model":"m","messages":"{}"}', { first: undefined }],
+    ['a first message of another kind', '{"model":"m","messages":["{",{}]}', { first: undefined }],
+    ['empty messages', '{"model":"m","messages":[],"a":{}}', { first: undefined }],
     ['the longest model', `{"model":"${'\\u0041'.repeat(256)}"}`, { model: 'A'.repeat(256) }],
     ['a byte order mark', '\ufeff{"model":"m"}', { model: 'm' }],
     [
@@ -50,7 +57,7 @@ describe('what a request says of itself', () => {
       { model: 'm' },
     ],
   ])('is understood with %s', (_, text, expected) => {
-    expect(inspected(text)).toMatchObject({ ok: true, ...expected })
+    expect(told(text)).toMatchObject({ ok: true, ...expected })
   })
 
   test.each([
@@ -84,7 +91,7 @@ describe('what a request says of itself', () => {
   test('finds the first message of a body of any size', () => {
     const first = `{"role":"user","content":"${'x"'.replace('"', '\\"').repeat(5000)}"}`
     const text = `{"messages":[\n${first},{"role":"assistant"}],"model":"m"}`
-    const { start, end } = good(text).firstUserMessage ?? { start: 0, end: 0 }
+    const { start, end } = told(text).first ?? { start: 0, end: 0 }
     expect(text.slice(start, end)).toBe(first)
   })
 })
