@@ -12,11 +12,12 @@ import { openStreams, run, type Target } from './load.ts'
 import { cpuMicros, median, residentBytes } from './measure.ts'
 
 const QUICK = process.argv.includes('--quick')
-const ROUNDS = QUICK ? 3 : 7
+/** Many short ones by turns: what else the machine does then meets all subjects alike. */
+const ROUNDS = QUICK ? 3 : 15
 /** Rounds before anything counts: the compiler's own work is over by then, in both processes. */
-const WARM_UP = QUICK ? 1 : 8
-const SMALL = { total: QUICK ? 1_000 : 3_000, parallel: 16 }
-const STREAMED = { total: QUICK ? 50 : 100, parallel: 50, events: QUICK ? 100 : 300 }
+const WARM_UP = QUICK ? 1 : 15
+const SMALL = { total: 1_500, parallel: 16 }
+const STREAMED = { total: 50, parallel: 50, events: QUICK ? 100 : 200 }
 const OPEN_STREAMS = QUICK ? 200 : 1_000
 
 interface Subject extends Target {
@@ -29,6 +30,8 @@ const child = async (file: string, ...args: string[]) => {
   const [port] = await once(started, 'message')
   return { port: Number(port), pid: started.pid ?? 0, stop: () => started.kill('SIGKILL') }
 }
+/** By the subject's name. */
+type Costs = Record<string, number[]>
 const settle = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const upstream = await child('upstream.ts')
@@ -57,13 +60,13 @@ const subjects: Subject[] = [
 ]
 const proxies = subjects.filter(({ pid }) => pid !== undefined)
 
-/** µs of the subject's CPU for one unit of the work, once per round, by turns. */
+/** µs of each subject's CPU for one unit of the work, round by round, by turns. */
 async function cpuPer(
   units: number,
   work: (subject: Subject) => Promise<unknown>,
   measured: readonly Subject[] = proxies,
-) {
-  const costs: Record<string, number[]> = {}
+): Promise<Costs> {
+  const costs: Costs = {}
   for (let round = 1 - WARM_UP; round <= ROUNDS; round++) {
     for (const subject of measured) {
       const before = cpuMicros(subject.pid ?? 0)
@@ -74,7 +77,17 @@ async function cpuPer(
       if (round > 0) costs[subject.name] = [...(costs[subject.name] ?? []), cost]
     }
   }
-  return Object.fromEntries(Object.entries(costs).map(([name, values]) => [name, median(values)]))
+  return costs
+}
+
+/** Medians of both, and of the ratios round by round: a round in which the machine was busy counts as one, in both. */
+function compared(costs: Costs, yardstick: string, subject: string) {
+  const [theirs, ours] = [costs[yardstick] ?? [], costs[subject] ?? []]
+  return {
+    [yardstick]: median(theirs),
+    [subject]: median(ours),
+    ratio: median(ours.map((cost, round) => cost / (theirs[round] ?? Number.NaN))),
+  }
 }
 
 async function latency() {
@@ -95,21 +108,16 @@ async function latency() {
 }
 
 async function memory() {
-  const perStream: Record<string, number> = {}
+  const perStream: Costs = {}
   for (const subject of proxies) {
     const before = residentBytes(subject.pid ?? 0)
     const close = await openStreams(subject, OPEN_STREAMS)
     await settle(1_000)
-    perStream[subject.name] = (residentBytes(subject.pid ?? 0) - before) / OPEN_STREAMS / 1024
+    perStream[subject.name] = [(residentBytes(subject.pid ?? 0) - before) / OPEN_STREAMS / 1024]
     close()
     await settle(500)
   }
-  return compared(perStream)
-}
-
-function compared(by: Record<string, number>) {
-  const { pipe: yardstick = 0, gateway: ours = 0 } = by
-  return { pipe: yardstick, gateway: ours, ratio: ours / yardstick }
+  return compared(perStream, 'pipe', 'gateway')
 }
 
 /** Both anew: what was asked of them before tells in neither's memory. */
@@ -123,7 +131,11 @@ async function restart() {
 }
 
 const smallRequests = async () =>
-  compared(await cpuPer(SMALL.total, (subject) => run(subject, SMALL.total, SMALL.parallel, 0)))
+  compared(
+    await cpuPer(SMALL.total, (subject) => run(subject, SMALL.total, SMALL.parallel, 0)),
+    'pipe',
+    'gateway',
+  )
 const small = await smallRequests()
 await restart()
 const memoryOfStreams = await memory()
@@ -134,13 +146,12 @@ const streamed = await cpuPer(
   (subject) => run(subject, STREAMED.total, STREAMED.parallel, STREAMED.events),
   [...proxies, translating],
 )
-const { gateway: native = 0, translated = 0 } = streamed
 const results = {
   machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version },
   cpu_us_per_small_request: small,
   cpu_us_per_small_request_after_many_open_streams: smallAfterStreams,
-  cpu_us_per_streamed_event: compared(streamed),
-  cpu_us_per_event_translated_to_openai: { native, translated, ratio: translated / native },
+  cpu_us_per_streamed_event: compared(streamed, 'pipe', 'gateway'),
+  cpu_us_per_event_translated_to_openai: compared(streamed, 'gateway', 'translated'),
   latency_ms_p50_one_connection: await latency(),
   memory_kib_per_open_stream: { streams: OPEN_STREAMS, ...memoryOfStreams },
 }
