@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/clients/**', 'test/browser/**', 'test/lambda/**', '**/node_modules/**'],
+    // Most of a test is waiting for processes: on two cores vitest alone would run one file at a time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // What is waited for takes milliseconds, but this may run beside other work.
     expect: { poll: { timeout: 5_000 } },
     testTimeout: 20_000,
