@@ -1,5 +1,6 @@
 /** Short words about what was done, or why it was not. */
 import { ApiError } from './api/client.ts'
+import { messageOf, requestIdOf, type Situation } from './errors.ts'
 import { t } from './i18n/index.svelte.ts'
 
 export interface Toast {
@@ -26,16 +27,17 @@ function show(toast: Omit<Toast, 'id'>) {
 
 export const toast = {
   good: (text: string) => show({ kind: 'good', text }),
-  /** What went wrong, in the gateway's words, with the id that an administrator can look for. */
-  bad(cause: unknown) {
-    const detail =
-      cause instanceof ApiError && cause.requestId ? t('error.request', { id: cause.requestId }) : undefined
-    show({ kind: 'bad', text: messageOf(cause), ...(detail ? { detail } : {}) })
+  /** What went wrong, with the id that an administrator can look for where it was nobody's doing. */
+  bad(cause: unknown, situation?: Situation) {
+    // The sign-in page says it.
+    if (cause instanceof ApiError && cause.code === 'not_signed_in') return
+    const id = requestIdOf(cause)
+    show({
+      kind: 'bad',
+      text: messageOf(cause, situation),
+      ...(id ? { detail: t('error.request', { id }) } : {}),
+    })
   },
 }
 
-export function messageOf(cause: unknown): string {
-  if (!(cause instanceof ApiError)) return t('error.title')
-  if (cause.code === 'offline') return t('error.offline')
-  return cause.message || t('error.title')
-}
+export { messageOf }

@@ -1,0 +1,78 @@
+/** What went wrong, in the reader's language. The gateway's own text stands in only for codes that are not known here. */
+import type { RefusalCode } from '../../../core/errors.ts'
+import { ApiError } from './api/client.ts'
+import { i18n, type Key, t } from './i18n/index.svelte.ts'
+
+/** The codes that a page can meet; `offline` and `unknown` are the client's own. */
+const TEXTS: ReadonlyMap<string, Key> = new Map<RefusalCode | 'offline' | 'unknown', Key>([
+  ['offline', 'error.offline'],
+  ['unknown', 'error.unexpected'],
+  ['not_signed_in', 'error.not_signed_in'],
+  ['invalid_code', 'error.invalid_code'],
+  ['invalid_invite_code', 'error.invalid_invite_code'],
+  ['account_disabled', 'error.account_disabled'],
+  ['admins_only', 'error.admins_only'],
+  ['foreign_origin', 'error.foreign_origin'],
+  ['disabled_by_admin', 'error.disabled_by_admin'],
+  ['own_application', 'error.own_application'],
+  ['invalid_input', 'error.invalid_input'],
+  ['too_many_attempts', 'error.too_many_attempts'],
+  ['not_found', 'error.not_found'],
+  ['conflict', 'error.conflict'],
+  ['body_too_large', 'error.body_too_large'],
+  ['internal', 'error.internal'],
+])
+const FIELDS: ReadonlyMap<string, Key> = new Map<string, Key>([
+  ['itcode', 'error.field.itcode'],
+  ['invite_code', 'error.invalid_invite_code'],
+  ['name', 'error.field.name'],
+  ['expires_at', 'error.field.expires_at'],
+  ['reason', 'error.field.reason'],
+  ['model', 'error.field.model'],
+  ['quota_tokens', 'error.field.quota_tokens'],
+  ['budget_usd', 'error.field.number'],
+  ['weight', 'error.field.number'],
+  ['start_date', 'error.field.dates'],
+  ['end_date', 'error.field.dates'],
+])
+
+/** What a code means where it was met: only the page knows what it asked for. */
+export type Situation = Partial<Record<RefusalCode, Key>>
+
+export function messageOf(cause: unknown, situation: Situation = {}): string {
+  if (!(cause instanceof ApiError)) return t('error.unexpected')
+  const here = new Map<string, Key>(Object.entries(situation)).get(cause.code)
+  if (here) return t(here)
+  const [field] = Object.values(fieldErrors(cause))
+  if (field) return field
+  const key = TEXTS.get(cause.code)
+  const text = key ? t(key) : cause.message || t('error.title')
+  return cause.retryAfter ? `${text}${t('error.wait', { time: span(cause.retryAfter) })}` : text
+}
+
+/** A line for each field that the gateway did not take; none for any other error. */
+export function fieldErrors(cause: unknown): Readonly<Record<string, string>> {
+  if (!(cause instanceof ApiError) || cause.code !== 'invalid_input') return {}
+  return Object.fromEntries(
+    Object.keys(cause.fields).map((field) => [field, t(FIELDS.get(field) ?? 'error.field')]),
+  )
+}
+
+/** The id that an administrator can look for, where somebody has to. */
+export function requestIdOf(cause: unknown): string | undefined {
+  if (!(cause instanceof ApiError)) return undefined
+  return TEXTS.has(cause.code) && cause.status < 500 ? undefined : cause.requestId
+}
+
+/** "40 seconds", "2 hours": never less than what has to be waited. */
+export function span(seconds: number): string {
+  const [unit, size] =
+    seconds <= 90
+      ? (['second', 1] as const)
+      : seconds <= 5_400
+        ? (['minute', 60] as const)
+        : (['hour', 3_600] as const)
+  return new Intl.NumberFormat(i18n.locale, { style: 'unit', unit, unitDisplay: 'long' }).format(
+    Math.ceil(seconds / size),
+  )
+}
