@@ -1,18 +1,18 @@
 /** Which address a request came from, as far as it can be believed. */
-import { convertIPv4ToBinary, convertIPv6ToBinary, distinctRemoteAddr } from 'hono/utils/ipaddr'
+import { convertIPv4ToBinary, convertIPv6ToBinary } from 'hono/utils/ipaddr'
 import type { HeaderPairs } from '../core/ports.ts'
 import { headerOf } from '../core/proxy/headers.ts'
 
 /**
  * The peer itself, unless it is a trusted proxy: then the last address of X-Forwarded-For that no trusted proxy has.
- * Anything left of that was written by the client and proves nothing.
+ * Anything left of that was written by the client and proves nothing, and neither does what is no address.
  */
 export function clientAddress(peer: string, headers: HeaderPairs, trusted: readonly string[]): string {
   let address = plain(peer)
   const hops = (headerOf(headers, 'x-forwarded-for') ?? '').split(',').map(plain)
   while (trusted.some((network) => contains(network, address))) {
     const hop = hops.pop()
-    if (!hop || distinctRemoteAddr(hop) === undefined) break
+    if (!hop || !parsed(hop)) break
     address = hop
   }
   return address
@@ -20,24 +20,34 @@ export function clientAddress(peer: string, headers: HeaderPairs, trusted: reado
 
 /** What limits per address count: an IPv6 customer has at least a /64 to choose from. */
 export function addressGroup(address: string): string {
-  if (distinctRemoteAddr(address) !== 'IPv6') return address
-  return `${(convertIPv6ToBinary(address) >> 64n).toString(16)}::/64`
+  const known = parsed(address)
+  return known?.length === 128n ? `${(known.bits >> 64n).toString(16)}::/64` : address
 }
 
-/** IPv4 within IPv6 is the IPv4 address that it means. */
+/** Without the port and the brackets that some proxies write. IPv4 within IPv6 is the IPv4 address that it means. */
 function plain(address: string): string {
   return address
     .trim()
-    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/^\[(.*)\](:\d+)?$/, '$1')
+    .replace(/^([\d.]+):\d+$/, '$1')
     .replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
 }
 
 function contains(network: string, address: string): boolean {
-  const [base = '', length] = network.split('/')
-  const family = distinctRemoteAddr(base)
-  if (family === undefined || distinctRemoteAddr(address) !== family) return false
-  const [bits, toBinary] =
-    family === 'IPv4' ? ([32n, convertIPv4ToBinary] as const) : ([128n, convertIPv6ToBinary] as const)
-  const shift = bits - (length === undefined ? bits : BigInt(length))
-  return toBinary(base) >> shift === toBinary(address) >> shift
+  const [base = '', prefix] = network.split('/')
+  const [ours, theirs] = [parsed(base), parsed(address)]
+  if (!ours || ours.length !== theirs?.length) return false
+  const shift = prefix === undefined ? 0n : ours.length - BigInt(prefix)
+  return ours.bits >> shift === theirs.bits >> shift
+}
+
+/** `length` tells the families apart; undefined for what is no address. */
+function parsed(address: string): { bits: bigint; length: 32n | 128n } | undefined {
+  try {
+    return address.includes(':')
+      ? { bits: convertIPv6ToBinary(address), length: 128n }
+      : { bits: convertIPv4ToBinary(address), length: 32n }
+  } catch {
+    return undefined
+  }
 }
