@@ -84,7 +84,8 @@ function send(reply: Reply, outgoing: HttpBindings['outgoing']): MaybePromise<vo
     writeHead()
     outgoing.end()
   }
-  const cut = () => void outgoing.destroy()
+  // Not in the same turn: at its end Node flushes what was written last, which may tell of the cut.
+  const cut = () => void setImmediate(() => outgoing.destroy())
   try {
     const flowing = reply.pipe({ write })
     return flowing ? flowing.then(end, cut) : end()

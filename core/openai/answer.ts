@@ -54,7 +54,7 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
   }
 }
 
-/** The whole answer as one JSON object, once it is there. Throws what broke it off. */
+/** The whole answer as one JSON object, once it is there. Throws a Refusal all_backends_failed when it broke off. */
 export async function collected(answer: OpenAiAnswer, collector: Collector): Promise<Response> {
   const { reply, warnings, signal } = answer
   const chunks: Uint8Array[] = []
@@ -74,7 +74,11 @@ export async function collected(answer: OpenAiAnswer, collector: Collector): Pro
     if (streamed) reader.write(chunk)
     else chunks.push(chunk)
   }
-  await reply.pipe({ write, left: signal })
+  try {
+    await reply.pipe({ write, left: signal })
+  } catch (cause) {
+    if (!ended) throw new Refusal('all_backends_failed', CUT.message, { cause })
+  }
   const body = streamed ? undefined : parsed(joined(chunks))
   if (status !== 200 && !error) ({ error, status } = claudeErrorAsOpenAi(body, status))
   // A backend that does not stream answers with the message itself.

@@ -90,6 +90,21 @@ export function meteringContract({ name, start, abilities }: Runtime) {
       }
     })
 
+    test.each([
+      ['/v1/chat/completions', { messages: ASK.messages }],
+      ['/v1/responses', { input: 'hi' }],
+    ])('a cut on %s is told as an error, and is a cut all the same', async (path, asked) => {
+      upstream.answer({ chunks: [...messageStream().slice(0, 4), 20], end: 'reset' })
+      const answer = await gateway.send({ model: ASK.model, stream: true, ...asked }, { path })
+      let got = ''
+      const reading = async () => {
+        for await (const chunk of answer.body ?? []) got += new TextDecoder().decode(chunk)
+      }
+      await expect(reading()).rejects.toThrow()
+      if (abilities.deliversBeforeCut) expect(got).toContain('"code":"upstream_cut"')
+      expect(await gateway.rowOf(answer)).toMatchObject({ outcome: 'upstream_cut', estimated: true })
+    })
+
     test.skipIf(abilities.hearsLeaving !== 'at once')(
       'a client that leaves after any event leaves one row, and the upstream is told',
       async () => {

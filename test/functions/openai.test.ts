@@ -28,6 +28,8 @@ describe("OpenAI's interface", () => {
     app = await startApp({
       models: { rules: [{ match: 'claude-fable-*', access: 'approval' }] },
       model_replacements: { 'gpt-5': OPUS },
+      // Answers that break off on purpose must not eject the only backend.
+      health: { startup_check: 'off', failure_threshold: 1000 },
       backends: [
         { name: 'claude', url: upstream.url, api_key: 'k-of-claude', models: ['claude-*'] },
         {
@@ -393,6 +395,27 @@ describe("OpenAI's interface", () => {
       expect((await chat({})).status).toBe(502)
       const rows = (await app.rows()).slice(-2)
       expect(rows).toMatchObject([{ outcome: 'upstream_cut' }, { outcome: 'upstream_cut' }])
+    })
+
+    test.each([
+      ['a stream', {}, messageStream().slice(0, 3)],
+      ['JSON', { 'content-type': 'application/json', 'content-length': '500' }, ['{"type":"message"']],
+    ])('is what a whole answer becomes whose connection is reset: %s', async (_what, headers, frames) => {
+      const type = { 'content-type': 'text/event-stream' }
+      upstream.answer({ headers: { ...type, ...headers }, chunks: [...frames, 20], end: 'reset' })
+      for (const answer of [await chat({}), await respond({})]) {
+        expect([answer.status, answer.body.error.message]).toEqual([
+          502,
+          'The upstream broke off its answer.',
+        ])
+      }
+      expect(app.logs.lines.map(({ event }) => event)).not.toContain('request.failed')
+    })
+
+    test('is not what a whole answer becomes whose connection is reset after its end', async () => {
+      upstream.answer({ chunks: [...messageStream({ text: 'all' }), 20], end: 'reset' })
+      const answer = await chat({})
+      expect([answer.status, answer.body.choices[0].message.content]).toEqual([200, 'all'])
     })
   })
 

@@ -122,7 +122,7 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
 /** For the contracts. */
 export const NODE: Runtime = {
   name: 'Node',
-  abilities: { hearsLeaving: 'at once', atOnce: 500, replacesConnections: true },
+  abilities: { hearsLeaving: 'at once', atOnce: 500, replacesConnections: true, deliversBeforeCut: true },
   start: startGateway,
   startSharing: HAS_REDIS || process.env.CI ? startSharing : undefined,
 }

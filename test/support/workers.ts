@@ -85,7 +85,12 @@ async function startWorker(settings: GatewaySettings, { faulty = false, objects 
 
 export const WORKERS: Runtime = {
   name: 'Workers',
-  abilities: { hearsLeaving: 'by writing', atOnce: 500, replacesConnections: false },
+  abilities: {
+    hearsLeaving: 'by writing',
+    atOnce: 500,
+    replacesConnections: false,
+    deliversBeforeCut: false,
+  },
   start: async (settings) => (await startWorker(settings)).gateway,
   startSharing: (settings) => startWorker(settings, { faulty: true }),
 }
