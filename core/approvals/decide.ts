@@ -6,7 +6,7 @@ import { applications, grants, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
-import { accessOf } from '../proxy/access.ts'
+import { accessOf, replacementFor } from '../proxy/access.ts'
 import type { Prices } from '../usage/price.ts'
 
 export type Application = typeof applications.$inferSelect & { itcode: string; grantId: number | null }
@@ -21,13 +21,17 @@ interface Parts {
   actor: Actor
 }
 
-/** Asks for a model. Throws a Refusal: invalid_input for one that is not offered, conflict when there is nothing to ask. */
+/**
+ * Asks for a model; another name of it asks for the model that is sent instead. Throws a Refusal: invalid_input for one
+ * that is not offered, conflict when there is nothing to ask.
+ */
 export async function apply(
   parts: Parts & { policy: Policy; prices: Prices },
   wanted: { userId: number; model: string; reason: string },
 ): Promise<Application> {
   const { db, clock, actor, policy, prices } = parts
-  const { userId, model, reason } = wanted
+  const { userId, reason } = wanted
+  const model = replacementFor(policy, wanted.model)
   const canonical = prices.canonical(model)
   const access = accessOf(policy, model, canonical)
   if (access === 'closed') {

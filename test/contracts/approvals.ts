@@ -120,6 +120,16 @@ export function approvalsContract({ name, start }: Runtime) {
       expect((await ask(ann)).status).toBe(201)
     })
 
+    test('to ask for another name of a model is to ask for the model', async () => {
+      const asked = await ask(ann, 'best')
+      expect([asked.status, asked.body.application?.model]).toEqual([201, OPUS])
+      expect((await ask(ann)).status).toBe(409)
+      await decide(boss, asked.body.application.id, 'approved')
+      expect(await grantsOf(ann)).toMatchObject([{ model: OPUS }])
+      for (const model of ['best', OPUS]) expect((await call(model)).status).toBe(200)
+      expect((await ask(ann, 'best')).status).toBe(409)
+    })
+
     test('a rejected one stays refused, and may be asked for again', async () => {
       const { application } = (await ask(ann)).body
       expect((await decide(boss, application.id, 'rejected', 'not now')).body.application.grant_id).toBeNull()
