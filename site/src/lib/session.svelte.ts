@@ -1,6 +1,6 @@
 /** Who is signed in. */
 import { goto } from '$app/navigation'
-import { whenSignedOut } from './api/client.ts'
+import { whenRefused } from './api/client.ts'
 import type { User } from './api/index.ts'
 import { api } from './api/index.ts'
 
@@ -36,20 +36,43 @@ export function safePath(path: string | null): string {
   return path && /^\/(?:[\w-]+(?:\/[\w-]+)*)?(?:\?[^\\\s]*)?$/.test(path) ? path : '/'
 }
 
+/** In this order: a page that loses its user would ask who that is. */
+async function leaveFor(path: string): Promise<void> {
+  await goto(path)
+  user = undefined
+}
+
 export function askToSignIn() {
   localStorage.removeItem(HINT)
   const here = location.pathname + location.search
   if (location.pathname === '/login') return
   // Several requests may find it out, one after the other.
   expired ||= user !== undefined
-  user = undefined
-  void goto(`/login?next=${encodeURIComponent(here)}`)
+  void leaveFor(`/login?next=${encodeURIComponent(here)}`)
 }
-whenSignedOut(askToSignIn)
+
+let asking: Promise<void> | undefined
+/** Finds out who is signed in, and with which role: one question at a time. */
+export function findUser(): Promise<void> {
+  asking ??= api
+    .me()
+    .then((found) => {
+      session.user = found.user
+    })
+    .finally(() => {
+      asking = undefined
+    })
+  return asking
+}
+
+whenRefused((code) => {
+  if (code === 'not_signed_in') askToSignIn()
+  // No longer an administrator.
+  if (code === 'admins_only') void findUser().catch(() => {})
+})
 
 export async function signOut(everywhere = false): Promise<void> {
   await (everywhere ? api.logoutEverywhere() : api.logout())
   localStorage.removeItem(HINT)
-  user = undefined
-  await goto('/login')
+  await leaveFor('/login')
 }

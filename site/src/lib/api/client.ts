@@ -27,10 +27,10 @@ export class ApiError extends Error {
   }
 }
 
-/** Called when a request finds that nobody is signed in any more. */
-let onSignedOut = () => {}
-export function whenSignedOut(action: () => void) {
-  onSignedOut = action
+/** Told the code of every refusal: some say that somebody is not, or no longer, who the site takes him for. */
+let onRefused = (_code: string) => {}
+export function whenRefused(action: (code: string) => void) {
+  onRefused = action
 }
 
 export type Query = Record<string, string | number | undefined>
@@ -62,7 +62,7 @@ async function send<T>(method: string, path: string, body?: unknown): Promise<T>
   }
   if (answer.ok) return answer.json() as Promise<T> // checked by the gateway against the schema that T comes from
   const { error = {}, request_id } = (await answer.json().catch(() => ({}))) as ErrorBody // every field may be missing
-  if (answer.status === 401 && error.code === 'not_signed_in') onSignedOut()
+  onRefused(error.code ?? '')
   const wait = Number(answer.headers.get('retry-after'))
   throw new ApiError(error.message ?? answer.statusText, {
     status: answer.status,
