@@ -12,6 +12,8 @@ import { del, get, post, put, type Query } from './client.ts'
 export type User = UserView
 export type AdminUser = UserWithUse
 export type Key = KeyView
+/** With its secret, which is in this one answer only. */
+export type MadeKey = KeyView & { key: string }
 export type OwnedKey = KeyView & { itcode: string }
 export type Application = ApplicationView
 export type Offer = OfferView
@@ -82,8 +84,9 @@ export const api = {
 
   keys: () => get<{ keys: Key[] }>('/api/keys'),
   createKey: (name: string, expires_at: string | null) =>
-    post<{ key: Key & { key: string } }>('/api/keys', { name, expires_at }),
-  renameKey: (id: number, name: string) => put<{ key: Key }>(`/api/keys/${id}`, { name }),
+    post<{ key: MadeKey }>('/api/keys', { name, expires_at }),
+  changeKey: (id: number, change: { name: string; expires_at?: string | null | undefined }) =>
+    put<{ key: Key }>(`/api/keys/${id}`, change),
   switchKey: (id: number, on: boolean) => put<{ key: Key }>(`/api/keys/${id}/${on ? 'enable' : 'disable'}`),
   deleteKey: (id: number) => del(`/api/keys/${id}`),
 
