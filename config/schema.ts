@@ -4,6 +4,7 @@ import { headerSecret, secret, signingSecrets } from './secrets.ts'
 import {
   databaseUrl,
   duration,
+  itcode,
   network,
   optionalUrl,
   originUrl,
@@ -64,7 +65,7 @@ const auth = section({
   code_expiry: duration.default(300_000),
   /** 8 letters and digits that cannot be mixed up, or 6 digits: a million times easier to guess. */
   code_style: z.enum(['letters', 'digits']).default('letters'),
-  admin_itcode: text.default(''),
+  admin_itcode: itcode.default(''),
   send_code_url: optionalUrl.default(''),
   smtp,
   email_domain: text.default(''),

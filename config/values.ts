@@ -26,6 +26,7 @@ export const wait = duration.refine((ms) => ms <= LONGEST_TIMER_MS, 'at most 24 
 const METADATA =
   /^(169\.254\.|100\.100\.100\.200$|\[fe[89ab]|\[fd00:ec2::254\]|\[::ffff:a9fe:|metadata(\.google\.internal)?\.?$)/i
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/i
+const NO_ITCODE = 'an account name or an e-mail address is expected'
 const NO_URL = 'an address that begins with https:// or http:// is expected'
 
 function parsedUrl(text: string, protocols = /^https?:$/): URL | undefined {
@@ -92,3 +93,12 @@ export const redisUrl = address((text) =>
 export const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
   error: 'a network such as 10.0.0.0/8 is expected',
 })
+
+/** The name of an account by the rule of core/auth/account.ts, whose types alone may be known here; or ''. */
+export const itcode = z
+  .string()
+  .normalize('NFKC')
+  .trim()
+  .toLowerCase()
+  .max(254, NO_ITCODE)
+  .regex(/^([\p{L}\p{N}._+-]+(@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*)?)?$/u, NO_ITCODE)

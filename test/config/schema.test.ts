@@ -1,4 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { itcode } from '../../config/values.ts'
+import { accountName } from '../../core/auth/account.ts'
 import { BACKEND, errorOf, load, MINIMAL, pathsIn, pathsOf, SECRET, withLeaf } from './settings.ts'
 
 /** Every setting there is, none at its default. */
@@ -171,10 +174,37 @@ describe('every setting', () => {
     ['backends.0.weight', ['backends', 0, 'weight'], [-1, Number.NaN]],
     ['pricing.0.effective_from', ['pricing', 0, 'effective_from'], ['2026-02-30', '1.2.2026']],
     ['server.trusted_proxies.0', ['server', 'trusted_proxies', 0], ['10.0.0.0/33', 'proxy', '1.2.3', '']],
+    [
+      'auth.admin_itcode',
+      ['auth', 'admin_itcode'],
+      ['bad name', 'a@', '@b', 'a@b@c', 'a\0', 'a'.repeat(255)],
+    ],
     ['server.public_url', ['server', 'public_url'], ['gateway', 'ftp://x', 'https://x/y', 'https://a:b@x']],
   ] as const)('%s refuses what is out of bounds', (name, path, values) => {
     for (const value of values) expect(pathsOf(withLeaf(FULL, path, value))).toEqual([name])
   })
+})
+
+test('an administrator is named by the rule that holds for every account', () => {
+  const isTaken = (name: string) => {
+    try {
+      return accountName(name)
+    } catch {
+      return undefined
+    }
+  }
+  const part = fc.constantFrom('a', 'É', 'ﬁ', '張', '１', '.', '+', '-', '_', '@', ' ', '\n', '/', '\u0301')
+  const names = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(part).map((parts) => parts.join('')),
+  )
+  fc.assert(
+    fc.property(names, (name) => {
+      // Nobody is named by nothing.
+      fc.pre(name.normalize('NFKC').trim() !== '')
+      expect(itcode.safeParse(name).data).toBe(isTaken(name))
+    }),
+  )
 })
 
 describe('several processes', () => {
