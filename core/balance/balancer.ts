@@ -3,6 +3,7 @@ import { matchesAny } from '../glob.ts'
 import type { Backend, Policy } from '../policy.ts'
 import type { Clock, HealthStore, Logger } from '../ports.ts'
 import { type Health, type HealthState, isDue, isUsable, nextHealth, type Verdict } from './breaker.ts'
+import { createSessionMemory, unit } from './sessions.ts'
 
 /** A chosen backend. `done` must be called exactly once, when the call is over; a verdict tells how it went. */
 export interface Lease {
@@ -37,6 +38,9 @@ export interface Balancer {
   refresh(): Promise<void>
 }
 
+/** When to come again while a check is on its way. */
+const CHECK_TAKES_MS = 1_000
+
 interface Learnt {
   key: string
   verdict: Verdict
@@ -57,6 +61,7 @@ export function createBalancer(parts: {
   const backends = policy.backends.map((backend) => ({ ...backend }))
   const inFlight = new Map<string, number>()
   const onTrial = new Set<string>()
+  const sessions = createSessionMemory()
   let known: ReadonlyMap<string, Health> = new Map()
   let queue: Promise<void> = Promise.resolve()
   const pending = new Set<Learnt>()
@@ -126,40 +131,44 @@ export function createBalancer(parts: {
   return {
     pick({ session, model }, tried) {
       const now = clock.now()
+      const sticky = session !== undefined && policy.balancer.strategy === 'sticky'
+      const last = sticky ? sessions.last(session) : undefined
       let best: Backend | undefined
       let bestScore = 0
       let trial: Backend | undefined
       for (const backend of backends) {
-        if (!backend.enabled || backend.weight === 0 || tried.has(backend.name) || !canServe(backend, model))
-          continue
+        if (!backend.enabled || tried.has(backend.name) || !canServe(backend, model)) continue
+        // Weight 0 drains: only sessions that it has already.
+        if (backend.weight === 0 && last !== backend.name) continue
         if (!isUsable(parkedFor(backend, model), now)) continue
         const health = healthOf(backend)
         if (isUsable(health, now)) {
-          const draw =
-            session === undefined || policy.balancer.strategy === 'random'
-              ? random()
-              : unit(session, backend.name)
+          const draw = sticky ? unit(session, backend.name) : random()
           // Weighted rendezvous: the largest weight / -ln(u) wins, which gives each backend its share of sessions
           // and moves only the sessions of a backend that went away.
-          const score = backend.weight / -Math.log(draw || Number.MIN_VALUE)
+          const score =
+            backend.weight === 0 ? Number.MAX_VALUE : backend.weight / -Math.log(draw || Number.MIN_VALUE)
           if (score > bestScore) [best, bestScore] = [backend, score]
         } else if (health?.state === 'ejected' && isDue(health, now) && !onTrial.has(backend.name)) {
           trial ??= backend
         }
       }
-      if (best) return lease(best, model, false)
-      return trial && lease(trial, model, true)
+      const chosen = best ?? trial
+      if (!chosen) return undefined
+      if (sticky) sessions.remember(session, chosen.name)
+      return lease(chosen, model, !best)
     },
-    serves: (model) => backends.some((backend) => backend.enabled && canServe(backend, model)),
+    serves: (model) => backends.some((backend) => canServe(backend, model)),
     report,
     restMs(model) {
       const now = clock.now()
       const waits = backends
         .filter((backend) => backend.enabled && backend.weight > 0 && canServe(backend, model))
         .flatMap((backend) => [healthOf(backend), parkedFor(backend, model)])
-        .flatMap((health) =>
-          health && health.state !== 'disabled' && health.until > now ? health.until - now : [],
-        )
+        .flatMap((health) => {
+          if (health?.state === 'disabled') return health.until <= now ? CHECK_TAKES_MS : []
+          return health && health.until > now ? health.until - now : []
+        })
       return waits.length > 0 ? Math.min(...waits) : undefined
     },
     due: () => backends.filter((backend) => backend.enabled && isDue(healthOf(backend), clock.now())),
@@ -201,18 +210,4 @@ function view(
     until: health?.until ?? 0,
     inFlight: inFlight.get(backend.name) ?? 0,
   }
-}
-
-/** FNV-1a over both texts with a final mix (MurmurHash3's), as a number in (0, 1). Even enough for shares, cheap per call. */
-function unit(session: string, backend: string): number {
-  let hash = fnv(fnv(0x811c9dc5, session), backend)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (((hash ^ (hash >>> 16)) >>> 0) + 0.5) / 0x1_0000_0000
-}
-
-function fnv(seed: number, text: string): number {
-  let hash = seed
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash
 }

@@ -29,10 +29,10 @@ describe('backends', () => {
     secret = (await boss.post('/api/keys', { name: 'x' })).body.key.key
     return () => app.close()
   })
-  const call = () =>
+  const call = (session = 'one') =>
     app.request('/v1/messages', {
       method: 'POST',
-      headers: { 'x-api-key': secret },
+      headers: { 'x-api-key': secret, 'x-claude-code-session-id': session },
       body: '{"model":"claude-opus-5-5","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}',
     })
   const called = () => [first, second].map((upstream) => upstream?.requests.length)
@@ -68,14 +68,25 @@ describe('backends', () => {
     await call()
     expect(called()).toEqual([2, 1])
     expect((await boss.put('/admin/api/backends/a', { weight: 0 })).body.backend.weight).toBe(0)
-    await call()
+    await call('another')
     expect(called()).toEqual([2, 2])
+    // Its prompt caches and thinking blocks live there.
+    await call()
+    expect(called()).toEqual([3, 2])
     const events = (await app.audit()).filter(({ action }) => action === 'backend.update')
     expect(events[0]).toMatchObject({
       target: 'backend:a',
       before: '{"enabled":true,"weight":1000}',
       after: '{"enabled":false,"weight":1000}',
     })
+  })
+
+  test('that are all switched off are missing, not the model', async () => {
+    for (const name of ['a', 'b']) await boss.put(`/admin/api/backends/${name}`, { enabled: false })
+    const answer = await call()
+    expect(answer.status).toBe(529)
+    expect(answer.headers.get('retry-after')).not.toBeNull()
+    expect(answer.headers.get('x-should-retry')).toBe('true')
   })
 
   test('are checked on request, which brings one back that had refused our credential', async () => {
