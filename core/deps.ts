@@ -30,6 +30,8 @@ export interface Parts {
   site?(request: Request): Response | undefined | Promise<Response | undefined>
   /** False once this process takes no new work. */
   accepting(): boolean
+  /** Whether these deps take over from others, between two requests. */
+  serving?: boolean
 }
 
 export interface Deps extends Parts {
@@ -45,6 +47,6 @@ export function createDeps(parts: Parts): Deps {
     ...parts,
     balancer,
     directory: createDirectory(parts),
-    catalogue: createCatalogue({ ...parts, balancer }),
+    catalogue: createCatalogue({ ...parts, balancer, serving: parts.serving ?? false }),
   }
 }

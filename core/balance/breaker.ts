@@ -22,8 +22,8 @@ export type Verdict =
   /** The start-up check could not reach it. */
   | { kind: 'down'; reason: string }
   | { kind: 'parked'; reason: string; untilMs: number }
-  /** Refuses our credential or cannot pay. `forGood`: until restart, reload or an administrator's check. */
-  | { kind: 'barred'; reason: string; forGood: boolean }
+  /** Refuses our credential or cannot pay: out until a check passes, the first one `recheckMs` from now. */
+  | { kind: 'barred'; reason: string; recheckMs: number }
   /** A check passed. */
   | { kind: 'passed' }
 
@@ -32,8 +32,10 @@ export interface BreakerPolicy {
   cooldownMs: number
 }
 
-/** How often a backend that refused our credential is checked again. */
+/** How often a backend is checked again that refused our credential, or cannot pay. */
 export const RECHECK_MS = 5 * 60_000
+/** Until restart, reload or an administrator's check. */
+export const FOR_GOOD = Number.POSITIVE_INFINITY
 const NEVER = Number.MAX_SAFE_INTEGER
 const FRESH: Health = { state: 'healthy', failures: 0, until: 0, reason: '', revision: 0 }
 
@@ -75,7 +77,7 @@ export function nextHealth(
     case 'barred':
       return to({
         state: 'disabled',
-        until: verdict.forGood ? NEVER : now + RECHECK_MS,
+        until: Math.min(now + verdict.recheckMs, NEVER),
         reason: verdict.reason,
       })
     case 'passed':

@@ -26,7 +26,8 @@ export type Attempt =
       reason: string
       verdict: Verdict | undefined
       kept: KeptAnswer | undefined
-      timedOut: boolean
+      /** `answered`: it did, but not as it should. */
+      how: 'answered' | 'timed out' | 'unreachable'
     }
   | { kind: 'client_gone' }
 
@@ -52,11 +53,12 @@ export async function attempt(deps: Deps, call: Call, backend: Backend): Promise
       judgement.verdict && 'reason' in judgement.verdict
         ? judgement.verdict.reason
         : `answered ${reply.status}`
-    return { kind: 'failed', reason, verdict: judgement.verdict, kept, timedOut: false }
+    return { kind: 'failed', reason, verdict: judgement.verdict, kept, how: 'answered' }
   } catch (cause) {
     if (call.signal.aborted) return { kind: 'client_gone' }
     const reason = timedOut ? 'no first byte in time' : describe(cause)
-    return { kind: 'failed', reason, verdict: { kind: 'failed', reason }, kept: undefined, timedOut }
+    const how = timedOut ? 'timed out' : 'unreachable'
+    return { kind: 'failed', reason, verdict: { kind: 'failed', reason }, kept: undefined, how }
   } finally {
     cancelTimer()
     call.signal.removeEventListener('abort', onGone)

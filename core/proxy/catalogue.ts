@@ -1,7 +1,7 @@
 /** The models the backends offer, as they list them, and the check that reads the list: the same request is both. */
 import * as z from 'zod'
 import type { Balancer } from '../balance/balancer.ts'
-import type { Verdict } from '../balance/breaker.ts'
+import { FOR_GOOD, RECHECK_MS, type Verdict } from '../balance/breaker.ts'
 import { matchesAny } from '../glob.ts'
 import type { Backend, Policy } from '../policy.ts'
 import type { Clock, Logger, Upstream, UpstreamReply } from '../ports.ts'
@@ -35,7 +35,7 @@ export interface Catalogue {
   refresh(): Promise<void>
   /** How a backend lists this model, as far as lists were read; never waits. */
   known(model: string): ListedModel | undefined
-  /** False while the start-up check runs. */
+  /** False until the start-up check is over or has found a backend that can be used. */
   ready(): boolean
 }
 
@@ -50,16 +50,23 @@ export function createCatalogue(parts: {
   clock: Clock
   logger: Logger
   balancer: Balancer
+  /** Calls are served already, under the configuration before this one. */
+  serving: boolean
 }): Catalogue {
   const { policy, upstream, clock, logger, balancer } = parts
   const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
+  /** What is out has checks of its own: a look at the list must not bring it back. */
+  const listing = () =>
+    balancer
+      .views()
+      .flatMap(({ backend, state }) => (backend.enabled && state !== 'disabled' ? [backend] : []))
   const listings = new Map<string, Listing>()
   const checking = new Map<string, Promise<Verdict>>()
   const isStale = (name: string) => {
     const listing = listings.get(name)
     return !listing || clock.elapsed() - listing.readAt > FRESH_MS
   }
-  let ready = policy.health.startupCheck === 'off'
+  let ready = parts.serving || policy.health.startupCheck === 'off'
 
   function check(backend: Backend, atStart = false): Promise<Verdict> {
     const running = checking.get(backend.name)
@@ -70,8 +77,7 @@ export function createCatalogue(parts: {
   }
   async function run(backend: Backend, atStart: boolean): Promise<Verdict> {
     const found = await readList({ upstream, clock, backend })
-    const strict = atStart && policy.health.startupCheck === 'strict'
-    const verdict = strict && found.verdict.kind === 'down' ? barred(found.verdict.reason) : found.verdict
+    const verdict = atStart ? startVerdict(found.verdict) : found.verdict
     if (found.models) listings.set(backend.name, { models: found.models, readAt: clock.elapsed() })
     else
       listings.set(backend.name, {
@@ -85,7 +91,14 @@ export function createCatalogue(parts: {
       })
     }
     await balancer.report(backend, undefined, verdict)
+    if (verdict.kind === 'passed') ready = true
     return verdict
+  }
+  function startVerdict(found: Verdict): Verdict {
+    const strict = policy.health.startupCheck === 'strict' && found.kind === 'down'
+    return strict || found.kind === 'barred'
+      ? { kind: 'barred', reason: found.reason, recheckMs: FOR_GOOD }
+      : found
   }
 
   return {
@@ -99,12 +112,12 @@ export function createCatalogue(parts: {
       ready = true
     },
     async models() {
-      const stale = enabled().filter(({ name }) => isStale(name))
+      const stale = listing().filter(({ name }) => isStale(name))
       await Promise.all(stale.map((backend) => check(backend)))
       return merged(balancer, listings)
     },
     async refresh() {
-      const old = enabled().filter(({ name }) => listings.has(name) && isStale(name))
+      const old = listing().filter(({ name }) => listings.has(name) && isStale(name))
       await Promise.all(old.map((backend) => check(backend)))
     },
     known(model) {
@@ -131,7 +144,7 @@ function merged(balancer: Balancer, listings: ReadonlyMap<string, Listing>): Lis
 }
 
 function barred(reason: string): Verdict {
-  return { kind: 'barred', reason, forGood: true }
+  return { kind: 'barred', reason, recheckMs: RECHECK_MS }
 }
 
 /** GET /v1/models of one backend: proves address and credential, costs nothing, and says what it serves. */

@@ -23,7 +23,7 @@ export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
   if (!admitted.ok) throw limitRefusal(deps.policy, admitted, deps.clock.now())
   let served: Served
   try {
-    served = await sendWithFailover(deps, call, booking.sentTo)
+    served = await sendWithFailover(deps, call, 'metered', booking.sentTo)
   } catch (cause) {
     booking.settle({ outcome: 'error', status: asRefusal(cause).status, metered: undefined })
     throw cause
@@ -37,7 +37,7 @@ export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
 
 /** A call that is neither metered nor limited: count_tokens. Throws a Refusal, or ClientGone. */
 export async function forwardFree(deps: Deps, call: Call): Promise<Reply> {
-  const served = await sendWithFailover(deps, call, () => {})
+  const served = await sendWithFailover(deps, call, 'free')
   if (served.kind === 'client_gone') throw new ClientGone()
   return answer(deps, call, served, undefined)
 }

@@ -2,7 +2,7 @@
  * What an upstream's answer means, judged at its first byte: give it to the client, or try the next backend, and what
  * the balancer learns from it. Pure. Rules: protocol reference §3.2.
  */
-import type { Verdict } from '../balance/breaker.ts'
+import { RECHECK_MS, type Verdict } from '../balance/breaker.ts'
 import type { UpstreamReply } from '../ports.ts'
 import { headerOf } from './headers.ts'
 
@@ -37,15 +37,16 @@ export function judge(reply: Pick<UpstreamReply, 'status' | 'headers' | 'first'>
   if (status >= 200 && status < 300) return judgeSuccess(reply)
   if (status === 400) {
     if (!spendCapReached(reply.first)) return { relay: true }
-    return { relay: false, verdict: barred('spend cap reached'), show: false }
+    return { relay: false, verdict: unpaid('spend cap reached'), show: false }
   }
-  if (status === 401 || status === 402 || status === 403) {
-    return { relay: false, verdict: barred(`answered ${status}`), show: false }
+  if (status === 402) return { relay: false, verdict: unpaid(`answered ${status}`), show: false }
+  if (status === 401 || status === 403) {
+    return { relay: false, verdict: refused(`answered ${status}`), show: false }
   }
   if (status === 404) return { relay: false, verdict: undefined, show: true }
   if (status === 429) {
     if (spendCapReached(reply.first))
-      return { relay: false, verdict: barred('spend cap reached'), show: false }
+      return { relay: false, verdict: unpaid('spend cap reached'), show: false }
     const untilMs = now + restOf(headerOf(reply.headers, 'retry-after'), now)
     return { relay: false, verdict: { kind: 'parked', reason: 'answered 429', untilMs }, show: true }
   }
@@ -54,17 +55,21 @@ export function judge(reply: Pick<UpstreamReply, 'status' | 'headers' | 'first'>
   return { relay: false, verdict: failed(`answered ${status}`), show: false }
 }
 
-function judgeSuccess(reply: Pick<UpstreamReply, 'headers' | 'first'>): Judgement {
+function judgeSuccess(reply: Pick<UpstreamReply, 'status' | 'headers' | 'first'>): Judgement {
   const type = headerOf(reply.headers, 'content-type') ?? ''
+  if (!reply.first && reply.status === 200) {
+    return { relay: false, verdict: failed('answered with nothing'), show: false }
+  }
   if (type.startsWith('text/html'))
     return { relay: false, verdict: failed('answered with a web page'), show: false }
   if (!type.startsWith('text/event-stream')) return { relay: true }
   const error = openingError(reply.first)
   if (!error) return { relay: true }
   const { type: errorType } = error
-  const ours =
-    errorType === 'authentication_error' || errorType === 'permission_error' || errorType === 'billing_error'
-  if (ours) return { relay: false, verdict: barred(`streamed ${errorType}`), show: false }
+  if (errorType === 'billing_error')
+    return { relay: false, verdict: unpaid(`streamed ${errorType}`), show: false }
+  if (errorType === 'authentication_error' || errorType === 'permission_error')
+    return { relay: false, verdict: refused(`streamed ${errorType}`), show: false }
   if (errorType === 'invalid_request_error' || errorType === 'request_too_large') return { relay: true }
   return { relay: false, verdict: failed(`streamed ${errorType}`), show: true }
 }
@@ -106,6 +111,12 @@ function failed(reason: string): Verdict {
   return { kind: 'failed', reason }
 }
 
-function barred(reason: string): Verdict {
-  return { kind: 'barred', reason, forGood: false }
+/** It may have been only this call that it refused: a check tells at once. */
+function refused(reason: string): Verdict {
+  return { kind: 'barred', reason, recheckMs: 0 }
+}
+
+/** A check costs nothing and would pass. */
+function unpaid(reason: string): Verdict {
+  return { kind: 'barred', reason, recheckMs: RECHECK_MS }
 }

@@ -205,9 +205,11 @@ function scaledCost(tokens: TokenCounts, rates: Rates, multiplier: number): numb
   )
 }
 
-/** Lower case, without a provider's prefix, a Bedrock or Vertex form, or "-latest". */
+/** Lower case without space around it, a provider's prefix, a Bedrock or Vertex form, or "-latest". */
 function bareName(model: string): string {
   return model
+    .normalize('NFKC')
+    .trim()
     .toLowerCase()
     .replace(/^.*\//s, '')
     .replace(/^(?:[a-z-]+\.)?anthropic\./, '')

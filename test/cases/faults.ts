@@ -27,6 +27,7 @@ export const SURVIVED: [what: string, script: Script][] = [
   ['answers 403', failing(403, 'permission_error')],
   ['answers 404', failing(404, 'not_found_error')],
   ['redirects', { status: 302, headers: { location: 'http://169.254.169.254/' } }],
+  ['answers with nothing', { chunks: [] }],
   ['answers 200 with a web page', { headers: WEB_PAGE, chunks: ['<html>login</html>'] }],
   ['opens its stream with an error', OPENING_ERROR],
   [
@@ -45,6 +46,8 @@ export const LONE: [what: string, script: Script, status: number, type: string][
   ['nothing', { before: 'hang' }, 504, 'timeout_error'],
   ['401', failing(401, 'authentication_error'), 502, 'api_error'],
   ['403', failing(403, 'permission_error'), 502, 'api_error'],
+  ['an empty stream', { chunks: [] }, 502, 'api_error'],
+  ['an empty body', { headers: JSON_TYPE, chunks: [] }, 502, 'api_error'],
   ['a web page', { headers: WEB_PAGE, chunks: ['<html>'] }, 502, 'api_error'],
   ['a redirect', { status: 307, headers: { location: '/elsewhere' } }, 502, 'api_error'],
   ['500', failing(500, 'api_error'), 500, 'api_error'],

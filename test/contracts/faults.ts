@@ -11,7 +11,9 @@ import { type FakeUpstream, messageJson, messageStream, sse, startUpstream } fro
 const backed = (what: string) => `claude-backed-${what.replaceAll(' ', '-')}`
 const alone = (what: string) => `claude-alone-${what.replaceAll(' ', '-')}`
 const BACKED = [...SURVIVED.map(([what]) => what), 'ejected', 'rested'].map(backed)
-const ALONE = [...LONE.map(([what]) => what), 'resting', 'silent', 'pinging', 'cut'].map(alone)
+const ALONE = [...LONE.map(([what]) => what), 'resting', 'silent', 'pinging', 'cut', 'picky', 'counting'].map(
+  alone,
+)
 
 const ask = (model: string) => ({
   model,
@@ -118,6 +120,29 @@ export function faultsContract({ name, start, abilities }: Runtime) {
       expect(calls()).toBe(1)
     })
 
+    test('a backend that refuses one call serves the next as soon as a check has passed', async () => {
+      bad.answer(failing(403, 'permission_error'))
+      expect((await gateway.send(ask(alone('picky')))).status).toBe(502)
+      bad.reset()
+      const statusAgain = async () => {
+        await gateway.runTasks()
+        return (await gateway.send(ask(alone('picky')))).status
+      }
+      await expect.poll(statusAgain).toBe(200)
+    })
+
+    test.each([
+      ['cannot count tokens', failing(501, 'not_supported')],
+      ['counts no more for now', failing(429, 'rate_limit_error', { 'retry-after': '30' })],
+    ])('a backend that %s answers messages all the same', async (_, script) => {
+      bad.counts(script)
+      const path = '/v1/messages/count_tokens'
+      for (let i = 0; i < 6; i++) {
+        expect((await gateway.send(ask(alone('counting')), { path })).status).toBe(script.status)
+      }
+      expect((await gateway.send(ask(alone('counting')))).status).toBe(200)
+    })
+
     test('with every backend resting the client hears at once when to come back', async () => {
       bad.answer(failing(429, 'rate_limit_error', { 'retry-after': '30' }))
       await (await gateway.send(ask(alone('resting')))).text()
@@ -197,9 +222,9 @@ export function faultsContract({ name, start, abilities }: Runtime) {
       ]
       const checked = await started({ backends, health: { startup_check: 'normal' } })
       await expect.poll(async () => (await fetch(`${checked.url}/readyz`)).status).toBe(200)
+      await expect.poll(() => checked.output()).toContain('refused the credential (401)')
       expect((await checked.send(ask('claude-opus-5-5'))).status).toBe(200)
       expect(calls()).toBe(0)
-      await expect.poll(() => checked.output()).toContain('refused the credential (401)')
     })
 
     test('is not ready while no backend can be used', async () => {

@@ -199,7 +199,11 @@ describe('backend health', () => {
 
   test('a refused credential disables it until a check passes, and checks are few', async () => {
     const { balancer, named, pick, clock, stateOf } = setUp([backend('a')])
-    await balancer.report(named('a'), undefined, { kind: 'barred', reason: 'answered 401', forGood: false })
+    await balancer.report(named('a'), undefined, {
+      kind: 'barred',
+      reason: 'answered 401',
+      recheckMs: 300_000,
+    })
     expect([stateOf('a'), pick('s')]).toEqual(['disabled', undefined])
     clock.advance(RECHECK_MS - 1)
     expect(balancer.due()).toEqual([])

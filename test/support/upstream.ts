@@ -35,6 +35,8 @@ export interface FakeUpstream {
   answer(script: Answering): void
   /** What the next ones do, one script each, before `answer` holds again. */
   answerNext(...scripts: Answering[]): void
+  /** What POST /v1/messages/count_tokens does from now on. */
+  counts(script: Script): void
   /** What GET /v1/models does from now on: a script, or a list of these models. */
   models(script: Script | readonly string[]): void
   /** Forgets scripts and requests. */
@@ -151,6 +153,8 @@ const modelList = (ids: readonly string[]): Script => ({
   ],
 })
 
+const COUNTED: Script = { headers: JSON_TYPE, chunks: ['{"input_tokens":7}'] }
+
 function ordinary({ body }: AskedRequest): Script {
   return body.includes('"stream":true')
     ? { chunks: messageStream() }
@@ -162,12 +166,12 @@ export async function startUpstream(): Promise<FakeUpstream> {
   const open = new Set<Socket>()
   let answering: Answering = ordinary
   let models: Script = modelList(MODELS)
+  let counts: Script = COUNTED
   const next: Answering[] = []
 
   const scriptFor = (asked: AskedRequest): Script => {
     if (asked.url.startsWith('/v1/models')) return models
-    if (asked.url.startsWith('/v1/messages/count_tokens'))
-      return { headers: JSON_TYPE, chunks: ['{"input_tokens":7}'] }
+    if (asked.url.startsWith('/v1/messages/count_tokens')) return counts
     const chosen = next.shift() ?? answering
     return typeof chosen === 'function' ? chosen(asked) : chosen
   }
@@ -205,11 +209,15 @@ export async function startUpstream(): Promise<FakeUpstream> {
       answering = script
     },
     answerNext: (...scripts) => void next.push(...scripts),
+    counts: (script) => {
+      counts = script
+    },
     models: (given) => {
       models = isList(given) ? modelList(given) : given
     },
     reset() {
       answering = ordinary
+      counts = COUNTED
       models = modelList(MODELS)
       next.length = 0
       requests.length = 0
