@@ -26,6 +26,7 @@ import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts
 import { openHealth, openLedger } from '../drivers/stores.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from './codes.ts'
+import { upToRestart } from './reload.ts'
 import { siteFrom } from './site.ts'
 import { drain } from './stop.ts'
 import { pricesFrom, shippedAbilities } from './tables.ts'
@@ -92,7 +93,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const site = siteFrom(SITE)
   if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
 
-  const build = async (settings: Config) => {
+  const build = async (settings: Config, at: 'start' | 'reload') => {
     const deps = createDeps({
       db: storage.db,
       health: openHealth(settings, { place, stores: healthStores }),
@@ -110,6 +111,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       wire: socketWire(waitUntil),
       ...(site ? { site } : {}),
       accepting: () => !stopping,
+      serving: at === 'reload',
     })
     const admin = await ensureAdmin(deps)
     if (admin) logger.info('admin.created', { itcode: admin })
@@ -121,7 +123,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     }
   }
 
-  let current = await build(config)
+  let settings = config
+  let current = await build(settings, 'start')
   const server = createAdaptorServer({
     fetch: (request, bindings) => current.gateway.fetch(request, bindings),
     serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS },
@@ -136,8 +139,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     url,
     db: storage.db,
     async reload(next) {
-      for (const name of needsRestart(config, next)) logger.warn('config.needs_restart', { setting: name })
-      current = await build(next)
+      const { changed, inForce } = upToRestart(config, next)
+      for (const name of changed) logger.warn('config.needs_restart', { setting: name })
+      current = await build(inForce, 'reload')
+      settings = inForce
       startCheck(current.deps)
       const event = { actor: COMMAND_LINE, at: clock.now(), action: 'config.reload', target: 'config' }
       await auditRow(storage.db, event)
@@ -151,7 +156,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   }
 
   async function stop() {
-    await drain(server, config.server.drain_timeout)
+    await drain(server, settings.server.drain_timeout)
     // Calls that were cut with their connections hear of it in the next turn, and book what they know.
     await new Promise(setImmediate)
     while (pending.size > 0) await Promise.allSettled(pending)
@@ -173,18 +178,4 @@ function listen(server: Server, { server: { port, host } }: Config): Promise<str
     resolve(`http://${host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${bound}`)
   })
   return promise
-}
-
-function needsRestart(running: Config, next: Config): string[] {
-  const fixed: [string, unknown, unknown][] = [
-    ['server.port', running.server.port, next.server.port],
-    ['server.host', running.server.host, next.server.host],
-    ['database', JSON.stringify(running.database), JSON.stringify(next.database)],
-    ['limits.period', running.limits.period, next.limits.period],
-    ['server.workers', running.server.workers, next.server.workers],
-    ['limits.store', running.limits.store, next.limits.store],
-    ['redis', running.redis.url, next.redis.url],
-    ['log', JSON.stringify(running.log), JSON.stringify(next.log)],
-  ]
-  return fixed.filter(([, before, after]) => before !== after).map(([name]) => name)
 }

@@ -114,6 +114,28 @@ describe('the life of the process', () => {
     expect([await send('claude-fable-5-2'), await send('claude-opus-5-5')]).toEqual([400, 200])
   })
 
+  test('SIGHUP takes no time off: calls are served, and it is ready, while backends are checked anew', async () => {
+    const ready = async () => (await fetch(`${gateway.url}/readyz`)).status
+    await expect.poll(ready).toBe(200)
+    upstream.models({ before: 'hang' })
+    gateway.process.kill('SIGHUP')
+    await expect.poll(() => gateway.output()).toContain('config.reloaded')
+    expect([await ready(), (await gateway.send(ASK)).status]).toEqual([200, 200])
+  })
+
+  test('SIGHUP leaves in force, and names, what only a start can change', async () => {
+    const { secret } = await gateway.newKey({ quotaTokens: 1 })
+    gateway.configure({ limits: { period: 'total' }, log: { level: 'debug' } })
+    gateway.process.kill('SIGHUP')
+    await expect.poll(() => gateway.output()).toContain('config.reloaded')
+    expect(gateway.output()).toMatch(/needs_restart","setting":"limits\.period"/)
+    expect(gateway.output()).toMatch(/needs_restart","setting":"log\.level"/)
+    const refused = await gateway.send(ASK, { key: secret })
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).not.toBeNull()
+    expect(await refused.text()).toContain('your monthly token quota')
+  })
+
   test('what the command line changes holds within a second', async () => {
     const { secret, keyId } = await gateway.newKey()
     const status = async () => (await gateway.send(ASK, { key: secret })).status
