@@ -1,5 +1,6 @@
 /** What each command of the command line does. Bad arguments are a Refusal with the reason. */
 import * as z from 'zod'
+import { policyFrom } from '../../config/policy.ts'
 import type { Config } from '../../config/schema.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import type { User } from '../../core/auth/account.ts'
@@ -19,9 +20,10 @@ type Values = Partial<Record<'name' | 'quota' | 'budget' | 'expires' | 'by' | 'd
   admin?: boolean
 }
 
-export async function createUserAs(db: Db, { limits }: Config, itcode: string | undefined, values: Values) {
+export async function createUserAs(db: Db, config: Config, itcode: string | undefined, values: Values) {
+  const { limits } = config
   const user = await createUser(
-    { db, clock: systemClock, actor: COMMAND_LINE },
+    { db, clock: systemClock, actor: COMMAND_LINE, policy: policyFrom(config) },
     {
       itcode: needed(itcode, 'ITCODE'),
       name: values.name,

@@ -1,10 +1,11 @@
 /** Users: create and change. Every change is audited in the same batch and holds from the next request on. */
 import { and, asc, eq, exists, isNull, ne, or } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
-import { accountName, type User } from '../auth/account.ts'
+import { accountName, findAccount, type User } from '../auth/account.ts'
 import { closeSessionsOf } from '../auth/sessions.ts'
 import { loginCodes, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
+import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
 
 export interface NewUser {
@@ -24,14 +25,16 @@ interface Parts {
   actor: Actor
 }
 
-/** Throws a Refusal: invalid_input for a bad name, conflict when the account exists. */
-export async function createUser(parts: Parts, wanted: NewUser): Promise<User> {
-  const user = await registerUser(parts, wanted)
-  if (!user) throw new Refusal('conflict', `There is a user ${accountName(wanted.itcode)} already.`)
+/** Throws a Refusal: invalid_input for a bad name, conflict when the account exists, also under its mail address. */
+export async function createUser(parts: Parts & { policy: Policy }, wanted: NewUser): Promise<User> {
+  const itcode = accountName(wanted.itcode)
+  const known = await findAccount(parts.db, parts.policy.auth, itcode)
+  const user = known ? undefined : await registerUser(parts, wanted)
+  if (!user) throw new Refusal('conflict', `There is a user ${known?.itcode ?? itcode} already.`)
   return user
 }
 
-/** As createUser; undefined when the account exists. */
+/** Makes an account; undefined when there is one of exactly this name. */
 export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser): Promise<User | undefined> {
   const itcode = accountName(wanted.itcode)
   const now = clock.now()

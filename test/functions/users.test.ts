@@ -43,6 +43,17 @@ describe('users', () => {
     expect((await app.signIn('carl@corp.test')).id).toBe(answer.body.user.id)
   })
 
+  test('are not made twice for one mailbox, which people sign in to under either name', async () => {
+    const corp = await startApp({ auth: { ...AUTH, email_domain: 'corp.test' } })
+    const admin = await corp.signIn('boss', 'admin')
+    const made = async (itcode: string) => (await admin.post('/admin/api/users', { itcode })).status
+    expect([await made('dora'), await made('dora@corp.test'), await made('Dora')]).toEqual([201, 409, 409])
+    expect([await made('eve@corp.test'), await made('eve'), await made('eve@else.test')]).toEqual([
+      201, 409, 201,
+    ])
+    await corp.close()
+  })
+
   test('Q08: one account comes of 20 that are made at once', async () => {
     const wanted = { itcode: 'carl', name: 'Carl', role: 'admin', quota_tokens: 0, budget_usd: 0.5 }
     const answers = await Promise.all(Array.from({ length: 20 }, () => boss.post('/admin/api/users', wanted)))

@@ -112,7 +112,7 @@ export async function startApp(settings: object = {}, given?: OpenedStore): Prom
     browser,
     code,
     async signIn(itcode, role = 'user', used = browser()) {
-      const parts = { db, clock, actor: COMMAND_LINE }
+      const parts = { db, clock, policy, actor: COMMAND_LINE }
       const known = await findUser(db, itcode)
       const user = known ?? (await createUser(parts, { itcode, role, quotaTokens: 0, budgetMicros: 0 }))
       if (user.role !== role) await updateUser(parts, user.id, { role })

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { systemClock } from '../../core/clock.ts'
-import { createUser, findUser, updateUser } from '../../core/users/manage.ts'
+import { findUser, registerUser, updateUser } from '../../core/users/manage.ts'
 import { answerOf, type Browser, browserOf } from './browser.ts'
 import type { Gateway } from './runtime.ts'
 
@@ -46,8 +46,8 @@ export async function startPeople(): Promise<People> {
       if (role) {
         const parts = { db: gateway.db, clock: systemClock, actor: COMMAND_LINE }
         const known = await findUser(gateway.db, itcode)
-        const user = known ?? (await createUser(parts, { itcode, role, quotaTokens: 0, budgetMicros: 0 }))
-        if (user.role !== role) await updateUser(parts, user.id, { role })
+        const user = known ?? (await registerUser(parts, { itcode, role, quotaTokens: 0, budgetMicros: 0 }))
+        if (user && user.role !== role) await updateUser(parts, user.id, { role })
       }
       const used = browser(gateway)
       codes.delete(itcode)

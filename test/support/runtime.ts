@@ -6,7 +6,7 @@ import { systemClock } from '../../core/clock.ts'
 import { usageLogs, users } from '../../core/db/schema.ts'
 import { createKey } from '../../core/keys/manage.ts'
 import type { Db } from '../../core/ports.ts'
-import { createUser } from '../../core/users/manage.ts'
+import { registerUser } from '../../core/users/manage.ts'
 
 export interface TestBackend {
   name: string
@@ -107,7 +107,8 @@ export async function clientOf({ db, url }: { db: () => Db; url: () => string })
   const newKey: Client['newKey'] = async (overrides = {}) => {
     const { itcode = `user-${crypto.randomUUID().slice(0, 8)}`, ...rest } = overrides
     const parts = { db: db(), clock: systemClock, actor: COMMAND_LINE }
-    const user = await createUser(parts, { itcode, role: 'user', quotaTokens: 0, budgetMicros: 0 })
+    const user = await registerUser(parts, { itcode, role: 'user', quotaTokens: 0, budgetMicros: 0 })
+    if (!user) throw new Error(`there is a user ${itcode} already`)
     if (Object.keys(rest).length > 0) await db().update(users).set(rest).where(eq(users.id, user.id))
     const { key, secret } = await createKey(
       { ...parts, sha256 },
