@@ -25,15 +25,16 @@ export function mailAddress(itcode: string, { emailDomain }: AuthPolicy): string
   return itcode.includes('@') || emailDomain === '' ? itcode : `${itcode}@${emailDomain}`
 }
 
+/** The name by which someone new is registered, and codes are kept: without the company's mail domain. */
+export function bareName(itcode: string, { emailDomain }: AuthPolicy): string {
+  const suffix = `@${emailDomain}`
+  return emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode
+}
+
 /** The account of a name, also when it was given with the company's mail domain and is kept without, or the reverse. */
 export async function findAccount(db: Db, auth: AuthPolicy, itcode: string): Promise<User | undefined> {
-  const address = mailAddress(itcode, auth)
-  const suffix = `@${auth.emailDomain}`
-  const bare = auth.emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode
-  const found = await db
-    .select()
-    .from(users)
-    .where(inArray(users.itcode, [itcode, address, bare]))
+  const names = [itcode, mailAddress(itcode, auth), bareName(itcode, auth)]
+  const found = await db.select().from(users).where(inArray(users.itcode, names))
   return found.find((user) => user.itcode === itcode) ?? found[0]
 }
 

@@ -3,7 +3,7 @@ import { type Actor, auditRow } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { registerUser } from '../users/manage.ts'
-import { accountName, findAccount, mailAddress, mayRegister, type User } from './account.ts'
+import { accountName, bareName, findAccount, mailAddress, mayRegister, type User } from './account.ts'
 import { type Asker, cancelCode, issueCode, recordWrongInvite, useCode } from './codes.ts'
 import { sameSecret } from './keyed-hash.ts'
 import { codeMail } from './mail.ts'
@@ -21,7 +21,7 @@ async function resolve(
 ): Promise<{ itcode: string; user: User | undefined }> {
   const itcode = accountName(typed)
   const user = await findAccount(db, policy.auth, itcode)
-  return { itcode: user?.itcode ?? itcode, user }
+  return { itcode: user?.itcode ?? bareName(itcode, policy.auth), user }
 }
 
 /**

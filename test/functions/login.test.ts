@@ -237,6 +237,16 @@ describe('login', () => {
     await app.settled()
     expect(app.mails).toHaveLength(before)
   })
+
+  test.each([
+    ['ned', 'ned@corp.test'],
+    ['Ned@Corp.test', 'NED'],
+  ])('someone new who asks for a code as %s may sign in as %s', async (asked, entered) => {
+    const browser = app.browser()
+    const code = await codeFor(browser, asked)
+    expect(app.mails.at(-1)?.to).toBe('ned@corp.test')
+    expect((await enter(browser, code, entered)).body.user?.itcode).toBe('ned')
+  })
 })
 
 describe('who may register', () => {
