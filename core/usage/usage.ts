@@ -87,7 +87,7 @@ function partsOf(usage: RawUsage, servedBy: string | undefined, reader: CountRea
   const split = isRecord(usage.cache_creation) ? usage.cache_creation : {}
   const oneHour = reader.count(split.ephemeral_1h_input_tokens)
   const iterations = Array.isArray(usage.iterations) ? usage.iterations.filter(isRecord) : []
-  if (!iterations.some(({ type }) => type !== 'message')) {
+  if (!iterations.some(({ type, model }) => type !== 'message' || typeof model === 'string')) {
     return [{ model: servedBy, tokens: tokensOf(usage, oneHour, reader) }]
   }
   let oneHourLeft = oneHour

@@ -322,6 +322,28 @@ describe('iterations', () => {
     expect(JSON.parse(extra ?? '')).toEqual({ iterations })
   })
 
+  test('of the message are billed each at the model that it names', () => {
+    const iterations = [
+      { type: 'message', input_tokens: 10, output_tokens: 3, cache_creation_input_tokens: 20 },
+      {
+        type: 'message',
+        model: 'claude-fable-5-2',
+        input_tokens: 30,
+        output_tokens: 4,
+        cache_read_input_tokens: 5,
+        cache_creation_input_tokens: 8,
+        cache_creation: { ephemeral_5m_input_tokens: 8, ephemeral_1h_input_tokens: 0 },
+      },
+    ]
+    const total = { input_tokens: 40, cache_read_input_tokens: 5, cache_creation_input_tokens: 28 }
+    const cache_creation = { ephemeral_5m_input_tokens: 16, ephemeral_1h_input_tokens: 12 }
+    const { parts } = of({ ...total, cache_creation, iterations })
+    expect(parts).toEqual([
+      ...one({ input: 10, output: 3, cacheWrite5m: 8, cacheWrite1h: 12 }),
+      ...one({ input: 30, output: 4, cacheRead: 5, cacheWrite5m: 8 }, 'claude-fable-5-2'),
+    ])
+  })
+
   test('that were declined before a fallback are not billed, unless they had output', () => {
     const served = { type: 'fallback_message', model: 'b', input_tokens: 2, output_tokens: 7 }
     const parts = one({ input: 2, output: 7 }, 'b')
