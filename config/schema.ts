@@ -15,7 +15,12 @@ import {
 
 const count = z.int().min(0)
 const text = z.string()
-const dollars = z.number().min(0).max(1e9)
+/** Counted in millionths: less than one would be 0, which is no limit. */
+const dollars = z
+  .number()
+  .min(0)
+  .max(1e9)
+  .refine((usd) => usd === 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
 const access = z.enum(['open', 'approval', 'closed'])
 const modelName = z.string().min(1).max(256)
 

@@ -34,11 +34,12 @@ export const moment = z.iso
   .datetime({ offset: true, error: 'a time such as 2027-01-31T00:00:00Z is expected' })
   .transform((text) => Date.parse(text))
 
-/** A budget in dollars, in micro-dollars afterwards. */
+/** A budget in dollars, in micro-dollars afterwards. One that rounds to 0 would be no limit at all. */
 export const dollars = z
   .number()
   .min(0)
   .max(LARGEST_BUDGET_USD)
+  .refine((usd) => usd === 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
   .transform((usd) => Math.round(usd * MICROS))
 
 export const quotaTokens = z.int().min(0)

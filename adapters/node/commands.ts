@@ -10,6 +10,7 @@ import { type ApiKey, createKey, describedKey, listKeys, updateKey } from '../..
 import type { Db } from '../../core/ports.ts'
 import { sumUsage } from '../../core/usage/report.ts'
 import { createUser, findUser, listUsers } from '../../core/users/manage.ts'
+import { dollars } from '../../functions/fields.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import type { Storage } from '../drivers/storage/libsql.ts'
 
@@ -29,9 +30,7 @@ export async function createUserAs(db: Db, config: Config, itcode: string | unde
       name: values.name,
       role: values.admin ? 'admin' : 'user',
       quotaTokens: number(values.quota ?? String(limits.default_quota_tokens), '--quota', z.int().min(0)),
-      budgetMicros: Math.round(
-        number(values.budget ?? String(limits.default_budget_usd), '--budget', z.number().min(0)) * MICROS,
-      ),
+      budgetMicros: number(values.budget ?? String(limits.default_budget_usd), '--budget', dollars),
     },
   )
   console.log(`Created ${user.role} ${user.itcode} (id ${user.id}).`)

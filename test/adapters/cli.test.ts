@@ -91,6 +91,7 @@ describe('the command line, beside the running server', () => {
   test.each([
     ['an unknown command', ['dance'], /Usage/],
     ['a missing user', ['key', 'create', 'nobody'], /no user nobody/],
+    ['a budget that rounds to none', ['user', 'create', 'eve', '--budget', '4e-7'], /--budget: .*0\.000001/],
     ['a key id that is none', ['key', 'disable', 'x1'], /ID/],
   ])('says what is wrong with %s', async (_what, args, said) => {
     expect(await cli(args)).toMatchObject({ code: 1, stderr: expect.stringMatching(said) })

@@ -169,7 +169,7 @@ describe('every setting', () => {
   test.each([
     ['server.port', ['server', 'port'], [-1, 65_536, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '80']],
     ['limits.default_quota_tokens', ['limits', 'default_quota_tokens'], [-1, 0.5, 2 ** 53, '5', null]],
-    ['limits.default_budget_usd', ['limits', 'default_budget_usd'], [-0.01, Number.NaN, 1e10]],
+    ['limits.default_budget_usd', ['limits', 'default_budget_usd'], [-0.01, Number.NaN, 1e10, 4e-7]],
     ['retry.max_attempts', ['retry', 'max_attempts'], [0, 21]],
     ['backends.0.weight', ['backends', 0, 'weight'], [-1, Number.NaN]],
     ['pricing.0.effective_from', ['pricing', 0, 'effective_from'], ['2026-02-30', '1.2.2026']],

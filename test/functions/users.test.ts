@@ -65,6 +65,16 @@ describe('users', () => {
     ])
   })
 
+  test('never get a budget that rounds to none at all', async () => {
+    const path = `/admin/api/users/${ann.id}`
+    const answer = await boss.put(path, { budget_usd: 0.000_000_4 })
+    expect([answer.status, answer.body.error.fields]).toEqual([
+      400,
+      { budget_usd: '0 or at least 0.000001 is expected' },
+    ])
+    expect((await boss.get(path)).body.user.budget_usd).toBe(0)
+  })
+
   test('change from their next request on, and the audit says what changed', async () => {
     const path = `/admin/api/users/${ann.id}`
     const change = { name: 'Ann', role: 'admin', quota_tokens: 5, budget_usd: 0.000001 }
