@@ -4,6 +4,7 @@ import { i18n } from './i18n/index.svelte.ts'
 export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone
 
 export function money(usd: number): string {
+  if (usd > 0 && usd < 0.0001) return `< ${money(0.0001)}`
   const small = usd !== 0 && Math.abs(usd) < 1
   return new Intl.NumberFormat(i18n.locale, {
     style: 'currency',
@@ -11,6 +12,22 @@ export function money(usd: number): string {
     currencyDisplay: 'narrowSymbol',
     minimumFractionDigits: 2,
     maximumFractionDigits: small ? 4 : 2,
+  }).format(usd)
+}
+
+/** Money where there is little room, such as beside an axis: $15K, $0.004. */
+export function shortMoney(usd: number): string {
+  const digits =
+    usd >= 1000
+      ? ({ notation: 'compact', maximumFractionDigits: 1 } as const)
+      : usd > 0 && usd < 0.1
+        ? { minimumFractionDigits: 0, maximumSignificantDigits: 2 }
+        : { minimumFractionDigits: 2, maximumFractionDigits: 2 }
+  return new Intl.NumberFormat(i18n.locale, {
+    style: 'currency',
+    currency: 'USD',
+    currencyDisplay: 'narrowSymbol',
+    ...digits,
   }).format(usd)
 }
 
@@ -31,6 +48,8 @@ export function whole(value: number): string {
 
 /** 12.3M rather than 12,345,678. */
 export function compact(value: number): string {
+  // Chinese counts in ten thousands, and writes what is below without its separator.
+  if (i18n.locale === 'zh-CN' && value < 10_000) return whole(value)
   return new Intl.NumberFormat(i18n.locale, { notation: 'compact', maximumFractionDigits: 1 }).format(value)
 }
 
@@ -45,6 +64,19 @@ export function dateTime(text: string): string {
   return new Intl.DateTimeFormat(i18n.locale, { dateStyle: 'medium', timeStyle: 'short' }).format(
     new Date(text),
   )
+}
+
+/** For tables: the year only where it is another one. */
+export function shortTime(text: string): string {
+  const at = new Date(text)
+  const year = at.getFullYear() === new Date().getFullYear() ? {} : ({ year: 'numeric' } as const)
+  return new Intl.DateTimeFormat(i18n.locale, {
+    ...year,
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+  }).format(at)
 }
 
 export function exactTime(text: string): string {

@@ -5,10 +5,13 @@ export class Resource<T> {
   loading = $state(true)
   #load: () => Promise<T>
   #turn = 0
+  /** What is in sight answers an older question than the one that is asked. */
+  #outdated = false
 
   constructor(load: () => Promise<T>) {
     this.#load = load
     $effect(() => {
+      this.#outdated = true
       void this.reload()
     })
   }
@@ -24,8 +27,11 @@ export class Resource<T> {
       if (turn !== this.#turn) return
       this.data = data
       this.error = undefined
+      this.#outdated = false
     } catch (cause) {
-      if (turn === this.#turn) this.error = cause
+      if (turn !== this.#turn) return
+      this.error = cause
+      if (this.#outdated) this.data = undefined
     } finally {
       if (turn === this.#turn) this.loading = false
     }

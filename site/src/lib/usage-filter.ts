@@ -22,21 +22,33 @@ export interface UsageFilter {
 const DAY_MS = 86_400_000
 const DATE = /^\d{4}-\d\d-\d\d$/
 
-function spanOf(range: RangeName, from: string, to: string): { from: string; to: string } {
+interface Span {
+  from: string
+  to: string
+}
+
+/** The last `count` days of the reader's calendar: today is the last. */
+export function lastDays(count: number): Span {
   const now = new Date()
-  const today = localDay(now)
-  const ago = (days: number) => localDay(new Date(now.getTime() - days * DAY_MS))
+  return { from: localDay(new Date(now.getTime() - (count - 1) * DAY_MS)), to: localDay(now) }
+}
+
+function spanOf(range: RangeName, from: string, to: string): Span {
+  const { to: today } = lastDays(1)
   switch (range) {
     case 'today':
-      return { from: today, to: today }
+      return lastDays(1)
     case '7d':
-      return { from: ago(6), to: today }
+      return lastDays(7)
     case '30d':
-      return { from: ago(29), to: today }
+      return lastDays(30)
     case 'month':
       return { from: `${today.slice(0, 8)}01`, to: today }
-    case 'custom':
-      return { from: DATE.test(from) ? from : ago(6), to: DATE.test(to) ? to : today }
+    case 'custom': {
+      const week = lastDays(7)
+      const [first, last] = [DATE.test(from) ? from : week.from, DATE.test(to) ? to : week.to]
+      return first <= last ? { from: first, to: last } : { from: last, to: first }
+    }
   }
 }
 
@@ -79,6 +91,11 @@ export function addressOf(filter: UsageFilter): string {
   return text ? `?${text}` : '?'
 }
 
+/** A span in the words of the usage routes. */
+export function daysOf({ from, to }: Span): Query {
+  return { start_date: from, end_date: to, tz: ZONE }
+}
+
 export function queryOf({ from, to, model, key, user, backend }: UsageFilter): Query {
-  return { start_date: from, end_date: to, tz: ZONE, model, key_id: key, user_id: user, backend }
+  return { ...daysOf({ from, to }), model, key_id: key, user_id: user, backend }
 }

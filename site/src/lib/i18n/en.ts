@@ -13,6 +13,7 @@ export const en = {
   'app.copied': 'Copied',
   'app.copy_by_hand': 'It is selected: copy it with Ctrl+C or ⌘C.',
   'app.all': 'All',
+  'app.all_of': '{name}: all',
   'app.none': 'None',
   'app.never': 'Never',
   'app.unlimited': 'No limit',
@@ -39,8 +40,7 @@ export const en = {
   'error.admins_only': 'Only administrators may do this.',
   'error.foreign_origin':
     'The gateway takes changes only from its own address. Open the dashboard at the address you were given.',
-  'error.disabled_by_admin':
-    'An administrator disabled this key. Only an administrator can enable it again.',
+  'error.disabled_by_admin': 'An administrator disabled this key. Only an administrator can enable it again.',
   'error.own_application': 'Another administrator has to decide your own application.',
   'error.invalid_input': 'Please check what you entered.',
   'error.too_many_attempts': 'Too many attempts.',
@@ -118,7 +118,8 @@ export const en = {
   'start.waiting': 'Waiting for your first request …',
   'start.arrived': 'It arrived. Welcome!',
   'start.make': 'Make a key',
-  'start.lost': 'Put your key in the place of YOUR_KEY. It was shown only once: if you no longer have it, make another one.',
+  'start.lost':
+    'Put your key in the place of YOUR_KEY. It was shown only once: if you no longer have it, make another one.',
 
   'keys.title': 'API keys',
   'keys.lead': 'A key is yours alone: what is called with it counts for you.',
@@ -324,7 +325,13 @@ export const en = {
   'backends.check': 'Check now',
   'backends.checked': '{name}: {state}',
   'backends.drain': 'Drain',
-  'backends.drain_hint': 'Weight 0: sessions go elsewhere.',
+  'backends.drain_hint': 'Weight 0: new sessions go elsewhere.',
+  'backends.drain_title': 'Drain {name}?',
+  'backends.drain_text':
+    'New sessions go elsewhere; those it has stay until they end. Set a weight to take it in again.',
+  'backends.drained': 'Drained',
+  'backends.off_title': 'Switch {name} off?',
+  'backends.off_text': 'It gets no more calls from now on; those under way go on to their end.',
   'backends.switch_off': 'Switch off',
   'backends.switch_on': 'Switch on',
   'backends.set': 'Set weight',
@@ -349,5 +356,6 @@ export const en = {
   'audit.change': 'Change',
   'audit.from': 'Address',
   'audit.filter_action': 'Action, such as key.create',
+  'audit.filter_actor': 'By whom',
   'audit.none': 'Nothing matches',
 } as const
