@@ -13,8 +13,9 @@ import {
   type Scope,
   updateKey,
 } from '../core/keys/manage.ts'
-import { idInQuery, idOf, line, moment, timestamp, timeText, usd } from './fields.ts'
+import { dollars, idInQuery, idOf, line, moment, quotaTokens, timestamp, timeText, usd } from './fields.ts'
 import { route } from './route.ts'
+import { requestLimit } from './views.ts'
 
 export const KeyView = z
   .strictObject({
@@ -26,6 +27,10 @@ export const KeyView = z
     status: z.enum(['active', 'disabled']),
     disabled_by: z.enum(['owner', 'admin']).nullable(),
     expires_at: timestamp.nullable(),
+    quota_tokens: z.int().meta({ description: "Tokens per period, beside the owner's limit; 0 is none." }),
+    budget_usd: z.number().meta({ description: 'US dollars per period, as above.' }),
+    requests_per_minute: requestLimit,
+    concurrent_requests: requestLimit,
     created_at: timestamp,
     last_used_at: timestamp.nullable(),
     requests: z.int(),
@@ -40,6 +45,12 @@ const NewKey = KeyView.extend({
 
 const KeyAnswer = z.strictObject({ key: KeyView })
 const name = line(100)
+const limits = {
+  quota_tokens: quotaTokens.optional(),
+  budget_usd: dollars.optional(),
+  requests_per_minute: requestLimit.optional(),
+  concurrent_requests: requestLimit.optional(),
+}
 
 export const keys = [
   route({
@@ -55,13 +66,14 @@ export const keys = [
     path: '/api/keys',
     tier: 'session',
     summary: 'Makes a key. Its secret is shown this once.',
-    body: z.strictObject({ name, expires_at: moment.nullish() }),
+    body: z.strictObject({ name, expires_at: moment.nullish(), ...limits }),
     reply: z.strictObject({ key: NewKey }),
     status: 201,
     async handle({ deps, caller, body, actor }) {
       const expiresAt = body.expires_at ?? null
       assertInFuture(deps, expiresAt)
-      const made = await createKey({ ...deps, actor }, { userId: caller.user.id, name: body.name, expiresAt })
+      const wanted = { userId: caller.user.id, name: body.name, expiresAt, ...limitsOf(body) }
+      const made = await createKey({ ...deps, actor }, wanted)
       await deps.directory.refresh()
       return { key: { ...keyView(await describedKey(deps.db, made.key.id)), key: made.secret } }
     },
@@ -70,16 +82,18 @@ export const keys = [
     method: 'PUT',
     path: '/api/keys/:id',
     tier: 'session',
-    summary: 'Renames a key, switches it off or on, or changes when it expires.',
+    summary: 'Renames a key, switches it off or on, or changes its limits or when it expires.',
     body: z.strictObject({
       name: name.optional(),
       status: z.enum(['active', 'disabled']).optional(),
       expires_at: moment.nullish(),
+      ...limits,
     }),
     reply: KeyAnswer,
     handle({ deps, caller, params, body, actor }) {
       assertInFuture(deps, body.expires_at ?? null)
-      const change = { name: body.name, status: body.status, expiresAt: body.expires_at }
+      const { name, status, expires_at: expiresAt } = body
+      const change = { name, status, expiresAt, ...limitsOf(body) }
       return changed(deps, actor, { ownerId: caller.user.id }, params.id, change)
     },
   }),
@@ -150,6 +164,16 @@ async function changed(deps: Deps, actor: Actor, scope: Scope, idText: string, c
   return { key: keyView(await describedKey(deps.db, id)) }
 }
 
+/** Limits as they are kept; undefined where none was given. */
+function limitsOf(body: z.output<z.ZodObject<typeof limits>>) {
+  return {
+    quotaTokens: body.quota_tokens,
+    budgetMicros: body.budget_usd,
+    requestsPerMinute: body.requests_per_minute,
+    concurrentRequests: body.concurrent_requests,
+  }
+}
+
 function assertInFuture({ clock }: Deps, at: number | null) {
   if (at === null || at > clock.now()) return
   throw new Refusal('invalid_input', 'expires_at: a time in the future is expected.', {
@@ -167,6 +191,10 @@ function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): KeyView 
     status: key.status,
     disabled_by: key.disabledBy,
     expires_at: key.expiresAt === null ? null : timeText(key.expiresAt),
+    quota_tokens: key.quotaTokens,
+    budget_usd: usd(key.budgetMicros),
+    requests_per_minute: key.requestsPerMinute,
+    concurrent_requests: key.concurrentRequests,
     created_at: timeText(key.createdAt),
     last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),
     requests,

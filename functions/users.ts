@@ -17,7 +17,7 @@ import {
   usd,
 } from './fields.ts'
 import { route } from './route.ts'
-import { UserView, userView } from './views.ts'
+import { requestLimit, UserView, userView } from './views.ts'
 
 const UserWithUse = UserView.extend({
   last_used_at: timestamp.nullable(),
@@ -33,6 +33,12 @@ const UserAnswer = z.strictObject({ user: UserWithUse })
 const role = z.enum(['user', 'admin'])
 const status = z.enum(['active', 'disabled'])
 const name = line(100)
+const limits = {
+  quota_tokens: quotaTokens.optional(),
+  budget_usd: dollars.optional(),
+  requests_per_minute: requestLimit.nullish(),
+  concurrent_requests: requestLimit.nullish(),
+}
 
 export const users = [
   route({
@@ -72,8 +78,7 @@ export const users = [
       itcode: line(254),
       name: name.optional(),
       role: role.default('user'),
-      quota_tokens: quotaTokens.optional(),
-      budget_usd: dollars.optional(),
+      ...limits,
     }),
     reply: UserAnswer,
     status: 201,
@@ -87,6 +92,8 @@ export const users = [
           role: body.role,
           quotaTokens: body.quota_tokens ?? defaultQuotaTokens,
           budgetMicros: body.budget_usd ?? defaultBudgetMicros,
+          requestsPerMinute: body.requests_per_minute,
+          concurrentRequests: body.concurrent_requests,
         },
       )
       return userAnswer(deps, user.id)
@@ -101,14 +108,20 @@ export const users = [
       name: name.optional(),
       role: role.optional(),
       status: status.optional(),
-      quota_tokens: quotaTokens.optional(),
-      budget_usd: dollars.optional(),
+      ...limits,
     }),
     reply: UserAnswer,
     async handle({ deps, params, body, actor }) {
       const id = idOf(params.id)
-      const { budget_usd: budgetMicros, quota_tokens, ...change } = body
-      await updateUser({ ...deps, actor }, id, { ...change, quotaTokens: quota_tokens, budgetMicros })
+      await updateUser({ ...deps, actor }, id, {
+        name: body.name,
+        role: body.role,
+        status: body.status,
+        quotaTokens: body.quota_tokens,
+        budgetMicros: body.budget_usd,
+        requestsPerMinute: body.requests_per_minute,
+        concurrentRequests: body.concurrent_requests,
+      })
       await deps.directory.refresh()
       return userAnswer(deps, id)
     },

@@ -3,6 +3,9 @@ import * as z from 'zod'
 import type { User } from '../core/auth/account.ts'
 import { timestamp, timeText, usd } from './fields.ts'
 
+/** Requests a minute, or under way at once; 0 is no limit. */
+export const requestLimit = z.int().min(0).max(1_000_000)
+
 export const UserView = z
   .strictObject({
     id: z.int(),
@@ -12,6 +15,8 @@ export const UserView = z
     status: z.enum(['active', 'disabled']),
     quota_tokens: z.int().meta({ description: 'Tokens per period; 0 is no limit.' }),
     budget_usd: z.number().meta({ description: 'US dollars per period; 0 is no limit.' }),
+    requests_per_minute: requestLimit.nullable().meta({ description: 'null is as configured.' }),
+    concurrent_requests: requestLimit.nullable().meta({ description: 'null is as configured.' }),
     created_at: timestamp,
     updated_at: timestamp,
   })
@@ -27,6 +32,8 @@ export function userView(user: User): UserView {
     status: user.status,
     quota_tokens: user.quotaTokens,
     budget_usd: usd(user.budgetMicros),
+    requests_per_minute: user.requestsPerMinute,
+    concurrent_requests: user.concurrentRequests,
     created_at: timeText(user.createdAt),
     updated_at: timeText(user.updatedAt),
   }

@@ -12,7 +12,10 @@ export type ApiKey = typeof apiKeys.$inferSelect
 /** Far more than a person needs, few enough that nobody fills the directory. */
 const MOST_KEYS = 100
 
-export interface NewKey {
+type KeyLimits = Pick<ApiKey, 'quotaTokens' | 'budgetMicros' | 'requestsPerMinute' | 'concurrentRequests'>
+
+/** Limits beside those of the owner; without one, or 0, there is none. */
+export interface NewKey extends Partial<{ [K in keyof KeyLimits]: number | undefined }> {
   userId: number
   name: string
   /** ms since 1970; null = never. */
@@ -33,12 +36,15 @@ export async function createKey(
   const { db, clock, sha256, actor } = parts
   const now = clock.now()
   const { secret, hash, prefix, last4 } = mintKey(sha256)
-  const { userId, name, expiresAt } = wanted
+  const { userId, name, expiresAt, quotaTokens = 0, budgetMicros = 0 } = wanted
+  const { requestsPerMinute = 0, concurrentRequests = 0 } = wanted
   // One statement counts and inserts, so that parallel requests cannot pass the limit together.
   const [, , [key]] = await db.batch([
     db.run(sql`
-      insert into api_keys (user_id, name, hash, prefix, last4, status, expires_at, created_at, updated_at)
-      select id, ${name}, ${hash}, ${prefix}, ${last4}, 'active', ${expiresAt}, ${now}, ${now} from users
+      insert into api_keys (user_id, name, hash, prefix, last4, status, expires_at, quota_tokens, budget_micros,
+        requests_per_minute, concurrent_requests, created_at, updated_at)
+      select id, ${name}, ${hash}, ${prefix}, ${last4}, 'active', ${expiresAt}, ${quotaTokens}, ${budgetMicros},
+        ${requestsPerMinute}, ${concurrentRequests}, ${now}, ${now} from users
       where id = ${userId} and status = 'active'
         and (select count(*) from api_keys where user_id = ${userId} and deleted_at is null) < ${MOST_KEYS}`),
     auditIfChanged(db, {
@@ -81,7 +87,7 @@ async function withUse(db: Db, where: SQL | undefined): Promise<ListedKey[]> {
   return rows.map((row) => ({ ...row, ...none, ...totals.get(row.key.id) }))
 }
 
-export type KeyChange = { [K in 'name' | 'status' | 'expiresAt']?: ApiKey[K] | undefined }
+export type KeyChange = { [K in 'name' | 'status' | 'expiresAt' | keyof KeyLimits]?: ApiKey[K] | undefined }
 /** Whose keys may be touched: one owner's, or anybody's by an administrator. */
 export type Scope = { ownerId: number } | 'admin'
 
@@ -94,7 +100,7 @@ export async function updateKey(parts: Parts, scope: Scope, id: number, change: 
   const mine = within(scope, id)
   const [before] = await db.select().from(apiKeys).where(mine)
   if (!before) throw unknownKey()
-  const { name, status, expiresAt } = change
+  const { status, ...plain } = change
   const isBlocked = scope !== 'admin' && before.disabledBy === 'admin'
   if (status === 'active' && isBlocked) {
     throw new Refusal(
@@ -107,8 +113,7 @@ export async function updateKey(parts: Parts, scope: Scope, id: number, change: 
     disabled: scope === 'admin' || isBlocked ? ('admin' as const) : ('owner' as const),
   }
   const set = {
-    ...(name === undefined ? {} : { name }),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined)),
     ...(status === undefined ? {} : { status, disabledBy: disabledBy[status] }),
   }
   const actions = { active: 'key.enable', disabled: 'key.disable' }

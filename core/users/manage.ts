@@ -14,10 +14,15 @@ export interface NewUser {
   role: User['role']
   quotaTokens: number
   budgetMicros: number
+  /** Without them, or null: as configured. */
+  requestsPerMinute?: number | null | undefined
+  concurrentRequests?: number | null | undefined
 }
-export type UserChange = {
-  [K in 'name' | 'role' | 'status' | 'quotaTokens' | 'budgetMicros']?: User[K] | undefined
-}
+const CHANGEABLE = [
+  ...(['name', 'role', 'status'] as const),
+  ...(['quotaTokens', 'budgetMicros', 'requestsPerMinute', 'concurrentRequests'] as const),
+]
+export type UserChange = { [K in (typeof CHANGEABLE)[number]]?: User[K] | undefined }
 
 interface Parts {
   db: Db
@@ -38,13 +43,14 @@ export async function createUser(parts: Parts & { policy: Policy }, wanted: NewU
 export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser): Promise<User | undefined> {
   const itcode = accountName(wanted.itcode)
   const now = clock.now()
-  const { role, quotaTokens, budgetMicros } = wanted
+  const { role, quotaTokens, budgetMicros, requestsPerMinute = null, concurrentRequests = null } = wanted
+  const limits = { quotaTokens, budgetMicros, requestsPerMinute, concurrentRequests }
   const name = wanted.name?.trim() || itcode
   const times = { createdAt: now, updatedAt: now }
   const [[user]] = await db.batch([
     db
       .insert(users)
-      .values({ itcode, name, role, status: 'active', quotaTokens, budgetMicros, ...times })
+      .values({ itcode, name, role, status: 'active', ...limits, ...times })
       .onConflictDoNothing()
       .returning(),
     auditIfChanged(db, {
@@ -76,8 +82,7 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
   const allowed = staysAdmin
     ? undefined
     : or(ne(users.role, 'admin'), ne(users.status, 'active'), exists(others))
-  const names = ['name', 'role', 'status', 'quotaTokens', 'budgetMicros'] as const
-  const changed = names.filter((name) => change[name] !== undefined && change[name] !== before[name])
+  const changed = CHANGEABLE.filter((name) => change[name] !== undefined && change[name] !== before[name])
   const only = (from: UserChange) => Object.fromEntries(changed.map((name) => [name, from[name]]))
   const [[user]] = await db.batch([
     db

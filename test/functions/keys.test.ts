@@ -37,6 +37,20 @@ describe('keys', () => {
     return answer.status
   }
 
+  test('have limits of their own, which hold from the next call on', async () => {
+    const limits = { quota_tokens: 7, budget_usd: 0.5, requests_per_minute: 1, concurrent_requests: 3 }
+    const limited = await make(ann, { name: 'ci', ...limits })
+    expect(limited).toMatchObject(limits)
+    expect(await call(limited.key)).toBe(429)
+    const free = await make(ann)
+    expect([await call(free.key), await call(free.key)]).toEqual([200, 200])
+    const changed = await ann.put(`/api/keys/${free.id}`, { requests_per_minute: 2 })
+    expect(changed.body.key).toMatchObject({ name: 'laptop', requests_per_minute: 2, quota_tokens: 0 })
+    expect([await call(free.key), await call(free.key), await call(free.key)]).toEqual([200, 200, 429])
+    await ann.put(`/api/keys/${free.id}`, { requests_per_minute: 0 })
+    expect(await call(free.key)).toBe(200)
+  })
+
   test('K01, K02: a secret is in one answer, and neither in the list nor in the database', async () => {
     const answer = await ann.post('/api/keys', { name: ' laptop ', expires_at: null })
     expect(answer.status).toBe(201)
@@ -51,6 +65,10 @@ describe('keys', () => {
       status: 'active',
       disabled_by: null,
       expires_at: null,
+      quota_tokens: 0,
+      budget_usd: 0,
+      requests_per_minute: 0,
+      concurrent_requests: 0,
       created_at: '2026-11-23T12:00:00.000Z',
       last_used_at: null,
       requests: 0,

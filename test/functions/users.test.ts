@@ -7,6 +7,8 @@ import type { Browser } from '../support/browser.ts'
 
 const AUTH = { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' }
 
+const BODY = '{"model":"claude-opus-5-5","max_tokens":1,"messages":[]}'
+
 describe('users', () => {
   let app: App
   let boss: Browser & { id: number }
@@ -29,6 +31,8 @@ describe('users', () => {
       status: 'active',
       quota_tokens: 1000,
       budget_usd: 5,
+      requests_per_minute: null,
+      concurrent_requests: null,
       created_at: '2026-11-23T12:00:00.000Z',
       updated_at: '2026-11-23T12:00:00.000Z',
       last_used_at: null,
@@ -95,6 +99,32 @@ describe('users', () => {
       before: '{"role":"admin"}',
       after: '{"role":"user"}',
     })
+  })
+
+  test('have a pace of their own, or that of the configuration', async () => {
+    const paced = await startApp({ limits: { requests_per_minute: 2 } })
+    const admin = await paced.signIn('boss', 'admin')
+    const { key } = (await admin.post('/api/keys', { name: 'x' })).body.key
+    const call = async () =>
+      (await paced.request('/v1/messages', { method: 'POST', headers: { 'x-api-key': key }, body: BODY }))
+        .status
+    const pace = async (requests_per_minute: number | null) => {
+      const path = `/admin/api/users/${admin.id}`
+      expect((await admin.put(path, { requests_per_minute })).body.user).toMatchObject({
+        requests_per_minute,
+      })
+    }
+    // Without a backend a call that is let in ends otherwise.
+    const letIn = async () =>
+      [await call(), await call(), await call()].filter((status) => status !== 429).length
+    expect(await letIn()).toBe(2)
+    await pace(1)
+    expect(await letIn()).toBe(0)
+    await pace(0)
+    expect(await letIn()).toBe(3)
+    await pace(null)
+    expect(await letIn()).toBeLessThan(3)
+    await paced.close()
   })
 
   test('that are disabled lose sessions and pending codes, and come back without them', async () => {
