@@ -11,13 +11,20 @@ export interface ModelQuery {
   before_id?: string | undefined
 }
 
-/** One page, in the envelope of protocol reference §1.1. */
+/**
+ * One page, in the envelope of protocol reference §1.1. Throws a Refusal invalid_input for a cursor that is not in the
+ * list: to begin anew would send who reads page by page around for ever.
+ */
 export async function listModels(deps: Deps, caller: Caller, query: ModelQuery) {
   const all = await modelsFor(deps, caller)
-  const after = query.after_id === undefined ? -1 : all.findIndex(({ id }) => id === query.after_id)
-  const before =
-    query.before_id === undefined ? all.length : all.findIndex(({ id }) => id === query.before_id)
-  const rest = all.slice(after + 1, before < 0 ? all.length : before)
+  const place = (cursor: 'after_id' | 'before_id') => {
+    if (query[cursor] === undefined) return undefined
+    const at = all.findIndex(({ id }) => id === query[cursor])
+    if (at >= 0) return at
+    const problem = 'the id of a model in this list is expected'
+    throw new Refusal('invalid_input', `${cursor}: ${problem}.`, { fields: { [cursor]: problem } })
+  }
+  const rest = all.slice((place('after_id') ?? -1) + 1, place('before_id'))
   // Backwards pages end right before their cursor.
   const data = query.before_id === undefined ? rest.slice(0, query.limit) : rest.slice(-query.limit)
   return {

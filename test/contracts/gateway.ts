@@ -183,6 +183,12 @@ export function gatewayContract({ name, start, abilities }: Runtime) {
       const one = await get('/v1/models/claude-opus-5-5', headers)
       expect(await one.json()).toMatchObject({ id: 'claude-opus-5-5', type: 'model', owned_by: 'anthropic' })
       expect((await get('/v1/models/nothing', headers)).status).toBe(404)
+      for (const at of ['after_id', 'before_id']) {
+        const { error } = Object(await (await get(`/v1/models?${at}=nothing`, headers)).json())
+        expect(error).toEqual({ type: 'invalid_request_error', message: expect.stringContaining(at) })
+      }
+    })
+      }
     })
 
     test.skipIf(abilities.hearsLeaving === 'never')(
@@ -217,10 +223,10 @@ export function gatewayContract({ name, start, abilities }: Runtime) {
     )
 
     test.each([
-      ['GET', '/v1/nothing', 404, { type: 'error', error: { type: 'not_found_error' } }],
+      ['GET', '/v1/nothing', 404, { type: 'error', error: type: 'not_found_error' }],
       ['GET', '/v1/messages', 405, { type: 'error' }],
-      ['GET', '/api/nothing', 404, { error: { code: 'not_found' } }],
-      ['DELETE', '/healthz', 405, { error: { code: 'method_not_allowed' } }],
+      ['GET', '/api/nothing', 404, { code: 'not_found' }],
+      ['DELETE', '/healthz', 405, { code: 'method_not_allowed' }],
     ])('%s %s is %i in its own form', async (method, path, status, body) => {
       const answer = await get(path, { 'x-api-key': gateway.key }, method)
       expect(answer.status).toBe(status)
