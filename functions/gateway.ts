@@ -11,7 +11,7 @@ import { auth } from './auth.ts'
 import { backends } from './backends.ts'
 import { clientAddress } from './client-address.ts'
 import { docsOf } from './docs.ts'
-import { assertSameOrigin, checked, readBody, readJson, secured } from './guard.ts'
+import { assertNoOtherBody, assertSameOrigin, checked, readBody, readJson, secured } from './guard.ts'
 import { health } from './health.ts'
 import { identify } from './identify.ts'
 import { keys } from './keys.ts'
@@ -121,6 +121,7 @@ async function run(deps: Deps, route: Route, incoming: Incoming): Promise<Respon
   const actor = { id: caller && 'user' in caller ? caller.user.id : null, ip, requestId: id }
   const cookies: string[] = []
   const setCookie = (cookie: string) => void cookies.push(cookie)
+  assertNoOtherBody(request, headers)
   const body = route.body && (await readJson(route.body, headers, readWire))
   const answer = await route.handle({ ...base, caller, query, body, actor, setCookie } as never) // as above
   const response = toResponse(route, answer, id)

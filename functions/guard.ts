@@ -37,13 +37,24 @@ function isOurs(origin: string, headers: HeaderPairs, policy: Policy): boolean {
 /** Hands over a body of at most `most` bytes, as Wire does. */
 export type ReadBody = (most: number) => Promise<Uint8Array | undefined>
 
-/** The JSON body, checked. Throws a Refusal: unsupported_media_type, body_too_large, invalid_input with its fields. */
-export async function readJson(schema: z.ZodType, headers: HeaderPairs, read: ReadBody): Promise<unknown> {
+/** What a change brings is JSON, also where nothing of it is read. Throws a Refusal unsupported_media_type. */
+export function assertNoOtherBody({ method }: Request, headers: HeaderPairs): void {
+  const length = Number(headerOf(headers, 'content-length') ?? 0)
+  const hasBody = length > 0 || headerOf(headers, 'transfer-encoding') !== undefined
+  if (hasBody && !SAFE.has(method)) assertJson(headers)
+}
+
+function assertJson(headers: HeaderPairs): void {
   const [type, ...parameters] = (headerOf(headers, 'content-type') ?? '').toLowerCase().split(/\s*;\s*/)
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))
   if (type !== 'application/json' || (charset && !/^charset="?utf-8"?$/.test(charset))) {
     throw new Refusal('unsupported_media_type', 'Send JSON: content-type application/json.')
   }
+}
+
+/** The JSON body, checked. Throws a Refusal: unsupported_media_type, body_too_large, invalid_input with its fields. */
+export async function readJson(schema: z.ZodType, headers: HeaderPairs, read: ReadBody): Promise<unknown> {
+  assertJson(headers)
   const bytes = await readBody(headers, FORM_BYTES, read)
   return checked(schema, parseJson(bytes))
 }

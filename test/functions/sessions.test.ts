@@ -192,6 +192,19 @@ describe('a change', () => {
     expect([answer.status, answer.body.error.code]).toEqual([415, 'unsupported_media_type'])
   })
 
+  test.each([{ 'content-length': '7' }, { 'transfer-encoding': 'chunked' }])(
+    'W02: as text is refused also where no body is read, by %o',
+    async (framing) => {
+      const { id } = (await ann.post('/api/keys', { name: 'x' })).body.key
+      const path = `/api/keys/${id}/disable`
+      const text = await ann.put(path, 'so what', { headers: { 'content-type': 'text/plain', ...framing } })
+      expect([text.status, text.body.error?.code]).toEqual([415, 'unsupported_media_type'])
+      expect((await ann.get('/api/keys')).body.keys[0].status).toBe('active')
+      expect((await ann.put(path, {}, { headers: framing })).status).toBe(200)
+      expect((await ann.put(path, undefined, { headers: { 'content-length': '0' } })).status).toBe(200)
+    },
+  )
+
   test.each([
     ['not JSON', '{"name":'],
     ['two values', '{"name":"x"}{"name":"y"}'],
