@@ -9,7 +9,7 @@ import {
   withdraw,
 } from '../core/approvals/decide.ts'
 import { offersFor } from '../core/approvals/offer.ts'
-import { idOf, line, prose, timestamp, timeText } from './fields.ts'
+import { idOf, line, optionalProse, prose, timestamp, timeText } from './fields.ts'
 import { route } from './route.ts'
 
 const Status = z.enum(['pending', 'approved', 'rejected', 'withdrawn'])
@@ -118,10 +118,10 @@ export const approvals = [
     path: '/admin/api/applications/:id/review',
     tier: 'admin',
     summary: 'Approves or rejects an application. Approving grants the model from the next request on.',
-    body: z.strictObject({ status: z.enum(['approved', 'rejected']), note: prose(2000).nullish() }),
+    body: z.strictObject({ status: z.enum(['approved', 'rejected']), note: optionalProse(2000).nullish() }),
     reply: ApplicationAnswer,
     async handle({ deps, caller, params, body, actor }) {
-      const decision = { reviewerId: caller.user.id, status: body.status, note: body.note ?? null }
+      const decision = { reviewerId: caller.user.id, status: body.status, note: body.note || null }
       const reviewed = await review({ ...deps, actor }, idOf(params.id), decision)
       await deps.directory.refresh()
       return { application: applicationView(reviewed) }

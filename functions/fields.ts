@@ -19,14 +19,17 @@ export function line(longest: number) {
   return optionalLine(longest).min(1)
 }
 
-/** Several lines. */
-export function prose(longest: number) {
+/** Several lines; '' is none. */
+export function optionalProse(longest: number) {
   return z
     .string()
     .trim()
-    .min(1)
     .max(longest)
     .refine((text) => text.isWellFormed() && !/[^\P{Cc}\n\r\t]/u.test(text), 'text is expected')
+}
+
+export function prose(longest: number) {
+  return optionalProse(longest).min(1)
 }
 
 /** A moment, in ms afterwards. */

@@ -141,6 +141,11 @@ export function approvalsContract({ name, start }: Runtime) {
       expect((await ask(ann)).status).toBe(201)
     })
 
+    test('an empty note is none', async () => {
+      const { application } = (await ask(ann)).body
+      expect((await decide(boss, application.id, 'rejected', ' ')).body.application?.review_note).toBeNull()
+    })
+
     test('nothing is asked for twice, when it is open, or when it is closed', async () => {
       await ask(ann)
       for (const model of [OPUS, `${OPUS}-20260401`]) expect((await ask(ann, model)).status).toBe(409)
