@@ -50,10 +50,11 @@ export async function printUsers(db: Db) {
 }
 
 export async function createKeyFor(db: Db, itcode: string | undefined, values: Values) {
-  const user = await knownUser(db, itcode)
   const expiresAt = values.expires === undefined ? null : Date.parse(values.expires)
-  if (Number.isNaN(expiresAt))
-    throw new Refusal('body_invalid', '--expires: a date such as 2027-01-31 is expected.')
+  // NaN is not later either.
+  if (expiresAt !== null && !(expiresAt > systemClock.now()))
+    throw new Refusal('body_invalid', '--expires: a date in the future, such as 2027-01-31, is expected.')
+  const user = await knownUser(db, itcode)
   const parts = { db, clock: systemClock, sha256, actor: COMMAND_LINE }
   const { key, secret } = await createKey(parts, {
     userId: user.id,

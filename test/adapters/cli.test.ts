@@ -92,6 +92,8 @@ describe('the command line, beside the running server', () => {
     ['an unknown command', ['dance'], /Usage/],
     ['a missing user', ['key', 'create', 'nobody'], /no user nobody/],
     ['a budget that rounds to none', ['user', 'create', 'eve', '--budget', '4e-7'], /--budget: .*0\.000001/],
+    ['a date that is over', ['key', 'create', 'nobody', '--expires', '2020-01-01'], /--expires: .*future/],
+    ['a date that is none', ['key', 'create', 'nobody', '--expires', 'soon'], /--expires: .*future/],
     ['a key id that is none', ['key', 'disable', 'x1'], /ID/],
   ])('says what is wrong with %s', async (_what, args, said) => {
     expect(await cli(args)).toMatchObject({ code: 1, stderr: expect.stringMatching(said) })
