@@ -67,7 +67,12 @@ export interface AuthConfig {
   invite_required: boolean
   code_length: number
 }
-export type UserChange = Partial<Pick<User, 'name' | 'role' | 'status' | 'quota_tokens' | 'budget_usd'>>
+export type UserChange = Partial<
+  Pick<
+    User,
+    'name' | 'role' | 'status' | 'quota_tokens' | 'budget_usd' | 'requests_per_minute' | 'concurrent_requests'
+  >
+>
 
 /** The usage routes of oneself, or of everybody. */
 export type Scope = 'own' | 'all'

@@ -1,6 +1,5 @@
 /** Texts by key, in the language of the browser or the one that was chosen. A missing or unknown key does not compile. */
-import { en } from './en.ts'
-import { zhCN } from './zh-CN.ts'
+import type { en } from './en.ts'
 
 interface Plural {
   one?: string
@@ -11,7 +10,11 @@ export type Messages = { [K in Key]: (typeof en)[K] extends string ? string : Pl
 export const LOCALES = { 'zh-CN': '简体中文', en: 'English' } as const
 export type Locale = keyof typeof LOCALES
 
-const TEXTS: Record<Locale, Messages> = { en, 'zh-CN': zhCN }
+/** A reader loads one language. */
+const LOADERS: Record<Locale, () => Promise<Messages>> = {
+  en: async () => (await import('./en.ts')).en,
+  'zh-CN': async () => (await import('./zh-CN.ts')).zhCN,
+}
 const STORED = 'locale'
 
 function firstChoice(): Locale {
@@ -23,22 +26,28 @@ function firstChoice(): Locale {
 }
 
 let current = $state<Locale>(firstChoice())
-document.documentElement.lang = firstChoice()
+let texts = $state.raw<Messages>()
+
+/** Has to come before the first text. */
+export async function loadTexts(locale: Locale = current): Promise<void> {
+  texts = await LOADERS[locale]()
+  current = locale
+  document.documentElement.lang = locale
+}
 
 export const i18n = {
   get locale() {
     return current
   },
   set locale(locale: Locale) {
-    current = locale
     localStorage.setItem(STORED, locale)
-    document.documentElement.lang = locale
+    void loadTexts(locale)
   },
 }
 
 /** The text of a key, its {parameters} filled in; `n` chooses between one and many. */
 export function t(key: Key, parameters: Record<string, string | number> = {}): string {
-  const found: string | Plural = TEXTS[current][key]
+  const found: string | Plural = texts?.[key] ?? key
   const isOne = () => new Intl.PluralRules(current).select(Number(parameters.n)) === 'one'
   const text = typeof found === 'string' ? found : isOne() ? (found.one ?? found.other) : found.other
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
