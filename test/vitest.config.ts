@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // What is waited for takes milliseconds, but this may run beside other work.
     expect: { poll: { timeout: 5_000 } },
-    testTimeout: 20_000,
+    testTimeout: 40_000,
     hookTimeout: 60_000,
   },
 })
