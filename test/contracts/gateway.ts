@@ -188,8 +188,6 @@ export function gatewayContract({ name, start, abilities }: Runtime) {
         expect(error).toEqual({ type: 'invalid_request_error', message: expect.stringContaining(at) })
       }
     })
-      }
-    })
 
     test.skipIf(abilities.hearsLeaving === 'never')(
       'aborts the upstream when the client leaves, and records the call',
@@ -223,10 +221,10 @@ export function gatewayContract({ name, start, abilities }: Runtime) {
     )
 
     test.each([
-      ['GET', '/v1/nothing', 404, { type: 'error', error: type: 'not_found_error' }],
+      ['GET', '/v1/nothing', 404, { type: 'error', error: { type: 'not_found_error' } }],
       ['GET', '/v1/messages', 405, { type: 'error' }],
-      ['GET', '/api/nothing', 404, { code: 'not_found' }],
-      ['DELETE', '/healthz', 405, { code: 'method_not_allowed' }],
+      ['GET', '/api/nothing', 404, { error: { code: 'not_found' } }],
+      ['DELETE', '/healthz', 405, { error: { code: 'method_not_allowed' } }],
     ])('%s %s is %i in its own form', async (method, path, status, body) => {
       const answer = await get(path, { 'x-api-key': gateway.key }, method)
       expect(answer.status).toBe(status)
