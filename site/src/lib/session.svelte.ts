@@ -36,17 +36,19 @@ export function safePath(path: string | null): string {
   return path && /^\/(?:[\w-]+(?:\/[\w-]+)*)?(?:\?[^\\\s]*)?$/.test(path) ? path : '/'
 }
 
+let isLeaving = false
 /** In this order: a page that loses its user would ask who that is. */
 async function leaveFor(path: string): Promise<void> {
-  await goto(path)
+  isLeaving = true
+  await goto(path).finally(() => (isLeaving = false))
   user = undefined
 }
 
 export function askToSignIn() {
   localStorage.removeItem(HINT)
-  const here = location.pathname + location.search
-  if (location.pathname === '/login') return
   // Several requests may find it out, one after the other.
+  if (isLeaving || location.pathname === '/login') return
+  const here = location.pathname + location.search
   expired ||= user !== undefined
   void leaveFor(`/login?next=${encodeURIComponent(here)}`)
 }

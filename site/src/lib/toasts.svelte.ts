@@ -39,5 +39,3 @@ export const toast = {
     })
   },
 }
-
-export { messageOf }
