@@ -69,6 +69,7 @@ export const approvals = [
     path: '/api/applications',
     tier: 'session',
     summary: 'Asks for a model that needs approval.',
+    errors: [409],
     body: z.strictObject({ model: line(200), reason: prose(2000) }),
     reply: ApplicationAnswer,
     status: 201,
@@ -94,6 +95,7 @@ export const approvals = [
     path: '/api/applications/:id',
     tier: 'session',
     summary: 'Takes a pending application back.',
+    errors: [409],
     reply: ApplicationAnswer,
     async handle({ deps, caller, params, actor }) {
       return {
@@ -118,6 +120,7 @@ export const approvals = [
     path: '/admin/api/applications/:id/review',
     tier: 'admin',
     summary: 'Approves or rejects an application. Approving grants the model from the next request on.',
+    errors: [409],
     body: z.strictObject({ status: z.enum(['approved', 'rejected']), note: optionalProse(2000).nullish() }),
     reply: ApplicationAnswer,
     async handle({ deps, caller, params, body, actor }) {

@@ -44,6 +44,7 @@ export const auth = [
     tier: 'public',
     summary:
       'Mails a code that signs this browser in. The answer is the same whether the account exists or not.',
+    errors: [429],
     body: z.strictObject({ itcode, invite_code: inviteCode }),
     reply: Message.extend({ expires_in: z.int() }),
     async handle({ deps, headers, body, actor, setCookie }) {
@@ -58,6 +59,7 @@ export const auth = [
     path: '/api/auth/login',
     tier: 'public',
     summary: 'Signs in with the mailed code, in the browser that asked for it.',
+    errors: [401, 429],
     body: z.strictObject({ itcode, code: line(64), invite_code: inviteCode }),
     reply: z.strictObject({ user: UserView }),
     async handle({ deps, headers, body, actor, setCookie }) {

@@ -16,7 +16,7 @@ import { health } from './health.ts'
 import { identify } from './identify.ts'
 import { keys } from './keys.ts'
 import { proxy } from './proxy.ts'
-import type { Answer, Dialect, Route } from './route.ts'
+import { type Answer, type Dialect, dialectOf, type Route } from './route.ts'
 import { usage } from './usage.ts'
 import { users } from './users.ts'
 
@@ -162,11 +162,6 @@ function methodsOf(routes: readonly Route[]): (path: string) => string[] | undef
   }))
   paths.sort((a, b) => a.parameters - b.parameters)
   return (path) => paths.find(({ pattern }) => pattern.test(path))?.methods
-}
-
-function dialectOf(path: string): Dialect {
-  if (path === '/v1/chat/completions' || path === '/v1/responses') return 'openai'
-  return path.startsWith('/v1/') || path === '/v1' ? 'anthropic' : 'api'
 }
 
 function pathOf(url: string): string {

@@ -6,18 +6,17 @@ import type { HeaderPairs } from '../core/ports.ts'
 import { ClientGone } from '../core/proxy/forward.ts'
 import { headerOf } from '../core/proxy/headers.ts'
 import { isSecure } from './cookies.ts'
+import { isChange } from './route.ts'
 
 /** What a form of the dashboard may hold; proxied calls have their own limit. */
 const FORM_BYTES = 64 * 1024
-
-const SAFE = new Set(['GET', 'HEAD'])
 
 /**
  * Whether a change may have been asked for by another site in the caller's name. With a cookie the browser must say
  * that the request is from here; a request without cookies acts for nobody. Throws a Refusal foreign_origin.
  */
 export function assertSameOrigin(request: Request, headers: HeaderPairs, policy: Policy): void {
-  if (SAFE.has(request.method)) return
+  if (!isChange(request.method)) return
   const origin = headerOf(headers, 'origin')
   const site = headerOf(headers, 'sec-fetch-site')
   const ours = origin !== undefined && isOurs(origin, headers, policy)
@@ -41,7 +40,7 @@ export type ReadBody = (most: number) => Promise<Uint8Array | undefined>
 export function assertNoOtherBody({ method }: Request, headers: HeaderPairs): void {
   const length = Number(headerOf(headers, 'content-length') ?? 0)
   const hasBody = length > 0 || headerOf(headers, 'transfer-encoding') !== undefined
-  if (hasBody && !SAFE.has(method)) assertJson(headers)
+  if (hasBody && isChange(method)) assertJson(headers)
 }
 
 function assertJson(headers: HeaderPairs): void {

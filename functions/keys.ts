@@ -66,6 +66,7 @@ export const keys = [
     path: '/api/keys',
     tier: 'session',
     summary: 'Makes a key. Its secret is shown this once.',
+    errors: [409],
     body: z.strictObject({ name, expires_at: moment.nullish(), ...limits }),
     reply: z.strictObject({ key: NewKey }),
     status: 201,

@@ -1,5 +1,6 @@
 /** The route table as OpenAPI 3.1: made from the schemas that check requests and answers, so it cannot differ from them. */
 import * as z from 'zod'
+import { errorResponse, errorsOf } from './openapi-errors.ts'
 import type { Route, Tier } from './route.ts'
 
 /** JSON Schema as zod writes it. */
@@ -51,30 +52,19 @@ const TAGS: Record<string, string> = {
   admin: 'Users, backends and the audit record.',
   health: 'Operation.',
 }
-const SHARED_ERRORS: Record<Tier, string[]> = {
-  public: ['400', '403', '429'],
-  key: ['400', '401', '403', '404', '429'],
-  session: ['400', '401', '403', '404', '409'],
-  admin: ['400', '401', '403', '404', '409'],
-}
-const MEANING: Record<string, string> = {
-  400: 'The input is wrong; each bad field is named.',
-  401: 'No valid credential.',
-  403: 'Not allowed.',
-  404: "Unknown, or somebody else's.",
-  409: 'It does not fit the present state.',
-  429: 'Too much or too fast; Retry-After tells when to come back.',
-}
-
 /** Describes routes, grouped by the function that they belong to. */
 export function describeApi(functions: Readonly<Record<string, readonly Route[]>>): OpenApi {
   const schemas: Record<string, Schema> = {}
   const schemaOf = (schema: z.ZodType, io: 'input' | 'output') => hoisted(schema, io, schemas)
+  const shared: Record<string, object> = {}
   const paths: OpenApi['paths'] = {}
   for (const [tag, routes] of Object.entries(functions)) {
     for (const route of routes) {
       const path = route.path.replace(/:(\w+)/g, '{$1}')
-      paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, tag, schemaOf) }
+      paths[path] = {
+        ...paths[path],
+        [route.method.toLowerCase()]: operationOf(route, tag, { schemaOf, shared }),
+      }
     }
   }
   return {
@@ -88,13 +78,18 @@ export function describeApi(functions: Readonly<Record<string, readonly Route[]>
     servers: [{ url: '/' }],
     tags: Object.keys(functions).map((name) => ({ name, description: TAGS[name] ?? '' })),
     paths,
-    components: { schemas, responses: sharedResponses(), securitySchemes: SCHEMES },
+    components: { schemas, responses: shared, securitySchemes: SCHEMES },
   }
 }
 
 type SchemaOf = (schema: z.ZodType, io: 'input' | 'output') => Schema
 
-function operationOf(route: Route, tag: string, schemaOf: SchemaOf): Operation {
+/** Errors that several routes answer are put into `shared`. */
+function operationOf(
+  route: Route,
+  tag: string,
+  { schemaOf, shared }: { schemaOf: SchemaOf; shared: Record<string, object> },
+): Operation {
   const body = route.body ?? route.accepts
   const parameters = [...pathParameters(route.path), ...queryParameters(route, schemaOf)]
   return {
@@ -115,8 +110,9 @@ function operationOf(route: Route, tag: string, schemaOf: SchemaOf): Operation {
     responses: {
       [String(route.status ?? 200)]: { description: 'Done.', ...contentOf(route, schemaOf) },
       ...Object.fromEntries(
-        SHARED_ERRORS[route.tier].map((status) => {
-          const name = `${route.tier === 'key' ? 'Proxy' : ''}Error${status}`
+        errorsOf(route).map((status) => {
+          const { name, response } = errorResponse(route, status)
+          shared[name] = response
           return [status, { $ref: `#/components/responses/${name}` }]
         }),
       ),
@@ -187,28 +183,4 @@ const SCHEMES = {
     description:
       'Set by /api/auth/login; named __Host-session over https. Changes also need a same-origin Origin header.',
   },
-}
-
-const ApiError = z.strictObject({
-  error: z.strictObject({
-    code: z.string(),
-    message: z.string(),
-    fields: z.record(z.string(), z.string()).optional(),
-  }),
-  request_id: z.string(),
-})
-const ProxyError = z.strictObject({
-  type: z.literal('error'),
-  error: z.strictObject({ type: z.string(), message: z.string() }),
-  request_id: z.string(),
-})
-
-function sharedResponses(): object {
-  const of = (prefix: string, schema: z.ZodType, statuses: readonly string[]) =>
-    statuses.map((status) => {
-      const content = { 'application/json': { schema: hoisted(schema, 'output', {}) } }
-      return [`${prefix}Error${status}`, { description: MEANING[status], content }]
-    })
-  const all = [...SHARED_ERRORS.public, ...SHARED_ERRORS.session]
-  return Object.fromEntries([...of('', ApiError, all), ...of('Proxy', ProxyError, SHARED_ERRORS.key)])
 }

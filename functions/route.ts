@@ -18,6 +18,7 @@ export type Tier = keyof Callers
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
 /** The envelope that errors of a route come in. */
 export type Dialect = 'anthropic' | 'openai' | 'api'
+export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 502 | 503 | 504 | 529
 
 type Params<P extends string> = P extends `${string}:${infer N}/${infer R}`
   ? { [K in N]: string } & Params<`/${R}`>
@@ -61,6 +62,8 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   reply?: R
   /** Status of a plain object; default 200. */
   status?: 201
+  /** Errors of its own, beside those that follow from its tier and input: for the reference only. */
+  errors?: readonly ErrorStatus[]
   /** Media types of answers that are not one JSON object. */
   produces?: readonly string[]
   handle(call: RouteCall<P, T, Q, B>): Answer<R> | Promise<Answer<R>>
@@ -84,4 +87,13 @@ export function route<
   R extends AnySchema = undefined,
 >(spec: RouteSpec<P, T, Q, B, R>): Route {
   return spec as unknown as Route
+}
+
+export function dialectOf(path: string): Dialect {
+  if (path === '/v1/chat/completions' || path === '/v1/responses') return 'openai'
+  return path.startsWith('/v1/') || path === '/v1' ? 'anthropic' : 'api'
+}
+
+export function isChange(method: string): boolean {
+  return method !== 'GET' && method !== 'HEAD'
 }

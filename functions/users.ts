@@ -74,6 +74,7 @@ export const users = [
     path: '/admin/api/users',
     tier: 'admin',
     summary: 'Makes a user, who can sign in at once.',
+    errors: [409],
     body: z.strictObject({
       itcode: line(254),
       name: name.optional(),
@@ -104,6 +105,7 @@ export const users = [
     path: '/admin/api/users/:id',
     tier: 'admin',
     summary: 'Changes a user, from his next request on. Disabling ends his sessions and stops his keys.',
+    errors: [409],
     body: z.strictObject({
       name: name.optional(),
       role: role.optional(),

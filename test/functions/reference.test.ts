@@ -13,7 +13,9 @@ describe('the reference', () => {
   test('is valid OpenAPI 3.1, as a linter sees it', async () => {
     const { text, status } = await app.request('/openapi.json')
     expect(status).toBe(200)
-    const config = await createConfig({ extends: ['recommended'] })
+    // Some routes are open to anyone and take nothing: there is nothing to refuse.
+    const rules = { 'operation-4xx-response': 'off' } as const
+    const config = await createConfig({ extends: ['recommended'], rules })
     const problems = await lintFromString({ source: text, absoluteRef: 'openapi.json', config })
     expect(
       problems.map(({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer}`),
@@ -43,6 +45,36 @@ describe('the reference', () => {
         401: { $ref: '#/components/responses/Error401' },
       },
     })
+  })
+
+  test.each([
+    ['get', '/healthz', []],
+    ['get', '/api/keys', [401]],
+    ['post', '/api/keys', [400, 401, 403, 409, 413, 415]],
+    ['put', '/api/keys/{id}/disable', [401, 403, 404, 415]],
+    ['get', '/admin/api/users', [400, 401, 403]],
+    ['put', '/admin/api/users/{id}', [400, 401, 403, 404, 409, 413, 415]],
+    ['post', '/api/auth/login', [400, 401, 403, 413, 415, 429]],
+    ['get', '/v1/models', [400, 401, 403]],
+    ['post', '/v1/messages', [400, 401, 403, 404, 413, 429, 500, 502, 504, 529]],
+    ['post', '/v1/chat/completions', [400, 401, 403, 404, 413, 429, 500, 502, 503, 504]],
+  ])('names the errors of %s %s and no others', async (method, path, statuses) => {
+    const { body } = await app.request('/openapi.json')
+    const { responses } = body.paths[path][method]
+    expect(Object.keys(responses).map(Number).slice(1)).toEqual(statuses)
+  })
+
+  test.each([
+    ['/api/auth/login', 'Error401', ['error', 'request_id']],
+    ['/v1/messages', 'ProxyError401', ['type', 'error', 'request_id']],
+    ['/v1/responses', 'OpenAiError401', ['error']],
+  ])('shows errors of %s in the form that they come in', async (path, name, fields) => {
+    const { body } = await app.request('/openapi.json')
+    expect(body.paths[path].post.responses[401]).toEqual({ $ref: `#/components/responses/${name}` })
+    const { schema } = body.components.responses[name].content['application/json']
+    expect(schema.required).toEqual(fields)
+    const answer = await app.request(path, { method: 'POST', headers: { 'x-api-key': 'sk-unknown' } })
+    expect(Object.keys(answer.body)).toEqual(expect.arrayContaining(fields))
   })
 
   test('is a page that loads nothing from outside and runs nothing', async () => {
