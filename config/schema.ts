@@ -20,7 +20,7 @@ const dollars = z
   .number()
   .min(0)
   .max(1e9)
-  .refine((usd) => usd === 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
+  .refine((usd) => usd <= 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
 const access = z.enum(['open', 'approval', 'closed'])
 const modelName = z.string().min(1).max(256)
 

@@ -42,7 +42,7 @@ export const dollars = z
   .number()
   .min(0)
   .max(LARGEST_BUDGET_USD)
-  .refine((usd) => usd === 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
+  .refine((usd) => usd <= 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
   .transform((usd) => Math.round(usd * MICROS))
 
 export const quotaTokens = z.int().min(0)
