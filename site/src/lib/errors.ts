@@ -29,7 +29,9 @@ const FIELDS: ReadonlyMap<string, Key> = new Map<string, Key>([
   ['expires_at', 'error.field.expires_at'],
   ['reason', 'error.field.reason'],
   ['model', 'error.field.model'],
-  ['quota_tokens', 'error.field.quota_tokens'],
+  ['quota_tokens', 'error.field.whole'],
+  ['requests_per_minute', 'error.field.whole'],
+  ['concurrent_requests', 'error.field.whole'],
   ['budget_usd', 'error.field.number'],
   ['weight', 'error.field.number'],
   ['start_date', 'error.field.dates'],
@@ -69,7 +71,7 @@ export function span(seconds: number): string {
   const [unit, size] =
     seconds <= 90
       ? (['second', 1] as const)
-      : seconds <= 5_400
+      : seconds < 3_600
         ? (['minute', 60] as const)
         : (['hour', 3_600] as const)
   return new Intl.NumberFormat(i18n.locale, { style: 'unit', unit, unitDisplay: 'long' }).format(

@@ -60,7 +60,7 @@ export const en = {
   'error.field.expires_at': 'Choose a time in the future.',
   'error.field.reason': 'Say in a few words what you need it for.',
   'error.field.model': 'This model is not offered here.',
-  'error.field.quota_tokens': 'Enter a whole number, 0 or more.',
+  'error.field.whole': 'Enter a whole number, 0 or more.',
   'error.field.number': 'Enter a number, 0 or more.',
   'error.field.dates': 'Please check the dates.',
 

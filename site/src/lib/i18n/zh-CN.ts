@@ -59,7 +59,7 @@ export const zhCN: Messages = {
   'error.field.expires_at': '请选择将来的时间。',
   'error.field.reason': '请简单说明用途。',
   'error.field.model': '这里不提供此模型。',
-  'error.field.quota_tokens': '请填写不小于 0 的整数。',
+  'error.field.whole': '请填写不小于 0 的整数。',
   'error.field.number': '请填写不小于 0 的数字。',
   'error.field.dates': '请检查日期。',
 
