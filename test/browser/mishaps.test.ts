@@ -93,6 +93,33 @@ describe('errors', () => {
   })
 })
 
+describe('rights', () => {
+  test('who is no longer an administrator loses the pages of one with the first refusal', async () => {
+    const { page, problems } = await house.page(DESK)
+    const { page: office } = await house.page(DESK)
+    await house.signIn(page, 'deputy')
+    await house.signIn(office, 'admin')
+    const setRole = (role: string) =>
+      office.evaluate(`(async () => {
+        const { users } = await (await fetch('/admin/api/users?q=deputy')).json()
+        const headers = { 'content-type': 'application/json' }
+        const body = JSON.stringify({ role: '${role}' })
+        return (await fetch('/admin/api/users/' + users[0].id, { method: 'PUT', headers, body })).status
+      })()`)
+    expect(await setRole('admin')).toBe(200)
+    await page.reload()
+    await page.getByRole('link', { name: 'Audit' }).click()
+    await page.getByRole('heading', { name: 'Audit' }).waitFor()
+    expect(await setRole('user')).toBe(200)
+    await page.getByRole('link', { name: 'Users' }).click()
+    await page.waitForURL(`${house.gateway.url}/`)
+    expect(await page.getByRole('link', { name: 'Users' }).count()).toBe(0)
+    expect(problems).toEqual([])
+    await page.context().close()
+    await office.context().close()
+  })
+})
+
 describe('a key that is shown once', () => {
   test('is copied also where a page has no clipboard, as over plain http', async () => {
     const { page, problems } = await house.page(DESK)
