@@ -58,6 +58,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
     const dialect = dialectOf(route.path)
     // Hono answers HEAD with the body-less answer of GET, so that is where a HEAD route has to stand.
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, async (c) => {
+      if (route.method === 'HEAD' && c.req.method !== 'HEAD') return c.notFound()
       const id = newId()
       try {
         return await run(deps, route, {
@@ -158,7 +159,7 @@ function methodsOf(routes: readonly Route[]): (path: string) => string[] | undef
     // A parameter is one segment.
     pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`),
     parameters: path.split(':').length,
-    methods: served.map(({ method }) => method),
+    methods: served.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])),
   }))
   paths.sort((a, b) => a.parameters - b.parameters)
   return (path) => paths.find(({ pattern }) => pattern.test(path))?.methods
