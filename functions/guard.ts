@@ -5,6 +5,7 @@ import type { Policy } from '../core/policy.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { ClientGone } from '../core/proxy/forward.ts'
 import { headerOf } from '../core/proxy/headers.ts'
+import { MOST_DISCARDED } from '../core/proxy/wire.ts'
 import { isSecure } from './cookies.ts'
 import { isChange } from './route.ts'
 
@@ -92,18 +93,23 @@ export async function readBody(headers: HeaderPairs, maxBytes: number, read: Rea
       `Send the body uncompressed: content-encoding ${encoding} is not supported.`,
     )
   }
-  if (Number(headerOf(headers, 'content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const announced = Number(headerOf(headers, 'content-length') ?? 0)
+  if (announced > maxBytes) throw tooLarge(maxBytes, announced)
   const body = await read(maxBytes).catch(() => {
     throw new ClientGone()
   })
-  if (!body) throw tooLarge(maxBytes)
+  if (!body) throw tooLarge(maxBytes, 0)
   return body
 }
 
-function tooLarge(maxBytes: number): Refusal {
+/**
+ * Whoever still sends is let finish, within reason, and nothing of it is kept: a connection that is closed upon him would
+ * tell him of a broken pipe instead of this.
+ */
+function tooLarge(maxBytes: number, announced: number): Refusal {
   const size = maxBytes >= 1_048_576 ? `${Math.floor(maxBytes / 1_048_576)} MiB` : `${maxBytes} bytes`
   return new Refusal('body_too_large', `The request is larger than ${size}.`, {
-    headers: [['connection', 'close']],
+    headers: announced > maxBytes + MOST_DISCARDED ? [['connection', 'close']] : [],
   })
 }
 

@@ -4,6 +4,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { joined } from '../../core/bytes.ts'
 import type { HeaderPairs, MaybePromise, Reply, Wire } from '../../core/ports.ts'
 import { headerOf } from '../../core/proxy/headers.ts'
+import { MOST_DISCARDED } from '../../core/proxy/wire.ts'
 import { createStop } from '../../core/stop.ts'
 import { flatHeaders } from '../drivers/flat-headers.ts'
 
@@ -50,8 +51,10 @@ function read(incoming: HttpBindings['incoming'], most: number): Promise<Uint8Ar
     let size = 0
     incoming.on('data', (chunk: Uint8Array) => {
       size += chunk.length
-      if (size <= most) chunks.push(chunk)
-      else resolve(undefined)
+      if (size <= most) return void chunks.push(chunk)
+      chunks.length = 0
+      resolve(undefined)
+      if (size > most + MOST_DISCARDED) incoming.destroy()
     })
     incoming.once('end', () => resolve(joined(chunks)))
     incoming.once('error', reject)

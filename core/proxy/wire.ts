@@ -2,6 +2,9 @@
 import { joined } from '../bytes.ts'
 import type { Sink, Wire } from '../ports.ts'
 
+/** How much of a body that is too large may still come, to be thrown away, before its connection is closed. In bytes. */
+export const MOST_DISCARDED = 64 * 1024 * 1024
+
 /** `peer` as in Wire: only the runtime knows it. */
 export function webWire(peer: Wire['peer'], waitUntil: (work: Promise<unknown>) => void): Wire {
   return {
