@@ -18,6 +18,7 @@ export const health = [
     tier: 'public',
     summary: 'Whether calls can be served: 200, or 503 while they cannot.',
     produces: ['text/plain'],
+    errors: [503],
     handle: async ({ deps }) => {
       const ready = await isReady(deps)
       return new Response(ready ? 'ready' : 'not ready', { status: ready ? 200 : 503 })

@@ -73,6 +73,10 @@ export function errorsOf(route: Route): ErrorStatus[] {
 
 /** What a route answers with `status`: the name of a shared response, and that response. */
 export function errorResponse(route: Route, status: ErrorStatus) {
+  if (route.produces?.includes('text/plain')) {
+    const content = { 'text/plain': { schema: { type: 'string' } } }
+    return { name: `Plain${status}`, response: { description: MEANING[status], content } }
+  }
   const { prefix, schema } = ENVELOPES[dialectOf(route.path)]
   const { $schema: _, ...envelope } = z.toJSONSchema(schema, { io: 'output' })
   const content = { 'application/json': { schema: envelope } }
