@@ -25,7 +25,7 @@ export function mailAddress(itcode: string, { emailDomain }: AuthPolicy): string
   return itcode.includes('@') || emailDomain === '' ? itcode : `${itcode}@${emailDomain}`
 }
 
-/** The name by which someone new is registered, and codes are kept: without the company's mail domain. */
+/** Without the company's mail domain: the same for all names of one mailbox. */
 export function bareName(itcode: string, { emailDomain }: AuthPolicy): string {
   const suffix = `@${emailDomain}`
   return emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode

@@ -14,14 +14,17 @@ interface Request extends Asker {
   actor: Actor
 }
 
-/** The known account, or the name as it would be registered. Codes hang on it, however the name was typed. */
+/**
+ * The known account, or the name as it would be registered; and what codes hang on, however the name was typed: for
+ * somebody new it is the mailbox, named with the company's domain or without.
+ */
 async function resolve(
   { db, policy }: Deps,
   typed: string,
-): Promise<{ itcode: string; user: User | undefined }> {
-  const itcode = accountName(typed)
-  const user = await findAccount(db, policy.auth, itcode)
-  return { itcode: user?.itcode ?? bareName(itcode, policy.auth), user }
+): Promise<{ itcode: string; mailbox: string; user: User | undefined }> {
+  const name = accountName(typed)
+  const user = await findAccount(db, policy.auth, name)
+  return { itcode: user?.itcode ?? name, mailbox: user?.itcode ?? bareName(name, policy.auth), user }
 }
 
 /**
@@ -31,8 +34,8 @@ async function resolve(
 export async function sendCode(deps: Deps, request: Request): Promise<void> {
   const { db, clock, policy, logger } = deps
   const { auth } = policy
-  const { itcode, user } = await resolve(deps, request.itcode)
-  const asker = { ...request, itcode }
+  const { itcode, mailbox, user } = await resolve(deps, request.itcode)
+  const asker = { ...request, itcode: mailbox }
   const parts = { db, clock, auth }
   if (auth.inviteCode !== '' && !(await isInvited(deps, request.inviteCode))) {
     await recordWrongInvite(parts, asker)
@@ -60,15 +63,16 @@ export async function login(
   const { db, clock, policy } = deps
   const { auth } = policy
   const parts = { db, clock, auth }
-  const { itcode, user: known } = await resolve(deps, request.itcode)
+  const { itcode, mailbox, user: known } = await resolve(deps, request.itcode)
+  const asker = { ...request, itcode: mailbox }
   const audit = (action: string, id: number | null) =>
     auditRow(db, { actor: { ...request.actor, id }, at: clock.now(), action, target: `user:${itcode}` })
   // The code itself proves an invite: without one it was never sent. A wrong one is still a wrong one.
   if (request.inviteCode && auth.inviteCode !== '' && !(await isInvited(deps, request.inviteCode))) {
-    await recordWrongInvite(parts, { ...request, itcode })
+    await recordWrongInvite(parts, asker)
     throw wrongInvite()
   }
-  if (!(await useCode(parts, { ...request, itcode }, request.code))) {
+  if (!(await useCode(parts, asker, request.code))) {
     await audit('login.failed', null)
     throw new Refusal('invalid_code', 'The code is wrong, used up or too old. Ask for a new one if in doubt.')
   }

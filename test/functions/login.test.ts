@@ -239,13 +239,17 @@ describe('login', () => {
   })
 
   test.each([
-    ['ned', 'ned@corp.test'],
-    ['Ned@Corp.test', 'NED'],
-  ])('someone new who asks for a code as %s may sign in as %s', async (asked, entered) => {
+    ['ned', 'ned@corp.test', 'ned@corp.test'],
+    ['Ned@Corp.test', 'NED', 'ned'],
+    ['ned@corp.test', 'ned@corp.test', 'ned@corp.test'],
+  ])('someone new who asks for a code as %s may sign in as %s', async (asked, entered, itcode) => {
     const browser = app.browser()
     const code = await codeFor(browser, asked)
     expect(app.mails.at(-1)?.to).toBe('ned@corp.test')
-    expect((await enter(browser, code, entered)).body.user?.itcode).toBe('ned')
+    expect((await enter(browser, code, entered)).body.user?.itcode).toBe(itcode)
+    // It is one account, under either name.
+    const again = await enter(browser, await codeFor(browser, 'ned'), 'ned')
+    expect(again.body.user?.itcode).toBe(itcode)
   })
 })
 
