@@ -73,6 +73,24 @@ describe('errors', () => {
     await page.context().close()
   })
 
+  test('figures of before do not stand for those of now, and say so when they could not be had anew', async () => {
+    const { page } = await house.page(DESK)
+    await house.signIn(page, 'reader')
+    await page.goto(`${house.gateway.url}/usage`)
+    const none = page.getByText('No requests in this period')
+    await none.waitFor()
+    await page.route('**/api/usage**', (route) => route.abort())
+    await page.getByLabel('Period').selectOption('7d')
+    await expect.poll(() => page.getByRole('alert').count()).toBe(3)
+    expect(await none.count()).toBe(0)
+    await page.unroute('**/api/usage**')
+    for (let left = 3; left > 0; left--) await button(page, 'Try again').first().click()
+    await none.waitFor()
+    await page.goBack()
+    await expect.poll(() => page.getByLabel('Period').inputValue()).toBe('30d')
+    await page.context().close()
+  })
+
   test('what fails behind a question is told in it, with the id only for a fault of the gateway', async () => {
     const { page } = await house.page(DESK)
     await house.signIn(page, 'unlucky')
