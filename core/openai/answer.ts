@@ -46,7 +46,8 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
       try {
         await reply.pipe(sinkLike(sink, write))
       } catch (cause) {
-        if (!over) await Promise.resolve(sink.write(ENCODER.encode(translator.failed(CUT)))).catch(() => {})
+        // Not waited for: whoever does not read it must not hold his connection by that.
+        if (!over) void Promise.resolve(sink.write(ENCODER.encode(translator.failed(CUT)))).catch(() => {})
         throw cause
       }
       if (!over) await sink.write(ENCODER.encode(translator.failed(CUT)))
