@@ -74,12 +74,12 @@ export function nextHealth(
       })
     case 'parked':
       return to({ state: 'cooling_down', until: verdict.untilMs, reason: verdict.reason })
-    case 'barred':
-      return to({
-        state: 'disabled',
-        until: Math.min(now + verdict.recheckMs, NEVER),
-        reason: verdict.reason,
-      })
+    case 'barred': {
+      const until = Math.min(now + verdict.recheckMs, NEVER)
+      // A call that was under way when it was barred must not bring the check nearer.
+      const later = from.state === 'disabled' ? Math.max(from.until, until) : until
+      return to({ state: 'disabled', until: later, reason: verdict.reason })
+    }
     case 'passed':
       if (from.state === 'healthy') return undefined
       // After an ejection the next real call still decides: one more failure ejects at once.

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryHealth } from '../../adapters/drivers/health/memory.ts'
 import { createBalancer } from '../../core/balance/balancer.ts'
-import { RECHECK_MS } from '../../core/balance/breaker.ts'
+import { FOR_GOOD, RECHECK_MS } from '../../core/balance/breaker.ts'
 import type { Backend } from '../../core/policy.ts'
 import type { HealthStore } from '../../core/ports.ts'
 import { fakeClock } from '../support/clock.ts'
@@ -212,6 +212,18 @@ describe('backend health', () => {
     expect(pick('s')).toBeUndefined()
     await balancer.report(named('a'), undefined, { kind: 'passed' })
     expect(pick('s')?.backend.name).toBe('a')
+  })
+
+  test('a call under way that is refused as well does not bring the next check nearer', async () => {
+    const { balancer, named, clock } = setUp([backend('bad-key'), backend('unpaid')])
+    const barred = (name: string, recheckMs: number) =>
+      balancer.report(named(name), undefined, { kind: 'barred', reason: 'answered 401', recheckMs })
+    await barred('bad-key', FOR_GOOD)
+    await barred('unpaid', RECHECK_MS)
+    for (const name of ['bad-key', 'unpaid']) await barred(name, 0)
+    expect(balancer.due()).toEqual([])
+    clock.advance(RECHECK_MS)
+    expect(balancer.due().map(({ name }) => name)).toEqual(['unpaid'])
   })
 
   test('goes on with its own view, and says so, when the store cannot be reached', async () => {
