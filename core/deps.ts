@@ -1,11 +1,11 @@
 /** Everything a handler may touch, wired together in one place. Built once per process or isolate, never imported. */
-import { type Balancer, createBalancer } from './balance/balancer.ts'
+import { type Balancer, createBalancer } from './backends/balancer.ts'
 import { createDirectory, type Directory } from './keys/directory.ts'
 import type { Sha256 } from './keys/mint.ts'
+import { type Catalogue, createCatalogue } from './models/catalogue.ts'
 import type { AbilityTable } from './openai/abilities.ts'
 import type { Policy } from './policy.ts'
 import type { Clock, CodeSender, Db, HealthStore, Ledger, Logger, Upstream, Wire } from './ports.ts'
-import { type Catalogue, createCatalogue } from './proxy/catalogue.ts'
 import type { Prices } from './usage/price.ts'
 
 /** What an adapter brings. */

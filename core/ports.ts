@@ -1,7 +1,7 @@
 /** What the core asks of the outside world. Each port has drivers in adapters/drivers and one contract suite. */
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
-import type { Health } from './balance/breaker.ts'
+import type { Health } from './backends/health.ts'
 import type * as schema from './db/schema.ts'
 import type { StopSignal } from './stop.ts'
 

@@ -2,9 +2,9 @@
 import { sweepCodes } from './auth/codes.ts'
 import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
+import { sweepHolds } from './limits/shared.ts'
 import type { Policy } from './policy.ts'
 import { repairSums } from './usage/repair.ts'
-import { sweepHolds } from './usage/shared-holds.ts'
 import { HOUR_MS } from './usage/sums.ts'
 
 interface Task {

@@ -1,7 +1,7 @@
 /** Backends, as administrators look after them. What is changed here holds until restart or reload. */
 import * as z from 'zod'
 import { auditRow } from '../core/audit/record.ts'
-import type { BackendView as Backend } from '../core/balance/balancer.ts'
+import type { BackendView as Backend } from '../core/backends/balancer.ts'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere, timestamp, timeText } from './fields.ts'
 import { route } from './route.ts'

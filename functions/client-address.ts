@@ -1,7 +1,7 @@
 /** Which address a request came from, as far as it can be believed. */
 import { convertIPv4ToBinary, convertIPv6ToBinary } from 'hono/utils/ipaddr'
+import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
-import { headerOf } from '../core/proxy/headers.ts'
 
 /**
  * The peer itself, unless it is a trusted proxy: then the last address of X-Forwarded-For that no trusted proxy has.

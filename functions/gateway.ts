@@ -1,10 +1,10 @@
 /** Puts functions together into one fetch handler. Alone or all at once: a function cannot tell. */
 import { Hono } from 'hono'
+import { ClientGone } from '../core/calls/forward.ts'
 import type { Deps } from '../core/deps.ts'
 import { anthropicError, apiError, asRefusal, openAiError, Refusal } from '../core/errors.ts'
 import { requestId } from '../core/ids.ts'
 import type { Reply } from '../core/ports.ts'
-import { ClientGone } from '../core/proxy/forward.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'

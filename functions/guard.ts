@@ -1,11 +1,11 @@
 /** What a request must be before anyone looks at it, and the headers that no answer goes without. */
 import type * as z from 'zod'
+import { ClientGone } from '../core/calls/forward.ts'
 import { Refusal } from '../core/errors.ts'
+import { headerOf } from '../core/http/headers.ts'
+import { MOST_DISCARDED } from '../core/http/wire.ts'
 import type { Policy } from '../core/policy.ts'
 import type { HeaderPairs } from '../core/ports.ts'
-import { ClientGone } from '../core/proxy/forward.ts'
-import { headerOf } from '../core/proxy/headers.ts'
-import { MOST_DISCARDED } from '../core/proxy/wire.ts'
 import { isSecure } from './cookies.ts'
 import { isChange } from './route.ts'
 

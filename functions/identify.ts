@@ -2,8 +2,8 @@
 import { findSession, type SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import { Refusal } from '../core/errors.ts'
+import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
-import { headerOf } from '../core/proxy/headers.ts'
 import { readCookie } from './cookies.ts'
 import type { Callers, Tier } from './route.ts'
 

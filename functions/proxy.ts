@@ -1,11 +1,11 @@
 /** Claude's own interface, behind API keys. */
 import * as z from 'zod'
+import { forward, forwardFree } from '../core/calls/forward.ts'
+import { type Received, receive } from '../core/calls/receive.ts'
+import { findModel, listModels } from '../core/models/list.ts'
 import { ChatRequest } from '../core/openai/chat-shape.ts'
 import { ResponsesRequest } from '../core/openai/responses-shape.ts'
 import { chatCompletions, responses } from '../core/openai/serve.ts'
-import { forward, forwardFree } from '../core/proxy/forward.ts'
-import { findModel, listModels } from '../core/proxy/models.ts'
-import { type Received, receive } from '../core/proxy/receive.ts'
 import { type RouteCall, route } from './route.ts'
 
 const cursor = z.string().max(256).optional()

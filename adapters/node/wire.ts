@@ -2,9 +2,9 @@
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { joined } from '../../core/bytes.ts'
+import { headerOf } from '../../core/http/headers.ts'
+import { MOST_DISCARDED } from '../../core/http/wire.ts'
 import type { HeaderPairs, MaybePromise, Reply, Wire } from '../../core/ports.ts'
-import { headerOf } from '../../core/proxy/headers.ts'
-import { MOST_DISCARDED } from '../../core/proxy/wire.ts'
 import { createStop } from '../../core/stop.ts'
 import { flatHeaders } from '../drivers/flat-headers.ts'
 

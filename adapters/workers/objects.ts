@@ -3,11 +3,11 @@
  * has one object per backend, limits one per user.
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { Health } from '../../core/balance/breaker.ts'
+import type { Health } from '../../core/backends/health.ts'
 import { systemClock } from '../../core/clock.ts'
+import { createHolds, type Holds } from '../../core/limits/counters.ts'
 import type { Period } from '../../core/policy.ts'
 import type { Admission, Admitted, CallRecord } from '../../core/ports.ts'
-import { createHolds, type Holds } from '../../core/usage/holds.ts'
 import { usedWithCalls } from '../../core/usage/totals.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
 

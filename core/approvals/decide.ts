@@ -4,9 +4,9 @@ import { alias } from 'drizzle-orm/sqlite-core'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { applications, grants, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
+import { accessOf, replacementFor } from '../models/access.ts'
 import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
-import { accessOf, replacementFor } from '../proxy/access.ts'
 import type { Prices } from '../usage/price.ts'
 
 export type Application = typeof applications.$inferSelect & { itcode: string; grantId: number | null }

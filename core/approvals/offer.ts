@@ -2,7 +2,7 @@
 import { and, eq } from 'drizzle-orm'
 import { applications, grants } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
-import { accessOf } from '../proxy/access.ts'
+import { accessOf } from '../models/access.ts'
 
 export type OfferedAccess = 'open' | 'granted' | 'pending' | 'approval' | 'closed'
 

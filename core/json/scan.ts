@@ -2,7 +2,7 @@
  * Finds the top-level members of a JSON object in its UTF-8 bytes, whole or chunk by chunk, without building anything.
  * What is nested deeper is only matched for brackets and strings: whoever receives the bytes parses them himself.
  */
-import { createKeeper } from './keeper.ts'
+import { createKeeper } from './buffer.ts'
 
 export interface Member {
   key: string

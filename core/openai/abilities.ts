@@ -5,7 +5,7 @@
  */
 import * as z from 'zod'
 import { matches } from '../glob.ts'
-import type { ListedModel } from '../proxy/catalogue.ts'
+import type { ListedModel } from '../models/catalogue.ts'
 
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
 const THINKING = ['adaptive', 'between_tools', 'disabled', 'enabled'] as const

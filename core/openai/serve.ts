@@ -1,10 +1,11 @@
 /** A call in OpenAI's interface: translated, sent the same way as every other, its answer translated back. */
+
+import type { Call } from '../calls/call.ts'
+import { ClientGone, forward } from '../calls/forward.ts'
+import { assertAllowed, type Received, sessionOfText } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
+import { replacementFor } from '../models/access.ts'
 import type { Reply } from '../ports.ts'
-import { replacementFor } from '../proxy/access.ts'
-import type { Call } from '../proxy/call.ts'
-import { ClientGone, forward } from '../proxy/forward.ts'
-import { assertAllowed, type Received, sessionOfText } from '../proxy/receive.ts'
 import { abilitiesOf } from './abilities.ts'
 import { collected, hidingUsage, type OpenAiAnswer, translated } from './answer.ts'
 import type { Translated, TranslationContext } from './assemble.ts'

@@ -2,9 +2,9 @@
 import { and, asc, count, eq, or, sql } from 'drizzle-orm'
 import type { User } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
+import { periodOf } from '../limits/period.ts'
 import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
-import { periodOf } from '../usage/period.ts'
 import { type Totals, totalsByUser, usedByUsers } from '../usage/totals.ts'
 
 export interface UserFilter {

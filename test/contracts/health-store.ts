@@ -1,6 +1,6 @@
 /** What every HealthStore must do. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Health } from '../../core/balance/breaker.ts'
+import type { Health } from '../../core/backends/health.ts'
 import type { HealthStore } from '../../core/ports.ts'
 
 const record = (revision: number): Health => ({

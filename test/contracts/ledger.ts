@@ -1,8 +1,8 @@
 /** What every Ledger must do, whatever it keeps its state in, and what those must do that processes share. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
+import { periodOf } from '../../core/limits/period.ts'
 import type { Admission, CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
-import { periodOf } from '../../core/usage/period.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
 import { fileStore, type OpenedStore } from '../support/stores.ts'
 

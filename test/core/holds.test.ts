@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createHolds } from '../../core/usage/holds.ts'
-import { periodOf } from '../../core/usage/period.ts'
+import { createHolds } from '../../core/limits/counters.ts'
+import { periodOf } from '../../core/limits/period.ts'
 import { fakeClock } from '../support/clock.ts'
 import { admission, callRecord, NO_LIMITS } from '../support/records.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { firstMessageOf, type Inspected, inspect, userIdOf, withModel } from '../../core/proxy/inspect.ts'
+import { firstMessageOf, type Inspected, inspect, userIdOf, withModel } from '../../core/calls/inspect.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

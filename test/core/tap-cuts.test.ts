@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createStreamTap } from '../../core/usage/tap.ts'
+import { createStreamTap } from '../../core/metering/anthropic.ts'
 import { STREAMS } from '../cases/streams.ts'
 
 test.each(STREAMS)('$name: metered alike wherever it is cut', ({ body }) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { createJsonTap, createStreamTap, type Tap } from '../../core/metering/anthropic.ts'
 import type { TokenCounts } from '../../core/usage/counts.ts'
-import { createJsonTap, createStreamTap, type Tap } from '../../core/usage/tap.ts'
 
 const encoder = new TextEncoder()
 const NONE: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }

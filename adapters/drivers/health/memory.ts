@@ -1,5 +1,5 @@
 /** Health of one process (or one Worker isolate). Right for a single Node; anything else needs a shared store. */
-import type { Health } from '../../../core/balance/breaker.ts'
+import type { Health } from '../../../core/backends/health.ts'
 import type { HealthStore } from '../../../core/ports.ts'
 
 export function memoryHealth(): HealthStore {

@@ -1,7 +1,7 @@
 /** Health shared by every process on one Redis. A swap is one script, so that exactly one of many writers wins. */
 import type { Redis } from 'ioredis'
 import * as z from 'zod'
-import type { Health } from '../../../core/balance/breaker.ts'
+import type { Health } from '../../../core/backends/health.ts'
 import type { HealthStore } from '../../../core/ports.ts'
 
 const KEY = 'claude-gateway:health'

@@ -2,9 +2,10 @@
  * Ledger of many processes and machines that share a database and nothing else: limits in its tables, exact over all of
  * them, at the price of a round trip before each call. Records by each process for itself.
  */
+
+import { periodOf } from '../../../core/limits/period.ts'
+import { admitShared, settleShared } from '../../../core/limits/shared.ts'
 import type { Db, Ledger } from '../../../core/ports.ts'
-import { periodOf } from '../../../core/usage/period.ts'
-import { admitShared, settleShared } from '../../../core/usage/shared-holds.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
 export function databaseLedger({ db, ...parts }: SharedParts & { db: Db }): Ledger {

@@ -1,7 +1,8 @@
 /** Ledger of one process: limits in its memory, where two calls can never meet; exact within that process. */
+
+import { createHolds } from '../../../core/limits/counters.ts'
 import type { Period } from '../../../core/policy.ts'
 import type { Clock, Db, Ledger } from '../../../core/ports.ts'
-import { createHolds } from '../../../core/usage/holds.ts'
 import { usedSince } from '../../../core/usage/record.ts'
 import type { Records } from './records.ts'
 

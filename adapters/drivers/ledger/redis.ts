@@ -3,9 +3,9 @@
  */
 import type { Redis } from 'ioredis'
 import * as z from 'zod'
+import { shareUsed, tokensOf } from '../../../core/limits/counters.ts'
+import { periodOf } from '../../../core/limits/period.ts'
 import type { Admission, Admitted, Db, Ledger } from '../../../core/ports.ts'
-import { shareUsed, tokensOf } from '../../../core/usage/holds.ts'
-import { periodOf } from '../../../core/usage/period.ts'
 import { usedByUser } from '../../../core/usage/totals.ts'
 import { ADMIT, SEED, SETTLE } from './redis-scripts.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'

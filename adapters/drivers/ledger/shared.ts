@@ -2,9 +2,10 @@
  * What ledgers have in common whose limits are kept outside the process: records by each for itself, and one answer to
  * a place that cannot be reached. Calls pass without limits and are recorded, or none passes, as `failClosed` says.
  */
+
+import { periodOf } from '../../../core/limits/period.ts'
 import type { Period } from '../../../core/policy.ts'
 import type { Admission, Admitted, CallRecord, Clock, Ledger, Logger } from '../../../core/ports.ts'
-import { periodOf } from '../../../core/usage/period.ts'
 import type { Records } from './records.ts'
 
 const NOTHING_USED = {

@@ -4,8 +4,8 @@
  */
 import type { Transform } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
+import { headerOf } from '../../../core/http/headers.ts'
 import type { HeaderPairs, MaybePromise, Sink, Upstream, UpstreamReply } from '../../../core/ports.ts'
-import { headerOf } from '../../../core/proxy/headers.ts'
 import type { StopSignal } from '../../../core/stop.ts'
 import { flatHeaders } from '../flat-headers.ts'
 import { openConnections } from './connections.ts'

@@ -1,13 +1,13 @@
 /** One call from admission to answer: reserve, find a backend, hand its answer on, book it. The one way through. */
 import type { Deps } from '../deps.ts'
 import { asRefusal } from '../errors.ts'
+import { limitHeaders, limitRefusal } from '../limits/refusals.ts'
 import type { Admitted, HeaderPairs, Reply } from '../ports.ts'
 import type { KeptAnswer } from './attempt.ts'
-import { type Booking, openBooking } from './booking.ts'
 import type { Call } from './call.ts'
+import { type Booking, openBooking } from './call-record.ts'
 import { type Served, sendWithFailover } from './failover.ts'
-import { clientHeaders } from './headers.ts'
-import { limitHeaders, limitRefusal } from './limits.ts'
+import { clientHeaders } from './forwarded-headers.ts'
 import { relay } from './relay.ts'
 
 /** The client left before it was answered: there is nobody to tell. */

@@ -1,13 +1,14 @@
 /** Hands an upstream's answer on, byte for byte, while a tap reads the same bytes; books the call when it ends. */
-import type { Verdict } from '../balance/breaker.ts'
+import type { Verdict } from '../backends/health.ts'
 import type { Deps } from '../deps.ts'
+import { headerOf } from '../http/headers.ts'
+import { createJsonTap, createStreamTap, type Tap } from '../metering/anthropic.ts'
+import { createOpenAiTap } from '../metering/openai.ts'
 import type { HeaderPairs, MaybePromise, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
 import type { Stop } from '../stop.ts'
-import { createOpenAiTap } from '../usage/openai-tap.ts'
-import { createJsonTap, createStreamTap, type Tap } from '../usage/tap.ts'
-import type { Booking } from './booking.ts'
 import type { Call } from './call.ts'
-import { clientHeaders, headerOf } from './headers.ts'
+import type { Booking } from './call-record.ts'
+import { clientHeaders } from './forwarded-headers.ts'
 
 export interface Answer {
   call: Call

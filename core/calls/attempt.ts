@@ -1,13 +1,14 @@
 /** One call to one backend: its address and credential, the limit on the first byte, and what its answer means. */
-import type { Verdict } from '../balance/breaker.ts'
+
+import { describe, originOf } from '../backends/address.ts'
+import type { Verdict } from '../backends/health.ts'
 import { joined } from '../bytes.ts'
 import type { Deps } from '../deps.ts'
+import { headerOf } from '../http/headers.ts'
 import type { Backend } from '../policy.ts'
 import type { HeaderPairs, UpstreamReply, UpstreamRequest } from '../ports.ts'
 import { createStop, type Stop } from '../stop.ts'
-import { describe, originOf } from './address.ts'
 import type { Call } from './call.ts'
-import { headerOf } from './headers.ts'
 import { judge, openingError } from './verdict.ts'
 
 const ERROR_BODY_BYTES = 64 * 1024

@@ -1,9 +1,18 @@
 /** Reads what a call used from the bytes of its answer as they pass. Never holds a byte back, never throws. */
 import { parsedJson } from '../json/parse.ts'
 import { createScan, wantedKeys } from '../json/scan.ts'
-import type { Metered } from './counts.ts'
-import { COLON, CR, createFrameReader, type DeltaReader, Frame, type FrameName, LF, SPACE } from './sse.ts'
-import { isRecord, mergeUsage, meteredFrom, type RawUsage } from './usage.ts'
+import {
+  COLON,
+  CR,
+  createFrameReader,
+  type DeltaReader,
+  Frame,
+  type FrameName,
+  LF,
+  SPACE,
+} from '../sse/frames.ts'
+import type { Metered } from '../usage/counts.ts'
+import { isRecord, mergeUsage, meteredFrom, type RawUsage } from '../usage/usage.ts'
 
 export interface Tap {
   /** The next bytes of the answer, cut anywhere. */

@@ -2,9 +2,9 @@
  * What an upstream's answer means, judged at its first byte: give it to the client, or try the next backend, and what
  * the balancer learns from it. Pure. Rules: protocol reference §3.2.
  */
-import { RECHECK_MS, type Verdict } from '../balance/breaker.ts'
+import { RECHECK_MS, type Verdict } from '../backends/health.ts'
+import { headerOf } from '../http/headers.ts'
 import type { UpstreamReply } from '../ports.ts'
-import { headerOf } from './headers.ts'
 
 const DEFAULT_REST_MS = 10_000
 /** A backend that asks for an hour is asked again after a minute: one refused try costs less than a wrong rest. */

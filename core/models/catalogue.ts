@@ -1,12 +1,12 @@
 /** The models the backends offer, as they list them, and the check that reads the list: the same request is both. */
 import * as z from 'zod'
-import type { Balancer } from '../balance/balancer.ts'
-import { FOR_GOOD, RECHECK_MS, type Verdict } from '../balance/breaker.ts'
+import { describe, originOf } from '../backends/address.ts'
+import type { Balancer } from '../backends/balancer.ts'
+import { FOR_GOOD, RECHECK_MS, type Verdict } from '../backends/health.ts'
 import { matchesAny } from '../glob.ts'
 import type { Backend, Policy } from '../policy.ts'
 import type { Clock, Logger, Upstream, UpstreamReply } from '../ports.ts'
 import { createStop } from '../stop.ts'
-import { describe, originOf } from './address.ts'
 
 const CHECK_TIMEOUT_MS = 10_000
 const LIST_BYTES = 4 * 1024 * 1024

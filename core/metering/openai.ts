@@ -3,8 +3,8 @@
  * that of a response's last event, or the top-level one of a whole answer. Never holds a byte back, never throws.
  */
 
-import type { Tap } from './tap.ts'
-import { meteredFrom, type RawUsage } from './usage.ts'
+import { meteredFrom, type RawUsage } from '../usage/usage.ts'
+import type { Tap } from './anthropic.ts'
 
 const CHARACTERS_PER_TOKEN = 4
 const LONGEST_LINE = 4 * 1024 * 1024

@@ -1,5 +1,5 @@
 /** Tries backends until one answers: each at most once, and only while nothing has gone to the client. */
-import type { Lease } from '../balance/balancer.ts'
+import type { Lease } from '../backends/balancer.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import type { UpstreamReply } from '../ports.ts'

@@ -8,9 +8,9 @@
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm'
 import { ledgerHolds, usageSums } from '../db/schema.ts'
 import type { Admission, Admitted, CallRecord, Db, LimitName, Limits } from '../ports.ts'
-import { BUSY_RETRY_MS, MINUTE_MS, shareUsed, tokensOf } from './holds.ts'
+import { ofUserSince, TOTAL_TOKENS } from '../usage/totals.ts'
+import { BUSY_RETRY_MS, MINUTE_MS, shareUsed, tokensOf } from './counters.ts'
 import type { Span } from './period.ts'
-import { ofUserSince, TOTAL_TOKENS } from './totals.ts'
 
 /** No call is silent for as long, and a hold that outlives its process holds no longer. */
 const LEASE_MS = 3_600_000

@@ -5,7 +5,7 @@
  * Names stand on lines of their own and JSON escapes line ends, so nothing a model writes can look like a frame.
  */
 import * as z from 'zod'
-import { createKeeper } from '../json/keeper.ts'
+import { createKeeper } from '../json/buffer.ts'
 import { parsedJson } from '../json/parse.ts'
 
 export const LF = 0x0a

@@ -2,8 +2,8 @@
 import { matchesAny } from '../glob.ts'
 import type { Backend, Policy } from '../policy.ts'
 import type { Clock, HealthStore, Logger } from '../ports.ts'
-import { type Health, type HealthState, isDue, isUsable, nextHealth, type Verdict } from './breaker.ts'
-import { createSessionMemory, unit } from './sessions.ts'
+import { createSessionMemory, unit } from './affinity.ts'
+import { type Health, type HealthState, isDue, isUsable, nextHealth, type Verdict } from './health.ts'
 
 /** A chosen backend. `done` must be called exactly once, when the call is over; a verdict tells how it went. */
 export interface Lease {

@@ -1,12 +1,13 @@
 /** From the bytes of a Messages request to a call: its model, who may use it, and what keeps its conversation together. */
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
+import { headerOf } from '../http/headers.ts'
 import type { Caller } from '../keys/directory.ts'
+import { accessOf, isAllowed, replacementFor } from '../models/access.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
-import { accessOf, isAllowed, replacementFor } from './access.ts'
 import type { Call } from './call.ts'
-import { headerOf, upstreamHeaders } from './headers.ts'
+import { upstreamHeaders } from './forwarded-headers.ts'
 import { firstMessageOf, type Inspected, inspect, type Span, userIdOf, withModel } from './inspect.ts'
 
 /** The part of a first message that tells conversations apart; more would only cost time. */

@@ -78,8 +78,3 @@ function namesIn(connection: string): string[] | undefined {
   if (connection === 'keep-alive' || connection === 'close') return undefined
   return connection.split(',').map((name) => name.trim().toLowerCase())
 }
-
-/** The value of a header, or undefined; the first if it is repeated. */
-export function headerOf(headers: HeaderPairs, name: string): string | undefined {
-  return headers.find(([other]) => other === name)?.[1]
-}
