@@ -1,14 +1,18 @@
 const EMPTY = new Uint8Array(0)
+/** A byte order mark inside is text like any other. */
+const DECODER = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
-/** Collects bytes from chunk to chunk as long as they stay within a limit. What it hands out is a copy. */
-export function createKeeper() {
+/** Collects bytes from chunk to chunk as long as they stay within a limit. */
+export function createByteBuffer() {
   let bytes = EMPTY
   let length = 0
+  let lost = false
   return {
     length: () => length,
     add(chunk: Uint8Array, from: number, to: number, most: number) {
       const total = length + to - from
-      if (total <= most) {
+      lost ||= total > most
+      if (!lost) {
         if (total > bytes.length) {
           const larger = new Uint8Array(Math.max(total, 2 * bytes.length, 64))
           larger.set(bytes)
@@ -18,11 +22,12 @@ export function createKeeper() {
       }
       length = total
     },
-    /** What was added since the last time; undefined if it is more than `most`. */
-    take(most: number): Uint8Array | undefined {
-      const whole = length <= most ? bytes.slice(0, length) : undefined
+    /** What was added since the last time, what is no UTF-8 replaced; undefined if it is more than `most` bytes. */
+    takeText(most: number): string | undefined {
+      const text = lost || length > most ? undefined : DECODER.decode(bytes.subarray(0, length))
       length = 0
-      return whole
+      lost = false
+      return text
     },
   }
 }

@@ -2,7 +2,7 @@
  * Finds the top-level members of a JSON object in its UTF-8 bytes, whole or chunk by chunk, without building anything.
  * What is nested deeper is only matched for brackets and strings: whoever receives the bytes parses them himself.
  */
-import { createKeeper } from './buffer.ts'
+import { createByteBuffer } from './buffer.ts'
 
 export interface Member {
   key: string
@@ -72,7 +72,7 @@ export function createScan(wanted: readonly Wanted[], onMember: (member: Member)
   let member: Wanted | undefined
   let start = 0
   let limit = 0
-  const kept = createKeeper()
+  const kept = createByteBuffer()
 
   function write(chunk: Uint8Array) {
     /** Where the key or value that is being read begins in this chunk. */
@@ -143,8 +143,7 @@ export function createScan(wanted: readonly Wanted[], onMember: (member: Member)
   function textOf(chunk: Uint8Array, from: number, end: number): string | undefined {
     if (kept.length() === 0) return end - from > limit ? undefined : DECODER.decode(chunk.subarray(from, end))
     kept.add(chunk, from, end, limit)
-    const bytes = kept.take(limit)
-    return bytes && DECODER.decode(bytes)
+    return kept.takeText(limit)
   }
 
   /** The index after the open token's last byte, or -1 when it is not in this chunk. */

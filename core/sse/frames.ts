@@ -5,7 +5,7 @@
  * Names stand on lines of their own and JSON escapes line ends, so nothing a model writes can look like a frame.
  */
 import * as z from 'zod'
-import { createKeeper } from '../json/buffer.ts'
+import { createByteBuffer } from '../json/buffer.ts'
 import { parsedJson } from '../json/parse.ts'
 
 export const LF = 0x0a
@@ -69,7 +69,7 @@ export function createFrameReader({ onFrame, deltas }: FrameOptions): FrameReade
   /** Of the frame: undefined until its event line came, '' when that named nothing that matters. */
   let name: (typeof NAMES)[number] | '' | undefined
   let hasData = false
-  const data = createKeeper()
+  const data = createByteBuffer()
   const lines = createLineEnds()
 
   function write(chunk: Uint8Array) {
@@ -152,13 +152,13 @@ export function createFrameReader({ onFrame, deltas }: FrameOptions): FrameReade
   function endName() {
     name = NAMES.find((known) => wordIs(known, 0, wordLength)) ?? ''
     if (name !== DELTA || !hasData) return
-    const early = data.take(CARRY_BYTES) ?? NEWLINE
+    const early = new TextEncoder().encode(data.takeText(CARRY_BYTES))
     for (let i = 0; i < early.length; i++) i = deltas.read(early, i)
   }
   function endFrame() {
     if (hasData && name !== DELTA) {
-      const kept = data.take(name ? KEPT[name] : 0)
-      if (name) onFrame(name, parsedJson(kept && DECODER.decode(kept)))
+      const kept = data.takeText(name ? KEPT[name] : 0)
+      if (name) onFrame(name, parsedJson(kept))
     }
     deltas.endFrame()
     name = undefined
@@ -201,8 +201,6 @@ function positionOf(byte: number, chunk: Uint8Array, from: number): number {
   const found = chunk.indexOf(byte, from)
   return found < 0 ? chunk.length : found
 }
-
-const DECODER = new TextDecoder()
 
 const Usage = z.record(z.string(), z.unknown()).nullish()
 /** What is read of each frame; all else is the client's. */

@@ -1,0 +1,39 @@
+/** What an event is called, and what a stream begins with. */
+import { parsedJson } from '../json/parse.ts'
+import { createScan, wantedKeys } from '../json/scan.ts'
+import { createEventReader } from './reader.ts'
+
+/** Far more than an error or the start of a message has. */
+const OPENING_BYTES = 64 * 1024
+const TYPE = wantedKeys({ type: 256 })
+const ENCODER = new TextEncoder()
+
+/** The name an event was sent under, else the `type` of its JSON, which may be cut. */
+export function eventName(name: string | undefined, data: string): string | undefined {
+  if (name !== undefined) return name
+  let type: unknown
+  const scan = createScan(TYPE, ({ text }) => {
+    type = parsedJson(text)
+  })
+  scan.write(ENCODER.encode(data))
+  return typeof type === 'string' ? type : undefined
+}
+
+/**
+ * The first event of a stream that has data, pings not counted, as far as the stream's `first` bytes tell: its data may
+ * be cut. undefined when there is none yet.
+ */
+export function openingEvent(first: Uint8Array): { event: string | undefined; data: string } | undefined {
+  let opening: { event: string | undefined; data: string } | undefined
+  const reader = createEventReader({
+    most: () => (opening ? 0 : OPENING_BYTES),
+    onEvent({ name, data = '' }) {
+      if (opening) return
+      const event = eventName(name, data)
+      if (event !== 'ping') opening = { event, data }
+    },
+  })
+  reader.write(first.subarray(0, OPENING_BYTES))
+  reader.end()
+  return opening
+}
