@@ -16,7 +16,19 @@ export interface Booking {
   /** Final usage is known, the answer still flows. */
   note(status: number, metered: Metered): void
   /** The call is over. Called once. */
-  settle(end: { outcome: Outcome; status: number; metered: Metered | undefined }): void
+  settle(end: CallEnd): void
+}
+
+export interface CallEnd {
+  outcome: Outcome
+  /** As the client saw it. */
+  status: number
+  metered: Metered | undefined
+  /**
+   * Where nothing was metered but Claude is likely to have worked: the output tokens to book, beside the input as it was
+   * estimated from the request.
+   */
+  estimatedOutput?: number
 }
 
 /** Opens the book on a call. Holds input = body bytes / 4 and output = min(max_tokens, limits.reserve_output). */
@@ -24,7 +36,6 @@ export function openBooking(deps: Deps, call: Call): Booking {
   const { clock, policy, prices, ledger, logger } = deps
   const inputTokens = Math.ceil(call.body.byteLength / BYTES_PER_TOKEN)
   const outputTokens = Math.min(call.maxTokens ?? Number.POSITIVE_INFINITY, policy.limits.reserveOutputTokens)
-  const heldInput = prices.estimate(call.model, inputTokens, 0, call.createdAt)
   const begun: CallRecord = {
     id: call.id,
     userId: call.caller.userId,
@@ -37,7 +48,7 @@ export function openBooking(deps: Deps, call: Call): Booking {
     cacheReadTokens: 0,
     cacheWrite5mTokens: 0,
     cacheWrite1hTokens: 0,
-    costMicros: heldInput,
+    costMicros: prices.estimate(call.model, inputTokens, 0, call.createdAt),
     statusCode: 499,
     outcome: 'interrupted',
     estimated: true,
@@ -58,6 +69,12 @@ export function openBooking(deps: Deps, call: Call): Booking {
     attempts,
     ttftMs,
     latencyMs: Math.round(clock.elapsed() - call.startedAt),
+  })
+  const estimate = (output: number): CallRecord => ({
+    ...begun,
+    ...sofar(),
+    outputTokens: output,
+    costMicros: prices.estimate(call.model, inputTokens, output, call.createdAt),
   })
   const filled = (outcome: Outcome, status: number, metered: Metered | undefined): CallRecord => {
     const tokens = metered ? sumOf(metered) : NO_TOKENS
@@ -95,12 +112,13 @@ export function openBooking(deps: Deps, call: Call): Booking {
       ttftMs ??= Math.round(elapsed - call.startedAt)
     },
     note: (status, metered) => ledger.note(filled('interrupted', status, metered)),
-    settle({ outcome, status, metered }) {
-      // A client that left before any answer may have cost its input: what was held of it stays booked.
-      const unanswered = outcome === 'client_aborted' && !metered
-      const done = unanswered
-        ? { ...begun, ...sofar(), outcome, statusCode: status }
-        : filled(outcome, status, metered)
+    settle({ outcome, status, metered, estimatedOutput }) {
+      // A client that left before any answer may have cost its input.
+      const guessed = estimatedOutput ?? (outcome === 'client_aborted' && !metered ? 0 : undefined)
+      const done =
+        guessed === undefined
+          ? filled(outcome, status, metered)
+          : { ...estimate(guessed), outcome, statusCode: status }
       const work = ledger.settle(done)
       if (work) deps.waitUntil(work)
       logger.info('call.done', {
