@@ -5,6 +5,7 @@
  * every connection there ever was. Here the connection that was used last is used next, and one that closes is forgotten.
  */
 import { buildConnector, Client } from 'undici'
+import { type InterimFilter, interimFilter } from './interim.ts'
 import { guardedLookup } from './lookup.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -23,7 +24,7 @@ export interface Connections {
 export function openConnections(): Connections {
   // One for all, so that TLS sessions are resumed by whichever connection is next.
   const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false, lookup: guardedLookup() })
-  const all = new Set<Client>()
+  const all = new Map<Client, InterimFilter>()
   const idle = new Map<string, Client[]>()
 
   function drop(client: Client) {
@@ -31,16 +32,22 @@ export function openConnections(): Connections {
     void client.destroy()
   }
   function open(origin: string): Client {
+    const filter = interimFilter()
     const client = new Client(origin, {
       allowH2: false,
       // Time limits are the core's: undici's own would cut long thinking.
       bodyTimeout: 0,
       headersTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: 64 * 1024,
-      connect,
+      // Clients read 16 KiB of headers, and the gateway's own come on top.
+      maxHeaderSize: 14 * 1024,
+      connect: (options, done) =>
+        connect(options, (...result) => {
+          if (result[1]) filter.attach(result[1])
+          done(...result)
+        }),
     })
-    all.add(client)
+    all.set(client, filter)
     client.on('disconnect', () => {
       const waiting = idle.get(origin)
       const at = waiting?.indexOf(client) ?? -1
@@ -52,7 +59,11 @@ export function openConnections(): Connections {
     return client
   }
   return {
-    take: (origin, fresh) => (fresh ? undefined : idle.get(origin)?.pop()) ?? open(origin),
+    take(origin, fresh) {
+      const client = (fresh ? undefined : idle.get(origin)?.pop()) ?? open(origin)
+      all.get(client)?.expectHead()
+      return client
+    },
     release(origin, client) {
       const waiting = idle.get(origin)
       if (waiting) waiting.push(client)
@@ -60,7 +71,7 @@ export function openConnections(): Connections {
     },
     drop,
     async close() {
-      await Promise.all([...all].map((client) => client.destroy()))
+      await Promise.all([...all.keys()].map((client) => client.destroy()))
     },
   }
 }
