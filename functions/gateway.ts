@@ -114,7 +114,7 @@ async function run(deps: Deps, route: Route, incoming: Incoming): Promise<Respon
     const left = () => wire.left(request, bindings)
     // What `route()` forgot about the handler's own types holds: path, tier and query come from the same row.
     const answer = await route.handle({ ...base, caller, query, read, left } as never)
-    return isReply(answer) ? wire.respond(answer, bindings) : toResponse(route, answer, id)
+    return isReply(answer) ? wire.respond(answer, bindings) : secured(toResponse(route, answer, id), policy)
   }
   assertSameOrigin(request, headers, policy)
   const caller = await identify(deps, route.tier, headers)

@@ -2,6 +2,7 @@
 import type * as z from 'zod'
 import { ClientGone } from '../core/calls/forward.ts'
 import { Refusal } from '../core/errors.ts'
+import { GUARDS } from '../core/http/guards.ts'
 import { headerOf } from '../core/http/headers.ts'
 import { MOST_DISCARDED } from '../core/http/wire.ts'
 import type { Policy } from '../core/policy.ts'
@@ -113,18 +114,9 @@ function tooLarge(maxBytes: number, announced: number): Refusal {
   })
 }
 
-const SECURITY_HEADERS: HeaderPairs = [
-  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
-  ['x-content-type-options', 'nosniff'],
-  ['referrer-policy', 'same-origin'],
-  ['cross-origin-opener-policy', 'same-origin'],
-  ['cross-origin-resource-policy', 'same-origin'],
-  ['permissions-policy', 'camera=(), microphone=(), geolocation=(), payment=(), usb=()'],
-]
-
 /** The response with the headers that tell browsers how little they may do with it. */
 export function secured(response: Response, policy: Policy): Response {
-  for (const [name, value] of SECURITY_HEADERS) {
+  for (const [name, value] of GUARDS) {
     if (!response.headers.has(name)) response.headers.set(name, value)
   }
   if (isSecure(policy)) response.headers.set('strict-transport-security', 'max-age=31536000')

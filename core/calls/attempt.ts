@@ -9,6 +9,7 @@ import type { Backend } from '../policy.ts'
 import type { HeaderPairs, UpstreamReply, UpstreamRequest } from '../ports.ts'
 import { createStop, type Stop } from '../stop.ts'
 import type { Call } from './call.ts'
+import { concealed, credentialForms, masked } from './conceal.ts'
 import { judge, openingError } from './verdict.ts'
 
 const ERROR_BODY_BYTES = 64 * 1024
@@ -45,10 +46,10 @@ export async function attempt(deps: Deps, call: Call, backend: Backend): Promise
     stop.abort(new Error('no first byte in time'))
   })
   try {
-    const reply = await upstream.send(addressed(call, backend), stop.signal)
+    const reply = concealed(await upstream.send(addressed(call, backend), stop.signal), backend)
     const judgement = judge(reply, clock.now())
     if (judgement.relay) return { kind: 'answered', reply, stop }
-    const kept = judgement.show ? await keep(reply) : undefined
+    const kept = judgement.show ? await keep(reply, backend) : undefined
     if (!kept) reply.cancel()
     const reason =
       judgement.verdict && 'reason' in judgement.verdict
@@ -87,12 +88,16 @@ export function addressed(
   }
 }
 
-async function keep(reply: UpstreamReply): Promise<KeptAnswer | undefined> {
+async function keep(reply: UpstreamReply, backend: Backend): Promise<KeptAnswer | undefined> {
   const opening = reply.status < 300 ? openingError(reply.first) : undefined
   if (opening) {
     reply.cancel()
     const headers: HeaderPairs = [['content-type', 'application/json']]
-    return { status: opening.status, headers, body: new TextEncoder().encode(opening.json) }
+    return {
+      status: opening.status,
+      headers,
+      body: masked(new TextEncoder().encode(opening.json), credentialForms(backend)),
+    }
   }
   const chunks: Uint8Array[] = []
   let size = 0

@@ -2,6 +2,7 @@
  * Which headers travel, in each direction: one list for every transport, so that no driver can forget one.
  * Both directions name what passes; anything else stays here (protocol reference §1.2, §1.3).
  */
+import { isActive, RELAYED_GUARDS } from '../http/guards.ts'
 import type { HeaderPairs } from '../ports.ts'
 
 const DEFAULT_VERSION = '2023-06-01'
@@ -44,27 +45,27 @@ function mayGoUpstream(name: string): boolean {
   return TO_UPSTREAM_PREFIXES.some((prefix) => name.startsWith(prefix)) && !NEVER_TO_UPSTREAM.has(name)
 }
 
-/** The upstream's headers as the client may see them. The upstream's own request id stays findable under another name. */
+/**
+ * The upstream's headers as the client may see them, with the guards of every answer. The upstream's own request id
+ * stays findable under another name. What a browser could run is only ever downloaded.
+ */
 export function clientHeaders(from: HeaderPairs, requestId: string): HeaderPairs {
-  const to: HeaderPairs = [
-    ['request-id', requestId],
-    ['x-request-id', requestId],
-  ]
+  const to: HeaderPairs = [['request-id', requestId], ['x-request-id', requestId], ...RELAYED_GUARDS]
   let hopByHop: readonly string[] | undefined
   let cached = false
-  let streaming = false
+  let type: string | undefined
   for (const [name, value] of from) {
     if (name === 'connection') hopByHop = namesIn(value)
     if (name === 'request-id') to.push(['x-upstream-request-id', value])
     if (!mayGoToClient(name)) continue
     if (name === 'cache-control') cached = true
-    if (name === 'content-type') streaming = value.startsWith('text/event-stream')
+    if (name === 'content-type') type = value.toLowerCase()
     to.push([name, value])
   }
-  if (streaming) {
+  if (type?.startsWith('text/event-stream')) {
     if (!cached) to.push(['cache-control', 'no-cache'])
     to.push(['x-accel-buffering', 'no'])
-  }
+  } else if (isActive(type)) to.push(['content-disposition', 'attachment'])
   return hopByHop ? to.filter(([name]) => !hopByHop.includes(name)) : to
 }
 

@@ -1,6 +1,6 @@
 /** What the gateway does, whatever runtime it is on. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { GUARDS, headersOf } from '../support/headers.ts'
+import { GUARDS, headersOf, RELAYED_GUARDS } from '../support/headers.ts'
 import type { Gateway, Runtime } from '../support/runtime.ts'
 import { type FakeUpstream, messageJson, messageStream, sse, startUpstream } from '../support/upstream.ts'
 
@@ -148,7 +148,12 @@ export function gatewayContract({ name, start, abilities }: Runtime) {
 
     test('answers with these headers and no others', async () => {
       const own = { 'request-id': expect.stringMatching(/^req_/) }
-      const passedOn = { ...own, 'x-request-id': own['request-id'], 'x-upstream-request-id': 'req_upstream' }
+      const passedOn = {
+        ...own,
+        ...RELAYED_GUARDS,
+        'x-request-id': own['request-id'],
+        'x-upstream-request-id': 'req_upstream',
+      }
       const streamed = await gateway.send({ ...HELLO, stream: true })
       await streamed.text()
       expect(headersOf(streamed)).toEqual({

@@ -14,3 +14,8 @@ export const GUARDS = {
   'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
 }
+/** And every answer of an upstream that is handed on. */
+export const RELAYED_GUARDS = {
+  ...GUARDS,
+  'content-security-policy': `${GUARDS['content-security-policy']}; sandbox`,
+}
