@@ -76,7 +76,8 @@ export function openBooking(deps: Deps, call: Call): Booking {
     outputTokens: output,
     costMicros: prices.estimate(call.model, inputTokens, output, call.createdAt),
   })
-  const filled = (outcome: Outcome, status: number, metered: Metered | undefined): CallRecord => {
+  const filled = (outcome: Outcome, status: number, known: Metered | undefined): CallRecord => {
+    const metered = known?.inputUnknown ? withInput(known, inputTokens) : known
     const tokens = metered ? sumOf(metered) : NO_TOKENS
     const price = metered
       ? prices.cost(metered, call.model, call.createdAt)
@@ -141,6 +142,13 @@ export function openBooking(deps: Deps, call: Call): Booking {
       })
     },
   }
+}
+
+/** The input as it was estimated from the request. */
+function withInput(metered: Metered, input: number): Metered {
+  const [first, ...others] = metered.parts
+  if (!first) return metered
+  return { ...metered, estimated: true, parts: [{ ...first, tokens: { ...first.tokens, input } }, ...others] }
 }
 
 function sumOf(metered: Metered): TokenCounts {

@@ -3,6 +3,7 @@
  * Both directions name what passes; anything else stays here (protocol reference §1.2, §1.3).
  */
 import { isActive, RELAYED_GUARDS } from '../http/guards.ts'
+import { mediaTypeOf } from '../http/headers.ts'
 import type { HeaderPairs } from '../ports.ts'
 
 const DEFAULT_VERSION = '2023-06-01'
@@ -53,16 +54,15 @@ export function clientHeaders(from: HeaderPairs, requestId: string): HeaderPairs
   const to: HeaderPairs = [['request-id', requestId], ['x-request-id', requestId], ...RELAYED_GUARDS]
   let hopByHop: readonly string[] | undefined
   let cached = false
-  let type: string | undefined
   for (const [name, value] of from) {
     if (name === 'connection') hopByHop = namesIn(value)
     if (name === 'request-id') to.push(['x-upstream-request-id', value])
     if (!mayGoToClient(name)) continue
     if (name === 'cache-control') cached = true
-    if (name === 'content-type') type = value.toLowerCase()
     to.push([name, value])
   }
-  if (type?.startsWith('text/event-stream')) {
+  const type = mediaTypeOf(from)
+  if (type === 'text/event-stream') {
     if (!cached) to.push(['cache-control', 'no-cache'])
     to.push(['x-accel-buffering', 'no'])
   } else if (isActive(type)) to.push(['content-disposition', 'attachment'])

@@ -1,9 +1,11 @@
 /** Hands an upstream's answer on, byte for byte, while a tap reads the same bytes; books the call when it ends. */
 import type { Verdict } from '../backends/health.ts'
 import type { Deps } from '../deps.ts'
-import { headerOf } from '../http/headers.ts'
-import { createJsonTap, createStreamTap, type Tap } from '../metering/anthropic.ts'
-import { createOpenAiTap } from '../metering/openai.ts'
+import { mediaTypeOf } from '../http/headers.ts'
+import { createStreamMeter } from '../metering/anthropic-stream.ts'
+import type { UsageMeter } from '../metering/meter.ts'
+import { createOpenAiStreamMeter, OPENAI_ANSWERS } from '../metering/openai.ts'
+import { createWholeMeter } from '../metering/whole-answer.ts'
 import type { HeaderPairs, MaybePromise, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
 import type { Stop } from '../stop.ts'
 import type { Call } from './call.ts'
@@ -79,11 +81,14 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   }
 
   const ended = () => {
+    tap?.end()
     const whole = tap === undefined || tap.state() === 'complete'
-    book(reply.status >= 400 ? 'error' : whole ? 'ok' : 'upstream_cut')
+    if (reply.status >= 400 || tap?.error() !== undefined) book('error')
+    else book(whole ? 'ok' : 'upstream_cut')
     done(whole ? verdictOf(tap) : { kind: 'failed', reason: 'ended before message_stop' })
   }
   const failed = (cause: unknown) => {
+    tap?.end()
     const left = clientLeft || (stalled && clientIsSlow)
     if (reply.status >= 400) book('error')
     else book(left ? 'client_aborted' : 'upstream_cut')
@@ -122,15 +127,14 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   })
 }
 
-function tapFor({ reply, native }: Answer): Tap {
-  const type = headerOf(reply.headers, 'content-type') ?? ''
-  const streamed = type.startsWith('text/event-stream')
-  if (native) return createOpenAiTap(streamed)
-  return streamed ? createStreamTap() : createJsonTap()
+function tapFor({ reply, native }: Answer): UsageMeter {
+  const streamed = mediaTypeOf(reply.headers) === 'text/event-stream'
+  if (native) return streamed ? createOpenAiStreamMeter() : createWholeMeter(OPENAI_ANSWERS)
+  return streamed ? createStreamMeter() : createWholeMeter()
 }
 
 /** An error event of the upstream's own making counts against it, even in a stream that ended well. */
-function verdictOf(tap: Tap | undefined): Verdict {
+function verdictOf(tap: UsageMeter | undefined): Verdict {
   const error = tap?.error()
   if (error === 'api_error' || error === 'overloaded_error')
     return { kind: 'failed', reason: `streamed ${error}` }

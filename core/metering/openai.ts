@@ -1,80 +1,69 @@
 /**
  * Reads usage from answers in OpenAI's form, for backends that speak it themselves: the last `usage` of a chat's stream,
- * that of a response's last event, or the top-level one of a whole answer. Never holds a byte back, never throws.
+ * that of a response's last event, or the top-level one of a whole answer.
  */
+import { parsedJson } from '../json/parse.ts'
+import { createEventReader } from '../sse/reader.ts'
+import { isRecord, type RawUsage } from '../usage/usage.ts'
+import { countedKeys } from './characters.ts'
+import { CHARACTERS_PER_TOKEN, meteredSafely, type UsageMeter } from './meter.ts'
+import type { WholeAnswers } from './whole-answer.ts'
 
-import { meteredFrom, type RawUsage } from '../usage/usage.ts'
-import type { Tap } from './anthropic.ts'
+/** A response's last event repeats all of it. */
+const KEPT_BYTES = 4 * 1024 * 1024
+const LAST = /^response\.(completed|incomplete|failed)$/
+/** What a chat's delta says, as a stream or whole. */
+const TEXTS = ['content', 'reasoning_content', 'reasoning', 'refusal', 'arguments'] as const
 
-const CHARACTERS_PER_TOKEN = 4
-const LONGEST_LINE = 4 * 1024 * 1024
+export const OPENAI_ANSWERS: WholeAnswers = { written: countedKeys([...TEXTS, 'text']), usageOf: claudeUsage }
 
-export function createOpenAiTap(streamed: boolean): Tap {
-  const decoder = new TextDecoder()
-  let pieces: string[] = []
-  let held = 0
+export function createOpenAiStreamMeter(): UsageMeter {
   let usage: RawUsage | undefined
   let failure: string | undefined
   let ended = false
   let characters = 0
 
-  function read(value: unknown) {
-    const response = memberOf(value, 'response')
-    const found = memberOf(value, 'usage') ?? memberOf(response, 'usage')
-    if (isRecord(found)) usage = claudeUsage(found)
-    if (isRecord(memberOf(value, 'error')) || memberOf(value, 'type') === 'error') failure = 'api_error'
-    const type = memberOf(value, 'type')
-    if (typeof type === 'string' && /^response\.(completed|incomplete|failed)$/.test(type)) ended = true
-  }
-  function line(text: string) {
-    if (!text.startsWith('data:')) return
-    const data = text.slice(5).trim()
-    if (data === '[DONE]') ended = true
-    // A figure is in few events: the others are only counted.
-    else if (data.includes('"usage"') || data.includes('"error"')) tryRead(data)
-    else characters += data.length
-  }
-  /** What is no JSON tells nothing. */
-  function tryRead(text: string): boolean {
-    try {
-      read(JSON.parse(text))
-      return true
-    } catch {
-      return false
-    }
-  }
+  const reader = createEventReader({
+    most: () => KEPT_BYTES,
+    onEvent({ name, data, whole }) {
+      if (data === '[DONE]') ended = true
+      const value = parsedJson(data)
+      // What is no JSON tells nothing, and of what is cut only the name is known.
+      const type = memberOf(value, 'type') ?? (whole ? name : undefined)
+      if (typeof type === 'string' && LAST.test(type)) ended = true
+      const found = memberOf(value, 'usage') ?? memberOf(memberOf(value, 'response'), 'usage')
+      if (isRecord(found)) usage = claudeUsage(found)
+      if (isRecord(memberOf(value, 'error')) || type === 'error') failure = 'api_error'
+      characters += writtenIn(value, type)
+    },
+  })
 
   return {
-    write(chunk) {
-      const text = decoder.decode(chunk, { stream: true })
-      if (!streamed) {
-        held += text.length
-        if (held <= LONGEST_LINE) pieces.push(text)
-        // Whole at the earliest where an object ends.
-        if (text.trimEnd().endsWith('}')) ended = tryRead(pieces.join(''))
-        return
-      }
-      let from = 0
-      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
-        pieces.push(text.slice(from, end))
-        line(pieces.join(''))
-        pieces = []
-        held = 0
-        from = end + 1
-      }
-      held += text.length - from
-      if (held <= LONGEST_LINE) pieces.push(text.slice(from))
-    },
-    state() {
-      return ended ? 'complete' : usage ? 'usage' : 'open'
-    },
+    write: reader.write,
+    end: reader.end,
+    state: () => (ended ? 'complete' : usage ? 'usage' : 'open'),
     error: () => failure,
-    metered() {
-      const estimatedOutput = usage ? 0 : Math.ceil((streamed ? characters : held) / CHARACTERS_PER_TOKEN)
-      const final = usage !== undefined
-      return meteredFrom(usage ?? {}, { final, estimatedOutput, refusedUnserved: false, servedBy: undefined })
-    },
+    metered: () =>
+      meteredSafely(usage ?? {}, {
+        final: usage !== undefined,
+        estimatedOutput: usage ? 0 : Math.ceil(characters / CHARACTERS_PER_TOKEN),
+        refusedUnserved: false,
+        servedBy: undefined,
+        failed: failure !== undefined,
+      }),
   }
+}
+
+/** How many characters the model wrote in an event: in each of the texts of a chat's delta, or as a response's delta. */
+function writtenIn(event: unknown, type: unknown): number {
+  if (typeof type === 'string' && type.endsWith('.delta')) return lengthOf(memberOf(event, 'delta'))
+  let characters = 0
+  for (const choice of listOf(memberOf(event, 'choices'))) {
+    const delta = memberOf(choice, 'delta')
+    const calls = listOf(memberOf(delta, 'tool_calls')).map((call) => memberOf(call, 'function'))
+    for (const part of [delta, ...calls]) for (const key of TEXTS) characters += lengthOf(memberOf(part, key))
+  }
+  return characters
 }
 
 /** OpenAI counts what came from a cache within the prompt; Claude beside it. */
@@ -95,10 +84,14 @@ function countOf(value: unknown): number {
   return typeof value === 'number' ? value : 0
 }
 
-function memberOf(value: unknown, name: string): unknown {
-  return isRecord(value) ? value[name] : undefined
+function lengthOf(value: unknown): number {
+  return typeof value === 'string' ? value.length : 0
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return isRecord(value) ? value[name] : undefined
 }

@@ -1,10 +1,11 @@
 /** From the bytes of an answer to what a caller of OpenAI's interface gets: streamed, whole, or an error. */
 import { joined } from '../bytes.ts'
 import { Refusal } from '../errors.ts'
-import type { HeaderPairs, Reply, Sink } from '../ports.ts'
+import { mediaTypeOf } from '../http/headers.ts'
+import type { HeaderPairs, Reply } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
 import { claudeErrorAsOpenAi, type OpenAiError } from './errors.ts'
-import { type ClaudeEvent, createEventReader } from './events.ts'
+import { type ClaudeEvent, createClaudeReader } from './events.ts'
 import { wholeMessageEvents } from './message.ts'
 import type { Collector, StreamTranslator } from './translator.ts'
 
@@ -33,24 +34,30 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
     async pipe(sink) {
       let text = ''
       let over = false
-      const reader = createEventReader((event) => {
+      const reader = createClaudeReader((event) => {
         if (over) return
         over = event.type === 'message_stop' || event.type === 'error'
         text += event.type === 'error' ? translator.failed(errorOf(event)) : translator.event(event)
       })
-      const write = (chunk: Uint8Array) => {
+      const told = () => {
+        const bytes = ENCODER.encode(text)
         text = ''
+        if (bytes.length > 0) return sink.write(bytes)
+      }
+      const write = (chunk: Uint8Array) => {
         reader.write(chunk)
-        if (text !== '') return sink.write(ENCODER.encode(text))
+        return told()
       }
       try {
-        await reply.pipe(sinkLike(sink, write))
+        await reply.pipe({ ...sink, write })
       } catch (cause) {
         // Not waited for: whoever does not read it must not hold his connection by that.
         if (!over) void Promise.resolve(sink.write(ENCODER.encode(translator.failed(CUT)))).catch(() => {})
         throw cause
       }
-      if (!over) await sink.write(ENCODER.encode(translator.failed(CUT)))
+      reader.end()
+      if (!over) text += translator.failed(CUT)
+      await told()
     },
   }
 }
@@ -59,9 +66,7 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
 export async function collected(answer: OpenAiAnswer, collector: Collector): Promise<Response> {
   const { reply, warnings, signal } = answer
   const chunks: Uint8Array[] = []
-  const streamed = reply.headers.some(
-    ([name, value]) => name === 'content-type' && value.startsWith('text/event'),
-  )
+  const streamed = mediaTypeOf(reply.headers) === 'text/event-stream'
   let error: OpenAiError | undefined
   let status = reply.status
   let ended = false
@@ -70,7 +75,7 @@ export async function collected(answer: OpenAiAnswer, collector: Collector): Pro
     else collector.event(event)
     ended ||= event.type === 'message_stop' || event.type === 'error'
   }
-  const reader = createEventReader(onEvent)
+  const reader = createClaudeReader(onEvent)
   const write = (chunk: Uint8Array) => {
     if (streamed) reader.write(chunk)
     else chunks.push(chunk)
@@ -80,6 +85,7 @@ export async function collected(answer: OpenAiAnswer, collector: Collector): Pro
   } catch (cause) {
     if (!ended) throw new Refusal('all_backends_failed', CUT.message, { cause })
   }
+  reader.end()
   const body = streamed ? undefined : parsed(joined(chunks))
   if (status !== 200 && !error) ({ error, status } = claudeErrorAsOpenAi(body, status))
   // A backend that does not stream answers with the message itself.
@@ -87,38 +93,6 @@ export async function collected(answer: OpenAiAnswer, collector: Collector): Pro
   if (!ended && !error) throw new Refusal('all_backends_failed', CUT.message)
   const headers = new Headers(headersOf(reply.headers, warnings, 'application/json'))
   return Response.json(error ? { error } : collector.whole(), { status, headers })
-}
-
-/** An answer in OpenAI's own form, less the chunk of usage that only the gateway had asked for. */
-export function hidingUsage(reply: Reply): Reply {
-  return {
-    ...reply,
-    async pipe(sink) {
-      const decoder = new TextDecoder()
-      let rest = ''
-      const write = (chunk: Uint8Array) => {
-        rest += decoder.decode(chunk, { stream: true })
-        const end = rest.lastIndexOf('\n\n') + 2
-        if (end < 2) return
-        const events = rest.slice(0, end)
-        rest = rest.slice(end)
-        const shown = events.includes('"choices":[]')
-          ? events.split('\n\n').filter(isShown).join('\n\n')
-          : events
-        if (shown !== '') return sink.write(ENCODER.encode(shown))
-      }
-      await reply.pipe(sinkLike(sink, write))
-      if (rest !== '') await sink.write(ENCODER.encode(rest))
-    },
-  }
-}
-
-function isShown(event: string): boolean {
-  return !(event.includes('"choices":[]') && event.includes('"usage":{'))
-}
-
-function sinkLike(sink: Sink, write: Sink['write']): Sink {
-  return { write, ...(sink.left ? { left: sink.left } : {}) }
 }
 
 function errorOf(event: ClaudeEvent): OpenAiError {

@@ -1,4 +1,10 @@
 /** Claude's answer as the events that translations read (protocol reference §2.1). Bytes may be cut anywhere. */
+import { parsedJson } from '../json/parse.ts'
+import { createEventReader, type EventReader } from '../sse/reader.ts'
+import { isRecord } from '../usage/usage.ts'
+
+/** In bytes: far beyond any event, so that one without end does not fill the memory. */
+const LONGEST_EVENT = 64 * 1024 * 1024
 
 /** What is read of each event. It comes from our own backend, and every text event passes here: no schema, just types. */
 export type ClaudeEvent =
@@ -27,40 +33,29 @@ export interface MessageEnd {
   stop_details?: { explanation?: string | null } | null
 }
 
-export interface EventReader {
-  /** The next bytes. Throws SyntaxError for an event that is no JSON. */
-  write(chunk: Uint8Array): void
-}
+const READ = new Set<string>([
+  'message_start',
+  'content_block_start',
+  'content_block_delta',
+  'content_block_stop',
+  'message_delta',
+  'message_stop',
+  'error',
+] satisfies ClaudeEvent['type'][])
 
-/** Calls `onEvent` for each event, in order; comments and names of events are passed over. Linear for any cutting. */
-export function createEventReader(onEvent: (event: ClaudeEvent) => void): EventReader {
-  const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: false })
-  /** The beginning of a line whose end has not come yet. */
-  let pieces: string[] = []
-  let data: string | undefined
-
-  function line(text: string) {
-    if (text === '') {
-      if (data !== undefined && data !== '[DONE]') onEvent(JSON.parse(data))
-      data = undefined
-    } else if (text.startsWith('data:')) {
-      const value = text.slice(text.charCodeAt(5) === 0x20 ? 6 : 5)
-      data = data === undefined ? value : `${data}\n${value}`
-    }
-  }
-
-  return {
-    write(chunk) {
-      const text = decoder.decode(chunk, { stream: true })
-      let from = 0
-      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
-        pieces.push(text.slice(from, end))
-        const whole = pieces.length === 1 ? (pieces[0] ?? '') : pieces.join('')
-        pieces = []
-        from = end + 1
-        line(whole.endsWith('\r') ? whole.slice(0, -1) : whole)
+/** Calls `onEvent` for each event, in order. Throws SyntaxError for one that is read and is no JSON. */
+export function createClaudeReader(onEvent: (event: ClaudeEvent) => void): EventReader {
+  return createEventReader({
+    most: () => LONGEST_EVENT,
+    onEvent({ name, data, whole }) {
+      const value = parsedJson(data)
+      if (isRecord(value)) {
+        // The name that it was sent under goes before what it says itself; types as above.
+        const event = name === undefined || value.type === name ? value : { ...value, type: name }
+        onEvent(event as unknown as ClaudeEvent)
+      } else if (whole && (name === undefined ? data !== '[DONE]' : READ.has(name))) {
+        throw new SyntaxError('an event is no JSON')
       }
-      if (from < text.length) pieces.push(text.slice(from))
     },
-  }
+  })
 }

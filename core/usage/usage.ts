@@ -42,6 +42,8 @@ interface End {
   refusedUnserved: boolean
   /** The model a fallback block named. */
   servedBy: string | undefined
+  /** An error ended the answer. */
+  failed: boolean
 }
 
 export function meteredFrom(usage: RawUsage, end: End): Metered {
@@ -61,8 +63,14 @@ export function meteredFrom(usage: RawUsage, end: End): Metered {
     geoUs: usage.inference_geo === 'us',
     batch: usage.service_tier === 'batch',
     estimated: !end.final || reader.clamped(),
+    inputUnknown: !isInputKnown(usage) && !(end.failed && end.estimatedOutput === 0),
     extra: extraOf(usage),
   }
+}
+
+/** What an error answered at once has cost nothing, whoever says nothing of its input. */
+function isInputKnown(usage: RawUsage): boolean {
+  return [usage.input_tokens, usage.iterations].some((told) => told !== undefined && told !== null)
 }
 
 type CountReader = ReturnType<typeof createCountReader>

@@ -178,6 +178,17 @@ export const STREAMS: readonly StreamCase[] = [
   {
     name: 'bytes that are no stream at all',
     body: 'event: message_start\ndata: {"usage":\n\n\u0000\u0001 nonsense\n\nevent: message_stop\ndata: {}\n\n',
-    row: { outcome: 'ok', estimated: true, inputTokens: 0, outputTokens: 0 },
+    // A quarter of the bytes of the request.
+    row: { outcome: 'ok', estimated: true, inputTokens: 26, outputTokens: 0 },
+  },
+  {
+    name: 'no names of events, and no final blank line',
+    body: plain.replace(/^event: .*\n/gm, '').trimEnd(),
+    row: { ...exact, inputTokens: 10, outputTokens: 20 },
+  },
+  {
+    name: 'an end before any usage: the input is estimated',
+    body: `: hello\n\n${sse({ type: 'ping' })}`,
+    row: { outcome: 'upstream_cut', estimated: true, inputTokens: 26, outputTokens: 0, costMicros: 26 * 4 },
   },
 ]

@@ -63,6 +63,16 @@ export function meteringContract({ name, start, abilities }: Runtime) {
       expect(await refused.json()).toMatchObject({ type: 'error', error: { type: 'api_error' } })
     })
 
+    test('a media type counts in any case', async () => {
+      const headers = { 'content-type': 'Text/Event-Stream ;charset=UTF-8' }
+      upstream.answer({ headers, chunks: messageStream() })
+      const answer = await gateway.send(ASK)
+      await answer.text()
+      expect(answer.headers.get('x-accel-buffering')).toBe('no')
+      const figures = { inputTokens: 10, outputTokens: 20, estimated: false, outcome: 'ok' }
+      expect(await gateway.rowOf(answer)).toMatchObject(figures)
+    })
+
     test('an event of 10 MB goes through whole, and what follows it is still metered', async () => {
       const big = sse({
         type: 'content_block_delta',

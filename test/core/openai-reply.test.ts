@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createChatCollector, createChatStream } from '../../core/openai/chat-reply.ts'
-import { type ClaudeEvent, createEventReader } from '../../core/openai/events.ts'
+import { type ClaudeEvent, createClaudeReader } from '../../core/openai/events.ts'
 import { createResponsesCollector, createResponsesStream } from '../../core/openai/responses-reply.ts'
 import type { StreamTranslator } from '../../core/openai/translator.ts'
 
@@ -62,7 +62,7 @@ function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
 /** The data of every event that is sent for these bytes. */
 function sent(translator: StreamTranslator, chunks: readonly Uint8Array[]) {
   let text = ''
-  const reader = createEventReader((event) => {
+  const reader = createClaudeReader((event) => {
     text += translator.event(event)
   })
   for (const chunk of chunks) reader.write(chunk)
@@ -133,7 +133,7 @@ describe('the way back', () => {
     fc.assert(
       fc.property(blocks, (given) => {
         const events: ClaudeEvent[] = []
-        createEventReader((event) => events.push(event)).write(
+        createClaudeReader((event) => events.push(event)).write(
           new TextEncoder().encode(framesOf(given, '\n')),
         )
         const [chat, response] = [createChatCollector(CHAT), createResponsesCollector(RESPONSES)]

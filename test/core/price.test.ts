@@ -15,6 +15,7 @@ const metered = (tokens: Partial<TokenCounts>, change: Partial<Metered> = {}): M
   geoUs: false,
   batch: false,
   estimated: false,
+  inputUnknown: false,
   extra: null,
   ...change,
 })

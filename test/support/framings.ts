@@ -1,4 +1,5 @@
 /** Event streams read the plainest way, and cut anywhere: what every reader of them is compared with. */
+import fc from 'fast-check'
 
 export interface PlainEvent {
   name: string | undefined
@@ -43,4 +44,52 @@ function beginningOf(name: string): string {
   return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(
     new TextEncoder().encode(name).subarray(0, 64),
   )
+}
+
+/** How one event is framed. */
+export interface Framing {
+  lineEnd: string
+  colon: ':' | ': '
+  /** No `event:` line: its JSON tells. */
+  named: boolean
+  nameLast: boolean
+  /** Its JSON over several data lines. */
+  spread: boolean
+  /** Lines that mean nothing, before and between. */
+  noise: readonly string[]
+  /** In the JSON. */
+  spaced: boolean
+}
+
+export const framing: fc.Arbitrary<Framing> = fc.record({
+  lineEnd: fc.constantFrom('\n', '\r\n', '\r'),
+  colon: fc.constantFrom(':', ': '),
+  named: fc.boolean(),
+  nameLast: fc.boolean(),
+  spread: fc.boolean(),
+  noise: fc.array(
+    fc.constantFrom(': hello', ':', 'retry: 5', 'retry', 'id: 7', 'id', 'other: {"usage":1}', 'Data: x'),
+    {
+      maxLength: 3,
+    },
+  ),
+  spaced: fc.boolean(),
+})
+
+/** Events as a stream, each framed as the list says, over again; without its final blank line when the last is unnamed. */
+export function framed(events: readonly Record<string, unknown>[], framings: readonly Framing[]): string {
+  let text = framings[0]?.spaced ? '\ufeff' : ''
+  for (const [at, event] of events.entries()) {
+    const framing = framings[at % framings.length]
+    if (!framing) continue
+    const { lineEnd, colon, named, nameLast, spread, noise, spaced } = framing
+    const json = spread || spaced ? JSON.stringify(event, null, 1) : JSON.stringify(event)
+    const data = (spread ? json : json.replaceAll('\n', '')).split('\n').map((line) => `data${colon}${line}`)
+    const name =
+      event.type !== undefined && (named || event.type === 'ping') ? [`event${colon}${event.type}`] : []
+    const lines = nameLast ? [...noise, ...data, ...name] : [...name, ...noise, ...data]
+    const isLast = at === events.length - 1
+    text += `${lines.join(lineEnd)}${lineEnd}${isLast && !named ? '' : lineEnd}`
+  }
+  return text
 }

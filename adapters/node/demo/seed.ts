@@ -65,6 +65,7 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
     geoUs: false,
     batch: false,
     estimated: aborted,
+    inputUnknown: false,
     extra: null,
   }
   const ttftMs = Math.round(350 + 1400 * random() ** 2)

@@ -1,23 +1,26 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createJsonTap, createStreamTap, type Tap } from '../../core/metering/anthropic.ts'
+import { createStreamMeter } from '../../core/metering/anthropic-stream.ts'
+import type { UsageMeter } from '../../core/metering/meter.ts'
+import { createWholeMeter } from '../../core/metering/whole-answer.ts'
 import type { TokenCounts } from '../../core/usage/counts.ts'
 
 const encoder = new TextEncoder()
 const NONE: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
 
-/** A tap's whole knowledge after `bytes` in pieces that end at `cuts`. */
-function told(tap: Tap, bytes: Uint8Array, cuts: readonly number[] = []) {
+/** A meter's whole knowledge after `bytes` in pieces that end at `cuts`. */
+function told(meter: UsageMeter, bytes: Uint8Array, cuts: readonly number[] = []) {
   const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
   let from = 0
   for (const end of ends) {
-    tap.write(bytes.slice(from, end))
+    meter.write(bytes.slice(from, end))
     from = end
   }
-  return { state: tap.state(), error: tap.error(), ...tap.metered() }
+  meter.end()
+  return { state: meter.state(), error: meter.error(), ...meter.metered() }
 }
-const stream = (text: string) => told(createStreamTap(), encoder.encode(text))
-const json = (value: unknown) => told(createJsonTap(), encoder.encode(JSON.stringify(value)))
+const stream = (text: string) => told(createStreamMeter(), encoder.encode(text))
+const json = (value: unknown) => told(createWholeMeter(), encoder.encode(JSON.stringify(value)))
 const one = (tokens: Partial<TokenCounts>, model?: string) => [{ model, tokens: { ...NONE, ...tokens } }]
 
 const frame = (name: string, data: object) =>
@@ -45,14 +48,15 @@ describe('a stream', () => {
       fast: false,
       geoUs: false,
       batch: false,
+      inputUnknown: false,
     })
   })
 
   test('is in state open, then usage, then complete', () => {
-    const tap = createStreamTap()
+    const meter = createStreamMeter()
     const states = [start(STARTED), text('x'), end({ output_tokens: 2 }), stop].map((part) => {
-      tap.write(encoder.encode(part))
-      return tap.state()
+      meter.write(encoder.encode(part))
+      return meter.state()
     })
     expect(states).toEqual(['open', 'open', 'usage', 'complete'])
   })
@@ -78,10 +82,11 @@ describe('a stream', () => {
     ['data before its name', `${begun}data: ${data}\nevent: message_delta\n\n${stop}`],
   ])('is the same with %s, wherever it is cut', (_, text) => {
     const bytes = encoder.encode(text)
-    const whole = told(createStreamTap(), bytes)
+    const whole = told(createStreamMeter(), bytes)
     expect(whole).toMatchObject({ ...METERED, state: 'complete' })
-    for (let cut = 0; cut < bytes.length; cut++) expect(told(createStreamTap(), bytes, [cut])).toEqual(whole)
-    expect(told(createStreamTap(), bytes, [...bytes.keys()])).toEqual(whole)
+    for (let cut = 0; cut < bytes.length; cut++)
+      expect(told(createStreamMeter(), bytes, [cut])).toEqual(whole)
+    expect(told(createStreamMeter(), bytes, [...bytes.keys()])).toEqual(whole)
   })
 
   test('is not misled by what a model writes', () => {
@@ -224,9 +229,10 @@ describe('a stream without its final usage', () => {
     ],
   ])('is estimated from %s, wherever it is cut', (_, sent, tokens) => {
     const bytes = encoder.encode(sent)
-    const whole = told(createStreamTap(), bytes)
+    const whole = told(createStreamMeter(), bytes)
     expect(whole).toMatchObject({ parts: one(tokens), estimated: true, state: 'open' })
-    for (let cut = 0; cut < bytes.length; cut++) expect(told(createStreamTap(), bytes, [cut])).toEqual(whole)
+    for (let cut = 0; cut < bytes.length; cut++)
+      expect(told(createStreamMeter(), bytes, [cut])).toEqual(whole)
   })
 
   test('is complete but estimated after message_stop', () => {
@@ -259,18 +265,18 @@ describe('a stream without its final usage', () => {
   test.each(['content_block_delta', 'content_block_start', 'message_delta', 'unknown'])(
     'is read through a %s of ten megabytes',
     (name) => {
-      const tap = createStreamTap()
-      tap.write(encoder.encode(`${start(STARTED)}event: ${name}\ndata: {"delta":{"text":"`))
+      const meter = createStreamMeter()
+      meter.write(encoder.encode(`${start(STARTED)}event: ${name}\ndata: {"delta":{"text":"`))
       const piece = encoder.encode('x'.repeat(65_536))
-      for (let i = 0; i < 160; i++) tap.write(piece)
-      tap.write(encoder.encode(`"}}\n\n${end({ output_tokens: 7 })}${stop}`))
-      expect(tap.state()).toBe('complete')
-      expect(tap.metered()).toMatchObject({ parts: METERED.parts, estimated: name === 'message_delta' })
+      for (let i = 0; i < 160; i++) meter.write(piece)
+      meter.write(encoder.encode(`"}}\n\n${end({ output_tokens: 7 })}${stop}`))
+      expect(meter.state()).toBe('complete')
+      expect(meter.metered()).toMatchObject({ parts: METERED.parts, estimated: name === 'message_delta' })
     },
   )
 })
 
-test('no bytes make a tap throw, and no cut changes what it tells', () => {
+test('no bytes make a meter throw, and no cut changes what it tells', () => {
   const pieces = [
     ...STREAM.split(/(?<=\n)/),
     '\r',
@@ -290,7 +296,7 @@ test('no bytes make a tap throw, and no cut changes what it tells', () => {
   )
   fc.assert(
     fc.property(bytes, fc.array(fc.nat(), { maxLength: 8 }), (bytes, cuts) => {
-      for (const create of [createStreamTap, createJsonTap]) {
+      for (const create of [createStreamMeter, createWholeMeter]) {
         expect(told(create(), bytes, cuts)).toEqual(told(create(), bytes))
       }
     }),
@@ -396,25 +402,39 @@ describe('a message in one piece', () => {
 
   test('is told by its own usage, wherever it is cut', () => {
     const bytes = encoder.encode(JSON.stringify(message))
-    const whole = told(createJsonTap(), bytes)
+    const whole = told(createWholeMeter(), bytes)
     const parts = one({ input: 3, output: 4, cacheWrite5m: 5 })
     expect(whole).toMatchObject({ state: 'complete', error: undefined, estimated: false, parts })
     expect(whole.extra).toBe('{"speed":"standard"}')
-    for (let cut = 0; cut < bytes.length; cut++) expect(told(createJsonTap(), bytes, [cut])).toEqual(whole)
+    for (let cut = 0; cut < bytes.length; cut++) expect(told(createWholeMeter(), bytes, [cut])).toEqual(whole)
   })
 
-  test('is estimated by its size when it was cut', () => {
-    const bytes = encoder.encode(JSON.stringify(message)).slice(0, 41)
-    expect(told(createJsonTap(), bytes)).toMatchObject({
-      state: 'open',
-      estimated: true,
-      parts: one({ output: 11 }),
-    })
+  test('is estimated by what the model wrote when it was cut, wherever that was', () => {
+    const content = [
+      { type: 'thinking', thinking: 'h\u00e9 "\n', signature: 'x'.repeat(400) },
+      { type: 'text', text: '12345678', citations: [{ cited_text: 'x'.repeat(400) }] },
+      { type: 'tool_use', id: 'toolu_1', name: 'f', input: { a: ['b', 1], text: '\u20ac' } },
+      { type: 'text', text: 'abcd' },
+    ]
+    const whole = JSON.stringify({ type: 'message', content, usage }, null, 1)
+    const bytes = encoder.encode(whole.slice(0, whole.indexOf('"usage"')))
+    const input = JSON.stringify(content[2]?.input).length
+    const output = Math.ceil((5 + 8 + input + 4) / 4)
+    const expected = { state: 'open', estimated: true, inputUnknown: true, parts: one({ output }) }
+    for (let cut = 0; cut < bytes.length; cut++)
+      expect(told(createWholeMeter(), bytes, [cut])).toMatchObject(expected)
+    const inText = encoder.encode(whole.slice(0, whole.indexOf('5678')))
+    expect(told(createWholeMeter(), inText).parts).toEqual(one({ output: Math.ceil((5 + 4) / 4) }))
   })
 
   test('may be an error', () => {
     const failed = json({ type: 'error', error: { type: 'api_error', message: 'x' } })
-    expect(failed).toMatchObject({ state: 'complete', error: 'api_error', parts: one({}) })
+    expect(failed).toMatchObject({
+      state: 'complete',
+      error: 'api_error',
+      inputUnknown: false,
+      parts: one({}),
+    })
     expect(json({ type: 'error' }).error).toBe('api_error')
   })
 })

@@ -1,0 +1,99 @@
+/** Reads what a call used from Claude's event stream. */
+import * as z from 'zod'
+import { parsedJson } from '../json/parse.ts'
+import { eventName } from '../sse/event-name.ts'
+import { createEventReader, type StreamEvent } from '../sse/reader.ts'
+import { mergeUsage, type RawUsage } from '../usage/usage.ts'
+import { countedKeys, createCharacterCounter } from './characters.ts'
+import { CHARACTERS_PER_TOKEN, meteredSafely, type UsageMeter } from './meter.ts'
+
+/** Nearly all bytes of a stream: only counted, where they stand. */
+const DELTA = 'content_block_delta'
+const WRITTEN = countedKeys(['text', 'thinking', 'partial_json'])
+const KEPT_BYTES = 64 * 1024
+/** The events that are read, with the most bytes of data to keep. A fallback block, all that is sought of blocks, is small. */
+const KEPT = new Map([
+  ['message_start', KEPT_BYTES],
+  ['content_block_start', 1024],
+  ['message_delta', KEPT_BYTES],
+  ['message_stop', 1024],
+  ['error', KEPT_BYTES],
+])
+
+const Usage = z.record(z.string(), z.unknown()).nullish()
+const MessageStart = z.object({ message: z.object({ usage: Usage }) })
+const MessageDelta = z.object({
+  delta: z.object({ stop_reason: z.string().nullish() }).nullish(),
+  usage: Usage,
+})
+const FallbackStart = z.object({
+  content_block: z.object({ type: z.literal('fallback'), to: z.object({ model: z.string() }) }),
+})
+const ErrorEvent = z.object({ error: z.object({ type: z.string() }) })
+
+export function createStreamMeter(): UsageMeter {
+  let usage: RawUsage = {}
+  let finalUsage = false
+  let stopReason: string | undefined
+  let blocks = 0
+  let servedBy: string | undefined
+  let failure: string | undefined
+  let ended = false
+  /** An event that matters could not be read. */
+  let damaged = false
+
+  const characters = createCharacterCounter(WRITTEN)
+  const reader = createEventReader({
+    inPlace: { name: DELTA, read: characters.read },
+    most: (name) => (name === undefined ? KEPT_BYTES : (KEPT.get(name) ?? 0)),
+    onEvent,
+  })
+
+  function onEvent({ name: sentAs, data, whole }: StreamEvent) {
+    // Without a name and too long to keep: no other kind of event grows as large.
+    const name = sentAs === undefined && data === undefined ? DELTA : eventName(sentAs, data ?? '')
+    characters.endText(name === DELTA)
+    if (name === DELTA || name === undefined || !KEPT.has(name)) return
+    const value = parsedJson(data)
+    if (!whole && value === undefined) return
+    if (name === 'content_block_start') blocks += 1
+    if (name === 'message_stop' || name === 'error') ended = true
+    try {
+      read(name, value)
+    } catch {
+      damaged = true
+    }
+  }
+  /** Throws if `value` is not what an event of that name carries. */
+  function read(name: string, value: unknown) {
+    if (name === 'message_start') usage = MessageStart.parse(value).message.usage ?? {}
+    else if (name === 'message_delta') {
+      const { delta, usage: change } = MessageDelta.parse(value)
+      stopReason = delta?.stop_reason ?? stopReason
+      usage = mergeUsage(usage, change ?? {})
+      finalUsage ||= typeof change?.output_tokens === 'number'
+    } else if (name === 'content_block_start') {
+      servedBy = FallbackStart.safeParse(value).data?.content_block.to.model ?? servedBy
+    } else if (name === 'error') failure = errorTypeOf(value)
+  }
+
+  return {
+    write: reader.write,
+    end: reader.end,
+    state: () => (ended ? 'complete' : finalUsage ? 'usage' : 'open'),
+    error: () => failure,
+    metered: () =>
+      meteredSafely(usage, {
+        final: finalUsage && !damaged,
+        estimatedOutput: finalUsage ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
+        refusedUnserved: stopReason === 'refusal' && blocks === 0,
+        servedBy,
+        failed: failure !== undefined,
+      }),
+  }
+}
+
+/** The type in an error envelope. */
+export function errorTypeOf(value: unknown): string {
+  return ErrorEvent.safeParse(value).data?.error.type ?? 'api_error'
+}

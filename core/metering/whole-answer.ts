@@ -1,0 +1,66 @@
+/** Reads what a call used from an answer that is one JSON object: only its top level counts. */
+import { parsedJson } from '../json/parse.ts'
+import { createScan, wantedKeys } from '../json/scan.ts'
+import { isRecord, type RawUsage } from '../usage/usage.ts'
+import { errorTypeOf } from './anthropic-stream.ts'
+import { type CountedKeys, countedKeys, createCharacterCounter } from './characters.ts'
+import { CHARACTERS_PER_TOKEN, meteredSafely, type UsageMeter } from './meter.ts'
+
+/** How an interface writes its whole answers. */
+export interface WholeAnswers {
+  /** Where the text of the answer stands. */
+  written: CountedKeys
+  /** The top-level `usage` in Claude's words. */
+  usageOf(usage: Record<string, unknown>): RawUsage
+}
+
+export const CLAUDE_ANSWERS: WholeAnswers = {
+  written: countedKeys(['text', 'thinking'], ['input']),
+  usageOf: (usage) => usage,
+}
+
+/** Top-level members of a message or error envelope, with the most bytes to keep of each. */
+const WANTED = wantedKeys({
+  usage: 64 * 1024,
+  stop_reason: 64,
+  type: 64,
+  error: 64 * 1024,
+  // Only whether it is empty matters.
+  content: 64,
+})
+const EMPTY = /^\[\s*\]$/
+
+export function createWholeMeter({ written, usageOf }: WholeAnswers = CLAUDE_ANSWERS): UsageMeter {
+  const found = new Map<string, string | undefined>()
+  const scan = createScan(WANTED, ({ key, text }) => found.set(key, text))
+  const characters = createCharacterCounter(written)
+  const memberOf = (key: string) => parsedJson(found.get(key))
+  function error(): string | undefined {
+    // Nearly every answer has none: told before anything is parsed.
+    if (!found.has('error') && found.get('type')?.length !== '"error"'.length) return undefined
+    const error = memberOf('error')
+    return isRecord(error) || memberOf('type') === 'error' ? errorTypeOf({ error }) : undefined
+  }
+
+  return {
+    write(chunk) {
+      scan.write(chunk)
+      // A line end stands between two tokens, or the text is no JSON.
+      for (let i = 0; i < chunk.length; i++) i = characters.read(chunk, i)
+    },
+    end() {},
+    state: () => (scan.state() === 'complete' ? 'complete' : 'open'),
+    error,
+    metered() {
+      const usage = memberOf('usage')
+      const known = isRecord(usage)
+      return meteredSafely(known ? usageOf(usage) : {}, {
+        final: known && scan.state() === 'complete',
+        estimatedOutput: known ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
+        refusedUnserved: memberOf('stop_reason') === 'refusal' && EMPTY.test(found.get('content') ?? ''),
+        servedBy: undefined,
+        failed: error() !== undefined,
+      })
+    },
+  }
+}
