@@ -159,12 +159,14 @@ export function createEventReader(options: EventReaderOptions): EventReader {
     name = text === '' || text === DEFAULT_NAME ? undefined : text
   }
   function endEvent(end: number, whole: boolean) {
-    const event = hasData && { name, data: kept.takeText(most(name)), whole, end }
+    const ended = name
     name = undefined
+    if (!hasData) return
     hasData = false
-    if (!event) return
-    if (inPlace && event.name === inPlace.name) event.data = undefined
-    onEvent(event)
+    const isInPlace = inPlace !== undefined && ended === inPlace.name
+    // Its first lines were kept if they came before its name.
+    const data = isInPlace && kept.length() === 0 ? undefined : kept.takeText(most(ended))
+    onEvent({ name: ended, data: isInPlace ? undefined : data, whole, end })
   }
 
   function wordIs(text: string, from: number): boolean {
