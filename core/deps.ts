@@ -5,7 +5,7 @@ import type { Sha256 } from './keys/mint.ts'
 import { type Catalogue, createCatalogue } from './models/catalogue.ts'
 import type { AbilityTable } from './openai/abilities.ts'
 import type { Policy } from './policy.ts'
-import type { Clock, CodeSender, Db, HealthStore, Ledger, Logger, Upstream, Wire } from './ports.ts'
+import type { Clock, CodeSender, Db, HealthStore, Ledger, Logger, Site, Upstream, Wire } from './ports.ts'
 import type { Prices } from './usage/price.ts'
 
 /** What an adapter brings. */
@@ -26,8 +26,7 @@ export interface Parts {
   /** Keeps the runtime alive until the work is done, after the response has left. */
   waitUntil(work: Promise<unknown>): void
   wire: Wire
-  /** The dashboard's file or page for a path that no route has; undefined for none. */
-  site?(request: Request): Response | undefined | Promise<Response | undefined>
+  site?: Site
   /** False once this process takes no new work. */
   accepting(): boolean
   /** Whether these deps take over from others, between two requests. */

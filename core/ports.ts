@@ -174,6 +174,14 @@ export interface Reply {
   pipe(sink: Sink): MaybePromise<void>
 }
 
+/** The dashboard, where it was built. Both answer GET and HEAD; undefined where there is nothing. */
+export interface Site {
+  /** The file at the request's path. */
+  file(request: Request): MaybePromise<Response | undefined>
+  /** The page that stands at all of the dashboard's addresses. */
+  page(request: Request): MaybePromise<Response | undefined>
+}
+
 /** How requests and answers cross this runtime. `bindings` is what the runtime's server passed to fetch. */
 export interface Wire {
   /** Names in lower case, by the runtime's cheapest way. */

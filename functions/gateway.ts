@@ -17,6 +17,7 @@ import { identify } from './identify.ts'
 import { keys } from './keys.ts'
 import { proxy } from './proxy.ts'
 import { type Answer, type Dialect, dialectOf, type Route } from './route.ts'
+import { fromSite } from './site.ts'
 import { usage } from './usage.ts'
 import { users } from './users.ts'
 
@@ -83,9 +84,8 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
       })
       return toError(deps, refusal, dialectOf(c.req.path), newId())
     }
-    const isApi = /^\/(api|v1|admin\/api)(\/|$)/.test(c.req.path)
-    const page = isApi ? undefined : await deps.site?.(c.req.raw)
-    if (page) return secured(page, deps.policy)
+    const found = deps.site && (await fromSite(deps.site, c.req.raw, c.req.path))
+    if (found) return secured(found, deps.policy)
     const refusal = new Refusal('not_found', 'There is nothing at this address.')
     return toError(deps, refusal, dialectOf(c.req.path), newId())
   })

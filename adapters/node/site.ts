@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { extname, join, relative, sep } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import type { Site } from '../../core/ports.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -22,21 +23,16 @@ interface File {
   headers: Record<string, string>
 }
 
-export type Site = (request: Request) => Response | undefined
-
 /** A site of the files in `folder`; undefined when it was not built. */
 export function siteFrom(folder: string): Site | undefined {
   if (!existsSync(join(folder, 'index.html'))) return undefined
   const files = new Map(filesIn(folder).map((file) => [file, readFile(folder, file)]))
   const page = files.get('/index.html')
-  return (request) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
-    const { pathname } = new URL(request.url)
-    const file = files.get(pathname)
-    if (file) return respond(file, request)
-    // Every page is the same file; what looks like a file, or a way around, is none.
-    const isPage = !pathname.startsWith('/_app/') && /^\/([a-z0-9_-]+\/?)*$/i.test(pathname)
-    return isPage && page ? respond(page, request) : undefined
+  files.delete('/index.html')
+  const answer = (file: File | undefined, request: Request) => file && respond(file, request)
+  return {
+    file: (request) => answer(files.get(new URL(request.url).pathname), request),
+    page: (request) => answer(page, request),
   }
 }
 

@@ -13,6 +13,7 @@ import { createDeps } from '../../core/deps.ts'
 import { webWire } from '../../core/http/wire.ts'
 import { createLogger } from '../../core/logger.ts'
 import { AbilityTable } from '../../core/openai/abilities.ts'
+import type { Site } from '../../core/ports.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
@@ -97,8 +98,7 @@ async function build() {
     waitUntil,
     // Cloudflare sets this header and lets no client do so.
     wire: webWire((request) => request.headers.get('cf-connecting-ip') ?? '', waitUntil),
-    // Only what no API prefix takes: files are served before the worker runs.
-    ...(ASSETS ? { site: (request: Request) => pageOf(ASSETS, request) } : {}),
+    ...(ASSETS ? { site: siteOf(ASSETS) } : {}),
     accepting: () => true,
   })
   await ensureAdmin(deps)
@@ -109,12 +109,17 @@ async function build() {
   }
 }
 
-/** A page of the dashboard; undefined when there is none. */
-async function pageOf(assets: Fetcher, request: Request): Promise<Response | undefined> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
-  const answer = await assets.fetch(request.url, { method: request.method })
-  // Its headers cannot be changed, and more of them come.
-  return answer.ok ? (new Response(answer.body as never, answer as never) as never) : undefined
+/** Files are mostly served before the worker runs; what it is asked for are pages. */
+function siteOf(assets: Fetcher): Site {
+  const answerAt = async (url: string | URL, { method }: Request): Promise<Response | undefined> => {
+    const answer = await assets.fetch(url, { method })
+    // Its headers cannot be changed, and more of them come.
+    return answer.ok ? (new Response(answer.body as never, answer as never) as never) : undefined
+  }
+  return {
+    file: (request) => answerAt(request.url, request),
+    page: (request) => answerAt(new URL('/', request.url), request),
+  }
 }
 
 let built: ReturnType<typeof build> | undefined

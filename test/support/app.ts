@@ -11,7 +11,7 @@ import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { auditEvents, usageLogs } from '../../core/db/schema.ts'
 import { createDeps, type Deps } from '../../core/deps.ts'
 import { webWire } from '../../core/http/wire.ts'
-import type { CodeMail, Db } from '../../core/ports.ts'
+import type { CodeMail, Db, Site } from '../../core/ports.ts'
 import { createUser, findUser, updateUser } from '../../core/users/manage.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { load, MINIMAL } from '../config/settings.ts'
@@ -44,7 +44,7 @@ export interface App {
 export const ORIGIN = 'http://gateway.test'
 
 /** `settings` is a configuration file's content, over a minimal one. */
-export async function startApp(settings: object = {}, given?: OpenedStore): Promise<App> {
+export async function startApp(settings: object = {}, given?: OpenedStore, site?: Site): Promise<App> {
   const store = given ?? (await memoryStore())
   const { db } = store
   const config = load({ ...MINIMAL, health: { startup_check: 'off' }, ...settings })
@@ -86,6 +86,7 @@ export async function startApp(settings: object = {}, given?: OpenedStore): Prom
     waitUntil,
     // What app.request passes as the runtime's bindings.
     wire: webWire((_request, bindings) => Reflect.get(Object(bindings), 'peer') ?? '192.0.2.1', waitUntil),
+    ...(site ? { site } : {}),
     accepting: () => true,
   })
   await deps.directory.refresh()
