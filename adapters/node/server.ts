@@ -2,7 +2,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
-import { createAdaptorServer } from '@hono/node-server'
 import { policyFrom } from '../../config/policy.ts'
 import type { Config } from '../../config/schema.ts'
 import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
@@ -26,6 +25,7 @@ import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts
 import { openHealth, openLedger } from '../drivers/stores.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from './codes.ts'
+import { createHttpServer } from './http-server.ts'
 import { upToRestart } from './reload.ts'
 import { siteFrom } from './site.ts'
 import { drain } from './stop.ts'
@@ -34,8 +34,6 @@ import { socketWire } from './wire.ts'
 
 const SITE = join(import.meta.dirname, '../../site/build')
 const TASK_TICK_MS = 100
-/** Above the idle time of usual load balancers, so that they close first and no call meets a closing connection. */
-const KEEP_ALIVE_MS = 75_000
 
 export interface RunningServer {
   url: string
@@ -125,10 +123,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
 
   let settings = config
   let current = await build(settings, 'start')
-  const server = createAdaptorServer({
-    fetch: (request, bindings) => current.gateway.fetch(request, bindings),
-    serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS },
-  }) as Server // without TLS or HTTP/2 options it is a plain http.Server
+  const server = createHttpServer((request, bindings) => current.gateway.fetch(request, bindings))
   const url = await listen(server, config)
   const startCheck = (deps: Deps) => void deps.catalogue.checkAll()
   startCheck(current.deps)

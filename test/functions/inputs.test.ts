@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { grants } from '../../core/db/schema.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { sendRaw } from '../support/raw.ts'
 import { type FakeUpstream, messageJson, messageStream, startUpstream } from '../support/upstream.ts'
 
 const ASK = { model: 'claude-opus-5-5', max_tokens: 50, messages: [{ role: 'user', content: 'hi' }] }
@@ -35,19 +36,7 @@ describe('what clients send', () => {
   beforeEach(() => upstream.reset())
   const typeOf = async (answer: Response) => ((await answer.json()) as { error: { type: string } }).error.type
 
-  /** Sends bytes as they are; answers all that comes back until the connection closes or is quiet. */
-  const raw = (text: string, quietMs = 400): Promise<string> =>
-    new Promise((resolve) => {
-      const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
-      let got = ''
-      socket.setTimeout(quietMs, () => socket.destroy())
-      socket.on('data', (data) => {
-        got += data
-      })
-      socket.on('error', () => {})
-      socket.on('close', () => resolve(got))
-      socket.write(text)
-    })
+  const raw = (text: string, quietMs?: number) => sendRaw(gateway.url, text, quietMs)
   const statusOf = (got: string) => /^HTTP\/1\.1 (\d+)/.exec(got)?.[1]
 
   describe('models', () => {
