@@ -49,7 +49,7 @@ export const auth = [
     reply: Message.extend({ expires_in: z.int() }),
     async handle({ deps, headers, body, actor, setCookie }) {
       const browser = browserOf(deps, headers) ?? randomText(32, BROWSER_ALPHABET)
-      setCookie(browserCookie(deps.policy, browser))
+      setCookie(browserCookie(deps.policy, headers, browser))
       await sendCode(deps, { ...asker(deps, body, browser, actor.ip), actor })
       return { message: 'code sent', expires_in: Math.round(deps.policy.auth.codeExpiryMs / 1000) }
     },
@@ -70,7 +70,7 @@ export const auth = [
         userAgent: headerOf(headers, 'user-agent') ?? '',
         previous: (await sessionOf(deps, headers))?.sessionId,
       })
-      setCookie(sessionCookie(deps.policy, token))
+      setCookie(sessionCookie(deps.policy, headers, token))
       return { user: userView(user) }
     },
   }),
@@ -83,7 +83,7 @@ export const auth = [
     async handle({ deps, headers, setCookie }) {
       const session = await sessionOf(deps, headers)
       if (session) await closeSession({ ...deps, auth: deps.policy.auth }, session.sessionId)
-      setCookie(sessionCookie(deps.policy, ''))
+      setCookie(sessionCookie(deps.policy, headers, ''))
       return { message: 'logged out' }
     },
   }),
@@ -93,14 +93,14 @@ export const auth = [
     tier: 'session',
     summary: 'Ends all sessions of the caller, on every device.',
     reply: Message,
-    async handle({ deps: { db, clock, policy }, caller, actor, setCookie }) {
+    async handle({ deps: { db, clock, policy }, headers, caller, actor, setCookie }) {
       const at = clock.now()
       const target = `user:${caller.user.id}`
       await db.batch([
         closeSessionsOf(db, caller.user.id, at),
         auditRow(db, { actor, at, action: 'logout.everywhere', target }),
       ])
-      setCookie(sessionCookie(policy, ''))
+      setCookie(sessionCookie(policy, headers, ''))
       return { message: 'logged out everywhere' }
     },
   }),

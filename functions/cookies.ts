@@ -9,33 +9,37 @@ const YEAR_S = 31_536_000
 export type CookieName = 'session' | 'browser'
 
 export function readCookie(policy: Policy, headers: HeaderPairs, name: CookieName): string | undefined {
-  const cookies = headerOf(headers, 'cookie')
-  return cookies === undefined ? undefined : parse(cookies)[nameOf(policy, name)]
+  const header = headerOf(headers, 'cookie')
+  if (header === undefined) return undefined
+  const cookies = parse(header)
+  // The previous release named them so on plain http.
+  return cookies[nameOf(policy, headers, name)] ?? (isSecure(policy) ? undefined : cookies[name])
 }
 
 /** The session's cookie, for as long as the session may last; `''` takes it away. */
-export function sessionCookie(policy: Policy, token: string): string {
-  return write(policy, 'session', token, token === '' ? 0 : Math.floor(policy.auth.sessionMaxAgeMs / 1000))
+export function sessionCookie(policy: Policy, headers: HeaderPairs, token: string): string {
+  const maxAge = token === '' ? 0 : Math.floor(policy.auth.sessionMaxAgeMs / 1000)
+  return write(policy, nameOf(policy, headers, 'session'), token, maxAge)
 }
 
-export function browserCookie(policy: Policy, browser: string): string {
-  return write(policy, 'browser', browser, YEAR_S)
+export function browserCookie(policy: Policy, headers: HeaderPairs, browser: string): string {
+  return write(policy, nameOf(policy, headers, 'browser'), browser, YEAR_S)
 }
 
-function write(policy: Policy, name: CookieName, value: string, maxAge: number): string {
+function write(policy: Policy, name: string, value: string, maxAge: number): string {
   const secure = isSecure(policy)
-  return serialize(nameOf(policy, name), value, {
-    httpOnly: true,
-    sameSite: 'Lax',
-    path: '/',
-    secure,
-    maxAge,
-  })
+  return serialize(name, value, { httpOnly: true, sameSite: 'Lax', path: '/', secure, maxAge })
 }
 
-/** With __Host- a browser takes the cookie only from this very host over https: no sibling domain can plant one. */
-function nameOf(policy: Policy, name: CookieName): string {
-  return isSecure(policy) ? `__Host-${name}` : name
+/**
+ * With __Host- a browser takes the cookie only from this very host over https: no sibling domain can plant one. Plain http
+ * has nothing like it, and there all ports of a host share their cookies: the port in the name keeps two gateways apart.
+ */
+function nameOf(policy: Policy, headers: HeaderPairs, name: CookieName): string {
+  if (isSecure(policy)) return `__Host-${name}`
+  const { publicUrl } = policy
+  const port = publicUrl ? new URL(publicUrl).port : /:(\d{1,5})$/.exec(headerOf(headers, 'host') ?? '')?.[1]
+  return port ? `${name}-${port}` : name
 }
 
 export function isSecure(policy: Policy): boolean {

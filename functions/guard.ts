@@ -31,7 +31,8 @@ export function assertSameOrigin(request: Request, headers: HeaderPairs, policy:
 }
 
 function isOurs(origin: string, headers: HeaderPairs, policy: Policy): boolean {
-  if (policy.publicUrl !== '' && origin === policy.publicUrl) return true
+  // A name that leads here without being ours may be anybody's.
+  if (policy.publicUrl !== '') return origin === policy.publicUrl
   return URL.canParse(origin) && new URL(origin).host === headerOf(headers, 'host')
 }
 

@@ -181,6 +181,6 @@ const SCHEMES = {
     in: 'cookie',
     name: 'session',
     description:
-      'Set by /api/auth/login; named __Host-session over https. Changes also need a same-origin Origin header.',
+      'Set by /api/auth/login; named __Host-session over https, and after the port (session-8080) over http. Changes also need a same-origin Origin header.',
   },
 }

@@ -3,7 +3,7 @@ import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sessions, users } from '../../core/db/schema.ts'
 import { type App, startApp } from '../support/app.ts'
-import type { Browser } from '../support/browser.ts'
+import { type Browser, browserOf } from '../support/browser.ts'
 import { memoryStore } from '../support/stores.ts'
 
 const SECRET = 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a'
@@ -119,6 +119,51 @@ test('A17: a new secret signs, the old one still verifies, until it is taken awa
   expect(await ask([NEXT_SECRET, SECRET])).toBe(200)
   expect(await ask(NEXT_SECRET)).toBe(401)
   await store.close()
+})
+
+test('two gateways on ports of one host keep their cookies apart; the names of before are still read', async () => {
+  const app = await startApp({ auth: AUTH })
+  const at = (host: string) => browserOf(app.request, () => `http://${host}`)
+  const one = await app.signIn('ann', 'user', at('localhost:8080'))
+  const two = at('localhost:8081')
+  await app.signIn('bob', 'user', two)
+  expect([...one.cookies.keys(), ...two.cookies.keys()].sort()).toEqual([
+    'browser-8080',
+    'browser-8081',
+    'session-8080',
+    'session-8081',
+  ])
+  // A browser sends both gateways all of them.
+  for (const [name, value] of one.cookies) two.cookies.set(name, value)
+  expect((await two.get('/api/auth/me')).body.user.itcode).toBe('bob')
+  const old = at('localhost:8082')
+  old.cookies.set('session', one.cookies.get('session-8080') ?? '')
+  expect((await old.get('/api/auth/me')).body.user.itcode).toBe('ann')
+  expect((await old.post('/api/auth/logout')).status).toBe(200)
+  expect((await one.get('/api/auth/me')).status).toBe(401)
+  await app.close()
+})
+
+test('on plain http the port of the public address names the cookies, however it is reached', async () => {
+  const app = await startApp({ auth: AUTH, server: { public_url: 'http://gateway.test:9000' } })
+  const browser = app.browser()
+  const headers = { origin: 'http://gateway.test:9000' }
+  await browser.post('/api/auth/send-code', { itcode: 'ann' }, { headers })
+  expect([...browser.cookies.keys()]).toEqual(['browser-9000'])
+  await app.close()
+})
+
+test('where the public address is known, changes from any other are refused', async () => {
+  const app = await startApp({ auth: AUTH, server: { public_url: 'https://gateway.test' } })
+  const send = (origin: string, host: string) =>
+    app.browser().post('/api/auth/send-code', { itcode: 'ann' }, { headers: { origin, host } })
+  // By DNS anybody's name may lead here.
+  for (const name of ['evil.test', 'localhost:8080', '10.0.0.1', 'gateway.test']) {
+    const answer = await send(`http://${name}`, name)
+    expect([answer.status, answer.body.error?.code]).toEqual([403, 'foreign_origin'])
+  }
+  expect((await send('https://gateway.test', 'internal:8080')).status).toBe(200)
+  await app.close()
 })
 
 test('A15: over https the cookies are Secure and of this host alone, and are cleared as they were set', async () => {
