@@ -1,8 +1,11 @@
 /** CSV as RFC 4180 has it. Text that a spreadsheet would run as a formula gets an apostrophe in front. */
 export type Cell = string | number | boolean | null
 
-/** What spreadsheets take for the beginning of a formula, or skip before one. */
-const FORMULA = /^[=+\-@\t\r]/
+/**
+ * What spreadsheets take for the beginning of a formula: the signs, full-width and small too, behind whatever is not seen;
+ * and characters at the beginning that they skip.
+ */
+const FORMULA = /^(?:[\s\p{C}]*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])/u
 
 export function csvLine(cells: readonly Cell[]): string {
   return `${cells.map(cellText).join(',')}\r\n`
