@@ -2,8 +2,26 @@
 import type { Caller } from '../keys/directory.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
+import type { Conversation } from './conversation.ts'
 
-export interface Call {
+/** What a reservation has to know of a request beside its bytes. */
+export interface RequestSize {
+  /**
+   * The most output tokens that any part of the request asks for. Undefined: as many as the model gives, which is also
+   * how a max_tokens counts that is missing, repeated or no positive integer.
+   */
+  maxTokens: number | undefined
+  /** Content is named by URL, file, container or thread: the number of bytes tells nothing of it. */
+  namesContentByReference: boolean
+  /** How often the upstream may use tools that it runs itself: the sum of max_uses, 10 for each that does not say. */
+  serverToolUses: number
+  /** Those of them that are web searches, which cost extra. */
+  webSearches: number
+  /** Some part is asked for at fast speed. */
+  fast: boolean
+}
+
+export interface Call extends RequestSize {
   /** The request id. */
   id: string
   caller: Caller
@@ -17,10 +35,12 @@ export interface Call {
   requestedModel: string
   model: string
   stream: boolean
-  /** max_tokens of the request, if it said. */
-  maxTokens: number | undefined
-  /** What keeps a conversation on one backend; undefined when nothing tells. */
+  /** Undefined when nothing tells. */
+  conversation: Conversation | undefined
+  /** The id of `conversation`. */
   session: string | undefined
+  /** The backend whose account holds what the request names: the call goes nowhere else. */
+  boundTo: string | undefined
   /** Aborts when the client leaves. */
   signal: StopSignal
   /** Wall time of arrival (ms). */

@@ -1,100 +1,133 @@
 /** What the gateway needs to know of a Messages request, read from its bytes. The rest is the upstream's business. */
+import { Refusal } from '../errors.ts'
 import { parsedJson } from '../json/parse.ts'
-import { createScan, isSpace, type Member, wantedKeys } from '../json/scan.ts'
+import { createScan, type Member, type Span, wantedKeys } from '../json/scan.ts'
+import { createContentWatch } from './content-watch.ts'
+import { addNamed, type Named, nothingNamed, positive } from './named.ts'
 
-const OPEN_BRACE = 0x7b
-const OPEN_BRACKET = 0x5b
-
-export interface Span {
-  start: number
-  end: number
+export interface Inspected {
+  model: string
+  /** Every top-level `model` value: more than one only if they are equal. */
+  modelSpans: Span[]
+  stream: boolean
+  /**
+   * The most output tokens that any part of the request asks for. Undefined: as many as the model gives, which is also
+   * how a max_tokens counts that is missing, repeated or no positive integer.
+   */
+  maxTokens: number | undefined
+  named: Named
+  /** The value of `metadata` as it was written, and where that of `messages` is: looked into only when it is needed. */
+  metadata: string | undefined
+  messages: Span | undefined
 }
-
-export type Inspected =
-  | {
-      ok: true
-      model: string
-      /** Every top-level `model` value: more than one only if they are equal. */
-      modelSpans: Span[]
-      stream: boolean
-      maxTokens: number | undefined
-      /** The value of `metadata` as it was written, and where that of `messages` is: looked into only when it is needed. */
-      metadata: string | undefined
-      messages: Span | undefined
-    }
-  /** `problem` is a sentence for a person. */
-  | { ok: false; problem: string }
-
-type Looked = Extract<Inspected, { ok: true }>
 
 /** In characters; as JSON escapes each may take six bytes. */
 const LONGEST_MODEL = 256
-const PIECE = 2048
+/** Brackets that may be open at once. Nothing here needs a stack for them, but what reads the body after us may. */
+const DEEPEST = 10_100
 /** The most bytes to keep of each value that is looked at. */
 const WANTED = wantedKeys({
   model: 6 * LONGEST_MODEL + 2,
   stream: 16,
   max_tokens: 32,
+  speed: 32,
   metadata: 16 * 1024,
   messages: 0,
+  system: 0,
+  tools: 0,
+  fallbacks: 0,
+  fallback_model: 0,
+  compaction: 0,
+  context_management: 0,
+  container: 0,
+  thread: 0,
+  diagnostics: 0,
+  mcp_servers: 0,
+  cache_control: 0,
 })
-const NOTHING = wantedKeys({})
+/** They are looked into always, as they are short. */
+const SHORT_MEMBERS = new Set([
+  'tools',
+  'fallbacks',
+  'fallback_model',
+  'compaction',
+  'context_management',
+  'container',
+  'thread',
+  'diagnostics',
+  'mcp_servers',
+  'cache_control',
+])
+/** An object named twice would be one for us and another for the upstream. */
+const ONCE = new Set(['container', 'thread'])
 /** Control characters, and what stands for bytes that are none. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/
 
 /**
- * Looks at the top level of `body` only, in time linear in its bytes and without parsing it: a body that is broken
- * deeper down passes, and the upstream answers for it. Of a repeated key the last counts, as for JSON.parse, but of
- * `model` all must be equal, since nobody knows which one the upstream takes.
+ * Looks at the top level of `body` and at the few nested members that matter, in time linear in its bytes and without
+ * parsing it: a body that is broken deeper down passes, and the upstream answers for it. Of a repeated key the last
+ * counts, as for JSON.parse, but of `model` all must be equal, since nobody knows which one the upstream takes.
+ * Throws a Refusal body_invalid.
  */
 export function inspect(body: Uint8Array): Inspected {
   const found = new Map<string, Member>()
   const models: Member[] = []
-  const scan = createScan(WANTED, (member) => {
-    found.set(member.key, member)
-    if (member.key === 'model') models.push(member)
-  })
+  const limits: Member[] = []
+  const nested: Member[] = []
+  const content = createContentWatch()
+  const onMember = (member: Member) => {
+    const { key } = member
+    if (ONCE.has(key) && found.has(key)) throw invalid(`${key}: it is given twice.`)
+    found.set(key, member)
+    if (key === 'model') models.push(member)
+    else if (key === 'max_tokens') limits.push(member)
+    else if (SHORT_MEMBERS.has(key)) nested.push(member)
+    else if (key === 'messages' || key === 'system') if (content.sawSince(member)) nested.push(member)
+  }
+  const scan = createScan(WANTED, onMember, { deepest: DEEPEST, onNested: content.look })
   scan.write(body)
-  if (scan.state() !== 'complete') return problem('The body is not a JSON object.')
-  const model = modelOf(models)
-  if (!model.ok) return model
+  if (scan.state() === 'too deep') throw invalid('The body is nested too deep.')
+  if (scan.state() !== 'complete') throw invalid('The body is not a JSON object.')
+  const named = nothingNamed()
+  for (const member of nested) addNamed(named, body, member)
+  if (parsedJson(found.get('speed')?.text) === 'fast') named.fast = true
+  if (content.sawLongCache()) named.longCache = true
   const stream = found.get('stream')
   const streamed = stream === undefined ? false : parsedJson(stream.text)
-  if (typeof streamed !== 'boolean') return problem('stream: true or false is expected.')
-  const maxTokens = parsedJson(found.get('max_tokens')?.text)
+  if (typeof streamed !== 'boolean') throw invalid('stream: true or false is expected.')
   return {
-    ok: true,
-    model: model.name,
+    model: modelOf(models),
     modelSpans: models.map(({ start, end }) => ({ start, end })),
     stream: streamed,
-    maxTokens: typeof maxTokens === 'number' && maxTokens >= 0 ? maxTokens : undefined,
+    maxTokens: maxTokensOf(limits, named.maxTokens),
+    named,
     metadata: found.get('metadata')?.text,
     messages: found.get('messages'),
   }
 }
 
-/** metadata.user_id */
-export function userIdOf({ metadata }: Looked): string | undefined {
-  const value = parsedJson(metadata)
-  const userId = isRecord(value) ? value.user_id : undefined
-  return typeof userId === 'string' && userId !== '' ? userId : undefined
-}
-
-/** The first of the messages, whatever its role: it stays the same through a conversation. */
-export function firstMessageOf(body: Uint8Array, { messages }: Looked): Span | undefined {
-  return messages && firstObjectIn(body, messages)
-}
-
-function modelOf(models: readonly Member[]): { ok: true; name: string } | { ok: false; problem: string } {
+function modelOf(models: readonly Member[]): string {
   const [name, ...others] = models.map(({ text }) => parsedJson(text))
-  if (models.some(({ text }) => text === undefined)) return problem('model: this is too long for a name.')
-  if (typeof name !== 'string' || name === '') return problem('model: a non-empty string is required.')
-  if (others.some((other) => other !== name))
-    return problem('model: it is given twice with different values.')
-  if (name.length > LONGEST_MODEL) return problem('model: this is too long for a name.')
-  if (CONTROL.test(name)) return problem('model: control characters are not allowed.')
-  return { ok: true, name }
+  if (models.some(({ text }) => text === undefined)) throw invalid('model: this is too long for a name.')
+  if (typeof name !== 'string' || name === '') throw invalid('model: a non-empty string is required.')
+  if (others.some((other) => other !== name)) throw invalid('model: it is given twice with different values.')
+  if (name.length > LONGEST_MODEL) throw invalid('model: this is too long for a name.')
+  if (CONTROL.test(name)) throw invalid('model: control characters are not allowed.')
+  return name
+}
+
+function maxTokensOf(
+  limits: readonly Member[],
+  ofFallbacks: readonly (number | undefined)[],
+): number | undefined {
+  if (limits.length !== 1) return undefined
+  let most = 0
+  for (const limit of [positive(parsedJson(limits[0]?.text)), ...ofFallbacks]) {
+    if (limit === undefined) return undefined
+    most = Math.max(most, limit)
+  }
+  return most
 }
 
 /** The same bytes with each span replaced by `model` as a JSON string. */
@@ -115,23 +148,6 @@ export function withModel(body: Uint8Array, spans: readonly Span[], model: strin
   return changed
 }
 
-/** Costs no more than that object, however long the rest. Undefined if the array does not begin with an object. */
-function firstObjectIn(body: Uint8Array, { start, end }: Span): Span | undefined {
-  let open = start + 1
-  while (isSpace(body[open])) open += 1
-  if (body[start] !== OPEN_BRACKET || body[open] !== OPEN_BRACE) return undefined
-  const scan = createScan(NOTHING, () => {})
-  for (let at = open; at < end && scan.state() === 'open'; at += PIECE) {
-    scan.write(body.subarray(at, Math.min(at + PIECE, end)))
-  }
-  const length = scan.end()
-  return length === undefined ? undefined : { start: open, end: open + length }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function problem(text: string): { ok: false; problem: string } {
-  return { ok: false, problem: text }
+function invalid(problem: string): Refusal {
+  return new Refusal('body_invalid', problem)
 }

@@ -1,17 +1,15 @@
 /** From the bytes of a Messages request to a call: its model, who may use it, and what keeps its conversation together. */
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
-import { headerOf } from '../http/headers.ts'
 import type { Caller } from '../keys/directory.ts'
 import { accessOf, isAllowed, replacementFor } from '../models/access.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
-import type { Call } from './call.ts'
+import type { Call, RequestSize } from './call.ts'
+import { type Conversation, conversationOf } from './conversation.ts'
 import { upstreamHeaders } from './forwarded-headers.ts'
-import { firstMessageOf, type Inspected, inspect, type Span, userIdOf, withModel } from './inspect.ts'
-
-/** The part of a first message that tells conversations apart; more would only cost time. */
-const FINGERPRINT_BYTES = 2048
+import { type Inspected, inspect, withModel } from './inspect.ts'
+import { DEFAULT_USES } from './named.ts'
 
 export interface Received {
   id: string
@@ -28,7 +26,6 @@ export function receive(deps: Deps, received: Received): Call {
   const { clock, policy } = deps
   const { body, caller, headers } = received
   const inspected = inspect(body)
-  if (!inspected.ok) throw new Refusal('body_invalid', inspected.problem)
   const model = replacementFor(policy, inspected.model)
   assertAllowed(deps, caller, model)
   return {
@@ -40,12 +37,46 @@ export function receive(deps: Deps, received: Received): Call {
     requestedModel: inspected.model,
     model,
     stream: inspected.stream,
-    maxTokens: inspected.maxTokens,
-    session: sessionOf(headers, caller, body, inspected),
+    ...factsOf(inspected, received),
     signal: received.signal,
     createdAt: clock.now(),
     startedAt: clock.elapsed(),
   }
+}
+
+type Facts = RequestSize & Pick<Call, 'conversation' | 'session' | 'boundTo'>
+
+/** What limits and backend selection have to know of a request. `promptCacheKey` is OpenAI's. */
+export function factsOf(
+  { maxTokens, named, metadata, messages }: Inspected,
+  { caller, headers, body }: Pick<Received, 'caller' | 'headers' | 'body'>,
+  promptCacheKey?: string | null,
+): Facts {
+  const { contentByReference, serverTools, mcpServers, longCache, fast } = named
+  const webSearches = sumOf(serverTools.filter(({ type }) => type.startsWith('web_search')))
+  const conversation: Conversation | undefined = conversationOf({
+    userId: caller.userId,
+    headers,
+    metadata,
+    body,
+    messages,
+    longCache,
+    promptCacheKey,
+  })
+  return {
+    maxTokens,
+    namesContentByReference: contentByReference,
+    serverToolUses: sumOf(serverTools) + DEFAULT_USES * mcpServers.length,
+    webSearches,
+    fast,
+    conversation,
+    session: conversation?.id,
+    boundTo: undefined,
+  }
+}
+
+function sumOf(tools: readonly { maxUses: number }[]): number {
+  return tools.reduce((sum, { maxUses }) => sum + maxUses, 0)
 }
 
 /** Throws a Refusal model_not_allowed. */
@@ -56,34 +87,4 @@ export function assertAllowed({ policy, prices }: Deps, caller: Caller, model: s
   if (access === 'closed') throw new Refusal('model_not_allowed', `The model ${model} is not offered here.`)
   const where = policy.publicUrl ? ` at ${policy.publicUrl}/models` : ' in the dashboard'
   throw new Refusal('model_not_allowed', `The model ${model} needs approval. Apply for it${where}.`)
-}
-
-/**
- * What keeps a conversation on one backend, where its prompt caches and thinking blocks live: Claude Code's session,
- * else metadata.user_id, else the key with the beginning of the first message (protocol reference §0.5).
- */
-function sessionOf(
-  headers: HeaderPairs,
-  caller: Caller,
-  body: Uint8Array,
-  inspected: Extract<Inspected, { ok: true }>,
-): string | undefined {
-  const named = headerOf(headers, 'x-claude-code-session-id') || userIdOf(inspected)
-  if (named) return named
-  const first = firstMessageOf(body, inspected)
-  return first && fingerprint(caller, body, first)
-}
-
-/** The same, of a text that stays as it is through a conversation. */
-export function sessionOfText(caller: Caller, text: string): string {
-  const bytes = new TextEncoder().encode(text.slice(0, FINGERPRINT_BYTES))
-  return fingerprint(caller, bytes, { start: 0, end: bytes.length })
-}
-
-function fingerprint(caller: Caller, body: Uint8Array, { start, end }: Span): string {
-  let hash = 0x811c9dc5 ^ (end - start)
-  for (let i = start; i < Math.min(end, start + FINGERPRINT_BYTES); i++) {
-    hash = Math.imul(hash ^ (body[i] ?? 0), 0x01000193)
-  }
-  return `${caller.keyId} ${hash >>> 0}`
 }

@@ -3,12 +3,31 @@
  * What is nested deeper is only matched for brackets and strings: whoever receives the bytes parses them himself.
  */
 import { createByteBuffer } from './buffer.ts'
+import {
+  BRACKET_BIT,
+  CLOSE_BRACE,
+  COLON,
+  COMMA,
+  equals,
+  hasEscape,
+  isOpener,
+  isSpace,
+  isWordByte,
+  OPEN_BRACE,
+  QUOTE,
+  stringEnd,
+  stringFrom,
+} from './tokens.ts'
 
-export interface Member {
-  key: string
-  /** Offsets of the value in all bytes written so far: from its first byte to the one after its last. */
+/** Offsets: from the first byte to the one after the last. */
+export interface Span {
   start: number
   end: number
+}
+
+/** A member with where its value is in all bytes written so far. */
+export interface Member extends Span {
+  key: string
   /** The value as it was written, if its bytes were within the limit; what is no UTF-8 in it is replaced. */
   text: string | undefined
 }
@@ -28,36 +47,41 @@ export function wantedKeys(most: Readonly<Record<string, number>>): readonly Wan
 export interface Scan {
   /** The next bytes, cut anywhere: linear in them. Throws nothing. */
   write(chunk: Uint8Array): void
-  /** `complete`: exactly one object, and nothing but white space after it so far. `invalid` stays. */
-  state(): 'open' | 'complete' | 'invalid'
+  /** `complete`: exactly one object, and nothing but white space after it so far. `invalid` and `too deep` stay. */
+  state(): 'open' | 'complete' | 'invalid' | 'too deep'
   /** Offset of the byte after the object's closing brace; undefined while it is not closed. */
   end(): number | undefined
 }
 
+export interface ScanOptions {
+  /** The most brackets that may be open at once. */
+  deepest?: number
+  /**
+   * Is told of each string below the top level, keys included, from its opening quote to the byte after its closing
+   * one, if it has fewer than SHORT bytes and lies in one chunk.
+   */
+  onNested?: (chunk: Uint8Array, from: number, to: number) => void
+}
+
+/** Longer strings are no words of an interface, even with every character of them escaped. */
+const SHORT = 100
 const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-/** `[` is `{` and `]` is `}` without this bit, and each closer is its opener plus two. */
-const BRACKET_BIT = 0x20
-const STRUCTURE = [QUOTE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE, 0x5b, 0x5d]
 const BOM = [0xef, 0xbb, 0xbf]
 const LONGEST_KEY = 1024
-/** Far beyond what any JSON reader takes; keeps what is remembered of it small. */
+/** Unless somebody asks for less: keeps what is remembered small. */
 const DEEPEST = 100_000
-/** Strings are read byte by byte so far: a native search costs as much as this many bytes. */
-const NEAR = 64
 
 type Token = 'key' | 'string' | 'word' | 'inside'
 type Between = 'start' | 'key or end' | 'next key' | 'colon' | 'value' | 'comma or end'
-type Place = Token | Between | 'end' | 'invalid'
+type Place = Token | Between | 'end' | 'invalid' | 'too deep'
 
 /** `onMember` is called for each wanted member once its value has ended, in order, repeated keys included. */
-export function createScan(wanted: readonly Wanted[], onMember: (member: Member) => void): Scan {
+export function createScan(
+  wanted: readonly Wanted[],
+  onMember: (member: Member) => void,
+  { deepest = DEEPEST, onNested }: ScanOptions = {},
+): Scan {
   let place: Place = 'start'
   let bomBytes = 0
   let inString = false
@@ -78,7 +102,7 @@ export function createScan(wanted: readonly Wanted[], onMember: (member: Member)
     /** Where the key or value that is being read begins in this chunk. */
     let from = 0
     let i = 0
-    while (i < chunk.length && place !== 'invalid') {
+    while (i < chunk.length && !isBroken(place)) {
       if (isToken(place)) {
         const end = tokenEnd(place, chunk, i)
         if (end < 0) break
@@ -149,7 +173,7 @@ export function createScan(wanted: readonly Wanted[], onMember: (member: Member)
   /** The index after the open token's last byte, or -1 when it is not in this chunk. */
   function tokenEnd(token: Token, chunk: Uint8Array, from: number): number {
     if (token === 'inside') return nestedEnd(chunk, from)
-    if (token !== 'word') return stringEnd(chunk, from)
+    if (token !== 'word') return endOfString(chunk, from)
     for (let i = from; i < chunk.length; i++) if (!isWordByte(chunk[i] ?? 0)) return i
     return -1
   }
@@ -158,86 +182,47 @@ export function createScan(wanted: readonly Wanted[], onMember: (member: Member)
     let i = from
     while (i < chunk.length) {
       if (inString) {
-        i = stringEnd(chunk, i)
+        i = endOfString(chunk, i)
         if (i < 0) return -1
         inString = false
         continue
       }
       const byte = chunk[i] ?? 0
       i += 1
-      if (byte === QUOTE) inString = true
-      else if (isOpener(byte)) {
-        if (owed.push(byte + 2) > DEEPEST) place = 'invalid'
+      if (byte === QUOTE) {
+        const end = endOfString(chunk, i)
+        if (end < 0) {
+          inString = true
+          return -1
+        }
+        if (onNested && end - i < SHORT) onNested(chunk, i - 1, end)
+        i = end
+      } else if (isOpener(byte)) {
+        if (owed.push(byte + 2) >= deepest) place = 'too deep'
       } else if ((byte | BRACKET_BIT) === CLOSE_BRACE) {
         if (owed.pop() !== byte) place = 'invalid'
         else if (owed.length === 0) return i
       }
-      if (place === 'invalid') break
+      if (isBroken(place)) break
     }
     return -1
   }
 
-  /** Behind the closing quote. Long strings are crossed from quote to quote. */
-  function stringEnd(chunk: Uint8Array, from: number): number {
-    const { length } = chunk
-    let i = escaped ? from + 1 : from
-    escaped = false
-    for (;;) {
-      const near = Math.min(i + NEAR, length)
-      while (i < near) {
-        const byte = chunk[i]
-        if (byte === QUOTE) return i + 1
-        i += byte === BACKSLASH ? 2 : 1
-      }
-      if (i >= length) break
-      const found = chunk.indexOf(QUOTE, i)
-      const quote = found < 0 ? length : found
-      let slashes = 0
-      while (quote - slashes > i && chunk[quote - slashes - 1] === BACKSLASH) slashes += 1
-      if (slashes % 2 === 0 && quote < length) return quote + 1
-      i = quote + (slashes % 2)
-    }
-    escaped = i > length
-    return -1
+  /** Behind the closing quote, or -1 when it is not in this chunk. */
+  function endOfString(chunk: Uint8Array, from: number): number {
+    const end = stringEnd(chunk, escaped ? from + 1 : from)
+    escaped = end > chunk.length + 1
+    return end > chunk.length ? -1 : end
   }
 
   return {
     write,
-    state: () => (place === 'end' ? 'complete' : place === 'invalid' ? 'invalid' : 'open'),
+    state: () => (place === 'end' ? 'complete' : isBroken(place) ? place : 'open'),
     end: () => closedAt,
   }
 }
 
-/** A key with an escape in it has to be decoded before it can be compared. */
-function hasEscape(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (bytes[i] === BACKSLASH) return true
-  return false
-}
-
-function equals(expected: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
-  if (expected.length !== to - from) return false
-  for (let i = 0; i < expected.length; i++) if (expected[i] !== bytes[from + i]) return false
-  return true
-}
-
-/** Undefined when `text` is no JSON string. */
-function stringFrom(text: string): string | undefined {
-  try {
-    return String(JSON.parse(text))
-  } catch {
-    return undefined
-  }
-}
-
-/** Of a number, true, false or null; what word the bytes make is not looked at. */
-function isWordByte(byte: number): boolean {
-  return byte > 0x20 && byte < 0x7f && !STRUCTURE.includes(byte)
-}
-
-export function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-}
-
-const isOpener = (byte: number) => (byte | BRACKET_BIT) === OPEN_BRACE
+const isBroken = (place: Place): place is 'invalid' | 'too deep' =>
+  place === 'invalid' || place === 'too deep'
 const isToken = (place: Place): place is Token =>
   place === 'key' || place === 'string' || place === 'word' || place === 'inside'

@@ -1,4 +1,5 @@
 /** From turns in OpenAI's order to those that Claude takes: system first, roles merged, tool results leading. */
+import { shapeOfText } from '../json/depth.ts'
 import type { Abilities } from './abilities.ts'
 import type { Block, TextBlock, Turn } from './messages-api.ts'
 import { invalid, unsupported } from './refuse.ts'
@@ -79,6 +80,7 @@ export function createToolIds() {
 
 /** The input of a tool call from its text. Throws a Refusal. */
 export function toolInput(text: string, param: string): unknown {
+  if (shapeOfText(text) === 'too deep') throw invalid(param, 'it is nested too deep')
   try {
     const input: unknown = JSON.parse(text.trim() === '' ? '{}' : text)
     if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input

@@ -29,14 +29,17 @@ const FORMATS = new Set([
   'ipv6',
   'uuid',
 ])
+/** Schemas within schemas, references followed. */
 const DEEPEST = 64
+/** Schemas in all with each reference replaced by what it names, as whoever compiles them has to. */
+const MOST_SCHEMAS = 20_000
 
 type Schema = Record<string, unknown>
 
-/** A copy that Claude accepts. Throws a Refusal for references that lead outside or back to themselves. */
+/** A copy that Claude accepts. Throws a Refusal for references that lead outside, back to themselves or too far. */
 export function structuredSchema(schema: unknown, param: string): Schema {
   const root = isSchema(schema) ? schema : {}
-  assertNoLoops(root, param)
+  assertFinite(root, param)
   return adapted(root, param, 0)
 }
 
@@ -78,22 +81,32 @@ function below(key: string, value: unknown, param: string, depth: number): unkno
   )
 }
 
-function assertNoLoops(root: Schema, param: string) {
-  const done = new Set<string>()
-  const visit = (schema: Schema, open: readonly string[]) => {
+/**
+ * References are followed, each once: its size is remembered, so that ten levels that double cost ten steps.
+ * Throws a Refusal.
+ */
+export function assertFinite(root: Schema, param: string) {
+  const sizes = new Map<string, number>()
+  const sizeOf = (schema: Schema, open: readonly string[], depth: number): number => {
+    if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
+    let size = 1
     const { $ref } = schema
-    if (typeof $ref === 'string' && !done.has($ref)) {
-      if (!$ref.startsWith('#')) throw unsupported(param, 'schemas at other addresses are not taken')
-      const target = resolve(root, $ref)
-      if (open.includes($ref) || target === root) {
-        throw unsupported(param, 'schemas that contain themselves are not taken')
-      }
-      if (target) visit(target, [...open, $ref])
-      done.add($ref)
-    }
-    for (const child of childrenOf(schema)) visit(child, open)
+    if (typeof $ref === 'string') size += sizes.get($ref) ?? sizeOfTarget($ref, open, depth)
+    for (const child of childrenOf(schema)) size += sizeOf(child, open, depth + 1)
+    if (size > MOST_SCHEMAS) throw unsupported(param, `more than ${MOST_SCHEMAS} schemas are not taken`)
+    return size
   }
-  visit({ ...root, $defs: undefined, definitions: undefined }, [])
+  const sizeOfTarget = ($ref: string, open: readonly string[], depth: number): number => {
+    if (!$ref.startsWith('#')) throw unsupported(param, 'schemas at other addresses are not taken')
+    const target = resolve(root, $ref)
+    if (open.includes($ref) || target === root) {
+      throw unsupported(param, 'schemas that contain themselves are not taken')
+    }
+    const size = target ? sizeOf(target, [...open, $ref], depth + 1) : 0
+    sizes.set($ref, size)
+    return size
+  }
+  sizeOf({ ...root, $defs: undefined, definitions: undefined }, [], 0)
 }
 
 function resolve(root: Schema, reference: string): Schema | undefined {

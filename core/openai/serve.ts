@@ -2,8 +2,10 @@
 
 import type { Call } from '../calls/call.ts'
 import { ClientGone, forward } from '../calls/forward.ts'
-import { assertAllowed, type Received, sessionOfText } from '../calls/receive.ts'
+import { inspect } from '../calls/inspect.ts'
+import { assertAllowed, factsOf, type Received } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
+import { shapeOf } from '../json/depth.ts'
 import { replacementFor } from '../models/access.ts'
 import type { Reply } from '../ports.ts'
 import { abilitiesOf } from './abilities.ts'
@@ -89,6 +91,7 @@ async function serve(deps: Deps, received: Received, spoken: Interface): Promise
   const userId = deps.sha256(`${policy.auth.secrets[0]} ${caller.userId}`).slice(0, 32)
   const { request, warnings } = spoken.translate({ model, abilities, userId, ...policy.openai })
   const native = spoken.native(model)
+  const body = ENCODER.encode(JSON.stringify(request))
   const call: Call = {
     id: received.id,
     caller,
@@ -99,13 +102,12 @@ async function serve(deps: Deps, received: Received, spoken: Interface): Promise
       ['anthropic-version', CLAUDE_VERSION],
       ...received.headers.filter(([name]) => name === 'traceparent' || name === 'tracestate'),
     ],
-    body: ENCODER.encode(JSON.stringify(request)),
+    body,
     native: { path: received.path, body: native.body },
     requestedModel: spoken.model,
     model,
     stream: spoken.streamed,
-    maxTokens: request.max_tokens,
-    session: sessionOfText(caller, spoken.promptCacheKey ?? JSON.stringify(request.messages[0])),
+    ...factsOf(inspect(body), { ...received, body }, spoken.promptCacheKey),
     signal: received.signal,
     createdAt: clock.now(),
     startedAt: clock.elapsed(),
@@ -124,6 +126,9 @@ async function serve(deps: Deps, received: Received, spoken: Interface): Promise
 }
 
 function jsonOf(body: Uint8Array): unknown {
+  const shape = shapeOf(body)
+  if (shape === 'too deep') throw invalid('body', 'it is nested too deep')
+  if (shape !== 'complete') throw invalid('body', 'a JSON object is expected')
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body))
   } catch {

@@ -2,7 +2,7 @@
 import type { Abilities } from './abilities.ts'
 import type { MessagesRequest, Tool, ToolChoice, WebSearchTool } from './messages-api.ts'
 import { invalid } from './refuse.ts'
-import { isStrict } from './schema.ts'
+import { assertFinite, isStrict } from './schema.ts'
 
 /** Claude's own rule for names. */
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/
@@ -19,11 +19,13 @@ export function toolOf(given: FunctionTool, param: string): Tool {
   if (!TOOL_NAME.test(name))
     throw invalid(`${param}.name`, 'letters, digits, _ and -, at most 128, are expected')
   const input_schema = { properties: {}, ...parameters, type: 'object' }
+  const isKeptTo = strict === true && isStrict(input_schema)
+  if (isKeptTo) assertFinite(input_schema, `${param}.parameters`)
   return {
     name,
     ...(description ? { description } : {}),
     input_schema,
-    ...(strict && isStrict(input_schema) ? { strict: true } : {}),
+    ...(isKeptTo ? { strict: true } : {}),
   }
 }
 

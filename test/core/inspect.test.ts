@@ -1,54 +1,45 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { firstMessageOf, type Inspected, inspect, userIdOf, withModel } from '../../core/calls/inspect.ts'
+import { inspect, withModel } from '../../core/calls/inspect.ts'
+import { Refusal } from '../../core/errors.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const inspected = (text: string) => inspect(encoder.encode(text))
-
-function good(text: string): Extract<Inspected, { ok: true }> {
-  const result = inspected(text)
-  if (!result.ok) throw new Error(result.problem)
-  return result
-}
-
-/** With what is only looked for when it is needed. */
-function told(text: string) {
-  const { metadata, messages, ...rest } = good(text)
-  const looked = { ...rest, metadata, messages }
-  return { ...rest, userId: userIdOf(looked), first: firstMessageOf(encoder.encode(text), looked) }
+const refusal = (text: string) => {
+  try {
+    inspected(text)
+  } catch (thrown) {
+    if (thrown instanceof Refusal) return `${thrown.code} ${thrown.message}`
+    throw thrown
+  }
+  return undefined
 }
 
 describe('what a request says of itself', () => {
   test('is read from its top level', () => {
     const text =
-      '{"tools":[{"model":"no","stream":false}],"model":"claude-opus-5-5","stream":true,"max_tokens":1024,' +
-      '"metadata":{"user_id":"u1"},"messages":[ {"role":"user","content":"hi {"},{"role":"assistant"}]}'
-    const { first, modelSpans, ...rest } = told(text)
-    expect(rest).toEqual({ ok: true, model: 'claude-opus-5-5', stream: true, maxTokens: 1024, userId: 'u1' })
-    const slices = [...modelSpans, ...(first ? [first] : [])]
-    expect(slices.map(({ start, end }) => text.slice(start, end))).toEqual([
+      '{"messages":[{"model":"no","stream":false}],"model":"claude-opus-5-5","stream":true,"max_tokens":1024,' +
+      '"metadata":{"user_id":"u1"}}'
+    const { modelSpans, messages, ...rest } = inspected(text)
+    expect(rest).toMatchObject({
+      model: 'claude-opus-5-5',
+      stream: true,
+      maxTokens: 1024,
+      metadata: '{"user_id":"u1"}',
+    })
+    expect([...modelSpans, messages].map((span) => text.slice(span?.start, span?.end))).toEqual([
       '"claude-opus-5-5"',
-      '{"role":"user","content":"hi {"}',
+      '[{"model":"no","stream":false}]',
     ])
   })
 
   test.each([
-    ['no stream', '{"model":"m"}', { stream: false, maxTokens: undefined, userId: undefined }],
+    ['no stream', '{"model":"m"}', { stream: false, maxTokens: undefined, metadata: undefined }],
     ['an escaped key and value', '{"mod\\u0065l":"\\u006d"}', { model: 'm' }],
-    [
-      'a key twice',
-      '{"model":"m","stream":true,"stream":false,"max_tokens":1,"max_tokens":2}',
-      { stream: false, maxTokens: 2 },
-    ],
-    ['max_tokens in words', '{"model":"m","max_tokens":"many"}', { maxTokens: undefined }],
-    ['metadata of another kind', '{"model":"m","metadata":[1]}', { userId: undefined }],
-    ['a user id of another kind', '{"model":"m","metadata":{"user_id":7}}', { userId: undefined }],
-    ['long metadata', `{"model":"m","metadata":{"user_id":"${'x'.repeat(20_000)}"}}`, { userId: undefined }],
-    ['no messages', '{"model":"m"}', { first: undefined }],
-    ['messages of another kind', '{"model":"m","messages":"{}"}', { first: undefined }],
-    ['a first message of another kind', '{"model":"m","messages":["{",{}]}', { first: undefined }],
-    ['empty messages', '{"model":"m","messages":[],"a":{}}', { first: undefined }],
+    ['a key twice', '{"model":"m","stream":true,"stream":false}', { stream: false }],
+    ['no messages', '{"model":"m"}', { messages: undefined }],
+    ['long metadata', `{"model":"m","metadata":{"a":"${'x'.repeat(20_000)}"}}`, { metadata: undefined }],
     ['the longest model', `{"model":"${'\\u0041'.repeat(256)}"}`, { model: 'A'.repeat(256) }],
     ['a byte order mark', '\ufeff{"model":"m"}', { model: 'm' }],
     [
@@ -56,8 +47,28 @@ describe('what a request says of itself', () => {
       '{"model":"m","constructor":{},"__proto__":{"model":"x"}}',
       { model: 'm' },
     ],
+    ['much nesting', `{"model":"m","messages":${'['.repeat(10_000)}${']'.repeat(10_000)}}`, { model: 'm' }],
   ])('is understood with %s', (_, text, expected) => {
-    expect(told(text)).toMatchObject({ ok: true, ...expected })
+    expect(inspected(text)).toMatchObject(expected)
+  })
+
+  test.each([
+    ['words', '"max_tokens":"many"'],
+    ['a fraction', '"max_tokens":1.5'],
+    ['zero', '"max_tokens":0'],
+    ['less than zero', '"max_tokens":-5'],
+    ['more than any number', '"max_tokens":1e400'],
+    ['a number written oddly', '"max_tokens":0128'],
+    ['one value after another', '"max_tokens":128000,"max_tokens":1'],
+    ['an escaped second value', '"max_tokens":1,"max_token\\u0073":128000'],
+    ['a fraction in a fallback', '"max_tokens":1,"fallbacks":[{"model":"m","max_tokens":0.5}]'],
+  ])('counts as the largest possible with %s for max_tokens', (_, member) => {
+    expect(inspected(`{"model":"m",${member}}`).maxTokens).toBeUndefined()
+  })
+
+  test('counts the most tokens that a fallback may give', () => {
+    const fallbacks = '[{"model":"a","max_tokens":9000},{"model":"b","max_tokens":null},{"model":"c"}]'
+    expect(inspected(`{"model":"m","max_tokens":10,"fallbacks":${fallbacks}}`).maxTokens).toBe(9000)
   })
 
   test.each([
@@ -65,6 +76,8 @@ describe('what a request says of itself', () => {
     ['The body is not a JSON object.', '[]'],
     ['The body is not a JSON object.', '{"model":"m"'],
     ['The body is not a JSON object.', '{"model":"m"}{}'],
+    ['The body is nested too deep.', `{"model":"m","messages":${'['.repeat(11_000)}${']'.repeat(11_000)}}`],
+    ['The body is nested too deep.', `{"model":"m","metadata":${'{"a":'.repeat(90_000)}`],
     ['model: a non-empty string is required.', '{}'],
     ['model: a non-empty string is required.', '{"model":""}'],
     ['model: a non-empty string is required.', '{"model":7}'],
@@ -79,27 +92,20 @@ describe('what a request says of itself', () => {
     ['stream: true or false is expected.', '{"model":"m","stream":null}'],
     ['stream: true or false is expected.', '{"model":"m","stream":{"a":"long enough not to be kept"}}'],
   ])('is refused: %s %s', (problem, text) => {
-    expect(inspected(text)).toEqual({ ok: false, problem })
+    expect(refusal(text)).toBe(`body_invalid ${problem}`)
   })
 
   test('is refused when the model is no UTF-8', () => {
     const bytes = encoder.encode('{"model":"a?"}')
     bytes[11] = 0xff
-    expect(inspect(bytes).ok).toBe(false)
-  })
-
-  test('finds the first message of a body of any size', () => {
-    const first = `{"role":"user","content":"${'x"'.replace('"', '\\"').repeat(5000)}"}`
-    const text = `{"messages":[\n${first},{"role":"assistant"}],"model":"m"}`
-    const { start, end } = told(text).first ?? { start: 0, end: 0 }
-    expect(text.slice(start, end)).toBe(first)
+    expect(() => inspect(bytes)).toThrow(Refusal)
   })
 })
 
 describe('another model', () => {
   test('is put in place of every span, and all other bytes stay', () => {
     const text = '{ "model" : "a","messages":[{"model":"a","x":"é"}],"mod\\u0065l":"\\u0061"}'
-    const changed = decoder.decode(withModel(encoder.encode(text), good(text).modelSpans, 'new "one"'))
+    const changed = decoder.decode(withModel(encoder.encode(text), inspected(text).modelSpans, 'new "one"'))
     expect(changed).toBe(
       '{ "model" : "new \\"one\\"","messages":[{"model":"a","x":"é"}],"mod\\u0065l":"new \\"one\\""}',
     )
@@ -116,7 +122,7 @@ describe('another model', () => {
         const request = Object.assign({ ...before, model: '', ...after }, { model })
         const text = JSON.stringify(request)
         const result = JSON.parse(
-          decoder.decode(withModel(encoder.encode(text), good(text).modelSpans, next)),
+          decoder.decode(withModel(encoder.encode(text), inspected(text).modelSpans, next)),
         )
         expect(result).toEqual({ ...JSON.parse(text), model: next })
       }),

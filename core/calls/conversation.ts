@@ -1,0 +1,135 @@
+/**
+ * What keeps a conversation on one backend, where its prompt caches and thinking blocks live. The first that is there:
+ * Claude Code's session, metadata.user_id with a session in it, metadata.user_id with the first user text, that text.
+ * Always within one user, so that nobody can steer somebody else's.
+ */
+import { headerOf } from '../http/headers.ts'
+import { parsedJson } from '../json/parse.ts'
+import type { Span } from '../json/scan.ts'
+import { QUOTE, stringFrom } from '../json/tokens.ts'
+import { elementsOf, keysToFind, membersOf, scalarAt, walkObjects } from '../json/walk.ts'
+import type { HeaderPairs } from '../ports.ts'
+
+export interface Conversation {
+  /** Tells it from every other; made of hashes, so that nothing of its text is kept. */
+  id: string
+  /** How long its cache lives after each call (ms). */
+  cacheLifeMs: number
+}
+
+const CACHE_LIFE_MS = 5 * 60_000
+const LONG_CACHE_LIFE_MS = 60 * 60_000
+const DECODER = new TextDecoder()
+/** How many messages are looked at for the first of the user: others may stand before it. */
+const MESSAGES_LOOKED_AT = 16
+/** Of a long text, this many characters of each end are hashed; its length too. */
+const SAMPLE = 4096
+const MESSAGE = keysToFind(['role', 'content'], [])
+const BLOCK = keysToFind(['text', 'source', 'data', 'url', 'file_id', 'content'], ['input'])
+/** As earlier versions of Claude Code wrote it. */
+const OLD_SESSION = /_session_[\w-]+$/
+
+export interface Identified {
+  userId: number
+  headers: HeaderPairs
+  /** metadata as it was written. */
+  metadata: string | undefined
+  body: Uint8Array
+  messages: Span | undefined
+  longCache: boolean
+  /** OpenAI's prompt_cache_key. */
+  promptCacheKey?: string | null | undefined
+}
+
+/** Undefined when nothing tells. */
+export function conversationOf(call: Identified): Conversation | undefined {
+  const name = nameOf(call)
+  if (name === undefined) return undefined
+  const cacheLifeMs = call.longCache ? LONG_CACHE_LIFE_MS : CACHE_LIFE_MS
+  return { id: `${call.userId} ${hashOf(name)}`, cacheLifeMs }
+}
+
+function nameOf({ headers, metadata, body, messages, promptCacheKey }: Identified): string | undefined {
+  const session = headerOf(headers, 'x-claude-code-session-id')
+  if (session) return `session ${session}`
+  const userId = userIdOf(metadata)
+  const named = userId && sessionIn(userId)
+  if (named) return `session ${named}`
+  if (promptCacheKey) return `cache key ${promptCacheKey}`
+  const first = messages && firstUserText(body, messages)
+  if (userId) return `user ${userId} ${first ?? ''}`
+  return first
+}
+
+/** metadata.user_id */
+function userIdOf(metadata: string | undefined): string | undefined {
+  const value = parsedJson(metadata)
+  const userId = typeof value === 'object' && value !== null && 'user_id' in value ? value.user_id : undefined
+  return typeof userId === 'string' && userId !== '' ? userId : undefined
+}
+
+/** Claude Code writes JSON with a session in it. */
+function sessionIn(userId: string): string | undefined {
+  const value = userId.startsWith('{') ? parsedJson(userId) : undefined
+  if (typeof value === 'object' && value !== null && 'session_id' in value) {
+    return typeof value.session_id === 'string' && value.session_id !== '' ? value.session_id : undefined
+  }
+  return OLD_SESSION.test(userId) ? userId : undefined
+}
+
+/**
+ * Role and text of the first user message; for what is no text, its source. The same for a string and for one block
+ * of it, however it is escaped, and whatever else a block says, such as that it is to be cached.
+ */
+function firstUserText(body: Uint8Array, messages: Span): string | undefined {
+  let looked = 0
+  for (const span of elementsOf(body, messages)) {
+    const message = membersOf(body, span, MESSAGE)
+    const content = message.get('content')
+    if (content && scalarAt(body, message.get('role')) === 'user') return `user text ${textIn(body, content)}`
+    looked += 1
+    if (looked >= MESSAGES_LOOKED_AT) return undefined
+  }
+  return undefined
+}
+
+function textIn(body: Uint8Array, content: Span): string {
+  if (body[content.start] === QUOTE) return textSample(body, content)
+  const parts: string[] = []
+  walkObjects(body, content, '', BLOCK, ({ depth, key, members }) => {
+    const text = depth === 1 ? members.get('text') : undefined
+    if (text) parts.push(textSample(body, text))
+    if (depth !== 2 || key !== 'source') return
+    for (const part of ['data', 'url', 'file_id', 'content']) {
+      const value = members.get(part)
+      if (value) parts.push(rawSample(body, value))
+    }
+  })
+  return parts.length > 0 ? parts.join('\n') : rawSample(body, content)
+}
+
+function textSample(body: Uint8Array, { start, end }: Span): string {
+  const text = stringFrom(DECODER.decode(body.subarray(start, end))) ?? ''
+  if (text.length <= 2 * SAMPLE) return text
+  return `${text.slice(0, SAMPLE)}${text.slice(-SAMPLE)}${text.length}`
+}
+
+function rawSample(body: Uint8Array, { start, end }: Span): string {
+  const head = DECODER.decode(body.subarray(start, Math.min(start + SAMPLE, end)))
+  const tail = DECODER.decode(body.subarray(Math.max(end - SAMPLE, start), end))
+  return `${head}${tail}${end - start}`
+}
+
+/** cyrb53: 53 bits of two multiplicative hashes, https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js */
+function hashOf(text: string): string {
+  let a = 0xdeadbeef
+  let b = 0x41c6ce57
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    a = Math.imul(a ^ unit, 2654435761)
+    b = Math.imul(b ^ unit, 1597334677)
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909)
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909)
+  return (4294967296 * (2097151 & b) + (a >>> 0)).toString(36)
+}

@@ -1,0 +1,173 @@
+/**
+ * What a Messages request names below its top level: models, objects that belong to one upstream account, server tools,
+ * MCP servers, content by reference. The members are those of the newest SDK's request types, GA and beta:
+ * https://github.com/anthropics/anthropic-sdk-typescript/blob/main/src/resources/beta/messages/messages.ts
+ */
+import { Refusal } from '../errors.ts'
+import type { Member, Span } from '../json/scan.ts'
+import { isOpener } from '../json/tokens.ts'
+import { type FoundObject, keysToFind, type Scalar, scalarAt, walkObjects } from '../json/walk.ts'
+
+/** What exists in one upstream account only. A thread goes by the id of its last message. */
+export type ObjectKind = 'container' | 'thread' | 'file' | 'skill' | 'message'
+
+export interface NamedObject {
+  kind: ObjectKind
+  id: string
+  /** Where the request names it, such as container.id. */
+  path: string
+}
+
+/** A model beside the call's own, with the span of its JSON string. */
+export interface NamedModel extends Span {
+  name: string
+  path: string
+}
+
+export interface Named {
+  models: NamedModel[]
+  /** Each once, by kind and id, in the order of the request. Those of kind `message` steer only. */
+  objects: Map<string, NamedObject>
+  /** Content is named by URL, file, container or thread: the size of the body tells nothing of it. */
+  contentByReference: boolean
+  /** Tools that the upstream runs itself. */
+  serverTools: { type: string; path: string; maxUses: number }[]
+  mcpServers: { url: string; path: string }[]
+  /** max_tokens of fallbacks; undefined among them: one that is no positive integer. */
+  maxTokens: (number | undefined)[]
+  /** Some part is asked for at fast speed. */
+  fast: boolean
+  /** A cache is asked for that lives an hour. */
+  longCache: boolean
+}
+
+/** Of a server tool without `max_uses`. */
+export const DEFAULT_USES = 10
+const MOST_OBJECTS = 1000
+const LONGEST_ID = 256
+
+/** Tools whose calls the client answers; of every other type, the upstream does. */
+const CLIENT_TOOLS = /^(custom|(bash|text_editor|computer|memory|browser_toolset|computer_toolset)_\d{8})$/
+/** Written by or for a client's own tools: names there are the client's. */
+const CLIENTS_OWN = ['input', 'input_schema', 'input_examples', 'schema']
+const OF_TOOLS = ['type', 'model', 'max_uses', 'ttl']
+const KEYS = {
+  content: keysToFind([...OF_TOOLS, 'definition', 'url', 'file_id'], CLIENTS_OWN),
+  rest: keysToFind(
+    [...OF_TOOLS, 'name', 'max_tokens', 'speed', 'id', 'url', 'skill_id', 'previous_message_id'],
+    CLIENTS_OWN,
+  ),
+}
+
+export function nothingNamed(): Named {
+  return {
+    models: [],
+    objects: new Map(),
+    contentByReference: false,
+    serverTools: [],
+    mcpServers: [],
+    maxTokens: [],
+    fast: false,
+    longCache: false,
+  }
+}
+
+/** Adds what one top-level member names. Throws a Refusal body_invalid for what can be understood in two ways. */
+export function addNamed(named: Named, body: Uint8Array, member: Member): void {
+  const { key } = member
+  if (!isOpener(body[member.start] ?? 0)) {
+    addScalar(named, body, member)
+    return
+  }
+  const isContent = key === 'messages' || key === 'system'
+  walkObjects(body, member, key, isContent ? KEYS.content : KEYS.rest, (object) => {
+    if (object.repeated) {
+      throw new Refusal('body_invalid', `${object.path()}.${object.repeated}: it is given twice.`)
+    }
+    if (object.members.has('ttl') && object.scalar('ttl') === '1h') named.longCache = true
+    if (isContent) addContent(named, object)
+    else if (key === 'tools') addTool(named, object, object.depth === 1)
+    else if (key === 'fallbacks') addFallback(named, object)
+    else if (key === 'container') addContainer(named, object)
+    else if (key === 'thread' && object.depth === 0) addThread(named, object)
+    else if (key === 'diagnostics') addObject(named, object, 'message', 'previous_message_id')
+    else if (key === 'mcp_servers' && object.depth === 1) addMcpServer(named, object)
+    else addModel(named, object)
+  })
+}
+
+function addScalar(named: Named, body: Uint8Array, { key, start, end }: Member) {
+  const value = scalarAt(body, { start, end })
+  if (key === 'container') add(named, 'container', value, key)
+  else if ((key === 'fallbacks' || key === 'fallback_model') && typeof value === 'string') {
+    named.models.push({ name: value, path: key, start, end })
+  }
+}
+
+function addContent(named: Named, object: FoundObject) {
+  const { members, key } = object
+  if (members.has('url') && object.scalar('type') === 'url') named.contentByReference = true
+  // Tools that join in mid-conversation. Other models there tell what answered earlier, and ask for nothing.
+  if (key === 'definition') addTool(named, object, true)
+  addObject(named, object, 'file', 'file_id')
+}
+
+function addTool(named: Named, object: FoundObject, isTool: boolean) {
+  addModel(named, object)
+  const type = object.scalar('type')
+  // A toolset is counted with its MCP server.
+  if (!isTool || typeof type !== 'string' || CLIENT_TOOLS.test(type) || type === 'mcp_toolset') return
+  const maxUses = positive(object.scalar('max_uses')) ?? DEFAULT_USES
+  named.serverTools.push({ type, path: `${object.path()}.type`, maxUses })
+}
+
+function addFallback(named: Named, object: FoundObject) {
+  addModel(named, object)
+  const maxTokens = object.scalar('max_tokens')
+  if (object.members.has('max_tokens') && maxTokens !== null) named.maxTokens.push(positive(maxTokens))
+  if (object.scalar('speed') === 'fast') named.fast = true
+}
+
+function addContainer(named: Named, object: FoundObject) {
+  if (object.depth === 0) addObject(named, object, 'container', 'id')
+  if (object.scalar('type') !== 'anthropic') addObject(named, object, 'skill', 'skill_id')
+}
+
+function addThread(named: Named, object: FoundObject) {
+  addObject(named, object, 'thread', 'id')
+  addObject(named, object, 'thread', 'previous_message_id')
+}
+
+function addMcpServer(named: Named, { scalar, path }: FoundObject) {
+  const url = scalar('url')
+  named.mcpServers.push({ url: typeof url === 'string' ? url : '', path: `${path()}.url` })
+}
+
+function addModel(named: Named, { members, scalar, path }: FoundObject) {
+  const span = members.get('model')
+  const name = scalar('model')
+  if (span && typeof name === 'string') named.models.push({ ...span, name, path: `${path()}.model` })
+}
+
+function addObject(named: Named, { members, scalar, path }: FoundObject, kind: ObjectKind, key: string) {
+  if (members.has(key)) add(named, kind, scalar(key), `${path()}.${key}`)
+}
+
+function add(named: Named, kind: ObjectKind, id: Scalar | undefined, path: string) {
+  if (id === null) return
+  if (typeof id !== 'string' || id === '' || id.length > LONGEST_ID) {
+    throw new Refusal('body_invalid', `${path}: an id of at most ${LONGEST_ID} characters is expected.`)
+  }
+  if (kind !== 'message') named.contentByReference = true
+  const key = `${kind} ${id}`
+  if (named.objects.has(key)) return
+  if (named.objects.size >= MOST_OBJECTS) {
+    throw new Refusal('body_invalid', `${path}: a request may name ${MOST_OBJECTS} ids at most.`)
+  }
+  named.objects.set(key, { kind, id, path })
+}
+
+/** Undefined for what is no positive integer. */
+export function positive(number: unknown): number | undefined {
+  return typeof number === 'number' && Number.isSafeInteger(number) && number > 0 ? number : undefined
+}

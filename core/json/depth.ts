@@ -1,0 +1,17 @@
+/** How deep JSON may be nested where it is read: whoever walks through it level by level needs a stack for it. */
+import { createScan } from './scan.ts'
+
+/** Brackets that may be open at once: more than any real request has, far fewer than a stack overflows at. */
+const DEEPEST = 500
+
+const ENCODER = new TextEncoder()
+const NOTHING: readonly never[] = []
+
+/** What a JSON object in `bytes` is as a whole, without parsing it. */
+export function shapeOf(bytes: Uint8Array): 'complete' | 'open' | 'invalid' | 'too deep' {
+  const scan = createScan(NOTHING, () => {}, { deepest: DEEPEST })
+  scan.write(bytes)
+  return scan.state()
+}
+
+export const shapeOfText = (text: string) => shapeOf(ENCODER.encode(text))
