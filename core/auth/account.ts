@@ -1,46 +1,85 @@
 /** What an account name (itcode) is: a user id or an e-mail address, in one spelling; and who may take a new one. */
-import { inArray } from 'drizzle-orm'
+import { and, gte, inArray, lt, or } from 'drizzle-orm'
 import { users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { AuthPolicy } from '../policy.ts'
 import type { Db } from '../ports.ts'
+import { looksLikeAnother } from './look-alikes.ts'
 
 export type User = typeof users.$inferSelect
 
 const LONGEST = 254
 const SHAPE = /^[\p{L}\p{N}._+-]+(@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*)?$/u
 
-/** NFKC, trimmed, lower case. Throws a Refusal invalid_input for what cannot be a name or an address. */
+/**
+ * NFKC, trimmed, lower case, the domain as DNS has it: the same for all spellings of a name. Throws a Refusal invalid_input
+ * for what cannot be a name or an address.
+ */
 export function accountName(text: string): string {
   const name = text.normalize('NFKC').trim().toLowerCase()
   if (name.length === 0 || name.length > LONGEST || !SHAPE.test(name)) {
-    const expected = 'an account name or an e-mail address is expected'
-    throw new Refusal('invalid_input', `itcode: ${expected}.`, { fields: { itcode: expected } })
+    throw badName('an account name or an e-mail address is expected')
   }
-  return name
+  return oneSpelling(name)
+}
+
+function oneSpelling(name: string): string {
+  const [local = '', domain] = name.split('@')
+  return domain === undefined ? name : `${local}@${dnsName(domain)}`
+}
+
+/** Throws a Refusal invalid_input for a name that nobody may take anew. Accounts that have such a name keep it. */
+export function assertUnmistakable(itcode: string): void {
+  if (looksLikeAnother(itcode.split('@')[0] ?? '')) {
+    throw badName('a name that cannot be taken for another one is expected, in letters of one script')
+  }
+}
+
+function badName(expected: string): Refusal {
+  return new Refusal('invalid_input', `itcode: ${expected}.`, { fields: { itcode: expected } })
+}
+
+/** A domain with letters beyond ASCII in its xn-- form. */
+function dnsName(domain: string): string {
+  const isPlain = /^[a-z0-9.-]*$/.test(domain) && !domain.includes('xn--')
+  const url = `http://${domain}/`
+  return isPlain || !URL.canParse(url) ? domain : new URL(url).hostname
 }
 
 /** Where mail for an account goes: its own address, else its name at `email_domain`, else the bare name. */
 export function mailAddress(itcode: string, { emailDomain }: AuthPolicy): string {
-  return itcode.includes('@') || emailDomain === '' ? itcode : `${itcode}@${emailDomain}`
+  return itcode.includes('@') || emailDomain === '' ? itcode : `${itcode}@${dnsName(emailDomain)}`
 }
 
 /** Without the company's mail domain: the same for all names of one mailbox. */
 export function bareName(itcode: string, { emailDomain }: AuthPolicy): string {
-  const suffix = `@${emailDomain}`
+  const suffix = `@${dnsName(emailDomain)}`
   return emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode
 }
 
 /** The account of a name, also when it was given with the company's mail domain and is kept without, or the reverse. */
 export async function findAccount(db: Db, auth: AuthPolicy, itcode: string): Promise<User | undefined> {
   const names = [itcode, mailAddress(itcode, auth), bareName(itcode, auth)]
-  const found = await db.select().from(users).where(inArray(users.itcode, names))
-  return found.find((user) => user.itcode === itcode) ?? found[0]
+  const found = await findByName(db, names)
+  return found.find((user) => oneSpelling(user.itcode) === itcode) ?? found[0]
+}
+
+/** Accounts of any of these names. Some are kept with a domain as it is read, from before it was kept as DNS has it. */
+export async function findByName(db: Db, names: readonly string[]): Promise<User[]> {
+  const international = names.filter((name) => name.includes('xn--'))
+  const locals = international.map((name) => name.slice(0, name.indexOf('@')))
+  // A is the character after @.
+  const ranges = locals.map((local) => and(gte(users.itcode, `${local}@`), lt(users.itcode, `${local}A`)))
+  const found = await db
+    .select()
+    .from(users)
+    .where(or(inArray(users.itcode, [...names]), ...ranges))
+  return found.filter((user) => names.includes(oneSpelling(user.itcode)))
 }
 
 /** Whether a new account may be made under this name. A tag after + would give one mailbox many accounts. */
 export function mayRegister(itcode: string, auth: AuthPolicy): boolean {
   const [local = '', domain = ''] = mailAddress(itcode, auth).split('@')
   if (!auth.autoRegister || local.includes('+')) return false
-  return auth.allowedDomains.length === 0 || auth.allowedDomains.includes(domain)
+  return auth.allowedDomains.length === 0 || auth.allowedDomains.map(dnsName).includes(dnsName(domain))
 }

@@ -3,7 +3,15 @@ import { type Actor, auditRow } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { registerUser } from '../users/manage.ts'
-import { accountName, bareName, findAccount, mailAddress, mayRegister, type User } from './account.ts'
+import {
+  accountName,
+  assertUnmistakable,
+  bareName,
+  findAccount,
+  mailAddress,
+  mayRegister,
+  type User,
+} from './account.ts'
 import { type Asker, cancelCode, issueCode, recordWrongInvite, useCode } from './codes.ts'
 import { sameSecret } from './keyed-hash.ts'
 import { codeMail } from './mail.ts'
@@ -24,6 +32,7 @@ async function resolve(
 ): Promise<{ itcode: string; mailbox: string; user: User | undefined }> {
   const name = accountName(typed)
   const user = await findAccount(db, policy.auth, name)
+  if (!user) assertUnmistakable(name)
   return { itcode: user?.itcode ?? name, mailbox: user?.itcode ?? bareName(name, policy.auth), user }
 }
 

@@ -12,7 +12,7 @@ export async function importUsers(
 ): Promise<Map<number, number>> {
   const ids = new Map<number, number>()
   const here = await db.select({ id: users.id, itcode: users.itcode }).from(users)
-  const byName = new Map(here.map(({ id, itcode }) => [itcode, id]))
+  const byName = new Map(here.map(({ id, itcode }) => [nameOf(itcode) ?? itcode, id]))
   const taken = new Set(here.map(({ id }) => id))
   for await (const rows of rowsOf(read, 'users', GoUser, report)) {
     for (const row of rows) {

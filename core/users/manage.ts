@@ -1,7 +1,7 @@
 /** Users: create and change. Every change is audited in the same batch and holds from the next request on. */
 import { and, asc, eq, exists, isNull, ne, or } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
-import { accountName, findAccount, type User } from '../auth/account.ts'
+import { accountName, assertUnmistakable, findAccount, findByName, type User } from '../auth/account.ts'
 import { closeSessionsOf } from '../auth/sessions.ts'
 import { loginCodes, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
@@ -39,9 +39,10 @@ export async function createUser(parts: Parts & { policy: Policy }, wanted: NewU
   return user
 }
 
-/** Makes an account; undefined when there is one of exactly this name. */
+/** Makes an account; undefined when there is one of exactly this name. Throws a Refusal invalid_input for a bad name. */
 export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser): Promise<User | undefined> {
   const itcode = accountName(wanted.itcode)
+  assertUnmistakable(itcode)
   const now = clock.now()
   const { role, quotaTokens, budgetMicros, requestsPerMinute = null, concurrentRequests = null } = wanted
   const limits = { quotaTokens, budgetMicros, requestsPerMinute, concurrentRequests }
@@ -108,10 +109,7 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
 }
 
 export async function findUser(db: Db, itcode: string): Promise<User | undefined> {
-  const [user] = await db
-    .select()
-    .from(users)
-    .where(eq(users.itcode, accountName(itcode)))
+  const [user] = await findByName(db, [accountName(itcode)])
   return user
 }
 

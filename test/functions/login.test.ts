@@ -238,6 +238,71 @@ describe('login', () => {
     expect(app.mails).toHaveLength(before)
   })
 
+  test('a domain as it is read and as DNS has it is one account, in whichever form it is kept', async () => {
+    const inDns = new URL('http://文件.example').hostname
+    const { id } = await app.signIn('ann@bücher.example')
+    await app.signIn('old@keep.test')
+    // As accounts were kept before.
+    await app.db.update(users).set({ itcode: 'old@文件.example' }).where(eq(users.itcode, 'old@keep.test'))
+    for (const [name, itcode] of [
+      ['ann@bücher.example', 'ann@xn--bcher-kva.example'],
+      ['Ann@XN--BCHER-KVA.example', 'ann@xn--bcher-kva.example'],
+      ['old@文件.example', 'old@文件.example'],
+      [`old@${inDns}`, 'old@文件.example'],
+    ] as const) {
+      const browser = app.browser()
+      app.clock.advance(MINUTE)
+      const code = await codeFor(browser, name)
+      expect((await enter(browser, code, name)).body.user?.itcode).toBe(itcode)
+    }
+    expect(await app.db.select().from(users)).toHaveLength(2)
+    const admin = await app.signIn('boss', 'admin')
+    for (const itcode of ['ann@bücher.example', `old@${inDns}`]) {
+      expect((await admin.post('/admin/api/users', { itcode })).status).toBe(409)
+    }
+    expect((await admin.get(`/admin/api/users/${id}`)).status).toBe(200)
+  })
+
+  test.each([
+    ['Cyrillic among Latin letters', '\u0430nn'],
+    ['Greek among Latin letters', 'b\u03bfss'],
+    ['Cyrillic that looks all Latin', '\u0441\u0435\u043e'],
+    ['Greek that looks all Latin', '\u03bf\u03c1\u03b1'],
+    ['a Greek letter among Chinese', '王\u03bf'],
+    ['an i without its dot', 'adm\u0131n'],
+    ['a phonetic letter', '\u0251nn'],
+    ['digits of another script', 'ann\u0ce6'],
+    ['Cyrillic before a plain domain', '\u0430nn@corp.test'],
+  ])('a name with %s can be taken by nobody', async (_what, itcode) => {
+    const answer = await ask(app.browser(), itcode)
+    expect([answer.status, Object.keys(answer.body.error.fields)]).toEqual([400, ['itcode']])
+    expect((await enter(app.browser(), 'BBBBBBBB', itcode)).status).toBe(400)
+    const admin = await app.signIn('boss', 'admin')
+    expect((await admin.post('/admin/api/users', { itcode })).status).toBe(400)
+    // Whoever has it keeps it.
+    await app.db.update(users).set({ itcode }).where(eq(users.itcode, 'boss'))
+    const browser = app.browser()
+    expect((await enter(browser, await codeFor(browser, itcode), itcode)).status).toBe(200)
+  })
+
+  test.each([
+    'ann.o-neill_2',
+    'ünal',
+    'łukasz',
+    '王小明',
+    '王xiaoming',
+    'たなかtaro',
+    '김철수',
+    'ирина',
+    'егор',
+    'νίκος',
+    'דוד',
+    'محمد',
+    'สมชาย',
+  ])('%s is a name', async (itcode) => {
+    expect((await ask(app.browser(), itcode)).status).toBe(200)
+  })
+
   test.each([
     ['ned', 'ned@corp.test', 'ned@corp.test'],
     ['Ned@Corp.test', 'NED', 'ned'],

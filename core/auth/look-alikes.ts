@@ -1,0 +1,34 @@
+/**
+ * Names that a person could read as somebody else's. As in Unicode's "highly restrictive" profile a name has letters of one
+ * script, but for Latin beside Chinese, Japanese or Korean (https://www.unicode.org/reports/tr39/#Restriction_Level_Detection).
+ */
+
+/** Scripts in daily use (https://www.unicode.org/reports/tr31/#Table_Recommended_Scripts). */
+const SCRIPTS = [
+  ...['Latin', 'Greek', 'Cyrillic', 'Armenian', 'Georgian', 'Hebrew', 'Arabic', 'Thaana', 'Ethiopic'],
+  ...['Devanagari', 'Bengali', 'Gurmukhi', 'Gujarati', 'Oriya', 'Tamil', 'Telugu', 'Kannada', 'Malayalam'],
+  ...['Sinhala', 'Thai', 'Lao', 'Tibetan', 'Myanmar', 'Khmer'],
+]
+const TOGETHER = [
+  ...SCRIPTS.map((script) => [script]),
+  ['Latin', 'Han', 'Hiragana', 'Katakana'],
+  ['Latin', 'Han', 'Bopomofo'],
+  ['Latin', 'Han', 'Hangul'],
+]
+const ONE_READING = TOGETHER.map(
+  (scripts) =>
+    new RegExp(`^[${scripts.map((script) => `\\p{Script_Extensions=${script}}`).join('')}]*$`, 'u'),
+)
+/** Digits, dots and other characters that belong to every script. */
+const COMMON = /[\p{Script_Extensions=Common}\p{Script_Extensions=Inherited}]/gu
+/** Letters of phonetics and the i without its dot: they are Latin, and look like plain letters. */
+const ODD_LATIN = /[ıȷ\u0250-\u02af\u1d00-\u1dbf\u2c60-\u2c7f\ua720-\ua7ff\uab30-\uab6f]/u
+/** Greek, Cyrillic and Armenian letters in the shape of Latin ones: a name of nothing else looks Latin. */
+const LATIN_IN_SHAPE = /^[αγινορυ\u03f2асԁеһіјӏорԛѕухѵԝոսօհցքզ]+$/u
+
+/** Whether this name, in lower case, could be taken for another one. */
+export function looksLikeAnother(name: string): boolean {
+  const letters = name.replaceAll(COMMON, '')
+  if (ODD_LATIN.test(letters) || LATIN_IN_SHAPE.test(letters)) return true
+  return !ONE_READING.some((reading) => reading.test(letters))
+}
