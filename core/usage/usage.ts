@@ -62,7 +62,7 @@ export function meteredFrom(usage: RawUsage, end: End): Metered {
     fast: usage.speed === 'fast',
     geoUs: usage.inference_geo === 'us',
     batch: usage.service_tier === 'batch',
-    estimated: !end.final || reader.clamped(),
+    estimated: !end.final || reader.clamped() || isRepriced(usage),
     inputUnknown: !isInputKnown(usage) && !(end.failed && end.estimatedOutput === 0),
     extra: extraOf(usage),
   }
@@ -90,23 +90,39 @@ function createCountReader() {
   }
 }
 
-/** One part from the top-level numbers, or, when other models or compaction took part, one for each iteration billed. */
+/** A redeemed credit is billed as if another model had had the whole conversation: what that costs is not in the usage. */
+function isRepriced({ fallback_credit: credit }: RawUsage): boolean {
+  return isRecord(credit) && isRecord(credit.status) && credit.status.type === 'redeemed'
+}
+
+/**
+ * One part from the top-level numbers, or one for each iteration that is billed: when other models or compaction took
+ * part, of which the top level does not tell, and when they add up to it, as each has a prompt of its own length.
+ */
 function partsOf(usage: RawUsage, servedBy: string | undefined, reader: CountReader): BilledPart[] {
-  const split = isRecord(usage.cache_creation) ? usage.cache_creation : {}
-  const oneHour = reader.count(split.ephemeral_1h_input_tokens)
+  const whole: BilledPart = { model: servedBy, tokens: tokensOf(usage, 0, reader) }
   const iterations = Array.isArray(usage.iterations) ? usage.iterations.filter(isRecord) : []
-  if (!iterations.some(({ type, model }) => type !== 'message' || typeof model === 'string')) {
-    return [{ model: servedBy, tokens: tokensOf(usage, oneHour, reader) }]
-  }
-  let oneHourLeft = oneHour
+  const isPlain = !iterations.some(({ type, model }) => type !== 'message' || typeof model === 'string')
+  if (iterations.length === 0 || (isPlain && !addsUp(iterations, whole.tokens))) return [whole]
+  let oneHourLeft = whole.tokens.cacheWrite1h
   return iterations.filter(isBilled).map((entry) => {
-    const own = isRecord(entry.cache_creation)
-      ? reader.count(entry.cache_creation.ephemeral_1h_input_tokens)
-      : undefined
-    const tokens = tokensOf(entry, own ?? oneHourLeft, reader)
+    const tokens = tokensOf(entry, oneHourLeft, reader)
     oneHourLeft = Math.max(0, oneHourLeft - tokens.cacheWrite1h)
-    return { model: typeof entry.model === 'string' ? entry.model : undefined, tokens }
+    const fallback = isPlain ? servedBy : undefined
+    return { model: typeof entry.model === 'string' ? entry.model : fallback, tokens }
   })
+}
+
+function addsUp(iterations: readonly RawUsage[], whole: TokenCounts): boolean {
+  const reader = createCountReader()
+  const all = iterations.map((entry) => tokensOf(entry, 0, reader))
+  const sum = (count: (tokens: TokenCounts) => number) => all.reduce((total, one) => total + count(one), 0)
+  return [
+    ({ input }: TokenCounts) => input,
+    ({ output }: TokenCounts) => output,
+    ({ cacheRead }: TokenCounts) => cacheRead,
+    ({ cacheWrite5m, cacheWrite1h }: TokenCounts) => cacheWrite5m + cacheWrite1h,
+  ].every((count) => sum(count) === count(whole))
 }
 
 /** An attempt that was declined without output and gave way to a fallback costs nothing. */
@@ -115,10 +131,18 @@ function isBilled(entry: RawUsage, at: number, all: readonly RawUsage[]): boolea
   return !(declined && all[at + 1]?.type === 'fallback_message')
 }
 
-/** The sum of cache writes may be raised by server tools after the split was told: what exceeds it is written for 5 minutes. */
+/**
+ * Server tools may raise the sum of cache writes after their split was told: what exceeds it is written for 5 minutes.
+ * `oneHour`: what may have been written for an hour when the usage has no split of its own.
+ */
 function tokensOf(usage: RawUsage, oneHour: number, reader: CountReader): TokenCounts {
-  const writes = reader.count(usage.cache_creation_input_tokens)
-  const cacheWrite1h = Math.min(oneHour, writes)
+  const split = isRecord(usage.cache_creation) ? usage.cache_creation : undefined
+  const told = split && reader.count(split.ephemeral_1h_input_tokens)
+  const writes =
+    split && (usage.cache_creation_input_tokens ?? undefined) === undefined
+      ? (told ?? 0) + reader.count(split.ephemeral_5m_input_tokens)
+      : reader.count(usage.cache_creation_input_tokens)
+  const cacheWrite1h = Math.min(told ?? oneHour, writes)
   return {
     input: reader.count(usage.input_tokens),
     output: reader.count(usage.output_tokens),

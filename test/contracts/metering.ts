@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
 import { STREAMS } from '../cases/streams.ts'
 import type { Gateway, Runtime } from '../support/runtime.ts'
-import { type FakeUpstream, messageStream, sse, startUpstream } from '../support/upstream.ts'
+import { type FakeUpstream, messageJson, messageStream, sse, startUpstream } from '../support/upstream.ts'
 
 const ASK = {
   model: 'claude-opus-5-5',
@@ -98,6 +98,16 @@ export function meteringContract({ name, start, abilities }: Runtime) {
         const figures = { inputTokens: 10, outputTokens: final ? 20 : output, estimated: !final }
         expect(await gateway.rowOf(answer)).toMatchObject({ ...figures, outcome: 'upstream_cut' })
       }
+    })
+
+    test('a whole answer that is cut is estimated by the request and by what the model wrote', async () => {
+      const whole = messageJson({ text: 'x'.repeat(400) })
+      const headers = { 'content-type': 'application/json' }
+      upstream.answer({ headers, chunks: [whole.slice(0, whole.indexOf('"usage"')), 20], end: 'reset' })
+      const answer = await gateway.send({ ...ASK, stream: false })
+      await expect(answer.text()).rejects.toThrow()
+      const figures = { inputTokens: 26, outputTokens: 100, costMicros: 26 * 4 + 100 * 20, estimated: true }
+      expect(await gateway.rowOf(answer)).toMatchObject({ ...figures, outcome: 'upstream_cut' })
     })
 
     test.each([

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import pricing from '../../config/pricing.json' with { type: 'json' }
 import type { Metered, TokenCounts } from '../../core/usage/counts.ts'
 import { createPrices, PriceList, type PriceOverride } from '../../core/usage/price.ts'
+import { meteredFrom } from '../../core/usage/usage.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')
 const NONE: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
@@ -69,6 +70,20 @@ describe('a call costs', () => {
     expect(cost('claude-haiku-5-5', {}, { parts })).toBe(12_040)
     expect(cost('claude-haiku-5-5', {}, { parts: [part(undefined, 4), part(undefined, 4)] })).toBe(1)
     expect(cost('claude-haiku-5-5', {}, { parts: [] })).toBe(0)
+  })
+
+  test('each iteration at its own band', () => {
+    const iteration = { type: 'message', model: null, input_tokens: 60_000, output_tokens: 1_000 }
+    const usage = { input_tokens: 180_000, output_tokens: 3_000, iterations: Array(3).fill(iteration) }
+    const end = {
+      final: true,
+      estimatedOutput: 0,
+      refusedUnserved: false,
+      servedBy: undefined,
+      failed: false,
+    }
+    const { parts } = meteredFrom(usage, end)
+    expect(cost('claude-haiku-5-5', {}, { parts })).toBe(3 * (6_000 + 500))
   })
 
   test('what held on its day', () => {

@@ -138,6 +138,24 @@ describe('a stream', () => {
     )
   })
 
+  test('takes a split of cache writes without their sum', () => {
+    const cache_creation = { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 30 }
+    for (const sum of [{}, { cache_creation_input_tokens: null }]) {
+      const usage = { input_tokens: 1, cache_creation, output_tokens: 1, ...sum }
+      expect(stream(start(usage) + end({ output_tokens: 2 }) + stop)).toMatchObject({
+        parts: one({ input: 1, output: 2, cacheWrite5m: 10, cacheWrite1h: 30 }),
+        estimated: false,
+      })
+    }
+  })
+
+  test('is estimated when a fallback credit was redeemed: the usage does not tell what that cost', () => {
+    const credited = (type: string) =>
+      stream(start(STARTED) + end({ output_tokens: 7, fallback_credit: { status: { type } } }) + stop)
+    expect(credited('redeemed')).toMatchObject({ parts: METERED.parts, estimated: true })
+    expect(credited('not_applied')).toMatchObject({ parts: METERED.parts, estimated: false })
+  })
+
   test('tells modifiers and keeps what else was used', () => {
     const usage = {
       ...STARTED,
@@ -307,11 +325,39 @@ test('no bytes make a meter throw, and no cut changes what it tells', () => {
 describe('iterations', () => {
   const of = (usage: object) => stream(start(STARTED) + end({ output_tokens: 7, ...usage }) + stop)
 
-  test('of the answer alone change nothing', () => {
+  test('of the answer alone change nothing when they do not add up to it', () => {
     expect(of({ iterations: [{ type: 'message', input_tokens: 99, output_tokens: 99 }] }).parts).toEqual(
       METERED.parts,
     )
   })
+
+  test.each([[{ model: null }], [{}]])(
+    'of the answer alone, with %j, are parts of it when they add up',
+    (named) => {
+      const first = { type: 'message', input_tokens: 4, output_tokens: 5, ...named }
+      const second = {
+        type: 'message',
+        input_tokens: 6,
+        cache_read_input_tokens: 5,
+        output_tokens: 2,
+        ...named,
+      }
+      expect(of({ iterations: [first, second] }).parts).toEqual([
+        ...one({ input: 4, output: 5 }),
+        ...one({ input: 6, output: 2, cacheRead: 5 }),
+      ])
+      const writes = { cache_creation_input_tokens: 30, cache_creation: { ephemeral_1h_input_tokens: 12 } }
+      const written = { ...first, cache_creation_input_tokens: 10 }
+      const { parts } = of({
+        ...writes,
+        iterations: [written, { ...second, cache_creation_input_tokens: 20 }],
+      })
+      expect(parts.map(({ tokens }) => [tokens.cacheWrite5m, tokens.cacheWrite1h])).toEqual([
+        [0, 10],
+        [18, 2],
+      ])
+    },
+  )
 
   test('of compaction and advisor are billed beside the message, each at its model', () => {
     const iterations = [

@@ -481,5 +481,30 @@ describe("OpenAI's interface", () => {
         { inputTokens: 8, cacheReadTokens: 1, outputTokens: 2, outcome: 'ok' },
       ])
     })
+
+    test('is estimated when its answer is cut: by the request, and by what the model wrote', async () => {
+      const json = { 'content-type': 'application/json' }
+      const message = {
+        content: 'x'.repeat(80),
+        tool_calls: [{ function: { name: 'f', arguments: 'y'.repeat(20) } }],
+      }
+      const whole = JSON.stringify({ id: 'c'.repeat(400), choices: [{ message, finish_reason: 'stop' }] })
+      native.answer({ headers: json, chunks: [whole.slice(0, -20)] })
+      // What is cut is no JSON.
+      await expect(chat({ model: 'other-1' })).rejects.toThrow(SyntaxError)
+      const deltas = [
+        { content: 'x'.repeat(60) },
+        { tool_calls: [{ function: { arguments: 'y'.repeat(40) } }] },
+      ]
+      const chunks = deltas.map(
+        (delta) => `data: ${JSON.stringify({ id: 'c'.repeat(400), choices: [{ delta }] })}\n\n`,
+      )
+      native.answer({ headers: { 'content-type': 'text/event-stream' }, chunks })
+      await chat({ model: 'other-1', stream: true })
+      for (const row of (await app.rows()).slice(-2)) {
+        expect(row).toMatchObject({ outcome: 'upstream_cut', estimated: true, outputTokens: 25 })
+        expect(row.inputTokens).toBeGreaterThan(10)
+      }
+    })
   })
 })
