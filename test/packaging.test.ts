@@ -1,0 +1,79 @@
+/** What goes into an image and how a service is held, by the files that say so. */
+import { globSync, readFileSync } from 'node:fs'
+import { matchesGlob } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+
+describe('the context of an image', () => {
+  const rules = readFileSync('.dockerignore', 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  /** As Docker reads it: a pattern holds for what is below, and the last one that matches decides. */
+  const isLeftOut = (path: string) => {
+    const places = path.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'))
+    const matches = (rule: string) => places.some((place) => matchesGlob(place, rule.replace(/^!/, '')))
+    return !(rules.findLast(matches)?.startsWith('!') ?? true)
+  }
+
+  test.each([
+    'config/config.yaml',
+    'config/config.production.yaml',
+    '.env',
+    '.env.local',
+    'adapters/node/.env.production',
+    '.dev.vars',
+    '.dev.vars.staging',
+    'data/session.secret',
+    'data/journal/1.log',
+    'gateway.db',
+    'backups/gateway.db-wal',
+    'tls/server.key',
+    'tls/server.pem',
+    'secrets/key',
+    'adapters/node/secrets.env',
+    '.npmrc',
+    '.git/config',
+    'node_modules/x/index.js',
+  ])('%s is not in it', (path) => {
+    expect(isLeftOut(path)).toBe(true)
+  })
+
+  test('all that the gateway runs and is built from is', () => {
+    const sources = globSync('{core,functions,adapters,config,site/src}/**/*', { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => `${entry.parentPath}/${entry.name}`.replace(`${process.cwd()}/`, ''))
+      .filter((path) => !/^config\/(?!config\.example)[^/]*\.yaml$/.test(path))
+    expect(sources.length).toBeGreaterThan(100)
+    expect([...sources, 'package.json', 'package-lock.json', 'tsconfig.json'].filter(isLeftOut)).toEqual([])
+  })
+})
+
+test('what is installed is what the lock file says, also on other machines', () => {
+  for (const file of ['.ci/run', 'adapters/node/Dockerfile']) {
+    expect(readFileSync(file, 'utf8')).toMatch(/^(RUN )?npm ci /m)
+  }
+  const Entry = z.looseObject({
+    dependencies: z.record(z.string(), z.string()).default({}),
+    optionalDependencies: z.record(z.string(), z.string()).default({}),
+  })
+  const { packages } = z
+    .object({ packages: z.record(z.string(), Entry) })
+    .parse(JSON.parse(readFileSync('package-lock.json', 'utf8')))
+  /** Where Node looks for `name` from the package at `path`. */
+  const isLocked = (path: string, name: string): boolean =>
+    `${path && `${path}/`}node_modules/${name}` in packages ||
+    (path !== '' && isLocked(path.slice(0, Math.max(0, path.lastIndexOf('/node_modules/'))), name))
+  const missing = Object.entries(packages).flatMap(([path, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !isLocked(path, name)),
+  )
+  expect(missing).toEqual([])
+})
+
+test('the service leaves no core behind and may do little', () => {
+  const unit = readFileSync('adapters/node/claude-gateway.service', 'utf8').split('\n')
+  for (const line of [
+    ...['LimitCORE=0', 'UMask=0077', 'NoNewPrivileges=yes', 'ProtectSystem=strict', 'PrivateUsers=yes'],
+    ...['DynamicUser=yes', 'CapabilityBoundingSet=', 'ProtectProc=invisible', 'RestrictRealtime=yes'],
+  ])
+    expect(unit).toContain(line)
+})
