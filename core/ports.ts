@@ -3,6 +3,7 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import type { Health } from './backends/health.ts'
 import type * as schema from './db/schema.ts'
+import type { PromptLoss } from './metering/prompt-losses.ts'
 import type { StopSignal } from './stop.ts'
 
 export type MaybePromise<T> = T | Promise<T>
@@ -135,6 +136,8 @@ export interface CallRecord {
   /** Other usage the upstream reported (server tools, iterations, speed …) as JSON text, kept raw; null when none. */
   extra: string | null
   createdAt: number
+  /** What the answer told of its prompt's cache and thinking; nearly always nothing. */
+  promptLosses: readonly PromptLoss[]
 }
 
 /** A login code on its way to a person. */

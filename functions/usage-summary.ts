@@ -3,6 +3,8 @@ import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import { periodOf } from '../core/limits/period.ts'
+import { LOSS_KINDS } from '../core/metering/prompt-losses.ts'
+import { promptLossSums } from '../core/reports/prompt-losses.ts'
 import { backendStats } from '../core/usage/backends.ts'
 import { ALL_TIME, type Dates, isAllTime, lastDays, type Range, rangeOf } from '../core/usage/range.ts'
 import { type Summary, summarize } from '../core/usage/summary.ts'
@@ -90,9 +92,7 @@ export const summaries = [
       ),
     }),
     async handle({ deps, query }) {
-      const asked = rangeOf(datesOf(query))
-      const range = isAllTime(asked) ? lastDays(STATS_DAYS, query.tz, deps.clock.now()) : asked
-      const stats = await backendStats(deps.db, range)
+      const stats = await backendStats(deps.db, rangeOrDays(deps, datesOf(query)))
       return {
         stats: stats.map((row) => ({
           backend: row.backend,
@@ -106,7 +106,44 @@ export const summaries = [
       }
     },
   }),
+  route({
+    method: 'GET',
+    path: '/admin/api/usage/cache-misses',
+    tier: 'admin',
+    summary: `Prompts that missed their cache or lost thinking, as answers told. Without dates: in the last ${STATS_DAYS} days.`,
+    query: DatesOnly,
+    reply: z.strictObject({
+      losses: z.array(
+        z.strictObject({
+          user_id: z.int(),
+          itcode: z.string().nullable(),
+          model: z.string(),
+          kind: z.enum(LOSS_KINDS),
+          reason: z.string().meta({ description: "In the upstream's words, or other." }),
+          calls: z.int(),
+          blocks: z.int().meta({ description: 'Blocks of thinking; 0 for caches.' }),
+          missed_tokens: z.int().meta({ description: 'Input that would have come from the cache, about.' }),
+        }),
+      ),
+    }),
+    async handle({ deps, query }) {
+      const range = rangeOrDays(deps, datesOf(query))
+      const losses = await promptLossSums(deps.db, range)
+      return {
+        losses: losses.map(({ userId, tokens, ...loss }) => ({
+          user_id: userId,
+          missed_tokens: tokens,
+          ...loss,
+        })),
+      }
+    },
+  }),
 ]
+
+function rangeOrDays({ clock }: Deps, dates: Dates): Range {
+  const asked = rangeOf(dates)
+  return isAllTime(asked) ? lastDays(STATS_DAYS, dates.timeZone, clock.now()) : asked
+}
 
 function rangeOrPeriod({ clock, policy }: Deps, dates: Dates): Range {
   const asked = rangeOf(dates)

@@ -59,6 +59,7 @@ export function openBooking(deps: Deps, call: Call): Booking {
     ttftMs: null,
     extra: null,
     createdAt: call.createdAt,
+    promptLosses: [],
   }
   let backend = ''
   let attempts = 0
@@ -95,6 +96,7 @@ export function openBooking(deps: Deps, call: Call): Booking {
       outcome,
       estimated: metered?.estimated ?? false,
       extra: metered?.extra ?? null,
+      promptLosses: metered?.promptLosses ?? [],
     }
   }
   return {

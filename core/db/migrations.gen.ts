@@ -87,5 +87,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE INDEX `ledger_holds_user` ON `ledger_holds` (`user_id`,`minute_ends_at`);",
       "-- Whoever writes a call's row, its process or one that replays its journal, frees its hold with it.\nCREATE TRIGGER usage_logs_free_hold AFTER INSERT ON usage_logs BEGIN UPDATE ledger_holds SET tokens = 0, cost_micros = 0, running = 0, ends_at = minute_ends_at WHERE id = new.request_id; END;"
     ]
+  },
+  {
+    "name": "0006_prompt_losses.sql",
+    "statements": [
+      "-- WITHOUT ROWID: the primary key is the table.\nCREATE TABLE `prompt_losses` (\n\t`hour` integer NOT NULL,\n\t`user_id` integer NOT NULL,\n\t`model` text NOT NULL,\n\t`kind` text NOT NULL,\n\t`reason` text NOT NULL,\n\t`calls` integer NOT NULL,\n\t`blocks` integer NOT NULL,\n\t`tokens` integer NOT NULL,\n\tPRIMARY KEY(`hour`, `user_id`, `model`, `kind`, `reason`)\n) WITHOUT ROWID;"
+    ]
   }
 ]

@@ -3,6 +3,7 @@
  * WITHOUT ROWID in the migration (drizzle has no word for it): the primary key is the table.
  */
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { LOSS_KINDS } from '../metering/prompt-losses.ts'
 
 /** What every row of sums holds. */
 const sums = {
@@ -68,6 +69,22 @@ export const usageLatency = sqliteTable(
     requests: integer().notNull(),
   },
   (t) => [primaryKey({ columns: [t.unit, t.start, t.backend, t.bucket] })],
+)
+
+/** Caches that were missed and thinking that was dropped, as answers told of them: by UTC hour, person, model and reason. */
+export const promptLosses = sqliteTable(
+  'prompt_losses',
+  {
+    hour: integer().notNull(),
+    userId: integer('user_id').notNull(),
+    model: text().notNull(),
+    kind: text({ enum: LOSS_KINDS }).notNull(),
+    reason: text().notNull(),
+    calls: integer().notNull(),
+    blocks: integer().notNull(),
+    tokens: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.hour, t.userId, t.model, t.kind, t.reason] })],
 )
 
 /** One row: up to which usage_logs.id the sums are made. */

@@ -122,7 +122,7 @@ export const usageLogs = sqliteTable(
   ],
 )
 
-export { usageHourly, usageLatency, usageSummed, usageSums } from './rollups.ts'
+export { promptLosses, usageHourly, usageLatency, usageSummed, usageSums } from './rollups.ts'
 
 export const sessions = sqliteTable(
   'sessions',

@@ -113,6 +113,7 @@ function recordOf(row: z.output<typeof GoUsage>, userId: number, keyId: number):
     latencyMs: row.latency_ms,
     ttftMs: null,
     extra: null,
+    promptLosses: [],
     createdAt: row.created_at,
   }
 }

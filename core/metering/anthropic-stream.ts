@@ -6,6 +6,7 @@ import { createEventReader, type StreamEvent } from '../sse/reader.ts'
 import { mergeUsage, type RawUsage } from '../usage/usage.ts'
 import { countedKeys, createCharacterCounter } from './characters.ts'
 import { CHARACTERS_PER_TOKEN, meteredSafely, type UsageMeter } from './meter.ts'
+import { promptLossesOf } from './prompt-losses.ts'
 
 /** Nearly all bytes of a stream: only counted, where they stand. */
 const DELTA = 'content_block_delta'
@@ -21,10 +22,13 @@ const KEPT = new Map([
 ])
 
 const Usage = z.record(z.string(), z.unknown()).nullish()
-const MessageStart = z.object({ message: z.object({ usage: Usage }) })
+/** Read on their own: whatever they hold, the usage counts. */
+const losses = { diagnostics: z.unknown().optional(), input_transformations: z.unknown().optional() }
+const MessageStart = z.object({ message: z.object({ usage: Usage, ...losses }) })
 const MessageDelta = z.object({
-  delta: z.object({ stop_reason: z.string().nullish() }).nullish(),
+  delta: z.object({ stop_reason: z.string().nullish(), ...losses }).nullish(),
   usage: Usage,
+  ...losses,
 })
 const FallbackStart = z.object({
   content_block: z.object({ type: z.literal('fallback'), to: z.object({ model: z.string() }) }),
@@ -37,6 +41,8 @@ export function createStreamMeter(): UsageMeter {
   let stopReason: string | undefined
   let blocks = 0
   let servedBy: string | undefined
+  let diagnostics: unknown
+  let transformations: unknown
   let failure: string | undefined
   let ended = false
   /** An event that matters could not be read. */
@@ -66,9 +72,14 @@ export function createStreamMeter(): UsageMeter {
   }
   /** Throws if `value` is not what an event of that name carries. */
   function read(name: string, value: unknown) {
-    if (name === 'message_start') usage = MessageStart.parse(value).message.usage ?? {}
-    else if (name === 'message_delta') {
-      const { delta, usage: change } = MessageDelta.parse(value)
+    if (name === 'message_start') {
+      const { message } = MessageStart.parse(value)
+      usage = message.usage ?? {}
+      tell(message)
+    } else if (name === 'message_delta') {
+      const { delta, usage: change, ...event } = MessageDelta.parse(value)
+      tell(delta ?? {})
+      tell(event)
       stopReason = delta?.stop_reason ?? stopReason
       usage = mergeUsage(usage, change ?? {})
       finalUsage ||= typeof change?.output_tokens === 'number'
@@ -77,19 +88,27 @@ export function createStreamMeter(): UsageMeter {
     } else if (name === 'error') failure = errorTypeOf(value)
   }
 
+  /** What comes later replaces. */
+  function tell(told: { diagnostics?: unknown; input_transformations?: unknown }) {
+    diagnostics = told.diagnostics ?? diagnostics
+    transformations = told.input_transformations ?? transformations
+  }
+
   return {
     write: reader.write,
     end: reader.end,
     state: () => (ended ? 'complete' : finalUsage ? 'usage' : 'open'),
     error: () => failure,
-    metered: () =>
-      meteredSafely(usage, {
+    metered: () => ({
+      ...meteredSafely(usage, {
         final: finalUsage && !damaged,
         estimatedOutput: finalUsage ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
         refusedUnserved: stopReason === 'refusal' && blocks === 0,
         servedBy,
         failed: failure !== undefined,
       }),
+      promptLosses: promptLossesOf(diagnostics, transformations),
+    }),
   }
 }
 

@@ -5,6 +5,7 @@ import { isRecord, type RawUsage } from '../usage/usage.ts'
 import { errorTypeOf } from './anthropic-stream.ts'
 import { type CountedKeys, countedKeys, createCharacterCounter } from './characters.ts'
 import { CHARACTERS_PER_TOKEN, meteredSafely, type UsageMeter } from './meter.ts'
+import { promptLossesOf } from './prompt-losses.ts'
 
 /** How an interface writes its whole answers. */
 export interface WholeAnswers {
@@ -25,6 +26,8 @@ const WANTED = wantedKeys({
   stop_reason: 64,
   type: 64,
   error: 64 * 1024,
+  diagnostics: 1024,
+  input_transformations: 64 * 1024,
   // Only whether it is empty matters.
   content: 64,
 })
@@ -54,13 +57,15 @@ export function createWholeMeter({ written, usageOf }: WholeAnswers = CLAUDE_ANS
     metered() {
       const usage = memberOf('usage')
       const known = isRecord(usage)
-      return meteredSafely(known ? usageOf(usage) : {}, {
+      const metered = meteredSafely(known ? usageOf(usage) : {}, {
         final: known && scan.state() === 'complete',
         estimatedOutput: known ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
         refusedUnserved: memberOf('stop_reason') === 'refusal' && EMPTY.test(found.get('content') ?? ''),
         servedBy: undefined,
         failed: error() !== undefined,
       })
+      const losses = promptLossesOf(memberOf('diagnostics'), memberOf('input_transformations'))
+      return { ...metered, promptLosses: losses }
     },
   }
 }

@@ -1,4 +1,5 @@
 /** Token counts of one call, as the upstream reports them and as the gateway bills them. */
+import type { PromptLoss } from '../metering/prompt-losses.ts'
 
 /** Tokens by price class. `input` is uncached input; cache writes are split by time to live. */
 export interface TokenCounts {
@@ -32,6 +33,7 @@ export interface Metered {
   inputUnknown: boolean
   /** JSON text of usage fields beyond the five token classes (server_tool_use, iterations, speed …), or null. */
   extra: string | null
+  promptLosses: readonly PromptLoss[]
 }
 
 export const NO_TOKENS: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }

@@ -3,7 +3,9 @@ import { sql } from 'drizzle-orm'
 import * as z from 'zod'
 import { usageSums } from '../db/schema.ts'
 import type { Used } from '../limits/counters.ts'
+import { LOSS_KINDS } from '../metering/prompt-losses.ts'
 import type { CallRecord, Db } from '../ports.ts'
+import { addToPromptLosses } from '../reports/prompt-losses.ts'
 import { latencyOfLog } from './latency.ts'
 import { addToHourly, addToLatency, addToSums, ofLog } from './sums.ts'
 import { since, TOTAL_TOKENS } from './totals.ts'
@@ -40,7 +42,9 @@ export const StoredRecord = z.tuple([
   count.nullable(), // ttft_ms
   z.string().nullable(), // extra
   z.int(), // created_at
+  z.array(z.tuple([z.enum(LOSS_KINDS), z.string(), count, count])).optional(), // kind, reason, blocks, tokens
 ])
+const LOSSES_AT = VALUES.length
 
 /** By place and not by name: half as long, and much cheaper to write, to keep and to read back. */
 export function recordText(record: CallRecord): string {
@@ -68,7 +72,15 @@ export function recordText(record: CallRecord): string {
     record.extra,
     record.createdAt,
   ]
+  if (record.promptLosses.length > 0) {
+    values.push(record.promptLosses.map(({ kind, reason, blocks, tokens }) => [kind, reason, blocks, tokens]))
+  }
   return JSON.stringify(values)
+}
+
+/** Only a list of losses ends a record with so many brackets: before it stands a number. */
+function hasLosses(record: string): boolean {
+  return record.endsWith(']]]')
 }
 
 /**
@@ -77,12 +89,16 @@ export function recordText(record: CallRecord): string {
  */
 export async function writeRecords(db: Db, records: readonly string[]): Promise<void> {
   if (records.length === 0) return
+  // As jsonb each record is parsed once, instead of once for every value.
+  const listOf = (texts: readonly string[]) =>
+    sql`select jsonb(value) as call from json_each(${`[${texts.join(',')}]`})`
+  const withLosses = records.filter(hasLosses)
   await db.batch([
-    // As jsonb each record is parsed once, instead of once for every value.
     db.run(sql`
-      with list as materialized (select jsonb(value) as call from json_each(${`[${records.join(',')}]`}))
+      with list as materialized (${listOf(records)})
       insert into usage_logs (${sql.raw(COLUMNS)}) select ${sql.raw(VALUES.join())}
       from list where true on conflict (request_id) do nothing`),
+    ...(withLosses.length > 0 ? [db.run(addToPromptLosses(listOf(withLosses), LOSSES_AT))] : []),
     ...sumUp(db),
   ])
 }

@@ -65,6 +65,7 @@ export function meteredFrom(usage: RawUsage, end: End): Metered {
     estimated: !end.final || reader.clamped() || isRepriced(usage),
     inputUnknown: !isInputKnown(usage) && !(end.failed && end.estimatedOutput === 0),
     extra: extraOf(usage),
+    promptLosses: [],
   }
 }
 

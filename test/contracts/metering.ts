@@ -1,7 +1,7 @@
 /** Bytes and figures of every call, whatever runtime the gateway is on. */
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { usageHourly, usageLogs } from '../../core/db/schema.ts'
+import { promptLosses, usageHourly, usageLogs } from '../../core/db/schema.ts'
 import { STREAMS } from '../cases/streams.ts'
 import type { Gateway, Runtime } from '../support/runtime.ts'
 import { type FakeUpstream, messageJson, messageStream, sse, startUpstream } from '../support/upstream.ts'
@@ -98,6 +98,33 @@ export function meteringContract({ name, start, abilities }: Runtime) {
         const figures = { inputTokens: 10, outputTokens: final ? 20 : output, estimated: !final }
         expect(await gateway.rowOf(answer)).toMatchObject({ ...figures, outcome: 'upstream_cut' })
       }
+    })
+
+    test('what an answer tells of lost caches and thinking is counted, streamed or whole', async () => {
+      const diagnostics = { cache_miss_reason: { type: 'system_changed', cache_missed_input_tokens: 900 } }
+      const drop = {
+        type: 'thinking_dropped',
+        path: 'messages.1.content.0',
+        reason: 'model_binding_mismatch',
+      }
+      const told = { diagnostics, input_transformations: [drop, drop, { type: 'from_the_future' }, 7] }
+      const model = 'claude-sonnet-5-5'
+      const [start = '', ...rest] = messageStream()
+      const begun = { ...JSON.parse(start.slice(start.indexOf('{'))).message, ...told }
+      upstream.answer({ chunks: [sse({ type: 'message_start', message: begun }), ...rest] })
+      const streamed = await gateway.send({ ...ASK, model })
+      await streamed.text()
+      await gateway.rowOf(streamed)
+      const json = { 'content-type': 'application/json' }
+      upstream.answer({ headers: json, chunks: [JSON.stringify({ ...JSON.parse(messageJson()), ...told })] })
+      const whole = await gateway.send({ ...ASK, model, stream: false })
+      await whole.text()
+      await gateway.rowOf(whole)
+      const losses = await gateway.db.select().from(promptLosses)
+      expect(losses).toMatchObject([
+        { model, kind: 'cache_miss', reason: 'system_changed', calls: 2, blocks: 0, tokens: 1800 },
+        { model, kind: 'thinking_dropped', reason: 'model_binding_mismatch', calls: 2, blocks: 4, tokens: 0 },
+      ])
     })
 
     test('a whole answer that is cut is estimated by the request and by what the model wrote', async () => {

@@ -17,6 +17,7 @@ const metered = (tokens: Partial<TokenCounts>, change: Partial<Metered> = {}): M
   batch: false,
   estimated: false,
   inputUnknown: false,
+  promptLosses: [],
   extra: null,
   ...change,
 })

@@ -49,6 +49,7 @@ describe('a stream', () => {
       geoUs: false,
       batch: false,
       inputUnknown: false,
+      promptLosses: [],
     })
   })
 
@@ -147,6 +148,25 @@ describe('a stream', () => {
         estimated: false,
       })
     }
+  })
+
+  test('tells of lost thinking as its last word has it, whatever else is told', () => {
+    const mismatch = {
+      type: 'thinking_mismatch_allowed',
+      path: 'messages.0.content.0',
+      reason: 'prefix_binding_mismatch',
+    }
+    const told = { diagnostics: 7, input_transformations: [{ type: 'thinking_dropped', reason: 'odd' }] }
+    const begun = frame('message_start', { message: { usage: STARTED, ...told } })
+    const ended = (more: object) =>
+      frame('message_delta', { delta: {}, usage: { output_tokens: 7 }, ...more })
+    expect(stream(begun + ended({}) + stop)).toMatchObject({
+      ...METERED,
+      promptLosses: [{ kind: 'thinking_dropped', reason: 'other', blocks: 1, tokens: 0 }],
+    })
+    expect(stream(begun + ended({ input_transformations: [mismatch] }) + stop).promptLosses).toEqual([
+      { kind: 'thinking_mismatch_allowed', reason: 'prefix_binding_mismatch', blocks: 1, tokens: 0 },
+    ])
   })
 
   test('is estimated when a fallback credit was redeemed: the usage does not tell what that cost', () => {

@@ -149,6 +149,20 @@ describe('the journal of the local ledger', () => {
     expect(readdirSync(folder())).toEqual([])
   })
 
+  test('of the release before is replayed whole', async () => {
+    const record = callRecord()
+    const old = recordText(record)
+    expect(JSON.parse(old)).toHaveLength(22)
+    leave(
+      DEAD,
+      [{ ...callRecord(), promptLosses: [{ kind: 'cache_miss', reason: 'x', blocks: 0, tokens: 1 }] }],
+      `${sum(old)} ${old}\n`,
+    )
+    await (await open()).close()
+    expect((await rows()).map(({ requestId }) => requestId)).toContain(record.id)
+    expect(await rows()).toHaveLength(2)
+  })
+
   test('read twice doubles nothing', async () => {
     const records = [callRecord(), callRecord()]
     for (let i = 0; i < 2; i++) {

@@ -9,6 +9,7 @@ import { migrate, NewerSchema } from '../../core/db/migrate.ts'
 import { migrations } from '../../core/db/migrations.gen.ts'
 import {
   directory,
+  promptLosses,
   usageHourly,
   usageLatency,
   usageLogs,
@@ -108,11 +109,13 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
       extra: '{"server_tool_use":{"web_search_requests":1}}',
       ttftMs: null,
       estimated: true,
+      promptLosses: [{ kind: 'cache_miss', reason: 'tools_changed', blocks: 0, tokens: 9 }],
     })
     await writeRecords(db, texts([record, ...Array.from({ length: 499 }, () => callRecord())]))
     const [row] = await db.select().from(usageLogs).where(eq(usageLogs.requestId, record.id))
-    const { id, userId, keyId, ...rest } = record
+    const { id, userId, keyId, promptLosses: losses, ...rest } = record
     expect(row).toMatchObject({ ...rest, requestId: id, userId, apiKeyId: keyId })
+    expect(await db.select().from(promptLosses)).toMatchObject([{ userId, calls: 1, ...losses[0] }])
     expect(await usedSince(db, 0)).toEqual([{ userId: 1, keyId: 1, tokens: 36 * 500, costMicros: 500 * 500 }])
   })
 

@@ -25,6 +25,7 @@ export function callRecord(given: Partial<CallRecord> = {}): CallRecord {
     ttftMs: 10,
     extra: null,
     createdAt: Date.UTC(2026, 10, 23, 12, 30),
+    promptLosses: [],
     ...given,
   }
 }

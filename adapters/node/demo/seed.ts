@@ -66,6 +66,7 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
     batch: false,
     estimated: aborted,
     inputUnknown: false,
+    promptLosses: [],
     extra: null,
   }
   const ttftMs = Math.round(350 + 1400 * random() ** 2)
@@ -91,6 +92,7 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
     ttftMs: failed ? null : ttftMs,
     extra: null,
     createdAt,
+    promptLosses: [],
   }
 }
 
