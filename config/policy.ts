@@ -50,6 +50,7 @@ export function policyFrom(config: Config): Policy {
     retry: {
       maxAttempts: retry.max_attempts,
       firstByteTimeoutMs: retry.first_byte_timeout,
+      wholeAnswerTimeoutMs: retry.whole_answer_timeout,
       idleTimeoutMs: retry.idle_timeout,
     },
     openai: { webSearch: config.openai.web_search, automaticCaching: config.openai.automatic_caching },

@@ -172,6 +172,7 @@ export const Config = z
     retry: section({
       max_attempts: z.int().min(1).max(20).default(3),
       first_byte_timeout: wait.default(120_000),
+      whole_answer_timeout: wait.default(600_000),
       idle_timeout: wait.default(300_000),
     }),
     openai: section({

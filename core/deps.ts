@@ -1,5 +1,9 @@
 /** Everything a handler may touch, wired together in one place. Built once per process or isolate, never imported. */
+import { auditRow, SYSTEM } from './audit/record.ts'
 import { type Balancer, createBalancer } from './backends/balancer.ts'
+import { type Confirm, createConfirm } from './backends/confirm.ts'
+import { OTHER_MODEL } from './backends/health-key.ts'
+import { type BackendMemory, createBackendMemory } from './backends/memory.ts'
 import { createDirectory, type Directory } from './keys/directory.ts'
 import type { Sha256 } from './keys/mint.ts'
 import { type Catalogue, createCatalogue } from './models/catalogue.ts'
@@ -29,23 +33,54 @@ export interface Parts {
   site?: Site
   /** False once this process takes no new work. */
   accepting(): boolean
-  /** Whether these deps take over from others, between two requests. */
-  serving?: boolean
+  /** Of the deps that these take over from, between two requests: what is known of the backends goes on. */
+  backendMemory?: BackendMemory
 }
 
 export interface Deps extends Parts {
   balancer: Balancer
   directory: Directory
   catalogue: Catalogue
+  confirm: Confirm
 }
 
 export function createDeps(parts: Parts): Deps {
-  const { policy, clock, logger, health, random, waitUntil } = parts
-  const balancer = createBalancer({ policy, store: health, clock, logger, random, waitUntil })
-  return {
-    ...parts,
-    balancer,
-    directory: createDirectory(parts),
-    catalogue: createCatalogue({ ...parts, balancer, serving: parts.serving ?? false }),
+  const { db, policy, clock, logger, health, random, waitUntil, prices } = parts
+  const serving = parts.backendMemory !== undefined
+  const memory =
+    parts.backendMemory ??
+    createBackendMemory({ store: health, clock, logger, settings: policy.health, waitUntil })
+  /** Bounded: only names that the price list or a backend knows are kept apart. */
+  const healthNameOf = (model: string): string => {
+    if (prices.rates(model, clock.now())) return prices.canonical(model)
+    return catalogue.known(model) ? model : OTHER_MODEL
   }
+  const balancer: Balancer = createBalancer({
+    policy,
+    memory,
+    clock,
+    logger,
+    random,
+    healthNameOf,
+    checkModel: (backend, model, person) => waitUntil(confirm.model(backend, model, person)),
+    onOutage({ backend, state, reason }) {
+      logger.error('backend.outage', { backend, state, reason })
+      const event = {
+        actor: SYSTEM,
+        at: clock.now(),
+        action: `backend.${state}`,
+        target: `backend:${backend}`,
+      }
+      waitUntil(Promise.resolve(auditRow(db, { ...event, after: { reason } })))
+    },
+  })
+  const catalogue: Catalogue = createCatalogue({ ...parts, balancer, serving })
+  const confirm: Confirm = createConfirm({
+    ...parts,
+    memory,
+    healthNameOf,
+    listed: catalogue.listedBy,
+    disable: balancer.disable,
+  })
+  return { ...parts, balancer, confirm, directory: createDirectory(parts), catalogue }
 }

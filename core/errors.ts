@@ -41,6 +41,10 @@ const REFUSALS = {
   internal: { status: 500, type: 'api_error', retry: true },
   all_backends_failed: { status: 502, type: 'api_error', retry: true },
   upstream_timeout: { status: 504, type: 'timeout_error', retry: true },
+  account_unavailable: { status: 503, type: 'overloaded_error', retry: true },
+  network_unavailable: { status: 503, type: 'overloaded_error', retry: true },
+  /** Shown with the status and the type of what the upstream refused with. */
+  upstream_refused: { status: 529, type: 'overloaded_error', retry: true },
   no_backend_available: { status: 529, type: 'overloaded_error', retry: true },
 } as const satisfies Record<string, Row>
 
@@ -52,6 +56,8 @@ export class Refusal extends Error {
   readonly retryAfterMs: number | undefined
   /** Extra response headers, e.g. Allow. */
   readonly headers: HeaderPairs
+  /** Status and Anthropic's error type, where they are not the code's own. */
+  readonly shown: { status: number; type: string } | undefined
   /** What is wrong with which field of the input, by its path. */
   readonly fields: Readonly<Record<string, string>> | undefined
 
@@ -63,6 +69,7 @@ export class Refusal extends Error {
       retryAfterMs?: number
       headers?: HeaderPairs
       fields?: Readonly<Record<string, string>>
+      shown?: { status: number; type: string }
     } = {},
   ) {
     super(message, { cause: options.cause })
@@ -71,10 +78,16 @@ export class Refusal extends Error {
     this.retryAfterMs = options.retryAfterMs
     this.headers = options.headers ?? []
     this.fields = options.fields
+    this.shown = options.shown
   }
 
   get status(): number {
-    return REFUSALS[this.code].status
+    return this.shown?.status ?? REFUSALS[this.code].status
+  }
+
+  /** Anthropic's error type. */
+  get type(): string {
+    return this.shown?.type ?? REFUSALS[this.code].type
   }
 }
 
@@ -86,8 +99,12 @@ export function asRefusal(thrown: unknown): Refusal {
 
 /** Anthropic's envelope: {type:'error', error:{type,message}, request_id} (protocol reference §3.1). */
 export function anthropicError(refusal: Refusal, requestId: string): Response {
-  const { type, retry } = REFUSALS[refusal.code]
-  const body = { type: 'error', error: { type, message: refusal.message }, request_id: requestId }
+  const { retry } = REFUSALS[refusal.code]
+  const body = {
+    type: 'error',
+    error: { type: refusal.type, message: refusal.message },
+    request_id: requestId,
+  }
   const headers = errorHeaders(refusal, requestId)
   headers.set('x-should-retry', String(retry))
   return Response.json(body, { status: refusal.status, headers })
@@ -102,8 +119,8 @@ export function apiError(refusal: Refusal, requestId: string): Response {
 
 /** OpenAI's envelope: {error:{message,type,param,code}} (protocol reference §3.4). */
 export function openAiError(refusal: Refusal, requestId: string): Response {
-  const { type, retry } = REFUSALS[refusal.code]
-  const { status, error } = refusalAsOpenAi(refusal, type)
+  const { retry } = REFUSALS[refusal.code]
+  const { status, error } = refusalAsOpenAi(refusal, refusal.type)
   const headers = errorHeaders(refusal, requestId)
   headers.set('x-request-id', requestId)
   headers.set('x-should-retry', String(retry))

@@ -52,7 +52,13 @@ export interface Policy {
   }
   health: { startupCheck: 'normal' | 'strict' | 'off'; failureThreshold: number; cooldownMs: number }
   balancer: { strategy: 'sticky' | 'random' }
-  retry: { maxAttempts: number; firstByteTimeoutMs: number; idleTimeoutMs: number }
+  retry: {
+    maxAttempts: number
+    firstByteTimeoutMs: number
+    /** The longest that a whole (not streamed) answer may take. */
+    wholeAnswerTimeoutMs: number
+    idleTimeoutMs: number
+  }
   openai: {
     /** Web search may be asked for; it costs extra. */
     webSearch: boolean

@@ -38,6 +38,23 @@ export interface HealthStore {
   read(): Promise<ReadonlyMap<string, Health>>
   /** Replaces one record only if its revision still is that of `seen`. Answers whether this caller won. */
   swap(key: string, seen: Health | undefined, next: Health): Promise<boolean>
+  /** Keeps where conversations went that left their backend; the last word on each holds. */
+  move(moves: readonly Move[], now: number): Promise<void>
+  /** Those that were written at or after `since` (ms since 1970) and may still matter. */
+  movedSince(since: number): Promise<Move[]>
+}
+
+/** No cache lives for longer, so that no move matters for longer. */
+export const MOVE_LIFE_MS = 65 * 60_000
+
+/** A conversation of one person and the backend that it went to. */
+export interface Move {
+  person: number
+  /** A hash of 53 bits. */
+  conversation: number
+  backend: string
+  /** When its cache there is gone (ms since 1970); 0: it is back where it belongs. */
+  idleUntil: number
 }
 
 /** Takes a body chunk by chunk. A returned promise is back-pressure; a rejection means the reader left. */

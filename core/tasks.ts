@@ -15,7 +15,6 @@ interface Task {
 
 const TASKS: readonly Task[] = [
   { name: 'directory', everyMs: () => 500, run: ({ directory }) => directory.refresh() },
-  { name: 'checks', everyMs: () => 200, run: ({ catalogue }) => catalogue.checkDue() },
   { name: 'health', everyMs: () => 1_000, run: ({ balancer }) => balancer.refresh() },
   { name: 'models', everyMs: () => HOUR_MS, run: ({ catalogue }) => catalogue.refresh() },
   { name: 'sweep', everyMs: () => HOUR_MS, run: sweep },

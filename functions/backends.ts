@@ -1,11 +1,20 @@
 /** Backends, as administrators look after them. What is changed here holds until restart or reload. */
 import * as z from 'zod'
 import { auditRow } from '../core/audit/record.ts'
-import type { BackendView as Backend } from '../core/backends/balancer.ts'
+import type { BackendView as Backend, HealthView } from '../core/backends/view.ts'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere, timestamp, timeText } from './fields.ts'
 import { route } from './route.ts'
 
+const healthFields = {
+  state: z.enum(['healthy', 'failing', 'ejected', 'half_open', 'cooling_down', 'unavailable', 'disabled']),
+  reason: z.string(),
+  since: timestamp.nullable(),
+  retry_at: timestamp.nullable(),
+}
+const ModelHealth = z
+  .strictObject({ model: z.string(), ...healthFields, recent_failures: z.int() })
+  .meta({ id: 'ModelHealth' })
 const BackendView = z
   .strictObject({
     name: z.string(),
@@ -13,11 +22,11 @@ const BackendView = z
     url: z.string(),
     weight: z.number(),
     enabled: z.boolean(),
-    state: z.enum(['healthy', 'ejected', 'disabled', 'cooling_down']),
-    reason: z.string(),
+    ...healthFields,
+    disabled_by: z.enum(['switched_off', 'refused', 'unpaid']).nullable(),
     consecutive_failures: z.int(),
-    retry_at: timestamp.nullable(),
     in_flight: z.int(),
+    models: z.array(ModelHealth),
   })
   .meta({ id: 'Backend' })
 export type BackendView = z.infer<typeof BackendView>
@@ -31,7 +40,7 @@ export const backends = [
     method: 'GET',
     path: '/admin/api/backends',
     tier: 'admin',
-    summary: 'Backends and how they are. Never a credential.',
+    summary: 'Backends and how they are, with each model that is not well there. Never a credential.',
     reply: z.strictObject({ backends: z.array(BackendView) }),
     handle: ({ deps }) => ({ backends: deps.balancer.views().map(backendView) }),
   }),
@@ -62,7 +71,8 @@ export const backends = [
     method: 'POST',
     path: '/admin/api/backends/:name/check',
     tier: 'admin',
-    summary: 'Asks a backend for its models now, which tells how it is and may bring it back.',
+    summary:
+      'Asks a backend for its models now. One that answers gets a call at once, which may bring it back.',
     reply: BackendAnswer,
     async handle({ deps, params, actor }) {
       const { name } = backendAnswer(deps, params.name).backend
@@ -81,18 +91,31 @@ function backendAnswer({ balancer }: Deps, name: string) {
   return { backend: backendView(view) }
 }
 
-function backendView({ backend, state, reason, failures, until, inFlight }: Backend): BackendView {
-  const { name, url, weight, enabled } = backend
+function backendView(view: Backend): BackendView {
+  const { name, url, weight, enabled } = view.backend
   return {
     name,
     type: 'anthropic',
     url,
     weight,
     enabled,
+    ...healthView(view),
+    disabled_by: view.disabledBy ?? null,
+    consecutive_failures: view.failures,
+    in_flight: view.inFlight,
+    models: view.models.map((model) => ({
+      model: model.model,
+      ...healthView(model),
+      recent_failures: model.failures,
+    })),
+  }
+}
+
+function healthView({ state, reason, since, until }: HealthView) {
+  return {
     state,
     reason,
-    consecutive_failures: failures,
+    since: since > 0 ? timeText(since) : null,
     retry_at: until > 0 && until < BACK_FAR_MS ? timeText(until) : null,
-    in_flight: inFlight,
   }
 }

@@ -39,7 +39,7 @@ export const health = [
 async function isReady({ accepting, catalogue, ledger, balancer, db }: Deps): Promise<boolean> {
   if (!accepting() || !catalogue.ready() || !ledger.healthy()) return false
   const usable = balancer.views().some(({ backend, state }) => {
-    return backend.enabled && backend.weight > 0 && (state === 'healthy' || state === 'cooling_down')
+    return backend.enabled && backend.weight > 0 && state !== 'ejected' && state !== 'disabled'
   })
   if (!usable) return false
   try {

@@ -9,6 +9,7 @@ export function upToRestart(running: Config, next: Config): { changed: string[];
     server: { port, host, workers },
     database: running.database,
     limits: { period, store, fail_closed },
+    health: { store: running.health.store },
     redis: running.redis,
     log: running.log,
   }
@@ -23,6 +24,7 @@ export function upToRestart(running: Config, next: Config): { changed: string[];
     ...fixed,
     server: { ...next.server, ...fixed.server },
     limits: { ...next.limits, ...fixed.limits },
+    health: { ...next.health, ...fixed.health },
   }
   return { changed, inForce }
 }

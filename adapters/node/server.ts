@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { policyFrom } from '../../config/policy.ts'
 import type { Config } from '../../config/schema.ts'
 import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
+import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps, type Deps } from '../../core/deps.ts'
@@ -82,6 +83,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     database: () => databaseHealth(storage.db),
     ...(redis && { redis: () => redisHealth(redis) }),
   }
+  const health = openHealth(config, { place, stores: healthStores })
   const pending = new Set<Promise<unknown>>()
   const waitUntil = (work: Promise<unknown>) => {
     const kept = work.catch(() => {}).finally(() => pending.delete(kept))
@@ -91,10 +93,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const site = siteFrom(SITE)
   if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
 
-  const build = async (settings: Config, at: 'start' | 'reload') => {
+  const build = async (settings: Config, known?: BackendMemory) => {
     const deps = createDeps({
       db: storage.db,
-      health: openHealth(settings, { place, stores: healthStores }),
+      health,
       ledger,
       upstream,
       codes: codesFrom(settings, logger),
@@ -109,7 +111,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       wire: socketWire(waitUntil),
       ...(site ? { site } : {}),
       accepting: () => !stopping,
-      serving: at === 'reload',
+      ...(known ? { backendMemory: known } : {}),
     })
     const admin = await ensureAdmin(deps)
     if (admin) logger.info('admin.created', { itcode: admin })
@@ -122,7 +124,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   }
 
   let settings = config
-  let current = await build(settings, 'start')
+  let current = await build(settings)
   const server = createHttpServer((request, bindings) => current.gateway.fetch(request, bindings))
   const url = await listen(server, config)
   const startCheck = (deps: Deps) => void deps.catalogue.checkAll()
@@ -136,7 +138,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     async reload(next) {
       const { changed, inForce } = upToRestart(config, next)
       for (const name of changed) logger.warn('config.needs_restart', { setting: name })
-      current = await build(inForce, 'reload')
+      current = await build(inForce, current.deps.balancer.memory)
       settings = inForce
       startCheck(current.deps)
       const event = { actor: COMMAND_LINE, at: clock.now(), action: 'config.reload', target: 'config' }

@@ -9,6 +9,8 @@ export interface Actor {
   requestId: string | null
 }
 export const COMMAND_LINE: Actor = { id: null, ip: null, requestId: null }
+/** The gateway by itself. */
+export const SYSTEM: Actor = COMMAND_LINE
 
 export interface AuditEvent {
   actor: Actor

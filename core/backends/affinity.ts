@@ -1,28 +1,107 @@
-/** What keeps a session where it is: its draw at each backend, and where it went last. */
+/**
+ * What keeps a conversation on one backend, where its prompt cache and its thinking live: its draw at each backend, and,
+ * once a failover moved it, the backend that it went to.
+ */
+import type { Move } from '../ports.ts'
 
-const REMEMBERED_SESSIONS = 50_000
+/** Of one person; who has more loses their own oldest ones. */
+const CONVERSATIONS_A_PERSON = 5_000
 /** FNV-1a's offset basis. */
 const SEED = 0x811c9dc5
+/** A second, independent basis: two hashes of 32 bits make one of 53, which a number holds exactly. */
+const OTHER_SEED = 0x01234567
 
-/** Which backend each session went to last, for the sessions of late: a hash of each, so that a long name costs no more. */
-export function createSessionMemory() {
-  const backends = new Map<number, string>()
+interface Place {
+  backend: string
+  /** It is not where its draw would lead. */
+  moved: boolean
+  /** When the cache of an idle conversation is gone (ms since 1970). */
+  idleUntil: number
+  /** What the store knows of `idleUntil`. */
+  storedUntil: number
+}
+
+export interface Affinity {
+  /** The backend that the conversation went to last, while its cache may live. */
+  placeOf(person: number, conversation: number, now: number): { backend: string; moved: boolean } | undefined
+  /** The conversation was served there. `moved`: elsewhere than its draw leads. */
+  served(call: {
+    person: number
+    conversation: number
+    backend: string
+    moved: boolean
+    idleUntil: number
+    now: number
+  }): void
+  /** What the store has yet to learn; each is told of once. */
+  unstored(): Move[]
+  /** What another process learnt. */
+  learn(moves: readonly Move[]): void
+  /** Forgets what is idle for too long. */
+  sweep(now: number): void
+}
+
+export function createAffinity(): Affinity {
+  const people = new Map<number, Map<number, Place>>()
+  const changed = new Map<string, Move>()
+
+  function put(person: number, conversation: number, place: Place) {
+    const own = people.get(person) ?? new Map<number, Place>()
+    people.set(person, own)
+    // Set again, it stands last: the first is the one that was idle for longest.
+    own.delete(conversation)
+    own.set(conversation, place)
+    if (own.size > CONVERSATIONS_A_PERSON) for (const first of own.keys()) return void own.delete(first)
+  }
+
   return {
-    last: (session: string) => backends.get(fnv(SEED, session)),
-    remember(session: string, backend: string) {
-      const hash = fnv(SEED, session)
-      // Put anew, it stands last: the first is the one that was not used for the longest time.
-      backends.delete(hash)
-      backends.set(hash, backend)
-      if (backends.size > REMEMBERED_SESSIONS)
-        for (const first of backends.keys()) return void backends.delete(first)
+    placeOf(person, conversation, now) {
+      const place = people.get(person)?.get(conversation)
+      return place && place.idleUntil > now ? place : undefined
+    },
+    served({ person, conversation, backend, moved, idleUntil, now }) {
+      const known = people.get(person)?.get(conversation)
+      const same = known?.backend === backend && known.moved === moved
+      const place = { backend, moved, idleUntil, storedUntil: same ? known.storedUntil : 0 }
+      put(person, conversation, place)
+      // Half of its life may pass before the store learns that it goes on.
+      const isNews = moved ? place.storedUntil < (now + idleUntil) / 2 : known?.moved === true
+      if (!isNews) return
+      place.storedUntil = idleUntil
+      const move = { person, conversation, backend, idleUntil: moved ? idleUntil : 0 }
+      changed.set(`${person} ${conversation}`, move)
+    },
+    unstored() {
+      const moves = [...changed.values()]
+      changed.clear()
+      return moves
+    },
+    learn(moves) {
+      for (const { person, conversation, backend, idleUntil } of moves) {
+        const known = people.get(person)?.get(conversation)
+        if (known && known.idleUntil >= idleUntil && idleUntil !== 0) continue
+        if (idleUntil === 0) {
+          if (known?.moved) people.get(person)?.delete(conversation)
+        } else put(person, conversation, { backend, moved: true, idleUntil, storedUntil: idleUntil })
+      }
+    },
+    sweep(now) {
+      for (const [person, own] of people) {
+        for (const [conversation, { idleUntil }] of own) if (idleUntil <= now) own.delete(conversation)
+        if (own.size === 0) people.delete(person)
+      }
     },
   }
 }
 
-/** FNV-1a over both texts with a final mix (MurmurHash3's), as a number in (0, 1). Even enough for shares, cheap per call. */
-export function unit(session: string, backend: string): number {
-  let hash = fnv(fnv(SEED, session), backend)
+/** A number for a conversation's text that is shorter to keep. */
+export function conversationHash(text: string): number {
+  return (fnv(SEED, text) >>> 0) * 2 ** 21 + (fnv(OTHER_SEED, text) >>> 11)
+}
+
+/** The draw of a conversation at a backend, in (0, 1): MurmurHash3's final mix makes FNV-1a even enough for shares. */
+export function drawOf(conversation: number, backend: string): number {
+  let hash = fnv(fnv(SEED, backend), String(conversation))
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (((hash ^ (hash >>> 16)) >>> 0) + 0.5) / 0x1_0000_0000

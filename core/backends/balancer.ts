@@ -1,213 +1,245 @@
-/** Chooses a backend for a session and remembers, through the health store, which ones fail. Choosing never waits. */
-import { matchesAny } from '../glob.ts'
+/** Chooses a backend for a call, and learns from how the call went. Choosing a usable one never waits. */
+import type { Failure, Verdict } from '../calls/verdict.ts'
 import type { Backend, Policy } from '../policy.ts'
-import type { Clock, HealthStore, Logger } from '../ports.ts'
-import { createSessionMemory, unit } from './affinity.ts'
-import { type Health, type HealthState, isDue, isUsable, nextHealth, type Verdict } from './health.ts'
+import type { Clock, Logger, MaybePromise } from '../ports.ts'
+import { type Chosen, canServe, createChooser } from './choosing.ts'
+import { EVIDENCE_MS } from './health.ts'
+import { accountKey } from './health-key.ts'
+import { createLearning } from './learning.ts'
+import { type BackendMemory, keysOf } from './memory.ts'
+import type { KeptRefusal } from './tries.ts'
+import { type BackendView, viewOf } from './view.ts'
 
-/** A chosen backend. `done` must be called exactly once, when the call is over; a verdict tells how it went. */
-export interface Lease {
-  backend: Backend
-  done(verdict: Verdict | undefined): void
+export interface Wanted {
+  model: string
+  /** The user whose call it is. */
+  person: number
+  conversation: { id: string; cacheLifeMs: number } | undefined
+  /** The only backend that may serve it, because it names what belongs to that account. */
+  boundTo: string | undefined
 }
 
-export interface BackendView {
+/** A chosen backend. `done` must be called exactly once, when the call is over. */
+export interface Selection {
   backend: Backend
-  state: HealthState
-  reason: string
-  failures: number
-  until: number
-  inFlight: number
+  /** The answer's first body byte came, and the answer is good so far. */
+  firstByte(): void
+  /** How the call went; undefined when that says nothing about the backend. */
+  done(verdict: Verdict | undefined): void
+  /** No backend was usable: the call is tried all the same, and only once. */
+  isLastResort: boolean
 }
 
 export interface Balancer {
-  /** The same session gets the same backend while that one is usable; sessions spread by weight. */
-  pick(call: { session: string | undefined; model: string }, tried: ReadonlySet<string>): Lease | undefined
-  /** Whether any enabled backend serves the model at all. */
+  memory: BackendMemory
+  /**
+   * The best usable backend that was not tried yet: the same one for a conversation while it is usable. `answering`: only
+   * one that gave anybody a first byte in the last two minutes.
+   */
+  select(wanted: Wanted, tried: ReadonlySet<string>, answering?: boolean): MaybePromise<Selection | undefined>
+  /** When none is usable: a call that is tried all the same, or what the last one heard. Waits for two seconds at most. */
+  tryAnyway(wanted: Wanted): Promise<{ selection: Selection } | { refusal: KeptRefusal } | undefined>
+  /** Whether any backend serves the model at all. */
   serves(model: string): boolean
-  /** Takes note of a verdict that came without a lease: a check, or a failure seen after the call. */
-  report(backend: Backend, model: string | undefined, verdict: Verdict): Promise<void>
-  /** Ms until the first backend for this model may be usable again; undefined when that cannot be told. */
-  restMs(model: string): number | undefined
-  /** Backends that are out and due for a check. */
-  due(): Backend[]
+  /** Whether any backend that serves the model offers it, as far as is known. */
+  offers(model: string): boolean
+  /** Why no backend can be tried: each one is disabled, or none offers the model. */
+  whyNone(wanted: Wanted): 'disabled' | 'unavailable' | 'unusable'
+  /** Whether the pair gave anybody a first byte after `since` (ms of the clock that never runs backwards). */
+  answeredSince(backend: Backend, model: string, since: number): boolean
+  isDisabled(backend: Backend): boolean
+  /** What others hear who find no usable backend for this model in the next seconds. */
+  keepRefusal(backend: Backend, model: string, refusal: KeptRefusal): void
+  /** The verdict on a failure to connect, in the light of all other backends: it is ours when none can be reached. */
+  judged(backend: Backend, verdict: Failure): Failure
+  /** What a check of our own found. */
+  learnFromCheck(backend: Backend, found: CheckFinding): void
+  /** The account that `verdict` is about is out, as a call of our own confirmed. */
+  disable(backend: Backend, verdict: Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>): void
   views(): BackendView[]
   /** Changes a backend until restart or reload. Answers whether there is one of this name. */
   adjust(name: string, change: { enabled?: boolean | undefined; weight?: number | undefined }): boolean
-  /** Takes over what other processes know. */
+  /** Makes a backend half-open at once: somebody says that it may be well again. */
+  reopen(name: string): void
+  /** Takes over what other processes know, and tells them what this one does. */
   refresh(): Promise<void>
 }
 
-/** When to come again while a check is on its way. */
-const CHECK_TAKES_MS = 1_000
+export type CheckFinding =
+  | { kind: 'works' }
+  | { kind: 'down'; reason: string }
+  | { kind: 'refused'; reason: string; forGood: boolean }
 
-interface Learnt {
-  key: string
-  verdict: Verdict
-  at: number
-}
-
-export function createBalancer(parts: {
+export interface BalancerParts {
   policy: Pick<Policy, 'backends' | 'health' | 'balancer'>
-  store: HealthStore
+  memory: BackendMemory
   clock: Clock
   logger: Logger
   /** A number in [0, 1). */
   random: () => number
-  /** Keeps the runtime alive until the work is done. */
-  waitUntil(work: Promise<unknown>): void
-}): Balancer {
-  const { policy, store, clock, logger, random, waitUntil } = parts
+  /** The one name under which a model's health is kept. */
+  healthNameOf(model: string): string
+  /** Asks a backend whether it offers a model, once somebody was told that it does not. */
+  checkModel(backend: Backend, model: string, person: number): void
+  /** An account is out: told once, by whichever process found it. */
+  onOutage(outage: { backend: string; state: 'ejected' | 'disabled'; reason: string }): void
+}
+
+const WAIT_FOR_TRY_MS = 2_000
+const ALL_UNREACHABLE_MS = 5_000
+
+export function createBalancer(parts: BalancerParts): Balancer {
+  const { policy, memory, clock } = parts
+  const { affinity, people, tries, inFlight, firstByteAt } = memory
   const backends = policy.backends.map((backend) => ({ ...backend }))
-  const inFlight = new Map<string, number>()
-  const onTrial = new Set<string>()
-  const sessions = createSessionMemory()
-  let known: ReadonlyMap<string, Health> = new Map()
-  let queue: Promise<void> = Promise.resolve()
-  const pending = new Set<Learnt>()
+  memory.adopt(policy.backends, policy.health)
+  const books = [memory.shared, memory.local]
+  const learning = createLearning(parts)
+  const { choose, pairOf, serving, standing } = createChooser(parts, backends)
 
-  /** What is on its way to the store counts here at once: the next call must not meet what this one met. */
-  const current = (): ReadonlyMap<string, Health> => {
-    if (pending.size === 0) return known
-    const all = new Map(known)
-    for (const { key, verdict, at } of pending) {
-      const next = nextHealth(all.get(key), verdict, at, policy.health)
-      if (next) all.set(key, next)
-    }
-    return all
-  }
-  const healthOf = (backend: Backend) => current().get(backend.name)
-  const parkedFor = (backend: Backend, model: string) => current().get(parkingKey(backend, model))
-  const canServe = (backend: Backend, model: string) =>
-    backend.models.length === 0 || matchesAny(backend.models, model)
-
-  function lease(backend: Backend, model: string, trial: boolean): Lease {
+  function begin(wanted: Wanted, chosen: Chosen, giveBack?: () => void): Selection {
+    const { backend, halfOpen, hash, home } = chosen
+    const pair = pairOf(backend, wanted.model)
+    const sentAt = clock.now()
+    const alone = clock.elapsed() - people.othersAt(pair, wanted.person) > EVIDENCE_MS
+    people.called(pair, wanted.person, clock.elapsed())
     inFlight.set(backend.name, (inFlight.get(backend.name) ?? 0) + 1)
-    if (trial) onTrial.add(backend.name)
     return {
       backend,
+      isLastResort: giveBack !== undefined,
+      firstByte() {
+        const elapsed = clock.elapsed()
+        firstByteAt.set(pair, elapsed)
+        firstByteAt.set(accountKey(backend.name), elapsed)
+        if (halfOpen || giveBack) learning.opened(backend, pair)
+        giveBack?.()
+        if (hash === undefined || !wanted.conversation) return
+        const now = clock.now()
+        const idleUntil = now + wanted.conversation.cacheLifeMs
+        const moved = home !== undefined && home !== backend.name
+        affinity.served({
+          person: wanted.person,
+          conversation: hash,
+          backend: backend.name,
+          moved,
+          idleUntil,
+          now,
+        })
+      },
       done(verdict) {
         inFlight.set(backend.name, (inFlight.get(backend.name) ?? 1) - 1)
-        if (trial) onTrial.delete(backend.name)
-        if (verdict) void report(backend, model, verdict)
+        if (verdict) {
+          const { model, person } = wanted
+          learning.learn({ backend, model, pair, person, alone, sentAt, trial: halfOpen, verdict })
+        }
+        giveBack?.()
       },
     }
   }
 
-  /** One at a time within this process, so that no failure is lost; other processes are met by `swap`. */
-  function report(backend: Backend, model: string | undefined, verdict: Verdict): Promise<void> {
-    const key = verdict.kind === 'parked' ? parkingKey(backend, model ?? '') : backend.name
-    const learnt = { key, verdict, at: clock.now() }
-    if (!nextHealth(current().get(key), verdict, learnt.at, policy.health)) return queue
-    pending.add(learnt)
-    queue = queue.then(() => write(learnt)).finally(() => pending.delete(learnt))
-    waitUntil(queue)
-    return queue
+  async function selectHalfOpen(
+    wanted: Wanted,
+    tried: ReadonlySet<string>,
+    answering: boolean,
+    first: Chosen,
+  ) {
+    const lost = new Set(tried)
+    for (let chosen: Chosen | undefined = first; chosen; chosen = choose(wanted, lost, answering)) {
+      const { backend, halfOpen } = chosen
+      const pair = pairOf(backend, wanted.model)
+      if (!halfOpen || (await learning.claim(backend, pair, wanted.person))) return begin(wanted, chosen)
+      lost.add(backend.name)
+    }
+    return undefined
   }
 
-  async function write(learnt: Learnt) {
-    const { key, verdict, at } = learnt
-    for (let attempt = 0; attempt < 5; attempt++) {
-      const seen = known.get(key)
-      const next = nextHealth(seen, verdict, at, policy.health)
-      if (!next) return
-      try {
-        if (!(await store.swap(key, seen, next))) {
-          known = await store.read()
-          continue
-        }
-      } catch (cause) {
-        logger.warn('health.store_failed', { cause: String(cause) })
-      }
-      pending.delete(learnt)
-      known = new Map(known).set(key, next)
-      if (next.state !== (seen?.state ?? 'healthy')) {
-        logger.warn('backend.state', { backend: key, state: next.state, reason: next.reason })
-      }
-      return
+  function tryNow(wanted: Wanted) {
+    const now = clock.now()
+    const pairs: string[] = []
+    for (const backend of serving(wanted)) {
+      if (backend.weight === 0 && wanted.boundTo === undefined) continue
+      const pair = pairOf(backend, wanted.model)
+      const found = standing(backend, pair, now)
+      const out = found === 'due' ? 'ejected' : found
+      if (out !== 'ejected' && out !== 'cooling_down') continue
+      pairs.push(pair)
+      people.called(pair, wanted.person, clock.elapsed())
+      const giveBack = tries.take(pair, wanted.person, out)
+      if (!giveBack) continue
+      const chosen = { backend, halfOpen: false, hash: undefined, home: undefined }
+      return { selection: begin(wanted, chosen, giveBack), pairs }
     }
+    return { selection: undefined, pairs }
   }
 
   return {
-    pick({ session, model }, tried) {
-      const now = clock.now()
-      const sticky = session !== undefined && policy.balancer.strategy === 'sticky'
-      const last = sticky ? sessions.last(session) : undefined
-      let best: Backend | undefined
-      let bestScore = 0
-      let trial: Backend | undefined
-      for (const backend of backends) {
-        if (!backend.enabled || tried.has(backend.name) || !canServe(backend, model)) continue
-        // Weight 0 drains: only sessions that it has already.
-        if (backend.weight === 0 && last !== backend.name) continue
-        if (!isUsable(parkedFor(backend, model), now)) continue
-        const health = healthOf(backend)
-        if (isUsable(health, now)) {
-          const draw = sticky ? unit(session, backend.name) : random()
-          // Weighted rendezvous: the largest weight / -ln(u) wins, which gives each backend its share of sessions
-          // and moves only the sessions of a backend that went away.
-          const score =
-            backend.weight === 0 ? Number.MAX_VALUE : backend.weight / -Math.log(draw || Number.MIN_VALUE)
-          if (score > bestScore) [best, bestScore] = [backend, score]
-        } else if (health?.state === 'ejected' && isDue(health, now) && !onTrial.has(backend.name)) {
-          trial ??= backend
-        }
+    memory,
+    select(wanted, tried, answering = false) {
+      const chosen = choose(wanted, tried, answering)
+      if (!chosen?.halfOpen) return chosen && begin(wanted, chosen)
+      return selectHalfOpen(wanted, tried, answering, chosen)
+    },
+    async tryAnyway(wanted) {
+      for (const last of [false, true]) {
+        const { selection, pairs } = tryNow(wanted)
+        if (selection) return { selection }
+        const refusal = tries.kept(pairs)
+        if (refusal) return { refusal }
+        if (last || !pairs.some((pair) => tries.underWay(pair))) return undefined
+        await tries.nextEnd(pairs, WAIT_FOR_TRY_MS)
+        const opened = await this.select(wanted, new Set())
+        if (opened) return { selection: opened }
+        const heard = tries.kept(pairs)
+        if (heard) return { refusal: heard }
       }
-      const chosen = best ?? trial
-      if (!chosen) return undefined
-      if (sticky) sessions.remember(session, chosen.name)
-      return lease(chosen, model, !best)
+      return undefined
     },
     serves: (model) => backends.some((backend) => canServe(backend, model)),
-    report,
-    restMs(model) {
+    offers: (model) =>
+      serving({ model, boundTo: undefined }).some(
+        (backend) => standing(backend, pairOf(backend, model), clock.now()) !== 'unavailable',
+      ),
+    whyNone(wanted) {
       const now = clock.now()
-      const waits = backends
-        .filter((backend) => backend.enabled && backend.weight > 0 && canServe(backend, model))
-        .flatMap((backend) => [healthOf(backend), parkedFor(backend, model)])
-        .flatMap((health) => {
-          if (health?.state === 'disabled') return health.until <= now ? CHECK_TAKES_MS : []
-          return health && health.until > now ? health.until - now : []
-        })
-      return waits.length > 0 ? Math.min(...waits) : undefined
+      const found = new Set(
+        serving(wanted).map((backend) => standing(backend, pairOf(backend, wanted.model), now)),
+      )
+      if (found.size > 0 && [...found].every((state) => state === 'disabled' || state === 'unavailable')) {
+        return found.has('disabled') ? 'disabled' : 'unavailable'
+      }
+      return 'unusable'
     },
-    due: () => backends.filter((backend) => backend.enabled && isDue(healthOf(backend), clock.now())),
-    views: () => backends.map((backend) => view(backend, current(), inFlight, clock.now())),
+    answeredSince: (backend, model, since) => (firstByteAt.get(pairOf(backend, model)) ?? -1) >= since,
+    isDisabled: ({ name }) => memory.shared.get(accountKey(name))?.state === 'disabled',
+    keepRefusal: (backend, model, refusal) => tries.keep(pairOf(backend, model), refusal),
+    judged(backend, verdict) {
+      if (verdict.kind !== 'account_unreachable') {
+        memory.unreachableAt.delete(backend.url)
+        return verdict
+      }
+      const now = clock.elapsed()
+      memory.unreachableAt.set(backend.url, now)
+      const none = backends.every(({ enabled, url }) => {
+        return (
+          !enabled || now - (memory.unreachableAt.get(url) ?? Number.NEGATIVE_INFINITY) <= ALL_UNREACHABLE_MS
+        )
+      })
+      return none ? { kind: 'ours', reason: `no backend can be reached: ${verdict.reason}` } : verdict
+    },
+    learnFromCheck: learning.checked,
+    disable: learning.disable,
+    views: () => backends.map((backend) => viewOf(backend, memory, clock.now())),
     adjust(name, { enabled, weight }) {
       const backend = backends.find((candidate) => candidate.name === name)
       if (backend && enabled !== undefined) backend.enabled = enabled
       if (backend && weight !== undefined) backend.weight = weight
       return backend !== undefined
     },
-    async refresh() {
-      known = await store.read()
+    reopen(name) {
+      for (const book of books) {
+        for (const key of keysOf(book, name)) book.record(key, { kind: 'reset', at: clock.now() })
+      }
     },
-  }
-}
-
-/** Rate limits of the upstream are per model, so a backend rests only for the model that met one. */
-function parkingKey(backend: Backend, model: string): string {
-  return `${backend.name} ${model}`
-}
-
-function view(
-  backend: Backend,
-  known: ReadonlyMap<string, Health>,
-  inFlight: ReadonlyMap<string, number>,
-  now: number,
-): BackendView {
-  const own = known.get(backend.name)
-  const parked = [...known].find(
-    ([key, health]) =>
-      key.startsWith(`${backend.name} `) && health.state === 'cooling_down' && health.until > now,
-  )?.[1]
-  const health = own && own.state !== 'healthy' ? own : (parked ?? own)
-  return {
-    backend,
-    state: backend.enabled ? (health?.state ?? 'healthy') : 'disabled',
-    reason: backend.enabled ? (health?.reason ?? '') : 'switched off',
-    failures: own?.failures ?? 0,
-    until: health?.until ?? 0,
-    inFlight: inFlight.get(backend.name) ?? 0,
+    refresh: learning.refresh,
   }
 }

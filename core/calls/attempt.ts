@@ -1,20 +1,24 @@
-/** One call to one backend: its address and credential, the limit on the first byte, and what its answer means. */
-
-import { describe, originOf } from '../backends/address.ts'
-import type { Verdict } from '../backends/health.ts'
-import { joined } from '../bytes.ts'
+/** One call to one backend: its address and credential, the limits on its first byte, and what its answer means. */
+import { originOf } from '../backends/address.ts'
+import { openingError, opensClearly, verdictOf } from '../backends/kinds/anthropic.ts'
+import { verdictOfFault } from '../backends/network.ts'
 import type { Deps } from '../deps.ts'
-import { headerOf } from '../http/headers.ts'
+import { mediaTypeOf } from '../http/headers.ts'
+import { wholeBody } from '../http/whole-body.ts'
 import type { Backend } from '../policy.ts'
 import type { HeaderPairs, UpstreamReply, UpstreamRequest } from '../ports.ts'
 import { createStop, type Stop } from '../stop.ts'
 import type { Call } from './call.ts'
 import { concealed, credentialForms, masked } from './conceal.ts'
-import { judge, openingError } from './verdict.ts'
+import { peeked } from './peek.ts'
+import { type Failure, isFailure } from './verdict.ts'
 
-const ERROR_BODY_BYTES = 64 * 1024
+/** Claude's longest errors quote a part of the request. */
+const ERROR_BODY_BYTES = 256 * 1024
+/** How long the rest of an error may take. */
+const REST_MS = 5_000
 
-/** A failed answer kept whole, in case no other backend does better. */
+/** An error answer, whole. */
 export interface KeptAnswer {
   status: number
   headers: HeaderPairs
@@ -22,49 +26,116 @@ export interface KeptAnswer {
 }
 
 export type Attempt =
-  | { kind: 'answered'; reply: UpstreamReply; stop: Stop }
-  | {
-      kind: 'failed'
-      reason: string
-      verdict: Verdict | undefined
-      kept: KeptAnswer | undefined
-      /** `answered`: it did, but not as it should. */
-      how: 'answered' | 'timed out' | 'unreachable'
-    }
+  | { kind: 'answered'; reply: UpstreamReply; stop: Stop; callers: boolean }
+  | { kind: 'failed'; verdict: Failure; kept: KeptAnswer | undefined; late: boolean }
+  /**
+   * A whole answer did not come in time, so that Claude is likely to have worked on it. `byCaller`: the caller would not
+   * wait for longer.
+   */
+  | { kind: 'whole_answer_late'; byCaller: boolean; kept: KeptAnswer | undefined }
   | { kind: 'client_gone' }
 
-/** Sends the call to `backend`. Never throws: every end is one of the three. */
+/** Sends the call to `backend`. Never throws. */
 export async function attempt(deps: Deps, call: Call, backend: Backend): Promise<Attempt> {
-  const { clock, policy, upstream } = deps
+  const { clock, upstream } = deps
+  if (call.signal.aborted) return { kind: 'client_gone' }
   const stop = createStop()
   const onGone = () => stop.abort(call.signal.reason)
-  if (call.signal.aborted) return { kind: 'client_gone' }
   call.signal.addEventListener('abort', onGone)
+  const limit = firstByteLimit(deps, call, backend)
   let timedOut = false
-  const cancelTimer = clock.after(policy.retry.firstByteTimeoutMs, () => {
-    timedOut = true
-    stop.abort(new Error('no first byte in time'))
-  })
+  const after = (ms: number) =>
+    clock.after(ms, () => {
+      timedOut = true
+      stop.abort(new Error('no answer in time'))
+    })
+  let cancelTimer = after(limit.ms)
   try {
     const reply = concealed(await upstream.send(addressed(call, backend), stop.signal), backend)
-    const judgement = judge(reply, clock.now())
-    if (judgement.relay) return { kind: 'answered', reply, stop }
-    const kept = judgement.show ? await keep(reply, backend) : undefined
-    if (!kept) reply.cancel()
-    const reason =
-      judgement.verdict && 'reason' in judgement.verdict
-        ? judgement.verdict.reason
-        : `answered ${reply.status}`
-    return { kind: 'failed', reason, verdict: judgement.verdict, kept, how: 'answered' }
+    if (reply.status >= 400) {
+      // The rest of an error is not waited for as long as its beginning.
+      cancelTimer()
+      cancelTimer = after(REST_MS)
+    }
+    return await judged(deps, reply, { backend, stop, whole: limit.whole })
   } catch (cause) {
     if (call.signal.aborted) return { kind: 'client_gone' }
-    const reason = timedOut ? 'no first byte in time' : describe(cause)
-    const how = timedOut ? 'timed out' : 'unreachable'
-    return { kind: 'failed', reason, verdict: { kind: 'failed', reason }, kept: undefined, how }
+    if (timedOut && limit.whole)
+      return { kind: 'whole_answer_late', byCaller: limit.byCaller, kept: undefined }
+    const verdict: Failure = timedOut
+      ? { kind: 'pair_failed', reason: 'no first byte in time', fromNetwork: true }
+      : verdictOfFault(cause)
+    return { kind: 'failed', verdict, kept: undefined, late: timedOut }
   } finally {
     cancelTimer()
     call.signal.removeEventListener('abort', onGone)
   }
+}
+
+/**
+ * How long this call may wait for its first byte. A whole answer has none before it is finished: then the client's own
+ * limit holds, as its SDK tells it, below the configured one.
+ */
+function firstByteLimit({ policy }: Deps, call: Call, backend: Backend) {
+  const { firstByteTimeoutMs, wholeAnswerTimeoutMs } = policy.retry
+  const streams = call.native && backend.speaksOpenAi ? call.stream : (call.streamsUpstream ?? call.stream)
+  if (streams || call.countsTokens) return { ms: firstByteTimeoutMs, whole: false, byCaller: false }
+  const ofCaller = call.clientTimeoutMs ?? Number.POSITIVE_INFINITY
+  return {
+    ms: Math.min(ofCaller, wholeAnswerTimeoutMs),
+    whole: true,
+    byCaller: ofCaller < wholeAnswerTimeoutMs,
+  }
+}
+
+async function judged(
+  deps: Deps,
+  reply: UpstreamReply,
+  { backend, stop, whole }: { backend: Backend; stop: Stop; whole: boolean },
+): Promise<Attempt> {
+  const { status, headers } = reply
+  const now = deps.clock.now()
+  if (status < 400) return judgedBeginning(reply, { backend, stop, now })
+  const body = await wholeBody(reply.pipe, ERROR_BODY_BYTES)
+  const kept = body && !isPage(headers) ? { status, headers, body } : undefined
+  if (status === 504 && whole) return { kind: 'whole_answer_late', byCaller: false, kept }
+  const verdict = verdictOf({ status, headers, body, now })
+  if (isFailure(verdict)) return { kind: 'failed', verdict, kept, late: false }
+  return { kind: 'answered', reply: asReply({ status, headers, body: body ?? EMPTY }), stop, callers: true }
+}
+
+/** A success, or a redirect. A stream is judged by its first event, which may need more than its first bytes. */
+async function judgedBeginning(
+  reply: UpstreamReply,
+  { backend, stop, now }: { backend: Backend; stop: Stop; now: number },
+): Promise<Attempt> {
+  const { status, headers } = reply
+  const streamed = mediaTypeOf(headers) === 'text/event-stream'
+  const unclear = streamed && status < 300 && reply.first && !opensClearly(reply.first)
+  const opened = unclear ? await peeked(reply, opensClearly) : reply
+  const verdict = verdictOf({ status, headers, body: opened.first, now })
+  if (!isFailure(verdict)) {
+    return { kind: 'answered', reply: opened, stop, callers: verdict.kind === 'callers' }
+  }
+  opened.cancel()
+  const opening = streamed && opened.first ? openingError(opened.first) : undefined
+  const kept = opening && {
+    status: opening.status,
+    headers: [['content-type', 'application/json']] satisfies HeaderPairs,
+    body: masked(new TextEncoder().encode(opening.json), credentialForms(backend)),
+  }
+  return { kind: 'failed', verdict, kept, late: false }
+}
+
+const EMPTY = new Uint8Array()
+
+function isPage(headers: HeaderPairs): boolean {
+  return mediaTypeOf(headers) === 'text/html'
+}
+
+/** An answer that is there already. */
+function asReply({ status, headers, body }: KeptAnswer): UpstreamReply {
+  return { status, headers, first: body, pipe: (sink) => sink.write(body), cancel: () => {} }
 }
 
 /** The request as this backend gets it: the caller's bytes, the backend's address and its one credential. */
@@ -86,32 +157,4 @@ export function addressed(
     headers: [...call.headers, ['x-api-key', backend.apiKey]],
     body: call.body,
   }
-}
-
-async function keep(reply: UpstreamReply, backend: Backend): Promise<KeptAnswer | undefined> {
-  const opening = reply.status < 300 ? openingError(reply.first) : undefined
-  if (opening) {
-    reply.cancel()
-    const headers: HeaderPairs = [['content-type', 'application/json']]
-    return {
-      status: opening.status,
-      headers,
-      body: masked(new TextEncoder().encode(opening.json), credentialForms(backend)),
-    }
-  }
-  const chunks: Uint8Array[] = []
-  let size = 0
-  const write = (chunk: Uint8Array) => {
-    size += chunk.byteLength
-    if (size > ERROR_BODY_BYTES) throw new Error('the error body is too long')
-    chunks.push(chunk)
-  }
-  try {
-    await reply.pipe({ write })
-  } catch {
-    return undefined
-  }
-  const { status, headers } = reply
-  if (headerOf(headers, 'content-type')?.startsWith('text/html')) return undefined
-  return { status, headers, body: joined(chunks) }
 }

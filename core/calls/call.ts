@@ -1,4 +1,5 @@
 /** A call on its way: what the edge found out about it, before any backend is chosen. */
+import { headerOf } from '../http/headers.ts'
 import type { Caller } from '../keys/directory.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
@@ -37,14 +38,26 @@ export interface Call extends RequestSize {
   stream: boolean
   /** Undefined when nothing tells. */
   conversation: Conversation | undefined
-  /** The id of `conversation`. */
-  session: string | undefined
   /** The backend whose account holds what the request names: the call goes nowhere else. */
   boundTo: string | undefined
+  /** It only counts tokens: neither metered nor limited, and its answer says nothing about messages. */
+  countsTokens?: boolean
+  /** The answer is streamed to us even where the client gets it whole. */
+  streamsUpstream?: boolean
+  /** How long the client waits, as it says itself (ms). */
+  clientTimeoutMs?: number | undefined
   /** Aborts when the client leaves. */
   signal: StopSignal
   /** Wall time of arrival (ms). */
   createdAt: number
   /** The same moment on the clock that never runs backwards. */
   startedAt: number
+}
+
+const LONGEST_TIMEOUT_S = 3_600
+
+/** How long the client waits for its answer, as Anthropic's and OpenAI's SDKs tell it in seconds; undefined otherwise. */
+export function clientTimeout(headers: HeaderPairs): number | undefined {
+  const seconds = Number(headerOf(headers, 'x-stainless-timeout'))
+  return seconds >= 1 && seconds <= LONGEST_TIMEOUT_S ? seconds * 1000 : undefined
 }

@@ -1,80 +1,206 @@
 /** Tries backends until one answers: each at most once, and only while nothing has gone to the client. */
-import type { Lease } from '../backends/balancer.ts'
+import type { Selection, Wanted } from '../backends/balancer.ts'
+import { type Confirmation, isAccountVerdict } from '../backends/confirm.ts'
+import { envelopeOf, waitOf } from '../backends/kinds/anthropic.ts'
+import type { KeptRefusal } from '../backends/tries.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
+import { headerOf } from '../http/headers.ts'
 import type { UpstreamReply } from '../ports.ts'
 import type { Stop } from '../stop.ts'
 import { type Attempt, attempt, type KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
+import type { Failure } from './verdict.ts'
 
-const DEFAULT_REST_MS = 5_000
+/** What a person can wait for who was told nothing better: random, so that they do not all come back at once. */
+const SOONEST_RETRY_MS = 1_000
+const LATEST_RETRY_MS = 5_000
+const ACCOUNT_RETRY_MS = 30_000
 
 export type Served =
-  | { kind: 'answered'; lease: Lease; reply: UpstreamReply; stop: Stop }
+  /** `callers`: it is an error that the caller has to mend. */
+  | { kind: 'answered'; selection: Selection; reply: UpstreamReply; stop: Stop; callers: boolean }
   /** Every backend failed; this is the last answer that may be shown. */
   | { kind: 'kept'; answer: KeptAnswer }
+  /** A whole answer did not come in time. `answer`: the upstream said so itself. */
+  | { kind: 'whole_answer_late'; answer: KeptAnswer | undefined }
   | { kind: 'client_gone' }
 
-/** A call of the kind that limits and health are about, or one beside them, such as count_tokens. */
-export type Kind = 'metered' | 'free'
+type Failed = Extract<Attempt, { kind: 'failed' }>
 
 /**
  * Sends the call to one backend after the other. `onTry` hears each backend's name. Throws a Refusal: model_unknown,
- * no_backend_available, upstream_timeout or all_backends_failed.
+ * no_backend_available, account_unavailable, network_unavailable, upstream_timeout, upstream_refused or
+ * all_backends_failed.
  */
 export async function sendWithFailover(
   deps: Deps,
   call: Call,
-  kind: Kind,
   onTry: (backend: string) => void = () => {},
 ): Promise<Served> {
   const { balancer, policy, logger } = deps
   const tried = new Set<string>()
+  let last: Failed | undefined
   let kept: KeptAnswer | undefined
-  let timedOut = false
+  let confirming: Promise<Confirmation> | undefined
+  let onlyAnswering = false
   while (tried.size < policy.retry.maxAttempts) {
-    const lease = balancer.pick(call, tried)
-    if (!lease) break
-    const { name } = lease.backend
-    tried.add(name)
-    onTry(name)
-    const result = await attempt(deps, call, lease.backend)
-    if (result.kind === 'answered') return { ...result, lease: kind === 'free' ? silent(lease) : lease }
+    const selection = await selected(deps, call, tried, onlyAnswering)
+    if (!selection) break
+    const { backend } = selection
+    tried.add(backend.name)
+    onTry(backend.name)
+    const sentAt = deps.clock.elapsed()
+    const result = await attempt(deps, call, backend)
+    if (result.kind === 'answered') return { ...result, selection }
     if (result.kind === 'client_gone') {
-      lease.done(undefined)
+      selection.done(undefined)
       return result
     }
-    lease.done(kind === 'free' ? ofFree(result) : result.verdict)
-    kept = result.kept ?? kept
-    timedOut = result.how === 'timed out'
-    logger.warn('call.attempt_failed', { id: call.id, backend: name, reason: result.reason })
+    const pairAnswered = balancer.answeredSince(backend, call.model, sentAt)
+    if (result.kind === 'whole_answer_late') {
+      const counts = !result.byCaller && !pairAnswered
+      selection.done(
+        counts ? { kind: 'pair_failed', reason: 'no answer in time', fromNetwork: true } : undefined,
+      )
+      return { kind: 'whole_answer_late', answer: result.kept }
+    }
+    const verdict = balancer.judged(backend, result.verdict)
+    selection.done(verdictToLearn(call, verdict, result.late && pairAnswered))
+    logger.warn('call.attempt_failed', { id: call.id, backend: backend.name, reason: verdict.reason })
+    if (verdict.kind === 'ours') throw networkRefusal()
+    confirming =
+      isAccountVerdict(verdict) && !call.countsTokens ? confirmed(deps, call, selection, verdict) : undefined
+    keepForOthers(deps, call, selection, { verdict, kept: result.kept, late: result.late })
+    last = { ...result, verdict }
+    if (isShown(verdict)) kept = result.kept ?? kept
+    // Whoever waited for long is sent to one more backend at most, and only where somebody was answered lately.
+    if (onlyAnswering) break
+    onlyAnswering = result.late
+    if (selection.isLastResort) break
   }
+  if (last && isAccountVerdict(last.verdict) && !kept) return ofAccount(last, await confirming)
   if (kept) return { kind: 'kept', answer: kept }
-  throw refusal(deps, call, tried.size, timedOut)
+  if (last) throw failedRefusal(tried.size, last.late)
+  throw noneRefusal(deps, call)
 }
 
-/** A backend that cannot count tokens, or not so many at once, answers messages all the same. */
-function ofFree({ how, verdict }: Extract<Attempt, { kind: 'failed' }>) {
-  return how === 'unreachable' || verdict?.kind === 'barred' ? verdict : undefined
+function wantedOf({ model, caller, conversation, boundTo }: Call): Wanted {
+  return { model, person: caller.userId, conversation, boundTo }
 }
 
-/** Nor does it prove anything that one counts well. */
-function silent(lease: Lease): Lease {
-  return { ...lease, done: () => lease.done(undefined) }
+/** The next backend. Where none is usable and none was tried, one that is out is tried all the same, or we refuse. */
+async function selected(
+  { balancer, clock, random }: Deps,
+  call: Call,
+  tried: ReadonlySet<string>,
+  onlyAnswering: boolean,
+): Promise<Selection | undefined> {
+  const choosing = balancer.select(wantedOf(call), tried, onlyAnswering)
+  const usual = choosing instanceof Promise ? await choosing : choosing
+  if (usual || tried.size > 0) return usual
+  const found = await balancer.tryAnyway(wantedOf(call))
+  if (!found) return undefined
+  if ('selection' in found) return found.selection
+  throw keptRefusal(found.refusal, clock.now(), random())
 }
 
-function refusal({ balancer }: Deps, call: Call, tried: number, timedOut: boolean): Refusal {
-  if (tried > 0) {
-    return timedOut
-      ? new Refusal('upstream_timeout', 'Claude did not begin to answer in time. Please try again.')
-      : new Refusal('all_backends_failed', `All upstreams failed (${tried} attempted). Please try again.`)
+/** Counting tokens teaches nothing about messages: another limit holds for it, and some backends cannot do it. */
+function verdictToLearn(call: Call, verdict: Failure, unproven: boolean): Failure | undefined {
+  if (call.countsTokens) return verdict.kind === 'account_unreachable' ? verdict : undefined
+  return unproven ? undefined : verdict
+}
+
+function confirmed(
+  { balancer, confirm, waitUntil }: Deps,
+  call: Call,
+  { backend }: Selection,
+  verdict: Parameters<Deps['confirm']['account']>[2],
+): Promise<Confirmation> {
+  // What is out already needs no confirmation; its half-open call has just met it again.
+  if (balancer.isDisabled(backend)) return Promise.resolve('confirmed')
+  const confirming = confirm.account(backend, call.model, verdict)
+  waitUntil(confirming)
+  return confirming
+}
+
+/** What callers hear who find no usable backend in the next seconds: status and type, never anybody's words. */
+function keepForOthers(
+  { balancer, clock }: Deps,
+  call: Call,
+  { backend }: Selection,
+  { verdict, kept, late }: Pick<Failed, 'verdict' | 'kept' | 'late'>,
+) {
+  if (call.countsTokens || (verdict.kind !== 'pair_failed' && verdict.kind !== 'pair_cooldown')) return
+  const now = clock.now()
+  const wait = kept && waitOf(headerOf(kept.headers, 'retry-after'), now)
+  balancer.keepRefusal(backend, call.model, {
+    status: kept && kept.status >= 400 ? kept.status : late ? 504 : 502,
+    type: envelopeOf(kept?.body)?.type || (late ? 'timeout_error' : 'api_error'),
+    retryAt: wait === undefined ? undefined : now + wait,
+  })
+}
+
+/** Whether the upstream's own answer may be the client's. What is about our credential or from a proxy never is. */
+function isShown(verdict: Failure): boolean {
+  if (verdict.kind === 'pair_failed' || verdict.kind === 'pair_cooldown') return true
+  return verdict.kind === 'model_not_offered' && verdict.reason.startsWith('answered 404')
+}
+
+/** No other backend was left. If the account works after all, the answer was about this one call. */
+function ofAccount({ verdict, kept }: Failed, confirmation: Confirmation | undefined): Served {
+  if (confirmation === 'passed' && kept && verdict.kind === 'account_unpaid') {
+    return { kind: 'kept', answer: kept }
+  }
+  throw failedRefusal(1, false)
+}
+
+function failedRefusal(tried: number, late: boolean): Refusal {
+  return late
+    ? new Refusal('upstream_timeout', 'Claude did not begin to answer in time. Please try again.')
+    : new Refusal('all_backends_failed', `All upstreams failed (${tried} attempted). Please try again.`)
+}
+
+function networkRefusal(): Refusal {
+  return new Refusal(
+    'network_unavailable',
+    'The gateway cannot reach any upstream. Please try again shortly.',
+    {
+      retryAfterMs: LATEST_RETRY_MS,
+    },
+  )
+}
+
+function keptRefusal({ status, type, retryAt }: KeptRefusal, now: number, random: number): Refusal {
+  const wait = retryAt === undefined ? 0 : retryAt - now
+  const retryAfterMs = wait > 0 ? wait : SOONEST_RETRY_MS + random * (LATEST_RETRY_MS - SOONEST_RETRY_MS)
+  return new Refusal(
+    'upstream_refused',
+    'The upstreams of this model are failing or overloaded. Please try again.',
+    {
+      retryAfterMs,
+      shown: { status, type },
+    },
+  )
+}
+
+function noneRefusal({ balancer, random }: Deps, call: Call): Refusal {
+  if (call.boundTo !== undefined) {
+    const message =
+      'The account that holds what this call names cannot take calls right now, and no other account has it. Please try again.'
+    return new Refusal('account_unavailable', message, { retryAfterMs: ACCOUNT_RETRY_MS })
   }
   if (!balancer.serves(call.model)) return new Refusal('model_unknown', `model: ${call.model}`)
+  const why = balancer.whyNone(wantedOf(call))
+  if (why === 'unavailable') return new Refusal('model_unknown', `model: ${call.model}`)
+  if (why === 'disabled') {
+    return new Refusal('all_backends_failed', 'No upstream account can be used. Ask an administrator.')
+  }
   return new Refusal(
     'no_backend_available',
     'No upstream can take calls right now. Please try again shortly.',
     {
-      retryAfterMs: balancer.restMs(call.model) ?? DEFAULT_REST_MS,
+      retryAfterMs: SOONEST_RETRY_MS + random() * (LATEST_RETRY_MS - SOONEST_RETRY_MS),
     },
   )
 }

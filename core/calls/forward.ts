@@ -1,6 +1,6 @@
 /** One call from admission to answer: reserve, find a backend, hand its answer on, book it. The one way through. */
 import type { Deps } from '../deps.ts'
-import { asRefusal } from '../errors.ts'
+import { asRefusal, Refusal } from '../errors.ts'
 import { limitHeaders, limitRefusal } from '../limits/refusals.ts'
 import type { Admitted, HeaderPairs, Reply } from '../ports.ts'
 import type { KeptAnswer } from './attempt.ts'
@@ -16,30 +16,50 @@ export class ClientGone extends Error {}
 /** `native`: a backend answered that speaks OpenAI's interface, in which the call came. */
 export type Forwarded = Reply & { native: boolean }
 
+/** Output tokens a second that Claude writes, at most, while a whole answer is waited for. */
+const TOKENS_A_SECOND = 80
+
 /** A metered call: exactly one record, whatever its end. Throws a Refusal, or ClientGone. */
 export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
   const booking = openBooking(deps, call)
   const admitted = await deps.ledger.reserve(booking.admission)
   if (!admitted.ok) throw limitRefusal(deps.policy, admitted, deps.clock.now())
+  const sentAt = deps.clock.elapsed()
   let served: Served
   try {
-    served = await sendWithFailover(deps, call, 'metered', booking.sentTo)
+    served = await sendWithFailover(deps, call, booking.sentTo)
   } catch (cause) {
     booking.settle({ outcome: 'error', status: asRefusal(cause).status, metered: undefined })
     throw cause
   }
   if (served.kind === 'client_gone') {
-    booking.settle({ outcome: 'client_aborted', status: 499, metered: undefined })
+    const estimatedOutput = waitsForWhole(call) ? writtenSince(deps, call, sentAt) : 0
+    booking.settle({ outcome: 'client_aborted', status: 499, metered: undefined, estimatedOutput })
     throw new ClientGone()
+  }
+  if (served.kind === 'whole_answer_late') {
+    const estimatedOutput = writtenSince(deps, call, sentAt)
+    booking.settle({ outcome: 'error', status: 504, metered: undefined, estimatedOutput })
   }
   return answer(deps, call, served, { booking, admitted })
 }
 
 /** A call that is neither metered nor limited: count_tokens. Throws a Refusal, or ClientGone. */
 export async function forwardFree(deps: Deps, call: Call): Promise<Reply> {
-  const served = await sendWithFailover(deps, call, 'free')
+  const counting = { ...call, countsTokens: true }
+  const served = await sendWithFailover(deps, counting)
   if (served.kind === 'client_gone') throw new ClientGone()
-  return answer(deps, call, served, undefined)
+  return answer(deps, counting, served, undefined)
+}
+
+function waitsForWhole({ stream, streamsUpstream }: Call): boolean {
+  return !(streamsUpstream ?? stream)
+}
+
+/** What Claude may have written of an answer that nobody got, in tokens. */
+function writtenSince({ clock }: Deps, { maxTokens }: Call, sentAt: number): number {
+  const seconds = (clock.elapsed() - sentAt) / 1000
+  return Math.min(maxTokens ?? Number.POSITIVE_INFINITY, Math.ceil(seconds * TOKENS_A_SECOND))
 }
 
 function answer(
@@ -50,13 +70,20 @@ function answer(
 ): Forwarded {
   const { policy } = deps
   const extraHeaders = metering ? limitHeaders(policy, metering.admitted) : []
+  if (served.kind === 'whole_answer_late') {
+    if (served.answer) return { ...keptReply(served.answer, call.id, extraHeaders), native: false }
+    throw new Refusal(
+      'upstream_timeout',
+      'Claude did not finish its answer in time. Please stream long answers.',
+    )
+  }
   if (served.kind === 'kept') {
     metering?.booking.settle({ outcome: 'error', status: served.answer.status, metered: undefined })
     return { ...keptReply(served.answer, call.id, extraHeaders), native: false }
   }
-  const { lease, reply, stop } = served
-  const native = call.native !== undefined && lease.backend.speaksOpenAi
-  const relayed = { call, reply, stop, native, booking: metering?.booking, extraHeaders, done: lease.done }
+  const { selection, reply, stop, callers } = served
+  const native = call.native !== undefined && selection.backend.speaksOpenAi
+  const relayed = { call, reply, stop, native, callers, booking: metering?.booking, extraHeaders, selection }
   return { ...relay(deps, relayed), native }
 }
 

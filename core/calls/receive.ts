@@ -5,7 +5,7 @@ import type { Caller } from '../keys/directory.ts'
 import { accessOf, isAllowed, replacementFor } from '../models/access.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
-import type { Call, RequestSize } from './call.ts'
+import { type Call, clientTimeout, type RequestSize } from './call.ts'
 import { type Conversation, conversationOf } from './conversation.ts'
 import { upstreamHeaders } from './forwarded-headers.ts'
 import { type Inspected, inspect, withModel } from './inspect.ts'
@@ -38,13 +38,14 @@ export function receive(deps: Deps, received: Received): Call {
     model,
     stream: inspected.stream,
     ...factsOf(inspected, received),
+    clientTimeoutMs: clientTimeout(headers),
     signal: received.signal,
     createdAt: clock.now(),
     startedAt: clock.elapsed(),
   }
 }
 
-type Facts = RequestSize & Pick<Call, 'conversation' | 'session' | 'boundTo'>
+type Facts = RequestSize & Pick<Call, 'conversation' | 'boundTo'>
 
 /** What limits and backend selection have to know of a request. `promptCacheKey` is OpenAI's. */
 export function factsOf(
@@ -70,7 +71,6 @@ export function factsOf(
     webSearches,
     fast,
     conversation,
-    session: conversation?.id,
     boundTo: undefined,
   }
 }

@@ -1,5 +1,6 @@
 /** Hands an upstream's answer on, byte for byte, while a tap reads the same bytes; books the call when it ends. */
-import type { Verdict } from '../backends/health.ts'
+import type { Selection } from '../backends/balancer.ts'
+import { verdictOfLateError } from '../backends/kinds/anthropic.ts'
 import type { Deps } from '../deps.ts'
 import { mediaTypeOf } from '../http/headers.ts'
 import { createStreamMeter } from '../metering/anthropic-stream.ts'
@@ -11,6 +12,7 @@ import type { Stop } from '../stop.ts'
 import type { Call } from './call.ts'
 import type { Booking } from './call-record.ts'
 import { clientHeaders } from './forwarded-headers.ts'
+import type { Verdict } from './verdict.ts'
 
 export interface Answer {
   call: Call
@@ -23,8 +25,9 @@ export interface Answer {
   native: boolean
   /** Headers of our own, about the caller's limits. */
   extraHeaders: HeaderPairs
-  /** Called once, with what the backend's health learns. */
-  done(verdict: Verdict | undefined): void
+  /** The answer is an error that the caller has to mend. */
+  callers: boolean
+  selection: Selection
 }
 
 export function relay(deps: Deps, answer: Answer): Reply {
@@ -37,7 +40,7 @@ export function relay(deps: Deps, answer: Answer): Reply {
 }
 
 function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
-  const { call, reply, stop, booking, done } = answer
+  const { call, reply, stop, booking, selection } = answer
   const { clock, policy } = deps
   const tap = booking && reply.first && reply.status < 300 ? tapFor(answer) : undefined
   const { idleTimeoutMs } = policy.retry
@@ -48,9 +51,16 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   let noted = false
   let booked = false
 
+  let begun = false
+  const begin = () => {
+    begun = true
+    booking?.firstByte(lastByteAt)
+    if (booking && reply.status < 300) selection.firstByte()
+  }
+
   const write = (chunk: Uint8Array): void | Promise<void> => {
     lastByteAt = clock.elapsed()
-    booking?.firstByte(lastByteAt)
+    if (!begun) begin()
     if (tap && !booked) {
       tap.write(chunk)
       // Booked before the last byte leaves: a client that has its whole answer is a call that is recorded.
@@ -85,16 +95,15 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
     const whole = tap === undefined || tap.state() === 'complete'
     if (reply.status >= 400 || tap?.error() !== undefined) book('error')
     else book(whole ? 'ok' : 'upstream_cut')
-    done(whole ? verdictOf(tap) : { kind: 'failed', reason: 'ended before message_stop' })
+    selection.done(whole ? verdictOf(answer, tap) : cut('ended before message_stop'))
   }
   const failed = (cause: unknown) => {
     tap?.end()
     const left = clientLeft || (stalled && clientIsSlow)
     if (reply.status >= 400) book('error')
     else book(left ? 'client_aborted' : 'upstream_cut')
-    done(
-      left ? { kind: 'ok' } : { kind: 'failed', reason: stalled ? 'silent for too long' : 'cut its answer' },
-    )
+    // Who left in the middle has proved nothing.
+    selection.done(left ? undefined : cut(stalled ? 'silent for too long' : 'cut its answer'))
     throw cause
   }
 
@@ -134,9 +143,14 @@ function tapFor({ reply, native }: Answer): UsageMeter {
 }
 
 /** An error event of the upstream's own making counts against it, even in a stream that ended well. */
-function verdictOf(tap: UsageMeter | undefined): Verdict {
+function verdictOf({ booking, callers }: Answer, tap: UsageMeter | undefined): Verdict | undefined {
+  // What is not metered says nothing about messages.
+  if (!booking) return undefined
+  if (callers) return { kind: 'callers' }
   const error = tap?.error()
-  if (error === 'api_error' || error === 'overloaded_error')
-    return { kind: 'failed', reason: `streamed ${error}` }
-  return { kind: 'ok' }
+  return error === undefined ? { kind: 'served' } : verdictOfLateError(error)
+}
+
+function cut(reason: string): Verdict {
+  return { kind: 'pair_failed', reason, fromNetwork: true }
 }

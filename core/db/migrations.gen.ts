@@ -93,5 +93,19 @@ export const migrations: readonly { name: string; statements: readonly string[] 
     "statements": [
       "-- WITHOUT ROWID: the primary key is the table.\nCREATE TABLE `prompt_losses` (\n\t`hour` integer NOT NULL,\n\t`user_id` integer NOT NULL,\n\t`model` text NOT NULL,\n\t`kind` text NOT NULL,\n\t`reason` text NOT NULL,\n\t`calls` integer NOT NULL,\n\t`blocks` integer NOT NULL,\n\t`tokens` integer NOT NULL,\n\tPRIMARY KEY(`hour`, `user_id`, `model`, `kind`, `reason`)\n) WITHOUT ROWID;"
     ]
+  },
+  {
+    "name": "0007_health_records.sql",
+    "statements": [
+      "CREATE TABLE `conversation_moves` (\n\t`user_id` integer NOT NULL,\n\t`conversation` integer NOT NULL,\n\t`backend` text NOT NULL,\n\t`idle_until` integer NOT NULL,\n\t`written_at` integer NOT NULL,\n\tPRIMARY KEY(`user_id`, `conversation`)\n);",
+      "CREATE INDEX `conversation_moves_written` ON `conversation_moves` (`written_at`);",
+      "CREATE TABLE `health_records` (\n\t`key` text PRIMARY KEY NOT NULL,\n\t`revision` integer NOT NULL,\n\t`record` text NOT NULL\n);"
+    ]
+  },
+  {
+    "name": "0008_drop_backend_health.sql",
+    "statements": [
+      "DROP TABLE `backend_health`;"
+    ]
   }
 ]

@@ -1,6 +1,6 @@
 /** All tables. Money is integer micro-dollars, time is integer ms since 1970 UTC, ids are never reused. */
 import { sql } from 'drizzle-orm'
-import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 export const users = sqliteTable('users', {
   id: integer().primaryKey({ autoIncrement: true }),
@@ -186,15 +186,31 @@ export const auditEvents = sqliteTable(
   (t) => [index('audit_actor').on(t.actorId, t.id), index('audit_action').on(t.action, t.id)],
 )
 
-/** What is known of backends, when processes share it here. The key is a backend's name, or that and a model. */
-export const backendHealth = sqliteTable('backend_health', {
+/** What all processes know of an account or of a (backend, model): a record that only the core can read. */
+export const healthRecords = sqliteTable('health_records', {
   key: text().primaryKey(),
-  state: text({ enum: ['healthy', 'ejected', 'cooling_down', 'disabled'] }).notNull(),
-  failures: integer().notNull(),
-  until: integer().notNull(),
-  reason: text().notNull(),
   revision: integer().notNull(),
+  /** JSON. */
+  record: text().notNull(),
 })
+
+/** Where conversations went that left their backend. */
+export const conversationMoves = sqliteTable(
+  'conversation_moves',
+  {
+    userId: integer('user_id').notNull(),
+    /** A hash of 53 bits. */
+    conversation: integer().notNull(),
+    backend: text().notNull(),
+    /** When its cache there is gone; 0: it is back where it belongs. */
+    idleUntil: integer('idle_until').notNull(),
+    writtenAt: integer('written_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.userId, t.conversation] }),
+    index('conversation_moves_written').on(t.writtenAt),
+  ],
+)
 
 /**
  * Calls that count against a limit but are not in usage_sums yet, when processes share limits here. A trigger empties a

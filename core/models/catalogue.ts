@@ -1,40 +1,28 @@
 /** The models the backends offer, as they list them, and the check that reads the list: the same request is both. */
-import * as z from 'zod'
-import { describe, originOf } from '../backends/address.ts'
 import type { Balancer } from '../backends/balancer.ts'
-import { FOR_GOOD, RECHECK_MS, type Verdict } from '../backends/health.ts'
+import { type ListedModel, readModels } from '../backends/check.ts'
 import { matchesAny } from '../glob.ts'
 import type { Backend, Policy } from '../policy.ts'
-import type { Clock, Logger, Upstream, UpstreamReply } from '../ports.ts'
-import { createStop } from '../stop.ts'
+import type { Clock, Logger, Upstream } from '../ports.ts'
 
-const CHECK_TIMEOUT_MS = 10_000
-const LIST_BYTES = 4 * 1024 * 1024
+export type { ListedModel }
+
 const FRESH_MS = 24 * 3_600_000
 const RETRY_MS = 60_000
-
-/** A model as the upstream lists it; fields this gateway does not know are kept. */
-const ListedModel = z.looseObject({
-  id: z.string().min(1),
-  display_name: z.string().optional(),
-  created_at: z.string().optional(),
-})
-const ModelList = z.looseObject({ data: z.array(ListedModel) })
-export type ListedModel = z.infer<typeof ListedModel>
 
 export interface Catalogue {
   /** Checks every enabled backend at once, as `health.startup_check` says. Never throws. */
   checkAll(): Promise<void>
-  /** Checks one backend and tells the balancer. Answers what the check found. */
-  check(backend: Backend): Promise<Verdict>
-  /** Checks the backends that are out and due. */
-  checkDue(): Promise<void>
-  /** The models of all usable backends, each once, in the backends' order. Reads lists that are missing or a day old. */
+  /** Checks one backend, because an admin asks: one that answers gets a call at once. Answers whether it did. */
+  check(backend: Backend): Promise<boolean>
+  /** The models of all enabled backends, each once, in the backends' order. Reads lists that are missing or a day old. */
   models(): Promise<ListedModel[]>
   /** Reads lists again that are a day old. */
   refresh(): Promise<void>
   /** How a backend lists this model, as far as lists were read; never waits. */
   known(model: string): ListedModel | undefined
+  /** The ids that this backend lists; undefined when it never listed any. */
+  listedBy(backend: Backend): readonly string[] | undefined
   /** False until the start-up check is over or has found a backend that can be used. */
   ready(): boolean
 }
@@ -55,70 +43,78 @@ export function createCatalogue(parts: {
 }): Catalogue {
   const { policy, upstream, clock, logger, balancer } = parts
   const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
-  /** What is out has checks of its own: a look at the list must not bring it back. */
-  const listing = () =>
-    balancer
-      .views()
-      .flatMap(({ backend, state }) => (backend.enabled && state !== 'disabled' ? [backend] : []))
   const listings = new Map<string, Listing>()
-  const checking = new Map<string, Promise<Verdict>>()
-  const isStale = (name: string) => {
+  const reading = new Map<string, Promise<Awaited<ReturnType<typeof readModels>>>>()
+  const isStale = ({ name }: Backend) => {
     const listing = listings.get(name)
     return !listing || clock.elapsed() - listing.readAt > FRESH_MS
   }
   let ready = parts.serving || policy.health.startupCheck === 'off'
 
-  function check(backend: Backend, atStart = false): Promise<Verdict> {
-    const running = checking.get(backend.name)
+  function read(backend: Backend) {
+    const running = reading.get(backend.name)
     if (running) return running
-    const started = run(backend, atStart).finally(() => checking.delete(backend.name))
-    checking.set(backend.name, started)
+    const started = readAnew(backend).finally(() => reading.delete(backend.name))
+    reading.set(backend.name, started)
     return started
   }
-  async function run(backend: Backend, atStart: boolean): Promise<Verdict> {
-    const found = await readList({ upstream, clock, backend })
-    const verdict = atStart ? startVerdict(found.verdict) : found.verdict
-    if (found.models) listings.set(backend.name, { models: found.models, readAt: clock.elapsed() })
-    else
-      listings.set(backend.name, {
-        models: listings.get(backend.name)?.models ?? [],
-        readAt: clock.elapsed() - FRESH_MS + RETRY_MS,
-      })
-    if (verdict.kind !== 'passed') {
-      logger.warn('backend.check_failed', {
+  async function readAnew(backend: Backend) {
+    const found = await readModels({ upstream, clock }, backend)
+    const listed = found.kind === 'listed'
+    listings.set(backend.name, {
+      // The last known list is kept while the backend is out.
+      models: listed ? found.models : (listings.get(backend.name)?.models ?? []),
+      readAt: listed ? clock.elapsed() : clock.elapsed() - FRESH_MS + RETRY_MS,
+    })
+    if ('reason' in found)
+      logger.warn('backend.check_failed', { backend: backend.name, reason: found.reason })
+    else if (found.kind === 'no_list') {
+      logger.warn('backend.no_model_list', {
         backend: backend.name,
-        reason: 'reason' in verdict ? verdict.reason : '',
+        status: found.status,
+        hint: 'is its url right?',
       })
     }
-    await balancer.report(backend, undefined, verdict)
-    if (verdict.kind === 'passed') ready = true
-    return verdict
+    return found
   }
-  function startVerdict(found: Verdict): Verdict {
-    const strict = policy.health.startupCheck === 'strict' && found.kind === 'down'
-    return strict || found.kind === 'barred'
-      ? { kind: 'barred', reason: found.reason, recheckMs: FOR_GOOD }
-      : found
+  async function checkAtStart(backend: Backend) {
+    const found = await read(backend)
+    const strict = policy.health.startupCheck === 'strict'
+    if (found.kind === 'refused' || (found.kind === 'down' && strict)) {
+      balancer.learnFromCheck(backend, { kind: 'refused', reason: found.reason, forGood: strict })
+    } else if (found.kind === 'down') balancer.learnFromCheck(backend, found)
+    else ready = true
   }
 
   return {
-    check: (backend) => check(backend),
-    async checkDue() {
-      await Promise.all(balancer.due().map((backend) => check(backend)))
+    async check(backend) {
+      const found = await read(backend)
+      if (found.kind === 'refused' || found.kind === 'down') {
+        const { kind, reason } = found
+        balancer.learnFromCheck(
+          backend,
+          kind === 'down' ? { kind, reason } : { kind, reason, forGood: false },
+        )
+        return false
+      }
+      ready = true
+      balancer.reopen(backend.name)
+      return true
     },
     async checkAll() {
-      if (policy.health.startupCheck !== 'off')
-        await Promise.all(enabled().map((backend) => check(backend, true)))
+      if (policy.health.startupCheck !== 'off') await Promise.all(enabled().map(checkAtStart))
       ready = true
     },
     async models() {
-      const stale = listing().filter(({ name }) => isStale(name))
-      await Promise.all(stale.map((backend) => check(backend)))
-      return merged(balancer, listings)
+      await Promise.all(enabled().filter(isStale).map(read))
+      return merged(enabled(), listings)
     },
     async refresh() {
-      const old = listing().filter(({ name }) => listings.has(name) && isStale(name))
-      await Promise.all(old.map((backend) => check(backend)))
+      await Promise.all(
+        enabled()
+          .filter((backend) => listings.has(backend.name) && isStale(backend))
+          .map(read),
+      )
     },
     known(model) {
       for (const { models } of listings.values()) {
@@ -127,90 +123,21 @@ export function createCatalogue(parts: {
       }
       return undefined
     },
+    listedBy({ name }) {
+      const models = listings.get(name)?.models ?? []
+      return models.length > 0 ? models.map(({ id }) => id) : undefined
+    },
     ready: () => ready,
   }
 }
 
-function merged(balancer: Balancer, listings: ReadonlyMap<string, Listing>): ListedModel[] {
+function merged(backends: readonly Backend[], listings: ReadonlyMap<string, Listing>): ListedModel[] {
   const models = new Map<string, ListedModel>()
-  for (const { backend, state } of balancer.views()) {
-    if (state !== 'healthy' && state !== 'cooling_down') continue
+  for (const backend of backends) {
     for (const model of listings.get(backend.name)?.models ?? []) {
       const served = backend.models.length === 0 || matchesAny(backend.models, model.id)
       if (served && !models.has(model.id)) models.set(model.id, model)
     }
   }
   return [...models.values()]
-}
-
-function barred(reason: string): Verdict {
-  return { kind: 'barred', reason, recheckMs: RECHECK_MS }
-}
-
-/** GET /v1/models of one backend: proves address and credential, costs nothing, and says what it serves. */
-async function readList(parts: {
-  upstream: Upstream
-  clock: Clock
-  backend: Backend
-}): Promise<{ verdict: Verdict; models?: ListedModel[] }> {
-  const { upstream, clock, backend } = parts
-  const stop = createStop()
-  const cancelTimer = clock.after(CHECK_TIMEOUT_MS, () => stop.abort(new Error('no answer in 10 s')))
-  try {
-    const { origin, base } = originOf(backend.url)
-    const reply = await upstream.send(
-      {
-        origin,
-        method: 'GET',
-        path: `${base}/v1/models?limit=1000`,
-        headers: [
-          ['accept', 'application/json'],
-          ['accept-encoding', 'identity'],
-          ['anthropic-version', '2023-06-01'],
-          ['x-api-key', backend.apiKey],
-        ],
-        body: undefined,
-      },
-      stop.signal,
-    )
-    const text = await textOf(reply.pipe)
-    if (reply.status === 401 || reply.status === 402 || reply.status === 403) {
-      return { verdict: barred(`refused the credential (${reply.status})`) }
-    }
-    if (reply.status >= 500 || reply.status < 200)
-      return { verdict: { kind: 'down', reason: `answered ${reply.status}` } }
-    if (reply.status >= 300 && reply.status < 400)
-      return { verdict: { kind: 'down', reason: 'answered with a redirect' } }
-    // Some relays have no model list: they can still serve calls.
-    if (reply.status !== 200) return { verdict: { kind: 'passed' } }
-    const models = parseList(text)
-    if (!models) return { verdict: { kind: 'down', reason: 'answered with something that is no model list' } }
-    if (models.length === 0) return { verdict: barred('lists no models') }
-    return { verdict: { kind: 'passed' }, models }
-  } catch (cause) {
-    return { verdict: { kind: 'down', reason: stop.signal.aborted ? 'no answer in 10 s' : describe(cause) } }
-  } finally {
-    cancelTimer()
-  }
-}
-
-function parseList(text: string): ListedModel[] | undefined {
-  try {
-    const parsed = ModelList.safeParse(JSON.parse(text))
-    return parsed.success ? parsed.data.data : undefined
-  } catch {
-    return undefined
-  }
-}
-
-async function textOf(pipe: UpstreamReply['pipe']): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  await pipe({
-    write(chunk) {
-      text += decoder.decode(chunk, { stream: true })
-      if (text.length > LIST_BYTES) throw new Error('the model list is too long')
-    },
-  })
-  return text + decoder.decode()
 }

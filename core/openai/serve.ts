@@ -1,6 +1,6 @@
 /** A call in OpenAI's interface: translated, sent the same way as every other, its answer translated back. */
 
-import type { Call } from '../calls/call.ts'
+import { type Call, clientTimeout } from '../calls/call.ts'
 import { ClientGone, forward } from '../calls/forward.ts'
 import { inspect } from '../calls/inspect.ts'
 import { assertAllowed, factsOf, type Received } from '../calls/receive.ts'
@@ -108,6 +108,9 @@ async function serve(deps: Deps, received: Received, spoken: Interface): Promise
     model,
     stream: spoken.streamed,
     ...factsOf(inspect(body), { ...received, body }, spoken.promptCacheKey),
+    // A translated answer is always streamed to us.
+    streamsUpstream: true,
+    clientTimeoutMs: clientTimeout(received.headers),
     signal: received.signal,
     createdAt: clock.now(),
     startedAt: clock.elapsed(),

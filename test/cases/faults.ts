@@ -25,7 +25,23 @@ export const SURVIVED: [what: string, script: Script][] = [
   ['answers 401', failing(401, 'authentication_error')],
   ['answers 402', failing(402, 'billing_error')],
   ['answers 403', failing(403, 'permission_error')],
-  ['answers 404', failing(404, 'not_found_error')],
+  [
+    'does not know the model',
+    { status: 404, headers: JSON_TYPE, chunks: [errorJson('not_found_error', 'model: claude-x')] },
+  ],
+  ['is behind a firewall', { status: 403, headers: WEB_PAGE, chunks: ['<html>blocked'] }],
+  [
+    'opens with an error in pieces',
+    {
+      chunks: [
+        ': waiting\n\nevent: er',
+        20,
+        'ror\r\ndata: {"type":"error","error":{"type":',
+        20,
+        '"overloaded_error","message":"m"}}\r\n\r\n',
+      ],
+    },
+  ],
   ['redirects', { status: 302, headers: { location: 'http://169.254.169.254/' } }],
   ['answers with nothing', { chunks: [] }],
   ['answers 200 with a web page', { headers: WEB_PAGE, chunks: ['<html>login</html>'] }],
@@ -43,7 +59,6 @@ export const SURVIVED: [what: string, script: Script][] = [
 /** With the status and the type of error that the client gets. */
 export const LONE: [what: string, script: Script, status: number, type: string][] = [
   ['refused', { before: 'refuse' }, 502, 'api_error'],
-  ['nothing', { before: 'hang' }, 504, 'timeout_error'],
   ['401', failing(401, 'authentication_error'), 502, 'api_error'],
   ['403', failing(403, 'permission_error'), 502, 'api_error'],
   ['an empty stream', { chunks: [] }, 502, 'api_error'],

@@ -48,7 +48,7 @@ const FULL = {
   health: { startup_check: 'off', failure_threshold: 2, cooldown: '1s', store: 'redis' },
   redis: { url: 'redis://:pass@cache.test:6379' },
   balancer: { strategy: 'random' },
-  retry: { max_attempts: 2, first_byte_timeout: '1s', idle_timeout: '2s' },
+  retry: { max_attempts: 2, first_byte_timeout: '1s', whole_answer_timeout: '3s', idle_timeout: '2s' },
   openai: { web_search: true, automatic_caching: false },
   backends: [
     { ...BACKEND, type: 'anthropic', weight: 10, enabled: true, models: ['claude-*'], openai: 'passthrough' },
@@ -107,7 +107,12 @@ const DEFAULTS = {
   },
   health: { startup_check: 'normal', failure_threshold: 5, cooldown: 30_000, store: 'memory' },
   balancer: { strategy: 'sticky' },
-  retry: { max_attempts: 3, first_byte_timeout: 120_000, idle_timeout: 300_000 },
+  retry: {
+    max_attempts: 3,
+    first_byte_timeout: 120_000,
+    whole_answer_timeout: 600_000,
+    idle_timeout: 300_000,
+  },
   openai: { web_search: false, automatic_caching: true },
   backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [], openai: 'translate' }],
   pricing: [],

@@ -1,7 +1,13 @@
 /** Who may call how much, whatever runtime the gateway is on. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client, Gateway, Runtime } from '../support/runtime.ts'
-import { type FakeUpstream, messageJson, messageStream, startUpstream } from '../support/upstream.ts'
+import {
+  errorJson,
+  type FakeUpstream,
+  messageJson,
+  messageStream,
+  startUpstream,
+} from '../support/upstream.ts'
 
 const ASK = { model: 'claude-opus-5-5', max_tokens: 100, messages: [{ role: 'user', content: 'hi' }] }
 /** What the gateway holds for ASK: its bytes / 4 at 4 and 100 tokens at 20 micro-dollars. */
@@ -75,7 +81,7 @@ export function limitsContract({ name, start, abilities }: Runtime) {
       upstream.answer({
         status: 400,
         headers: { 'content-type': 'application/json' },
-        chunks: ['{"type":"error"}'],
+        chunks: [errorJson('invalid_request_error')],
       })
       // What a call held is free when its row is written, which may be just after the answer.
       const status = async () => (await gateway.send(ASK, { key: secret })).status

@@ -48,9 +48,12 @@ describe('backends', () => {
         enabled: true,
         state: 'healthy',
         reason: '',
+        since: null,
+        disabled_by: null,
         consecutive_failures: 0,
         retry_at: null,
         in_flight: 0,
+        models: [],
       },
       expect.objectContaining({ name: 'b', weight: 1 }),
     ])
@@ -89,15 +92,45 @@ describe('backends', () => {
     expect(answer.headers.get('x-should-retry')).toBe('true')
   })
 
-  test('are checked on request, which brings one back that had refused our credential', async () => {
+  test('are checked on request, which gives one a call at once that had refused our credential', async () => {
     first?.models({ status: 401, chunks: ['{}'] })
     const bad = await boss.post('/admin/api/backends/a/check')
     expect(bad.body.backend).toMatchObject({
       state: 'disabled',
+      disabled_by: 'refused',
       reason: 'refused the credential (401)',
+      since: '2026-11-23T12:00:00.000Z',
+      retry_at: '2026-11-23T12:01:00.000Z',
     })
+    await call('while it is out')
+    expect(called()).toEqual([1, 1])
     first?.models(['claude-opus-5-5'])
-    expect((await boss.post('/admin/api/backends/a/check')).body.backend.state).toBe('healthy')
+    expect((await boss.post('/admin/api/backends/a/check')).body.backend.state).toBe('half_open')
+    await call()
+    await app.settled()
+    expect((await boss.get('/admin/api/backends')).body.backends[0].state).toBe('healthy')
+  })
+
+  test('are shown with each model that is not well there, since when and why', async () => {
+    first?.answer({
+      status: 429,
+      headers: { 'content-type': 'application/json', 'retry-after': '20' },
+      chunks: ['{"type":"error","error":{"type":"rate_limit_error","message":"m"}}'],
+    })
+    expect((await call()).status).toBe(200)
+    await app.settled()
+    expect((await boss.get('/admin/api/backends')).body.backends[0]).toMatchObject({
+      state: 'healthy',
+      models: [
+        {
+          model: 'claude-opus-5-5',
+          state: 'cooling_down',
+          reason: 'answered 429',
+          since: '2026-11-23T12:00:00.000Z',
+          retry_at: '2026-11-23T12:00:20.000Z',
+        },
+      ],
+    })
   })
 
   test('that do not exist are not found; bad changes are refused', async () => {

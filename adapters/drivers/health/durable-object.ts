@@ -1,4 +1,7 @@
-/** Health of all isolates: each backend's in a Durable Object of its own, with the models that rest on it. */
+/** Health of all isolates: each backend's in a Durable Object of its own, moved conversations in another. */
+
+import { parsedHealth } from '../../../core/backends/health.ts'
+import { partsOf } from '../../../core/backends/health-key.ts'
 import type { HealthStore } from '../../../core/ports.ts'
 import type { HealthObject } from '../../workers/objects.ts'
 
@@ -8,16 +11,23 @@ export function durableHealth(
   backends: readonly string[],
 ): HealthStore {
   // A stub is made for each call: one that has failed once stays broken.
-  const objectOf = (backend: string) => namespace.getByName(`backend ${backend}`)
+  const objectOf = (backend: string) => namespace.getByName(`health of ${backend}`)
+  const moves = () => namespace.getByName('moves of conversations')
   return {
     async read() {
       const all = await Promise.all(backends.map((backend) => objectOf(backend).all()))
-      return new Map(all.flatMap((ofBackend) => Object.entries(ofBackend)))
+      return new Map(
+        all.flatMap(Object.entries).flatMap(([key, record]) => {
+          const health = parsedHealth(record)
+          return health ? [[key, health] as const] : []
+        }),
+      )
     },
-    swap(key, seen, next) {
-      // A key is a backend's name, which holds no space, or that and a model.
-      const [backend = key] = key.split(' ', 1)
-      return objectOf(backend).swap(key, seen?.revision, next)
+    swap: (key, seen, next) =>
+      objectOf(partsOf(key).backend).swap(key, seen?.revision, next.revision, JSON.stringify(next)),
+    async move(given, now) {
+      if (given.length > 0) await moves().move([...given], now)
     },
+    movedSince: (since) => moves().movedSince(since),
   }
 }

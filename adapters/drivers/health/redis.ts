@@ -1,36 +1,81 @@
-/** Health shared by every process on one Redis. A swap is one script, so that exactly one of many writers wins. */
+/**
+ * Health shared by every process on one Redis or Redis Cluster: all keys are in one hash slot. A change is one script, so
+ * that exactly one of many writers wins.
+ */
 import type { Redis } from 'ioredis'
 import * as z from 'zod'
-import type { Health } from '../../../core/backends/health.ts'
-import type { HealthStore } from '../../../core/ports.ts'
+import { parsedHealth } from '../../../core/backends/health.ts'
+import { type HealthStore, MOVE_LIFE_MS } from '../../../core/ports.ts'
 
-const KEY = 'claude-gateway:health'
+const RECORDS = 'claude-gateway:{health}:records'
+/** By person and conversation: where it went; and when that was written. */
+const MOVES = 'claude-gateway:{health}:moves'
+const WRITTEN = 'claude-gateway:{health}:moves:written'
+
+/** KEYS: records. ARGV: key, the revision that was seen or '', the next revision, the record. */
 const SWAP = `
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
-local revision = seen and tostring(cjson.decode(seen).revision) or ''
+local revision = seen and string.match(seen, '^%d+') or ''
 if revision ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3] .. ' ' .. ARGV[4])
 return 1`
+/** KEYS: moves, written. ARGV: now, the time before which moves are forgotten, then name and text of each move. */
+const MOVE = `
+for i = 3, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', KEYS[2], ARGV[1], ARGV[i])
+end
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[2], 'LIMIT', 0, 1000)) do
+  redis.call('HDEL', KEYS[1], name)
+  redis.call('ZREM', KEYS[2], name)
+end
+return 1`
+const MOVES_A_CALL = 500
 
-const Stored = z.strictObject({
-  state: z.enum(['healthy', 'ejected', 'cooling_down', 'disabled']),
-  failures: z.number(),
-  until: z.number(),
-  reason: z.string(),
-  revision: z.number(),
-})
+const StoredMove = z.tuple([z.int(), z.int(), z.string(), z.number()])
 
 export function redisHealth(redis: Redis): HealthStore {
   return {
     async read() {
-      const all = await redis.hgetall(KEY)
+      const all = Object.entries(await redis.hgetall(RECORDS))
       return new Map(
-        Object.entries(all).map(([key, text]): [string, Health] => [key, Stored.parse(JSON.parse(text))]),
+        all.flatMap(([key, text]) => {
+          const health = parsedHealth(text.slice(text.indexOf(' ') + 1))
+          return health ? [[key, health] as const] : []
+        }),
       )
     },
     async swap(key, seen, next) {
       const revision = seen === undefined ? '' : String(seen.revision)
-      return (await redis.eval(SWAP, 1, KEY, key, revision, JSON.stringify(next))) === 1
+      const won = await redis.eval(
+        SWAP,
+        1,
+        RECORDS,
+        key,
+        revision,
+        String(next.revision),
+        JSON.stringify(next),
+      )
+      return won === 1
+    },
+    async move(moves, now) {
+      for (let from = 0; from < moves.length; from += MOVES_A_CALL) {
+        const args = moves
+          .slice(from, from + MOVES_A_CALL)
+          .flatMap(({ person, conversation, backend, idleUntil }) => {
+            return [`${person} ${conversation}`, JSON.stringify([person, conversation, backend, idleUntil])]
+          })
+        await redis.eval(MOVE, 2, MOVES, WRITTEN, now, now - MOVE_LIFE_MS, ...args)
+      }
+    },
+    async movedSince(since) {
+      const names = await redis.zrangebyscore(WRITTEN, since, '+inf')
+      if (names.length === 0) return []
+      const texts = await redis.hmget(MOVES, ...names)
+      return texts.flatMap((text) => {
+        const move = text === null ? undefined : StoredMove.safeParse(JSON.parse(text)).data
+        return move ? { person: move[0], conversation: move[1], backend: move[2], idleUntil: move[3] } : []
+      })
     },
   }
 }

@@ -5,6 +5,7 @@
  * every connection there ever was. Here the connection that was used last is used next, and one that closes is forgotten.
  */
 import { buildConnector, Client } from 'undici'
+import { ConnectError } from '../../../core/backends/network.ts'
 import { type InterimFilter, interimFilter } from './interim.ts'
 import { guardedLookup } from './lookup.ts'
 
@@ -23,7 +24,13 @@ export interface Connections {
 
 export function openConnections(): Connections {
   // One for all, so that TLS sessions are resumed by whichever connection is next.
-  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false, lookup: guardedLookup() })
+  const connector = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false, lookup: guardedLookup() })
+  const connect: typeof connector = (options, callback) =>
+    connector(options, (...[cause, socket]) => {
+      // Marked, because no call can cause it: it says something about the address alone.
+      if (cause) callback(new ConnectError(cause), null)
+      else callback(null, socket)
+    })
   const all = new Map<Client, InterimFilter>()
   const idle = new Map<string, Client[]>()
 

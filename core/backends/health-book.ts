@@ -1,0 +1,139 @@
+/**
+ * Health records as one process sees them: what it learns counts at once, and is written behind to the store that other
+ * processes read. Without a store the records are this process's own.
+ */
+import type { HealthStore, Logger } from '../ports.ts'
+import type { Health } from './health.ts'
+import { type HealthEvent, type HealthSettings, nextHealth } from './health-change.ts'
+
+export interface HealthBook {
+  size(): number
+  get(key: string): Health | undefined
+  entries(): IterableIterator<[string, Health]>
+  /** Takes note of what happened. Answers the record before and after, if it changed. */
+  record(key: string, event: HealthEvent): { before: Health | undefined; after: Health } | undefined
+  /** Records an event that only one process may make. Answers whether this one did. */
+  claim(key: string, event: HealthEvent): Promise<boolean>
+  /** Takes over what other processes know. */
+  refresh(): Promise<void>
+}
+
+const MOST_ROUNDS = 5
+
+export function createHealthBook(parts: {
+  store: HealthStore | undefined
+  settings(): HealthSettings
+  logger: Logger
+  /** Keeps the runtime alive until the work is done. */
+  waitUntil(work: Promise<unknown>): void
+}): HealthBook {
+  const { store, settings, logger, waitUntil } = parts
+  /** As the store last had it, and the same with what is not written yet. */
+  let stored = new Map<string, Health>()
+  const current = new Map<string, Health>()
+  const unwritten = new Map<string, HealthEvent[]>()
+  const writing = new Map<string, Promise<void>>()
+
+  const folded = (key: string, events: readonly HealthEvent[]) => {
+    let record = stored.get(key)
+    for (const event of events) record = nextHealth(record, event, settings()) ?? record
+    return record
+  }
+  async function read(from: HealthStore) {
+    const found = new Map(await from.read())
+    for (const [key, known] of stored) {
+      const read = found.get(key)
+      // A write that was won while the store was read is newer than what was read.
+      if (writing.has(key) || (read && read.revision < known.revision)) found.set(key, known)
+    }
+    stored = found
+    current.clear()
+    for (const [key, record] of stored) current.set(key, record)
+    for (const [key, events] of unwritten) {
+      const record = folded(key, events)
+      if (record) current.set(key, record)
+    }
+  }
+  async function write(key: string, to: HealthStore) {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const events = [...(unwritten.get(key) ?? [])]
+      const seen = stored.get(key)
+      const next = folded(key, events)
+      const won = !next || next === seen || (await to.swap(key, seen, next))
+      if (!won) {
+        await reread(key, to)
+        continue
+      }
+      if (next) stored.set(key, next)
+      const rest = (unwritten.get(key) ?? []).slice(events.length)
+      if (rest.length === 0) return void unwritten.delete(key)
+      unwritten.set(key, rest)
+      round = -1
+    }
+    unwritten.delete(key)
+  }
+  async function reread(key: string, from: HealthStore) {
+    const found = (await from.read()).get(key)
+    if (found) stored.set(key, found)
+    else stored.delete(key)
+  }
+  function schedule(key: string, to: HealthStore) {
+    if (writing.has(key)) return
+    const work = write(key, to)
+      .catch((cause) => {
+        // This process goes on by what it knows itself.
+        unwritten.delete(key)
+        logger.warn('health.store_failed', { cause: String(cause) })
+      })
+      .finally(() => {
+        writing.delete(key)
+        if (unwritten.has(key)) schedule(key, to)
+      })
+    writing.set(key, work)
+    waitUntil(work)
+  }
+
+  return {
+    size: () => current.size,
+    get: (key) => current.get(key),
+    entries: () => current.entries(),
+    record(key, event) {
+      const before = current.get(key)
+      const after = nextHealth(before, event, settings())
+      if (!after) return undefined
+      current.set(key, after)
+      if (store) {
+        const events = unwritten.get(key)
+        if (events) events.push(event)
+        else unwritten.set(key, [event])
+        schedule(key, store)
+      }
+      return { before, after }
+    },
+    async claim(key, event) {
+      if (!store) {
+        const after = nextHealth(current.get(key), event, settings())
+        if (after) current.set(key, after)
+        return after !== undefined
+      }
+      try {
+        await writing.get(key)
+        const seen = stored.get(key)
+        const next = nextHealth(seen, event, settings())
+        if (!next || !(await store.swap(key, seen, next))) {
+          await read(store)
+          return false
+        }
+        stored.set(key, next)
+        current.set(key, folded(key, unwritten.get(key) ?? []) ?? next)
+        return true
+      } catch (cause) {
+        logger.warn('health.store_failed', { cause: String(cause) })
+        return false
+      }
+    },
+    async refresh() {
+      if (store) await read(store)
+    },
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Claude's own interface: what its answers mean. Decided from the parsed error (`error.type`,
+ * `error.details.error_code`, the beginning of `error.message`), never from text anywhere in a body, because Claude
+ * quotes callers' words. Error types: https://platform.claude.com/docs/en/api/errors
+ */
+import * as z from 'zod'
+import type { Verdict } from '../../calls/verdict.ts'
+import { headerOf, mediaTypeOf } from '../../http/headers.ts'
+import type { HeaderPairs } from '../../ports.ts'
+import { openingEvent } from '../../sse/event-name.ts'
+
+/** A backend that asks for an hour is asked again after a minute, because a refused try costs less than a wrong wait. */
+const LONGEST_COOLDOWN_MS = 60_000
+const DEFAULT_COOLDOWN_MS = 10_000
+
+/** The HTTP status that Anthropic gives an error type. */
+const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
+  not_found_error: 404,
+  request_too_large: 413,
+  rate_limit_error: 429,
+  api_error: 500,
+  timeout_error: 504,
+  overloaded_error: 529,
+}
+
+/** How Claude begins a 400 that is about the account and not about the request. */
+const UNPAID_OPENINGS = [
+  'You have reached your specified API usage limits',
+  'You have reached your specified workspace API usage limits',
+  'Your credit balance is too low',
+  'This organization has been disabled',
+]
+/** Codes of a 400 that are about the account. */
+const UNPAID_CODES = new Set([
+  'organization_on_hold',
+  'cmek_key_disabled',
+  'cmek_key_network_blocked',
+  'claude_code_key_creator_not_member',
+])
+/** Codes of a 429 that no waiting cures: enforced_spend_limit_reached, contract_…, insufficient_quota and the like. */
+const UNPAID_RATE = /spend_limit|credit|contract|insufficient_quota/
+
+export interface ErrorEnvelope {
+  type: string
+  message: string
+  /** `error.details.error_code`, or OpenAI's `error.code`; '' for none. */
+  code: string
+}
+
+const text = z.string().catch('')
+const Envelope = z.looseObject({
+  error: z.looseObject({
+    type: text,
+    message: z.string(),
+    code: text,
+    details: z.looseObject({ error_code: text }).catch({ error_code: '' }),
+  }),
+})
+
+export interface JudgedAnswer {
+  status: number
+  headers: HeaderPairs
+  /** The first chunk of a success, the whole body of an error; undefined for none. */
+  body: Uint8Array | undefined
+  /** Ms since 1970. */
+  now: number
+}
+
+/** What an answer means. Pure. */
+export function verdictOf(answer: JudgedAnswer): Verdict {
+  const { status } = answer
+  if (status >= 200 && status < 300) return ofSuccess(answer)
+  if (status >= 500) return failed(`answered ${status}`)
+  if (status < 400) return failed(`answered ${status}`)
+  return ofRefusal(answer, envelopeOf(answer.body))
+}
+
+function ofSuccess(answer: JudgedAnswer): Verdict {
+  const { status, body } = answer
+  const type = mediaTypeOf(answer.headers)
+  if (!body && status === 200) return failed('answered with nothing')
+  if (type === 'text/html') return failed('answered with a web page')
+  if (type !== 'text/event-stream' || !body) return { kind: 'served' }
+  const opening = openingError(body)
+  return opening ? ofStreamedError(answer, opening.envelope) : { kind: 'served' }
+}
+
+/** The error that a stream opens with, with the status that its type stands for; undefined when it opens otherwise. */
+export function openingError(
+  body: Uint8Array,
+): { status: number; envelope: ErrorEnvelope; json: string } | undefined {
+  if (opensOrdinarily(body)) return undefined
+  const opening = openingEvent(body)
+  if (opening?.event !== 'error') return undefined
+  const envelope = parsedEnvelope(opening.data) ?? { type: 'api_error', message: '', code: '' }
+  return { status: statusOf(envelope), envelope, json: opening.data }
+}
+
+/** Whether the first bytes of a stream tell already what it opens with: an error needs all of its data. */
+export function opensClearly(body: Uint8Array): boolean {
+  if (opensOrdinarily(body)) return true
+  const opening = openingEvent(body)
+  return opening !== undefined && (opening.event !== 'error' || parsedEnvelope(opening.data) !== undefined)
+}
+
+/** Nearly every stream starts "event: m", so nothing of it needs to be decoded. */
+function opensOrdinarily(body: Uint8Array): boolean {
+  return body[7] === 0x6d && body[0] === 0x65 && body[6] === 0x20
+}
+
+/** What an `error` event means, judged like an answer with the status of its type. */
+function ofStreamedError(answer: JudgedAnswer, envelope: ErrorEnvelope): Verdict {
+  const status = statusOf(envelope)
+  if (status >= 500) return failed(`streamed ${envelope.type}`)
+  return ofRefusal({ ...answer, status, headers: [] }, envelope)
+}
+
+/** An error event later in a stream: only the upstream's own failures count, because the call was being served. */
+export function verdictOfLateError(type: string): Verdict {
+  const status = STATUS_OF_TYPE[type] ?? 500
+  return status >= 500 ? failed(`streamed ${type}`) : { kind: 'served' }
+}
+
+function ofRefusal(answer: JudgedAnswer, envelope: ErrorEnvelope | undefined): Verdict {
+  const { status } = answer
+  const reason = `answered ${status}${envelope?.code ? ` (${envelope.code.slice(0, 64)})` : ''}`
+  if (status === 429) return ofTooMany(answer, envelope, reason)
+  if (!envelope) return { kind: 'foreign', reason }
+  switch (status) {
+    case 400:
+      return isUnpaid(envelope) ? unpaid(reason, answer, envelope) : { kind: 'callers' }
+    case 401:
+      return { kind: 'account_refused', reason }
+    case 402:
+      return envelope.code.startsWith('linked_organization_')
+        ? { kind: 'callers' }
+        : unpaid(reason, answer, envelope)
+    case 403:
+      return /^(user_profile|sandbox)_/.test(envelope.code)
+        ? { kind: 'callers' }
+        : { kind: 'model_not_offered', reason }
+    case 404:
+      return namesModel(envelope) ? { kind: 'model_not_offered', reason } : { kind: 'callers' }
+    default:
+      return { kind: 'callers' }
+  }
+}
+
+function ofTooMany(answer: JudgedAnswer, envelope: ErrorEnvelope | undefined, reason: string): Verdict {
+  const { headers, now } = answer
+  if (envelope && UNPAID_RATE.test(envelope.code)) return unpaid(reason, answer, envelope)
+  const asked = waitOf(headerOf(headers, 'retry-after'), now)
+  if (asked !== undefined) return { kind: 'pair_cooldown', reason, untilMs: now + asked }
+  if (!envelope) return { kind: 'foreign', reason }
+  const exhausted = headers.some(
+    ([name, value]) => /^anthropic-ratelimit-.*-remaining$/.test(name) && value.trim() === '0',
+  )
+  const certain = exhausted || envelope.code === 'ramp_limit_exceeded'
+  return { kind: 'pair_cooldown', reason, untilMs: certain ? now + DEFAULT_COOLDOWN_MS : undefined }
+}
+
+/** Claude's 404 for a model reads "model: NAME"; OpenAI's has a code. */
+export function namesModel({ message, code }: ErrorEnvelope): boolean {
+  return message.startsWith('model:') || code === 'model_not_found'
+}
+
+function isUnpaid({ message, code }: ErrorEnvelope): boolean {
+  return UNPAID_CODES.has(code) || UNPAID_OPENINGS.some((opening) => message.startsWith(opening))
+}
+
+/** Milliseconds of a retry-after in seconds or as an HTTP date, one minute at most; undefined when it says nothing usable. */
+export function waitOf(retryAfter: string | undefined, now: number): number | undefined {
+  const given = retryAfter?.trim() ?? ''
+  const ms = /^\d+(\.\d+)?$/.test(given) ? Number(given) * 1000 : Date.parse(given) - now
+  if (!Number.isFinite(ms) || ms <= 0) return undefined
+  return Math.min(ms, LONGEST_COOLDOWN_MS)
+}
+
+/** The error of a body, if it is in the envelope of Claude or of OpenAI. */
+export function envelopeOf(body: Uint8Array | undefined): ErrorEnvelope | undefined {
+  return body && parsedEnvelope(new TextDecoder().decode(body))
+}
+
+function parsedEnvelope(json: string): ErrorEnvelope | undefined {
+  try {
+    const parsed = Envelope.safeParse(JSON.parse(json))
+    if (!parsed.success) return undefined
+    const { type, message, code, details } = parsed.data.error
+    return type || code ? { type, message, code: details.error_code || code } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function statusOf({ type }: ErrorEnvelope): number {
+  return STATUS_OF_TYPE[type] ?? 500
+}
+
+function failed(reason: string): Verdict {
+  return { kind: 'pair_failed', reason, fromNetwork: false }
+}
+
+/** When it ends stands in retry-after, or in Claude's sentence ("You will regain access on 2026-12-01 at 00:00 UTC."). */
+function unpaid(reason: string, { headers, now }: JudgedAnswer, envelope: ErrorEnvelope): Verdict {
+  const seconds = Number(headerOf(headers, 'retry-after'))
+  const named = /\bon (\d{4}-\d{2}-\d{2})(?: at (\d{2}:\d{2}) UTC)?/.exec(envelope.message)
+  const date = named ? Date.parse(`${named[1]}T${named[2] ?? '00:00'}:00Z`) : Number.NaN
+  const resetAt = seconds > 0 ? now + seconds * 1000 : date
+  return { kind: 'account_unpaid', reason, resetAt: resetAt > now ? resetAt : undefined }
+}

@@ -1,0 +1,177 @@
+/** What a verdict does to the health of an account and of a (backend, model). */
+import type { Verdict } from '../calls/verdict.ts'
+import type { Backend } from '../policy.ts'
+import type { BalancerParts, CheckFinding } from './balancer.ts'
+import { NOBODY } from './health.ts'
+import type { HealthBook } from './health-book.ts'
+import type { HealthEvent } from './health-change.ts'
+import { accountKey, OTHER_MODEL, partsOf } from './health-key.ts'
+
+interface Learned {
+  backend: Backend
+  model: string
+  pair: string
+  person: number
+  /** Nobody else called there in the last minute. */
+  alone: boolean
+  /** Ms since 1970. */
+  sentAt: number
+  /** It was the half-open call. */
+  trial: boolean
+  verdict: Verdict
+}
+
+/** A time that never comes, and that databases and JSON still hold. */
+const FOR_GOOD = Number.MAX_SAFE_INTEGER
+
+export function createLearning(parts: BalancerParts) {
+  const { memory, clock, logger } = parts
+  const { shared, local } = memory
+  const books = [shared, local]
+  let sinceMoves = 0
+
+  function record(book: HealthBook, key: string, event: HealthEvent) {
+    const changed = book.record(key, event)
+    if (!changed || changed.after.state === (changed.before?.state ?? 'healthy')) return changed
+    const { backend, model } = partsOf(key)
+    const { state, reason } = changed.after
+    logger.warn('backend.state', { backend, model, state, reason: reason || undefined })
+    return changed
+  }
+  function both(keys: readonly string[], event: HealthEvent) {
+    for (const book of books) {
+      if (book.size() === 0) continue
+      for (const key of keys) if (book.get(key)) record(book, key, event)
+    }
+  }
+
+  function failed({ backend, pair, person, alone, trial }: Learned, reason: string, book: HealthBook) {
+    const at = clock.now()
+    const changed = record(book, pair, { kind: 'failed', at, person, alone, trial, reason })
+    // The half-open call may have been the account's.
+    if (trial && book.get(accountKey(backend.name))) {
+      record(book, accountKey(backend.name), { kind: 'failed', at, person, alone, trial, reason })
+    }
+    if (changed?.after.state === 'ejected' && changed.before?.state !== 'ejected') ejectAccount(backend, book)
+  }
+  /** Two models of an account are ejected by failures of several people, and none of its models served a call since. */
+  function ejectAccount({ name }: Backend, book: HealthBook) {
+    const ejected = [...book.entries()].filter(([key, { state, cause }]) => {
+      const { backend, model } = partsOf(key)
+      const counts = model !== undefined && model !== OTHER_MODEL
+      return backend === name && counts && state === 'ejected' && cause === 'failures'
+    })
+    const first = Math.min(...ejected.map(([, { since }]) => since))
+    if (ejected.length < 2 || (memory.servedAt.get(name) ?? 0) >= first) return
+    const reason = `${ejected.length} models failed`
+    const event = { kind: 'ejected', at: clock.now(), reason } as const
+    void book.claim(accountKey(name), event).then((won) => {
+      if (won) parts.onOutage({ backend: name, state: 'ejected', reason })
+    })
+  }
+  function unreachable({ name }: Backend, trial: boolean, reason: string) {
+    const key = accountKey(name)
+    const event = { kind: 'failed', at: clock.now(), person: NOBODY, alone: true, trial, reason } as const
+    const changed = record(local, key, event)
+    if (changed?.after.state === 'ejected' && changed.before?.state !== 'ejected') {
+      parts.onOutage({ backend: name, state: 'ejected', reason })
+    }
+  }
+
+  return {
+    learn(learned: Learned) {
+      const { backend, model, pair, person, sentAt, trial, verdict } = learned
+      const at = clock.now()
+      switch (verdict.kind) {
+        case 'served':
+          memory.servedAt.set(backend.name, at)
+          return both([pair, accountKey(backend.name)], { kind: 'succeeded', at, sentAt })
+        case 'callers':
+          // It was reached and knew us: whether it can serve is not told.
+          if (local.get(accountKey(backend.name)))
+            record(local, accountKey(backend.name), { kind: 'succeeded', at, sentAt })
+          if (trial && shared.get(accountKey(backend.name))?.cause === 'refused')
+            record(shared, accountKey(backend.name), { kind: 'succeeded', at, sentAt })
+          return
+        case 'account_unreachable':
+          return unreachable(backend, trial, verdict.reason)
+        case 'account_refused':
+        case 'account_unpaid':
+          // Before it is disabled, a call of our own confirms it; what is disabled already waits for longer.
+          if (trial && shared.get(accountKey(backend.name))?.state === 'disabled')
+            disable(backend, verdict, person)
+          return
+        case 'pair_failed':
+          return failed(learned, verdict.reason, verdict.fromNetwork ? local : shared)
+        case 'pair_cooldown': {
+          const { reason, untilMs } = verdict
+          if (untilMs !== undefined) record(shared, pair, { kind: 'cooldown', at, until: untilMs, reason })
+          else record(shared, pair, { kind: 'doubted', what: 'rate', at, person, reason })
+          return
+        }
+        case 'model_not_offered':
+          return parts.checkModel(backend, model, person)
+        case 'foreign':
+        case 'ours':
+          return
+      }
+    },
+    opened(backend: Backend, pair: string) {
+      both([pair, accountKey(backend.name)], { kind: 'opened', at: clock.now() })
+    },
+    /** Makes the call of this person the half-open one, wherever the account or the pair is due. */
+    async claim(backend: Backend, pair: string, person: number): Promise<boolean> {
+      const at = clock.now()
+      for (const book of books) {
+        for (const key of [accountKey(backend.name), pair]) {
+          const { state } = book.get(key) ?? { state: 'healthy' }
+          if (state !== 'ejected' && state !== 'disabled') continue
+          if (!(await book.claim(key, { kind: 'claimed', at, person }))) return false
+        }
+      }
+      return true
+    },
+    checked(backend: Backend, found: CheckFinding) {
+      const key = accountKey(backend.name)
+      const at = clock.now()
+      if (found.kind === 'refused') {
+        const { reason, forGood } = found
+        const until = forGood ? FOR_GOOD : undefined
+        const event = { kind: 'disabled', at, cause: 'refused', person: NOBODY, reason, until } as const
+        tellOnce(backend, record(shared, key, event))
+      } else if (found.kind === 'down') {
+        const changed = record(local, key, { kind: 'ejected', at, reason: found.reason })
+        if (changed) parts.onOutage({ backend: backend.name, state: 'ejected', reason: found.reason })
+      }
+    },
+    disable: (backend: Backend, verdict: Parameters<typeof disable>[1]) => disable(backend, verdict, NOBODY),
+    async refresh() {
+      const { affinity, store } = memory
+      await shared.refresh()
+      const now = clock.now()
+      const moves = affinity.unstored()
+      if (moves.length > 0) await store.move(moves, now)
+      affinity.learn(await store.movedSince(sinceMoves))
+      // What others write while this reads is read again: their clocks may differ by a little.
+      sinceMoves = now - 5_000
+      affinity.sweep(now)
+    },
+  }
+
+  function disable(
+    backend: Backend,
+    verdict: Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>,
+    person: number,
+  ) {
+    const { reason } = verdict
+    const refused = verdict.kind === 'account_refused'
+    const until = refused ? undefined : verdict.resetAt
+    const cause = refused ? ('refused' as const) : ('unpaid' as const)
+    const event = { kind: 'disabled', at: clock.now(), cause, person, reason, until } as const
+    tellOnce(backend, record(shared, accountKey(backend.name), event))
+  }
+  function tellOnce({ name }: Backend, changed: ReturnType<HealthBook['record']>) {
+    if (!changed || changed.before?.state === 'disabled') return
+    parts.onOutage({ backend: name, state: 'disabled', reason: changed.after.reason })
+  }
+}

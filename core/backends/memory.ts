@@ -1,0 +1,83 @@
+/**
+ * What one process knows of its backends besides their settings. It outlives a reload, so that neither health nor
+ * conversations nor calls under way are forgotten then.
+ */
+import type { Backend } from '../policy.ts'
+import type { Clock, HealthStore, Logger } from '../ports.ts'
+import { type Affinity, createAffinity } from './affinity.ts'
+import { createHealthBook, type HealthBook } from './health-book.ts'
+import type { HealthSettings } from './health-change.ts'
+import { accountKey, partsOf } from './health-key.ts'
+import { createPeople, type People } from './people.ts'
+import { createTries, type Tries } from './tries.ts'
+
+export interface BackendMemory {
+  /** What upstreams answered: true for every process, and shared by the store. */
+  shared: HealthBook
+  /** What this process learned from its own network. */
+  local: HealthBook
+  affinity: Affinity
+  people: People
+  tries: Tries
+  inFlight: Map<string, number>
+  /** By account and by pair: when it last gave anybody a first byte (ms of the clock that never runs backwards). */
+  firstByteAt: Map<string, number>
+  /** By account: when any of its models last served a call (ms since 1970). */
+  servedAt: Map<string, number>
+  /** By origin: when it last could not be connected to (ms of the clock that never runs backwards). */
+  unreachableAt: Map<string, number>
+  store: HealthStore
+  /** Puts settings in force; backends with another address or credential start healthy. */
+  adopt(backends: readonly Backend[], settings: HealthSettings): void
+}
+
+export function createBackendMemory(parts: {
+  store: HealthStore
+  clock: Clock
+  logger: Logger
+  settings: HealthSettings
+  waitUntil(work: Promise<unknown>): void
+}): BackendMemory {
+  const { store, clock, logger, waitUntil } = parts
+  let settings = parts.settings
+  const book = (kept: HealthStore | undefined) =>
+    createHealthBook({ store: kept, settings: () => settings, logger, waitUntil })
+  const shared = book(store)
+  const local = book(undefined)
+  const identities = new Map<string, string>()
+
+  return {
+    shared,
+    local,
+    store,
+    affinity: createAffinity(),
+    people: createPeople(),
+    tries: createTries(clock),
+    inFlight: new Map(),
+    firstByteAt: new Map(),
+    servedAt: new Map(),
+    unreachableAt: new Map(),
+    adopt(backends, next) {
+      settings = next
+      for (const backend of backends) {
+        const identity = `${backend.url} ${backend.apiKey} ${backend.speaksOpenAi}`
+        const known = identities.get(backend.name)
+        identities.set(backend.name, identity)
+        if (known !== undefined && known !== identity) renew(backend.name, 'renewed')
+      }
+    },
+  }
+
+  function renew(name: string, kind: 'renewed') {
+    for (const kept of [shared, local]) {
+      for (const key of keysOf(kept, name)) kept.record(key, { kind, at: clock.now() })
+    }
+  }
+}
+
+/** The keys of an account and of its pairs. */
+export function keysOf(book: HealthBook, name: string): string[] {
+  return [...book.entries()]
+    .map(([key]) => key)
+    .filter((key) => partsOf(key).backend === name || key === accountKey(name))
+}

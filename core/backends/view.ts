@@ -1,0 +1,90 @@
+/** Backends as people and the API see them: the account, and each model of it that is not well. */
+import type { Backend } from '../policy.ts'
+import { EVIDENCE_MS, type Health, standingOf } from './health.ts'
+import { accountKey, partsOf } from './health-key.ts'
+import type { BackendMemory } from './memory.ts'
+
+export type ShownState =
+  | 'healthy'
+  | 'failing'
+  | 'ejected'
+  | 'half_open'
+  | 'cooling_down'
+  | 'unavailable'
+  | 'disabled'
+
+export interface HealthView {
+  state: ShownState
+  /** Why a backend is disabled; undefined in all other states. */
+  disabledBy: 'switched_off' | 'refused' | 'unpaid' | undefined
+  /** A sentence for people; '' when there is nothing to say. */
+  reason: string
+  /** Failures of the last minute. */
+  failures: number
+  /** Since when it is in this state, and when it gets a call again (ms since 1970; 0 for neither). */
+  since: number
+  until: number
+}
+export interface BackendView extends HealthView {
+  backend: Backend
+  inFlight: number
+  /** Models that are not simply healthy; `other` stands for all that nobody lists. */
+  models: (HealthView & { model: string })[]
+}
+
+export function viewOf(backend: Backend, memory: BackendMemory, now: number): BackendView {
+  const books = [memory.shared, memory.local]
+  const of = (key: string) => worstOf(books.map((book) => healthView(book.get(key), now)))
+  const keys = new Set(books.flatMap((book) => [...book.entries()].map(([key]) => key)))
+  const models = [...keys].flatMap((key) => {
+    const { backend: name, model } = partsOf(key)
+    const view = name === backend.name && model !== undefined ? { model, ...of(key) } : undefined
+    return view && view.state !== 'healthy' ? view : []
+  })
+  const account = of(accountKey(backend.name))
+  return {
+    backend,
+    inFlight: memory.inFlight.get(backend.name) ?? 0,
+    models: models.sort((a, b) => a.model.localeCompare(b.model)),
+    ...(backend.enabled
+      ? account
+      : { ...account, state: 'disabled', disabledBy: 'switched_off', reason: 'switched off', until: 0 }),
+  }
+}
+
+const ORDER: ShownState[] = [
+  'healthy',
+  'failing',
+  'cooling_down',
+  'half_open',
+  'ejected',
+  'unavailable',
+  'disabled',
+]
+
+function worstOf(views: readonly HealthView[]): HealthView {
+  return views.reduce((worst, view) =>
+    ORDER.indexOf(view.state) > ORDER.indexOf(worst.state) ? view : worst,
+  )
+}
+
+function healthView(health: Health | undefined, now: number): HealthView {
+  if (!health) return { state: 'healthy', disabledBy: undefined, reason: '', failures: 0, since: 0, until: 0 }
+  const failures = health.failures.filter(({ at }) => at > now - EVIDENCE_MS).length
+  const state = shownState(health, failures, now)
+  const calm = state === 'healthy' || state === 'failing'
+  return {
+    state,
+    disabledBy: state === 'disabled' ? (health.cause === 'unpaid' ? 'unpaid' : 'refused') : undefined,
+    reason: state === 'healthy' ? '' : health.reason,
+    failures,
+    since: health.since,
+    until: calm ? 0 : health.until,
+  }
+}
+
+function shownState(health: Health, failures: number, now: number): ShownState {
+  const standing = standingOf(health, now)
+  if (standing === 'usable') return failures > 0 ? 'failing' : 'healthy'
+  return standing === 'due' || health.until <= now ? 'half_open' : standing
+}

@@ -1,0 +1,53 @@
+/** Looks at the beginning of an answer for longer than its first chunk, and gives nothing of it away meanwhile. */
+import { joined } from '../bytes.ts'
+import type { MaybePromise, Sink, UpstreamReply } from '../ports.ts'
+
+/** No opening is longer; and then it is none that matters. */
+const MOST_BYTES = 64 * 1024
+
+/**
+ * The same reply, whose `first` is all that came until `isClear` said of it that it is enough, or until its end. Rejects
+ * when the answer was cut or aborted before that.
+ */
+export function peeked(
+  reply: UpstreamReply,
+  isClear: (bytes: Uint8Array) => boolean,
+): Promise<UpstreamReply> {
+  const held: Uint8Array[] = []
+  let size = 0
+  let target: Sink | undefined
+  const attached = Promise.withResolvers<void>()
+  const { promise, resolve, reject } = Promise.withResolvers<UpstreamReply>()
+  const clear = () => {
+    const first = joined(held)
+    resolve({
+      ...reply,
+      first,
+      async pipe(sink) {
+        await sink.write(first)
+        target = sink
+        attached.resolve()
+        await flowing
+      },
+    })
+  }
+  const write = (chunk: Uint8Array): MaybePromise<void> => {
+    if (target) return target.write(chunk)
+    if (held.length > 0 && isDecided) return attached.promise.then(() => target?.write(chunk))
+    held.push(chunk)
+    size += chunk.byteLength
+    isDecided = size > MOST_BYTES || isClear(joined(held))
+    if (!isDecided) return
+    clear()
+    // What follows waits until somebody takes it.
+  }
+  let isDecided = false
+  const flowing = Promise.resolve(reply.pipe({ write }))
+  flowing.then(
+    () => {
+      if (!isDecided) clear()
+    },
+    (cause) => reject(cause),
+  )
+  return promise
+}
