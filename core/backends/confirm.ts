@@ -112,6 +112,7 @@ export function createConfirm(parts: {
       latencyMs: Math.round(call.latencyMs),
       ttftMs: null,
       extra: null,
+      promptLosses: [],
       createdAt,
     })
     if (work) parts.waitUntil(work)
