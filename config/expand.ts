@@ -43,6 +43,7 @@ function expandText(value: string, { env, readFile }: Surroundings): { text: str
     faults.push(message)
     return ''
   }
+  if (!value.isWellFormed()) fault('text is expected, not half of a character')
   const text = value.replaceAll(REFERENCE, (whole: string, name: string, end: string) => {
     if (whole.startsWith('$$')) return whole.slice(1)
     if (end && name.startsWith('file:')) {

@@ -5,6 +5,7 @@ import {
   databaseUrl,
   duration,
   itcode,
+  modelName,
   network,
   optionalUrl,
   originUrl,
@@ -22,7 +23,6 @@ const dollars = z
   .max(1e9)
   .refine((usd) => usd <= 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
 const access = z.enum(['open', 'approval', 'closed'])
-const modelName = z.string().min(1).max(256)
 
 /** A section that may be left out: then all of its defaults hold. */
 function section<T extends z.ZodRawShape>(shape: T) {

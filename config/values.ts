@@ -102,3 +102,11 @@ export const itcode = z
   .toLowerCase()
   .max(254, NO_ITCODE)
   .regex(/^([\p{L}\p{N}._+-]+(@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*)?)?$/u, NO_ITCODE)
+
+/** The name of a model or a pattern for it, by the rule of core/models/name.ts. */
+export const modelName = z
+  .string()
+  .min(1)
+  .max(256)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]*$/, 'control characters are not allowed')

@@ -9,7 +9,7 @@ import {
   withdraw,
 } from '../core/approvals/decide.ts'
 import { offersFor } from '../core/approvals/offer.ts'
-import { idOf, line, optionalProse, prose, timestamp, timeText } from './fields.ts'
+import { idOf, modelName, optionalProse, prose, timestamp, timeText } from './fields.ts'
 import { route } from './route.ts'
 
 const Status = z.enum(['pending', 'approved', 'rejected', 'withdrawn'])
@@ -70,7 +70,7 @@ export const approvals = [
     tier: 'session',
     summary: 'Asks for a model that needs approval.',
     errors: [409],
-    body: z.strictObject({ model: line(200), reason: prose(2000) }),
+    body: z.strictObject({ model: modelName, reason: prose(2000) }),
     reply: ApplicationAnswer,
     status: 201,
     async handle({ deps, caller, body, actor }) {

@@ -1,6 +1,7 @@
 /** The kinds of fields that bodies and queries are made of. Everything is bounded, and text is really text. */
 import * as z from 'zod'
 import { Refusal } from '../core/errors.ts'
+import { ModelName } from '../core/models/name.ts'
 
 const LARGEST_ID = Number.MAX_SAFE_INTEGER
 const LARGEST_BUDGET_USD = 1_000_000_000
@@ -44,6 +45,9 @@ export const dollars = z
   .max(LARGEST_BUDGET_USD)
   .refine((usd) => usd <= 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
   .transform((usd) => Math.round(usd * MICROS))
+
+/** A model, with or without white space around its name. */
+export const modelName = z.string().trim().pipe(ModelName)
 
 export const quotaTokens = z.int().min(0)
 

@@ -6,7 +6,7 @@ import type { Bar, Figures, MainFigures } from '../core/usage/charts.ts'
 import type { Cursor, LogRow } from '../core/usage/lists.ts'
 import { ALL_TIME, type Dates, type Range } from '../core/usage/range.ts'
 import type { Filter } from '../core/usage/sources.ts'
-import { idInQuery, line, timestamp, timeText, usd } from './fields.ts'
+import { idInQuery, line, modelName, timestamp, timeText, usd } from './fields.ts'
 
 const FIRST_DAY = '2000-01-01'
 const LAST_DAY = '2099-12-31'
@@ -27,7 +27,7 @@ const OWN = {
     .refine(isTimeZone, 'the name of a time zone such as Asia/Shanghai is expected')
     .default('UTC')
     .meta({ description: 'The time zone that days belong to, by its IANA name.' }),
-  model: line(200).optional(),
+  model: modelName.optional(),
   key_id: idInQuery.optional(),
 }
 const EVERYBODYS = {

@@ -1,6 +1,7 @@
 /** Audit rows, made to stand in the same batch as the change they tell of. Never given a secret. */
 import { sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
+import { storable } from '../text.ts'
 
 /** Who acts: a signed-in user, or nobody (the command line, the system). */
 export interface Actor {
@@ -38,10 +39,10 @@ export function auditIfChanged(db: Db, event: AuditEvent) {
 
 function insertOf({ actor, at, action, target, before, after }: AuditEvent) {
   return sql`insert into audit_events (at, actor_id, action, target, before, after, ip, request_id)
-    select ${at}, ${actor.id}, ${action}, ${target}, ${textOf(before)}, ${textOf(after)}, ${actor.ip},
+    select ${at}, ${actor.id}, ${action}, ${storable(target)}, ${textOf(before)}, ${textOf(after)}, ${actor.ip},
       ${actor.requestId}`
 }
 
 function textOf(value: object | undefined): string | null {
-  return value ? JSON.stringify(value) : null
+  return value ? JSON.stringify(value, (_, one) => (typeof one === 'string' ? storable(one) : one)) : null
 }

@@ -6,6 +6,7 @@ import { sessions, users } from '../db/schema.ts'
 import { randomText } from '../ids.ts'
 import type { AuthPolicy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
+import { storable } from '../text.ts'
 import type { User } from './account.ts'
 
 const ISSUER = 'claude-gateway'
@@ -45,7 +46,7 @@ export async function openSession(
     lastSeenAt: now,
     expiresAt,
     ip: session.ip,
-    userAgent: session.userAgent.slice(0, LONGEST_USER_AGENT),
+    userAgent: storable(session.userAgent.slice(0, LONGEST_USER_AGENT)),
   })
   const token = await new SignJWT({ sid: sessionId })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

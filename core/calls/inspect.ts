@@ -2,6 +2,7 @@
 import { Refusal } from '../errors.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan, type Member, type Span, wantedKeys } from '../json/scan.ts'
+import { LONGEST_MODEL_NAME, modelNameProblem } from '../models/name.ts'
 import { createContentWatch } from './content-watch.ts'
 import { addNamed, type Named, nothingNamed, positive } from './named.ts'
 
@@ -21,13 +22,12 @@ export interface Inspected {
   messages: Span | undefined
 }
 
-/** In characters; as JSON escapes each may take six bytes. */
-const LONGEST_MODEL = 256
 /** Brackets that may be open at once. Nothing here needs a stack for them, but what reads the body after us may. */
 const DEEPEST = 10_100
 /** The most bytes to keep of each value that is looked at. */
 const WANTED = wantedKeys({
-  model: 6 * LONGEST_MODEL + 2,
+  // As JSON escapes each character may take six bytes.
+  model: 6 * LONGEST_MODEL_NAME + 2,
   stream: 16,
   max_tokens: 32,
   speed: 32,
@@ -60,10 +60,6 @@ const SHORT_MEMBERS = new Set([
 ])
 /** An object named twice would be one for us and another for the upstream. */
 const ONCE = new Set(['container', 'thread'])
-/** Control characters, and what stands for bytes that are none. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/
-
 /**
  * Looks at the top level of `body` and at the few nested members that matter, in time linear in its bytes and without
  * parsing it: a body that is broken deeper down passes, and the upstream answers for it. Of a repeated key the last
@@ -110,11 +106,10 @@ export function inspect(body: Uint8Array): Inspected {
 function modelOf(models: readonly Member[]): string {
   const [name, ...others] = models.map(({ text }) => parsedJson(text))
   if (models.some(({ text }) => text === undefined)) throw invalid('model: this is too long for a name.')
-  if (typeof name !== 'string' || name === '') throw invalid('model: a non-empty string is required.')
   if (others.some((other) => other !== name)) throw invalid('model: it is given twice with different values.')
-  if (name.length > LONGEST_MODEL) throw invalid('model: this is too long for a name.')
-  if (CONTROL.test(name)) throw invalid('model: control characters are not allowed.')
-  return name
+  const problem = modelNameProblem(name)
+  if (problem !== undefined) throw invalid(`model: ${problem}`)
+  return String(name)
 }
 
 function maxTokensOf(

@@ -1,5 +1,7 @@
 /** Rows of the original Go gateway's database, as they are found there (design/import.md), parsed at this border. */
 import * as z from 'zod'
+import { LONGEST_MODEL_NAME } from '../models/name.ts'
+import { storable } from '../text.ts'
 
 /** A SQL timestamp, RFC 3339, or Go's own text (2026-02-22 10:11:12.123456789 +0800 CST m=+0.1). */
 const WRITTEN =
@@ -26,14 +28,14 @@ const optionalTime = z
   .nullable()
   .transform((at) => (at === '' || at === null || at < 0 ? null : at))
 const count = z.int().nonnegative()
-const text = z
-  .string()
-  .nullable()
-  .transform((value) => value ?? '')
+const written = z.string().transform(storable)
+const text = written.nullable().transform((value) => value ?? '')
+/** There it may be of any length and kind; here it is kept to what a model's name is. */
+const model = text.transform((name) => name.slice(0, LONGEST_MODEL_NAME).toWellFormed())
 
 export const GoUser = z.object({
   id: z.int().positive(),
-  itcode: z.string(),
+  itcode: written,
   name: text,
   role: z.enum(['admin', 'user']),
   status: z.enum(['active', 'disabled']),
@@ -54,11 +56,11 @@ export const GoKey = z.object({
 export const GoApplication = z.object({
   id: z.int().positive(),
   user_id: z.int(),
-  model: z.string().min(1),
+  model: model.refine((name) => name !== '', 'a model is expected'),
   reason: text,
   status: z.enum(['pending', 'approved', 'rejected']),
   reviewer_id: z.int().nullable(),
-  review_note: z.string().nullable(),
+  review_note: written.nullable(),
   created_at: time,
   updated_at: time,
 })
@@ -66,7 +68,7 @@ export const GoUsage = z.object({
   id: z.int().positive(),
   user_id: z.int(),
   api_key_id: z.int().nullable(),
-  model: text,
+  model,
   backend: text,
   input_tokens: count,
   output_tokens: count,
@@ -76,6 +78,14 @@ export const GoUsage = z.object({
   created_at: time,
 })
 
-export type GoTable = 'users' | 'api_keys' | 'usage_logs' | 'applications'
+/** The columns that are read of each table. */
+export const GO_COLUMNS = {
+  users: Object.keys(GoUser.shape),
+  api_keys: Object.keys(GoKey.shape),
+  usage_logs: Object.keys(GoUsage.shape),
+  applications: Object.keys(GoApplication.shape),
+} as const
+
+export type GoTable = keyof typeof GO_COLUMNS
 /** Reads rows of a table with ids above `after`, in order of id, at most `limit`. */
 export type ReadRows = (table: GoTable, after: number, limit: number) => Promise<unknown[]>

@@ -4,6 +4,7 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { apiKeys, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import { storable } from '../text.ts'
 import { type Totals, totalsByKey } from '../usage/totals.ts'
 import { mintKey, type Sha256 } from './mint.ts'
 
@@ -36,7 +37,8 @@ export async function createKey(
   const { db, clock, sha256, actor } = parts
   const now = clock.now()
   const { secret, hash, prefix, last4 } = mintKey(sha256)
-  const { userId, name, expiresAt, quotaTokens = 0, budgetMicros = 0 } = wanted
+  const { userId, expiresAt, quotaTokens = 0, budgetMicros = 0 } = wanted
+  const name = storable(wanted.name)
   const { requestsPerMinute = 0, concurrentRequests = 0 } = wanted
   // One statement counts and inserts, so that parallel requests cannot pass the limit together.
   const [, , [key]] = await db.batch([

@@ -4,6 +4,7 @@ import { Refusal } from '../errors.ts'
 import type { Caller } from '../keys/directory.ts'
 import { accessOf, isAllowed } from './access.ts'
 import type { ListedModel } from './catalogue.ts'
+import { modelNameProblem } from './name.ts'
 
 export interface ModelQuery {
   limit: number
@@ -38,6 +39,8 @@ export async function listModels(deps: Deps, caller: Caller, query: ModelQuery) 
 
 /** Throws a Refusal model_unknown, the same whether the model does not exist or is not this caller's. */
 export async function findModel(deps: Deps, caller: Caller, id: string) {
+  if (modelNameProblem(id) !== undefined)
+    throw new Refusal('model_unknown', 'model: this is no name of a model.')
   const model = (await modelsFor(deps, caller)).find((candidate) => candidate.id === id)
   if (!model) throw new Refusal('model_unknown', `model: ${id}`)
   return model

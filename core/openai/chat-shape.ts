@@ -1,5 +1,6 @@
 /** A request of OpenAI's chat completions, as far as it is looked at; every other field is named and passed over. */
 import * as z from 'zod'
+import { ModelName } from '../models/name.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
 const text = z.string()
@@ -60,7 +61,7 @@ const FunctionShape = z.looseObject({
 const named = z.looseObject({ name: text })
 
 export const ChatRequest = z.looseObject({
-  model: text.min(1),
+  model: ModelName,
   messages: z.array(ChatMessage).min(1, 'at least one message is expected'),
   max_completion_tokens: z.int().nullish(),
   max_tokens: z.int().nullish(),

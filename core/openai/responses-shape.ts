@@ -1,5 +1,6 @@
 /** A request of OpenAI's responses, as far as it is looked at (protocol reference §4.7). */
 import * as z from 'zod'
+import { ModelName } from '../models/name.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
 const text = z.string()
@@ -48,7 +49,7 @@ export const Item = z.union([Message, FunctionCall, FunctionOutput, Reasoning, O
 export type Item = z.infer<typeof Item>
 
 export const ResponsesRequest = z.looseObject({
-  model: text.min(1),
+  model: ModelName,
   input: z.union([text, z.array(Item)]),
   instructions: text.nullish(),
   max_output_tokens: z.int().nullish(),

@@ -6,6 +6,7 @@ import type { Used } from '../limits/counters.ts'
 import { LOSS_KINDS } from '../metering/prompt-losses.ts'
 import type { CallRecord, Db } from '../ports.ts'
 import { addToPromptLosses } from '../reports/prompt-losses.ts'
+import { storable } from '../text.ts'
 import { latencyOfLog } from './latency.ts'
 import { addToHourly, addToLatency, addToSums, ofLog } from './sums.ts'
 import { since, TOTAL_TOKENS } from './totals.ts'
@@ -92,15 +93,26 @@ export async function writeRecords(db: Db, records: readonly string[]): Promise<
   // As jsonb each record is parsed once, instead of once for every value.
   const listOf = (texts: readonly string[]) =>
     sql`select jsonb(value) as call from json_each(${`[${texts.join(',')}]`})`
-  const withLosses = records.filter(hasLosses)
+  const readable = records.map(wellFormed)
+  const withLosses = readable.filter(hasLosses)
   await db.batch([
     db.run(sql`
-      with list as materialized (${listOf(records)})
+      with list as materialized (${listOf(readable)})
       insert into usage_logs (${sql.raw(COLUMNS)}) select ${sql.raw(VALUES.join())}
       from list where true on conflict (request_id) do nothing`),
     ...(withLosses.length > 0 ? [db.run(addToPromptLosses(listOf(withLosses), LOSSES_AT))] : []),
     ...sumUp(db),
   ])
+}
+
+/** JSON can escape what is no character: in the database it would be no UTF-8, and whoever reads it crashes. */
+const NO_CHARACTER = /\\u(?:d[89a-f]|0000)/i
+
+/** A record's text without lone surrogates and null characters, wherever it comes from. Nearly none has any. */
+function wellFormed(record: string): string {
+  if (!NO_CHARACTER.test(record)) return record
+  const clean = (_: string, value: unknown) => (typeof value === 'string' ? storable(value) : value)
+  return JSON.stringify(JSON.parse(record, clean))
 }
 
 /** For a batch: adds up the rows that are in no sum yet. Ids only grow, so after an insert these are its rows. */

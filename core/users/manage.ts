@@ -7,6 +7,7 @@ import { loginCodes, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
+import { storable } from '../text.ts'
 
 export interface NewUser {
   itcode: string
@@ -46,7 +47,7 @@ export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser)
   const now = clock.now()
   const { role, quotaTokens, budgetMicros, requestsPerMinute = null, concurrentRequests = null } = wanted
   const limits = { quotaTokens, budgetMicros, requestsPerMinute, concurrentRequests }
-  const name = wanted.name?.trim() || itcode
+  const name = storable(wanted.name?.trim() || itcode)
   const times = { createdAt: now, updatedAt: now }
   const [[user]] = await db.batch([
     db

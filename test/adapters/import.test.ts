@@ -47,6 +47,9 @@ async function oldDatabase(file: string): Promise<void> {
       case when i % 10 = 0 then 500 else 200 end, 900, '2026-02-22 10:11:12.5 +0800 CST' from n;
     insert into usage_logs values (5000, 99, 1, 'm', 'b', 1, 1, 2, 0.1, 200, 1, '2026-02-22 10:11:12');
     insert into usage_logs values (5001, 7, null, 'm', 'b', 1, 1, 2, 0.1, 200, 1, 'yesterday');
+    -- Bytes that are no text, at which the native driver would end the process.
+    update usage_logs set model = cast(x'6deda08062' as text), backend = cast(x'80' as text) where id = 5000;
+    update applications set reason = cast(x'c0ff' as text) where id = 2;
   `)
   old.close()
 }

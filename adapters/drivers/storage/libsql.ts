@@ -10,6 +10,7 @@ import { type Client, createClient, LibsqlError } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import * as schema from '../../../core/db/schema.ts'
 import type { Db } from '../../../core/ports.ts'
+import { heal } from './heal.ts'
 import { httpDatabase } from './libsql-http.ts'
 
 export interface Storage {
@@ -31,6 +32,7 @@ export async function openFile(path: string): Promise<Storage> {
     await client.execute('pragma synchronous = normal')
     const [check] = (await client.execute('pragma quick_check(1)')).rows
     if (check?.quick_check !== 'ok') throw new Error(`the integrity check says: ${check?.quick_check}`)
+    await heal(client)
   } catch (cause) {
     client.close()
     throw new Error(`Database ${path} cannot be used: ${reason(cause)}`, { cause })

@@ -1,0 +1,101 @@
+/**
+ * Makes every text of a database file readable, before anything else reads it: the native driver ends the process at
+ * the first text that is no UTF-8 (value.rs of libsql 0.9 unwraps it), and a file may come from anywhere. Such a text
+ * is only ever looked at as hexadecimal digits or compared as bytes.
+ */
+import type { Client } from '@libsql/client'
+
+const DECODER = new TextDecoder()
+const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** Whatever else SQLite reads as a character, such as a byte that is none. */
+const NOT_ASCII = "glob '*[^\u0001-\u007f]*'"
+/** How many texts of one column are healed at a time. */
+const SLICE = 1000
+/** The one table that grows without end: of its rows only those are looked at that came since the last start. */
+const LOG = 'usage_logs'
+
+export async function heal(client: Client): Promise<void> {
+  for (const table of await namesIn(client, "select name from sqlite_master where type = 'table'")) {
+    const columns = await textColumnsOf(client, table)
+    if (columns.length === 0) continue
+    const source = table === LOG ? `(select * from ${LOG} where id > ${await seen(client)})` : quoted(table)
+    const unusual = columns.map((column) => `${quoted(column)} ${NOT_ASCII}`).join(' or ')
+    const { rows } = await client.execute(`select 1 from ${source} where ${unusual} limit 1`)
+    if (rows.length > 0) for (const column of columns) await healColumn(client, table, column)
+    if (table === LOG) await remember(client)
+  }
+}
+
+/** The highest id of the log at the last start. SQLite keeps this number for its users, and gives it no meaning. */
+async function seen(client: Client): Promise<number> {
+  return Number((await client.execute('pragma user_version')).rows[0]?.user_version)
+}
+
+async function remember(client: Client) {
+  const { rows } = await client.execute(`select coalesce(max(id), 0) as last from ${LOG}`)
+  const last = Number(rows[0]?.last)
+  if (last !== (await seen(client)))
+    await client.execute(`pragma user_version = ${Math.min(last, 2 ** 31 - 1)}`)
+}
+
+async function healColumn(client: Client, table: string, column: string): Promise<void> {
+  const [from, name] = [quoted(table), quoted(column)]
+  const bytes = `cast(${name} as blob)`
+  for (let last = ''; ; ) {
+    const { rows } = await client.execute({
+      sql: `select distinct hex(${name}) as found from ${from} where ${name} ${NOT_ASCII} and hex(${name}) > ?
+        order by found limit ${SLICE}`,
+      args: [last],
+    })
+    for (const { found } of rows) {
+      last = String(found)
+      const blob = bytesOf(last)
+      if (isReadable(blob)) continue
+      await replace(client, `update or ignore ${from} set ${name} = ? where ${bytes} = ?`, blob, () =>
+        client
+          .execute({ sql: `select 1 from ${from} where ${bytes} = ? limit 1`, args: [blob] })
+          .then(({ rows: left }) => left.length === 0),
+      )
+    }
+    if (rows.length < SLICE) return
+  }
+}
+
+/** Where the healed text is taken already in a unique column, a number is put behind it. */
+async function replace(client: Client, sql: string, blob: Uint8Array, isDone: () => Promise<boolean>) {
+  const text = DECODER.decode(blob)
+  for (let n = 1; n < 1000; n++) {
+    await client.execute({ sql, args: [n === 1 ? text : `${text}#${n}`, blob] })
+    if (await isDone()) return
+  }
+}
+
+function isReadable(bytes: Uint8Array): boolean {
+  try {
+    STRICT.decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function textColumnsOf(client: Client, table: string): Promise<string[]> {
+  return namesIn(client, `select name from pragma_table_info(${literal(table)}) where type like '%text%'`)
+}
+
+/** Names that are no UTF-8 themselves are left out: nothing of ours has one. */
+async function namesIn(client: Client, select: string): Promise<string[]> {
+  const { rows } = await client.execute(`select hex(name) as name from (${select})`)
+  return rows
+    .map(({ name }) => bytesOf(String(name)))
+    .flatMap((bytes) => (isReadable(bytes) ? [DECODER.decode(bytes)] : []))
+}
+
+function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
+    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  )
+}
+
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
