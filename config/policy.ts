@@ -53,6 +53,12 @@ export function policyFrom(config: Config): Policy {
       wholeAnswerTimeoutMs: retry.whole_answer_timeout,
       idleTimeoutMs: retry.idle_timeout,
     },
+    messages: {
+      webSearch: config.messages.web_search,
+      betas: config.messages.betas,
+      serverTools: config.messages.server_tools,
+      mcpServers: config.messages.mcp_servers,
+    },
     openai: { webSearch: config.openai.web_search, automaticCaching: config.openai.automatic_caching },
     usageSyncMs: config.usage_sync_time,
     publicUrl: config.server.public_url,

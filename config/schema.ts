@@ -10,6 +10,7 @@ import {
   optionalUrl,
   originUrl,
   redisUrl,
+  serverPattern,
   upstreamUrl,
   wait,
 } from './values.ts'
@@ -112,6 +113,14 @@ const health = section({
   store: z.enum(['memory', 'database', 'redis', 'durable-object']).default('memory'),
 })
 
+const everything = ['*']
+const messages = section({
+  web_search: z.boolean().default(true),
+  betas: z.array(modelName).default(everything),
+  server_tools: z.array(modelName).default(everything),
+  mcp_servers: z.array(serverPattern).default(everything),
+})
+
 const backend = z.strictObject({
   name: z
     .string()
@@ -175,6 +184,7 @@ export const Config = z
       whole_answer_timeout: wait.default(600_000),
       idle_timeout: wait.default(300_000),
     }),
+    messages,
     openai: section({
       web_search: z.boolean().default(false),
       automatic_caching: z.boolean().default(true),

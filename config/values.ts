@@ -110,3 +110,8 @@ export const modelName = z
   .max(256)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]*$/, 'control characters are not allowed')
+
+/** The address of an MCP server, with * for what may be anything in its host or path; * alone is every server. */
+export const serverPattern = z
+  .string()
+  .regex(/^(\*|https?:\/\/[^\s/@]+(\/\S*)?)$/, 'an address such as https://mcp.example.com/* is expected')

@@ -59,6 +59,15 @@ export interface Policy {
     wholeAnswerTimeoutMs: number
     idleTimeoutMs: number
   }
+  /** What callers of /v1/messages may ask for: names and addresses with `*`; none where a list is empty. */
+  messages: {
+    /** Searches cost extra. */
+    webSearch: boolean
+    betas: readonly string[]
+    /** Types of tools that the upstream runs itself. */
+    serverTools: readonly string[]
+    mcpServers: readonly string[]
+  }
   openai: {
     /** Web search may be asked for; it costs extra. */
     webSearch: boolean

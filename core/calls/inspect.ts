@@ -1,4 +1,5 @@
 /** What the gateway needs to know of a Messages request, read from its bytes. The rest is the upstream's business. */
+import { joined } from '../bytes.ts'
 import { Refusal } from '../errors.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan, type Member, type Span, wantedKeys } from '../json/scan.ts'
@@ -17,6 +18,8 @@ export interface Inspected {
    */
   maxTokens: number | undefined
   named: Named
+  /** Beta features that the body asks for, beside the header anthropic-beta; undefined for what is no name. */
+  betas: { beta: string | undefined; path: string }[]
   /** The value of `metadata` as it was written, and where that of `messages` is: looked into only when it is needed. */
   metadata: string | undefined
   messages: Span | undefined
@@ -24,6 +27,7 @@ export interface Inspected {
 
 /** Brackets that may be open at once. Nothing here needs a stack for them, but what reads the body after us may. */
 const DEEPEST = 10_100
+const LONGEST_BETAS = 16 * 1024
 /** The most bytes to keep of each value that is looked at. */
 const WANTED = wantedKeys({
   // As JSON escapes each character may take six bytes.
@@ -32,6 +36,9 @@ const WANTED = wantedKeys({
   max_tokens: 32,
   speed: 32,
   metadata: 16 * 1024,
+  betas: LONGEST_BETAS,
+  // As Bedrock and Vertex name it.
+  anthropic_beta: LONGEST_BETAS,
   messages: 0,
   system: 0,
   tools: 0,
@@ -71,6 +78,7 @@ export function inspect(body: Uint8Array): Inspected {
   const models: Member[] = []
   const limits: Member[] = []
   const nested: Member[] = []
+  const betas: Member[] = []
   const content = createContentWatch()
   const onMember = (member: Member) => {
     const { key } = member
@@ -78,6 +86,7 @@ export function inspect(body: Uint8Array): Inspected {
     found.set(key, member)
     if (key === 'model') models.push(member)
     else if (key === 'max_tokens') limits.push(member)
+    else if (key === 'betas' || key === 'anthropic_beta') betas.push(member)
     else if (SHORT_MEMBERS.has(key)) nested.push(member)
     else if (key === 'messages' || key === 'system') if (content.sawSince(member)) nested.push(member)
   }
@@ -98,6 +107,7 @@ export function inspect(body: Uint8Array): Inspected {
     stream: streamed,
     maxTokens: maxTokensOf(limits, named.maxTokens),
     named,
+    betas: betas.flatMap(betasIn),
     metadata: found.get('metadata')?.text,
     messages: found.get('messages'),
   }
@@ -110,6 +120,12 @@ function modelOf(models: readonly Member[]): string {
   const problem = modelNameProblem(name)
   if (problem !== undefined) throw invalid(`model: ${problem}`)
   return String(name)
+}
+
+function betasIn({ key, text }: Member): Inspected['betas'] {
+  const value = parsedJson(text)
+  const list: unknown[] = Array.isArray(value) ? value : value === null ? [] : [undefined]
+  return list.map((beta, i) => ({ beta: typeof beta === 'string' ? beta : undefined, path: `${key}.${i}` }))
 }
 
 function maxTokensOf(
@@ -125,22 +141,17 @@ function maxTokensOf(
   return most
 }
 
-/** The same bytes with each span replaced by `model` as a JSON string. */
-export function withModel(body: Uint8Array, spans: readonly Span[], model: string): Uint8Array {
-  const name = new TextEncoder().encode(JSON.stringify(model))
-  const removed = spans.reduce((sum, { start, end }) => sum + end - start, 0)
-  const changed = new Uint8Array(body.length - removed + spans.length * name.length)
+/** The same bytes with each span replaced by its model as a JSON string. */
+export function withModels(body: Uint8Array, places: readonly (Span & { model: string })[]): Uint8Array {
+  const inOrder = places.toSorted((a, b) => a.start - b.start)
+  const parts: Uint8Array[] = []
   let from = 0
-  let to = 0
-  for (const { start, end } of spans) {
-    changed.set(body.subarray(from, start), to)
-    to += start - from
-    changed.set(name, to)
-    to += name.length
+  for (const { start, end, model } of inOrder) {
+    parts.push(body.subarray(from, start), new TextEncoder().encode(JSON.stringify(model)))
     from = end
   }
-  changed.set(body.subarray(from), to)
-  return changed
+  parts.push(body.subarray(from))
+  return joined(parts)
 }
 
 function invalid(problem: string): Refusal {

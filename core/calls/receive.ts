@@ -2,14 +2,16 @@
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import type { Caller } from '../keys/directory.ts'
-import { accessOf, isAllowed, replacementFor } from '../models/access.ts'
+import { accessOf, isAllowed, isOpenToAll, replacementFor } from '../models/access.ts'
+import { modelNameProblem } from '../models/name.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
 import { type Call, clientTimeout, type RequestSize } from './call.ts'
 import { type Conversation, conversationOf } from './conversation.ts'
+import { assertFeatures } from './features.ts'
 import { upstreamHeaders } from './forwarded-headers.ts'
-import { type Inspected, inspect, withModel } from './inspect.ts'
-import { DEFAULT_USES } from './named.ts'
+import { type Inspected, inspect, withModels } from './inspect.ts'
+import { DEFAULT_USES, type NamedModel } from './named.ts'
 
 export interface Received {
   id: string
@@ -26,14 +28,20 @@ export function receive(deps: Deps, received: Received): Call {
   const { clock, policy } = deps
   const { body, caller, headers } = received
   const inspected = inspect(body)
+  assertFeatures(policy.messages, inspected, headers)
   const model = replacementFor(policy, inspected.model)
   assertAllowed(deps, caller, model)
+  const places = inspected.modelSpans.map((span) => ({ ...span, model }))
+  const changed = [
+    ...(model === inspected.model ? [] : places),
+    ...nestedReplacements(deps, caller, inspected.named.models),
+  ]
   return {
     id: received.id,
     caller,
     path: received.path,
     headers: upstreamHeaders(headers),
-    body: model === inspected.model ? body : withModel(body, inspected.modelSpans, model),
+    body: changed.length === 0 ? body : withModels(body, changed),
     requestedModel: inspected.model,
     model,
     stream: inspected.stream,
@@ -43,6 +51,24 @@ export function receive(deps: Deps, received: Received): Call {
     createdAt: clock.now(),
     startedAt: clock.elapsed(),
   }
+}
+
+/** Models beside the own one obey the same rules. Answers those that are replaced. Throws a Refusal. */
+function nestedReplacements(deps: Deps, caller: Caller, models: readonly NamedModel[]) {
+  return models.flatMap(({ name, path, start, end }) => {
+    if (path === 'fallbacks' && name === 'default') {
+      if (isOpenToAll(deps.policy)) return []
+      throw new Refusal(
+        'model_not_allowed',
+        `${path}: name the models, as not every model is open to everyone here.`,
+      )
+    }
+    const problem = modelNameProblem(name)
+    if (problem !== undefined) throw new Refusal('body_invalid', `${path}: ${problem}`)
+    const model = replacementFor(deps.policy, name)
+    assertAllowed(deps, caller, model, `${path}: `)
+    return model === name ? [] : [{ start, end, model }]
+  })
 }
 
 type Facts = RequestSize & Pick<Call, 'conversation' | 'boundTo'>
@@ -79,12 +105,14 @@ function sumOf(tools: readonly { maxUses: number }[]): number {
   return tools.reduce((sum, { maxUses }) => sum + maxUses, 0)
 }
 
-/** Throws a Refusal model_not_allowed. */
-export function assertAllowed({ policy, prices }: Deps, caller: Caller, model: string) {
+/** Throws a Refusal model_not_allowed, whose message begins with `where` it is named. */
+export function assertAllowed({ policy, prices }: Deps, caller: Caller, model: string, where = '') {
   const canonical = prices.canonical(model)
   const access = accessOf(policy, model, canonical)
   if (isAllowed(access, caller.grants, model, canonical)) return
-  if (access === 'closed') throw new Refusal('model_not_allowed', `The model ${model} is not offered here.`)
-  const where = policy.publicUrl ? ` at ${policy.publicUrl}/models` : ' in the dashboard'
-  throw new Refusal('model_not_allowed', `The model ${model} needs approval. Apply for it${where}.`)
+  if (access === 'closed') {
+    throw new Refusal('model_not_allowed', `${where}The model ${model} is not offered here.`)
+  }
+  const page = policy.publicUrl ? ` at ${policy.publicUrl}/models` : ' in the dashboard'
+  throw new Refusal('model_not_allowed', `${where}The model ${model} needs approval. Apply for it${page}.`)
 }

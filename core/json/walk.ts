@@ -39,7 +39,7 @@ export interface FoundObject {
   members: ReadonlyMap<string, Span>
   /** A wanted key that it has twice. */
   repeated: string | undefined
-  /** A member's value; undefined if there is none, or an object, an array or a very long text. */
+  /** A member's value; undefined if there is none, or an object or array. */
   scalar(key: string): Scalar | undefined
   /** Where it is, such as messages.0.content.1. To be called before the visitor returns. */
   path(): string
@@ -60,8 +60,6 @@ interface Frame {
 
 const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
-/** In bytes. */
-const LONGEST_VALUE = 8192
 /** A key of more bytes is none of ours, even with every character escaped. */
 const LONGEST_KEY = 200
 const NONE: ReadonlyMap<string, Span> = new Map()
@@ -220,9 +218,9 @@ function find(keys: readonly Key[], bytes: Uint8Array, from: number, to: number)
   return keys.find(({ key }) => key === text)?.key
 }
 
-/** The string, number, true, false or null that is there; undefined for anything else, or longer than LONGEST_VALUE. */
+/** The string, number, true, false or null that is there; undefined for anything else. */
 export function scalarAt(bytes: Uint8Array, span: Span | undefined): Scalar | undefined {
-  if (!span || span.end - span.start > LONGEST_VALUE || isOpener(bytes[span.start] ?? 0)) return undefined
+  if (!span || isOpener(bytes[span.start] ?? 0)) return undefined
   try {
     // Without an opening bracket JSON.parse gives a scalar.
     return JSON.parse(DECODER.decode(bytes.subarray(span.start, span.end))) as Scalar

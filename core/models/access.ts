@@ -1,11 +1,13 @@
 /** Which model a call really means, and whether its caller may use it. */
 import { matches } from '../glob.ts'
 import type { Access, Policy } from '../policy.ts'
+import { comparableName } from './name.ts'
 
 /** The model that is sent for the one that was named: the first replacement that matches, in file order. */
 export function replacementFor(policy: Policy, named: string): string {
+  const name = comparableName(named)
   for (const [pattern, model] of policy.modelReplacements) {
-    if (pattern === named || (pattern.includes('*') && matches(pattern, named))) return model
+    if (pattern === name || (pattern.includes('*') && matches(pattern, name))) return model
   }
   return named
 }
@@ -15,8 +17,9 @@ export function replacementFor(policy: Policy, named: string): string {
  * canonical form, so that a date, a prefix or another case does not lead around them.
  */
 export function accessOf(policy: Policy, model: string, canonical: string): Access {
+  const name = comparableName(model)
   for (const { match, access } of policy.models.rules) {
-    if (matches(match, model) || matches(match, canonical)) return access
+    if (matches(match, name) || matches(match, canonical)) return access
   }
   return policy.models.defaultAccess
 }
@@ -30,4 +33,9 @@ export function isAllowed(
 ): boolean {
   if (access === 'open') return true
   return access === 'approval' && (grants.has(canonical) || grants.has(model))
+}
+
+/** Whether everybody may use every model: only then may a name be left to the upstream. */
+export function isOpenToAll({ models }: Policy): boolean {
+  return models.defaultAccess === 'open' && models.rules.every(({ access }) => access === 'open')
 }

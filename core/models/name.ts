@@ -15,6 +15,20 @@ export function modelNameProblem(name: unknown): string | undefined {
   return undefined
 }
 
+const PLAIN = /^[!-~]*$/
+/** What is invisible, such as a zero-width space, a soft hyphen or a selector of a variant. */
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
+
+/** A name as rules compare it: no spelling that looks the same leads around one. Nearly all are plain already. */
+export function comparableName(name: string): string {
+  if (PLAIN.test(name)) return name
+  return name
+    .normalize('NFKC')
+    .replace(INVISIBLE, '')
+    .replace(/\p{Pd}/gu, '-')
+    .trim()
+}
+
 export const ModelName = z
   .string()
   .min(1)

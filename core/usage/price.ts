@@ -4,6 +4,7 @@
  * half up once, at the end.
  */
 import * as z from 'zod'
+import { comparableName } from '../models/name.ts'
 import { type Metered, NO_TOKENS, type TokenCounts } from './counts.ts'
 
 const rate = z.number().min(0)
@@ -82,7 +83,7 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
   function canonical(model: string): string {
     const known = names.get(model)
     if (known !== undefined) return known
-    const bare = bareName(model)
+    const bare = bareName(comparableName(model))
     const name = ids.get(bare) ?? ids.get(undated(bare)) ?? undated(bare)
     if (names.size >= REMEMBERED_NAMES) names.clear()
     names.set(model, name)

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { itcode } from '../../config/values.ts'
+import { itcode, modelName } from '../../config/values.ts'
 import { accountName } from '../../core/auth/account.ts'
+import { ModelName } from '../../core/models/name.ts'
 import { BACKEND, errorOf, load, MINIMAL, pathsIn, pathsOf, SECRET, withLeaf } from './settings.ts'
 
 /** Every setting there is, none at its default. */
@@ -49,6 +50,12 @@ const FULL = {
   redis: { url: 'redis://:pass@cache.test:6379' },
   balancer: { strategy: 'random' },
   retry: { max_attempts: 2, first_byte_timeout: '1s', whole_answer_timeout: '3s', idle_timeout: '2s' },
+  messages: {
+    web_search: false,
+    betas: ['context-management-*'],
+    server_tools: ['web_fetch_*'],
+    mcp_servers: ['https://mcp.test/*'],
+  },
   openai: { web_search: true, automatic_caching: false },
   backends: [
     { ...BACKEND, type: 'anthropic', weight: 10, enabled: true, models: ['claude-*'], openai: 'passthrough' },
@@ -113,6 +120,7 @@ const DEFAULTS = {
     whole_answer_timeout: 600_000,
     idle_timeout: 300_000,
   },
+  messages: { web_search: true, betas: ['*'], server_tools: ['*'], mcp_servers: ['*'] },
   openai: { web_search: false, automatic_caching: true },
   backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [], openai: 'translate' }],
   pricing: [],
@@ -184,6 +192,12 @@ describe('every setting', () => {
       ['auth', 'admin_itcode'],
       ['bad name', 'a@', '@b', 'a@b@c', 'a\0', 'a'.repeat(255)],
     ],
+    ['models.rules.0.match', ['models', 'rules', 0, 'match'], ['', 'a\n', 'a\u2028', 'm'.repeat(257)]],
+    [
+      'messages.mcp_servers.0',
+      ['messages', 'mcp_servers', 0],
+      ['mcp.test', '*://mcp.test', 'ftp://x', 'https://', 'https://a@b/', 'https://a /'],
+    ],
     ['server.public_url', ['server', 'public_url'], ['gateway', 'ftp://x', 'https://x/y', 'https://a:b@x']],
   ] as const)('%s refuses what is out of bounds', (name, path, values) => {
     for (const value of values) expect(pathsOf(withLeaf(FULL, path, value))).toEqual([name])
@@ -211,6 +225,21 @@ test('an administrator is named by the rule that holds for every account', () =>
       expect(data === undefined ? data : accountName(data)).toBe(isTaken(name))
     }),
   )
+})
+
+test('a model is named by the rule that holds for every request', () => {
+  const part = fc.constantFrom('a', '*', '\0', '\n', '\u0085', '\u2028', '\ufffd', '模', ' ')
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 300 }), (parts) => {
+      const name = parts.join('')
+      expect(modelName.safeParse(name).success).toBe(ModelName.safeParse(name).success)
+    }),
+  )
+})
+
+test.each(['"\\ud800"', '{ "claude-*": "\\udc00" }'])('half of a character is no text: %s', (value) => {
+  const text = `model_replacements: ${value.startsWith('{') ? value : `{ a: ${value} }`}`
+  expect(errorOf(`${text}\nauth: { session_secret: "${SECRET}" }`).message).toContain('half of a character')
 })
 
 describe('several processes', () => {

@@ -1,11 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { inspect, withModel } from '../../core/calls/inspect.ts'
+import { inspect, withModels } from '../../core/calls/inspect.ts'
 import { Refusal } from '../../core/errors.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const inspected = (text: string) => inspect(encoder.encode(text))
+const renamed = (text: string, model: string) =>
+  withModels(
+    encoder.encode(text),
+    inspected(text).modelSpans.map((span) => ({ ...span, model })),
+  )
 const refusal = (text: string) => {
   try {
     inspected(text)
@@ -105,7 +110,7 @@ describe('what a request says of itself', () => {
 describe('another model', () => {
   test('is put in place of every span, and all other bytes stay', () => {
     const text = '{ "model" : "a","messages":[{"model":"a","x":"é"}],"mod\\u0065l":"\\u0061"}'
-    const changed = decoder.decode(withModel(encoder.encode(text), inspected(text).modelSpans, 'new "one"'))
+    const changed = decoder.decode(renamed(text, 'new "one"'))
     expect(changed).toBe(
       '{ "model" : "new \\"one\\"","messages":[{"model":"a","x":"é"}],"mod\\u0065l":"new \\"one\\""}',
     )
@@ -121,9 +126,7 @@ describe('another model', () => {
       fc.property(rest, rest, name, name, (before, after, model, next) => {
         const request = Object.assign({ ...before, model: '', ...after }, { model })
         const text = JSON.stringify(request)
-        const result = JSON.parse(
-          decoder.decode(withModel(encoder.encode(text), inspected(text).modelSpans, next)),
-        )
+        const result = JSON.parse(decoder.decode(renamed(text, next)))
         expect(result).toEqual({ ...JSON.parse(text), model: next })
       }),
     )
