@@ -5,6 +5,7 @@ import { approvalsContract } from './approvals.ts'
 import { edgesContract } from './edges.ts'
 import { faultsContract } from './faults.ts'
 import { gatewayContract } from './gateway.ts'
+import { isolationContract } from './isolation.ts'
 import { limitsContract } from './limits.ts'
 import { meteringContract } from './metering.ts'
 import { outageContract } from './outage.ts'
@@ -17,6 +18,7 @@ export function allContracts(runtime: Runtime) {
   approvalsContract(runtime)
   edgesContract(runtime)
   faultsContract(runtime)
+  isolationContract(runtime)
   limitsContract(runtime)
   usageContract(runtime)
   outageContract(runtime)

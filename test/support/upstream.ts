@@ -36,7 +36,7 @@ export interface FakeUpstream {
   /** What the next ones do, one script each, before `answer` holds again. */
   answerNext(...scripts: Answering[]): void
   /** What POST /v1/messages/count_tokens does from now on. */
-  counts(script: Script): void
+  counts(script: Answering): void
   /** What GET /v1/models does from now on: a script, or a list of these models. */
   models(script: Script | readonly string[]): void
   /** Forgets scripts and requests. */
@@ -166,13 +166,13 @@ export async function startUpstream(): Promise<FakeUpstream> {
   const open = new Set<Socket>()
   let answering: Answering = ordinary
   let models: Script = modelList(MODELS)
-  let counts: Script = COUNTED
+  let counts: Answering = COUNTED
   const next: Answering[] = []
 
   const scriptFor = (asked: AskedRequest): Script => {
     if (asked.url.startsWith('/v1/models')) return models
-    if (asked.url.startsWith('/v1/messages/count_tokens')) return counts
-    const chosen = next.shift() ?? answering
+    const counting = asked.url.startsWith('/v1/messages/count_tokens')
+    const chosen = counting ? counts : (next.shift() ?? answering)
     return typeof chosen === 'function' ? chosen(asked) : chosen
   }
   const server = createServer(async (request, response) => {
