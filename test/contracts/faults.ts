@@ -166,6 +166,43 @@ export function faultsContract({ name, start, abilities }: Runtime) {
       expect(calls()).toBe(2)
     })
 
+    test('a model that is down everywhere costs calls for others nothing, and its own one attempt each', async () => {
+      const [opus, sonnet] = ['claude-opus-5-5', 'claude-sonnet-5-5']
+      const ups = await Promise.all([startUpstream(), startUpstream()])
+      for (const up of ups) {
+        up.answer(({ body }) => {
+          return body.includes(opus)
+            ? failing(529, 'overloaded_error')
+            : { headers: JSON_TYPE, chunks: [messageJson()] }
+        })
+      }
+      const many = await started({
+        backends: ups.map(({ url }, i) => ({ name: `up-${i}`, url })),
+        health: { cooldown: '60s' },
+      })
+      const people = await Promise.all(Array.from({ length: 6 }, () => many.newKey()))
+      const asked = () =>
+        ups.flatMap(({ requests }) => requests).filter(({ body }) => body.includes(opus)).length
+      const askAll = async (model: string) => {
+        const statuses: number[] = []
+        for (const { secret } of people) {
+          const answer = await many.send(ask(model), { key: secret })
+          await answer.text()
+          statuses.push(answer.status)
+        }
+        return statuses
+      }
+      // Both are out for the model after these.
+      for (let i = 0; i < 2; i++) await askAll(opus)
+      for (let i = 0; i < 5; i++) {
+        const before = asked()
+        expect(await askAll(opus)).toEqual(people.map(() => 529))
+        expect(asked() - before).toBeLessThanOrEqual(people.length)
+        expect(await askAll(sonnet)).toEqual(people.map(() => 200))
+      }
+      for (const up of ups) await up.stop()
+    })
+
     test('silence in the middle of a stream is a cut', async () => {
       bad.answer({ chunks: messageStream().slice(0, 3), end: 'hang' })
       const answer = await gateway.send({ ...ask(alone('silent')), stream: true })
