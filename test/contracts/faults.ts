@@ -181,6 +181,10 @@ export function faultsContract({ name, start, abilities }: Runtime) {
         health: { cooldown: '60s' },
       })
       const people = await Promise.all(Array.from({ length: 6 }, () => many.newKey()))
+      for (const { secret } of people) {
+        const status = async () => (await many.send(ask(sonnet), { key: secret })).status
+        await expect.poll(status).toBe(200)
+      }
       const asked = () =>
         ups.flatMap(({ requests }) => requests).filter(({ body }) => body.includes(opus)).length
       const askAll = async (model: string) => {
