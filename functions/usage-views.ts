@@ -1,8 +1,10 @@
 /** What can be asked about usage, and what the answers look like. */
+
 import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
 import { isTimeZone } from '../core/usage/calendar.ts'
 import type { Bar, Figures, MainFigures } from '../core/usage/charts.ts'
+import { nameOfGateway } from '../core/usage/gateway-calls.ts'
 import type { Cursor, LogRow } from '../core/usage/lists.ts'
 import { ALL_TIME, type Dates, type Range } from '../core/usage/range.ts'
 import type { Filter } from '../core/usage/sources.ts'
@@ -127,7 +129,7 @@ export function logView(row: LogRow): Log {
     id: row.id,
     request_id: row.requestId,
     user_id: row.userId,
-    itcode: row.itcode,
+    itcode: row.itcode ?? nameOfGateway(row.userId),
     api_key_id: row.apiKeyId,
     key_name: row.keyName,
     model: row.model,

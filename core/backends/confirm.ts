@@ -10,14 +10,12 @@ import { createWholeMeter } from '../metering/whole-answer.ts'
 import type { Backend } from '../policy.ts'
 import type { Clock, Ledger, Logger, Upstream } from '../ports.ts'
 import { NO_TOKENS } from '../usage/counts.ts'
+import { GATEWAY_ID } from '../usage/gateway-calls.ts'
 import type { Prices } from '../usage/price.ts'
 import { askOnce, readModel, readModels } from './check.ts'
 import { CHECK_EVERY_MS } from './health.ts'
 import { accountKey, OTHER_MODEL, pairKey } from './health-key.ts'
 import type { BackendMemory } from './memory.ts'
-
-/** Stands for the gateway itself where a row of usage names a user and a key. */
-export const GATEWAY_ID = -1
 
 export type AccountVerdict = Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>
 

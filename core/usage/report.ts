@@ -1,7 +1,9 @@
 /** Sums of usage for the command line, by whole UTC days. */
+
 import { and, asc, desc, eq, gte, sql } from 'drizzle-orm'
 import { usageSums, users } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
+import { GATEWAY_ID, GATEWAY_NAME } from './gateway-calls.ts'
 import { since, TOTAL_TOKENS } from './totals.ts'
 
 export interface UsageSum {
@@ -16,7 +18,8 @@ export type UsageBy = 'user' | 'model' | 'backend' | 'day'
 /** Use since `start` (ms, at a UTC day's start), summed by one dimension: days in order, the rest the dearest first. */
 export function sumUsage(db: Db, by: UsageBy, start: number): Promise<UsageSum[]> {
   const name = {
-    user: sql<string>`coalesce(${users.itcode}, 'user ' || ${usageSums.userId})`,
+    user: sql<string>`case ${usageSums.userId} when ${GATEWAY_ID} then ${GATEWAY_NAME}
+      else coalesce(${users.itcode}, 'user ' || ${usageSums.userId}) end`,
     model: sql<string>`${usageSums.model}`,
     backend: sql<string>`${usageSums.backend}`,
     day: sql<string>`date(${usageSums.start} / 1000, 'unixepoch')`,

@@ -1,7 +1,9 @@
 /** What was used in a range, all together and by model, backend, user and key. */
+
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { FIGURES, type Figures, MAIN_FIGURES, type MainFigures } from './charts.ts'
+import { nameOfGateway } from './gateway-calls.ts'
 import type { Range } from './range.ts'
 import { type Filter, sumsOf, withOwner } from './sources.ts'
 
@@ -38,7 +40,11 @@ export async function summarize(db: Db, filter: Filter, range: Range): Promise<S
     byBackend: grouped(places, ({ backend }) => backend, addedUp).map(([{ backend }, sum]) => {
       return { backend, ...sum }
     }),
-    byUser: users.map(([{ userId }, sum]) => ({ userId, itcode: itcodes.get(userId) ?? null, ...sum })),
+    byUser: users.map(([{ userId }, sum]) => ({
+      userId,
+      itcode: itcodes.get(userId) ?? nameOfGateway(userId),
+      ...sum,
+    })),
     byKey: keys.map((key) => ({ ...key, keyName: names.get(key.keyId) ?? null })),
   }
 }

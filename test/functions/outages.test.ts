@@ -1,6 +1,6 @@
 /** What becomes of calls when an account, a model or an address is out, and what administrators are told. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { GATEWAY_ID } from '../../core/backends/confirm.ts'
+import { GATEWAY_ID } from '../../core/usage/gateway-calls.ts'
 import { type App, startApp } from '../support/app.ts'
 import type { Browser } from '../support/browser.ts'
 import {
@@ -151,7 +151,7 @@ describe('an account', () => {
     ])
     expect(rows[0]?.costMicros).toBeGreaterThan(0)
     const { logs } = (await boss.get('/admin/api/usage')).body
-    expect(logs).toHaveLength(2)
+    expect(logs.map(({ itcode }: { itcode: string }) => itcode).sort()).toEqual(['(gateway)', 'boss'])
   })
 
   test('that refuses one model is asked whether it offers it, and keeps it when it does', async () => {
