@@ -100,8 +100,8 @@ const limits = section({
   requests_per_minute: z.int().min(0).max(1_000_000).default(0),
   concurrent_requests: count.default(0),
   max_body_bytes: z.int().min(1024).max(268_435_456).default(33_554_432),
-  /** The most output tokens that a reservation assumes. */
-  reserve_output: count.default(4096),
+  /** The most output tokens that a reservation assumes while much is left; null: all that are asked for. */
+  reserve_output: count.nullable().default(null),
   fail_closed: z.boolean().default(false),
   store: z.enum(['local', 'database', 'redis', 'durable-object']).default('local'),
 })
@@ -193,7 +193,7 @@ export const Config = z
     /** The operator's own prices, over the shipped list. */
     pricing: z.array(price).default([]),
     /** For the stores that are kept there; the address may hold a password. */
-    redis: section({ url: redisUrl.default('') }),
+    redis: section({ url: redisUrl.default(''), cluster: z.boolean().default(false) }),
   })
   .superRefine(({ server, health, limits, redis }, context) => {
     const fail = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })

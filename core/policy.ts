@@ -46,8 +46,8 @@ export interface Policy {
     requestsPerMinute: number
     concurrentRequests: number
     maxBodyBytes: number
-    /** The most output tokens a reservation assumes. */
-    reserveOutputTokens: number
+    /** The most output tokens a reservation assumes while much is left; undefined: all that are asked for. */
+    reserveOutputTokens: number | undefined
     failClosed: boolean
   }
   health: { startupCheck: 'normal' | 'strict' | 'off'; failureThreshold: number; cooldownMs: number }

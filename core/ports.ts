@@ -103,20 +103,28 @@ export interface Limits {
 }
 export type LimitName = 'quota' | 'budget' | 'requests_per_minute' | 'concurrency'
 
-/** A call that asks to be let in, with the estimate that is held against its limits until it is settled. */
+/** Tokens of all kinds and what they cost. */
+export interface Estimate {
+  tokens: number
+  costMicros: number
+}
+
+/** A call that asks to be let in, with what is held against its limits until it is settled. */
 export interface Admission {
   /** What the row says if this process dies before the call is settled: outcome `interrupted`, figures estimated. */
   begun: CallRecord
   user: Limits
   key: Limits
-  /** Estimated total tokens and cost of the call. */
-  tokens: number
-  costMicros: number
+  /** The most that the call may use. */
+  worst: Estimate
+  /** Held instead while much is left of every limit; not more than `worst`. */
+  usual: Estimate
 }
 export type Admitted =
   /** `used` is the larger share of quota and budget spent, 0..1, or undefined without either limit; times in ms. */
   | { ok: true; used: number | undefined; resetAt: number }
-  | { ok: false; limit: LimitName; scope: 'user' | 'key'; resetAt: number }
+  /** `held`: the limit is not used up, only spoken for by calls under way. */
+  | { ok: false; limit: LimitName; scope: 'user' | 'key'; held: boolean; resetAt: number }
   | { ok: false; limit: 'unavailable' }
 
 export type Outcome = 'ok' | 'error' | 'client_aborted' | 'upstream_cut' | 'interrupted'

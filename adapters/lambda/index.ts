@@ -21,7 +21,7 @@ import { databaseLedger } from '../drivers/ledger/database.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { localLedger } from '../drivers/ledger/local.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
-import { connectRedis, readyRedis } from '../drivers/redis/connection.ts'
+import { openRedis } from '../drivers/redis/connection.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
 import { openHealth, openLedger } from '../drivers/stores.ts'
@@ -48,8 +48,7 @@ async function build() {
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
   const { db } = httpDatabase(config.database.url, config.database.auth_token)
   await migrate(db)
-  const redis = config.redis.url ? connectRedis(config.redis.url, logger) : undefined
-  if (redis) await readyRedis(redis).catch((cause) => logger.error('redis.away', { cause: String(cause) }))
+  const redis = await openRedis(config, logger)
   const place = redis ? 'Lambda' : 'Lambda without redis.url'
   const { period, failClosed } = policy.limits
   const shared = { db, records: directRecords({ db, logger }), period, failClosed, clock, logger }

@@ -20,7 +20,7 @@ import { databaseLedger } from '../drivers/ledger/database.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { localLedger } from '../drivers/ledger/local.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
-import { connectRedis, readyRedis } from '../drivers/redis/connection.ts'
+import { openRedis } from '../drivers/redis/connection.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { openHealth, openLedger } from '../drivers/stores.ts'
@@ -65,9 +65,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const { period, failClosed } = policyFrom(config).limits
   const folder = join(dataFolder(config), 'journal')
   const records = await journalledRecords({ db: storage.db, folder, clock, logger })
-  const redis = config.redis.url ? connectRedis(config.redis.url, logger) : undefined
-  // Without it the start goes on: what then holds for calls is the ledger's to say.
-  if (redis) await readyRedis(redis).catch((cause) => logger.error('redis.away', { cause: String(cause) }))
+  const redis = await openRedis(config, logger)
   const shared = { db: storage.db, records, period, failClosed, clock, logger }
   const place = redis ? 'Node' : 'Node without redis.url'
   const ledger = await openLedger(config, {

@@ -4,9 +4,16 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import { systemClock } from '../../core/clock.ts'
-import { createHolds, type Holds } from '../../core/limits/counters.ts'
+import { createLimitCounters, type LimitCounters } from '../../core/limits/counters.ts'
 import type { Period } from '../../core/policy.ts'
-import { type Admission, type Admitted, type CallRecord, MOVE_LIFE_MS, type Move } from '../../core/ports.ts'
+import {
+  type Admission,
+  type Admitted,
+  type CallRecord,
+  type Estimate,
+  MOVE_LIFE_MS,
+  type Move,
+} from '../../core/ports.ts'
 import { usedWithCalls } from '../../core/usage/totals.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
 
@@ -64,15 +71,18 @@ export class HealthObject extends DurableObject {
 /** An isolate that dies takes its calls with it: what they held is free after this long. */
 const LEASE_MS = 3_600_000
 
+/** As it is kept: releases before this one knew one estimate only. */
+type Stored = Admission | (Omit<Admission, 'worst' | 'usual'> & Estimate)
+
 export class LedgerObject extends DurableObject<{ DB: D1Database }> {
-  #holds: Promise<Holds> | undefined
+  #counters: Promise<LimitCounters> | undefined
   /** Calls under way, also in storage: an object may be put away while they last. */
   #running = new Map<string, Admission>()
 
-  async admit(call: Admission, period: Period): Promise<Admitted> {
-    const holds = await this.#ready(call.begun.userId, period)
-    this.#expire(holds)
-    const admitted = holds.admit(call)
+  async reserve(call: Admission, period: Period): Promise<Admitted> {
+    const counters = await this.#ready(call.begun.userId, period)
+    this.#expire(counters)
+    const admitted = counters.reserve(call)
     if (admitted.ok) {
       this.#running.set(call.begun.id, call)
       await this.ctx.storage.put(call.begun.id, call)
@@ -81,9 +91,9 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
   }
 
   async settle(record: CallRecord): Promise<void> {
-    if (!this.#holds) return this.#forget(record.id)
-    const holds = await this.#holds
-    holds.settle(record)
+    if (!this.#counters) return this.#forget(record.id)
+    const counters = await this.#counters
+    counters.settle(record)
     await this.#forget(record.id)
   }
 
@@ -93,36 +103,37 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
   }
 
   /** What the database has counted, and what was under way when this object was last put away. */
-  #ready(userId: number, period: Period): Promise<Holds> {
-    this.#holds ??= this.#load(userId, period).catch((cause) => {
-      this.#holds = undefined
+  #ready(userId: number, period: Period): Promise<LimitCounters> {
+    this.#counters ??= this.#load(userId, period).catch((cause) => {
+      this.#counters = undefined
       throw cause
     })
-    return this.#holds
+    return this.#counters
   }
 
-  async #load(userId: number, period: Period): Promise<Holds> {
-    const holds = createHolds(systemClock, period)
-    const running = await this.ctx.storage.list<Admission>()
+  async #load(userId: number, period: Period): Promise<LimitCounters> {
+    const counters = createLimitCounters(systemClock, period)
+    const running = await this.ctx.storage.list<Stored>()
     const db = d1Storage(this.env.DB)
-    const { used, recorded } = await usedWithCalls(db, userId, holds.span().start, [...running.keys()])
-    holds.seed(used.map((ofKey) => ({ userId, ...ofKey })))
-    for (const [id, call] of running) {
+    const { used, recorded } = await usedWithCalls(db, userId, counters.span().start, [...running.keys()])
+    counters.seed(used.map((ofKey) => ({ userId, ...ofKey })))
+    for (const [id, stored] of running) {
       // Its row is counted already; to settle it once more does nothing.
       if (recorded.has(id)) await this.#forget(id)
       else {
-        holds.admit(call)
+        const call = 'worst' in stored ? stored : { ...stored, worst: stored, usual: stored }
+        counters.restore(call)
         this.#running.set(id, call)
       }
     }
-    return holds
+    return counters
   }
 
-  #expire(holds: Holds) {
+  #expire(counters: LimitCounters) {
     const limit = systemClock.now() - LEASE_MS
     for (const [id, { begun }] of this.#running) {
       if (begun.createdAt > limit) continue
-      holds.settle({ ...begun, costMicros: 0, inputTokens: 0 })
+      counters.settle({ ...begun, costMicros: 0, inputTokens: 0 })
       this.ctx.waitUntil(this.#forget(id))
     }
   }

@@ -1,11 +1,9 @@
 /** The record of one call, from its admission to its one row. */
 import type { Deps } from '../deps.ts'
+import { reservationOf } from '../limits/reservation.ts'
 import type { Admission, CallRecord, Outcome } from '../ports.ts'
 import { type Metered, NO_TOKENS, type TokenCounts } from '../usage/counts.ts'
 import type { Call } from './call.ts'
-
-/** Bytes per token, where only the size of a text is known (protocol reference §2.3). */
-const BYTES_PER_TOKEN = 4
 
 export interface Booking {
   admission: Admission
@@ -31,11 +29,9 @@ export interface CallEnd {
   estimatedOutput?: number
 }
 
-/** Opens the book on a call. Holds input = body bytes / 4 and output = min(max_tokens, limits.reserve_output). */
 export function openBooking(deps: Deps, call: Call): Booking {
-  const { clock, policy, prices, ledger, logger } = deps
-  const inputTokens = Math.ceil(call.body.byteLength / BYTES_PER_TOKEN)
-  const outputTokens = Math.min(call.maxTokens ?? Number.POSITIVE_INFINITY, policy.limits.reserveOutputTokens)
+  const { clock, prices, ledger, logger } = deps
+  const { inputTokens, ...reserved } = reservationOf(deps, call)
   const begun: CallRecord = {
     id: call.id,
     userId: call.caller.userId,
@@ -48,7 +44,7 @@ export function openBooking(deps: Deps, call: Call): Booking {
     cacheReadTokens: 0,
     cacheWrite5mTokens: 0,
     cacheWrite1hTokens: 0,
-    costMicros: prices.estimate(call.model, inputTokens, 0, call.createdAt),
+    costMicros: prices.estimate(call.model, { input: inputTokens, output: 0 }, call.createdAt),
     statusCode: 499,
     outcome: 'interrupted',
     estimated: true,
@@ -75,7 +71,7 @@ export function openBooking(deps: Deps, call: Call): Booking {
     ...begun,
     ...sofar(),
     outputTokens: output,
-    costMicros: prices.estimate(call.model, inputTokens, output, call.createdAt),
+    costMicros: prices.estimate(call.model, { input: inputTokens, output }, call.createdAt),
   })
   const filled = (outcome: Outcome, status: number, known: Metered | undefined): CallRecord => {
     const metered = known?.inputUnknown ? withInput(known, inputTokens) : known
@@ -104,8 +100,7 @@ export function openBooking(deps: Deps, call: Call): Booking {
       begun,
       user: call.caller.userLimits,
       key: call.caller.keyLimits,
-      tokens: inputTokens + outputTokens,
-      costMicros: prices.estimate(call.model, inputTokens, outputTokens, call.createdAt),
+      ...reserved,
     },
     sentTo(name) {
       backend = name

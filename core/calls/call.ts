@@ -20,6 +20,10 @@ export interface RequestSize {
   webSearches: number
   /** Some part is asked for at fast speed. */
   fast: boolean
+  /** A cache is asked for that lives an hour, which costs more to write. */
+  longCache: boolean
+  /** Models that parts of it may go to, beside the call's own. */
+  otherModels: readonly string[]
 }
 
 export interface Call extends RequestSize {

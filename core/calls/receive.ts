@@ -96,6 +96,8 @@ export function factsOf(
     serverToolUses: sumOf(serverTools) + DEFAULT_USES * mcpServers.length,
     webSearches,
     fast,
+    longCache,
+    otherModels: named.models.map(({ name }) => name),
     conversation,
     boundTo: undefined,
   }

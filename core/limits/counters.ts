@@ -3,12 +3,10 @@
  * calls run and when the last ones came. Synchronous, so that no two calls can be admitted on the same last token.
  */
 import type { Period } from '../policy.ts'
-import type { Admission, Admitted, CallRecord, Clock, LimitName, Limits } from '../ports.ts'
+import type { Admission, Admitted, CallRecord, Clock, Estimate } from '../ports.ts'
+import { holdOf, refusalOf, type Standing, shareUsed } from './decide.ts'
 import { periodOf, type Span } from './period.ts'
-
-export const MINUTE_MS = 60_000
-/** When to come again after too many calls at once: nobody knows when one ends. */
-export const BUSY_RETRY_MS = 1_000
+import { type CallWindow, createCallWindow, MINUTE_MS } from './window.ts'
 
 /** Use in the current period, as the rollup tells it. */
 export interface Used {
@@ -18,14 +16,18 @@ export interface Used {
   costMicros: number
 }
 
-export interface Holds {
-  admit(call: Admission): Admitted
+export interface LimitCounters {
+  reserve(call: Admission): Admitted
+  /** Holds the most that a call may cost which was admitted earlier, by another one of these counters. */
+  restore(call: Admission): void
   /** Frees the hold of a call and counts what it really used. Does nothing for a call that holds nothing. */
   settle(record: CallRecord): void
   /** Starts the count from what is recorded already. */
   seed(used: readonly Used[]): void
   /** The period that is counted now. */
   span(): Span
+  /** Users and keys that something is remembered of. */
+  size(): number
 }
 
 interface Account {
@@ -34,19 +36,17 @@ interface Account {
   heldTokens: number
   heldMicros: number
   running: number
-  /** Arrival times of the last calls, as a ring of `requestsPerMinute` entries. */
-  arrivals: Float64Array
-  next: number
+  /** Only of those whose requests per minute are limited. */
+  calls: CallWindow | undefined
 }
-interface Hold {
+interface Hold extends Estimate {
   user: Account
   key: Account
-  tokens: number
-  costMicros: number
 }
 
-export function createHolds(clock: Clock, period: Period): Holds {
+export function createLimitCounters(clock: Clock, period: Period): LimitCounters {
   let span = periodOf(period, clock.now())
+  let sweptAt = clock.elapsed()
   const users = new Map<number, Account>()
   const keys = new Map<number, Account>()
   const holds = new Map<string, Hold>()
@@ -59,134 +59,89 @@ export function createHolds(clock: Clock, period: Period): Holds {
     span = next
     for (const account of [...users.values(), ...keys.values()]) account.tokens = account.costMicros = 0
   }
+  /** Once a minute: of who holds nothing and was quiet that long only the use is remembered, if there is any. */
+  function sweep(elapsed: number) {
+    if (elapsed - sweptAt < MINUTE_MS) return
+    sweptAt = elapsed
+    for (const accounts of [users, keys]) {
+      for (const [id, account] of accounts) {
+        if (account.calls?.isEmpty(elapsed)) account.calls = undefined
+        const { tokens, costMicros, running, calls } = account
+        if (!calls && running === 0 && tokens === 0 && costMicros === 0) accounts.delete(id)
+      }
+    }
+  }
+  function hold({ begun: { id, userId, keyId } }: Admission, { tokens, costMicros }: Estimate) {
+    const user = accountOf(users, userId)
+    const key = accountOf(keys, keyId)
+    for (const account of [user, key]) {
+      account.running += 1
+      account.heldTokens += tokens
+      account.heldMicros += costMicros
+    }
+    holds.set(id, { user, key, tokens, costMicros })
+  }
 
   return {
     span: () => span,
+    size: () => users.size + keys.size,
     seed(used) {
       for (const { userId, keyId, tokens, costMicros } of used) {
-        add(accountOf(users, userId), tokens, costMicros)
-        add(accountOf(keys, keyId), tokens, costMicros)
-      }
-    },
-    admit(call) {
-      const now = clock.now()
-      roll(now)
-      const user = accountOf(users, call.begun.userId)
-      const key = accountOf(keys, call.begun.keyId)
-      const elapsed = clock.elapsed()
-      for (const [scope, account, limits] of [
-        ['user', user, call.user],
-        ['key', key, call.key],
-      ] as const) {
-        const exceeded = exceededBy(account, limits, call, elapsed)
-        if (exceeded) {
-          const waitMs = exceeded.waitMs
-          return {
-            ok: false,
-            limit: exceeded.limit,
-            scope,
-            resetAt: waitMs === undefined ? span.end : now + waitMs,
-          }
+        for (const account of [accountOf(users, userId), accountOf(keys, keyId)]) {
+          account.tokens += tokens
+          account.costMicros += costMicros
         }
       }
-      take(user, call, call.user.requestsPerMinute, elapsed)
-      take(key, call, call.key.requestsPerMinute, elapsed)
-      holds.set(call.begun.id, { user, key, tokens: call.tokens, costMicros: call.costMicros })
+    },
+    reserve(call) {
+      const now = clock.now()
+      const elapsed = clock.elapsed()
+      roll(now)
+      sweep(elapsed)
+      const user = accountOf(users, call.begun.userId)
+      const key = accountOf(keys, call.begun.keyId)
+      const ofUser = standingOf(user, call.user.requestsPerMinute, elapsed)
+      const ofKey = standingOf(key, call.key.requestsPerMinute, elapsed)
+      const refusal = refusalOf(call, ofUser, ofKey, { now, periodEnd: span.end })
+      if (refusal) return refusal
+      hold(call, holdOf(call, ofUser, ofKey))
+      for (const [account, { requestsPerMinute }] of [[user, call.user] as const, [key, call.key] as const]) {
+        if (requestsPerMinute === 0) continue
+        account.calls ??= createCallWindow()
+        account.calls.add(elapsed)
+      }
       return { ok: true, used: shareUsed(user, call.user), resetAt: span.end }
     },
+    restore: (call) => hold(call, call.worst),
     settle(record) {
-      const hold = holds.get(record.id)
-      if (!hold) return
+      const held = holds.get(record.id)
+      if (!held) return
       holds.delete(record.id)
       const counts = record.createdAt >= span.start
-      const tokens = counts ? tokensOf(record) : 0
-      const costMicros = counts ? record.costMicros : 0
-      for (const account of [hold.user, hold.key]) {
+      for (const account of [held.user, held.key]) {
         account.running -= 1
-        account.heldTokens -= hold.tokens
-        account.heldMicros -= hold.costMicros
-        add(account, tokens, costMicros)
+        account.heldTokens -= held.tokens
+        account.heldMicros -= held.costMicros
+        account.tokens += counts ? tokensOf(record) : 0
+        account.costMicros += counts ? record.costMicros : 0
       }
     },
   }
 }
 
-function exceededBy(
-  account: Account,
-  limits: Limits,
-  call: Admission,
-  elapsed: number,
-): { limit: LimitName; waitMs: number | undefined } | undefined {
-  const { quotaTokens, budgetMicros, concurrentRequests, requestsPerMinute } = limits
-  if (quotaTokens > 0 && account.tokens + account.heldTokens + call.tokens > quotaTokens) {
-    return { limit: 'quota', waitMs: undefined }
-  }
-  if (budgetMicros > 0 && account.costMicros + account.heldMicros + call.costMicros > budgetMicros) {
-    return { limit: 'budget', waitMs: undefined }
-  }
-  if (concurrentRequests > 0 && account.running >= concurrentRequests) {
-    return { limit: 'concurrency', waitMs: BUSY_RETRY_MS }
-  }
-  if (requestsPerMinute > 0) {
-    const age = elapsed - oldestOf(account, requestsPerMinute)
-    if (age < MINUTE_MS) return { limit: 'requests_per_minute', waitMs: MINUTE_MS - age }
-  }
-  return undefined
-}
-
-/** When the call came that leaves the window first: with a full ring nothing may come until it is a minute old. */
-function oldestOf(account: Account, size: number): number {
-  if (account.arrivals.length !== size) {
-    const latest = Array.from(
-      account.arrivals,
-      (_, i, all = account.arrivals) => all[(account.next + i) % all.length] ?? 0,
-    )
-    account.arrivals = new Float64Array(size).fill(Number.NEGATIVE_INFINITY)
-    account.arrivals.set(latest.slice(-size), Math.max(0, size - latest.length))
-    account.next = 0
-  }
-  return account.arrivals[account.next] ?? Number.NEGATIVE_INFINITY
-}
-
-function take(account: Account, call: Admission, requestsPerMinute: number, elapsed: number) {
-  account.running += 1
-  account.heldTokens += call.tokens
-  account.heldMicros += call.costMicros
-  if (requestsPerMinute === 0) return
-  account.arrivals[account.next] = elapsed
-  account.next = (account.next + 1) % account.arrivals.length
-}
-
-/** The larger share of quota and budget that was used (0..1 and above), or undefined where neither is limited. */
-export function shareUsed(used: { tokens: number; costMicros: number }, limits: Limits): number | undefined {
-  const shares = [
-    limits.quotaTokens > 0 ? used.tokens / limits.quotaTokens : -1,
-    limits.budgetMicros > 0 ? used.costMicros / limits.budgetMicros : -1,
-  ]
-  const share = Math.max(...shares)
-  return share < 0 ? undefined : share
+function standingOf(account: Account, requestsPerMinute: number, elapsed: number): Standing {
+  const { tokens, costMicros, heldTokens, heldMicros, running, calls } = account
+  const waitMs = requestsPerMinute > 0 ? (calls?.waitMs(requestsPerMinute, elapsed) ?? 0) : 0
+  return { tokens, costMicros, heldTokens, heldMicros, running, waitMs }
 }
 
 function accountOf(accounts: Map<number, Account>, id: number): Account {
   let account = accounts.get(id)
   if (!account) {
-    account = {
-      tokens: 0,
-      costMicros: 0,
-      heldTokens: 0,
-      heldMicros: 0,
-      running: 0,
-      arrivals: new Float64Array(0),
-      next: 0,
-    }
+    account = { tokens: 0, costMicros: 0, heldTokens: 0, heldMicros: 0, running: 0, calls: undefined }
     accounts.set(id, account)
   }
   return account
-}
-
-function add(account: Account, tokens: number, costMicros: number) {
-  account.tokens += tokens
-  account.costMicros += costMicros
 }
 
 /** All tokens of a call, of whatever kind, as quotas count them. */

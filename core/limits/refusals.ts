@@ -35,15 +35,20 @@ export function limitRefusal(policy: Policy, denied: Extract<Admitted, { ok: fal
       )
     case 'quota':
     case 'budget': {
-      const what = denied.limit === 'quota' ? 'token quota' : 'budget'
+      const kind = denied.limit === 'quota' ? 'token quota' : 'budget'
+      const isEndless = policy.limits.period === 'total'
+      const what = isEndless ? kind : `${policy.limits.period} ${kind}`
+      if (denied.held) {
+        const message = `Calls under way may use up what is left of ${whose} ${what}. Try again when one has ended.`
+        return new Refusal('rate_limited', message, { retryAfterMs })
+      }
       const contact = policy.publicUrl ? `See ${policy.publicUrl} or ask` : 'Ask'
-      if (policy.limits.period === 'total') {
-        const message = `What is left of ${whose} ${what} does not cover this call. ${contact} an administrator for more.`
-        return new Refusal('quota_exceeded', message)
+      const asking = `${contact} an administrator for more.`
+      if (isEndless) {
+        return new Refusal('quota_exceeded', `${capital(whose)} ${what} is used up. ${asking}`)
       }
       const reset = `${new Date(denied.resetAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`
-      const left = `What is left of ${whose} ${policy.limits.period} ${what} does not cover this call`
-      const message = `${left}; it is renewed on ${reset}. ${contact} an administrator for more.`
+      const message = `${capital(whose)} ${what} is used up; it is renewed on ${reset}. ${asking}`
       return new Refusal('quota_exceeded', message, { retryAfterMs })
     }
   }
@@ -74,4 +79,8 @@ export function limitHeaders(
     headers.push(['anthropic-ratelimit-unified-overage-surpassed-threshold', String(surpassed)])
   }
   return headers
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -1,5 +1,5 @@
 /**
- * Limits of users and keys in the database, for processes that share nothing else. As in holds.ts, but what decides is
+ * Limits of users and keys in the database, for processes that share nothing else. As in counters.ts, but what decides is
  * one batch: its first statement writes, so that no other can come between what it reads and the hold it takes.
  *
  * Decision: times are of the process's clock, as everywhere in the database, instead of SQLite's own, which gives each
@@ -7,17 +7,22 @@
  */
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm'
 import { ledgerHolds, usageSums } from '../db/schema.ts'
-import type { Admission, Admitted, CallRecord, Db, LimitName, Limits } from '../ports.ts'
+import type { Admission, Admitted, CallRecord, Db, Limits } from '../ports.ts'
 import { ofUserSince, TOTAL_TOKENS } from '../usage/totals.ts'
-import { BUSY_RETRY_MS, MINUTE_MS, shareUsed, tokensOf } from './counters.ts'
+import { tokensOf } from './counters.ts'
+import { refusalOf, SCARCE_CASES, shareUsed } from './decide.ts'
 import type { Span } from './period.ts'
+import { MINUTE_MS } from './window.ts'
 
 /** No call is silent for as long, and a hold that outlives its process holds no longer. */
 const LEASE_MS = 3_600_000
 
+const standing = (column: string) => sql<number>`${sql.raw(column)}`.mapWith(Number)
+
 /** Admits a call and holds its estimate, in one batch. `span` is the period that holds `now` (ms since 1970). */
-export async function admitShared(db: Db, call: Admission, span: Span, now: number): Promise<Admitted> {
+export async function reserveShared(db: Db, call: Admission, span: Span, now: number): Promise<Admitted> {
   const { id, userId, keyId } = call.begun
+  const { usual, worst } = call
   const scopes = scopesOf(call, span, now)
   const rated = call.user.requestsPerMinute > 0 || call.key.requestsPerMinute > 0
   const minuteEndsAt = rated ? now + MINUTE_MS : 0
@@ -26,25 +31,34 @@ export async function admitShared(db: Db, call: Admission, span: Span, now: numb
     db
       .select({
         scope: sql<'user' | 'key'>`scope`,
-        tokens: sql<number>`tokens`.mapWith(Number),
-        costMicros: sql<number>`micros`.mapWith(Number),
-        freeAt: sql<number>`free_at`.mapWith(Number),
-        exceeded: sql<LimitName | null>`exceeded`,
+        tokens: standing('tokens'),
+        costMicros: standing('micros'),
+        heldTokens: standing('held_tokens'),
+        heldMicros: standing('held_micros'),
+        running: standing('running'),
+        freeAt: standing('free_at'),
+        isFull: standing('is_full'),
       })
       .from(sql`(${scopes})`),
     // In the order of the table's columns.
     db
       .insert(ledgerHolds)
-      .select(sql`select ${id}, ${userId}, ${keyId}, ${call.tokens}, ${call.costMicros}, 1, ${minuteEndsAt},
-        ${now + LEASE_MS} where not exists (select 1 from (${scopes}) where exceeded is not null)`),
+      .select(sql`select ${id}, ${userId}, ${keyId}, iif(is_scarce, ${worst.tokens}, ${usual.tokens}),
+        iif(is_scarce, ${worst.costMicros}, ${usual.costMicros}), 1, ${minuteEndsAt}, ${now + LEASE_MS}
+        from (select max(is_full) as is_full, max(is_scarce) as is_scarce from (${scopes})) where not is_full`),
   ])
-  const refused = states.find(({ exceeded }) => exceeded)
-  if (refused?.exceeded) {
-    const { exceeded: limit, scope, freeAt } = refused
-    return { ok: false, limit, scope, resetAt: resetAtOf(limit, { freeAt, now, end: span.end }) }
+  const of = (scope: 'user' | 'key') => {
+    const state = states.find((one) => one.scope === scope)
+    if (!state) throw new Error('the database told nothing of a limit')
+    return { ...state, waitMs: Math.max(0, state.freeAt - now) }
   }
-  const user = states.find(({ scope }) => scope === 'user')
-  return { ok: true, used: user && shareUsed(user, call.user), resetAt: span.end }
+  const [user, key] = [of('user'), of('key')]
+  if (states.every(({ isFull }) => !isFull)) {
+    return { ok: true, used: shareUsed(user, call.user), resetAt: span.end }
+  }
+  const refusal = refusalOf(call, user, key, { now, periodEnd: span.end })
+  if (!refusal) throw new Error('the database refused a call that is within its limits')
+  return refusal
 }
 
 /**
@@ -66,8 +80,9 @@ export async function sweepHolds(db: Db, now: number): Promise<void> {
 }
 
 /**
- * Two rows, of the user and of the key: what they used in the period (tokens, micros), when the last minute has room
- * again (free_at, ms; null while it has), and the first limit that the call would exceed (exceeded; null for none).
+ * Two rows, of the user and of the key: what they used in the period and hold, how many calls run, when the last minute
+ * has room again (free_at, ms; 0 while it has), and as decide.ts has it whether anything is used up (is_full) and
+ * whether little is left (is_scarce).
  */
 function scopesOf(call: Admission, span: Span, now: number): SQL {
   const { userId, keyId } = call.begun
@@ -92,23 +107,20 @@ function scopeOf(
   { call, limits, now }: { call: Admission; limits: Limits; now: number },
 ): SQL {
   const { quotaTokens, budgetMicros, concurrentRequests, requestsPerMinute } = limits
+  const { begun, worst } = call
   // With as many requests as may be, the oldest of them makes room for the next.
-  const freeAt = sql`(select minute_ends_at from ledger_holds where user_id = ${call.begun.userId}
+  const freeAt = sql`(select minute_ends_at from ledger_holds where user_id = ${begun.userId}
     and minute_ends_at > ${now} and ${isInScope} order by minute_ends_at desc limit 1 offset ${requestsPerMinute - 1})`
   return sql`
-    select scope, tokens, micros, free_at, case
-      when ${quotaTokens} > 0 and tokens + held_tokens + ${call.tokens} > ${quotaTokens} then 'quota'
-      when ${budgetMicros} > 0 and micros + held_micros + ${call.costMicros} > ${budgetMicros} then 'budget'
-      when ${concurrentRequests} > 0 and running >= ${concurrentRequests} then 'concurrency'
-      when free_at is not null then 'requests_per_minute' end as exceeded
+    select scope, tokens, micros, held_tokens, held_micros, running, free_at,
+      (${quotaTokens} > 0 and tokens + held_tokens >= ${quotaTokens})
+        or (${budgetMicros} > 0 and micros + held_micros >= ${budgetMicros})
+        or (${concurrentRequests} > 0 and running >= ${concurrentRequests}) or free_at > 0 as is_full,
+      (${quotaTokens} > 0 and ${quotaTokens} - tokens - held_tokens < ${SCARCE_CASES * worst.tokens})
+        or (${budgetMicros} > 0 and ${budgetMicros} - micros - held_micros < ${SCARCE_CASES * worst.costMicros})
+        as is_scarce
     from (select ${scope} as scope, total(tokens) as tokens, total(micros) as micros,
       total(held_tokens) as held_tokens, total(held_micros) as held_micros, total(running) as running,
-      ${requestsPerMinute > 0 ? freeAt : sql`null`} as free_at
+      ${requestsPerMinute > 0 ? sql`coalesce(${freeAt}, 0)` : sql`0`} as free_at
       from by_key where ${isInScope})`
-}
-
-/** When a refused call may be let in, ms since 1970. */
-function resetAtOf(limit: LimitName, { freeAt, now, end }: { freeAt: number; now: number; end: number }) {
-  if (limit === 'concurrency') return now + BUSY_RETRY_MS
-  return limit === 'requests_per_minute' ? freeAt : end
 }

@@ -20,6 +20,9 @@ const Listed = Rates.extend({
   id: z.string(),
   name: z.string().optional(),
   aliases: z.array(z.string()).optional(),
+  /** Tokens of the context window, and the most of an answer. */
+  context: z.int().optional(),
+  max_output: z.int().optional(),
   fast_multiplier: z.number().optional(),
   /** Rates that held before a UTC day. */
   history: z.array(Rates.partial().extend({ until: z.iso.date() })).optional(),
@@ -43,6 +46,9 @@ export interface PriceOverride extends Rates {
 
 export interface ModelRates extends Rates {
   name: string | undefined
+  /** Tokens of the context window, and the most of an answer; undefined when nobody knows. */
+  context: number | undefined
+  maxOutput: number | undefined
   longPrompt: (Rates & { thresholdPromptTokens: number }) | undefined
   fastMultiplier: number
 }
@@ -53,12 +59,21 @@ export interface Prices {
    * that name none. Multipliers as in protocol reference §6. An unknown model is dear and marked, never free.
    */
   cost(metered: Metered, model: string, at: number): { costMicros: number; unpriced: boolean }
-  /** Micro-dollars, rounded up, that a call of this size may cost without caches. */
-  estimate(model: string, inputTokens: number, outputTokens: number, at: number): number
+  /** Micro-dollars, rounded up, that a call of this size may cost. */
+  estimate(model: string, size: EstimatedSize, at: number): number
   /** Dollars per million tokens; undefined for an unknown model. */
   rates(model: string, at: number): ModelRates | undefined
   /** The one name of a model behind dates, aliases, prefixes and cases. */
   canonical(model: string): string
+}
+
+export interface EstimatedSize {
+  input: number
+  output: number
+  webSearches?: number
+  fast?: boolean
+  /** The input may be written to the cache, which costs more than to read it; undefined: it is not. */
+  cached?: '5m' | '1h' | undefined
 }
 
 const GEO_US = 1.1
@@ -67,6 +82,9 @@ const MICROS_PER_SEARCH = 10_000
 /** Rates and multipliers have at most six decimals together, so that this makes every product an integer. */
 const SCALE = 1_000_000
 const REMEMBERED_NAMES = 1_000
+/** A longer one is no model's: nothing is remembered of it. */
+const LONGEST_NAME = 256
+const INPUT_CLASS = { '5m': 'cacheWrite5m', '1h': 'cacheWrite1h' } as const
 
 type ListedPrice = PriceList['models'][number]
 /** Rates and the first ms they hold at; the newest stand first. */
@@ -86,7 +104,7 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
     const bare = bareName(comparableName(model))
     const name = ids.get(bare) ?? ids.get(undated(bare)) ?? undated(bare)
     if (names.size >= REMEMBERED_NAMES) names.clear()
-    names.set(model, name)
+    if (model.length <= LONGEST_NAME) names.set(model, name)
     return name
   }
 
@@ -115,12 +133,12 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
       const rest = scaled % SCALE
       return { costMicros: (scaled - rest) / SCALE + (2 * rest >= SCALE ? 1 : 0), unpriced }
     },
-    estimate(model, inputTokens, outputTokens, at) {
+    estimate(model, { input, output, webSearches = 0, fast = false, cached }, at) {
       const found = rates(model, at)
-      const tokens = { ...NO_TOKENS, input: inputTokens, output: outputTokens }
-      return Math.ceil(
-        scaledCost(tokens, bandOf(found ?? unknown, found?.longPrompt, inputTokens), 1) / SCALE,
-      )
+      const band = bandOf(found ?? unknown, found?.longPrompt, input)
+      const tokens = { ...NO_TOKENS, output, [cached ? INPUT_CLASS[cached] : 'input']: input }
+      const scaled = scaledCost(tokens, band, fast ? (found?.fastMultiplier ?? 1) : 1)
+      return Math.ceil(scaled / SCALE) + webSearches * MICROS_PER_SEARCH
     },
   }
 }
@@ -138,6 +156,8 @@ function erasOf(listed: ListedPrice): Era[] {
   let rates: ModelRates = {
     ...ratesOf(listed),
     name: listed.name,
+    context: listed.context,
+    maxOutput: listed.max_output,
     longPrompt: listed.long_prompt && {
       ...ratesOf(listed.long_prompt),
       thresholdPromptTokens: listed.long_prompt.threshold_prompt_tokens,
@@ -161,6 +181,8 @@ function ownRates(override: PriceOverride, listed: ModelRates | undefined): Mode
   return {
     ...ratesOf(override),
     name: listed?.name,
+    context: listed?.context,
+    maxOutput: listed?.maxOutput,
     longPrompt: undefined,
     fastMultiplier: listed?.fastMultiplier ?? 1,
   }

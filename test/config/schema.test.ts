@@ -47,7 +47,7 @@ const FULL = {
     store: 'redis',
   },
   health: { startup_check: 'off', failure_threshold: 2, cooldown: '1s', store: 'redis' },
-  redis: { url: 'redis://:pass@cache.test:6379' },
+  redis: { url: 'redis://:pass@cache.test:6379', cluster: true },
   balancer: { strategy: 'random' },
   retry: { max_attempts: 2, first_byte_timeout: '1s', whole_answer_timeout: '3s', idle_timeout: '2s' },
   messages: {
@@ -108,7 +108,7 @@ const DEFAULTS = {
     requests_per_minute: 0,
     concurrent_requests: 0,
     max_body_bytes: 33_554_432,
-    reserve_output: 4096,
+    reserve_output: null,
     fail_closed: false,
     store: 'local',
   },
@@ -124,7 +124,7 @@ const DEFAULTS = {
   openai: { web_search: false, automatic_caching: true },
   backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [], openai: 'translate' }],
   pricing: [],
-  redis: { url: '' },
+  redis: { url: '', cluster: false },
 }
 const { leaves, objects } = pathsIn(FULL)
 const named = (paths: typeof leaves) => paths.map((path) => [path.join('.'), path] as const)

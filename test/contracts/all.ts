@@ -8,6 +8,7 @@ import { gatewayContract } from './gateway.ts'
 import { isolationContract } from './isolation.ts'
 import { limitsContract } from './limits.ts'
 import { meteringContract } from './metering.ts'
+import { moneyContract } from './money.ts'
 import { outageContract } from './outage.ts'
 import { usageContract } from './usage.ts'
 
@@ -20,6 +21,7 @@ export function allContracts(runtime: Runtime) {
   faultsContract(runtime)
   isolationContract(runtime)
   limitsContract(runtime)
+  moneyContract(runtime)
   usageContract(runtime)
   outageContract(runtime)
 }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
 import { periodOf } from '../../core/limits/period.ts'
-import type { Admission, CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
+import type { CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
 import { fileStore, type OpenedStore } from '../support/stores.ts'
 
@@ -17,7 +17,8 @@ export interface LedgerSuite {
   written?: number
 }
 
-const call = (given: Partial<Omit<Admission, 'begun'>> = {}, record: Partial<CallRecord> = {}) =>
+type Given = Omit<NonNullable<Parameters<typeof admission>[0]>, 'record'>
+const call = (given: Given = {}, record: Partial<CallRecord> = {}) =>
   admission({ ...given, record: { createdAt: Date.now(), ...record } })
 const limited = (limits: Partial<Limits>): Limits => ({ ...NO_LIMITS, ...limits })
 
@@ -62,7 +63,7 @@ export function ledgerContract({
       const user = limited({ budgetMicros: 500 })
       const one = call({ user })
       expect(await ledger.reserve(one)).toMatchObject({ ok: true })
-      expect(await ledger.reserve(call({ user }))).toMatchObject({ ok: false, limit: 'budget' })
+      expect(await ledger.reserve(call({ user }))).toMatchObject({ ok: false, limit: 'budget', held: true })
       await ledger.settle({ ...one.begun, costMicros: 0, outcome: 'error' })
       expect(await ledger.reserve(call({ user }))).toMatchObject({ ok: true })
     })
@@ -74,11 +75,50 @@ export function ledgerContract({
       const done = { ...one.begun, costMicros: 400 }
       await Promise.all(Array.from({ length: 10 }, () => ledger.settle(done)))
       await ledger.settle(done)
-      const fits = (costMicros: number) => ledger.reserve(call({ user, costMicros }))
-      expect(await fits(601)).toMatchObject({ ok: false, limit: 'budget' })
+      const fits = (budgetMicros: number) => ledger.reserve(call({ user: limited({ budgetMicros }) }))
+      const spent = { ok: false, limit: 'budget', held: false }
+      expect(await fits(400)).toMatchObject(spent)
       await expect.poll(async () => (await rows()).length).toBe(1)
-      expect(await fits(601)).toMatchObject({ ok: false, limit: 'budget' })
-      expect(await fits(600)).toMatchObject({ ok: true })
+      expect(await fits(400)).toMatchObject(spent)
+      expect(await fits(401)).toMatchObject({ ok: true })
+    })
+
+    test('lets a call in while anything is left, and then nothing until it is settled', async () => {
+      const user = limited({ budgetMicros: 1_000 })
+      const large = call({ user, costMicros: 50_000 })
+      expect(await ledger.reserve(large)).toMatchObject({ ok: true })
+      const refused = await ledger.reserve(call({ user, costMicros: 1 }))
+      expect(refused).toMatchObject({ ok: false, limit: 'budget', scope: 'user', held: true })
+      expect(waitOf(refused)).toBeGreaterThan(0)
+      expect(waitOf(refused)).toBeLessThanOrEqual(5_000)
+      await ledger.settle({ ...large.begun, costMicros: 999 })
+      const last = call({ user, costMicros: 50_000 })
+      expect(await ledger.reserve(last)).toMatchObject({ ok: true })
+      await ledger.settle({ ...last.begun, costMicros: 1 })
+      const resetAt = periodOf('monthly', Date.now()).end
+      expect(await ledger.reserve(call({ user, costMicros: 1 }))).toEqual({
+        ok: false,
+        limit: 'budget',
+        scope: 'user',
+        held: false,
+        resetAt,
+      })
+    })
+
+    test('holds the worst case of a call when fewer than ten are left of a limit, else what is usual', async () => {
+      const estimates = { worst: { tokens: 100, costMicros: 100 }, usual: { tokens: 1, costMicros: 1 } }
+      const passed = async (user: Limits, keyId: number) => {
+        const answers = await Promise.all(
+          Array.from({ length: 30 }, () =>
+            ledger.reserve(call({ user, ...estimates }, { userId: keyId, keyId })),
+          ),
+        )
+        return answers.filter(({ ok }) => ok).length
+      }
+      // Two that hold what is usual, then ten with at most a thousand left.
+      expect(await passed(limited({ budgetMicros: 1_001 }), 11)).toBe(12)
+      expect(await passed(limited({ quotaTokens: 1_001 }), 12)).toBe(12)
+      expect(await passed(limited({ budgetMicros: 1_100 }), 13)).toBe(30)
     })
 
     test('tells the larger share of quota and budget that is used, and when the period ends', async () => {
@@ -89,23 +129,17 @@ export function ledgerContract({
       // 36 tokens.
       await ledger.settle({ ...one.begun, outcome: 'ok' })
       expect(await ledger.reserve(call({ user }))).toEqual({ ok: true, used: 0.25, resetAt })
-      expect(await ledger.reserve(call({ user, tokens: 73 }))).toEqual({
-        ok: false,
-        limit: 'quota',
-        scope: 'user',
-        resetAt,
-      })
       expect(await ledger.reserve(call())).toEqual({ ok: true, used: undefined, resetAt })
     })
 
     test('holds a key to its limits beside those of its user', async () => {
-      const key = limited({ quotaTokens: 50 })
+      const key = limited({ quotaTokens: 36 })
       expect(await ledger.reserve(call({ key }))).toMatchObject({ ok: true })
       expect(await ledger.reserve(call({ key }))).toMatchObject({ ok: false, limit: 'quota', scope: 'key' })
       const other = { keyId: 2 }
       expect(await ledger.reserve(call({ key }, other))).toMatchObject({ ok: true })
-      const user = limited({ quotaTokens: 100 })
-      const both = { user, key: limited({ quotaTokens: 1 }) }
+      const user = limited({ quotaTokens: 72 })
+      const both = { user, key: limited({ quotaTokens: 36 }) }
       expect(await ledger.reserve(call(both, other))).toMatchObject({
         ok: false,
         limit: 'quota',
@@ -155,7 +189,7 @@ export function ledgerContract({
       await ledger.settle(one.begun)
       await ledger.close()
       ledger = await open(store.db)
-      const user = limited({ budgetMicros: 999 })
+      const user = limited({ budgetMicros: 500 })
       expect(await ledger.reserve(call({ user }))).toMatchObject({ ok: false, limit: 'budget' })
     })
 
@@ -223,10 +257,11 @@ export function sharedLedgerContract({ name, open, openStore = fileStore, parall
       await one.reserve(first)
       await one.settle({ ...first.begun, costMicros: 300, outcome: 'ok' })
       const fits = (budgetMicros: number) => two.reserve(call({ user: limited({ budgetMicros }) }))
-      expect(await fits(799)).toMatchObject({ ok: false, limit: 'budget' })
+      const spent = { ok: false, limit: 'budget', held: false }
+      expect(await fits(300)).toMatchObject(spent)
       await expect.poll(async () => (await store.db.select().from(usageLogs)).length).toBe(1)
-      expect(await fits(799)).toMatchObject({ ok: false, limit: 'budget' })
-      expect(await fits(800)).toMatchObject({ ok: true })
+      expect(await fits(300)).toMatchObject(spent)
+      expect(await fits(301)).toMatchObject({ ok: true })
     })
   })
 }

@@ -64,17 +64,38 @@ export function limitsContract({ name, start, abilities }: Runtime) {
         await Promise.all(answers)
         expect(upstream.requests.filter(({ url }) => url === '/v1/messages')).toHaveLength(budgeted)
         expect(refused.map(({ status }) => status)).toEqual(Array.from({ length: budgeted * 4 }, () => 429))
-        expect(refused[0]?.headers.get('x-should-retry')).toBe('false')
-        expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0)
+        expect(refused[0]?.headers.get('x-should-retry')).toBe('true')
+        const wait = Number(refused[0]?.headers.get('retry-after'))
+        expect(wait).toBeGreaterThanOrEqual(1)
+        expect(wait).toBeLessThanOrEqual(5)
         expect(await refused[0]?.json()).toMatchObject({
           error: {
-            type: 'billing_error',
-            message: expect.stringMatching(/your monthly budget does not cover.* UTC.*gateway\.test/),
+            type: 'rate_limit_error',
+            message: expect.stringMatching(/Calls under way may use up what is left of your monthly budget/),
           },
         })
       },
       30_000,
     )
+
+    test('who has used up a budget learns when it is renewed, and whom to ask', async () => {
+      const { secret } = await known({ budgetMicros: 400 })
+      const last = await gateway.send(ASK, { key: secret })
+      expect(last.status).toBe(200)
+      await last.text()
+      await gateway.rowOf(last)
+      const refused = await gateway.send(ASK, { key: secret })
+      expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([429, 'false'])
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(await refused.json()).toMatchObject({
+        error: {
+          type: 'billing_error',
+          message: expect.stringMatching(
+            /Your monthly budget is used up; it is renewed on .* UTC.*gateway\.test/,
+          ),
+        },
+      })
+    })
 
     test('what a call did not use is given back', async () => {
       const { secret } = await known({ budgetMicros: HELD_MICROS + 2_000 })
@@ -115,6 +136,9 @@ export function limitsContract({ name, start, abilities }: Runtime) {
 
     test('token counts are never limited', async () => {
       const { secret } = await known({ quotaTokens: 1, requestsPerMinute: 1 })
+      const used = await gateway.send(ASK, { key: secret })
+      await used.text()
+      await gateway.rowOf(used)
       const path = '/v1/messages/count_tokens'
       const answers = await Promise.all(
         Array.from({ length: 40 }, () => gateway.send(ASK, { key: secret, path })),
@@ -146,7 +170,7 @@ export function limitsContract({ name, start, abilities }: Runtime) {
     })
 
     test('survive a restart', async () => {
-      const { secret } = await known({ quotaTokens: 900 })
+      const { secret } = await known({ quotaTokens: 800 })
       upstream.answer({ chunks: messageStream({ usage: { input_tokens: 780 } }) })
       const answer = await gateway.send({ ...ASK, stream: true }, { key: secret })
       await answer.text()

@@ -100,14 +100,18 @@ describe('a call costs', () => {
     })
     expect(prices.cost(metered({ input: 1 }), 'claude-opus-5-5', NOW).unpriced).toBe(false)
     expect(prices.rates('gpt-9', NOW)).toBeUndefined()
-    expect(prices.estimate('gpt-9', 1000, 0, NOW)).toBe(5000)
+    expect(prices.estimate('gpt-9', { input: 1000, output: 0 }, NOW)).toBe(5000)
   })
 })
 
-test('an estimate knows the band and rounds up', () => {
-  expect(prices.estimate('claude-haiku-5-5', 100_000, 1000, NOW)).toBe(10_500)
-  expect(prices.estimate('claude-haiku-5-5', 100_001, 1000, NOW)).toBe(52_501)
-  expect(prices.estimate('claude-haiku-5-5', 1, 0, NOW)).toBe(1)
+test('an estimate knows band, searches, speed and caches, and rounds up', () => {
+  const haiku = (input: number, output: number) => prices.estimate('claude-haiku-5-5', { input, output }, NOW)
+  expect([haiku(100_000, 1000), haiku(100_001, 1000), haiku(1, 0)]).toEqual([10_500, 52_501, 1])
+  const opus = (given: object) => prices.estimate('claude-opus-5-5', { input: 10, output: 1, ...given }, NOW)
+  expect(opus({})).toBe(60)
+  expect(opus({ webSearches: 2 })).toBe(20_060)
+  expect(opus({ fast: true })).toBe(120)
+  expect([opus({ cached: '5m' }), opus({ cached: '1h' })]).toEqual([70, 100])
 })
 
 test.each([
@@ -165,6 +169,8 @@ describe('prices of the operator', () => {
     expect(own.rates('claude-haiku-5-5', NOW)).toEqual({
       ...flat(0),
       name: 'Claude Haiku 5.5',
+      context: 1_000_000,
+      maxOutput: 128_000,
       longPrompt: undefined,
       fastMultiplier: 1,
     })

@@ -27,7 +27,7 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
   let redis: ReturnType<typeof connectRedis>
   beforeAll(async () => {
     server = await startRedis()
-    redis = connectRedis(server.url, keptLogs())
+    redis = connectRedis({ url: server.url }, keptLogs())
     await readyRedis(redis)
   })
   afterAll(async () => {

@@ -176,7 +176,7 @@ describe('limits in the database', () => {
     hrana.down(false)
     await expect.poll(async () => (await db.select().from(usageLogs)).length, { timeout: 5_000 }).toBe(1)
     // What was used in the meantime counts.
-    const next = admission({ user: { ...NO_LIMITS, budgetMicros: 999 } })
+    const next = admission({ user: { ...NO_LIMITS, budgetMicros: 500 } })
     expect(await ajar.reserve(next)).toMatchObject({ ok: false, limit: 'budget' })
     expect(await shut.reserve(admission())).toMatchObject({ ok: true })
     expect([ajar.healthy(), shut.healthy()]).toEqual([true, true])

@@ -8,7 +8,7 @@ import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { redisLedger } from '../../adapters/drivers/ledger/redis.ts'
 import { SEED } from '../../adapters/drivers/ledger/redis-scripts.ts'
-import { connectRedis, readyRedis } from '../../adapters/drivers/redis/connection.ts'
+import { connectRedis, type RedisClient, readyRedis } from '../../adapters/drivers/redis/connection.ts'
 import { systemClock } from '../../core/clock.ts'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
 import type { CallRecord, Db } from '../../core/ports.ts'
@@ -40,11 +40,11 @@ ledgerContract({
 
 describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
   let server: RealRedis
-  let redis: Redis
+  let redis: RedisClient
   const logger = keptLogs()
   beforeAll(async () => {
     server = await startRedis()
-    redis = connectRedis(server.url, logger)
+    redis = connectRedis({ url: server.url }, logger)
     await readyRedis(redis)
   })
   beforeEach(() => server.flush())
@@ -64,13 +64,13 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
     const [asked, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const held = new Proxy(redis, {
       get(target, name) {
-        if (name !== 'eval') return Reflect.get(target, name)
-        return async (...given: Parameters<Redis['eval']>) => {
-          if (given[0] === SEED) {
+        if (name !== 'evalsha') return Reflect.get(target, name)
+        return async (...given: Parameters<Redis['evalsha']>) => {
+          if (given[0] === SEED.sha1) {
             asked.resolve()
             await late.promise
           }
-          return target.eval(...given)
+          return target.evalsha(...given)
         }
       },
     })
@@ -82,7 +82,7 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
     await prompt.settle({ ...call.begun, outcome: 'ok' })
     late.resolve()
     await waiting
-    const user = { ...NO_LIMITS, budgetMicros: 999 }
+    const user = { ...NO_LIMITS, budgetMicros: 500 }
     expect(await prompt.reserve(admission({ user }))).toMatchObject({ ok: false, limit: 'budget' })
     for (const ledger of [prompt, slow]) await ledger.close()
     await store.close()
@@ -102,7 +102,7 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
     await server.start()
     await expect.poll(() => redis.status).toBe('ready')
     // What was used in the meantime is counted again from the database.
-    const user = { ...NO_LIMITS, budgetMicros: 999 }
+    const user = { ...NO_LIMITS, budgetMicros: 500 }
     const next = admission({ user, record: { createdAt: Date.now() } })
     expect(await ajar.reserve(next)).toMatchObject({ ok: false, limit: 'budget' })
     expect(ajar.healthy()).toBe(true)

@@ -130,10 +130,13 @@ describe('the life of the process', () => {
     await expect.poll(() => gateway.output()).toContain('config.reloaded')
     expect(gateway.output()).toMatch(/needs_restart","setting":"limits\.period"/)
     expect(gateway.output()).toMatch(/needs_restart","setting":"log\.level"/)
+    const last = await gateway.send(ASK, { key: secret })
+    await last.text()
+    await gateway.rowOf(last)
     const refused = await gateway.send(ASK, { key: secret })
     expect(refused.status).toBe(429)
     expect(refused.headers.get('retry-after')).not.toBeNull()
-    expect(await refused.text()).toContain('your monthly token quota')
+    expect(await refused.text()).toContain('Your monthly token quota')
   })
 
   test('what the command line changes holds within a second', async () => {

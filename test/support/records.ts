@@ -37,8 +37,12 @@ export const NO_LIMITS: Limits = {
   concurrentRequests: 0,
 }
 
-export function admission(given: Partial<Admission> & { record?: Partial<CallRecord> } = {}): Admission {
-  const { record, ...rest } = given
+/** `tokens` and `costMicros`: what the call holds, however little is left. */
+export function admission(
+  given: Partial<Admission> & { tokens?: number; costMicros?: number; record?: Partial<CallRecord> } = {},
+): Admission {
+  const { record, tokens = 36, costMicros = 500, ...rest } = given
   const begun = callRecord({ outcome: 'interrupted', estimated: true, ...record })
-  return { begun, user: NO_LIMITS, key: NO_LIMITS, tokens: 36, costMicros: 500, ...rest }
+  const worst = { tokens, costMicros }
+  return { begun, user: NO_LIMITS, key: NO_LIMITS, worst, usual: worst, ...rest }
 }

@@ -2,10 +2,10 @@
  * Health shared by every process on one Redis or Redis Cluster: all keys are in one hash slot. A change is one script, so
  * that exactly one of many writers wins.
  */
-import type { Redis } from 'ioredis'
 import * as z from 'zod'
 import { parsedHealth } from '../../../core/backends/health.ts'
 import { type HealthStore, MOVE_LIFE_MS } from '../../../core/ports.ts'
+import type { RedisClient } from '../redis/connection.ts'
 
 const RECORDS = 'claude-gateway:{health}:records'
 /** By person and conversation: where it went; and when that was written. */
@@ -34,7 +34,7 @@ const MOVES_A_CALL = 500
 
 const StoredMove = z.tuple([z.int(), z.int(), z.string(), z.number()])
 
-export function redisHealth(redis: Redis): HealthStore {
+export function redisHealth(redis: RedisClient): HealthStore {
   return {
     async read() {
       const all = Object.entries(await redis.hgetall(RECORDS))

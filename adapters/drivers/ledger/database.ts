@@ -4,17 +4,17 @@
  */
 
 import { periodOf } from '../../../core/limits/period.ts'
-import { admitShared, settleShared } from '../../../core/limits/shared.ts'
+import { reserveShared, settleShared } from '../../../core/limits/shared.ts'
 import type { Db, Ledger } from '../../../core/ports.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
 export function databaseLedger({ db, ...parts }: SharedParts & { db: Db }): Ledger {
   const { period, clock } = parts
   return sharedLedger(parts, {
-    admit(call) {
+    reserve(call) {
       const now = clock.now()
-      return admitShared(db, call, periodOf(period, now), now)
+      return reserveShared(db, call, periodOf(period, now), now)
     },
-    free: (record) => settleShared(db, record, periodOf(period, clock.now()).start),
+    settle: (record) => settleShared(db, record, periodOf(period, clock.now()).start),
   })
 }

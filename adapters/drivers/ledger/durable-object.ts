@@ -1,4 +1,4 @@
-/** Ledger of all isolates: each user's limits in a Durable Object of his own, records by each isolate for itself. */
+/** Ledger of all isolates: each user's limits in a Durable Object of their own, records by each isolate for itself. */
 import type { Ledger } from '../../../core/ports.ts'
 import type { LedgerObject } from '../../workers/objects.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
@@ -9,10 +9,10 @@ export function durableLedger({
 }: SharedParts & { namespace: DurableObjectNamespace<LedgerObject> }): Ledger {
   const objectOf = (userId: number) => namespace.getByName(`user ${userId}`)
   return sharedLedger(parts, {
-    async admit(call) {
-      return await objectOf(call.begun.userId).admit(call, parts.period)
+    async reserve(call) {
+      return await objectOf(call.begun.userId).reserve(call, parts.period)
     },
-    async free(record, written) {
+    async settle(record, written) {
       // First the row: an object that was put away counts anew from the database.
       await written
       await objectOf(record.userId).settle(record)

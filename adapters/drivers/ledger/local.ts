@@ -1,6 +1,6 @@
 /** Ledger of one process: limits in its memory, where two calls can never meet; exact within that process. */
 
-import { createHolds } from '../../../core/limits/counters.ts'
+import { createLimitCounters } from '../../../core/limits/counters.ts'
 import type { Period } from '../../../core/policy.ts'
 import type { Clock, Db, Ledger } from '../../../core/ports.ts'
 import { usedSince } from '../../../core/usage/record.ts'
@@ -14,18 +14,18 @@ export async function localLedger(parts: {
   clock: Clock
 }): Promise<Ledger> {
   const { db, records, failClosed, clock } = parts
-  const holds = createHolds(clock, parts.period)
-  holds.seed(await usedSince(db, holds.span().start))
+  const counters = createLimitCounters(clock, parts.period)
+  counters.seed(await usedSince(db, counters.span().start))
   return {
     reserve(call) {
       if (failClosed && !records.works()) return { ok: false, limit: 'unavailable' }
-      const admitted = holds.admit(call)
+      const admitted = counters.reserve(call)
       if (admitted.ok) records.begin(call.begun)
       return admitted
     },
     note: records.note,
     settle(record) {
-      holds.settle(record)
+      counters.settle(record)
       return records.write(record)
     },
     healthy: records.healthy,

@@ -1,61 +1,51 @@
 /**
  * Ledger of many processes and machines: limits in Redis, exact over all of them; records by each process for itself.
+ * All counters of a gateway are in one slot, so on a cluster one shard carries them.
  */
-import type { Redis } from 'ioredis'
 import * as z from 'zod'
-import { shareUsed, tokensOf } from '../../../core/limits/counters.ts'
+import { tokensOf } from '../../../core/limits/counters.ts'
+import { refusalOf, type Standing, shareUsed } from '../../../core/limits/decide.ts'
 import { periodOf } from '../../../core/limits/period.ts'
 import type { Admission, Admitted, Db, Ledger } from '../../../core/ports.ts'
 import { usedByUser } from '../../../core/usage/totals.ts'
-import { ADMIT, SEED, SETTLE } from './redis-scripts.ts'
+import type { RedisClient } from '../redis/connection.ts'
+import { runScript } from '../redis/script.ts'
+import { limitKeys, RESERVE, SEED, SETTLE, settledKey } from './redis-scripts.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
 /** No call is silent for as long, and a hold that outlives its process holds no longer. */
 const LEASE_MS = 3_600_000
 
+const count = z.number()
+/** What used up, holds and waits for, as the script tells it: tokens, micros, both again held, running, wait ms. */
+const Told = [count, count, count, count, count, count] as const
 const Answer = z.union([
   z.tuple([z.literal('seed')]),
-  z.tuple([z.literal('ok'), z.number(), z.number()]),
-  z.tuple([
-    z.literal('no'),
-    z.enum(['quota', 'budget', 'requests_per_minute', 'concurrency']),
-    z.enum(['user', 'key']),
-    z.coerce.number(),
-  ]),
+  z.tuple([z.literal('ok'), count, count]),
+  z.tuple([z.literal('no'), ...Told, ...Told]),
 ])
 
-export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: Redis; db: Db }): Ledger {
+export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: RedisClient; db: Db }): Ledger {
   const { period, clock } = parts
 
-  async function admit(call: Admission): Promise<Admitted> {
+  async function reserve(call: Admission): Promise<Admitted> {
     const now = clock.now()
     const { start, end } = periodOf(period, now)
     const { id, userId, keyId } = call.begun
+    const { used, held, running, rate } = limitKeys(userId, keyId, start)
+    const estimates = [call.usual, call.worst].flatMap(({ tokens, costMicros }) => [tokens, costMicros])
     const limits = [call.user, call.key].flatMap((one) => [
       one.quotaTokens,
       one.budgetMicros,
       one.requestsPerMinute,
       one.concurrentRequests,
     ])
-    const ask = async () =>
-      Answer.parse(
-        await redis.eval(
-          ADMIT,
-          0,
-          id,
-          userId,
-          keyId,
-          start,
-          end,
-          call.tokens,
-          call.costMicros,
-          LEASE_MS,
-          ...limits,
-        ),
-      )
+    const keys = [...used, ...held, ...running, ...rate]
+    const args = [id, LEASE_MS, ...estimates, ...limits]
+    const ask = async () => Answer.parse(await runScript(redis, RESERVE, keys, args))
     let answer = await ask()
     if (answer[0] === 'seed') {
-      await seed(userId, keyId, start, end)
+      await seed(userId, keyId, used, start, end)
       answer = await ask()
     }
     if (answer[0] === 'seed') throw new Error('the use of the period was lost twice')
@@ -63,23 +53,35 @@ export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: Redi
       const [, tokens, costMicros] = answer
       return { ok: true, used: shareUsed({ tokens, costMicros }, call.user), resetAt: end }
     }
-    const [, limit, scope, waitMs] = answer
-    return { ok: false, limit, scope, resetAt: waitMs < 0 ? end : now + waitMs }
+    const [, ...told] = answer
+    const refusal = refusalOf(call, standingOf(told.slice(0, 6)), standingOf(told.slice(6)), {
+      now,
+      periodEnd: end,
+    })
+    if (!refusal) throw new Error('Redis refused a call that is within its limits')
+    return refusal
   }
 
-  async function seed(userId: number, keyId: number, start: number, end: number) {
+  async function seed(userId: number, keyId: number, used: readonly string[], start: number, end: number) {
     const { user, keys } = await usedByUser(db, userId, start)
     const key = keys.get(keyId) ?? { tokens: 0, costMicros: 0 }
-    await redis.eval(SEED, 0, `user:${userId}`, start, end, user.tokens, user.costMicros)
-    await redis.eval(SEED, 0, `key:${keyId}`, start, end, key.tokens, key.costMicros)
+    for (const [at, { tokens, costMicros }] of [user, key].entries()) {
+      await runScript(redis, SEED, used.slice(at, at + 1), [end, tokens, costMicros])
+    }
   }
 
   return sharedLedger(parts, {
-    admit,
-    async free(record) {
+    reserve,
+    async settle(record) {
       const { id, userId, keyId, costMicros, createdAt } = record
-      const { start } = periodOf(period, createdAt)
-      await redis.eval(SETTLE, 0, id, userId, keyId, start, tokensOf(record), costMicros)
+      const { used, held, running } = limitKeys(userId, keyId, periodOf(period, createdAt).start)
+      const keys = [...used, ...held, ...running, settledKey(id)]
+      await runScript(redis, SETTLE, keys, [id, tokensOf(record), costMicros])
     },
   })
+}
+
+function standingOf(told: readonly number[]): Standing {
+  const [tokens = 0, costMicros = 0, heldTokens = 0, heldMicros = 0, running = 0, waitMs = 0] = told
+  return { tokens, costMicros, heldTokens, heldMicros, running, waitMs }
 }

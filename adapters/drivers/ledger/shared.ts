@@ -27,9 +27,9 @@ export interface SharedParts {
 
 /** Limits outside the process. Both reject when they cannot be reached. */
 export interface SharedLimits {
-  admit(call: Admission): Promise<Admitted>
+  reserve(call: Admission): Promise<Admitted>
   /** Frees the hold of a call and counts what it used; `written` is done when its row is where it is safe. */
-  free(record: CallRecord, written: Promise<void>): Promise<void>
+  settle(record: CallRecord, written: Promise<void>): Promise<void>
 }
 
 export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
@@ -52,13 +52,13 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
       if (failClosed && !records.works()) return { ok: false, limit: 'unavailable' }
       let admitted: Admitted
       try {
-        admitted = await limits.admit(call)
+        admitted = await limits.reserve(call)
         succeeded()
       } catch (cause) {
         failed(cause)
         if (failClosed) {
           // Perhaps only the answer was lost: a call that does not take place must not hold its place for an hour.
-          void limits.free({ ...call.begun, ...NOTHING_USED }, Promise.resolve()).catch(() => {})
+          void limits.settle({ ...call.begun, ...NOTHING_USED }, Promise.resolve()).catch(() => {})
           return { ok: false, limit: 'unavailable' }
         }
         admitted = { ok: true, used: undefined, resetAt: periodOf(period, clock.now()).end }
@@ -71,7 +71,7 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
       // Written before anything is waited for: the last byte leaves right after.
       const written = Promise.resolve(records.write(record))
       // What cannot be freed ends with its lease, and what it cost is in the database for the next count.
-      await Promise.all([written, limits.free(record, written).then(succeeded, failed)])
+      await Promise.all([written, limits.settle(record, written).then(succeeded, failed)])
     },
     healthy: () => works && records.healthy(),
     close: records.close,

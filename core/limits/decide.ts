@@ -1,0 +1,105 @@
+/**
+ * Whether a call may begin. Pure, and the one rule of every ledger; the scripts of Redis and of the database tell the
+ * same in their own language.
+ *
+ * A call passes while anything is left of each limit, and holds what it may cost at most, even if that is more than is
+ * left: then nothing else passes until it is settled. So a limit is overspent by one call at most, and a small one
+ * still serves a client that always asks for the longest answer.
+ */
+import type { Admission, Admitted, Estimate, Limits } from '../ports.ts'
+
+/** What a user or a key has used in the period, holds for calls under way, and how busy it is. */
+export interface Standing {
+  tokens: number
+  costMicros: number
+  heldTokens: number
+  heldMicros: number
+  /** Calls under way. */
+  running: number
+  /** Ms until the minute has room for another call; 0 when it has. */
+  waitMs: number
+}
+
+type Denied = Exclude<Extract<Admitted, { ok: false }>, { limit: 'unavailable' }>
+
+/** When to come again after too many calls at once: nobody knows when one ends. */
+const BUSY_RETRY_MS = 1_000
+/** With fewer worst cases than these left, each call holds its own. */
+export const SCARCE_CASES = 10
+/** The longest wait for calls under way to be settled, and the shortest. */
+const HELD_RETRY_MS = [1_000, 5_000] as const
+
+export interface Moment {
+  /** Ms since 1970. */
+  now: number
+  /** When the period ends. */
+  periodEnd: number
+}
+
+/** The refusal of a call, if there is one: a spent limit before one that is only held, that before a rate. */
+export function refusalOf(call: Admission, user: Standing, key: Standing, at: Moment): Denied | undefined {
+  const all = [...refusals('user', call.user, user, at), ...refusals('key', call.key, key, at)]
+  const spent = all.find(({ limit, held }) => isAmount(limit) && !held)
+  const held = all.find(({ held }) => held)
+  const slowest = all.toSorted((a, b) => b.resetAt - a.resetAt)[0]
+  return spent ?? held ?? slowest
+}
+
+/** What a call holds that may begin. */
+export function holdOf(call: Admission, user: Standing, key: Standing): Estimate {
+  const isScarce = isScarceFor(call, call.user, user) || isScarceFor(call, call.key, key)
+  return isScarce ? call.worst : call.usual
+}
+
+function isScarceFor({ worst }: Admission, { quotaTokens, budgetMicros }: Limits, at: Standing): boolean {
+  const tokensLeft = quotaTokens - at.tokens - at.heldTokens
+  const microsLeft = budgetMicros - at.costMicros - at.heldMicros
+  return (
+    (quotaTokens > 0 && tokensLeft < SCARCE_CASES * worst.tokens) ||
+    (budgetMicros > 0 && microsLeft < SCARCE_CASES * worst.costMicros)
+  )
+}
+
+function* refusals(
+  scope: Denied['scope'],
+  limits: Limits,
+  at: Standing,
+  { now, periodEnd }: Moment,
+): Generator<Denied> {
+  const amounts = [
+    ['quota', limits.quotaTokens, at.tokens, at.heldTokens],
+    ['budget', limits.budgetMicros, at.costMicros, at.heldMicros],
+  ] as const
+  for (const [limit, most, used, held] of amounts) {
+    if (most === 0 || used + held < most) continue
+    const isHeld = used < most
+    yield { ok: false, limit, scope, held: isHeld, resetAt: isHeld ? now + heldRetryMs(now) : periodEnd }
+  }
+  const { concurrentRequests } = limits
+  if (concurrentRequests > 0 && at.running >= concurrentRequests) {
+    yield { ok: false, limit: 'concurrency', scope, held: false, resetAt: now + BUSY_RETRY_MS }
+  }
+  if (at.waitMs > 0) {
+    yield { ok: false, limit: 'requests_per_minute', scope, held: false, resetAt: now + at.waitMs }
+  }
+}
+
+/** Those who are refused in one moment do not all come back in one. */
+function heldRetryMs(now: number): number {
+  const [shortest, longest] = HELD_RETRY_MS
+  return shortest + (now % (longest - shortest + 1))
+}
+
+function isAmount(limit: Denied['limit']): boolean {
+  return limit === 'quota' || limit === 'budget'
+}
+
+/** The larger share of quota and budget that was used (0..1 and above), or undefined where neither is limited. */
+export function shareUsed(used: { tokens: number; costMicros: number }, limits: Limits): number | undefined {
+  const shares = [
+    limits.quotaTokens > 0 ? used.tokens / limits.quotaTokens : -1,
+    limits.budgetMicros > 0 ? used.costMicros / limits.budgetMicros : -1,
+  ]
+  const share = Math.max(...shares)
+  return share < 0 ? undefined : share
+}
