@@ -59,6 +59,7 @@ export function policyFrom(config: Config): Policy {
       serverTools: config.messages.server_tools,
       mcpServers: config.messages.mcp_servers,
     },
+    objects: config.objects,
     openai: { webSearch: config.openai.web_search, automaticCaching: config.openai.automatic_caching },
     usageSyncMs: config.usage_sync_time,
     publicUrl: config.server.public_url,

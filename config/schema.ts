@@ -185,6 +185,7 @@ export const Config = z
       idle_timeout: wait.default(300_000),
     }),
     messages,
+    objects: section({ unknown: z.enum(['refuse', 'pass']).default('refuse') }),
     openai: section({
       web_search: z.boolean().default(false),
       automatic_caching: z.boolean().default(true),

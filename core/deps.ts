@@ -7,6 +7,7 @@ import { type BackendMemory, createBackendMemory } from './backends/memory.ts'
 import { createDirectory, type Directory } from './keys/directory.ts'
 import type { Sha256 } from './keys/mint.ts'
 import { type Catalogue, createCatalogue } from './models/catalogue.ts'
+import { createObjects, type Objects } from './objects/owner.ts'
 import type { AbilityTable } from './openai/abilities.ts'
 import type { Policy } from './policy.ts'
 import type { Clock, CodeSender, Db, HealthStore, Ledger, Logger, Site, Upstream, Wire } from './ports.ts'
@@ -42,6 +43,7 @@ export interface Deps extends Parts {
   directory: Directory
   catalogue: Catalogue
   confirm: Confirm
+  objects: Objects
 }
 
 export function createDeps(parts: Parts): Deps {
@@ -82,5 +84,12 @@ export function createDeps(parts: Parts): Deps {
     listed: catalogue.listedBy,
     disable: balancer.disable,
   })
-  return { ...parts, balancer, confirm, directory: createDirectory(parts), catalogue }
+  return {
+    ...parts,
+    balancer,
+    confirm,
+    directory: createDirectory(parts),
+    catalogue,
+    objects: createObjects(parts),
+  }
 }

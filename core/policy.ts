@@ -68,6 +68,10 @@ export interface Policy {
     serverTools: readonly string[]
     mcpServers: readonly string[]
   }
+  objects: {
+    /** What becomes of ids that nobody here is known to own: see core/objects/owner.ts. */
+    unknown: 'refuse' | 'pass'
+  }
   openai: {
     /** Web search may be asked for; it costs extra. */
     webSearch: boolean

@@ -4,6 +4,7 @@ import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import type { Health } from './backends/health.ts'
 import type * as schema from './db/schema.ts'
 import type { PromptLoss } from './metering/prompt-losses.ts'
+import type { MadeObject } from './objects/owner.ts'
 import type { StopSignal } from './stop.ts'
 
 export type MaybePromise<T> = T | Promise<T>
@@ -163,6 +164,8 @@ export interface CallRecord {
   createdAt: number
   /** What the answer told of its prompt's cache and thinking; nearly always nothing. */
   promptLosses: readonly PromptLoss[]
+  /** What the answer made in the account of `backend`; it belongs to the user. None where it is left out. */
+  madeObjects?: readonly MadeObject[]
 }
 
 /** A login code on its way to a person. */

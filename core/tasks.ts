@@ -3,6 +3,7 @@ import { sweepCodes } from './auth/codes.ts'
 import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
 import { sweepHolds } from './limits/shared.ts'
+import { sweepObjects } from './objects/manage.ts'
 import type { Policy } from './policy.ts'
 import { repairSums } from './usage/repair.ts'
 import { HOUR_MS } from './usage/sums.ts'
@@ -33,6 +34,7 @@ async function sweep({ db, clock }: Deps): Promise<void> {
   await sweepSessions(db, clock.now())
   await sweepCodes(db, clock.now())
   await sweepHolds(db, clock.now())
+  await sweepObjects(db, clock.now())
 }
 
 /** A runner for these deps: starts what is due, never the same task twice at once. A failure is logged, not thrown. */

@@ -37,7 +37,7 @@ export const proxy = [
     accepts: MessagesRequest,
     reply: z.looseObject({}),
     produces: ['application/json', 'text/event-stream'],
-    handle: async (call) => forward(call.deps, receive(call.deps, await received(call))),
+    handle: async (call) => forward(call.deps, await receive(call.deps, await received(call))),
   }),
   route({
     method: 'POST',
@@ -46,7 +46,7 @@ export const proxy = [
     summary: 'How many input tokens a request would have. Free: neither metered nor limited.',
     accepts: MessagesRequest,
     reply: z.looseObject({ input_tokens: z.int() }),
-    handle: async (call) => forwardFree(call.deps, receive(call.deps, await received(call))),
+    handle: async (call) => forwardFree(call.deps, await receive(call.deps, await received(call))),
   }),
   route({
     method: 'POST',

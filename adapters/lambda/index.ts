@@ -11,6 +11,7 @@ import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
 import { webWire } from '../../core/http/wire.ts'
 import { createLogger } from '../../core/logger.ts'
+import { announceObjects } from '../../core/objects/announce.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
@@ -47,7 +48,7 @@ async function build() {
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
   const { db } = httpDatabase(config.database.url, config.database.auth_token)
-  await migrate(db)
+  announceObjects(logger, await migrate(db), policy.objects)
   const redis = await openRedis(config, logger)
   const place = redis ? 'Lambda' : 'Lambda without redis.url'
   const { period, failClosed } = policy.limits

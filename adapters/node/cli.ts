@@ -3,13 +3,16 @@ import { parseArgs } from 'node:util'
 import { ConfigError } from '../../config/error.ts'
 import { redacted } from '../../config/redact.ts'
 import { Refusal } from '../../core/errors.ts'
+import type { Fields } from '../../core/ports.ts'
 import {
+  adopt,
   backup,
   createKeyFor,
   createUserAs,
   disableKey,
   needed,
   printKeys,
+  printObjects,
   printUsage,
   printUsers,
 } from './commands.ts'
@@ -25,11 +28,15 @@ const USAGE = `Usage: npm run cli -- COMMAND
   key create ITCODE [--name NAME] [--expires 2027-01-31]     prints the key, once
   key list [ITCODE]
   key disable ID | key enable ID
+  objects adopt ID BACKEND ITCODE [--kind container|thread|file|skill]   made elsewhere, theirs from now on
+  objects list [ITCODE]
   usage [--by user|model|backend|day] [--days 30]
   backup FILE                                              while the server runs, too
   import FILE                                              takes over a gateway.db of the original Go gateway
   check-config                                             says what is wrong, or prints the settings in force`
 
+/** Stdout is for what was asked for. */
+const TO_STDERR = { info() {}, warn: (event: string, fields?: Fields) => console.error(event, fields) }
 const SECOND_IS_FREE = new Set(['backup', 'usage', 'import'])
 
 const OPTIONS = {
@@ -40,6 +47,7 @@ const OPTIONS = {
   expires: { type: 'string' },
   by: { type: 'string' },
   days: { type: 'string' },
+  kind: { type: 'string' },
 } as const
 
 async function run(args: string[]): Promise<void> {
@@ -47,7 +55,7 @@ async function run(args: string[]): Promise<void> {
   const [first = '', second = '', third] = positionals
   const config = readSettings()
   if (first === 'check-config') return console.log(JSON.stringify(redacted(config), null, 2))
-  const storage = await openStorage(config)
+  const storage = await openStorage(config, TO_STDERR)
   const { db } = storage
   try {
     switch (`${first} ${SECOND_IS_FREE.has(first) ? '' : second}`.trim()) {
@@ -63,6 +71,10 @@ async function run(args: string[]): Promise<void> {
         return await disableKey(db, third, 'disabled')
       case 'key enable':
         return await disableKey(db, third, 'active')
+      case 'objects adopt':
+        return await adopt(db, config, positionals.slice(2), values)
+      case 'objects list':
+        return await printObjects(db, third)
       case 'usage':
         return await printUsage(db, values)
       case 'backup':

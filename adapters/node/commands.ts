@@ -7,6 +7,7 @@ import type { User } from '../../core/auth/account.ts'
 import { systemClock } from '../../core/clock.ts'
 import { Refusal } from '../../core/errors.ts'
 import { type ApiKey, createKey, describedKey, listKeys, updateKey } from '../../core/keys/manage.ts'
+import { adoptObject, kindOf, listObjects } from '../../core/objects/manage.ts'
 import type { Db } from '../../core/ports.ts'
 import { sumUsage } from '../../core/usage/report.ts'
 import { createUser, findUser, listUsers } from '../../core/users/manage.ts'
@@ -17,7 +18,7 @@ import type { Storage } from '../drivers/storage/libsql.ts'
 const MICROS = 1_000_000
 const DAY_MS = 86_400_000
 
-type Values = Partial<Record<'name' | 'quota' | 'budget' | 'expires' | 'by' | 'days', string>> & {
+type Values = Partial<Record<'name' | 'quota' | 'budget' | 'expires' | 'by' | 'days' | 'kind', string>> & {
   admin?: boolean
 }
 
@@ -89,6 +90,42 @@ export async function disableKey(db: Db, id: string | undefined, status: ApiKey[
   await updateKey(parts, 'admin', keyId, { status })
   const { key } = await describedKey(db, keyId)
   console.log(`Key ${key.id} (${key.prefix}…${key.last4}) is ${key.status}.`)
+}
+
+/** What was made elsewhere belongs to this person from now on, and their calls that name it go to this backend. */
+export async function adopt(db: Db, config: Config, given: readonly string[], values: Values) {
+  const id = needed(given[0], 'ID')
+  const backend = needed(given[1], 'BACKEND')
+  const names = config.backends.map(({ name }) => name)
+  if (!names.includes(backend)) {
+    throw new Refusal('body_invalid', `There is no backend ${backend}; there are ${names.join(', ')}.`)
+  }
+  const kind = z.enum(['container', 'thread', 'file', 'skill']).safeParse(values.kind ?? kindOf(id))
+  if (!kind.success) {
+    throw new Refusal(
+      'body_invalid',
+      '--kind: container, thread, file or skill is expected, as the id does not tell.',
+    )
+  }
+  const user = await knownUser(db, given[2])
+  const object = { kind: kind.data, id, backend, userId: user.id }
+  await adoptObject({ db, clock: systemClock, actor: COMMAND_LINE }, object)
+  console.log(`The ${kind.data} ${id} in ${backend} belongs to ${user.itcode}.`)
+}
+
+export async function printObjects(db: Db, itcode: string | undefined) {
+  const userId = itcode === undefined ? undefined : (await knownUser(db, itcode)).id
+  const rows = (await listObjects(db, userId)).map(
+    ({ kind, id, backend, itcode: owner, createdAt, expiresAt }) => ({
+      kind,
+      id,
+      backend,
+      owner: owner ?? 'nobody',
+      known_since: day(createdAt),
+      expires: day(expiresAt) ?? 'never',
+    }),
+  )
+  table(rows, 'No objects are known yet.')
 }
 
 export async function printUsage(db: Db, values: Values) {

@@ -9,6 +9,7 @@ import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps, type Deps } from '../../core/deps.ts'
+import { announceObjects } from '../../core/objects/announce.ts'
 import type { Logger } from '../../core/ports.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { ensureAdmin } from '../../core/users/first-admin.ts'
@@ -46,10 +47,11 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-export async function openStorage(config: Config): Promise<Storage> {
+/** `logger` is told what a new schema changes for callers. */
+export async function openStorage(config: Config, logger: Pick<Logger, 'info' | 'warn'>): Promise<Storage> {
   const { path, url, auth_token } = config.database
   const storage = url ? openServer(url, auth_token) : await openFile(path)
-  await migrate(storage.db)
+  announceObjects(logger, await migrate(storage.db), config.objects)
   return storage
 }
 
@@ -60,7 +62,7 @@ export function dataFolder(config: Config): string {
 
 export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
   const clock = systemClock
-  const storage = await openStorage(config)
+  const storage = await openStorage(config, logger)
   const upstream = undiciUpstream()
   const { period, failClosed } = policyFrom(config).limits
   const folder = join(dataFolder(config), 'journal')

@@ -12,6 +12,7 @@ import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
 import { webWire } from '../../core/http/wire.ts'
 import { createLogger } from '../../core/logger.ts'
+import { announceObjects } from '../../core/objects/announce.ts'
 import { AbilityTable } from '../../core/openai/abilities.ts'
 import type { Site } from '../../core/ports.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
@@ -62,7 +63,7 @@ async function build() {
   const policy = policyFrom(config)
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
-  await migrate(db)
+  announceObjects(logger, await migrate(db), policy.objects)
   const { period, failClosed } = policy.limits
   const records = directRecords({ db, logger })
   const shared = { db, records, period, failClosed, clock, logger }

@@ -1,7 +1,8 @@
 /** The record of one call, from its admission to its one row. */
 import type { Deps } from '../deps.ts'
 import { reservationOf } from '../limits/reservation.ts'
-import type { Admission, CallRecord, Outcome } from '../ports.ts'
+import type { MadeObject } from '../objects/owner.ts'
+import type { Admission, CallRecord, MaybePromise, Outcome } from '../ports.ts'
 import { type Metered, NO_TOKENS, type TokenCounts } from '../usage/counts.ts'
 import type { Call } from './call.ts'
 
@@ -12,9 +13,9 @@ export interface Booking {
   /** The first body byte came, at this time of the clock that never runs backwards. Later calls change nothing. */
   firstByte(elapsed: number): void
   /** Final usage is known, the answer still flows. */
-  note(status: number, metered: Metered): void
-  /** The call is over. Called once. */
-  settle(end: CallEnd): void
+  note(status: number, metered: Metered, made?: readonly MadeObject[]): void
+  /** The call is over. Called once. A promise where the last byte has to wait for what its answer made to be stored. */
+  settle(end: CallEnd): MaybePromise<void>
 }
 
 export interface CallEnd {
@@ -27,6 +28,8 @@ export interface CallEnd {
    * estimated from the request.
    */
   estimatedOutput?: number
+  /** What the answer made in the backend's account. */
+  made?: readonly MadeObject[] | undefined
 }
 
 export function openBooking(deps: Deps, call: Call): Booking {
@@ -95,6 +98,9 @@ export function openBooking(deps: Deps, call: Call): Booking {
       promptLosses: metered?.promptLosses ?? [],
     }
   }
+  const remember = (made: readonly MadeObject[]) => {
+    if (made.length > 0) deps.objects.remember({ userId: call.caller.userId, backend }, made)
+  }
   return {
     admission: {
       begun,
@@ -109,13 +115,17 @@ export function openBooking(deps: Deps, call: Call): Booking {
     firstByte(elapsed) {
       ttftMs ??= Math.round(elapsed - call.startedAt)
     },
-    note: (status, metered) => ledger.note(filled('interrupted', status, metered)),
-    settle({ outcome, status, metered, estimatedOutput }) {
+    note(status, metered, made = []) {
+      remember(made)
+      ledger.note({ ...filled('interrupted', status, metered), madeObjects: made })
+    },
+    settle({ outcome, status, metered, estimatedOutput, made = [] }) {
+      remember(made)
       // A client that left before any answer may have cost its input.
       const guessed = estimatedOutput ?? (outcome === 'client_aborted' && !metered ? 0 : undefined)
       const done =
         guessed === undefined
-          ? filled(outcome, status, metered)
+          ? { ...filled(outcome, status, metered), madeObjects: made }
           : { ...estimate(guessed), outcome, statusCode: status }
       const work = ledger.settle(done)
       if (work) deps.waitUntil(work)
@@ -137,6 +147,7 @@ export function openBooking(deps: Deps, call: Call): Booking {
         ttft_ms: done.ttftMs,
         latency_ms: done.latencyMs,
       })
+      if (work && made.length > 0) return work
     },
   }
 }

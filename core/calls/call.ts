@@ -44,6 +44,10 @@ export interface Call extends RequestSize {
   conversation: Conversation | undefined
   /** The backend whose account holds what the request names: the call goes nowhere else. */
   boundTo: string | undefined
+  /** The backend that it goes to while that one is usable, because an earlier message of it is known there. */
+  steersTo?: string | undefined
+  /** What its answer may make in the account that gives it; undefined for nothing. */
+  makes: { thread: boolean; message: boolean } | undefined
   /** It only counts tokens: neither metered nor limited, and its answer says nothing about messages. */
   countsTokens?: boolean
   /** The answer is streamed to us even where the client gets it whole. */

@@ -96,6 +96,13 @@ async function selected(
   tried: ReadonlySet<string>,
   onlyAnswering: boolean,
 ): Promise<Selection | undefined> {
+  if (call.steersTo !== undefined && tried.size === 0) {
+    const steered = await balancer.select(
+      { ...wantedOf(call), boundTo: call.boundTo ?? call.steersTo },
+      tried,
+    )
+    if (steered) return steered
+  }
   const choosing = balancer.select(wantedOf(call), tried, onlyAnswering)
   const usual = choosing instanceof Promise ? await choosing : choosing
   if (usual || tried.size > 0) return usual

@@ -3,13 +3,14 @@
  * MCP servers, content by reference. The members are those of the newest SDK's request types, GA and beta:
  * https://github.com/anthropics/anthropic-sdk-typescript/blob/main/src/resources/beta/messages/messages.ts
  */
+import type { OBJECT_KINDS } from '../db/objects.ts'
 import { Refusal } from '../errors.ts'
 import type { Member, Span } from '../json/scan.ts'
 import { isOpener } from '../json/tokens.ts'
 import { type FoundObject, keysToFind, type Scalar, scalarAt, walkObjects } from '../json/walk.ts'
 
 /** What exists in one upstream account only. A thread goes by the id of its last message. */
-export type ObjectKind = 'container' | 'thread' | 'file' | 'skill' | 'message'
+export type ObjectKind = (typeof OBJECT_KINDS)[number]
 
 export interface NamedObject {
   kind: ObjectKind
@@ -39,12 +40,16 @@ export interface Named {
   fast: boolean
   /** A cache is asked for that lives an hour. */
   longCache: boolean
+  /** The top-level members looked into that are there and not null. */
+  present: Set<string>
 }
 
 /** Of a server tool without `max_uses`. */
 export const DEFAULT_USES = 10
 const MOST_OBJECTS = 1000
 const LONGEST_ID = 256
+/** How null begins, and nothing else in JSON. */
+const NULL = 0x6e
 
 /** Tools whose calls the client answers; of every other type, the upstream does. */
 const CLIENT_TOOLS = /^(custom|(bash|text_editor|computer|memory|browser_toolset|computer_toolset)_\d{8})$/
@@ -69,12 +74,14 @@ export function nothingNamed(): Named {
     maxTokens: [],
     fast: false,
     longCache: false,
+    present: new Set(),
   }
 }
 
 /** Adds what one top-level member names. Throws a Refusal body_invalid for what can be understood in two ways. */
 export function addNamed(named: Named, body: Uint8Array, member: Member): void {
   const { key } = member
+  if (body[member.start] !== NULL) named.present.add(key)
   if (!isOpener(body[member.start] ?? 0)) {
     addScalar(named, body, member)
     return

@@ -4,7 +4,7 @@ import { Refusal } from '../errors.ts'
 import type { Caller } from '../keys/directory.ts'
 import { accessOf, isAllowed, isOpenToAll, replacementFor } from '../models/access.ts'
 import { modelNameProblem } from '../models/name.ts'
-import type { HeaderPairs } from '../ports.ts'
+import type { HeaderPairs, MaybePromise } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
 import { type Call, clientTimeout, type RequestSize } from './call.ts'
 import { type Conversation, conversationOf } from './conversation.ts'
@@ -23,8 +23,8 @@ export interface Received {
   signal: StopSignal
 }
 
-/** Throws a Refusal: body_invalid or model_not_allowed. */
-export function receive(deps: Deps, received: Received): Call {
+/** Throws a Refusal: body_invalid or model_not_allowed. A promise only where objects are named that have to be looked up. */
+export function receive(deps: Deps, received: Received): MaybePromise<Call> {
   const { clock, policy } = deps
   const { body, caller, headers } = received
   const inspected = inspect(body)
@@ -36,7 +36,7 @@ export function receive(deps: Deps, received: Received): Call {
     ...(model === inspected.model ? [] : places),
     ...nestedReplacements(deps, caller, inspected.named.models),
   ]
-  return {
+  const call: Call = {
     id: received.id,
     caller,
     path: received.path,
@@ -51,6 +51,12 @@ export function receive(deps: Deps, received: Received): Call {
     createdAt: clock.now(),
     startedAt: clock.elapsed(),
   }
+  const { objects } = inspected.named
+  if (objects.size === 0) return call
+  const binding = deps.objects.bind(caller.userId, [...objects.values()])
+  return binding instanceof Promise
+    ? binding.then((found) => ({ ...call, ...found }))
+    : { ...call, ...binding }
 }
 
 /** Models beside the own one obey the same rules. Answers those that are replaced. Throws a Refusal. */
@@ -71,7 +77,7 @@ function nestedReplacements(deps: Deps, caller: Caller, models: readonly NamedMo
   })
 }
 
-type Facts = RequestSize & Pick<Call, 'conversation' | 'boundTo'>
+type Facts = RequestSize & Pick<Call, 'conversation' | 'boundTo' | 'makes'>
 
 /** What limits and backend selection have to know of a request. `promptCacheKey` is OpenAI's. */
 export function factsOf(
@@ -79,7 +85,7 @@ export function factsOf(
   { caller, headers, body }: Pick<Received, 'caller' | 'headers' | 'body'>,
   promptCacheKey?: string | null,
 ): Facts {
-  const { contentByReference, serverTools, mcpServers, longCache, fast } = named
+  const { contentByReference, serverTools, mcpServers, longCache, fast, present } = named
   const webSearches = sumOf(serverTools.filter(({ type }) => type.startsWith('web_search')))
   const conversation: Conversation | undefined = conversationOf({
     userId: caller.userId,
@@ -100,7 +106,15 @@ export function factsOf(
     otherModels: named.models.map(({ name }) => name),
     conversation,
     boundTo: undefined,
+    makes: makesOf(serverTools.length > 0, present),
   }
+}
+
+/** Only such requests have answers that name something new: no other answer is looked into. */
+function makesOf(usesServerTools: boolean, present: ReadonlySet<string>): Call['makes'] {
+  const thread = present.has('thread')
+  const message = thread || present.has('diagnostics')
+  return usesServerTools || message || present.has('container') ? { thread, message } : undefined
 }
 
 function sumOf(tools: readonly { maxUses: number }[]): number {

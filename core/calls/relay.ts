@@ -7,6 +7,7 @@ import { createStreamMeter } from '../metering/anthropic-stream.ts'
 import type { UsageMeter } from '../metering/meter.ts'
 import { createOpenAiStreamMeter, OPENAI_ANSWERS } from '../metering/openai.ts'
 import { createWholeMeter } from '../metering/whole-answer.ts'
+import { createMadeReader } from '../objects/made.ts'
 import type { HeaderPairs, MaybePromise, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
 import type { Stop } from '../stop.ts'
 import type { Call } from './call.ts'
@@ -43,6 +44,7 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   const { call, reply, stop, booking, selection } = answer
   const { clock, policy } = deps
   const tap = booking && reply.first && reply.status < 300 ? tapFor(answer) : undefined
+  const made = tap && createMadeReader(call, isStream(answer))
   const { idleTimeoutMs } = policy.retry
   let lastByteAt = clock.elapsed()
   let clientIsSlow = false
@@ -58,20 +60,21 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
     if (booking && reply.status < 300) selection.firstByte()
   }
 
+  const read = (meter: UsageMeter, chunk: Uint8Array): MaybePromise<void> => {
+    meter.write(chunk)
+    made?.write(chunk)
+    // Booked before the last byte leaves: a client that has its whole answer is a call that is recorded.
+    const state = meter.state()
+    if (state === 'complete') return book(meter.error() === undefined ? 'ok' : 'error')
+    if (state !== 'usage' || noted) return
+    noted = true
+    booking?.note(reply.status, meter.metered(), made?.made())
+  }
   const write = (chunk: Uint8Array): void | Promise<void> => {
     lastByteAt = clock.elapsed()
     if (!begun) begin()
-    if (tap && !booked) {
-      tap.write(chunk)
-      // Booked before the last byte leaves: a client that has its whole answer is a call that is recorded.
-      const state = tap.state()
-      if (state === 'complete') book(tap.error() === undefined ? 'ok' : 'error')
-      else if (state === 'usage' && !noted) {
-        noted = true
-        booking?.note(reply.status, tap.metered())
-      }
-    }
-    const wait = sink.write(chunk)
+    const stored = tap && !booked ? read(tap, chunk) : undefined
+    const wait = stored ? stored.then(() => sink.write(chunk)) : sink.write(chunk)
     if (!wait) return
     clientIsSlow = true
     return wait.then(
@@ -84,10 +87,10 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
       },
     )
   }
-  const book = (outcome: Outcome) => {
+  const book = (outcome: Outcome): MaybePromise<void> => {
     if (booked) return
     booked = true
-    booking?.settle({ outcome, status: reply.status, metered: tap?.metered() })
+    return booking?.settle({ outcome, status: reply.status, metered: tap?.metered(), made: made?.made() })
   }
 
   const ended = () => {
@@ -136,8 +139,13 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   })
 }
 
-function tapFor({ reply, native }: Answer): UsageMeter {
-  const streamed = mediaTypeOf(reply.headers) === 'text/event-stream'
+function isStream({ reply }: Answer): boolean {
+  return mediaTypeOf(reply.headers) === 'text/event-stream'
+}
+
+function tapFor(answer: Answer): UsageMeter {
+  const { native } = answer
+  const streamed = isStream(answer)
   if (native) return streamed ? createOpenAiStreamMeter() : createWholeMeter(OPENAI_ANSWERS)
   return streamed ? createStreamMeter() : createWholeMeter()
 }

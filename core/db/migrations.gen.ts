@@ -118,5 +118,14 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "INSERT INTO usage_hourly (hour, user_id, api_key_id, model, backend, requests, errors, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, latency_ms, last_at)\nSELECT hour, user_id, api_key_id, (WITH RECURSIVE place (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM place WHERE i < min(length(model), 256)) SELECT group_concat(char(unicode(substr(model, i, 1))), '') FROM place), backend, sum(requests), sum(errors), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), sum(cost_micros), sum(latency_ms), max(last_at)\nFROM usage_hourly WHERE (length(model) > 256 OR instr(hex(model), 'EDA') > 0 OR instr(hex(model), 'EDB') > 0) AND cast(model AS blob) <> cast((WITH RECURSIVE place (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM place WHERE i < min(length(model), 256)) SELECT group_concat(char(unicode(substr(model, i, 1))), '') FROM place) AS blob) GROUP BY 1, 2, 3, 4, 5\nON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors, input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens, cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens, cache_write_5m_tokens = cache_write_5m_tokens + excluded.cache_write_5m_tokens, cache_write_1h_tokens = cache_write_1h_tokens + excluded.cache_write_1h_tokens, cost_micros = cost_micros + excluded.cost_micros, latency_ms = latency_ms + excluded.latency_ms,\n  last_at = max(last_at, excluded.last_at);",
       "DELETE FROM usage_hourly WHERE (length(model) > 256 OR instr(hex(model), 'EDA') > 0 OR instr(hex(model), 'EDB') > 0) AND cast(model AS blob) <> cast((WITH RECURSIVE place (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM place WHERE i < min(length(model), 256)) SELECT group_concat(char(unicode(substr(model, i, 1))), '') FROM place) AS blob);"
     ]
+  },
+  {
+    "name": "0010_upstream_objects.sql",
+    "statements": [
+      "CREATE TABLE `upstream_objects` (\n\t`row_id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`kind` text NOT NULL,\n\t`id` text NOT NULL,\n\t`backend` text NOT NULL,\n\t`user_id` integer NOT NULL,\n\t`group_id` integer,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer\n);",
+      "CREATE UNIQUE INDEX `upstream_objects_id` ON `upstream_objects` (`kind`,`id`);",
+      "CREATE INDEX `upstream_objects_user` ON `upstream_objects` (`user_id`,`row_id`);",
+      "CREATE INDEX `upstream_objects_expires` ON `upstream_objects` (`expires_at`);"
+    ]
   }
 ]

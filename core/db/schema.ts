@@ -122,6 +122,7 @@ export const usageLogs = sqliteTable(
   ],
 )
 
+export { upstreamObjects } from './objects.ts'
 export { promptLosses, usageHourly, usageLatency, usageSummed, usageSums } from './rollups.ts'
 
 export const sessions = sqliteTable(

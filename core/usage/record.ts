@@ -1,9 +1,11 @@
 /** Writes finished calls: the row of each and all sums, in one batch, each request id once. */
 import { sql } from 'drizzle-orm'
 import * as z from 'zod'
+import { OBJECT_KINDS } from '../db/objects.ts'
 import { usageSums } from '../db/schema.ts'
 import type { Used } from '../limits/counters.ts'
 import { LOSS_KINDS } from '../metering/prompt-losses.ts'
+import { addObjects } from '../objects/manage.ts'
 import type { CallRecord, Db } from '../ports.ts'
 import { addToPromptLosses } from '../reports/prompt-losses.ts'
 import { storable } from '../text.ts'
@@ -44,8 +46,10 @@ export const StoredRecord = z.tuple([
   z.string().nullable(), // extra
   z.int(), // created_at
   z.array(z.tuple([z.enum(LOSS_KINDS), z.string(), count, count])).optional(), // kind, reason, blocks, tokens
+  z.array(z.tuple([z.enum(OBJECT_KINDS), z.string(), z.int().nullable()])).optional(), // kind, id, expires_at
 ])
 const LOSSES_AT = VALUES.length
+const OBJECTS_AT = LOSSES_AT + 1
 
 /** By place and not by name: half as long, and much cheaper to write, to keep and to read back. */
 export function recordText(record: CallRecord): string {
@@ -73,14 +77,16 @@ export function recordText(record: CallRecord): string {
     record.extra,
     record.createdAt,
   ]
-  if (record.promptLosses.length > 0) {
+  const made = record.madeObjects ?? []
+  if (record.promptLosses.length > 0 || made.length > 0) {
     values.push(record.promptLosses.map(({ kind, reason, blocks, tokens }) => [kind, reason, blocks, tokens]))
   }
+  if (made.length > 0) values.push(made.map(({ kind, id, expiresAt }) => [kind, id, expiresAt]))
   return JSON.stringify(values)
 }
 
-/** Only a list of losses ends a record with so many brackets: before it stands a number. */
-function hasLosses(record: string): boolean {
+/** Only lists of losses or objects end a record with so many brackets: before them stands a number. */
+function hasLists(record: string): boolean {
   return record.endsWith(']]]')
 }
 
@@ -94,13 +100,18 @@ export async function writeRecords(db: Db, records: readonly string[]): Promise<
   const listOf = (texts: readonly string[]) =>
     sql`select jsonb(value) as call from json_each(${`[${texts.join(',')}]`})`
   const readable = records.map(wellFormed)
-  const withLosses = readable.filter(hasLosses)
+  const withLists = readable.filter(hasLists)
   await db.batch([
     db.run(sql`
       with list as materialized (${listOf(readable)})
       insert into usage_logs (${sql.raw(COLUMNS)}) select ${sql.raw(VALUES.join())}
       from list where true on conflict (request_id) do nothing`),
-    ...(withLosses.length > 0 ? [db.run(addToPromptLosses(listOf(withLosses), LOSSES_AT))] : []),
+    ...(withLists.length > 0
+      ? [
+          db.run(addToPromptLosses(listOf(withLists), LOSSES_AT)),
+          db.run(addObjects(listOf(withLists), OBJECTS_AT)),
+        ]
+      : []),
     ...sumUp(db),
   ])
 }

@@ -56,6 +56,30 @@ describe('the command line, beside the running server', () => {
     expect((await cli(['user', 'list'])).stdout).toContain('ann@example.com')
   })
 
+  test('adopts what was made elsewhere, for calls that the server takes at once', async () => {
+    const { itcode, secret } = { itcode: 'owner', secret: (await gateway.newKey({ itcode: 'owner' })).secret }
+    const file = [{ type: 'document', source: { type: 'file', file_id: 'file_elsewhere' } }]
+    const named = { ...ASK, messages: [{ role: 'user', content: file }] }
+    const status = async () => (await gateway.send(named, { key: secret })).status
+    await expect.poll(status, { timeout: 1_500 }).toBe(400)
+    const adopted = await cli(['objects', 'adopt', 'file_elsewhere', 'a', itcode])
+    expect(adopted.stdout).toBe('The file file_elsewhere in a belongs to owner.\n')
+    expect(await status()).toBe(200)
+    expect((await cli(['objects', 'list', itcode])).stdout).toContain('file_elsewhere')
+    expect((await cli(['objects', 'adopt', 'odd-1', 'a', itcode, '--kind', 'thread'])).stdout).toContain(
+      'thread',
+    )
+  })
+
+  test.each([
+    [['file_1'], 'BACKEND is missing.'],
+    [['file_1', 'z', 'ann'], 'There is no backend z; there are a.'],
+    [['odd', 'a', 'ann'], '--kind: container, thread, file or skill is expected, as the id does not tell.'],
+    [['file_1', 'a', 'nobody'], 'There is no user nobody. Create one with: user create nobody'],
+  ])('does not adopt %j', async (args, problem) => {
+    expect(await cli(['objects', 'adopt', ...args])).toMatchObject({ code: 1, stderr: `${problem}\n` })
+  })
+
   test('tells who used what', async () => {
     await (await gateway.send(ASK)).text()
     await gateway.rows(1)

@@ -56,6 +56,7 @@ const FULL = {
     server_tools: ['web_fetch_*'],
     mcp_servers: ['https://mcp.test/*'],
   },
+  objects: { unknown: 'pass' },
   openai: { web_search: true, automatic_caching: false },
   backends: [
     { ...BACKEND, type: 'anthropic', weight: 10, enabled: true, models: ['claude-*'], openai: 'passthrough' },
@@ -121,6 +122,7 @@ const DEFAULTS = {
     idle_timeout: 300_000,
   },
   messages: { web_search: true, betas: ['*'], server_tools: ['*'], mcp_servers: ['*'] },
+  objects: { unknown: 'refuse' },
   openai: { web_search: false, automatic_caching: true },
   backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [], openai: 'translate' }],
   pricing: [],

@@ -9,6 +9,7 @@ import { isolationContract } from './isolation.ts'
 import { limitsContract } from './limits.ts'
 import { meteringContract } from './metering.ts'
 import { moneyContract } from './money.ts'
+import { objectsContract } from './objects.ts'
 import { outageContract } from './outage.ts'
 import { usageContract } from './usage.ts'
 
@@ -23,5 +24,6 @@ export function allContracts(runtime: Runtime) {
   limitsContract(runtime)
   moneyContract(runtime)
   usageContract(runtime)
+  objectsContract(runtime)
   outageContract(runtime)
 }

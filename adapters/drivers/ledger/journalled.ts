@@ -10,6 +10,7 @@ import type { Records } from './records.ts'
 const FLUSH_MS = 200
 const RETRY_MS = 1_000
 const BATCH_ROWS = 500
+const STORED_WAIT_MS = 250
 
 export async function journalledRecords(parts: {
   db: Db
@@ -69,6 +70,17 @@ export async function journalledRecords(parts: {
     }
   }
 
+  /** What an answer made may be named at once, and to another process: its last byte waits a little for the database. */
+  function soonStored(id: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = clock.after(STORED_WAIT_MS, resolve)
+    void flush()
+      .then(() => (pending.has(id) ? flush() : undefined))
+      .then(cancel)
+      .then(resolve)
+    return promise
+  }
+
   let closing: Promise<void> | undefined
   async function close() {
     cancelTimer?.()
@@ -88,6 +100,7 @@ export async function journalledRecords(parts: {
       const text = recordText(record)
       journal.append(record.id, text)
       pending.set(record.id, text)
+      if (record.madeObjects?.length) return soonStored(record.id)
       if (pending.size >= BATCH_ROWS) void flush()
       else schedule(FLUSH_MS)
     },

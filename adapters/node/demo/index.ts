@@ -70,7 +70,7 @@ const config = loadConfig({
   readFile: () => '',
 })
 
-const storage = await openStorage(config)
+const storage = await openStorage(config, { info() {}, warn() {} })
 const { db } = storage
 const habits = []
 let secret = ''

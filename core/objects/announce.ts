@@ -1,0 +1,24 @@
+/** What is said once, by whoever brings the database to the schema that knows owners of objects. */
+import type { Policy } from '../policy.ts'
+import type { Logger } from '../ports.ts'
+
+const MIGRATION = /_upstream_objects\.sql$/
+const FIRST = /^0000_/
+export const ADOPT_COMMAND = 'npm run cli -- objects adopt ID BACKEND ITCODE'
+
+/** `applied`: what migrate() answered. */
+export function announceObjects(
+  logger: Pick<Logger, 'info' | 'warn'>,
+  applied: readonly string[],
+  { unknown }: Policy['objects'],
+): void {
+  if (unknown !== 'refuse' || !applied.some((name) => MIGRATION.test(name))) return
+  const fields = {
+    refused: 'containers, files, threads and skills that this gateway did not see made',
+    setting: 'objects.unknown',
+    command: ADOPT_COMMAND,
+  }
+  // A new database has nothing that worked until now.
+  if (applied.some((name) => FIRST.test(name))) logger.info('objects.unknown_refused', fields)
+  else logger.warn('objects.unknown_refused', fields)
+}
