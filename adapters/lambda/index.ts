@@ -98,11 +98,18 @@ async function build() {
 
 const built = build()
 
+/** An answer waits for the refresh: not each one has to. */
+const REFRESH_MS = 1_000
+let refreshedAt = Number.NEGATIVE_INFINITY
+
 /** For the Function URL. */
 export const handler = functionUrl(async (request, bindings) => {
   const { gateway, balancer } = await built
   // What others learnt of the backends; all other recurring work is the schedule's.
-  settling.waitUntil(balancer.refresh())
+  if (systemClock.elapsed() - refreshedAt >= REFRESH_MS) {
+    refreshedAt = systemClock.elapsed()
+    settling.waitUntil(balancer.refresh())
+  }
   return gateway.fetch(request, bindings)
 }, settling.settled)
 

@@ -17,6 +17,8 @@ export interface Wanted {
   conversation: { id: string; cacheLifeMs: number } | undefined
   /** The only backend that may serve it, because it names what belongs to that account. */
   boundTo: string | undefined
+  /** Its end will say nothing about the backend, so that it is no half-open call. */
+  teachesNothing: boolean
 }
 
 /** A chosen backend. `done` must be called exactly once, when the call is over. */
@@ -102,7 +104,7 @@ export function createBalancer(parts: BalancerParts): Balancer {
     const pair = pairOf(backend, wanted.model)
     const sentAt = clock.now()
     const alone = clock.elapsed() - people.othersAt(pair, wanted.person) > EVIDENCE_MS
-    people.called(pair, wanted.person, clock.elapsed())
+    if (!wanted.teachesNothing) people.called(pair, wanted.person, clock.elapsed())
     inFlight.set(backend.name, (inFlight.get(backend.name) ?? 0) + 1)
     return {
       backend,
@@ -163,7 +165,7 @@ export function createBalancer(parts: BalancerParts): Balancer {
       const out = found === 'due' ? 'ejected' : found
       if (out !== 'ejected' && out !== 'cooling_down') continue
       pairs.push(pair)
-      people.called(pair, wanted.person, clock.elapsed())
+      if (!wanted.teachesNothing) people.called(pair, wanted.person, clock.elapsed())
       const giveBack = tries.take(pair, wanted.person, out)
       if (!giveBack) continue
       const chosen = { backend, halfOpen: false, hash: undefined, home: undefined }

@@ -60,6 +60,7 @@ export function createChooser(
     const now = clock.now()
     const hash = sticky && conversation ? conversationHash(conversation.id) : undefined
     const place = hash === undefined ? undefined : affinity.placeOf(person, hash, now)
+    const healthName = healthNameOf(wanted.model)
     let [best, bestScore] = [undefined as Backend | undefined, 0]
     let [due, dueScore] = [undefined as Backend | undefined, 0]
     let [home, homeScore] = [undefined as Backend | undefined, 0]
@@ -74,12 +75,12 @@ export function createChooser(
       // Weight 0 drains: only conversations that it has already, and calls that can go nowhere else.
       if (backend.weight === 0 && !stays && wanted.boundTo === undefined) continue
       if (answering && !answersLately(backend)) continue
-      const pair = pairOf(backend, wanted.model)
+      const pair = pairKey(backend.name, healthName)
       const found = standing(backend, pair, now)
       const rank =
         stays && (place.moved || backend.weight === 0) ? Number.MAX_VALUE : score || Number.MIN_VALUE
       if (found === 'usable' && rank > bestScore) [best, bestScore] = [backend, rank]
-      else if (found === 'due' && rank > dueScore && mayTry(backend, pair, person))
+      else if (found === 'due' && rank > dueScore && !wanted.teachesNothing && mayTry(backend, pair, person))
         [due, dueScore] = [backend, rank]
     }
     // The half-open call is one that belongs there, or one that can go nowhere else.

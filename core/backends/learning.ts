@@ -49,7 +49,8 @@ export function createLearning(parts: BalancerParts) {
     const at = clock.now()
     const changed = record(book, pair, { kind: 'failed', at, person, alone, trial, reason })
     // The half-open call may have been the account's.
-    if (trial && book.get(accountKey(backend.name))) {
+    const account = book.get(accountKey(backend.name))?.state
+    if (trial && (account === 'ejected' || account === 'disabled')) {
       record(book, accountKey(backend.name), { kind: 'failed', at, person, alone, trial, reason })
     }
     if (changed?.after.state === 'ejected' && changed.before?.state !== 'ejected') ejectAccount(backend, book)

@@ -79,14 +79,14 @@ export async function sendWithFailover(
     onlyAnswering = result.late
     if (selection.isLastResort) break
   }
-  if (last && isAccountVerdict(last.verdict) && !kept) return ofAccount(last, await confirming)
+  if (last && isAccountVerdict(last.verdict) && !kept) return ofAccount(call, last, await confirming)
   if (kept) return { kind: 'kept', answer: kept }
-  if (last) throw failedRefusal(tried.size, last.late)
+  if (last) throw call.boundTo === undefined ? failedRefusal(tried.size, last.late) : boundRefusal()
   throw noneRefusal(deps, call)
 }
 
-function wantedOf({ model, caller, conversation, boundTo }: Call): Wanted {
-  return { model, person: caller.userId, conversation, boundTo }
+function wantedOf({ model, caller, conversation, boundTo, countsTokens = false }: Call): Wanted {
+  return { model, person: caller.userId, conversation, boundTo, teachesNothing: countsTokens }
 }
 
 /** The next backend. Where none is usable and none was tried, one that is out is tried all the same, or we refuse. */
@@ -155,11 +155,11 @@ function isShown(verdict: Failure): boolean {
 }
 
 /** No other backend was left. If the account works after all, the answer was about this one call. */
-function ofAccount({ verdict, kept }: Failed, confirmation: Confirmation | undefined): Served {
+function ofAccount(call: Call, { verdict, kept }: Failed, confirmation: Confirmation | undefined): Served {
   if (confirmation === 'passed' && kept && verdict.kind === 'account_unpaid') {
     return { kind: 'kept', answer: kept }
   }
-  throw failedRefusal(1, false)
+  throw call.boundTo === undefined ? failedRefusal(1, false) : boundRefusal()
 }
 
 function failedRefusal(tried: number, late: boolean): Refusal {
@@ -191,12 +191,14 @@ function keptRefusal({ status, type, retryAt }: KeptRefusal, now: number, random
   )
 }
 
+function boundRefusal(): Refusal {
+  const message =
+    'The account that holds what this call names cannot take calls right now, and no other account has it. Please try again.'
+  return new Refusal('account_unavailable', message, { retryAfterMs: ACCOUNT_RETRY_MS })
+}
+
 function noneRefusal({ balancer, random }: Deps, call: Call): Refusal {
-  if (call.boundTo !== undefined) {
-    const message =
-      'The account that holds what this call names cannot take calls right now, and no other account has it. Please try again.'
-    return new Refusal('account_unavailable', message, { retryAfterMs: ACCOUNT_RETRY_MS })
-  }
+  if (call.boundTo !== undefined) return boundRefusal()
   if (!balancer.serves(call.model)) return new Refusal('model_unknown', `model: ${call.model}`)
   const why = balancer.whyNone(wantedOf(call))
   if (why === 'unavailable') return new Refusal('model_unknown', `model: ${call.model}`)

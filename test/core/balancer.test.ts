@@ -70,6 +70,7 @@ function setUp(
     model,
     conversation: conversation === undefined ? undefined : { id: conversation, cacheLifeMs: 300_000 },
     boundTo,
+    teachesNothing: false,
   })
   const select = async (asked: Asked = {}) => balancer.select(wanted(asked), new Set(asked.tried))
   /** One call to its end; answers where it went. */
@@ -322,6 +323,15 @@ describe('a backend that is half-open', () => {
     expect(await call(FAILED, { person: ANN })).toBeUndefined()
     expect(await call(SERVED, { person: BOB })).toBe('a')
   })
+})
+
+test('a call that counts tokens is never the half-open one', async () => {
+  const { balancer, eject, clock, wanted } = setUp([backend('a')])
+  await eject('a')
+  clock.advance(30_000)
+  const counting = { ...wanted({ person: 9 }), teachesNothing: true }
+  expect(await balancer.select(counting, new Set())).toBeUndefined()
+  expect(await balancer.tryAnyway(counting)).toMatchObject({ selection: { backend: { name: 'a' } } })
 })
 
 describe('when no backend of a model is usable', () => {
