@@ -2,9 +2,9 @@
 import { matchesAny } from '../glob.ts'
 import type { Backend } from '../policy.ts'
 import { conversationHash, drawOf } from './affinity.ts'
-import type { BalancerParts, Wanted } from './balancer.ts'
 import { EVIDENCE_MS, standingOf } from './health.ts'
 import { accountKey, pairKey } from './health-key.ts'
+import type { BalancerParts, Wanted } from './selection.ts'
 
 export interface Chosen {
   backend: Backend

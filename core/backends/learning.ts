@@ -1,11 +1,11 @@
 /** What a verdict does to the health of an account and of a (backend, model). */
 import type { Verdict } from '../calls/verdict.ts'
 import type { Backend } from '../policy.ts'
-import type { BalancerParts, CheckFinding } from './balancer.ts'
 import { NOBODY } from './health.ts'
 import type { HealthBook } from './health-book.ts'
 import type { HealthEvent } from './health-change.ts'
 import { accountKey, OTHER_MODEL, partsOf } from './health-key.ts'
+import type { BalancerParts, CheckFinding } from './selection.ts'
 
 interface Learned {
   backend: Backend

@@ -5,6 +5,7 @@
 import type { Backend } from '../policy.ts'
 import type { Clock, HealthStore, Logger } from '../ports.ts'
 import { type Affinity, createAffinity } from './affinity.ts'
+import type { ListedModel } from './check.ts'
 import { createHealthBook, type HealthBook } from './health-book.ts'
 import type { HealthSettings } from './health-change.ts'
 import { accountKey, partsOf } from './health-key.ts'
@@ -26,7 +27,11 @@ export interface BackendMemory {
   servedAt: Map<string, number>
   /** By origin: when it last could not be connected to (ms of the clock that never runs backwards). */
   unreachableAt: Map<string, number>
+  /** By backend: the models that it listed last, and when (ms of the clock that never runs backwards). */
+  listings: Map<string, { models: ListedModel[]; readAt: number }>
   store: HealthStore
+  /** Backends that were not there before, or have another address or credential since. */
+  newcomers: Set<string>
   /** Puts settings in force; backends with another address or credential start healthy. */
   adopt(backends: readonly Backend[], settings: HealthSettings): void
 }
@@ -45,6 +50,8 @@ export function createBackendMemory(parts: {
   const shared = book(store)
   const local = book(undefined)
   const identities = new Map<string, string>()
+  const listings: BackendMemory['listings'] = new Map()
+  const newcomers = new Set<string>()
 
   return {
     shared,
@@ -57,20 +64,26 @@ export function createBackendMemory(parts: {
     firstByteAt: new Map(),
     servedAt: new Map(),
     unreachableAt: new Map(),
+    listings,
+    newcomers,
     adopt(backends, next) {
       settings = next
+      newcomers.clear()
       for (const backend of backends) {
         const identity = `${backend.url} ${backend.apiKey} ${backend.speaksOpenAi}`
         const known = identities.get(backend.name)
         identities.set(backend.name, identity)
-        if (known !== undefined && known !== identity) renew(backend.name, 'renewed')
+        if (known === identity) continue
+        newcomers.add(backend.name)
+        listings.delete(backend.name)
+        if (known !== undefined) renew(backend.name)
       }
     },
   }
 
-  function renew(name: string, kind: 'renewed') {
+  function renew(name: string) {
     for (const kept of [shared, local]) {
-      for (const key of keysOf(kept, name)) kept.record(key, { kind, at: clock.now() })
+      for (const key of keysOf(kept, name)) kept.record(key, { kind: 'renewed', at: clock.now() })
     }
   }
 }

@@ -1,7 +1,8 @@
 /** Tries backends until one answers: each at most once, and only while nothing has gone to the client. */
-import type { Selection, Wanted } from '../backends/balancer.ts'
+
 import { type Confirmation, isAccountVerdict } from '../backends/confirm.ts'
 import { envelopeOf, waitOf } from '../backends/kinds/anthropic.ts'
+import type { Selection, Wanted } from '../backends/selection.ts'
 import type { KeptRefusal } from '../backends/tries.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'

@@ -1,6 +1,7 @@
 /** Hands an upstream's answer on, byte for byte, while a tap reads the same bytes; books the call when it ends. */
-import type { Selection } from '../backends/balancer.ts'
+
 import { verdictOfLateError } from '../backends/kinds/anthropic.ts'
+import type { Selection } from '../backends/selection.ts'
 import type { Deps } from '../deps.ts'
 import { mediaTypeOf } from '../http/headers.ts'
 import { createStreamMeter } from '../metering/anthropic-stream.ts'

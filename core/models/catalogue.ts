@@ -11,7 +11,7 @@ const FRESH_MS = 24 * 3_600_000
 const RETRY_MS = 60_000
 
 export interface Catalogue {
-  /** Checks every enabled backend at once, as `health.startup_check` says. Never throws. */
+  /** Checks every enabled backend that is new, all at once, as `health.startup_check` says. Never throws. */
   checkAll(): Promise<void>
   /** Checks one backend, because an admin asks: one that answers gets a call at once. Answers whether it did. */
   check(backend: Backend): Promise<boolean>
@@ -27,11 +27,6 @@ export interface Catalogue {
   ready(): boolean
 }
 
-interface Listing {
-  models: ListedModel[]
-  readAt: number
-}
-
 export function createCatalogue(parts: {
   policy: Policy
   upstream: Upstream
@@ -43,7 +38,7 @@ export function createCatalogue(parts: {
 }): Catalogue {
   const { policy, upstream, clock, logger, balancer } = parts
   const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
-  const listings = new Map<string, Listing>()
+  const { listings, newcomers } = balancer.memory
   const reading = new Map<string, Promise<Awaited<ReturnType<typeof readModels>>>>()
   const isStale = ({ name }: Backend) => {
     const listing = listings.get(name)
@@ -102,7 +97,13 @@ export function createCatalogue(parts: {
       return true
     },
     async checkAll() {
-      if (policy.health.startupCheck !== 'off') await Promise.all(enabled().map(checkAtStart))
+      if (policy.health.startupCheck !== 'off') {
+        await Promise.all(
+          enabled()
+            .filter(({ name }) => newcomers.has(name))
+            .map(checkAtStart),
+        )
+      }
       ready = true
     },
     async models() {
@@ -131,7 +132,7 @@ export function createCatalogue(parts: {
   }
 }
 
-function merged(backends: readonly Backend[], listings: ReadonlyMap<string, Listing>): ListedModel[] {
+function merged(backends: readonly Backend[], listings: Balancer['memory']['listings']): ListedModel[] {
   const models = new Map<string, ListedModel>()
   for (const backend of backends) {
     for (const model of listings.get(backend.name)?.models ?? []) {

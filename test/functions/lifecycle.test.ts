@@ -4,7 +4,15 @@ import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { apiKeys, usageHourly, usageLogs } from '../../core/db/schema.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-import { type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
+import {
+  errorJson,
+  type FakeUpstream,
+  messageJson,
+  messageStream,
+  startUpstream,
+} from '../support/upstream.ts'
+
+const JSON_TYPE = { 'content-type': 'application/json' }
 
 const ASK = {
   model: 'claude-opus-5-5',
@@ -121,6 +129,36 @@ describe('the life of the process', () => {
     gateway.process.kill('SIGHUP')
     await expect.poll(() => gateway.output()).toContain('config.reloaded')
     expect([await ready(), (await gateway.send(ASK)).status]).toEqual([200, 200])
+  })
+
+  test('SIGHUP forgets neither what a backend failed nor that it works', async () => {
+    const overloaded = { status: 529, headers: JSON_TYPE, chunks: [errorJson('overloaded_error')] }
+    const model = 'claude-fable-5-2'
+    const calls = () => upstream.requests.filter(({ body }) => body.includes(model)).length
+    upstream.answer(({ body }) =>
+      body.includes(model) ? overloaded : { headers: JSON_TYPE, chunks: [messageJson()] },
+    )
+    for (let i = 0; i < 5; i++) expect((await gateway.send({ ...ASK, model })).status).toBe(529)
+    upstream.models(overloaded)
+    gateway.process.kill('SIGHUP')
+    await expect.poll(() => gateway.output()).toContain('config.reloaded')
+    // Out as before: two calls at once are one try and one refusal in our own words.
+    const held = Promise.withResolvers<void>()
+    upstream.answer(({ body }) =>
+      body.includes(model)
+        ? { ...overloaded, chunks: [held.promise, errorJson('overloaded_error')] }
+        : overloaded,
+    )
+    const before = calls()
+    const tried = gateway.send({ ...ASK, model })
+    await expect.poll(calls).toBe(before + 1)
+    const refused = await gateway.send({ ...ASK, model })
+    expect([refused.status, await refused.text()]).toEqual([
+      529,
+      expect.stringContaining('failing or overloaded'),
+    ])
+    held.resolve()
+    expect((await tried).status).toBe(529)
   })
 
   test('SIGHUP leaves in force, and names, what only a start can change', async () => {

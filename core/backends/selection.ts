@@ -1,0 +1,47 @@
+/** What a call wants of the balancer, what it gets, and what the balancer needs for that. */
+import type { Verdict } from '../calls/verdict.ts'
+import type { Backend, Policy } from '../policy.ts'
+import type { Clock, Logger } from '../ports.ts'
+import type { BackendMemory } from './memory.ts'
+
+export interface Wanted {
+  model: string
+  /** The user whose call it is. */
+  person: number
+  conversation: { id: string; cacheLifeMs: number } | undefined
+  /** The only backend that may serve it, because it names what belongs to that account. */
+  boundTo: string | undefined
+  /** Its end will say nothing about the backend, so that it is no half-open call. */
+  teachesNothing: boolean
+}
+
+/** A chosen backend. `done` must be called exactly once, when the call is over. */
+export interface Selection {
+  backend: Backend
+  /** The answer's first body byte came, and the answer is good so far. */
+  firstByte(): void
+  /** How the call went; undefined when that says nothing about the backend. */
+  done(verdict: Verdict | undefined): void
+  /** No backend was usable: the call is tried all the same, and only once. */
+  isLastResort: boolean
+}
+
+export type CheckFinding =
+  | { kind: 'works' }
+  | { kind: 'down'; reason: string }
+  | { kind: 'refused'; reason: string; forGood: boolean }
+
+export interface BalancerParts {
+  policy: Pick<Policy, 'backends' | 'health' | 'balancer'>
+  memory: BackendMemory
+  clock: Clock
+  logger: Logger
+  /** A number in [0, 1). */
+  random: () => number
+  /** The one name under which a model's health is kept. */
+  healthNameOf(model: string): string
+  /** Asks a backend whether it offers a model, once somebody was told that it does not. */
+  checkModel(backend: Backend, model: string, person: number): void
+  /** An account is out: told once, by whichever process found it. */
+  onOutage(outage: { backend: string; state: 'ejected' | 'disabled'; reason: string }): void
+}
