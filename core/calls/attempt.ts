@@ -97,7 +97,8 @@ async function judged(
   const now = deps.clock.now()
   if (status < 400) return judgedBeginning(reply, { backend, stop, now })
   const body = await wholeBody(reply.pipe, ERROR_BODY_BYTES)
-  const kept = body && !isPage(headers) ? { status, headers, body } : undefined
+  // HTTP knows no status above: https://www.rfc-editor.org/rfc/rfc9110#section-15
+  const kept = body && status < 600 && !isPage(headers) ? { status, headers, body } : undefined
   if (status === 504 && whole) return { kind: 'whole_answer_late', byCaller: false, kept }
   const verdict = verdictOf({ status, headers, body, now })
   if (isFailure(verdict)) return { kind: 'failed', verdict, kept, late: false }

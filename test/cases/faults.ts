@@ -64,6 +64,7 @@ export const LONE: [what: string, script: Script, status: number, type: string][
   ['an empty stream', { chunks: [] }, 502, 'api_error'],
   ['an empty body', { headers: JSON_TYPE, chunks: [] }, 502, 'api_error'],
   ['a web page', { headers: WEB_PAGE, chunks: ['<html>'] }, 502, 'api_error'],
+  ['a status that there is not', { status: 999, headers: JSON_TYPE, chunks: ['{}'] }, 502, 'api_error'],
   ['a redirect', { status: 307, headers: { location: '/elsewhere' } }, 502, 'api_error'],
   ['500', failing(500, 'api_error'), 500, 'api_error'],
   ['529', failing(529, 'overloaded_error'), 529, 'overloaded_error'],
