@@ -96,6 +96,8 @@ export function createEventReader(options: EventReaderOptions): EventReader {
     name = inPlace?.name
     line = 'data'
     hasData = true
+    // The space that means nothing is a part of the shortcut, whatever the line before was.
+    valueBegins = false
     firstLine = false
     return from + (usual?.length ?? 0)
   }

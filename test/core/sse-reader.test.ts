@@ -86,7 +86,11 @@ describe('the event reader', () => {
         }
         expect(read(bytes, [], 'a').inPlace).toBe(inPlace)
       }),
-      { numRuns: 3000 },
+      {
+        numRuns: 3000,
+        // A line without a colon, then the usual beginning, then a space that is data.
+        examples: [[new TextEncoder().encode('\u{feff}\nevent: a\ndata:  '), [5]]],
+      },
     )
   })
 
