@@ -183,13 +183,13 @@ export interface CodeSender {
   send(mail: CodeMail): Promise<void>
 }
 
-/** Everything that must hold across concurrent calls, and the record of each call: reservation and booking are one fact. */
+/** Everything that must hold across concurrent calls, and the record of each call: reservation and record are one fact. */
 export interface Ledger {
   /** Admits a call and holds its estimate against every limit of its user and key, atomically. */
   reserve(call: Admission): MaybePromise<Admitted>
-  /** Final figures are known while the answer still flows: a process that dies from here on books this record. */
-  note(record: CallRecord): void
-  /** Books the call and frees its hold in one step. Repeatable: the call id is the key. */
+  /** Final figures are known while the answer still flows: a process that dies from here on leaves this record. */
+  update(record: CallRecord): void
+  /** Records the call and frees its hold in one step. Repeatable: the call id is the key. */
   settle(record: CallRecord): MaybePromise<void>
   /** False while calls can be admitted but not recorded or limited as they should be; told on /readyz. */
   healthy(): boolean

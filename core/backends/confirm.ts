@@ -86,7 +86,7 @@ export function createConfirm(parts: {
     if (status === 0) return
     const meter = createWholeMeter(backend.speaksOpenAi ? OPENAI_ANSWERS : undefined)
     if (body) meter.write(body)
-    const metered = body && meter.metered()
+    const metered = body && meter.usage()
     const tokens = metered?.parts[0]?.tokens ?? NO_TOKENS
     const price = metered ? parts.prices.cost(metered, model, createdAt) : { costMicros: 0, unpriced: false }
     const work = parts.ledger.settle({

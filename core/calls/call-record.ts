@@ -1,19 +1,21 @@
 /** The record of one call, from its admission to its one row. */
 import type { Deps } from '../deps.ts'
-import { reservationOf } from '../limits/reservation.ts'
+import { type Reservation, reservationOf } from '../limits/reservation.ts'
 import type { MadeObject } from '../objects/owner.ts'
-import type { Admission, CallRecord, MaybePromise, Outcome } from '../ports.ts'
-import { type Metered, NO_TOKENS, type TokenCounts } from '../usage/counts.ts'
+import type { Admission, CallRecord, Logger, MaybePromise, Outcome } from '../ports.ts'
+import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../usage/counts.ts'
+import type { Prices } from '../usage/price.ts'
 import type { Call } from './call.ts'
 
-export interface Booking {
+/** A record that is still written. */
+export interface OpenCallRecord {
   admission: Admission
   /** The call goes to this backend now; it may be the second or third. */
   sentTo(backend: string): void
   /** The first body byte came, at this time of the clock that never runs backwards. Later calls change nothing. */
   firstByte(elapsed: number): void
   /** Final usage is known, the answer still flows. */
-  note(status: number, metered: Metered, made?: readonly MadeObject[]): void
+  update(status: number, usage: BilledUsage, made?: readonly MadeObject[]): void
   /** The call is over. Called once. A promise where the last byte has to wait for what its answer made to be stored. */
   settle(end: CallEnd): MaybePromise<void>
 }
@@ -22,9 +24,9 @@ export interface CallEnd {
   outcome: Outcome
   /** As the client saw it. */
   status: number
-  metered: Metered | undefined
+  usage: BilledUsage | undefined
   /**
-   * Where nothing was metered but Claude is likely to have worked: the output tokens to book, beside the input as it was
+   * Where no usage is known but Claude is likely to have worked: the output tokens to record, beside the input as it was
    * estimated from the request.
    */
   estimatedOutput?: number
@@ -32,81 +34,35 @@ export interface CallEnd {
   made?: readonly MadeObject[] | undefined
 }
 
-export function openBooking(deps: Deps, call: Call): Booking {
+export function openCallRecord(deps: Deps, call: Call): OpenCallRecord {
   const { clock, prices, ledger, logger } = deps
-  const { inputTokens, ...reserved } = reservationOf(deps, call)
-  const begun: CallRecord = {
-    id: call.id,
-    userId: call.caller.userId,
-    keyId: call.caller.keyId,
-    requestedModel: call.requestedModel,
-    model: call.model,
-    backend: '',
-    inputTokens,
-    outputTokens: 0,
-    cacheReadTokens: 0,
-    cacheWrite5mTokens: 0,
-    cacheWrite1hTokens: 0,
-    costMicros: prices.estimate(call.model, { input: inputTokens, output: 0 }, call.createdAt),
-    statusCode: 499,
-    outcome: 'interrupted',
-    estimated: true,
-    unpriced: false,
-    stream: call.stream,
-    attempts: 0,
-    latencyMs: 0,
-    ttftMs: null,
-    extra: null,
-    createdAt: call.createdAt,
-    promptLosses: [],
-  }
+  const reservation = reservationOf(deps, call)
+  const begun = beginningOf(call, reservation, prices)
   let backend = ''
   let attempts = 0
   let ttftMs: number | null = null
 
-  const sofar = () => ({
-    backend,
-    attempts,
-    ttftMs,
-    latencyMs: Math.round(clock.elapsed() - call.startedAt),
-  })
-  const estimate = (output: number): CallRecord => ({
-    ...begun,
-    ...sofar(),
-    outputTokens: output,
-    costMicros: prices.estimate(call.model, { input: inputTokens, output }, call.createdAt),
-  })
-  const filled = (outcome: Outcome, status: number, known: Metered | undefined): CallRecord => {
-    const metered = known?.inputUnknown ? withInput(known, inputTokens) : known
-    const tokens = metered ? sumOf(metered) : NO_TOKENS
-    const price = metered
-      ? prices.cost(metered, call.model, call.createdAt)
-      : { costMicros: 0, unpriced: false }
-    return {
-      ...begun,
-      ...sofar(),
-      inputTokens: tokens.input,
-      outputTokens: tokens.output,
-      cacheReadTokens: tokens.cacheRead,
-      cacheWrite5mTokens: tokens.cacheWrite5m,
-      cacheWrite1hTokens: tokens.cacheWrite1h,
-      ...price,
-      statusCode: status,
-      outcome,
-      estimated: metered?.estimated ?? false,
-      extra: metered?.extra ?? null,
-      promptLosses: metered?.promptLosses ?? [],
-    }
+  function recordOf({ outcome, status, usage, estimatedOutput, made = [] }: CallEnd): CallRecord {
+    const latencyMs = Math.round(clock.elapsed() - call.startedAt)
+    const base = { ...begun, backend, attempts, ttftMs, latencyMs, outcome, statusCode: status }
+    // A client that left before any answer may have cost its input.
+    const guessed = estimatedOutput ?? (outcome === 'client_aborted' && !usage ? 0 : undefined)
+    if (guessed === undefined) return { ...base, ...figuresOf(usage, begun, prices), madeObjects: made }
+    const size = { input: begun.inputTokens, output: guessed }
+    return { ...base, outputTokens: guessed, costMicros: prices.estimate(call.model, size, call.createdAt) }
   }
-  const remember = (made: readonly MadeObject[]) => {
+
+  function remember(made: readonly MadeObject[]) {
     if (made.length > 0) deps.objects.remember({ userId: call.caller.userId, backend }, made)
   }
+
   return {
     admission: {
       begun,
       user: call.caller.userLimits,
       key: call.caller.keyLimits,
-      ...reserved,
+      worst: reservation.worst,
+      usual: reservation.usual,
     },
     sentTo(name) {
       backend = name
@@ -115,53 +71,77 @@ export function openBooking(deps: Deps, call: Call): Booking {
     firstByte(elapsed) {
       ttftMs ??= Math.round(elapsed - call.startedAt)
     },
-    note(status, metered, made = []) {
+    update(status, usage, made = []) {
       remember(made)
-      ledger.note({ ...filled('interrupted', status, metered), madeObjects: made })
+      ledger.update(recordOf({ outcome: 'interrupted', status, usage, made }))
     },
-    settle({ outcome, status, metered, estimatedOutput, made = [] }) {
+    settle(end) {
+      const { made = [] } = end
       remember(made)
-      // A client that left before any answer may have cost its input.
-      const guessed = estimatedOutput ?? (outcome === 'client_aborted' && !metered ? 0 : undefined)
-      const done =
-        guessed === undefined
-          ? { ...filled(outcome, status, metered), madeObjects: made }
-          : { ...estimate(guessed), outcome, statusCode: status }
-      const work = ledger.settle(done)
+      const record = recordOf(end)
+      const work = ledger.settle(record)
       if (work) deps.waitUntil(work)
-      logger.info('call.done', {
-        id: done.id,
-        user: call.caller.itcode,
-        key: call.caller.keyPrefix,
-        model: done.model,
-        backend: done.backend,
-        status: done.statusCode,
-        outcome: done.outcome,
-        input: done.inputTokens,
-        output: done.outputTokens,
-        cache_read: done.cacheReadTokens,
-        cache_write: done.cacheWrite5mTokens + done.cacheWrite1hTokens,
-        cost_usd: done.costMicros / 1e6,
-        estimated: done.estimated || undefined,
-        attempts: done.attempts,
-        ttft_ms: done.ttftMs,
-        latency_ms: done.latencyMs,
-      })
-      if (work && made.length > 0) return work
+      log(logger, call, record)
+      if (made.length > 0) return work
     },
   }
 }
 
-/** The input as it was estimated from the request. */
-function withInput(metered: Metered, input: number): Metered {
-  const [first, ...others] = metered.parts
-  if (!first) return metered
-  return { ...metered, estimated: true, parts: [{ ...first, tokens: { ...first.tokens, input } }, ...others] }
+/** What is recorded if nothing more is heard of the call: its input, as far as the size of its body tells. */
+function beginningOf(call: Call, { inputTokens }: Reservation, prices: Prices): CallRecord {
+  return {
+    id: call.id,
+    userId: call.caller.userId,
+    keyId: call.caller.keyId,
+    requestedModel: call.requestedModel,
+    model: call.model,
+    backend: '',
+    ...columnsOf({ ...NO_TOKENS, input: inputTokens }),
+    costMicros: prices.estimate(call.model, { input: inputTokens, output: 0 }, call.createdAt),
+    statusCode: 499,
+    outcome: 'interrupted',
+    estimated: true,
+    unpriced: prices.rates(call.model, call.createdAt) === undefined,
+    stream: call.stream,
+    attempts: 0,
+    latencyMs: 0,
+    ttftMs: null,
+    extra: null,
+    createdAt: call.createdAt,
+    promptLosses: [],
+  }
 }
 
-function sumOf(metered: Metered): TokenCounts {
+/** What usage says, or nothing where there is none. Input of which it says nothing is estimated as at the beginning. */
+function figuresOf(usage: BilledUsage | undefined, begun: CallRecord, prices: Prices) {
+  if (!usage) {
+    return { ...columnsOf(NO_TOKENS), costMicros: 0, unpriced: false, estimated: false }
+  }
+  const known = usage.inputUnknown ? withInput(usage, begun.inputTokens) : usage
+  const { estimated, extra, promptLosses } = known
+  const price = prices.cost(known, begun.model, begun.createdAt)
+  return { ...columnsOf(sumOf(known)), ...price, estimated, extra, promptLosses }
+}
+
+function withInput(usage: BilledUsage, input: number): BilledUsage {
+  const [first, ...others] = usage.parts
+  if (!first) return usage
+  return { ...usage, estimated: true, parts: [{ ...first, tokens: { ...first.tokens, input } }, ...others] }
+}
+
+function columnsOf(tokens: TokenCounts) {
+  return {
+    inputTokens: tokens.input,
+    outputTokens: tokens.output,
+    cacheReadTokens: tokens.cacheRead,
+    cacheWrite5mTokens: tokens.cacheWrite5m,
+    cacheWrite1hTokens: tokens.cacheWrite1h,
+  }
+}
+
+function sumOf(usage: BilledUsage): TokenCounts {
   const sum = { ...NO_TOKENS }
-  for (const { tokens } of metered.parts) {
+  for (const { tokens } of usage.parts) {
     sum.input += tokens.input
     sum.output += tokens.output
     sum.cacheRead += tokens.cacheRead
@@ -169,4 +149,25 @@ function sumOf(metered: Metered): TokenCounts {
     sum.cacheWrite1h += tokens.cacheWrite1h
   }
   return sum
+}
+
+function log(logger: Logger, { caller }: Call, record: CallRecord) {
+  logger.info('call.done', {
+    id: record.id,
+    user: caller.itcode,
+    key: caller.keyPrefix,
+    model: record.model,
+    backend: record.backend,
+    status: record.statusCode,
+    outcome: record.outcome,
+    input: record.inputTokens,
+    output: record.outputTokens,
+    cache_read: record.cacheReadTokens,
+    cache_write: record.cacheWrite5mTokens + record.cacheWrite1hTokens,
+    cost_usd: record.costMicros / 1e6,
+    estimated: record.estimated || undefined,
+    attempts: record.attempts,
+    ttft_ms: record.ttftMs,
+    latency_ms: record.latencyMs,
+  })
 }

@@ -1,11 +1,11 @@
-/** One call from admission to answer: reserve, find a backend, hand its answer on, book it. The one way through. */
+/** One call from admission to answer: reserve, find a backend, hand its answer on, settle it. The one way through. */
 import type { Deps } from '../deps.ts'
 import { asRefusal, Refusal } from '../errors.ts'
 import { limitHeaders, limitRefusal } from '../limits/refusals.ts'
 import type { Admitted, HeaderPairs, Reply } from '../ports.ts'
 import type { KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
-import { type Booking, openBooking } from './call-record.ts'
+import { type OpenCallRecord, openCallRecord } from './call-record.ts'
 import { type Served, sendWithFailover } from './failover.ts'
 import { clientHeaders } from './forwarded-headers.ts'
 import { relay } from './relay.ts'
@@ -21,27 +21,27 @@ const TOKENS_A_SECOND = 80
 
 /** A metered call: exactly one record, whatever its end. Throws a Refusal, or ClientGone. */
 export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
-  const booking = openBooking(deps, call)
-  const admitted = await deps.ledger.reserve(booking.admission)
+  const record = openCallRecord(deps, call)
+  const admitted = await deps.ledger.reserve(record.admission)
   if (!admitted.ok) throw limitRefusal(deps.policy, admitted, deps.clock.now())
   const sentAt = deps.clock.elapsed()
   let served: Served
   try {
-    served = await sendWithFailover(deps, call, booking.sentTo)
+    served = await sendWithFailover(deps, call, record.sentTo)
   } catch (cause) {
-    booking.settle({ outcome: 'error', status: asRefusal(cause).status, metered: undefined })
+    record.settle({ outcome: 'error', status: asRefusal(cause).status, usage: undefined })
     throw cause
   }
   if (served.kind === 'client_gone') {
     const estimatedOutput = waitsForWhole(call) ? writtenSince(deps, call, sentAt) : 0
-    booking.settle({ outcome: 'client_aborted', status: 499, metered: undefined, estimatedOutput })
+    record.settle({ outcome: 'client_aborted', status: 499, usage: undefined, estimatedOutput })
     throw new ClientGone()
   }
   if (served.kind === 'whole_answer_late') {
     const estimatedOutput = writtenSince(deps, call, sentAt)
-    booking.settle({ outcome: 'error', status: 504, metered: undefined, estimatedOutput })
+    record.settle({ outcome: 'error', status: 504, usage: undefined, estimatedOutput })
   }
-  return answer(deps, call, served, { booking, admitted })
+  return answer(deps, call, served, { record, admitted })
 }
 
 /** A call that is neither metered nor limited: count_tokens. Throws a Refusal, or ClientGone. */
@@ -66,7 +66,7 @@ function answer(
   deps: Deps,
   call: Call,
   served: Exclude<Served, { kind: 'client_gone' }>,
-  metering: { booking: Booking; admitted: Extract<Admitted, { ok: true }> } | undefined,
+  metering: { record: OpenCallRecord; admitted: Extract<Admitted, { ok: true }> } | undefined,
 ): Forwarded {
   const { policy } = deps
   const extraHeaders = metering ? limitHeaders(policy, metering.admitted) : []
@@ -78,12 +78,12 @@ function answer(
     )
   }
   if (served.kind === 'kept') {
-    metering?.booking.settle({ outcome: 'error', status: served.answer.status, metered: undefined })
+    metering?.record.settle({ outcome: 'error', status: served.answer.status, usage: undefined })
     return { ...keptReply(served.answer, call.id, extraHeaders), native: false }
   }
   const { selection, reply, stop, callers } = served
   const native = call.native !== undefined && selection.backend.speaksOpenAi
-  const relayed = { call, reply, stop, native, callers, booking: metering?.booking, extraHeaders, selection }
+  const relayed = { call, reply, stop, native, callers, record: metering?.record, extraHeaders, selection }
   return { ...relay(deps, relayed), native }
 }
 

@@ -1,4 +1,4 @@
-/** Hands an upstream's answer on, byte for byte, while a tap reads the same bytes; books the call when it ends. */
+/** Hands an upstream's answer on, byte for byte, while a usage meter reads the same bytes; settles the call when it ends. */
 
 import { verdictOfLateError } from '../backends/kinds/anthropic.ts'
 import type { Selection } from '../backends/selection.ts'
@@ -12,7 +12,7 @@ import { createMadeReader } from '../objects/made.ts'
 import type { HeaderPairs, MaybePromise, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
 import type { Stop } from '../stop.ts'
 import type { Call } from './call.ts'
-import type { Booking } from './call-record.ts'
+import type { OpenCallRecord } from './call-record.ts'
 import { clientHeaders } from './forwarded-headers.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -22,7 +22,7 @@ export interface Answer {
   /** Stops the upstream exchange. */
   stop: Stop
   /** Absent for what is not metered. */
-  booking: Booking | undefined
+  record: OpenCallRecord | undefined
   /** The backend speaks OpenAI's interface, in which the call came. */
   native: boolean
   /** Headers of our own, about the caller's limits. */
@@ -42,39 +42,39 @@ export function relay(deps: Deps, answer: Answer): Reply {
 }
 
 function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
-  const { call, reply, stop, booking, selection } = answer
+  const { call, reply, stop, record, selection } = answer
   const { clock, policy } = deps
-  const tap = booking && reply.first && reply.status < 300 ? tapFor(answer) : undefined
-  const made = tap && createMadeReader(call, isStream(answer))
+  const meter = record && reply.first && reply.status < 300 ? meterFor(answer) : undefined
+  const made = meter && createMadeReader(call, isStream(answer))
   const { idleTimeoutMs } = policy.retry
   let lastByteAt = clock.elapsed()
   let clientIsSlow = false
   let stalled = false
   let clientLeft = false
-  let noted = false
-  let booked = false
+  let updated = false
+  let settled = false
 
   let begun = false
   const begin = () => {
     begun = true
-    booking?.firstByte(lastByteAt)
-    if (booking && reply.status < 300) selection.firstByte()
+    record?.firstByte(lastByteAt)
+    if (record && reply.status < 300) selection.firstByte()
   }
 
   const read = (meter: UsageMeter, chunk: Uint8Array): MaybePromise<void> => {
     meter.write(chunk)
     made?.write(chunk)
-    // Booked before the last byte leaves: a client that has its whole answer is a call that is recorded.
+    // Settled before the last byte leaves: a client that has its whole answer is a call that is recorded.
     const state = meter.state()
-    if (state === 'complete') return book(meter.error() === undefined ? 'ok' : 'error')
-    if (state !== 'usage' || noted) return
-    noted = true
-    booking?.note(reply.status, meter.metered(), made?.made())
+    if (state === 'complete') return settle(meter.error() === undefined ? 'ok' : 'error')
+    if (state !== 'usage' || updated) return
+    updated = true
+    record?.update(reply.status, meter.usage(), made?.made())
   }
   const write = (chunk: Uint8Array): void | Promise<void> => {
     lastByteAt = clock.elapsed()
     if (!begun) begin()
-    const stored = tap && !booked ? read(tap, chunk) : undefined
+    const stored = meter && !settled ? read(meter, chunk) : undefined
     const wait = stored ? stored.then(() => sink.write(chunk)) : sink.write(chunk)
     if (!wait) return
     clientIsSlow = true
@@ -88,24 +88,24 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
       },
     )
   }
-  const book = (outcome: Outcome): MaybePromise<void> => {
-    if (booked) return
-    booked = true
-    return booking?.settle({ outcome, status: reply.status, metered: tap?.metered(), made: made?.made() })
+  const settle = (outcome: Outcome): MaybePromise<void> => {
+    if (settled) return
+    settled = true
+    return record?.settle({ outcome, status: reply.status, usage: meter?.usage(), made: made?.made() })
   }
 
   const ended = () => {
-    tap?.end()
-    const whole = tap === undefined || tap.state() === 'complete'
-    if (reply.status >= 400 || tap?.error() !== undefined) book('error')
-    else book(whole ? 'ok' : 'upstream_cut')
-    selection.done(whole ? verdictOf(answer, tap) : cut('ended before message_stop'))
+    meter?.end()
+    const whole = meter === undefined || meter.state() === 'complete'
+    if (reply.status >= 400 || meter?.error() !== undefined) settle('error')
+    else settle(whole ? 'ok' : 'upstream_cut')
+    selection.done(whole ? verdictOf(answer, meter) : cut('ended before message_stop'))
   }
   const failed = (cause: unknown) => {
-    tap?.end()
+    meter?.end()
     const left = clientLeft || (stalled && clientIsSlow)
-    if (reply.status >= 400) book('error')
-    else book(left ? 'client_aborted' : 'upstream_cut')
+    if (reply.status >= 400) settle('error')
+    else settle(left ? 'client_aborted' : 'upstream_cut')
     // Who left in the middle has proved nothing.
     selection.done(left ? undefined : cut(stalled ? 'silent for too long' : 'cut its answer'))
     throw cause
@@ -144,7 +144,7 @@ function isStream({ reply }: Answer): boolean {
   return mediaTypeOf(reply.headers) === 'text/event-stream'
 }
 
-function tapFor(answer: Answer): UsageMeter {
+function meterFor(answer: Answer): UsageMeter {
   const { native } = answer
   const streamed = isStream(answer)
   if (native) return streamed ? createOpenAiStreamMeter() : createWholeMeter(OPENAI_ANSWERS)
@@ -152,11 +152,11 @@ function tapFor(answer: Answer): UsageMeter {
 }
 
 /** An error event of the upstream's own making counts against it, even in a stream that ended well. */
-function verdictOf({ booking, callers }: Answer, tap: UsageMeter | undefined): Verdict | undefined {
+function verdictOf({ record, callers }: Answer, meter: UsageMeter | undefined): Verdict | undefined {
   // What is not metered says nothing about messages.
-  if (!booking) return undefined
+  if (!record) return undefined
   if (callers) return { kind: 'callers' }
-  const error = tap?.error()
+  const error = meter?.error()
   return error === undefined ? { kind: 'served' } : verdictOfLateError(error)
 }
 

@@ -5,7 +5,7 @@ import { eventName } from '../sse/event-name.ts'
 import { createEventReader, type StreamEvent } from '../sse/reader.ts'
 import { mergeUsage, type RawUsage } from '../usage/usage.ts'
 import { countedKeys, createCharacterCounter } from './characters.ts'
-import { CHARACTERS_PER_TOKEN, meteredSafely, type UsageMeter } from './meter.ts'
+import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import { promptLossesOf } from './prompt-losses.ts'
 
 /** Nearly all bytes of a stream: only counted, where they stand. */
@@ -99,8 +99,8 @@ export function createStreamMeter(): UsageMeter {
     end: reader.end,
     state: () => (ended ? 'complete' : finalUsage ? 'usage' : 'open'),
     error: () => failure,
-    metered: () => ({
-      ...meteredSafely(usage, {
+    usage: () => ({
+      ...billedUsageOf(usage, {
         final: finalUsage && !damaged,
         estimatedOutput: finalUsage ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
         refusedUnserved: stopReason === 'refusal' && blocks === 0,

@@ -1,5 +1,5 @@
 /** What reads the usage of a call from the bytes of its answer as they pass. Never holds a byte back, never throws. */
-import type { Metered } from '../usage/counts.ts'
+import type { BilledUsage } from '../usage/counts.ts'
 import { meteredFrom, type RawUsage } from '../usage/usage.ts'
 
 export interface UsageMeter {
@@ -12,7 +12,7 @@ export interface UsageMeter {
   /** The type of the error that ended the answer, if one did. */
   error(): string | undefined
   /** What the call is billed for, if its answer ended here; may be asked for more than once. */
-  metered(): Metered
+  usage(): BilledUsage
 }
 
 /** Where the final usage never came, output is told by the characters of it that went by. */
@@ -22,7 +22,7 @@ const EXTRA_CHARACTERS = 4096
 type End = Parameters<typeof meteredFrom>[1]
 
 /** As meteredFrom, for usage of any shape. A refused call's usage is kept in full: it is billed in no column. */
-export function meteredSafely(usage: RawUsage, end: End): Metered {
+export function billedUsageOf(usage: RawUsage, end: End): BilledUsage {
   try {
     const result = meteredFrom(usage, end)
     if (end.refusedUnserved) result.extra = JSON.stringify(usage, (_, value) => value ?? undefined)

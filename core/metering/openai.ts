@@ -6,7 +6,7 @@ import { parsedJson } from '../json/parse.ts'
 import { createEventReader } from '../sse/reader.ts'
 import { isRecord, type RawUsage } from '../usage/usage.ts'
 import { countedKeys } from './characters.ts'
-import { CHARACTERS_PER_TOKEN, meteredSafely, type UsageMeter } from './meter.ts'
+import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import type { WholeAnswers } from './whole-answer.ts'
 
 /** A response's last event repeats all of it. */
@@ -43,8 +43,8 @@ export function createOpenAiStreamMeter(): UsageMeter {
     end: reader.end,
     state: () => (ended ? 'complete' : usage ? 'usage' : 'open'),
     error: () => failure,
-    metered: () =>
-      meteredSafely(usage ?? {}, {
+    usage: () =>
+      billedUsageOf(usage ?? {}, {
         final: usage !== undefined,
         estimatedOutput: usage ? 0 : Math.ceil(characters / CHARACTERS_PER_TOKEN),
         refusedUnserved: false,

@@ -4,7 +4,7 @@ import { createScan, wantedKeys } from '../json/scan.ts'
 import { isRecord, type RawUsage } from '../usage/usage.ts'
 import { errorTypeOf } from './anthropic-stream.ts'
 import { type CountedKeys, countedKeys, createCharacterCounter } from './characters.ts'
-import { CHARACTERS_PER_TOKEN, meteredSafely, type UsageMeter } from './meter.ts'
+import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import { promptLossesOf } from './prompt-losses.ts'
 
 /** How an interface writes its whole answers. */
@@ -54,10 +54,10 @@ export function createWholeMeter({ written, usageOf }: WholeAnswers = CLAUDE_ANS
     end() {},
     state: () => (scan.state() === 'complete' ? 'complete' : 'open'),
     error,
-    metered() {
+    usage() {
       const usage = memberOf('usage')
       const known = isRecord(usage)
-      const metered = meteredSafely(known ? usageOf(usage) : {}, {
+      const metered = billedUsageOf(known ? usageOf(usage) : {}, {
         final: known && scan.state() === 'complete',
         estimatedOutput: known ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
         refusedUnserved: memberOf('stop_reason') === 'refusal' && EMPTY.test(found.get('content') ?? ''),

@@ -17,8 +17,8 @@ export interface BilledPart {
   tokens: TokenCounts
 }
 
-/** What a tap knows of a call once its answer ended (or was given up). */
-export interface Metered {
+/** What a usage meter knows of a call once its answer ended (or was given up). */
+export interface BilledUsage {
   parts: BilledPart[]
   webSearches: number
   /** usage.speed === 'fast' */

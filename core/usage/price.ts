@@ -5,7 +5,7 @@
  */
 import * as z from 'zod'
 import { comparableName } from '../models/name.ts'
-import { type Metered, NO_TOKENS, type TokenCounts } from './counts.ts'
+import { type BilledUsage, NO_TOKENS, type TokenCounts } from './counts.ts'
 
 const rate = z.number().min(0)
 const RateFields = {
@@ -58,7 +58,7 @@ export interface Prices {
    * Whole micro-dollars of a metered call, at the prices of its start (`at`, ms since 1970); `model` is for the parts
    * that name none. Multipliers as in protocol reference §6. An unknown model is dear and marked, never free.
    */
-  cost(metered: Metered, model: string, at: number): { costMicros: number; unpriced: boolean }
+  cost(metered: BilledUsage, model: string, at: number): { costMicros: number; unpriced: boolean }
   /** Micro-dollars, rounded up, that a call of this size may cost. */
   estimate(model: string, size: EstimatedSize, at: number): number
   /** Dollars per million tokens; undefined for an unknown model. */
@@ -211,7 +211,7 @@ function bandOf(base: Rates, long: ModelRates['longPrompt'], promptTokens: numbe
 }
 
 /** There is no fast batch (pricing.json, modifiers.fast.excludes). */
-function multiplierOf({ batch, fast, geoUs }: Metered, fastMultiplier: number): number {
+function multiplierOf({ batch, fast, geoUs }: BilledUsage, fastMultiplier: number): number {
   const speed = fast && !batch ? fastMultiplier : 1
   return speed * (batch ? BATCH : 1) * (geoUs ? GEO_US : 1)
 }

@@ -1,5 +1,5 @@
 /** From the usage an upstream reports to what is billed (protocol reference §2.2, §2.3). */
-import type { BilledPart, Metered, TokenCounts } from './counts.ts'
+import type { BilledPart, BilledUsage, TokenCounts } from './counts.ts'
 
 /** `usage` as it came: an open schema. */
 export type RawUsage = Record<string, unknown>
@@ -46,7 +46,7 @@ interface End {
   failed: boolean
 }
 
-export function meteredFrom(usage: RawUsage, end: End): Metered {
+export function meteredFrom(usage: RawUsage, end: End): BilledUsage {
   const reader = createCountReader()
   const parts = end.refusedUnserved ? [] : partsOf(usage, end.servedBy, reader)
   const [first] = parts

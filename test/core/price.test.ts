@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import pricing from '../../config/pricing.json' with { type: 'json' }
-import type { Metered, TokenCounts } from '../../core/usage/counts.ts'
+import type { BilledUsage, TokenCounts } from '../../core/usage/counts.ts'
 import { createPrices, PriceList, type PriceOverride } from '../../core/usage/price.ts'
 import { meteredFrom } from '../../core/usage/usage.ts'
 
@@ -9,7 +9,7 @@ const NONE: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, 
 const list = PriceList.parse(pricing)
 const prices = createPrices(list)
 
-const metered = (tokens: Partial<TokenCounts>, change: Partial<Metered> = {}): Metered => ({
+const metered = (tokens: Partial<TokenCounts>, change: Partial<BilledUsage> = {}): BilledUsage => ({
   parts: [{ model: undefined, tokens: { ...NONE, ...tokens } }],
   webSearches: 0,
   fast: false,
@@ -21,12 +21,12 @@ const metered = (tokens: Partial<TokenCounts>, change: Partial<Metered> = {}): M
   extra: null,
   ...change,
 })
-const cost = (model: string, tokens: Partial<TokenCounts>, change?: Partial<Metered>, at = NOW) =>
+const cost = (model: string, tokens: Partial<TokenCounts>, change?: Partial<BilledUsage>, at = NOW) =>
   prices.cost(metered(tokens, change), model, at).costMicros
 const M = 1_000_000
 
 describe('a call costs', () => {
-  test.each<[string, string, Partial<TokenCounts>, Partial<Metered>, number]>([
+  test.each<[string, string, Partial<TokenCounts>, Partial<BilledUsage>, number]>([
     [
       'each class at its rate',
       'claude-opus-5-5',
@@ -154,7 +154,7 @@ describe('prices of the operator', () => {
     override('claude-haiku-5-5', 0),
     override('House-Model', 7),
   ])
-  const input = (model: string, at: string, change: Partial<Metered> = {}) =>
+  const input = (model: string, at: string, change: Partial<BilledUsage> = {}) =>
     own.cost(metered({ input: M }, change), model, Date.parse(at)).costMicros
 
   test('hold from their day on', () => {

@@ -70,7 +70,7 @@ describe('in any framing, cut anywhere', () => {
         const output = given.ending === 'whole' ? 50 : Math.max(2, Math.ceil(characters / 4))
         expect(meter.state()).toBe('complete')
         expect(meter.error()).toBe(given.ending === 'error' ? 'api_error' : undefined)
-        expect(meter.metered()).toMatchObject({
+        expect(meter.usage()).toMatchObject({
           estimated: given.ending !== 'whole',
           inputUnknown: false,
           parts: [{ tokens: { input: 31, cacheRead: 7, output } }],
@@ -109,7 +109,7 @@ describe('in any framing, cut anywhere', () => {
         const meter = createOpenAiStreamMeter()
         for (const piece of pieces) meter.write(piece)
         meter.end()
-        expect(meter.metered().parts).toMatchObject([{ tokens: { input: 9, output: 4 } }])
+        expect(meter.usage().parts).toMatchObject([{ tokens: { input: 9, output: 4 } }])
         const shown: Uint8Array[] = []
         const reply = hidingUsage({
           status: 200,

@@ -11,7 +11,7 @@ test.each(STREAMS)('$name: metered alike wherever it is cut', ({ body }) => {
       meter.write(bytes.subarray(from, cut))
       from = cut
     }
-    return { state: meter.state(), error: meter.error(), ...meter.metered() }
+    return { state: meter.state(), error: meter.error(), ...meter.usage() }
   }
   const whole = metered()
   for (let cut = 1; cut < bytes.length; cut++) expect(metered(cut)).toEqual(whole)

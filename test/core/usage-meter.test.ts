@@ -17,7 +17,7 @@ function told(meter: UsageMeter, bytes: Uint8Array, cuts: readonly number[] = []
     from = end
   }
   meter.end()
-  return { state: meter.state(), error: meter.error(), ...meter.metered() }
+  return { state: meter.state(), error: meter.error(), ...meter.usage() }
 }
 const stream = (text: string) => told(createStreamMeter(), encoder.encode(text))
 const json = (value: unknown) => told(createWholeMeter(), encoder.encode(JSON.stringify(value)))
@@ -309,7 +309,7 @@ describe('a stream without its final usage', () => {
       for (let i = 0; i < 160; i++) meter.write(piece)
       meter.write(encoder.encode(`"}}\n\n${end({ output_tokens: 7 })}${stop}`))
       expect(meter.state()).toBe('complete')
-      expect(meter.metered()).toMatchObject({ parts: METERED.parts, estimated: name === 'message_delta' })
+      expect(meter.usage()).toMatchObject({ parts: METERED.parts, estimated: name === 'message_delta' })
     },
   )
 })

@@ -106,7 +106,7 @@ describe('ledger: durable objects', () => {
     const [written, open] = [ask(), ask()]
     expect(await before.ledger.reserve(written)).toMatchObject({ ok: true })
     expect(await before.ledger.reserve(open)).toMatchObject({ ok: true })
-    await before.records.write({ ...written.begun, outcome: 'ok' })
+    await before.records.settle({ ...written.begun, outcome: 'ok' })
     await restart()
     const { ledger } = await connect()
     expect(await ledger.reserve(ask())).toMatchObject({ ok: true })

@@ -192,7 +192,7 @@ describe('the journal of the local ledger', () => {
     const ledger = await open()
     const call = admission()
     await ledger.reserve(call)
-    ledger.note({ ...call.begun, outputTokens: 99 })
+    ledger.update({ ...call.begun, outputTokens: 99 })
     const text = () =>
       readdirSync(folder())
         .map((name) => readFileSync(join(folder(), name), 'utf8'))

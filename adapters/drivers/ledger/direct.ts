@@ -6,9 +6,9 @@ import type { Records } from './records.ts'
 export function directRecords({ db, logger }: { db: Db; logger: Logger }): Records {
   let works = true
   return {
-    begin() {},
-    note() {},
-    async write(record) {
+    reserve() {},
+    update() {},
+    async settle(record) {
       try {
         await writeRecords(db, [recordText(record)])
         works = true

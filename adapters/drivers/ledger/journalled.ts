@@ -94,9 +94,9 @@ export async function journalledRecords(parts: {
   }
 
   return {
-    begin: journal.begin,
-    note: (record) => journal.append(record.id, recordText(record)),
-    write(record) {
+    reserve: journal.begin,
+    update: (record) => journal.append(record.id, recordText(record)),
+    settle(record) {
       const text = recordText(record)
       journal.append(record.id, text)
       pending.set(record.id, text)
@@ -113,7 +113,7 @@ export async function journalledRecords(parts: {
   }
 }
 
-/** Books what earlier processes journalled but did not store. Harmless to repeat: a request id is booked once. */
+/** Writes what earlier processes journalled but did not store. Harmless to repeat: a request id is written once. */
 async function replay(db: Db, folder: string, logger: Logger) {
   const { records, damaged, discard } = readJournals(folder)
   const all = [...records.values()]

@@ -20,13 +20,13 @@ export async function localLedger(parts: {
     reserve(call) {
       if (failClosed && !records.works()) return { ok: false, limit: 'unavailable' }
       const admitted = counters.reserve(call)
-      if (admitted.ok) records.begin(call.begun)
+      if (admitted.ok) records.reserve(call.begun)
       return admitted
     },
-    note: records.note,
+    update: records.update,
     settle(record) {
       counters.settle(record)
-      return records.write(record)
+      return records.settle(record)
     },
     healthy: records.healthy,
     close: records.close,

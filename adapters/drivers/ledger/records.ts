@@ -3,11 +3,11 @@ import type { CallRecord, MaybePromise } from '../../../core/ports.ts'
 
 export interface Records {
   /** A call was let in: what is written if this process dies before its end. */
-  begin(record: CallRecord): void
+  reserve(record: CallRecord): void
   /** Final figures are known while the answer still flows. */
-  note(record: CallRecord): void
+  update(record: CallRecord): void
   /** The call is over. Repeatable: its id is the key. */
-  write(record: CallRecord): MaybePromise<void>
+  settle(record: CallRecord): MaybePromise<void>
   /** Whether anything at all can be written down. */
   works(): boolean
   healthy(): boolean

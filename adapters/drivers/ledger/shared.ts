@@ -63,13 +63,13 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
         }
         admitted = { ok: true, used: undefined, resetAt: periodOf(period, clock.now()).end }
       }
-      if (admitted.ok) records.begin(call.begun)
+      if (admitted.ok) records.reserve(call.begun)
       return admitted
     },
-    note: records.note,
+    update: records.update,
     async settle(record) {
       // Written before anything is waited for: the last byte leaves right after.
-      const written = Promise.resolve(records.write(record))
+      const written = Promise.resolve(records.settle(record))
       // What cannot be freed ends with its lease, and what it cost is in the database for the next count.
       await Promise.all([written, limits.settle(record, written).then(succeeded, failed)])
     },
