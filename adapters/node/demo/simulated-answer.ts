@@ -9,7 +9,8 @@ const LONGEST_QUOTE = 200
 
 export type AnswerBlock =
   | { type: 'text'; text: string }
-  | { type: 'tool_use'; id: string; name: string; input: unknown }
+  | { type: 'tool_use' | 'server_tool_use'; id: string; name: string; input: unknown }
+  | { type: 'bash_code_execution_tool_result'; tool_use_id: string; content: object }
 
 export interface Answer {
   blocks: AnswerBlock[]
@@ -17,7 +18,8 @@ export interface Answer {
   outputTokens: number
 }
 
-export function answerTo(asked: AskedMessage): Answer {
+/** `makeFile`: answers the id of a file that code execution made; absent where no code can run. */
+export function answerTo(asked: AskedMessage, makeFile?: () => string): Answer {
   const last = asked.messages.findLast(({ role }) => role === 'user')
   const content = last?.content ?? ''
   const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content
@@ -31,6 +33,8 @@ export function answerTo(asked: AskedMessage): Answer {
     return sized([{ type: 'text', text: JSON.stringify(sampleOf(format.schema, text)) }], asked.max_tokens)
   }
   const reply = result ? aboutResult(result) : aboutText(text)
+  if (makeFile && /\bfile\b/.test(text))
+    return sized([...execution(makeFile()), { type: 'text', text: reply }], asked.max_tokens)
   return sized([{ type: 'text', text: reply }], asked.max_tokens)
 }
 
@@ -57,6 +61,22 @@ function aboutResult({ content, is_error }: z.infer<typeof Block>): string {
 function withoutReminders(text: string): string {
   const [before = '', ...rest] = text.split('<system-reminder>')
   return [before, ...rest.map((part) => part.split('</system-reminder>').slice(1).join(''))].join('').trim()
+}
+
+function execution(file_id: string): AnswerBlock[] {
+  const id = `srvtoolu_sim${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`
+  const outputs = [{ type: 'bash_code_execution_output', file_id }]
+  const content = {
+    type: 'bash_code_execution_result',
+    stdout: '',
+    stderr: '',
+    return_code: 0,
+    content: outputs,
+  }
+  return [
+    { type: 'server_tool_use', id, name: 'bash_code_execution', input: { command: 'touch simulated.txt' } },
+    { type: 'bash_code_execution_tool_result', tool_use_id: id, content },
+  ]
 }
 
 type NamedTool = { name: string; input_schema: unknown }
@@ -108,7 +128,8 @@ function toolCall({ name, input_schema }: NamedTool, text: string): AnswerBlock[
 /** Counts the tokens of an answer and cuts a text that is longer than was allowed. */
 function sized(blocks: AnswerBlock[], maxTokens: number): Answer {
   const size = blocks.map(
-    (block) => (block.type === 'text' ? block.text : JSON.stringify(block.input)).length,
+    (block) =>
+      (block.type === 'text' ? block.text : JSON.stringify('input' in block ? block.input : {})).length,
   )
   const outputTokens = tokensOf(size.reduce((total, length) => total + length, 0))
   const [first] = blocks

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
+import { createSimulatedAccount, type SimulatedAccount } from './simulated-account.ts'
 import { answerTo } from './simulated-answer.ts'
 import { Asked, AskedMessage } from './simulated-asked.ts'
 import { isCallable, modelById, modelPage } from './simulated-models.ts'
@@ -16,6 +17,7 @@ const LARGEST_BODY = 32 * 1024 * 1024
 
 export interface SimulatedClaude {
   url: string
+  account: SimulatedAccount
   stop(): Promise<void>
 }
 
@@ -35,21 +37,25 @@ interface Call {
   request: IncomingMessage
   response: ServerResponse
   meter: UsageMeter
+  account: SimulatedAccount
   /** ms between two pieces. */
   pace: number
 }
 
-/** Takes any credential that begins with `sim-`. `pace` is the ms between two pieces of an answer. */
+/**
+ * Takes any credential that begins with `sim-`. `pace` is the ms between two pieces of an answer. `account` is what it
+ * holds: the one of an earlier start, for an instance that was away for a while.
+ */
 export async function startSimulatedClaude(
-  options: { port?: number; pace?: number } = {},
+  options: { port?: number; pace?: number; account?: SimulatedAccount } = {},
 ): Promise<SimulatedClaude> {
-  const { port = 0, pace = PACE_MS } = options
+  const { port = 0, pace = PACE_MS, account = createSimulatedAccount() } = options
   const meter = createUsageMeter()
   const server = createServer(async (request, response) => {
     const requestId = idOf('req')
     response.setHeader('request-id', requestId)
     try {
-      await route({ request, response, meter, pace })
+      await route({ request, response, meter, account, pace })
     } catch (error) {
       if (response.headersSent || response.destroyed) return void response.destroy()
       const { status, type, message } =
@@ -61,6 +67,7 @@ export async function startSimulatedClaude(
   await once(server, 'listening')
   const address = server.address()
   return {
+    account,
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : port}`,
     async stop() {
       const closed = once(server, 'close')
@@ -81,7 +88,9 @@ async function route(call: Call): Promise<void> {
   if (method === 'POST' && pathname === '/v1/messages') return sendMessage(call, credential)
   if (method === 'POST' && pathname === '/v1/messages/count_tokens') {
     const body = await bodyOf(request)
-    knownModel(parsed(Asked, body).model)
+    const asked = parsed(Asked, body)
+    knownModel(asked.model)
+    ownObjects(call.account, asked)
     return sendJson(response, { input_tokens: tokensOf(body.length) })
   }
   if (reads && pathname === '/v1/models') {
@@ -94,16 +103,21 @@ async function route(call: Call): Promise<void> {
   return sendJson(response, modelById(id) ?? knownModel(id))
 }
 
-async function sendMessage({ request, response, meter, pace }: Call, credential: string): Promise<void> {
+async function sendMessage(call: Call, credential: string): Promise<void> {
+  const { request, response, meter, account, pace } = call
   const body = await bodyOf(request)
   const asked = parsed(AskedMessage, body)
   knownModel(asked.model)
+  ownObjects(account, asked)
+  const container = account.containerFor(asked)
   const reply: Reply = {
     id: idOf('msg'),
     model: asked.model,
-    answer: answerTo(asked),
+    answer: answerTo(asked, container && (() => account.make('file'))),
     usage: meter.count({ asked, body, credential }),
+    container,
   }
+  account.keepThread(asked, reply.id)
   const left = new AbortController()
   response.on('close', () => left.abort())
   const pause = async (pieces: number) => {
@@ -157,6 +171,11 @@ function parsed<T>(schema: z.ZodType<T>, body: Buffer): T {
   if (result.success) return result.data
   const { path = [], message = '' } = result.error.issues[0] ?? {}
   throw refuse(`${path.join('.')}: ${message.endsWith('received undefined') ? 'Field required' : message}`)
+}
+
+function ownObjects(account: SimulatedAccount, asked: unknown): void {
+  const foreign = account.foreign(asked)
+  if (foreign) throw new Fault(404, 'not_found_error', `${foreign.kind} not found: ${foreign.id}`)
 }
 
 function knownModel(model: string): void {

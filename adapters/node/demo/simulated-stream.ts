@@ -1,4 +1,5 @@
 /** An answer as Claude streams it (protocol reference §2.1), and in one piece. */
+import type { SimulatedContainer } from './simulated-account.ts'
 import type { Answer, AnswerBlock } from './simulated-answer.ts'
 import type { Usage } from './simulated-usage.ts'
 
@@ -9,10 +10,11 @@ export interface Reply {
   model: string
   answer: Answer
   usage: Usage
+  container: SimulatedContainer | undefined
 }
 
 /** The message in one piece; without `answer`, as it is when it begins. */
-export function messageOf({ id, model, usage }: Reply, answer?: Answer) {
+export function messageOf({ id, model, usage, container }: Reply, answer?: Answer) {
   return {
     id,
     type: 'message',
@@ -22,12 +24,13 @@ export function messageOf({ id, model, usage }: Reply, answer?: Answer) {
     stop_reason: answer?.stopReason ?? null,
     stop_sequence: null,
     usage: answer ? { ...usage, output_tokens: answer.outputTokens } : usage,
+    ...(container ? { container } : {}),
   }
 }
 
 /** The frames of a streamed message, each to be written by itself. */
 export function* framesOf(reply: Reply): Generator<string> {
-  const { answer, usage } = reply
+  const { answer, usage, container } = reply
   yield frame('message_start', { message: messageOf(reply) })
   for (const [index, block] of answer.blocks.entries()) {
     yield frame('content_block_start', { index, content_block: begun(block) })
@@ -37,7 +40,7 @@ export function* framesOf(reply: Reply): Generator<string> {
   }
   const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens } = usage
   yield frame('message_delta', {
-    delta: { stop_reason: answer.stopReason, stop_sequence: null },
+    delta: { stop_reason: answer.stopReason, stop_sequence: null, ...(container ? { container } : {}) },
     usage: {
       input_tokens,
       cache_creation_input_tokens,
@@ -53,12 +56,14 @@ function frame(type: string, fields: object): string {
 }
 
 function begun(block: AnswerBlock): AnswerBlock {
-  return block.type === 'text' ? { ...block, text: '' } : { ...block, input: {} }
+  if (block.type === 'text') return { ...block, text: '' }
+  return 'input' in block ? { ...block, input: {} } : block
 }
 
 function deltasOf(block: AnswerBlock) {
   if (block.type === 'text')
     return pieces(block.text, /\s*\S+/g).map((text) => ({ type: 'text_delta', text }))
+  if (!('input' in block)) return []
   // By characters: half of one would be no valid text.
   const json = [...JSON.stringify(block.input)]
   const parts = Array.from({ length: Math.ceil(json.length / JSON_PIECE) }, (_, i) =>
