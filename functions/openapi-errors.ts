@@ -64,8 +64,9 @@ export function errorsOf(route: Route): ErrorStatus[] {
     429: accepts,
     500: accepts,
     502: accepts,
-    [dialectOf(path) === 'openai' ? 503 : 529]: accepts,
+    503: accepts,
     504: accepts,
+    529: accepts && dialectOf(path) !== 'openai',
   }
   const all = Object.keys(MEANING).map(Number) as ErrorStatus[] // MEANING has no other keys
   return all.filter((status) => mayBe[status] || errors.includes(status))

@@ -77,6 +77,7 @@ export const proxy = [
     summary: 'The models that this key may use.',
     reply: ModelList,
     query: ModelPage,
+    errors: [529],
     handle: ({ deps, caller, query }) => listModels(deps, caller, query),
   }),
   route({
@@ -85,6 +86,7 @@ export const proxy = [
     tier: 'key',
     summary: 'One model that this key may use.',
     reply: Model,
+    errors: [529],
     handle: ({ deps, caller, params }) => findModel(deps, caller, params.id),
   }),
 ]

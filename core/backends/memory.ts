@@ -27,8 +27,8 @@ export interface BackendMemory {
   servedAt: Map<string, number>
   /** By origin: when it last could not be connected to (ms of the clock that never runs backwards). */
   unreachableAt: Map<string, number>
-  /** By backend: the models that it listed last, and when (ms of the clock that never runs backwards). */
-  listings: Map<string, { models: ListedModel[]; readAt: number }>
+  /** By backend: the models that it listed last and when (ms that never run backwards); whether it ever answered. */
+  listings: Map<string, { models: ListedModel[]; readAt: number; answered: boolean }>
   store: HealthStore
   /** Backends that were not there before, or have another address or credential since. */
   newcomers: Set<string>

@@ -17,6 +17,8 @@ export interface Catalogue {
   check(backend: Backend): Promise<boolean>
   /** The models of all enabled backends, each once, in the backends' order. Reads lists that are missing or a day old. */
   models(): Promise<ListedModel[]>
+  /** Whether any backend ever answered: an empty list means something only then. */
+  answered(): boolean
   /** Reads lists again that are a day old. */
   refresh(): Promise<void>
   /** How a backend lists this model, as far as lists were read; never waits. */
@@ -56,9 +58,11 @@ export function createCatalogue(parts: {
   async function readAnew(backend: Backend) {
     const found = await readModels({ upstream, clock }, backend)
     const listed = found.kind === 'listed'
+    const before = listings.get(backend.name)
     listings.set(backend.name, {
       // The last known list is kept while the backend is out.
-      models: listed ? found.models : (listings.get(backend.name)?.models ?? []),
+      models: listed ? found.models : (before?.models ?? []),
+      answered: before?.answered === true || listed || found.kind === 'no_list',
       readAt: listed ? clock.elapsed() : clock.elapsed() - FRESH_MS + RETRY_MS,
     })
     if ('reason' in found)
@@ -110,6 +114,7 @@ export function createCatalogue(parts: {
       await Promise.all(enabled().filter(isStale).map(read))
       return merged(enabled(), listings)
     },
+    answered: () => enabled().some(({ name }) => listings.get(name)?.answered === true),
     async refresh() {
       await Promise.all(
         enabled()

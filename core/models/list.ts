@@ -12,9 +12,11 @@ export interface ModelQuery {
   before_id?: string | undefined
 }
 
+const RETRY_MS = 5_000
+
 /**
  * One page, in the envelope of protocol reference §1.1. Throws a Refusal invalid_input for a cursor that is not in the
- * list: to begin anew would send who reads page by page around for ever.
+ * list: to begin again would send whoever reads page by page around for ever; no_backend_available while no list is known.
  */
 export async function listModels(deps: Deps, caller: Caller, query: ModelQuery) {
   const all = await modelsFor(deps, caller)
@@ -46,10 +48,15 @@ export async function findModel(deps: Deps, caller: Caller, id: string) {
   return model
 }
 
-async function modelsFor({ catalogue, policy, prices }: Deps, caller: Caller) {
+async function modelsFor({ balancer, catalogue, policy, prices }: Deps, caller: Caller) {
   const models = await catalogue.models()
+  if (models.length === 0 && !catalogue.answered()) {
+    const problem = 'No upstream has told its models yet. Please try again shortly.'
+    throw new Refusal('no_backend_available', problem, { retryAfterMs: RETRY_MS })
+  }
   return models
     .filter(({ id }) => {
+      if (!balancer.offers(id)) return false
       const canonical = prices.canonical(id)
       return isAllowed(accessOf(policy, id, canonical), caller.grants, id, canonical)
     })

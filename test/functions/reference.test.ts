@@ -55,8 +55,8 @@ describe('the reference', () => {
     ['get', '/admin/api/users', [400, 401, 403]],
     ['put', '/admin/api/users/{id}', [400, 401, 403, 404, 409, 413, 415]],
     ['post', '/api/auth/login', [400, 401, 403, 413, 415, 429]],
-    ['get', '/v1/models', [400, 401, 403]],
-    ['post', '/v1/messages', [400, 401, 403, 404, 413, 429, 500, 502, 504, 529]],
+    ['get', '/v1/models', [400, 401, 403, 529]],
+    ['post', '/v1/messages', [400, 401, 403, 404, 413, 429, 500, 502, 503, 504, 529]],
     ['get', '/readyz', [503]],
     ['post', '/v1/chat/completions', [400, 401, 403, 404, 413, 429, 500, 502, 503, 504]],
   ])('names the errors of %s %s and no others', async (method, path, statuses) => {
