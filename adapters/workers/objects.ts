@@ -69,7 +69,7 @@ export class HealthObject extends DurableObject {
 }
 
 /** An isolate that dies takes its calls with it: what they held is free after this long. */
-const LEASE_MS = 3_600_000
+const HOLD_EXPIRY_MS = 3_600_000
 
 /** As it is kept: releases before this one knew one estimate only. */
 type Stored = Admission | (Omit<Admission, 'worst' | 'usual'> & Estimate)
@@ -130,7 +130,7 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
   }
 
   #expire(counters: LimitCounters) {
-    const limit = systemClock.now() - LEASE_MS
+    const limit = systemClock.now() - HOLD_EXPIRY_MS
     for (const [id, { begun }] of this.#running) {
       if (begun.createdAt > limit) continue
       counters.settle({ ...begun, costMicros: 0, inputTokens: 0 })

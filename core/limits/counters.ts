@@ -105,11 +105,8 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
       const refusal = refusalOf(call, ofUser, ofKey, { now, periodEnd: span.end })
       if (refusal) return refusal
       hold(call, holdOf(call, ofUser, ofKey))
-      for (const [account, { requestsPerMinute }] of [[user, call.user] as const, [key, call.key] as const]) {
-        if (requestsPerMinute === 0) continue
-        account.calls ??= createCallWindow()
-        account.calls.add(elapsed)
-      }
+      if (call.user.requestsPerMinute > 0) remember(user, elapsed)
+      if (call.key.requestsPerMinute > 0) remember(key, elapsed)
       return { ok: true, used: shareUsed(user, call.user), resetAt: span.end }
     },
     restore: (call) => hold(call, call.worst),
@@ -133,6 +130,11 @@ function standingOf(account: Account, requestsPerMinute: number, elapsed: number
   const { tokens, costMicros, heldTokens, heldMicros, running, calls } = account
   const waitMs = requestsPerMinute > 0 ? (calls?.waitMs(requestsPerMinute, elapsed) ?? 0) : 0
   return { tokens, costMicros, heldTokens, heldMicros, running, waitMs }
+}
+
+function remember(account: Account, elapsed: number) {
+  account.calls ??= createCallWindow()
+  account.calls.add(elapsed)
 }
 
 function accountOf(accounts: Map<number, Account>, id: number): Account {

@@ -38,6 +38,7 @@ export interface Moment {
 
 /** The refusal of a call, if there is one: a spent limit before one that is only held, that before a rate. */
 export function refusalOf(call: Admission, user: Standing, key: Standing, at: Moment): Denied | undefined {
+  if (isWithin(call.user, user) && isWithin(call.key, key)) return undefined
   const all = [...refusals('user', call.user, user, at), ...refusals('key', call.key, key, at)]
   const spent = all.find(({ limit, held }) => isAmount(limit) && !held)
   const held = all.find(({ held }) => held)
@@ -60,6 +61,17 @@ function isScarceFor({ worst }: Admission, { quotaTokens, budgetMicros }: Limits
   )
 }
 
+function isWithin(limits: Limits, at: Standing): boolean {
+  const { quotaTokens, budgetMicros, concurrentRequests } = limits
+  return (
+    (quotaTokens === 0 || at.tokens + at.heldTokens < quotaTokens) &&
+    (budgetMicros === 0 || at.costMicros + at.heldMicros < budgetMicros) &&
+    (concurrentRequests === 0 || at.running < concurrentRequests) &&
+    at.waitMs <= 0
+  )
+}
+
+/** All reasons that are not within them. */
 function* refusals(
   scope: Denied['scope'],
   limits: Limits,

@@ -15,7 +15,7 @@ import type { Span } from './period.ts'
 import { MINUTE_MS } from './window.ts'
 
 /** No call is silent for as long, and a hold that outlives its process holds no longer. */
-const LEASE_MS = 3_600_000
+const HOLD_EXPIRY_MS = 3_600_000
 
 const standing = (column: string) => sql<number>`${sql.raw(column)}`.mapWith(Number)
 
@@ -44,7 +44,7 @@ export async function reserveShared(db: Db, call: Admission, span: Span, now: nu
     db
       .insert(ledgerHolds)
       .select(sql`select ${id}, ${userId}, ${keyId}, iif(is_scarce, ${worst.tokens}, ${usual.tokens}),
-        iif(is_scarce, ${worst.costMicros}, ${usual.costMicros}), 1, ${minuteEndsAt}, ${now + LEASE_MS}
+        iif(is_scarce, ${worst.costMicros}, ${usual.costMicros}), 1, ${minuteEndsAt}, ${now + HOLD_EXPIRY_MS}
         from (select max(is_full) as is_full, max(is_scarce) as is_scarce from (${scopes})) where not is_full`),
   ])
   const of = (scope: 'user' | 'key') => {

@@ -3,8 +3,8 @@
  *
  * Every key has the hash tag {limits}, so that all of them are in one slot of a cluster, and is declared. Per user and
  * per key (`user:7`, `key:12`): `used:…:<start>` what the period has cost so far; `held:…` what calls under way may
- * still cost, in all and call by call; `running:…` those calls by the end of their lease; `rate:…` when the last
- * minute's calls came. A process that dies leaves holds behind: they end with their lease.
+ * still cost, in all and call by call; `running:…` those calls by the time their hold expires; `rate:…` when the last
+ * minute's calls came. A process that dies leaves holds behind: they expire.
  */
 import { SCARCE_CASES } from '../../../core/limits/decide.ts'
 import { script } from '../redis/script.ts'
@@ -41,12 +41,12 @@ local function release(held, running, id)
 end`
 
 /**
- * As core/limits/decide.ts has it. KEYS: used, held, running and rate, each of user and key. ARGV: id, lease ms, tokens
- * and micros usually and at worst, then quota, budget, rate and concurrency of both. Answers {'seed'}, {'ok', tokens
- * and micros used by the user}, or {'no'} with what both have used and hold, run and must wait for.
+ * As core/limits/decide.ts has it. KEYS: used, held, running and rate, each of user and key. ARGV: id, ms until the hold
+ * expires, tokens and micros usually and at worst, then quota, budget, rate and concurrency of both. Answers {'seed'},
+ * {'ok', tokens and micros used by the user}, or {'no'} with what both have used and hold, run and must wait for.
  */
 export const RESERVE = script(`${COMMON}
-local id, lease = ARGV[1], tonumber(ARGV[2])
+local id, expiry = ARGV[1], tonumber(ARGV[2])
 local worst_tokens, worst_micros = tonumber(ARGV[5]), tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -85,12 +85,12 @@ local tokens, micros = ARGV[3], ARGV[4]
 if scarce then tokens, micros = ARGV[5], ARGV[6] end
 for i = 1, 2 do
   local held, running, rate = KEYS[2 + i], KEYS[4 + i], KEYS[6 + i]
-  redis.call('ZADD', running, now + lease, id)
+  redis.call('ZADD', running, now + expiry, id)
   redis.call('HSET', held, 'call:'..id, tokens..' '..micros)
   redis.call('HINCRBY', held, 'tokens', tokens)
   redis.call('HINCRBY', held, 'micros', micros)
-  redis.call('PEXPIRE', running, lease * 2)
-  redis.call('PEXPIRE', held, lease * 2)
+  redis.call('PEXPIRE', running, expiry * 2)
+  redis.call('PEXPIRE', held, expiry * 2)
   if tonumber(ARGV[9 + (i - 1) * 4]) > 0 then
     redis.call('ZADD', rate, now, id)
     redis.call('PEXPIRE', rate, 60000)

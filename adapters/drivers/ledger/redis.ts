@@ -14,7 +14,7 @@ import { limitKeys, RESERVE, SEED, SETTLE, settledKey } from './redis-scripts.ts
 import { type SharedParts, sharedLedger } from './shared.ts'
 
 /** No call is silent for as long, and a hold that outlives its process holds no longer. */
-const LEASE_MS = 3_600_000
+const HOLD_EXPIRY_MS = 3_600_000
 
 const count = z.number()
 /** What used up, holds and waits for, as the script tells it: tokens, micros, both again held, running, wait ms. */
@@ -41,7 +41,7 @@ export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: Redi
       one.concurrentRequests,
     ])
     const keys = [...used, ...held, ...running, ...rate]
-    const args = [id, LEASE_MS, ...estimates, ...limits]
+    const args = [id, HOLD_EXPIRY_MS, ...estimates, ...limits]
     const ask = async () => Answer.parse(await runScript(redis, RESERVE, keys, args))
     let answer = await ask()
     if (answer[0] === 'seed') {

@@ -70,7 +70,7 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
     async settle(record) {
       // Written before anything is waited for: the last byte leaves right after.
       const written = Promise.resolve(records.settle(record))
-      // What cannot be freed ends with its lease, and what it cost is in the database for the next count.
+      // What cannot be freed expires, and what it cost is in the database for the next count.
       await Promise.all([written, limits.settle(record, written).then(succeeded, failed)])
     },
     healthy: () => works && records.healthy(),
