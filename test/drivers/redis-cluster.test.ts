@@ -1,7 +1,7 @@
 /** Limits and health on a real Redis Cluster of three nodes. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { redisHealth } from '../../adapters/drivers/health/redis.ts'
-import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
+import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { redisLedger } from '../../adapters/drivers/ledger/redis.ts'
 import {
   connectRedis,
@@ -16,7 +16,7 @@ import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission } from '../support/records.ts'
 import { HAS_REDIS, type RedisCluster, startRedisCluster } from '../support/redis.ts'
-import { fileStore } from '../support/stores.ts'
+import { fileStore, temporaryFolder } from '../support/stores.ts'
 
 describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis Cluster', () => {
   let cluster: RedisCluster
@@ -32,8 +32,12 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis Cluster', () =
     redis?.disconnect()
     await cluster?.stop()
   })
+  /** Each database has its own journal, also when it is opened again. */
+  const folders = new WeakMap<Db, string>()
   const open = async (db: Db) => {
-    const records = directRecords({ db, logger })
+    const folder = folders.get(db) ?? temporaryFolder().path
+    folders.set(db, folder)
+    const records = await journalledRecords({ db, folder, clock: systemClock, logger })
     return redisLedger({
       redis,
       db,
@@ -45,7 +49,7 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis Cluster', () =
     })
   }
 
-  const suite = { name: 'redis cluster', open, written: 100 }
+  const suite = { name: 'redis cluster', open }
   ledgerContract(suite)
   sharedLedgerContract(suite)
   healthStoreContract('redis cluster', async () => redisHealth(redis))
