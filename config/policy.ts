@@ -38,6 +38,7 @@ export function policyFrom(config: Config): Policy {
       requestsPerMinute: limits.requests_per_minute,
       concurrentRequests: limits.concurrent_requests,
       maxBodyBytes: limits.max_body_bytes,
+      bodyMemoryBytes: limits.body_memory,
       reserveOutputTokens: limits.reserve_output ?? undefined,
       failClosed: limits.fail_closed,
     },

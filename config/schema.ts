@@ -11,6 +11,7 @@ import {
   originUrl,
   redisUrl,
   serverPattern,
+  size,
   upstreamUrl,
   wait,
 } from './values.ts'
@@ -100,6 +101,8 @@ const limits = section({
   requests_per_minute: z.int().min(0).max(1_000_000).default(0),
   concurrent_requests: count.default(0),
   max_body_bytes: z.int().min(1024).max(268_435_456).default(33_554_432),
+  /** Of all bodies under way in one process; one person has a quarter of it. */
+  body_memory: size.default(268_435_456),
   /** The most output tokens that a reservation assumes while much is left; null: all that are asked for. */
   reserve_output: count.nullable().default(null),
   fail_closed: z.boolean().default(false),

@@ -22,6 +22,19 @@ export const duration = z
 /** A duration that is waited for. */
 export const wait = duration.refine((ms) => ms <= LONGEST_TIMER_MS, 'at most 24 days are expected')
 
+const SIZES: Readonly<Record<string, number>> = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }
+const LARGEST_SIZE = 2 ** 40
+const NO_SIZE = 'a size such as 256MB, or a number of bytes, of at least 1MB is expected'
+
+/** '512KB', '256MB', '2GB' or a number of bytes; in bytes afterwards. */
+export const size = z.union([z.number(), z.string()], { error: NO_SIZE }).transform((value, context) => {
+  const [, amount, unit = ''] = /^(\d{1,15})\s?(KB|MB|GB)?$/i.exec(String(value).trim()) ?? []
+  const bytes = Number(amount) * (SIZES[unit.toUpperCase()] ?? 1)
+  if (bytes >= 2 ** 20 && bytes <= LARGEST_SIZE) return bytes
+  context.addIssue({ code: 'custom', message: NO_SIZE })
+  return z.NEVER
+})
+
 /** Link-local addresses, and those by which clouds give out their machines' credentials. */
 const METADATA =
   /^(169\.254\.|100\.100\.100\.200$|\[fe[89ab]|\[fd00:ec2::254\]|\[::ffff:a9fe:|metadata(\.google\.internal)?\.?$)/i

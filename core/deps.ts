@@ -1,11 +1,14 @@
 /** Everything a handler may touch, wired together in one place. Built once per process or isolate, never imported. */
 import { auditRow, SYSTEM } from './audit/record.ts'
+import { createSignInLimits, type SignInLimits } from './auth/sign-in-limits.ts'
 import { type Balancer, createBalancer } from './backends/balancer.ts'
 import { type Confirm, createConfirm } from './backends/confirm.ts'
 import { OTHER_MODEL } from './backends/health-key.ts'
 import { type BackendMemory, createBackendMemory } from './backends/memory.ts'
+import { createIntake, type Intake } from './calls/intake.ts'
 import { createDirectory, type Directory } from './keys/directory.ts'
 import type { Sha256 } from './keys/mint.ts'
+import { createPersonLimits, type PersonLimits } from './limits/person.ts'
 import { type Catalogue, createCatalogue } from './models/catalogue.ts'
 import { createObjects, type Objects } from './objects/owner.ts'
 import type { AbilityTable } from './openai/abilities.ts'
@@ -44,6 +47,9 @@ export interface Deps extends Parts {
   catalogue: Catalogue
   confirm: Confirm
   objects: Objects
+  intake: Intake
+  signInLimits: SignInLimits
+  personLimits: PersonLimits
 }
 
 export function createDeps(parts: Parts): Deps {
@@ -91,5 +97,8 @@ export function createDeps(parts: Parts): Deps {
     directory: createDirectory(parts),
     catalogue,
     objects: createObjects(parts),
+    intake: createIntake(parts),
+    signInLimits: createSignInLimits(clock),
+    personLimits: createPersonLimits(clock),
   }
 }

@@ -34,6 +34,7 @@ const REFUSALS = {
   not_found: { status: 404, type: 'not_found_error', retry: false },
   conflict: { status: 409, type: 'conflict_error', retry: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', retry: false },
+  upload_stalled: { status: 408, type: 'timeout_error', retry: true },
   body_too_large: { status: 413, type: 'request_too_large', retry: false },
   quota_exceeded: { status: 429, type: 'billing_error', retry: false },
   limits_unavailable: { status: 429, type: 'billing_error', retry: false },
@@ -45,6 +46,7 @@ const REFUSALS = {
   network_unavailable: { status: 503, type: 'overloaded_error', retry: true },
   /** Shown with the status and the type of what the upstream refused with. */
   upstream_refused: { status: 529, type: 'overloaded_error', retry: true },
+  overloaded: { status: 503, type: 'overloaded_error', retry: true },
   no_backend_available: { status: 529, type: 'overloaded_error', retry: true },
 } as const satisfies Record<string, Row>
 

@@ -46,6 +46,8 @@ export interface Policy {
     requestsPerMinute: number
     concurrentRequests: number
     maxBodyBytes: number
+    /** Of all bodies under way together, where one memory holds them. */
+    bodyMemoryBytes: number
     /** The most output tokens a reservation assumes while much is left; undefined: all that are asked for. */
     reserveOutputTokens: number | undefined
     failClosed: boolean

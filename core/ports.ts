@@ -187,6 +187,14 @@ export interface CodeSender {
 export interface Ledger {
   /** Admits a call and holds its estimate against every limit of its user and key, atomically. */
   reserve(call: Admission): MaybePromise<Admitted>
+  /**
+   * The limit on calls at once or a minute that this process knows another call of this caller to exceed, beside
+   * `reading` calls of user and key whose bodies are still coming. Takes nothing and asks nobody.
+   */
+  peek(
+    caller: { userId: number; keyId: number; userLimits: Limits; keyLimits: Limits },
+    reading: { user: number; key: number },
+  ): Extract<Admitted, { scope: 'user' | 'key' }> | undefined
   /** Final figures are known while the answer still flows: a process that dies from here on leaves this record. */
   update(record: CallRecord): void
   /** Records the call and frees its hold in one step. Repeatable: the call id is the key. */
@@ -213,14 +221,20 @@ export interface Site {
   page(request: Request): MaybePromise<Response | undefined>
 }
 
+/** Whether a piece of a body, of this many bytes, may be kept. */
+export type TakeBytes = (bytes: number) => boolean
+
 /** How requests and answers cross this runtime. `bindings` is what the runtime's server passed to fetch. */
 export interface Wire {
   /** Names in lower case, by the runtime's cheapest way. */
   headers(request: Request, bindings: unknown): HeaderPairs
   /** The address at the other end of the connection: a client, or the proxy nearest to us. */
   peer(request: Request, bindings: unknown): string
-  /** The whole body; undefined once it is longer than `most` bytes. Rejects when the client left before its end. */
-  body(request: Request, bindings: unknown, most: number): Promise<Uint8Array | undefined>
+  /**
+   * The whole body. `take` hears the size of each piece before it is kept; once it says no nothing is kept any more, and
+   * the answer is undefined. Rejects when the client left before its end.
+   */
+  body(request: Request, bindings: unknown, take: TakeBytes): Promise<Uint8Array | undefined>
   /** Aborts when the client leaves. */
   left(request: Request, bindings: unknown): StopSignal
   /** Turns a pushed reply into this runtime's response. */

@@ -1,7 +1,33 @@
 /** Which address a request came from, as far as it can be believed. */
 import { convertIPv4ToBinary, convertIPv6ToBinary } from 'hono/utils/ipaddr'
+import type { Deps } from '../core/deps.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
+
+/** The address of a client, by its peer and the headers it sent. */
+export type Addressing = (peer: string, headers: HeaderPairs) => string
+
+/** Addressing by the configuration. Says once that a proxy seems to be in front which nobody named. */
+export function createAddressing({ policy, logger }: Pick<Deps, 'policy' | 'logger'>): Addressing {
+  let told = false
+  return (peer, headers) => {
+    const address = clientAddress(peer, headers, policy.trustedProxies)
+    const said = headerOf(headers, 'x-forwarded-for')
+    if (
+      !told &&
+      said !== undefined &&
+      address === plain(peer) &&
+      plain(said.split(',').at(-1) ?? '') !== address
+    ) {
+      told = true
+      logger.warn('proxy.not_trusted', {
+        peer: address,
+        hint: 'X-Forwarded-For is ignored: name your proxies in server.trusted_proxies, or all clients count as one',
+      })
+    }
+    return address
+  }
+}
 
 /**
  * The peer itself, unless it is a trusted proxy: then the last address of X-Forwarded-For that no trusted proxy has.

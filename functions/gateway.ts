@@ -4,19 +4,18 @@ import { ClientGone } from '../core/calls/forward.ts'
 import type { Deps } from '../core/deps.ts'
 import { anthropicError, apiError, asRefusal, openAiError, Refusal } from '../core/errors.ts'
 import { requestId } from '../core/ids.ts'
-import type { Reply } from '../core/ports.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'
 import { backends } from './backends.ts'
-import { clientAddress } from './client-address.ts'
+import { createAddressing } from './client-address.ts'
 import { docsOf } from './docs.ts'
-import { assertNoOtherBody, assertSameOrigin, checked, readBody, readJson, secured } from './guard.ts'
+import { secured } from './guard.ts'
 import { health } from './health.ts'
-import { identify } from './identify.ts'
 import { keys } from './keys.ts'
 import { proxy } from './proxy.ts'
-import { type Answer, type Dialect, dialectOf, type Route } from './route.ts'
+import { type Dialect, dialectOf, type Route } from './route.ts'
+import { pathOf, run } from './run.ts'
 import { fromSite } from './site.ts'
 import { usage } from './usage.ts'
 import { users } from './users.ts'
@@ -52,6 +51,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
     strict: true,
     getPath: (request) => pathOf(request.url),
   })
+  const addressOf = createAddressing(deps)
   const newId = () => requestId(deps.clock.now())
   const chosen = Object.fromEntries(names.map((name): [string, Route[]] => [name, functions[name]]))
   const routes = [...Object.values(chosen).flat(), ...docsOf(chosen)]
@@ -62,7 +62,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
       if (route.method === 'HEAD' && c.req.method !== 'HEAD') return c.notFound()
       const id = newId()
       try {
-        return await run(deps, route, {
+        return await run({ deps, addressOf }, route, {
           id,
           request: c.req.raw,
           bindings: c.env,
@@ -93,51 +93,6 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
   return app
 }
 
-interface Incoming {
-  id: string
-  request: Request
-  bindings: unknown
-  params(): Record<string, string>
-}
-
-/** One request through its route: whose it is, whether it may, what it brings, what it gets. */
-async function run(deps: Deps, route: Route, incoming: Incoming): Promise<Response> {
-  const { id, request, bindings } = incoming
-  const { wire, policy } = deps
-  const headers = wire.headers(request, bindings)
-  const base = { deps, headers, id, params: incoming.params(), target: targetOf(request.url) }
-  const query = route.query && checked(route.query, queryOf(request.url))
-  const readWire = (most: number) => wire.body(request, bindings, most)
-  if (route.tier === 'key') {
-    const caller = await identify(deps, 'key', headers)
-    const read = (maxBytes: number) => readBody(headers, maxBytes, readWire)
-    const left = () => wire.left(request, bindings)
-    // What `route()` forgot about the handler's own types holds: path, tier and query come from the same row.
-    const answer = await route.handle({ ...base, caller, query, read, left } as never)
-    return isReply(answer) ? wire.respond(answer, bindings) : secured(toResponse(route, answer, id), policy)
-  }
-  assertSameOrigin(request, headers, policy)
-  const caller = await identify(deps, route.tier, headers)
-  const ip = clientAddress(wire.peer(request, bindings), headers, policy.trustedProxies)
-  const actor = { id: caller && 'user' in caller ? caller.user.id : null, ip, requestId: id }
-  const cookies: string[] = []
-  const setCookie = (cookie: string) => void cookies.push(cookie)
-  assertNoOtherBody(request, headers)
-  const body = route.body && (await readJson(route.body, headers, readWire))
-  const answer = await route.handle({ ...base, caller, query, body, actor, setCookie } as never) // as above
-  const response = toResponse(route, answer, id)
-  for (const cookie of cookies) response.headers.append('set-cookie', cookie)
-  return secured(response, policy)
-}
-
-/** A plain object is checked against what the route declares: a field too many is a bug, not an answer. */
-function toResponse(route: Route, answer: Answer, id: string): Response {
-  if (answer instanceof Response) return answer
-  const body = route.reply ? route.reply.parse(answer) : answer
-  const headers = { 'request-id': id, 'cache-control': 'no-store' }
-  return Response.json(body, { status: route.status ?? 200, headers })
-}
-
 function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Response {
   const refusal = asRefusal(thrown)
   if (refusal.code === 'internal') {
@@ -163,24 +118,4 @@ function methodsOf(routes: readonly Route[]): (path: string) => string[] | undef
   }))
   paths.sort((a, b) => a.parameters - b.parameters)
   return (path) => paths.find(({ pattern }) => pattern.test(path))?.methods
-}
-
-function pathOf(url: string): string {
-  const target = targetOf(url)
-  const query = target.indexOf('?')
-  return query < 0 ? target : target.slice(0, query)
-}
-
-/** Path and query exactly as they came: what goes upstream must not be decoded and encoded again. */
-function targetOf(url: string): string {
-  return url.slice(url.indexOf('/', url.indexOf('://') + 3))
-}
-
-/** A name that stands twice counts once, with its first value. */
-function queryOf(url: string): Record<string, string> {
-  return Object.fromEntries([...new URL(url).searchParams].reverse())
-}
-
-function isReply(answer: Answer): answer is Reply {
-  return 'pipe' in answer && typeof answer.pipe === 'function'
 }

@@ -1,12 +1,11 @@
 /** What a request must be before anyone looks at it, and the headers that no answer goes without. */
 import type * as z from 'zod'
-import { ClientGone } from '../core/calls/forward.ts'
 import { Refusal } from '../core/errors.ts'
 import { GUARDS } from '../core/http/guards.ts'
 import { headerOf } from '../core/http/headers.ts'
-import { MOST_DISCARDED } from '../core/http/wire.ts'
 import type { Policy } from '../core/policy.ts'
 import type { HeaderPairs } from '../core/ports.ts'
+import { announcedBytes, type Reading, readBody } from './body.ts'
 import { isSecure } from './cookies.ts'
 import { isChange } from './route.ts'
 
@@ -36,9 +35,6 @@ function isOurs(origin: string, headers: HeaderPairs, policy: Policy): boolean {
   return URL.canParse(origin) && new URL(origin).host === headerOf(headers, 'host')
 }
 
-/** Hands over a body of at most `most` bytes, as Wire does. */
-export type ReadBody = (most: number) => Promise<Uint8Array | undefined>
-
 /** What a change brings is JSON, also where nothing of it is read. Throws a Refusal unsupported_media_type. */
 export function assertNoOtherBody({ method }: Request, headers: HeaderPairs): void {
   const length = Number(headerOf(headers, 'content-length') ?? 0)
@@ -54,10 +50,11 @@ function assertJson(headers: HeaderPairs): void {
   }
 }
 
-/** The JSON body, checked. Throws a Refusal: unsupported_media_type, body_too_large, invalid_input with its fields. */
-export async function readJson(schema: z.ZodType, headers: HeaderPairs, read: ReadBody): Promise<unknown> {
+/** The JSON body, checked. Throws a Refusal as `readBody` does, or unsupported_media_type, invalid_input with its fields. */
+export async function readJson(schema: z.ZodType, headers: HeaderPairs, reading: Reading): Promise<unknown> {
   assertJson(headers)
-  const bytes = await readBody(headers, FORM_BYTES, read)
+  announcedBytes(headers, FORM_BYTES)
+  const bytes = await readBody(FORM_BYTES, reading)
   return checked(schema, parseJson(bytes))
 }
 
@@ -81,38 +78,6 @@ export function checked(schema: z.ZodType, input: unknown): unknown {
   }
   const problems = Object.entries(fields).map(([path, problem]) => `${path}: ${problem}`)
   throw new Refusal('invalid_input', problems.join('; ').slice(0, 1000), { fields })
-}
-
-/**
- * The whole body, at most `maxBytes`. Throws a Refusal body_too_large, before buffering when the length is announced, or
- * ClientGone.
- */
-export async function readBody(headers: HeaderPairs, maxBytes: number, read: ReadBody): Promise<Uint8Array> {
-  const encoding = headerOf(headers, 'content-encoding')
-  if (encoding && encoding !== 'identity') {
-    throw new Refusal(
-      'body_invalid',
-      `Send the body uncompressed: content-encoding ${encoding} is not supported.`,
-    )
-  }
-  const announced = Number(headerOf(headers, 'content-length') ?? 0)
-  if (announced > maxBytes) throw tooLarge(maxBytes, announced)
-  const body = await read(maxBytes).catch(() => {
-    throw new ClientGone()
-  })
-  if (!body) throw tooLarge(maxBytes, 0)
-  return body
-}
-
-/**
- * Whoever still sends is let finish, within reason, and nothing of it is kept: a connection that is closed upon him would
- * tell him of a broken pipe instead of this.
- */
-function tooLarge(maxBytes: number, announced: number): Refusal {
-  const size = maxBytes >= 1_048_576 ? `${Math.floor(maxBytes / 1_048_576)} MiB` : `${maxBytes} bytes`
-  return new Refusal('body_too_large', `The request is larger than ${size}.`, {
-    headers: announced > maxBytes + MOST_DISCARDED ? [['connection', 'close']] : [],
-  })
 }
 
 /** The response with the headers that tell browsers how little they may do with it. */

@@ -3,17 +3,15 @@ import { findSession, type SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import { Refusal } from '../core/errors.ts'
 import { headerOf } from '../core/http/headers.ts'
+import type { Caller } from '../core/keys/directory.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { readCookie } from './cookies.ts'
-import type { Callers, Tier } from './route.ts'
 
 /** How old the directory may be where no timer keeps it fresh: what another process changed holds within this time. */
 const DIRECTORY_MAX_AGE_MS = 1_000
 
-/** Throws a Refusal when there is no valid credential, or not enough right. */
-export async function identify(deps: Deps, tier: Tier, headers: HeaderPairs): Promise<Callers[Tier]> {
-  if (tier === 'public') return undefined
-  if (tier !== 'key') return signedIn(deps, tier, headers)
+/** The owner of the API key. Throws a Refusal when there is no valid one. */
+export async function callerOf(deps: Deps, headers: HeaderPairs): Promise<Caller> {
   const refreshing = deps.directory.fresh(DIRECTORY_MAX_AGE_MS)
   if (refreshing) {
     await refreshing.catch((cause) => deps.logger.error('directory.refresh_failed', { cause: String(cause) }))
@@ -28,7 +26,12 @@ export async function sessionOf(deps: Deps, headers: HeaderPairs): Promise<Signe
   return findSession({ db: deps.db, clock: deps.clock, auth: deps.policy.auth }, token)
 }
 
-async function signedIn(deps: Deps, tier: 'session' | 'admin', headers: HeaderPairs): Promise<SignedIn> {
+/** Who is signed in. Throws a Refusal when nobody is, or has not enough right. */
+export async function identify(
+  deps: Deps,
+  tier: 'session' | 'admin',
+  headers: HeaderPairs,
+): Promise<SignedIn> {
   const caller = await sessionOf(deps, headers)
   if (!caller) throw new Refusal('not_signed_in', 'Please sign in.')
   if (tier === 'admin' && caller.user.role !== 'admin') {

@@ -46,7 +46,7 @@ export const proxy = [
     summary: 'How many input tokens a request would have. Free: neither metered nor limited.',
     accepts: MessagesRequest,
     reply: z.looseObject({ input_tokens: z.int() }),
-    handle: async (call) => forwardFree(call.deps, await receive(call.deps, await received(call))),
+    handle: async (call) => forwardFree(call.deps, await receive(call.deps, await received(call, false))),
   }),
   route({
     method: 'POST',
@@ -91,8 +91,11 @@ export const proxy = [
   }),
 ]
 
-async function received(call: RouteCall<string, 'key', undefined, undefined>): Promise<Received> {
+async function received(
+  call: RouteCall<string, 'key', undefined, undefined>,
+  limited = true,
+): Promise<Received> {
   const { deps, caller, headers, target, id } = call
-  const body = await call.read(deps.policy.limits.maxBodyBytes)
+  const body = await call.read(deps.policy.limits.maxBodyBytes, limited)
   return { id, caller, path: target, headers, body, signal: call.left() }
 }

@@ -18,7 +18,7 @@ export type Tier = keyof Callers
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
 /** The envelope that errors of a route come in. */
 export type Dialect = 'anthropic' | 'openai' | 'api'
-export type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 502 | 503 | 504 | 529
+export type ErrorStatus = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 500 | 502 | 503 | 504 | 529
 
 type Params<P extends string> = P extends `${string}:${infer N}/${infer R}`
   ? { [K in N]: string } & Params<`/${R}`>
@@ -34,8 +34,11 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
   query: Output<Q>
   body: Output<B>
   headers: HeaderPairs
-  /** The whole body of a route that reads it itself. Throws a Refusal body_too_large, or ClientGone. */
-  read(maxBytes: number): Promise<Uint8Array>
+  /**
+   * The whole body of a route that reads it itself; `limited` where requests are counted. Throws a Refusal: rate_limited,
+   * overloaded, body_too_large, upload_stalled; or ClientGone.
+   */
+  read(maxBytes: number, limited: boolean): Promise<Uint8Array>
   /** Aborts when the client leaves. */
   left(): StopSignal
   /** Path and query of the address as it came, undecoded. */
@@ -43,6 +46,8 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
   id: string
   /** Who is named in the audit: the caller, from his address. */
   actor: Actor & { ip: string }
+  /** For a route whose answer is a file: to be called once nothing of it is to come any more. Repeatable. */
+  over(): void
   /** Adds a Set-Cookie header to the answer. */
   setCookie(cookie: string): void
 }
@@ -64,6 +69,8 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   status?: 201
   /** Errors of its own, beside those that follow from its tier and input: for the reference only. */
   errors?: readonly ErrorStatus[]
+  /** Its answer is a file, which may take its time. */
+  file?: true
   /** Media types of answers that are not one JSON object. */
   produces?: readonly string[]
   handle(call: RouteCall<P, T, Q, B>): Answer<R> | Promise<Answer<R>>

@@ -104,12 +104,13 @@ function routesOf(tier: UsageTier) {
       summary: `${WHOSE[tier]} calls as a CSV file, newest first. Without dates: all.`,
       query: filters(tier, {}),
       produces: ['text/csv'],
-      async handle({ deps, caller, query, actor, id }) {
+      file: true,
+      async handle({ deps, caller, query, actor, id, over }) {
         const filter = filterOf(tier, caller, query)
         const range = rangeOf(datesOf(query))
         const target = filter.userId === undefined ? 'usage' : `user:${filter.userId}`
         await auditRow(deps.db, { actor, at: deps.clock.now(), action: 'usage.export', target, after: query })
-        return new Response(csvStream(LOG_COLUMNS, slicesOf(deps, filter, range, id)), {
+        return new Response(csvStream(LOG_COLUMNS, slicesOf(deps, filter, range, id), over), {
           headers: {
             'content-type': 'text/csv; charset=utf-8; header=present',
             'content-disposition': 'attachment; filename="usage.csv"',
@@ -135,6 +136,7 @@ async function* slicesOf(
     }
   } catch (cause) {
     logger.error('usage.export_failed', { id, cause: String(cause) })
-    throw cause
+    // A server may show this one.
+    throw new Error('The file broke off.')
   }
 }

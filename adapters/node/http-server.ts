@@ -6,6 +6,8 @@ import { requestId } from '../../core/ids.ts'
 
 /** Above the idle time of usual load balancers, so that they close first and no call meets a closing connection. */
 const KEEP_ALIVE_MS = 75_000
+/** The core closes uploads that stand still; this is for those that trickle. */
+const LONGEST_UPLOAD_MS = 600_000
 /** For HTTP/1.0, which knows no Host: health checks of load balancers come like that. */
 const NAMELESS = 'localhost'
 
@@ -13,11 +15,31 @@ type Fetch = Parameters<typeof getRequestListener>[0]
 
 export function createHttpServer(fetch: Fetch): Server {
   const listener = getRequestListener(fetch, { hostname: NAMELESS })
-  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (incoming, outgoing) => {
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const fault = faultOf(incoming)
     if (fault) refuse(outgoing, fault)
     else void listener(incoming, outgoing)
+  }
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: LONGEST_UPLOAD_MS },
+    onRequest,
+  )
+  server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    // Answered unasked, a client may send its body all the same or leave it out: nobody knows what comes next.
+    outgoing.shouldKeepAlive = false
+    onRequest(incoming, outgoing)
   })
+  return server
+}
+
+/** Whether the client sends its body only when it is asked for it. */
+export function expectsContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.expect !== undefined && httpVersion !== '1.0'
+}
+
+export function askForBody(outgoing: ServerResponse): void {
+  outgoing.shouldKeepAlive = true
+  outgoing.writeContinue()
 }
 
 /** Why a proxy in front might have read this request as another one than this server; undefined for a sound one. */

@@ -4,9 +4,10 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { joined } from '../../core/bytes.ts'
 import { headerOf } from '../../core/http/headers.ts'
 import { MOST_DISCARDED } from '../../core/http/wire.ts'
-import type { HeaderPairs, MaybePromise, Reply, Wire } from '../../core/ports.ts'
+import type { HeaderPairs, MaybePromise, Reply, TakeBytes, Wire } from '../../core/ports.ts'
 import { createStop } from '../../core/stop.ts'
 import { flatHeaders } from '../drivers/flat-headers.ts'
+import { askForBody, expectsContinue } from './http-server.ts'
 
 /** What @hono/node-server passes to fetch as the second argument: its own request and response. */
 const socketOf = (bindings: unknown) => bindings as HttpBindings
@@ -25,7 +26,7 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
       return pairs
     },
     peer: (_request, bindings) => socketOf(bindings).incoming.socket.remoteAddress ?? '',
-    body: (_request, bindings, most) => read(socketOf(bindings).incoming, most),
+    body: (_request, bindings, take) => read(socketOf(bindings), take),
     left(_request, bindings) {
       const { outgoing } = socketOf(bindings)
       const { signal, abort } = createStop()
@@ -45,16 +46,18 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
   }
 }
 
-function read(incoming: HttpBindings['incoming'], most: number): Promise<Uint8Array | undefined> {
+/** Reads the body, which the client is asked for only here where it wanted to be asked. */
+function read({ incoming, outgoing }: HttpBindings, take: TakeBytes): Promise<Uint8Array | undefined> {
+  if (expectsContinue(incoming)) askForBody(outgoing)
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
-    let size = 0
+    let discarded = 0
     incoming.on('data', (chunk: Uint8Array) => {
-      size += chunk.length
-      if (size <= most) return void chunks.push(chunk)
+      if (discarded === 0 && take(chunk.length)) return void chunks.push(chunk)
       chunks.length = 0
       resolve(undefined)
-      if (size > most + MOST_DISCARDED) incoming.destroy()
+      discarded += chunk.length
+      if (discarded > MOST_DISCARDED) incoming.destroy()
     })
     incoming.once('end', () => resolve(joined(chunks)))
     incoming.once('error', reject)

@@ -5,19 +5,22 @@ import type { Sink, Wire } from '../ports.ts'
 /** How much of a body that is too large may still come, to be thrown away, before its connection is closed. In bytes. */
 export const MOST_DISCARDED = 64 * 1024 * 1024
 
+/** A body of at most as many bytes is read in one go. */
+const AT_ONCE = 64 * 1024
+
 /** `peer` as in Wire: only the runtime knows it. */
 export function webWire(peer: Wire['peer'], waitUntil: (work: Promise<unknown>) => void): Wire {
   return {
     headers: (request) => [...request.headers],
     peer,
-    async body(request, _bindings, most) {
-      const announced = request.headers.get('content-length')
-      if (announced !== null && Number(announced) <= most) return new Uint8Array(await request.arrayBuffer())
+    async body(request, _bindings, take) {
+      const announced = Number(request.headers.get('content-length') ?? Number.NaN)
+      if (announced <= AT_ONCE) {
+        return take(announced) ? new Uint8Array(await request.arrayBuffer()) : undefined
+      }
       const chunks: Uint8Array[] = []
-      let size = 0
       for await (const chunk of request.body ?? []) {
-        size += chunk.byteLength
-        if (size > most) return undefined
+        if (!take(chunk.byteLength)) return undefined
         chunks.push(chunk)
       }
       return joined(chunks)

@@ -3,8 +3,8 @@
  * calls run and when the last ones came. Synchronous, so that no two calls can be admitted on the same last token.
  */
 import type { Period } from '../policy.ts'
-import type { Admission, Admitted, CallRecord, Clock, Estimate } from '../ports.ts'
-import { holdOf, refusalOf, type Standing, shareUsed } from './decide.ts'
+import type { Admission, Admitted, CallRecord, Clock, Estimate, Ledger, Limits } from '../ports.ts'
+import { holdOf, paceRefusal, refusalOf, type Standing, shareUsed } from './decide.ts'
 import { periodOf, type Span } from './period.ts'
 import { type CallWindow, createCallWindow, MINUTE_MS } from './window.ts'
 
@@ -18,6 +18,10 @@ export interface Used {
 
 export interface LimitCounters {
   reserve(call: Admission): Admitted
+  /** Counts a call that was admitted now, by others. */
+  count(call: Admission): void
+  /** As in Ledger. */
+  peek: Ledger['peek']
   /** Holds the most that a call may cost which was admitted earlier, by another one of these counters. */
   restore(call: Admission): void
   /** Frees the hold of a call and counts what it really used. Does nothing for a call that holds nothing. */
@@ -82,6 +86,13 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
     holds.set(id, { user, key, tokens, costMicros })
   }
 
+  function count(call: Admission, held: Estimate) {
+    const { userId, keyId } = call.begun
+    hold(call, held)
+    if (call.user.requestsPerMinute > 0) remember(accountOf(users, userId), clock.elapsed())
+    if (call.key.requestsPerMinute > 0) remember(accountOf(keys, keyId), clock.elapsed())
+  }
+
   return {
     span: () => span,
     size: () => users.size + keys.size,
@@ -104,10 +115,25 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
       const ofKey = standingOf(key, call.key.requestsPerMinute, elapsed)
       const refusal = refusalOf(call, ofUser, ofKey, { now, periodEnd: span.end })
       if (refusal) return refusal
-      hold(call, holdOf(call, ofUser, ofKey))
-      if (call.user.requestsPerMinute > 0) remember(user, elapsed)
-      if (call.key.requestsPerMinute > 0) remember(key, elapsed)
+      count(call, holdOf(call, ofUser, ofKey))
       return { ok: true, used: shareUsed(user, call.user), resetAt: span.end }
+    },
+    count(call) {
+      sweep(clock.elapsed())
+      count(call, call.worst)
+    },
+    peek({ userId, keyId, userLimits, keyLimits }, reading) {
+      if (!hasPace(userLimits) && !hasPace(keyLimits)) return undefined
+      const elapsed = clock.elapsed()
+      const pace = (account: Account | undefined, limits: Limits, more: number) => {
+        const places = limits.requestsPerMinute - more
+        const isLimited = limits.requestsPerMinute > 0
+        const full = places > 0 ? (account?.calls?.waitMs(places, elapsed) ?? 0) : MINUTE_MS
+        return { running: (account?.running ?? 0) + more, waitMs: isLimited ? full : 0 }
+      }
+      const user = pace(users.get(userId), userLimits, reading.user)
+      const key = pace(keys.get(keyId), keyLimits, reading.key)
+      return paceRefusal([userLimits, user], [keyLimits, key], clock.now())
     },
     restore: (call) => hold(call, call.worst),
     settle(record) {
@@ -124,6 +150,10 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
       }
     },
   }
+}
+
+function hasPace({ concurrentRequests, requestsPerMinute }: Limits): boolean {
+  return concurrentRequests > 0 || requestsPerMinute > 0
 }
 
 function standingOf(account: Account, requestsPerMinute: number, elapsed: number): Standing {

@@ -87,13 +87,32 @@ function* refusals(
     const isHeld = used < most
     yield { ok: false, limit, scope, held: isHeld, resetAt: isHeld ? now + heldRetryMs(now) : periodEnd }
   }
-  const { concurrentRequests } = limits
-  if (concurrentRequests > 0 && at.running >= concurrentRequests) {
+  yield* tooBusy(scope, limits, at, now)
+}
+
+/** How busy a user or a key is. */
+type Pace = Pick<Standing, 'running' | 'waitMs'>
+
+function* tooBusy(
+  scope: Denied['scope'],
+  { concurrentRequests }: Limits,
+  { running, waitMs }: Pace,
+  now: number,
+): Generator<Denied> {
+  if (concurrentRequests > 0 && running >= concurrentRequests) {
     yield { ok: false, limit: 'concurrency', scope, held: false, resetAt: now + BUSY_RETRY_MS }
   }
-  if (at.waitMs > 0) {
-    yield { ok: false, limit: 'requests_per_minute', scope, held: false, resetAt: now + at.waitMs }
-  }
+  if (waitMs > 0) yield { ok: false, limit: 'requests_per_minute', scope, held: false, resetAt: now + waitMs }
+}
+
+/** The refusal of a call of which nothing is known but whose it is: for calls at once or a minute alone. */
+export function paceRefusal(
+  [userLimits, user]: readonly [Limits, Pace],
+  [keyLimits, key]: readonly [Limits, Pace],
+  now: number,
+): Denied | undefined {
+  const all = [...tooBusy('user', userLimits, user, now), ...tooBusy('key', keyLimits, key, now)]
+  return all.toSorted((a, b) => b.resetAt - a.resetAt)[0]
 }
 
 /** Those who are refused in one moment do not all come back in one. */

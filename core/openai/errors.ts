@@ -33,6 +33,7 @@ const CODES: Readonly<Record<string, Partial<Kind>>> = {
   model_not_allowed: { status: 403, type: 'permission_error', code: 'model_not_allowed' },
   unsupported_value: { code: 'unsupported_value' },
   internal: { status: 500 },
+  upload_stalled: { status: 408 },
   method_not_allowed: { status: 405, code: null },
   not_found: { code: null },
 }

@@ -19,21 +19,27 @@ function cellText(cell: Cell): string {
 
 /**
  * A table as a stream: the names of the columns, then slice by slice, each made only when the one before was taken. An
- * error ends the stream with it, so that a half table never looks like a whole one.
+ * error ends the stream with it, so that a half table never looks like a whole one. `over` hears of its end, whichever.
  */
 export function csvStream(
   columns: readonly string[],
   slices: AsyncGenerator<readonly (readonly Cell[])[]>,
+  over: () => void = () => {},
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(encoder.encode(csvLine(columns))),
     async pull(controller) {
-      const { done, value } = await slices.next()
-      if (done) return controller.close()
-      controller.enqueue(encoder.encode(value.map(csvLine).join('')))
+      const { done, value } = await slices.next().catch((cause) => {
+        over()
+        throw cause
+      })
+      if (!done) return controller.enqueue(encoder.encode(value.map(csvLine).join('')))
+      over()
+      controller.close()
     },
     async cancel() {
+      over()
       await slices.return(undefined)
     },
   })

@@ -49,16 +49,16 @@ describe('the reference', () => {
 
   test.each([
     ['get', '/healthz', []],
-    ['get', '/api/keys', [401]],
-    ['post', '/api/keys', [400, 401, 403, 409, 413, 415]],
-    ['put', '/api/keys/{id}/disable', [401, 403, 404, 415]],
-    ['get', '/admin/api/users', [400, 401, 403]],
-    ['put', '/admin/api/users/{id}', [400, 401, 403, 404, 409, 413, 415]],
-    ['post', '/api/auth/login', [400, 401, 403, 413, 415, 429]],
+    ['get', '/api/keys', [401, 429]],
+    ['post', '/api/keys', [400, 401, 403, 408, 409, 413, 415, 429]],
+    ['put', '/api/keys/{id}/disable', [401, 403, 404, 415, 429]],
+    ['get', '/admin/api/users', [400, 401, 403, 429]],
+    ['put', '/admin/api/users/{id}', [400, 401, 403, 404, 408, 409, 413, 415, 429]],
+    ['post', '/api/auth/login', [400, 401, 403, 408, 413, 415, 429]],
     ['get', '/v1/models', [400, 401, 403, 529]],
-    ['post', '/v1/messages', [400, 401, 403, 404, 413, 429, 500, 502, 503, 504, 529]],
+    ['post', '/v1/messages', [400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504, 529]],
     ['get', '/readyz', [503]],
-    ['post', '/v1/chat/completions', [400, 401, 403, 404, 413, 429, 500, 502, 503, 504]],
+    ['post', '/v1/chat/completions', [400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504]],
   ])('names the errors of %s %s and no others', async (method, path, statuses) => {
     const { body } = await app.request('/openapi.json')
     const { responses } = body.paths[path][method]

@@ -23,6 +23,7 @@ export async function localLedger(parts: {
       if (admitted.ok) records.reserve(call.begun)
       return admitted
     },
+    peek: counters.peek,
     update: records.update,
     settle(record) {
       counters.settle(record)

@@ -3,6 +3,7 @@
  * a place that cannot be reached. Calls pass without limits and are recorded, or none passes, as `failClosed` says.
  */
 
+import { createLimitCounters } from '../../../core/limits/counters.ts'
 import { periodOf } from '../../../core/limits/period.ts'
 import type { Period } from '../../../core/policy.ts'
 import type { Admission, Admitted, CallRecord, Clock, Ledger, Logger } from '../../../core/ports.ts'
@@ -34,6 +35,8 @@ export interface SharedLimits {
 
 export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
   const { records, period, failClosed, clock, logger } = parts
+  /** What this process admitted itself. */
+  const own = createLimitCounters(clock, period)
   let works = true
 
   // Said once each, not at every call.
@@ -63,11 +66,17 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
         }
         admitted = { ok: true, used: undefined, resetAt: periodOf(period, clock.now()).end }
       }
-      if (admitted.ok) records.reserve(call.begun)
+      if (admitted.ok) {
+        own.count(call)
+        records.reserve(call.begun)
+      }
       return admitted
     },
+    peek: own.peek,
     update: records.update,
     async settle(record) {
+      // What it used is counted elsewhere.
+      own.settle({ ...record, ...NOTHING_USED })
       // Written before anything is waited for: the last byte leaves right after.
       const written = Promise.resolve(records.settle(record))
       // What cannot be freed expires, and what it cost is in the database for the next count.

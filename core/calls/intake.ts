@@ -1,0 +1,79 @@
+/**
+ * What is asked before the body of a call is read: whether its caller may have another call, and whether there is room for
+ * its bytes. The ledger asks again, exactly, once the call is known.
+ */
+import type { Caller } from '../keys/directory.ts'
+import { createBodyMemory } from '../limits/body-memory.ts'
+import { limitRefusal } from '../limits/refusals.ts'
+import type { Policy } from '../policy.ts'
+import type { Clock, Ledger } from '../ports.ts'
+
+export interface Intake {
+  /**
+   * Begins a call whose body is `announced` bytes long (0 when unknown); `limited` where requests are counted. Throws a
+   * Refusal: rate_limited, overloaded.
+   */
+  begin(caller: Caller, announced: number, limited: boolean): Visit
+}
+
+export interface Visit {
+  /** `bytes` more of the body have come. Throws a Refusal `overloaded`. */
+  add(bytes: number): void
+  /** The body is there: from here on the ledger counts the call. */
+  read(): void
+  /** The call is over, or never began. Repeatable. */
+  end(): void
+}
+
+export function createIntake(parts: { policy: Policy; ledger: Ledger; clock: Clock }): Intake {
+  const { policy, ledger, clock } = parts
+  const memory = createBodyMemory(policy.limits.bodyMemoryBytes)
+  /** Calls whose bodies are being read. */
+  const users = counts()
+  const keys = counts()
+
+  function assertAllowed(caller: Caller) {
+    const reading = { user: users.of(caller.userId), key: keys.of(caller.keyId) }
+    const denied = ledger.peek(caller, reading)
+    if (denied) throw limitRefusal(policy, denied, clock.now())
+  }
+
+  return {
+    begin(caller, announced, limited) {
+      if (limited) assertAllowed(caller)
+      const held = memory.hold(caller.userId, announced)
+      if (!limited) return { add: held.add, read() {}, end: held.free }
+      let reading = true
+      users.add(caller.userId, 1)
+      keys.add(caller.keyId, 1)
+      const read = () => {
+        if (!reading) return
+        reading = false
+        users.add(caller.userId, -1)
+        keys.add(caller.keyId, -1)
+      }
+      return {
+        add: held.add,
+        read,
+        end() {
+          read()
+          held.free()
+        },
+      }
+    },
+  }
+}
+
+/** Counts by id; an id whose count is 0 takes no room. */
+function counts() {
+  const all = new Map<number, number>()
+  const of = (id: number) => all.get(id) ?? 0
+  return {
+    of,
+    add(id: number, change: 1 | -1) {
+      const count = of(id) + change
+      if (count > 0) all.set(id, count)
+      else all.delete(id)
+    },
+  }
+}

@@ -1,0 +1,61 @@
+/** What one person may do on the dashboard, so that nobody fills the audit or keeps the process busy for everybody else. */
+import { Refusal } from '../errors.ts'
+import type { Clock } from '../ports.ts'
+import { createThrottle } from './throttle.ts'
+
+/** No hand is as fast, and scripts that change more in a day have the command line. */
+const CHANGES = { burst: 2_400, everyMs: 18_000 }
+/** Changes of one and the same thing. */
+const SAME = { burst: 120, everyMs: 5_000 }
+const READS = { burst: 1_200, everyMs: 50 }
+const AT_ONCE = 64
+const FILES_AT_ONCE = 3
+const BUSY_RETRY_MS = 1_000
+
+/** A file takes its time and is in the audit. */
+export type Doing = 'read' | 'change' | 'file'
+
+export interface PersonLimits {
+  /**
+   * Begins something; the answer ends it and may be called again. `thing` names what is changed, where it is there
+   * already. Throws a Refusal rate_limited.
+   */
+  begin(userId: number, doing: Doing, thing?: string): () => void
+}
+
+export function createPersonLimits(clock: Clock): PersonLimits {
+  const changes = createThrottle(clock, CHANGES)
+  const same = createThrottle(clock, SAME)
+  const reads = createThrottle(clock, READS)
+  const underWay = new Map<string, number>()
+
+  function enter(place: string, most: number): () => void {
+    const count = underWay.get(place) ?? 0
+    if (count >= most) throw tooMuch('Too many requests of yours are under way.', BUSY_RETRY_MS)
+    underWay.set(place, count + 1)
+    let inside = true
+    return () => {
+      if (!inside) return
+      inside = false
+      const left = (underWay.get(place) ?? 1) - 1
+      if (left > 0) underWay.set(place, left)
+      else underWay.delete(place)
+    }
+  }
+
+  return {
+    begin(userId, doing, thing) {
+      const leave = doing === 'file' ? enter(`file ${userId}`, FILES_AT_ONCE) : enter(`${userId}`, AT_ONCE)
+      const waitMs =
+        (thing === undefined ? 0 : same.take(`${userId} ${thing}`)) ||
+        (doing === 'read' ? reads : changes).take(`${userId}`)
+      if (waitMs === 0) return leave
+      leave()
+      throw tooMuch('You are too fast for the dashboard.', waitMs)
+    },
+  }
+}
+
+function tooMuch(what: string, retryAfterMs: number): Refusal {
+  return new Refusal('rate_limited', `${what} Please try again in a moment.`, { retryAfterMs })
+}

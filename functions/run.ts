@@ -1,0 +1,151 @@
+/** One request through its route: whose it is, whether it may, what it brings, what it gets. */
+import type { Visit } from '../core/calls/intake.ts'
+import type { Deps } from '../core/deps.ts'
+import type { Doing } from '../core/limits/person.ts'
+import type { HeaderPairs, Reply, TakeBytes } from '../core/ports.ts'
+import { announcedBytes, type Reading, readBody } from './body.ts'
+import { type Addressing, addressGroup } from './client-address.ts'
+import { assertNoOtherBody, assertSameOrigin, checked, readJson, secured } from './guard.ts'
+import { callerOf, identify } from './identify.ts'
+import { type Answer, isChange, type Route } from './route.ts'
+
+export interface Incoming {
+  id: string
+  request: Request
+  bindings: unknown
+  params(): Record<string, string>
+}
+
+/** What handlers of all tiers are given, and how they may read the body. */
+interface Begun {
+  base: {
+    deps: Deps
+    headers: HeaderPairs
+    id: string
+    params: Record<string, string>
+    target: string
+    query: unknown
+  }
+  read: Reading['read']
+}
+
+/** Throws a Refusal, or ClientGone. */
+export async function run(
+  { deps, addressOf }: { deps: Deps; addressOf: Addressing },
+  route: Route,
+  incoming: Incoming,
+): Promise<Response> {
+  const { id, request, bindings } = incoming
+  const { wire } = deps
+  const headers = wire.headers(request, bindings)
+  const query = route.query && checked(route.query, queryOf(request.url))
+  const begun: Begun = {
+    base: { deps, headers, id, params: incoming.params(), target: targetOf(request.url), query },
+    read: (take: TakeBytes) => wire.body(request, bindings, take),
+  }
+  const { tier } = route
+  if (tier === 'key') return runCall(route, incoming, begun)
+  return runOwn(route, tier, { ...begun, request, ip: addressOf(wire.peer(request, bindings), headers) })
+}
+
+/** A request with an API key. Its body is read by the handler, once its caller may have another call. */
+async function runCall(route: Route, incoming: Incoming, { base, read }: Begun): Promise<Response> {
+  const { deps, headers, id } = base
+  const { wire, clock, intake } = deps
+  const { request, bindings } = incoming
+  const caller = await callerOf(deps, headers)
+  let visit: Visit | undefined
+  const readWhenAllowed = async (most: number, limited: boolean) => {
+    visit = intake.begin(caller, announcedBytes(headers, most), limited)
+    const body = await readBody(most, { clock, read, add: visit.add })
+    visit.read()
+    return body
+  }
+  const left = () => wire.left(request, bindings)
+  try {
+    // What `route()` forgot about the handler's own types holds: path, tier and query come from the same row.
+    const answer = await route.handle({ ...base, caller, read: readWhenAllowed, left } as never)
+    if (isReply(answer)) return wire.respond(visit ? endingReply(answer, visit.end) : answer, bindings)
+    visit?.end()
+    return secured(toResponse(route, answer, id), deps.policy)
+  } catch (thrown) {
+    visit?.end()
+    throw thrown
+  }
+}
+
+/** A request to the gateway's own interface, from nobody or from somebody signed in. */
+async function runOwn(
+  route: Route,
+  tier: 'public' | 'session' | 'admin',
+  { base, read, request, ip }: Begun & { request: Request; ip: string },
+): Promise<Response> {
+  const { deps, headers, id } = base
+  const { policy, clock } = deps
+  assertSameOrigin(request, headers, policy)
+  if (tier === 'public' && isChange(request.method)) deps.signInLimits.request(addressGroup(ip))
+  const caller = tier === 'public' ? undefined : await identify(deps, tier, headers)
+  const thing = route.method === 'PUT' ? pathOf(request.url) : undefined
+  const end = caller ? deps.personLimits.begin(caller.user.id, doingOf(route), thing) : () => {}
+  try {
+    const actor = { id: caller?.user.id ?? null, ip, requestId: id }
+    const cookies: string[] = []
+    const setCookie = (cookie: string) => void cookies.push(cookie)
+    assertNoOtherBody(request, headers)
+    const body = route.body && (await readJson(route.body, headers, { clock, read }))
+    const answer = await route.handle({ ...base, caller, body, actor, setCookie, over: end } as never) // as above
+    const response = toResponse(route, answer, id)
+    for (const cookie of cookies) response.headers.append('set-cookie', cookie)
+    return secured(response, policy)
+  } catch (thrown) {
+    end()
+    throw thrown
+  } finally {
+    if (!route.file) end()
+  }
+}
+
+function doingOf({ method, file }: Route): Doing {
+  if (file) return 'file'
+  return isChange(method) ? 'change' : 'read'
+}
+
+/** A plain object is checked against what the route declares: a field too many is a bug, not an answer. */
+function toResponse(route: Route, answer: Answer, id: string): Response {
+  if (answer instanceof Response) return answer
+  const body = route.reply ? route.reply.parse(answer) : answer
+  const headers = { 'request-id': id, 'cache-control': 'no-store' }
+  return Response.json(body, { status: route.status ?? 200, headers })
+}
+
+function isReply(answer: Answer): answer is Reply {
+  return 'pipe' in answer && typeof answer.pipe === 'function'
+}
+
+/** The same reply; `end` hears of its end, whichever. */
+function endingReply(reply: Reply, end: () => void): Reply {
+  return {
+    ...reply,
+    pipe(sink) {
+      const flowing = reply.pipe(sink)
+      if (flowing) return flowing.finally(end)
+      end()
+    },
+  }
+}
+
+export function pathOf(url: string): string {
+  const target = targetOf(url)
+  const query = target.indexOf('?')
+  return query < 0 ? target : target.slice(0, query)
+}
+
+/** Path and query exactly as they came: what goes upstream must not be decoded and encoded again. */
+function targetOf(url: string): string {
+  return url.slice(url.indexOf('/', url.indexOf('://') + 3))
+}
+
+/** A name that stands twice counts once, with its first value. */
+function queryOf(url: string): Record<string, string> {
+  return Object.fromEntries([...new URL(url).searchParams].reverse())
+}
