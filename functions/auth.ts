@@ -44,7 +44,6 @@ export const auth = [
     tier: 'public',
     summary:
       'Mails a code that signs this browser in. The answer is the same whether the account exists or not.',
-    errors: [429],
     body: z.strictObject({ itcode, invite_code: inviteCode }),
     reply: Message.extend({ expires_in: z.int() }),
     async handle({ deps, headers, body, actor, setCookie }) {
@@ -59,17 +58,20 @@ export const auth = [
     path: '/api/auth/login',
     tier: 'public',
     summary: 'Signs in with the mailed code, in the browser that asked for it.',
-    errors: [401, 429],
+    errors: [401],
     body: z.strictObject({ itcode, code: line(64), invite_code: inviteCode }),
     reply: z.strictObject({ user: UserView }),
     async handle({ deps, headers, body, actor, setCookie }) {
+      const browser = browserOf(deps, headers) ?? randomText(32, BROWSER_ALPHABET)
       const { user, token } = await login(deps, {
-        ...asker(deps, body, browserOf(deps, headers) ?? '', actor.ip),
+        ...asker(deps, body, browser, actor.ip),
         actor,
         code: body.code,
         userAgent: headerOf(headers, 'user-agent') ?? '',
         previous: (await sessionOf(deps, headers))?.sessionId,
       })
+      // A code that was handed over may be the first thing that this browser brings.
+      if (browserOf(deps, headers) !== browser) setCookie(browserCookie(deps.policy, headers, browser))
       setCookie(sessionCookie(deps.policy, headers, token))
       return { user: userView(user) }
     },

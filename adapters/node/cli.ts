@@ -10,6 +10,7 @@ import {
   createKeyFor,
   createUserAs,
   disableKey,
+  handOverCodeTo,
   needed,
   printKeys,
   printObjects,
@@ -25,6 +26,7 @@ const USAGE = `Usage: npm run cli -- COMMAND
 
   user create ITCODE [--name NAME] [--admin] [--quota TOKENS] [--budget USD]
   user list
+  user code ITCODE                                           prints a code to sign in with, from any browser
   key create ITCODE [--name NAME] [--expires 2027-01-31]     prints the key, once
   key list [ITCODE]
   key disable ID | key enable ID
@@ -63,6 +65,8 @@ async function run(args: string[]): Promise<void> {
         return await createUserAs(db, config, third, values)
       case 'user list':
         return await printUsers(db)
+      case 'user code':
+        return await handOverCodeTo(db, config, third)
       case 'key create':
         return await createKeyFor(db, third, values)
       case 'key list':

@@ -4,6 +4,7 @@ import { policyFrom } from '../../config/policy.ts'
 import type { Config } from '../../config/schema.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import type { User } from '../../core/auth/account.ts'
+import { handOverCode } from '../../core/auth/codes.ts'
 import { systemClock } from '../../core/clock.ts'
 import { Refusal } from '../../core/errors.ts'
 import { type ApiKey, createKey, describedKey, listKeys, updateKey } from '../../core/keys/manage.ts'
@@ -48,6 +49,16 @@ export async function printUsers(db: Db) {
     budget_usd: budgetMicros ? budgetMicros / MICROS : 'unlimited',
   }))
   table(rows, 'There are no users yet.')
+}
+
+export async function handOverCodeTo(db: Db, config: Config, itcode: string | undefined) {
+  const user = await knownUser(db, itcode)
+  if (user.status === 'disabled') throw new Refusal('account_disabled', `${user.itcode} is disabled.`)
+  const parts = { db, clock: systemClock, auth: policyFrom(config).auth }
+  const { code, expiresAt } = await handOverCode(parts, { itcode: user.itcode, actor: COMMAND_LINE })
+  console.log(code.replace(/(.{4})(?=.)/g, '$1-'))
+  const until = new Date(expiresAt).toISOString().slice(11, 16)
+  console.error(`Good for one sign-in as ${user.itcode}, from any browser, until ${until} UTC.`)
 }
 
 export async function createKeyFor(db: Db, itcode: string | undefined, values: Values) {

@@ -37,6 +37,22 @@ export function auditIfChanged(db: Db, event: AuditEvent) {
   return db.run(sql`${insertOf(event)} where changes() > 0`)
 }
 
+const HOUR_MS = 3_600_000
+
+/**
+ * Counts what anybody can cause without end: the first of an hour makes a row, the others raise its `count` and set when
+ * the last one was.
+ */
+export function auditTally(db: Db, event: Omit<AuditEvent, 'before' | 'after'>) {
+  const { action, target, at } = event
+  const tally = `${action} ${target} ${Math.floor(at / HOUR_MS)}`
+  return db.run(sql`insert into audit_events (at, actor_id, action, target, after, ip, request_id, tally)
+    values (${at}, ${event.actor.id}, ${action}, ${target}, json_object('count', 1, 'last_at', ${at}), ${event.actor.ip},
+      ${event.actor.requestId}, ${tally})
+    on conflict (tally) where tally is not null do update set
+      after = json_object('count', json_extract(audit_events.after, '$.count') + 1, 'last_at', excluded.at)`)
+}
+
 function insertOf({ actor, at, action, target, before, after }: AuditEvent) {
   return sql`insert into audit_events (at, actor_id, action, target, before, after, ip, request_id)
     select ${at}, ${actor.id}, ${action}, ${storable(target)}, ${textOf(before)}, ${textOf(after)}, ${actor.ip},

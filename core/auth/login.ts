@@ -1,5 +1,5 @@
 /** Signing in: ask for a code, prove to have got it. What is answered never tells whether an account exists. */
-import { type Actor, auditRow } from '../audit/record.ts'
+import { type Actor, auditRow, auditTally } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { registerUser } from '../users/manage.ts'
@@ -12,7 +12,17 @@ import {
   mayRegister,
   type User,
 } from './account.ts'
-import { type Asker, cancelCode, issueCode, recordWrongInvite, useCode } from './codes.ts'
+import {
+  type Asker,
+  cancelCode,
+  isKnown,
+  issueCode,
+  recordWrongInvite,
+  type Standing,
+  standingOf,
+  useCode,
+  useHandedOver,
+} from './codes.ts'
 import { sameSecret } from './keyed-hash.ts'
 import { codeMail } from './mail.ts'
 import { closeSession, openSession } from './sessions.ts'
@@ -46,6 +56,7 @@ export async function sendCode(deps: Deps, request: Request): Promise<void> {
   const { itcode, mailbox, user } = await resolve(deps, request.itcode)
   const asker = { ...request, itcode: mailbox }
   const parts = { db, clock, auth }
+  if (!(await isKnown(db, asker))) deps.signInLimits.stranger()
   if (auth.inviteCode !== '' && !(await isInvited(deps, request.inviteCode))) {
     await recordWrongInvite(parts, asker)
     throw wrongInvite()
@@ -53,8 +64,8 @@ export async function sendCode(deps: Deps, request: Request): Promise<void> {
   const { id, code } = await issueCode(parts, asker)
   // The same work for everybody: only what leaves differs.
   const mail = codeMail({ to: mailAddress(itcode, auth), code, validMs: auth.codeExpiryMs, itcode })
-  const isKnown = user !== undefined || mayRegister(itcode, auth)
-  const sent = (isKnown ? deps.codes.send(mail) : Promise.resolve()).catch(async (cause) => {
+  const isWanted = user !== undefined || mayRegister(itcode, auth)
+  const sent = (isWanted ? deps.codes.send(mail) : Promise.resolve()).catch(async (cause) => {
     logger.error('code.not_sent', { id: request.actor.requestId, cause: String(cause) })
     await cancelCode(parts, id)
   })
@@ -63,7 +74,7 @@ export async function sendCode(deps: Deps, request: Request): Promise<void> {
 
 /**
  * Opens a session for a right code; someone new gets an account, role user. `previous` is the session that the browser
- * had: it ends. Throws a Refusal: invalid_code, account_disabled, invalid_invite_code.
+ * had: it ends. Throws a Refusal: invalid_code, account_disabled, invalid_invite_code, too_many_attempts.
  */
 export async function login(
   deps: Deps,
@@ -74,28 +85,41 @@ export async function login(
   const parts = { db, clock, auth }
   const { itcode, mailbox, user: known } = await resolve(deps, request.itcode)
   const asker = { ...request, itcode: mailbox }
-  const audit = (action: string, id: number | null) =>
-    auditRow(db, { actor: { ...request.actor, id }, at: clock.now(), action, target: `user:${itcode}` })
+  const event = (action: string, id: number | null) => {
+    return { actor: { ...request.actor, id }, at: clock.now(), action, target: `user:${itcode}` }
+  }
+  const standing = await standingOf(parts, asker, request.code)
+  const isHopeless = !standing.handedOver && !standing.hasCode
+  if (isHopeless) countGuess(deps, asker, standing)
   // The code itself proves an invite: without one it was never sent. A wrong one is still a wrong one.
   if (request.inviteCode && auth.inviteCode !== '' && !(await isInvited(deps, request.inviteCode))) {
     await recordWrongInvite(parts, asker)
     throw wrongInvite()
   }
-  if (!(await useCode(parts, asker, request.code))) {
-    await audit('login.failed', null)
+  const use = standing.handedOver ? useHandedOver : useCode
+  if (isHopeless || !(await use(parts, asker, request.code))) {
+    // Names that nobody has are without number: they are counted together.
+    const isNobody = isHopeless && !known
+    await auditTally(db, { ...event('login.failed', null), ...(isNobody ? { target: 'user:' } : {}) })
     throw new Refusal('invalid_code', 'The code is wrong, used up or too old. Ask for a new one if in doubt.')
   }
   const user = known ?? (await newcomer(deps, itcode, request.actor))
   if (!user) throw new Refusal('invalid_code', 'No account can be made for this name.')
   if (user.status === 'disabled') {
-    await audit('login.refused', user.id)
+    await auditTally(db, event('login.refused', user.id))
     throw new Refusal('account_disabled', 'Your account is disabled. Ask an administrator.')
   }
   if (request.previous) await closeSession(parts, request.previous)
   const { ip, userAgent } = request
   const { token } = await openSession(parts, { userId: user.id, ip, userAgent })
-  await audit('login.ok', user.id)
+  await auditRow(db, event('login.ok', user.id))
   return { user, token }
+}
+
+/** An attempt of a browser that has no code for this account. Throws a Refusal too_many_attempts. */
+function countGuess({ signInLimits }: Deps, { itcode, browser }: Asker, { known }: Standing) {
+  signInLimits.guess(itcode, known ? browser : undefined)
+  if (!known) signInLimits.stranger()
 }
 
 async function newcomer(

@@ -127,5 +127,12 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE INDEX `upstream_objects_user` ON `upstream_objects` (`user_id`,`row_id`);",
       "CREATE INDEX `upstream_objects_expires` ON `upstream_objects` (`expires_at`);"
     ]
+  },
+  {
+    "name": "0011_audit_tally.sql",
+    "statements": [
+      "ALTER TABLE `audit_events` ADD `tally` text;",
+      "CREATE UNIQUE INDEX `audit_tally` ON `audit_events` (`tally`) WHERE tally is not null;"
+    ]
   }
 ]

@@ -149,7 +149,7 @@ export const loginCodes = sqliteTable(
     id: integer().primaryKey({ autoIncrement: true }),
     itcode: text().notNull(),
     codeHash: text('code_hash').notNull(),
-    /** SHA-256 of the cookie of the browser that asked: nobody else can use the code. */
+    /** SHA-256 of the cookie of the browser that asked: nobody else can use the code. '' is any browser. */
     browserHash: text('browser_hash').notNull(),
     ip: text().notNull(),
     attempts: integer().notNull().default(0),
@@ -168,7 +168,7 @@ export const loginCodes = sqliteTable(
   ],
 )
 
-/** Who did what. Rows are only ever added, in the same batch as the change they tell of. */
+/** Who did what. Rows are only ever added, in the batch of the change they tell of; or counted, by the hour. */
 export const auditEvents = sqliteTable(
   'audit_events',
   {
@@ -183,8 +183,14 @@ export const auditEvents = sqliteTable(
     after: text(),
     ip: text(),
     requestId: text('request_id'),
+    /** What is counted in this row, and its hour; null for all that happened once. */
+    tally: text(),
   },
-  (t) => [index('audit_actor').on(t.actorId, t.id), index('audit_action').on(t.action, t.id)],
+  (t) => [
+    index('audit_actor').on(t.actorId, t.id),
+    index('audit_action').on(t.action, t.id),
+    uniqueIndex('audit_tally').on(t.tally).where(sql`tally is not null`),
+  ],
 )
 
 /** What all processes know of an account or of a (backend, model): a record that only the core can read. */

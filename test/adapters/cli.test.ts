@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process'
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { auditEvents } from '../../core/db/schema.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { temporaryFolder } from '../support/stores.ts'
 import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
@@ -78,6 +80,32 @@ describe('the command line, beside the running server', () => {
     [['file_1', 'a', 'nobody'], 'There is no user nobody. Create one with: user create nobody'],
   ])('does not adopt %j', async (args, problem) => {
     expect(await cli(['objects', 'adopt', ...args])).toMatchObject({ code: 1, stderr: `${problem}\n` })
+  })
+
+  test('prints a code that signs in from any browser, and the audit says so', async () => {
+    await cli(['user', 'create', 'locked@example.com'])
+    const { stdout, stderr } = await cli(['user', 'code', 'Locked@example.com'])
+    expect(stdout).toMatch(/^[A-Z]{4}(-[A-Z]{4}){3}\n$/)
+    expect(stderr).toContain('locked@example.com')
+    const signIn = (code: string) =>
+      fetch(`${gateway.url}/api/auth/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ itcode: 'locked@example.com', code }),
+      })
+    expect((await signIn('ABCD-ABCD-ABCD-ABCD')).status).toBe(401)
+    const answer = await signIn(stdout.trim())
+    expect([answer.status, answer.headers.getSetCookie().length]).toEqual([200, 2])
+    expect((await signIn(stdout.trim())).status).toBe(401)
+    const rows = await gateway.db
+      .select()
+      .from(auditEvents)
+      .where(eq(auditEvents.action, 'login.code_handed_over'))
+    expect(rows).toMatchObject([{ target: 'user:locked@example.com', actorId: null }])
+    expect(await cli(['user', 'code', 'nobody'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/no user/),
+    })
   })
 
   test('tells who used what', async () => {

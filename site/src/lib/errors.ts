@@ -17,6 +17,7 @@ const TEXTS: ReadonlyMap<string, Key> = new Map<RefusalCode | 'offline' | 'unkno
   ['own_application', 'error.own_application'],
   ['invalid_input', 'error.invalid_input'],
   ['too_many_attempts', 'error.too_many_attempts'],
+  ['rate_limited', 'error.rate_limited'],
   ['not_found', 'error.not_found'],
   ['conflict', 'error.conflict'],
   ['body_too_large', 'error.body_too_large'],

@@ -42,6 +42,7 @@ export const en = {
   'error.own_application': 'Another administrator has to decide your own application.',
   'error.invalid_input': 'Please check what you entered.',
   'error.too_many_attempts': 'Too many attempts.',
+  'error.rate_limited': 'Too many requests at once.',
   'error.not_found': 'Not found. It may have been deleted.',
   'error.conflict': 'Something has changed in the meantime. Reload the page and try again.',
   'error.conflict.account': 'There is a user with this account already.',
@@ -91,6 +92,8 @@ export const en = {
   'login.resend': 'Send another code',
   'login.resend_in': 'Another code in {time}',
   'login.other': 'Use another account',
+  'login.handed': 'I have a code from an administrator',
+  'login.handed_lead': 'Enter the code that an administrator gave you for {account}.',
   'login.expired': 'Your session has ended. Please sign in again.',
 
   'overview.title': 'Overview',

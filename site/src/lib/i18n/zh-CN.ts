@@ -42,6 +42,7 @@ export const zhCN: Messages = {
   'error.own_application': '您自己的申请须由其他管理员审批。',
   'error.invalid_input': '请检查您填写的内容。',
   'error.too_many_attempts': '尝试次数过多。',
+  'error.rate_limited': '请求过于频繁。',
   'error.not_found': '没有找到，可能已被删除。',
   'error.conflict': '情况已有变化，请刷新页面后重试。',
   'error.conflict.account': '已有使用此账号的用户。',
@@ -90,6 +91,8 @@ export const zhCN: Messages = {
   'login.resend': '重新发送验证码',
   'login.resend_in': '{time}后可重新发送',
   'login.other': '换一个账号',
+  'login.handed': '我有管理员给的验证码',
+  'login.handed_lead': '请输入管理员为 {account} 提供的验证码。',
   'login.expired': '登录已失效，请重新登录。',
 
   'overview.title': '概览',
