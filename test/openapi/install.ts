@@ -1,0 +1,19 @@
+/** Installs schemathesis (https://schemathesis.readthedocs.io), which makes requests up from an OpenAPI document. */
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+const VERSION = '4.32.5'
+const FOLDER = `.tools/schemathesis-${VERSION}`
+
+export const SCHEMATHESIS = `${FOLDER}/bin/schemathesis`
+
+export default function install() {
+  if (existsSync(SCHEMATHESIS)) return
+  execFileSync('python3', ['-m', 'venv', FOLDER])
+  execFileSync(`${FOLDER}/bin/pip`, [
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    `schemathesis==${VERSION}`,
+  ])
+}
