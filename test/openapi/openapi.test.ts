@@ -85,7 +85,7 @@ function schemathesis(parts: { document: string; url: string; person: Person; ke
     ...Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}:${value}`]),
     ...['--checks', CHECKS.join(',')],
     ...['--exclude-path-regex', LEFT_OUT],
-    ...['--max-time', String(SECONDS), '--seed', '1', '--workers', '2', '--warnings', 'off', '--no-color'],
+    ...['--max-time', String(SECONDS), '--seed', '1', '--warnings', 'off', '--no-color'],
   ]
   return new Promise<{ code: number; output: string }>((resolve) => {
     execFile(SCHEMATHESIS, args, { maxBuffer: 64 * 1024 * 1024 }, (cause, stdout, stderr) => {
