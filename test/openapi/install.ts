@@ -1,9 +1,10 @@
 /** Installs schemathesis (https://schemathesis.readthedocs.io), which makes requests up from an OpenAPI document. */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 
 const VERSION = '4.32.5'
-const FOLDER = `.tools/schemathesis-${VERSION}`
+const FOLDER = join(import.meta.dirname, `../../.tools/schemathesis-${VERSION}`)
 
 export const SCHEMATHESIS = `${FOLDER}/bin/schemathesis`
 

@@ -88,8 +88,14 @@ function schemathesis(parts: { document: string; url: string; person: Person; ke
     ...['--max-time', String(SECONDS), '--seed', '1', '--warnings', 'off', '--no-color'],
   ]
   return new Promise<{ code: number; output: string }>((resolve) => {
-    execFile(SCHEMATHESIS, args, { maxBuffer: 64 * 1024 * 1024 }, (cause, stdout, stderr) => {
-      resolve({ code: cause ? 1 : 0, output: stdout + stderr })
-    })
+    // It remembers what failed in the folder that it runs in.
+    execFile(
+      SCHEMATHESIS,
+      args,
+      { cwd: folder.path, maxBuffer: 64 * 1024 * 1024 },
+      (cause, stdout, stderr) => {
+        resolve({ code: cause ? 1 : 0, output: stdout + stderr })
+      },
+    )
   })
 }
