@@ -38,6 +38,8 @@ export const size = z.union([z.number(), z.string()], { error: NO_SIZE }).transf
 /** Link-local addresses, and those by which clouds give out their machines' credentials. */
 const METADATA =
   /^(169\.254\.|100\.100\.100\.200$|\[fe[89ab]|\[fd00:ec2::254\]|\[::ffff:a9fe:|metadata(\.google\.internal)?\.?$)/i
+/** What belongs to a request, and the gateway puts behind the address itself. */
+const REQUEST_PATH = /\/+v1(\/+(messages(\/.*)?|models|complete|chat\/completions|responses))?\/*$/i
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/i
 const NO_ITCODE = 'an account name or an e-mail address is expected'
 const NO_URL = 'an address that begins with https:// or http:// is expected'
@@ -61,6 +63,9 @@ export const upstreamUrl = address((text) => {
   if (!url) return NO_URL
   if (url.username || url.password) return 'an address without credentials is expected; use api_key'
   if (/[?#]/.test(text)) return 'an address without ? and # is expected'
+  if (REQUEST_PATH.test(url.pathname)) {
+    return 'an address without /v1 at its end is expected, such as https://api.anthropic.com: /v1/messages is put behind it'
+  }
   if (METADATA.test(url.hostname)) return 'link-local and metadata addresses are not allowed'
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
     return 'https is expected outside this machine'

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
 import { policyFrom } from '../../config/policy.ts'
+import { warningsOf } from '../../config/warnings.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
@@ -13,7 +14,7 @@ import { webWire } from '../../core/http/wire.ts'
 import { createLogger } from '../../core/logger.ts'
 import { announceObjects } from '../../core/objects/announce.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
-import { ensureAdmin } from '../../core/users/first-admin.ts'
+import { ensureAdmin, hasAdmin } from '../../core/users/first-admin.ts'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { databaseHealth } from '../drivers/health/database.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
@@ -29,7 +30,7 @@ import { openHealth, openLedger } from '../drivers/stores.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../node/codes.ts'
 import { siteFrom } from '../node/site.ts'
-import { pricesFrom, shippedAbilities } from '../node/tables.ts'
+import { knownPrices, pricesFrom, shippedAbilities } from '../node/tables.ts'
 import { type Bindings, functionUrl } from './function-url.ts'
 import { createSettling } from './settling.ts'
 
@@ -88,6 +89,10 @@ async function build() {
     accepting: () => true,
   })
   await ensureAdmin(deps)
+  const known = { ...knownPrices(config), hasAdmin: await hasAdmin(db), listens: false }
+  for (const { path, message } of warningsOf(config, known)) {
+    logger.warn('config.open', { setting: path, message })
+  }
   settling.waitUntil(deps.catalogue.checkAll())
   return {
     gateway: createGateway(deps, functionsFrom(process.env.GATEWAY_FUNCTIONS)),

@@ -2,6 +2,8 @@
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../../config/error.ts'
 import { redacted } from '../../config/redact.ts'
+import type { Config } from '../../config/schema.ts'
+import { warningsOf } from '../../config/warnings.ts'
 import { Refusal } from '../../core/errors.ts'
 import type { Fields } from '../../core/ports.ts'
 import {
@@ -20,7 +22,7 @@ import {
 import { importFile } from './import.ts'
 import { openStorage } from './server.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from './settings.ts'
-import { pricesFrom } from './tables.ts'
+import { knownPrices, pricesFrom } from './tables.ts'
 
 const USAGE = `Usage: npm run cli -- COMMAND
 
@@ -35,7 +37,7 @@ const USAGE = `Usage: npm run cli -- COMMAND
   usage [--by user|model|backend|day] [--days 30]
   backup FILE                                              while the server runs, too
   import FILE                                              takes over a gateway.db of the original Go gateway
-  check-config                                             says what is wrong, or prints the settings in force`
+  check-config                                             says what is wrong or left open, and prints the settings in force`
 
 /** Stdout is for what was asked for. */
 const TO_STDERR = { info() {}, warn: (event: string, fields?: Fields) => console.error(event, fields) }
@@ -56,7 +58,7 @@ async function run(args: string[]): Promise<void> {
   const { positionals, values } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
   const [first = '', second = '', third] = positionals
   const config = readSettings()
-  if (first === 'check-config') return console.log(JSON.stringify(redacted(config), null, 2))
+  if (first === 'check-config') return checkConfig(config)
   const storage = await openStorage(config, TO_STDERR)
   const { db } = storage
   try {
@@ -90,6 +92,13 @@ async function run(args: string[]): Promise<void> {
     }
   } finally {
     storage.close()
+  }
+}
+
+function checkConfig(config: Config) {
+  console.log(JSON.stringify(redacted(config), null, 2))
+  for (const { path, message } of warningsOf(config, { ...knownPrices(config), listens: true })) {
+    console.error(`warning: ${path}: ${message}`)
   }
 }
 

@@ -1,9 +1,11 @@
 /** One gateway on one Node process: opens the drivers, wires the core, serves, reloads and stops. */
+import cluster from 'node:cluster'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { policyFrom } from '../../config/policy.ts'
 import type { Config } from '../../config/schema.ts'
+import { warningsOf } from '../../config/warnings.ts'
 import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
 import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -12,7 +14,7 @@ import { createDeps, type Deps } from '../../core/deps.ts'
 import { announceObjects } from '../../core/objects/announce.ts'
 import type { Logger } from '../../core/ports.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
-import { ensureAdmin } from '../../core/users/first-admin.ts'
+import { ensureAdmin, hasAdmin } from '../../core/users/first-admin.ts'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { databaseHealth } from '../drivers/health/database.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
@@ -31,7 +33,7 @@ import { createHttpServer } from './http-server.ts'
 import { upToRestart } from './reload.ts'
 import { siteFrom } from './site.ts'
 import { drain } from './stop.ts'
-import { pricesFrom, shippedAbilities } from './tables.ts'
+import { knownPrices, pricesFrom, shippedAbilities } from './tables.ts'
 import { socketWire } from './wire.ts'
 
 const SITE = join(import.meta.dirname, '../../site/build')
@@ -115,11 +117,21 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     })
     const admin = await ensureAdmin(deps)
     if (admin) logger.info('admin.created', { itcode: admin })
+    await warn(settings)
     await deps.directory.refresh()
     return {
       deps,
       gateway: createGateway(deps, functionsFrom(process.env.GATEWAY_FUNCTIONS)),
       runTasks: createTaskRunner(deps),
+    }
+  }
+
+  /** Once, where several processes read one file. */
+  const warn = async (settings: Config) => {
+    if (cluster.worker && cluster.worker.id > 1) return
+    const known = { ...knownPrices(settings), hasAdmin: await hasAdmin(storage.db), listens: true }
+    for (const { path, message } of warningsOf(settings, known)) {
+      logger.warn('config.open', { setting: path, message })
     }
   }
 

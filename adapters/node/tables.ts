@@ -2,11 +2,18 @@
 import abilities from '../../config/abilities.json' with { type: 'json' }
 import pricing from '../../config/pricing.json' with { type: 'json' }
 import type { Config } from '../../config/schema.ts'
+import { systemClock } from '../../core/clock.ts'
 import { AbilityTable } from '../../core/openai/abilities.ts'
 import { createPrices, PriceList, type Prices } from '../../core/usage/price.ts'
 
 export function pricesFrom(config: Config): Prices {
   return createPrices(PriceList.parse(pricing), config.pricing)
+}
+
+/** For warnings about the configuration. */
+export function knownPrices(config: Config): { hasPrice(model: string): boolean } {
+  const prices = pricesFrom(config)
+  return { hasPrice: (model) => prices.rates(model, systemClock.now()) !== undefined }
 }
 
 export function shippedAbilities(): AbilityTable {

@@ -7,6 +7,7 @@ import abilities from '../../config/abilities.json' with { type: 'json' }
 import { loadConfig } from '../../config/load.ts'
 import { policyFrom } from '../../config/policy.ts'
 import pricing from '../../config/pricing.json' with { type: 'json' }
+import { warningsOf } from '../../config/warnings.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
@@ -17,7 +18,7 @@ import { AbilityTable } from '../../core/openai/abilities.ts'
 import type { Site } from '../../core/ports.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
 import { createPrices, PriceList } from '../../core/usage/price.ts'
-import { ensureAdmin } from '../../core/users/first-admin.ts'
+import { ensureAdmin, hasAdmin } from '../../core/users/first-admin.ts'
 import settingsFile from '../../dist/config.yaml'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { logCodes } from '../drivers/codes/log.ts'
@@ -103,6 +104,14 @@ async function build() {
     accepting: () => true,
   })
   await ensureAdmin(deps)
+  const hasPrice = (model: string) => deps.prices.rates(model, clock.now()) !== undefined
+  for (const { path, message } of warningsOf(config, {
+    hasPrice,
+    hasAdmin: await hasAdmin(db),
+    listens: false,
+  })) {
+    logger.warn('config.open', { setting: path, message })
+  }
   waitUntil(deps.catalogue.checkAll())
   return {
     gateway: createGateway(deps, functionsFrom(settings.GATEWAY_FUNCTIONS)),

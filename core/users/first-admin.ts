@@ -7,6 +7,12 @@ import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
 import { registerUser } from './manage.ts'
 
+const isAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'))
+
+export async function hasAdmin(db: Db): Promise<boolean> {
+  return (await db.select({ id: users.id }).from(users).where(isAdmin).limit(1)).length > 0
+}
+
 /** Safe to run from several processes. Answers the account that was made an admin, if one was. */
 export async function ensureAdmin(parts: {
   db: Db
@@ -17,9 +23,8 @@ export async function ensureAdmin(parts: {
   if (policy.auth.adminItcode === '') return undefined
   const itcode = accountName(policy.auth.adminItcode)
   const { defaultQuotaTokens: quotaTokens, defaultBudgetMicros: budgetMicros } = policy.limits
-  const isAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'))
   const admins = db.select({ one: sql`1` }).from(users).where(isAdmin)
-  if ((await admins.limit(1)).length > 0) return undefined
+  if (await hasAdmin(db)) return undefined
   if (!(await findAccount(db, policy.auth, itcode))) {
     const person = { itcode, role: 'user', quotaTokens, budgetMicros } as const
     await registerUser({ db, clock, actor: COMMAND_LINE }, person)

@@ -12,6 +12,12 @@ import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
 const run = promisify(execFile)
 const ASK = { model: 'claude-opus-5-5', max_tokens: 10, messages: [{ role: 'user', content: 'hi' }] }
 
+/** The settings that the start warned of. */
+const warned = (gateway: TestGateway) =>
+  [...gateway.output().matchAll(/"level":"warn","event":"config\.open","setting":"([^"]+)"/g)].map(
+    ([, name]) => name,
+  )
+
 describe('the command line, beside the running server', () => {
   let upstream: FakeUpstream
   let gateway: TestGateway
@@ -129,8 +135,13 @@ describe('the command line, beside the running server', () => {
   })
 
   test('checks a configuration without showing a secret', async () => {
-    const { code, stdout } = await cli(['check-config'])
+    const { code, stdout, stderr } = await cli(['check-config'])
     expect(code).toBe(0)
+    // The same as the start says.
+    const lines = stderr.trim().split('\n')
+    const paths = ['auth.auto_register', 'auth.admin_itcode', 'auth.send_code_url']
+    expect(lines.map((line) => /^warning: ([a-z_.]+): /.exec(line)?.[1])).toEqual(paths)
+    expect(warned(gateway)).toEqual(paths)
     expect(stdout).not.toContain('upstream-key-of-a')
     const broken = join(folder.path, 'broken.yaml')
     writeFileSync(broken, 'server: { port: eighty }\nbackends: []\n')

@@ -5,6 +5,7 @@ import { parse } from 'yaml'
 import { configFromApiKey, loadConfig } from '../../config/load.ts'
 import { policyFrom } from '../../config/policy.ts'
 import { redacted } from '../../config/redact.ts'
+import { warningsOf } from '../../config/warnings.ts'
 import { BACKEND, errorOf, load, MINIMAL, pathsOf, SECRET, withLeaf } from './settings.ts'
 
 const OTHER_SECRET = 'Zp3vX8qLw2Nf7RkT1yHs5BdJ9mGc4UaE'
@@ -154,13 +155,30 @@ describe('the example file', () => {
   const example = (env: Record<string, string>) =>
     loadConfig({ text, file: 'example', env, readFile: () => '' })
 
-  test('loads when its two variables are set, and then holds every default', () => {
+  test('loads when its two variables are set, and then holds every default but for what is stricter', () => {
     const config = example({ SESSION_SECRET: SECRET, ANTHROPIC_API_KEY: 'sk-ant-test' })
     const minimal = load(MINIMAL)
     expect(config).toEqual({
       ...minimal,
+      server: { ...minimal.server, host: '127.0.0.1' },
+      auth: { ...minimal.auth, auto_register: false },
+      limits: {
+        ...minimal.limits,
+        default_budget_usd: 200,
+        requests_per_minute: 300,
+        concurrent_requests: 30,
+      },
       backends: [{ ...minimal.backends[0], name: 'claude-primary', weight: 10 }],
     })
+  })
+
+  test('leaves nothing open but what only its reader can tell', () => {
+    const config = example({ SESSION_SECRET: SECRET, ANTHROPIC_API_KEY: 'sk-ant-test' })
+    const known = { hasPrice: () => true, hasAdmin: false, listens: true }
+    expect(warningsOf(config, known).map(({ path }) => path)).toEqual([
+      'auth.admin_itcode',
+      'auth.send_code_url',
+    ])
   })
 
   test('names each variable that is not set', () => {

@@ -63,6 +63,7 @@ const config = loadConfig({
     log: { format: 'text', level: 'warn' },
     auth: { session_secret: randomText(48, 'abcdefghijklmnopqrstuvwxyz0123456789'), admin_itcode: 'admin' },
     models: { rules: [{ match: APPROVED_MODEL, access: 'approval' }] },
+    limits: { default_budget_usd: BUDGET_MICROS / 1e6 },
     backends: [backend('claude-primary', 10), backend('claude-second', 5)],
   }),
   file: 'demo',

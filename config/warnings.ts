@@ -1,0 +1,91 @@
+/** What a configuration leaves open: it may be meant so, but somebody should have read it. Never says a value of a secret. */
+import type { ConfigProblem } from './error.ts'
+import type { Config } from './schema.ts'
+
+export interface Known {
+  /** Whether this model has a price; all others are billed as the most expensive. */
+  hasPrice(model: string): boolean
+  /** Whether there is an active administrator; undefined where nobody looked. */
+  hasAdmin?: boolean
+  /** The gateway listens on a port itself. */
+  listens: boolean
+}
+
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/i
+
+/** One line for each, with the setting that changes it. */
+export function warningsOf(config: Config, known: Known): ConfigProblem[] {
+  return [...ofPeople(config, known), ...ofAddresses(config, known), ...ofPrices(config, known)]
+}
+
+function* ofPeople({ auth, limits }: Config, { hasAdmin }: Known): Generator<ConfigProblem> {
+  const isOpen = auth.auto_register && auth.invite_code === '' && auth.allowed_domains.length === 0
+  const isUnlimited = limits.default_budget_usd === 0 && limits.default_quota_tokens === 0
+  if (isOpen && isUnlimited) {
+    yield {
+      path: 'auth.auto_register',
+      message:
+        'anybody can register and spend without limit; set allowed_domains, invite_code or auto_register: false, or limits.default_budget_usd',
+    }
+  }
+  if (!hasAdmin && auth.admin_itcode === '') {
+    const message =
+      hasAdmin === undefined
+        ? 'nobody is made an administrator at the start; without one nobody can look after users, models and backends'
+        : 'there is no administrator; name yourself, and sign in'
+    yield { path: 'auth.admin_itcode', message }
+  }
+  if (auth.send_code_url === '' && auth.smtp.host === '') {
+    yield {
+      path: 'auth.send_code_url',
+      message:
+        'sign-in codes are written to the log, where whoever reads it can use them; set it or auth.smtp',
+    }
+  }
+}
+
+function* ofAddresses({ server }: Config, { listens }: Known): Generator<ConfigProblem> {
+  if (!listens) return
+  const isHttps = server.public_url.startsWith('https:')
+  if (!LOOPBACK.test(server.host) && !isHttps) {
+    yield {
+      path: 'server.host',
+      message:
+        'keys, prompts and sessions cross the network in the clear; put TLS in front and set public_url to its https address, or listen on 127.0.0.1',
+    }
+  }
+  const isDirect = server.public_url.startsWith('http:') && portOf(server.public_url) === server.port
+  if (server.public_url !== '' && !isDirect && server.trusted_proxies.length === 0) {
+    yield {
+      path: 'server.trusted_proxies',
+      message:
+        'the proxy that public_url leads to is not named: limits and audit take all clients for one address',
+    }
+  }
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port || 80)
+}
+
+function* ofPrices(config: Config, { hasPrice }: Known): Generator<ConfigProblem> {
+  const problem = (path: string, model: string) => ({
+    path,
+    message: `${model} has no price and is billed as the most expensive model; add it to pricing`,
+  })
+  for (const [pattern, model] of Object.entries(config.model_replacements)) {
+    if (!hasPrice(model)) yield problem(`model_replacements.${pattern}`, model)
+  }
+  const offered = [
+    ...config.models.rules.flatMap(({ match, access }, i) =>
+      access === 'closed' ? [] : [{ path: `models.rules.${i}.match`, model: match }],
+    ),
+    ...config.backends.flatMap(({ models }, i) =>
+      models.map((model, j) => ({ path: `backends.${i}.models.${j}`, model })),
+    ),
+  ]
+  for (const { path, model } of offered) {
+    // A pattern says nothing of one model.
+    if (!model.includes('*') && !hasPrice(model)) yield problem(path, model)
+  }
+}
