@@ -54,10 +54,10 @@ const NULL = 0x6e
 /** Tools whose calls the client answers; of every other type, the upstream does. */
 const CLIENT_TOOLS = /^(custom|(bash|text_editor|computer|memory|browser_toolset|computer_toolset)_\d{8})$/
 /** Written by or for a client's own tools: names there are the client's. */
-const CLIENTS_OWN = ['input', 'input_schema', 'input_examples', 'schema']
-const OF_TOOLS = ['type', 'model', 'max_uses', 'ttl']
+const CLIENTS_OWN = ['input', 'input_schema', 'input_examples', 'schema', 'configs']
+const OF_TOOLS = ['type', 'model', 'max_uses', 'ttl', 'file_id']
 const KEYS = {
-  content: keysToFind([...OF_TOOLS, 'definition', 'url', 'file_id'], CLIENTS_OWN),
+  content: keysToFind([...OF_TOOLS, 'definition', 'url'], CLIENTS_OWN),
   rest: keysToFind(
     [...OF_TOOLS, 'name', 'max_tokens', 'speed', 'id', 'url', 'skill_id', 'previous_message_id'],
     CLIENTS_OWN,
@@ -121,6 +121,7 @@ function addContent(named: Named, object: FoundObject) {
 
 function addTool(named: Named, object: FoundObject, isTool: boolean) {
   addModel(named, object)
+  addObject(named, object, 'file', 'file_id')
   const type = object.scalar('type')
   // A toolset is counted with its MCP server.
   if (!isTool || typeof type !== 'string' || CLIENT_TOOLS.test(type) || type === 'mcp_toolset') return

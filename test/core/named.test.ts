@@ -80,6 +80,11 @@ describe('objects of one account', () => {
       user({ type: 'tool_result', tool_use_id: 't', content: [file('file_1')] }),
       'file file_1 at messages.0.content.0.content.0.source.file_id',
     ],
+    [
+      'a file of a tool',
+      { tools: [{ type: 'x_20270101', source: { file_id: 'f' } }] },
+      'file f at tools.0.source.file_id',
+    ],
     ['a file in the system prompt', { system: [file('f')] }, 'file f at system.0.source.file_id'],
     [
       'an earlier message',
