@@ -6,6 +6,7 @@ import { functions } from '../../functions/gateway.ts'
 import type { Route } from '../../functions/route.ts'
 import { type App, startApp } from '../support/app.ts'
 import type { Browser } from '../support/browser.ts'
+import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
 
 const routes: Route[] = Object.values(functions).flat()
 const Shape = z.looseObject({ properties: z.record(z.string(), z.unknown()).default({}) })
@@ -22,15 +23,20 @@ const queries = routes.flatMap((route) => {
 })
 
 describe('I01: every field', () => {
+  let upstream: FakeUpstream
   let app: App
   let boss: Browser & { id: number }
   let key: string
   beforeAll(async () => {
-    app = await startApp({ backends: [{ name: 'a', url: 'http://127.0.0.1:9', api_key: 'k-of-a' }] })
+    upstream = await startUpstream()
+    app = await startApp({ backends: [{ name: 'a', url: upstream.url, api_key: 'k-of-a' }] })
     boss = await app.signIn('boss', 'admin')
     key = (await boss.post('/api/keys', { name: 'x' })).body.key.key
   })
-  afterAll(() => app.close())
+  afterAll(async () => {
+    await app.close()
+    await upstream.stop()
+  })
   const send = (method: string, path: string, body?: string) =>
     method === 'PUT' ? boss.put(path, body) : boss.post(path, body)
 
