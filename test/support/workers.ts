@@ -21,7 +21,7 @@ export class HealthObject extends Health {
   async swap(...given) { await reach(this.env); return super.swap(...given) }
 }
 export class LedgerObject extends Ledger {
-  async admit(...given) { await reach(this.env); return super.admit(...given) }
+  async reserve(...given) { await reach(this.env); return super.reserve(...given) }
   async settle(...given) { await reach(this.env); return super.settle(...given) }
 }`,
 } as const
