@@ -170,6 +170,8 @@ test('an upload that stands still is given up, one that goes on slowly is not', 
     const answer = app.request(path, init)
     const more = async () => {
       body?.enqueue(new TextEncoder().encode(' '))
+      // It is read by now, however long the way to the body took: only then does the clock go on.
+      await expect.poll(() => body?.desiredSize).toBe(1)
       await new Promise(setImmediate)
     }
     return { answer, more }
