@@ -201,7 +201,9 @@ describe('the site', () => {
 
   test('W04, W05, W08: files have their types and times; what is none is a JSON 404', async () => {
     const get = (path: string) => fetch(`${house.gateway.url}${path}`)
-    const home = await get('/')
+    const page = (path: string) =>
+      fetch(`${house.gateway.url}${path}`, { headers: { accept: 'text/html,*/*;q=0.8' } })
+    const home = await page('/')
     const html = await home.text()
     expect(home.headers.get('cache-control')).toBe('no-cache')
     const policy = home.headers.get('content-security-policy') ?? ''
@@ -216,7 +218,7 @@ describe('the site', () => {
       'public, max-age=31536000, immutable',
       'text/javascript; charset=utf-8',
     ])
-    expect((await get('/admin/users')).headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect((await page('/admin/users')).headers.get('content-type')).toBe('text/html; charset=utf-8')
     for (const path of [
       '/api/x',
       '/v1/x',
