@@ -76,6 +76,8 @@ export async function startLambda(options: {
     working.delete(id)
     response.writeHead(202).end()
   })
+  // A function's process keeps its connection for as long as it lives, and does not survive its closing.
+  runtimeApi.keepAliveTimeout = 0
   const functionUrl = createServer(async (request, response: ServerResponse) => {
     const body: Buffer[] = []
     for await (const chunk of request) body.push(chunk)
