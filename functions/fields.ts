@@ -1,36 +1,47 @@
 /** The kinds of fields that bodies and queries are made of. Everything is bounded, and text is really text. */
 import * as z from 'zod'
 import { Refusal } from '../core/errors.ts'
-import { ModelName } from '../core/models/name.ts'
+import { LONGEST_MODEL_NAME, ModelName } from '../core/models/name.ts'
 
 const LARGEST_ID = Number.MAX_SAFE_INTEGER
 const LARGEST_BUDGET_USD = 1_000_000_000
 const MICROS = 1_000_000
 
-/** One line for people to read: no control characters, nothing that is not Unicode; '' is none. */
-export function optionalLine(longest: number) {
+/* biome-ignore-start lint/suspicious/noControlCharactersInRegex: control characters are what is looked for */
+// The reference shows these as they are, also to readers whose language knows no classes of characters.
+/** No control characters. */
+const LINE = /^[^\u0000-\u001f\u007f-\u009f]*$/
+/** None but tabs and the ends of lines. */
+const PROSE = /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$/
+/* biome-ignore-end lint/suspicious/noControlCharactersInRegex: as above */
+/** More than white space. */
+const FILLED = /\S/
+
+function textLike(pattern: RegExp, longest: number, expected: string) {
   return z
     .string()
+    .regex(pattern, expected)
     .trim()
     .max(longest)
-    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'one line of text is expected')
+    .refine((text) => text.isWellFormed(), expected)
+}
+
+/** One line for people to read: nothing that is not Unicode; '' is none. */
+export function optionalLine(longest: number) {
+  return textLike(LINE, longest, 'one line of text is expected')
 }
 
 export function line(longest: number) {
-  return optionalLine(longest).min(1)
+  return optionalLine(longest).min(1).regex(FILLED)
 }
 
 /** Several lines; '' is none. */
 export function optionalProse(longest: number) {
-  return z
-    .string()
-    .trim()
-    .max(longest)
-    .refine((text) => text.isWellFormed() && !/[^\P{Cc}\n\r\t]/u.test(text), 'text is expected')
+  return textLike(PROSE, longest, 'text is expected')
 }
 
 export function prose(longest: number) {
-  return optionalProse(longest).min(1)
+  return optionalProse(longest).min(1).regex(FILLED)
 }
 
 /** A moment, in ms afterwards. */
@@ -40,30 +51,24 @@ export const moment = z.iso
 
 /** A budget in dollars, in micro-dollars afterwards. One that rounds to 0 would be no limit at all. */
 export const dollars = z
-  .number()
-  .min(0)
-  .max(LARGEST_BUDGET_USD)
-  .refine((usd) => usd <= 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
+  .union([z.literal(0), z.number().min(0.000_001).max(LARGEST_BUDGET_USD)], {
+    error: `0, or from 0.000001 to ${LARGEST_BUDGET_USD}, is expected`,
+  })
   .transform((usd) => Math.round(usd * MICROS))
 
 /** A model, with or without white space around its name. */
-export const modelName = z.string().trim().pipe(ModelName)
+export const modelName = line(LONGEST_MODEL_NAME).pipe(ModelName)
 
 export const quotaTokens = z.int().min(0)
 
-/** A number in a query string. */
-function digits(smallest: number, largest: number) {
-  return z
-    .string()
-    .regex(/^(0|[1-9]\d{0,15})$/, 'a whole number is expected')
-    .transform(Number)
-    .pipe(z.int().min(smallest).max(largest))
+/** A number in a query string, of which `pattern` says everything. */
+function digits(pattern: RegExp, expected: string) {
+  return z.string().regex(pattern, `${expected} is expected`).transform(Number)
 }
 
-export const idInQuery = digits(1, LARGEST_ID)
-/** Pages from 1 on; at most 200 rows each. */
-export const page = digits(1, 1_000_000).default(1)
-export const pageSize = digits(1, 200).default(50)
+export const idInQuery = digits(/^[1-9]\d{0,14}$/, 'an id')
+export const page = digits(/^[1-9]\d{0,5}$/, 'the number of a page, from 1 on,').default(1)
+export const pageSize = digits(/^([1-9]\d?|1\d\d|200)$/, 'a whole number from 1 to 200').default(50)
 /** A text to look for, taken literally. */
 export const searchText = z.string().trim().max(200)
 

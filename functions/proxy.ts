@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { forward, forwardFree } from '../core/calls/forward.ts'
 import { type Received, receive } from '../core/calls/receive.ts'
 import { findModel, listModels } from '../core/models/list.ts'
+import { ModelName } from '../core/models/name.ts'
 import { ChatRequest } from '../core/openai/chat-shape.ts'
 import { ResponsesRequest } from '../core/openai/responses-shape.ts'
 import { chatCompletions, responses } from '../core/openai/serve.ts'
@@ -15,9 +16,13 @@ const ModelPage = z.object({
   before_id: cursor,
 })
 
-/** For the reference: a request is never parsed as a whole. */
+/** For the reference: a request is never parsed as a whole, and all but its model is for Claude to judge. */
 const MessagesRequest = z
-  .looseObject({ model: z.string(), messages: z.array(z.looseObject({})), max_tokens: z.int().optional() })
+  .looseObject({
+    model: ModelName,
+    messages: z.unknown().optional().meta({ description: 'The turns so far, as Claude takes them.' }),
+    max_tokens: z.unknown().optional().meta({ description: 'The most tokens that the answer may have.' }),
+  })
   .meta({ id: 'MessagesRequest' })
 const Model = z.looseObject({ id: z.string(), display_name: z.string() }).meta({ id: 'Model' })
 const ModelList = z.strictObject({

@@ -3,15 +3,15 @@ import * as z from 'zod'
 
 /** In characters (UTF-16 units). */
 export const LONGEST_MODEL_NAME = 256
-/** Control characters, and what stands for bytes that are no text. */
+/** No control characters, and nothing that stands for bytes that are no text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/
+const READABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]*$/
 
 /** What is wrong with a name, for a person; undefined for a good one. */
 export function modelNameProblem(name: unknown): string | undefined {
   if (typeof name !== 'string' || name === '') return 'a non-empty string is required.'
   if (name.length > LONGEST_MODEL_NAME) return 'this is too long for a name.'
-  if (CONTROL.test(name) || !name.isWellFormed()) return 'control characters are not allowed.'
+  if (!READABLE.test(name) || !name.isWellFormed()) return 'control characters are not allowed.'
   return undefined
 }
 
@@ -33,4 +33,5 @@ export const ModelName = z
   .string()
   .min(1)
   .max(LONGEST_MODEL_NAME, 'this is too long for a name')
-  .refine((name) => modelNameProblem(name) === undefined, 'control characters are not allowed')
+  .regex(READABLE, 'control characters are not allowed')
+  .refine((name) => name.isWellFormed(), 'control characters are not allowed')

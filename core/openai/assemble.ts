@@ -25,7 +25,7 @@ export interface Asked {
   choice: Choice | undefined
   parallel: boolean
   format: AskedFormat | undefined
-  maxTokens: { value: number | null | undefined; param: string }
+  maxTokens: number | null | undefined
   effort: ReasoningEffort | null | undefined
   thinking: Record<string, unknown> | null | undefined
   temperature: number | null | undefined
@@ -53,7 +53,7 @@ export function assemble(asked: Asked, context: TranslationContext, warnings: st
   const warn = (text: string) => void warnings.push(text)
   const talk = conversation(asked.turns, abilities, asked.turnsParam)
   const format = outputFormat(asked.format, abilities)
-  const limit = outputTokens({ ...asked.maxTokens, streamed: asked.streamed }, abilities)
+  const limit = outputTokens(asked.maxTokens, asked.streamed, abilities)
   const reason = reasoning(asked.effort, talk.messages, abilities, limit)
   const thinking = asked.thinking ?? reason.thinking
   const thinkingEnabled = thinking?.type === 'enabled'

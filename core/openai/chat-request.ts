@@ -13,10 +13,6 @@ const KNOWN = new Set(Object.keys(ChatRequest.shape))
 export function chatToMessages(asked: ChatRequest, context: TranslationContext): Translated {
   assertPossible(asked)
   const unknown = Object.keys(asked).filter((name) => !KNOWN.has(name) && !PASSED_OVER.has(name))
-  const maxTokens =
-    asked.max_completion_tokens == null
-      ? { value: asked.max_tokens, param: 'max_tokens' }
-      : { value: asked.max_completion_tokens, param: 'max_completion_tokens' }
   return assemble(
     {
       turns: turnsOf(asked.messages),
@@ -26,7 +22,7 @@ export function chatToMessages(asked: ChatRequest, context: TranslationContext):
       choice: choiceOf(asked),
       parallel: asked.parallel_tool_calls !== false,
       format: formatOf(asked),
-      maxTokens,
+      maxTokens: asked.max_completion_tokens ?? asked.max_tokens,
       effort: asked.reasoning_effort,
       thinking: asked.thinking,
       temperature: asked.temperature,

@@ -4,6 +4,8 @@ import { ModelName } from '../models/name.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
 const text = z.string()
+const MOST_STOPS = 4
+export const tokens = z.int().min(1, 'at least 1 is expected')
 const TextPart = z.looseObject({
   type: z.literal('text'),
   text,
@@ -63,14 +65,19 @@ const named = z.looseObject({ name: text })
 export const ChatRequest = z.looseObject({
   model: ModelName,
   messages: z.array(ChatMessage).min(1, 'at least one message is expected'),
-  max_completion_tokens: z.int().nullish(),
-  max_tokens: z.int().nullish(),
+  max_completion_tokens: tokens.nullish(),
+  max_tokens: tokens.nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  stop: z.union([text, z.array(text)]).nullish(),
+  stop: z
+    .union([text, z.array(text).max(MOST_STOPS, `at most ${MOST_STOPS} sequences are expected`)])
+    .nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  n: z.int().nullish(),
+  n: z
+    .int()
+    .nullish()
+    .meta({ enum: [1, null] }),
   tools: z.array(z.looseObject({ type: text, function: FunctionShape.optional() })).nullish(),
   tool_choice: z
     .union([
@@ -101,7 +108,7 @@ export const ChatRequest = z.looseObject({
   reasoning_effort: z.enum(REASONING_EFFORTS).nullish(),
   user: text.nullish(),
   safety_identifier: text.nullish(),
-  modalities: z.array(text).nullish(),
+  modalities: z.array(text.meta({ enum: ['text'] })).nullish(),
   web_search_options: z.looseObject({ user_location: z.unknown().optional() }).nullish(),
   prompt_cache_key: text.nullish(),
   prompt_cache_options: z.looseObject({ mode: text.nullish() }).nullish(),

@@ -26,7 +26,7 @@ export function responsesToMessages(asked: ResponsesRequest, context: Translatio
       choice: choiceOf(asked),
       parallel: asked.parallel_tool_calls !== false,
       format: formatOf(asked),
-      maxTokens: { value: asked.max_output_tokens, param: 'max_output_tokens' },
+      maxTokens: asked.max_output_tokens,
       effort: asked.reasoning?.effort,
       thinking: asked.thinking,
       temperature: asked.temperature,

@@ -1,6 +1,7 @@
 /** A request of OpenAI's responses, as far as it is looked at (protocol reference §4.7). */
 import * as z from 'zod'
 import { ModelName } from '../models/name.ts'
+import { tokens } from './chat-shape.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
 const text = z.string()
@@ -52,7 +53,7 @@ export const ResponsesRequest = z.looseObject({
   model: ModelName,
   input: z.union([text, z.array(Item)]),
   instructions: text.nullish(),
-  max_output_tokens: z.int().nullish(),
+  max_output_tokens: tokens.nullish(),
   stream: z.boolean().nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),

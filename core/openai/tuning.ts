@@ -1,7 +1,6 @@
 /** Length, sampling, thinking: what of it a model takes, and in which words (protocol reference §4.1). */
 import type { Abilities, Effort } from './abilities.ts'
 import type { MessagesRequest, Thinking, Turn } from './messages-api.ts'
-import { invalid } from './refuse.ts'
 
 export const REASONING_EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
 export type ReasoningEffort = (typeof REASONING_EFFORTS)[number]
@@ -19,17 +18,13 @@ const BUDGETS: Record<ReasoningEffort, number> = {
 /** Room for an answer beside the thinking. */
 const ANSWER_TOKENS = 1024
 
-/** Tokens of output: what was asked for, as far as the model goes. Throws a Refusal below 1. */
+/** Tokens of output: what was asked for, as far as the model goes. */
 export function outputTokens(
-  asked: { value: number | null | undefined; param: string; streamed: boolean },
+  asked: number | null | undefined,
+  streamed: boolean,
   { maxOutput }: Abilities,
 ): number {
-  const { value, param, streamed } = asked
-  if (value === null || value === undefined) {
-    return Math.min(maxOutput, streamed ? USUAL_OUTPUT.streamed : USUAL_OUTPUT.whole)
-  }
-  if (value < 1) throw invalid(param, 'at least 1 is expected')
-  return Math.min(value, maxOutput)
+  return Math.min(maxOutput, asked ?? (streamed ? USUAL_OUTPUT.streamed : USUAL_OUTPUT.whole))
 }
 
 /** How much thinking was asked for, in the model's own way; `maxTokens` may grow to hold it. */
@@ -94,10 +89,8 @@ export function sampling(
   return topP === undefined ? {} : { top_p: topP }
 }
 
-const MOST_STOPS = 4
 /** Claude refuses stop sequences of nothing or white space. */
 export function stopSequences(stop: string | readonly string[] | null | undefined): string[] {
   const all = typeof stop === 'string' ? [stop] : (stop ?? [])
-  if (all.length > MOST_STOPS) throw invalid('stop', `at most ${MOST_STOPS} sequences are expected`)
   return all.filter((text) => text.trim() !== '')
 }

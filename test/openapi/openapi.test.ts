@@ -21,6 +21,7 @@ const CHECKS = [
   'content_type_conformance',
   'response_schema_conformance',
   'negative_data_rejection',
+  'valid_data_is_accepted',
 ]
 /** They end the session that all other requests are made in, or switch the only backend off. */
 const LEFT_OUT = '^/api/auth/logout|^/admin/api/backends/\\{name\\}$'
@@ -92,7 +93,11 @@ function schemathesis(parts: { document: string; url: string; person: Person; ke
     execFile(
       SCHEMATHESIS,
       args,
-      { cwd: folder.path, maxBuffer: 64 * 1024 * 1024 },
+      {
+        cwd: folder.path,
+        env: { ...process.env, SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'checks.py') },
+        maxBuffer: 64 * 1024 * 1024,
+      },
       (cause, stdout, stderr) => {
         resolve({ code: cause ? 1 : 0, output: stdout + stderr })
       },
