@@ -18,6 +18,7 @@ export function directRecords({ db, logger }: { db: Db; logger: Logger }): Recor
       }
     },
     works: () => works,
+    hasRoom: () => true,
     healthy: () => works,
     close: async () => {},
   }

@@ -2,27 +2,22 @@
  * An append-only file of usage records on their way to the database. What was appended survives kill -9.
  * Each line is a CRC-32 and a record; of the lines of one request the last counts. Read again, it yields the same.
  */
-import {
-  appendFileSync,
-  closeSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import type { CallRecord } from '../../../core/ports.ts'
-import { recordText, StoredRecord } from '../../../core/usage/record.ts'
+import { recordText } from '../../../core/usage/record.ts'
+import { lineOf } from './journal-lines.ts'
 
 /** A call that ends within this time never has the line of its beginning written: its end says it all. */
 const BEGIN_MS = 20
 const ROTATE_BYTES = 8 * 1024 * 1024
-const FILE_NAME = /^usage-(\d+)(-\d+)?\.journal$/
+
+/** A file of the journal that nothing is appended to any more, because the database was away for long. */
+export interface SetAside {
+  path: string
+  /** Calls whose last line stands in a later file. */
+  unfinished: ReadonlySet<string>
+}
 
 export interface Journal {
   /** Appends within 20 ms, together with others, unless more is appended of the call before: for what need not be there at once. */
@@ -31,6 +26,11 @@ export interface Journal {
   append(id: string, json: string): void
   /** The database has these: the journal may forget them. */
   stored(ids: readonly string[]): void
+  /**
+   * Begins a new file and forgets the records with these ids, which then stand in the old file alone. Undefined, and
+   * nothing is forgotten, while the disk takes no writes.
+   */
+  setAside(ids: readonly string[]): SetAside | undefined
   close(): void
 }
 
@@ -42,17 +42,16 @@ export function openJournal(
 ): Journal {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   let generation = 0
-  const pathOf = () => join(folder, `usage-${process.pid}${generation ? `-${generation}` : ''}.journal`)
-  let path = pathOf()
-  let fd = openSync(path, 'a', 0o600)
-  let bytes = 0
+  let file = openFile(folder, generation)
+  /** Of the file when it was begun. */
+  let bytesKept = 0
   const unstored = new Map<string, string>()
   const begun = new Map<string, CallRecord>()
   let beginTimer: NodeJS.Timeout | undefined
 
   function write(text: string) {
     try {
-      bytes += writeSync(fd, text)
+      file.append(text)
       onWritten()
     } catch (cause) {
       onError(cause)
@@ -70,17 +69,23 @@ export function openJournal(
     begun.clear()
     if (text) write(text)
   }
-  /** Starts a new file with what is still needed; the old one goes only after the new one holds it all. */
-  function rotate() {
-    const [oldPath, oldFd] = [path, fd]
+  /** Goes on in a new file that has these lines; the old one is left as it is. Throws, and changes nothing, if it cannot. */
+  function startFile(lines: Iterable<string>): JournalFile {
+    const next = openFile(folder, generation + 1)
+    try {
+      next.append([...lines].join(''))
+    } catch (cause) {
+      next.remove()
+      throw cause
+    }
+    const old = file
+    file = next
     generation += 1
-    path = pathOf()
-    fd = openSync(path, 'a', 0o600)
-    bytes = 0
-    write([...unstored.values()].join(''))
-    closeSync(oldFd)
-    unlinkSync(oldPath)
+    bytesKept = next.bytes()
+    return old
   }
+  /** Drops the lines of what is stored. */
+  const rotate = () => startFile(unstored.values()).remove()
 
   return {
     begin(record) {
@@ -94,83 +99,83 @@ export function openJournal(
     stored(ids) {
       for (const id of ids) unstored.delete(id)
       try {
-        if (unstored.size === 0 && bytes > 0) {
-          ftruncateSync(fd, 0)
-          bytes = 0
-        } else if (bytes > ROTATE_BYTES) rotate()
+        if (unstored.size === 0) {
+          file.empty()
+          bytesKept = 0
+        } else if (file.bytes() > bytesKept + ROTATE_BYTES) rotate()
       } catch (cause) {
         onError(cause)
+      }
+    },
+    setAside(ids) {
+      try {
+        // A disk that was full for a while did not take all of them.
+        if (!file.complete()) rotate()
+        const kept = new Map(unstored)
+        for (const id of ids) kept.delete(id)
+        const old = startFile(kept.values())
+        old.close()
+        for (const id of ids) unstored.delete(id)
+        return { path: old.path, unfinished: new Set(kept.keys()) }
+      } catch (cause) {
+        onError(cause)
+        return undefined
       }
     },
     close() {
       clearTimeout(beginTimer)
       writeBegun()
-      closeSync(fd)
-      if (unstored.size === 0) rmSync(path, { force: true })
+      file.close()
+      if (unstored.size === 0) rmSync(file.path, { force: true })
     },
   }
 }
 
-/** The records that dead processes left in `folder`, the last line of each request, and how to be rid of the files. */
-export function readJournals(folder: string): {
-  records: Map<string, string>
-  damaged: number
-  discard(): void
-} {
-  const records = new Map<string, string>()
-  const files = list(folder).filter((name) => !ownedByLivingProcess(name))
-  let damaged = 0
-  for (const name of files) {
-    for (const line of readFileSync(join(folder, name), 'utf8').split('\n')) {
-      if (line === '') continue
-      const record = readLine(line)
-      if (record) records.set(record.id, record.json)
-      else {
-        damaged += 1
-        appendFileSync(join(folder, 'damaged.journal'), `${line}\n`, { mode: 0o600 })
+interface JournalFile {
+  path: string
+  /** Throws when the disk takes nothing, or only a part. */
+  append(text: string): void
+  bytes(): number
+  /** Whether it has all that was ever to be appended. */
+  complete(): boolean
+  empty(): void
+  close(): void
+  remove(): void
+}
+
+function openFile(folder: string, generation: number): JournalFile {
+  const path = join(folder, `usage-${process.pid}${generation ? `-${generation}` : ''}.journal`)
+  const fd = openSync(path, 'a', 0o600)
+  let bytes = 0
+  let complete = true
+  let torn = false
+  return {
+    path,
+    append(text) {
+      // After half a line the next one stands by itself.
+      const whole = torn ? `\n${text}` : text
+      try {
+        const written = writeSync(fd, whole)
+        bytes += written
+        torn = written < Buffer.byteLength(whole)
+        if (torn) throw new Error('the disk took only a part')
+      } catch (cause) {
+        complete = false
+        throw cause
       }
-    }
-  }
-  const discard = () => {
-    // Another process that starts at this moment may have taken it over as well.
-    for (const name of files) rmSync(join(folder, name), { force: true })
-  }
-  return { records, damaged, discard }
-}
-
-function lineOf(json: string): string {
-  return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`
-}
-
-function readLine(line: string): { id: string; json: string } | undefined {
-  const json = line.slice(9)
-  if (crc32(json).toString(16).padStart(8, '0') !== line.slice(0, 8)) return undefined
-  try {
-    const parsed = StoredRecord.safeParse(JSON.parse(json))
-    return parsed.success ? { id: parsed.data[0], json } : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => FILE_NAME.test(name))
-      .sort()
-  } catch {
-    return []
-  }
-}
-
-/** In a container every start has the same process id: a file under our own is one that an earlier start left. */
-function ownedByLivingProcess(name: string): boolean {
-  const pid = Number(FILE_NAME.exec(name)?.[1])
-  if (pid === process.pid) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
+    },
+    bytes: () => bytes,
+    complete: () => complete,
+    empty() {
+      if (bytes > 0) ftruncateSync(fd, 0)
+      bytes = 0
+      complete = true
+      torn = false
+    },
+    close: () => closeSync(fd),
+    remove() {
+      closeSync(fd)
+      unlinkSync(path)
+    },
   }
 }

@@ -2,15 +2,21 @@
  * Records of one process with a disk: appended to its journal before the last byte leaves, then batched into the
  * database. A process that is killed loses nothing: the next start replays what it left.
  */
+import { rmSync } from 'node:fs'
 import type { Clock, Db, Logger } from '../../../core/ports.ts'
 import { recordText, writeRecords } from '../../../core/usage/record.ts'
-import { openJournal, readJournals } from './journal.ts'
+import { openJournal, type SetAside } from './journal.ts'
+import { type Batch, filesLeft, recordsOf } from './journal-lines.ts'
 import type { Records } from './records.ts'
 
 const FLUSH_MS = 200
 const RETRY_MS = 1_000
 const BATCH_ROWS = 500
 const STORED_WAIT_MS = 250
+/** Rows that wait for the database in memory, about 10 MB; more of them wait on the disk alone. */
+const HELD_ROWS = 10_000
+/** The most rows in memory while the disk takes none either. */
+const MOST_ROWS = 100_000
 
 export async function journalledRecords(parts: {
   db: Db
@@ -37,6 +43,7 @@ export async function journalledRecords(parts: {
   )
 
   const pending = new Map<string, string>()
+  const disk = rowsOnDisk(db)
   let cancelTimer: (() => void) | undefined
   let flushing: Promise<void> | undefined
 
@@ -49,12 +56,12 @@ export async function journalledRecords(parts: {
   function flush(): Promise<void> {
     flushing ??= writePending().finally(() => {
       flushing = undefined
-      if (pending.size > 0) schedule(databaseWorks ? 0 : RETRY_MS)
+      if (pending.size > 0 || disk.waits()) schedule(databaseWorks ? 0 : RETRY_MS)
     })
     return flushing
   }
   async function writePending() {
-    const batch = [...pending].slice(0, BATCH_ROWS)
+    const batch = [...pending.entries().take(BATCH_ROWS)]
     try {
       await writeRecords(
         db,
@@ -62,12 +69,19 @@ export async function journalledRecords(parts: {
       )
       for (const [id] of batch) pending.delete(id)
       journal.stored(batch.map(([id]) => id))
-      if (!databaseWorks) logger.info('ledger.database_works_again', { rows: batch.length })
+      const rows = batch.length + (await disk.writeBatch())
+      if (!databaseWorks) logger.info('ledger.database_works_again', { rows })
       databaseWorks = true
     } catch (cause) {
       if (databaseWorks) logger.error('ledger.database_failed', { cause: String(cause), rows: pending.size })
       databaseWorks = false
     }
+  }
+  function keepOnDisk() {
+    const set = journal.setAside([...pending.keys()])
+    if (!set) return
+    disk.add(set)
+    pending.clear()
   }
 
   /** What an answer made may be named at once, and to another process: its last byte waits a little for the database. */
@@ -86,10 +100,8 @@ export async function journalledRecords(parts: {
     cancelTimer?.()
     await flushing
     // What the database does not take now stays in the journal for the next start.
-    for (let rows = -1; pending.size > 0 && rows !== pending.size; ) {
-      rows = pending.size
-      await writePending()
-    }
+    do await writePending()
+    while (databaseWorks && (pending.size > 0 || disk.waits()))
     journal.close()
   }
 
@@ -100,11 +112,14 @@ export async function journalledRecords(parts: {
       const text = recordText(record)
       journal.append(record.id, text)
       pending.set(record.id, text)
+      // Tried now and then only, should the disk take nothing.
+      if (pending.size % HELD_ROWS === 0) keepOnDisk()
       if (record.madeObjects?.length) return soonStored(record.id)
       if (pending.size >= BATCH_ROWS) void flush()
       else schedule(FLUSH_MS)
     },
     works: () => journalWorks || databaseWorks,
+    hasRoom: () => pending.size < MOST_ROWS,
     healthy: () => journalWorks && databaseWorks,
     close() {
       closing ??= close()
@@ -113,13 +128,48 @@ export async function journalledRecords(parts: {
   }
 }
 
+/** Rows of this process that its memory has no room for, oldest file first. */
+function rowsOnDisk(db: Db) {
+  const files: SetAside[] = []
+  let batches: Generator<Batch> | undefined
+  let batch: Batch | undefined
+  return {
+    add: (file: SetAside) => void files.push(file),
+    waits: () => files.length > 0,
+    /** Answers the number of rows. When the database fails, the same rows come again at the next call. */
+    async writeBatch(): Promise<number> {
+      const file = files[0]
+      if (!file) return 0
+      batches ??= recordsOf(file.path, BATCH_ROWS)
+      batch ??= batches.next().value ?? undefined
+      if (!batch) {
+        files.shift()
+        batches = undefined
+        rmSync(file.path)
+        return 0
+      }
+      const records = [...batch.records].filter(([id]) => !file.unfinished.has(id))
+      await writeRecords(
+        db,
+        records.map(([, text]) => text),
+      )
+      batch = undefined
+      return records.length
+    },
+  }
+}
+
 /** Writes what earlier processes journalled but did not store. Harmless to repeat: a request id is written once. */
 async function replay(db: Db, folder: string, logger: Logger) {
-  const { records, damaged, discard } = readJournals(folder)
-  const all = [...records.values()]
-  for (let from = 0; from < all.length; from += BATCH_ROWS) {
-    await writeRecords(db, all.slice(from, from + BATCH_ROWS))
+  const total = { records: 0, damaged: 0 }
+  for (const path of filesLeft(folder)) {
+    for (const { records, damaged } of recordsOf(path, BATCH_ROWS)) {
+      await writeRecords(db, [...records.values()])
+      total.records += records.size
+      total.damaged += damaged
+    }
+    // Another process that starts at this moment may have taken it over as well.
+    rmSync(path, { force: true })
   }
-  discard()
-  if (all.length > 0 || damaged > 0) logger.warn('journal.replayed', { records: all.length, damaged })
+  if (total.records > 0 || total.damaged > 0) logger.warn('journal.replayed', total)
 }

@@ -18,7 +18,9 @@ export async function localLedger(parts: {
   counters.seed(await usedSince(db, counters.span().start))
   return {
     reserve(call) {
-      if (failClosed && !records.works()) return { ok: false, limit: 'unavailable' }
+      if (!records.hasRoom() || (failClosed && !records.works())) {
+        return { ok: false, limit: 'unavailable' }
+      }
       const admitted = counters.reserve(call)
       if (admitted.ok) records.reserve(call.begun)
       return admitted

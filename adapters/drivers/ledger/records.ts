@@ -10,6 +10,8 @@ export interface Records {
   settle(record: CallRecord): MaybePromise<void>
   /** Whether anything at all can be written down. */
   works(): boolean
+  /** Whether there is memory for another row; without it no call is let in, so that none is lost. */
+  hasRoom(): boolean
   healthy(): boolean
   close(): Promise<void>
 }

@@ -52,7 +52,9 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
 
   return {
     async reserve(call) {
-      if (failClosed && !records.works()) return { ok: false, limit: 'unavailable' }
+      if (!records.hasRoom() || (failClosed && !records.works())) {
+        return { ok: false, limit: 'unavailable' }
+      }
       let admitted: Admitted
       try {
         admitted = await limits.reserve(call)
