@@ -4,9 +4,9 @@ import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
 import { sweepHolds } from './limits/shared.ts'
 import { sweepObjects } from './objects/manage.ts'
-import type { Policy } from './policy.ts'
-import { repairSums } from './usage/repair.ts'
-import { HOUR_MS } from './usage/sums.ts'
+import { repairSums } from './reports/repair.ts'
+import { HOUR_MS } from './reports/rollups.ts'
+import type { Policy } from './settings.ts'
 
 interface Task {
   name: string

@@ -1,5 +1,6 @@
 /** Models on offer, and applications for those that need approval. */
 import * as z from 'zod'
+import { offersFor } from '../core/models/available.ts'
 import {
   type Application,
   apply,
@@ -7,8 +8,7 @@ import {
   review,
   revokeGrant,
   withdraw,
-} from '../core/approvals/decide.ts'
-import { offersFor } from '../core/approvals/offer.ts'
+} from '../core/requests/decide.ts'
 import { idOf, modelName, optionalProse, prose, timestamp, timeText } from './fields.ts'
 import { route } from './route.ts'
 

@@ -1,9 +1,12 @@
 /** The body of a request: how long it may be, and how long it may take. */
+
 import { ClientGone } from '../core/calls/forward.ts'
 import { asRefusal, Refusal } from '../core/errors.ts'
 import { headerOf } from '../core/http/headers.ts'
-import { MOST_DISCARDED } from '../core/http/wire.ts'
 import type { Clock, HeaderPairs, TakeBytes } from '../core/ports.ts'
+
+/** How much of a body that is too large may still come, to be thrown away, before its connection is closed. In bytes. */
+export const MOST_DISCARDED = 64 * 1024 * 1024
 
 /** An upload of which nothing comes for so long is given up. */
 const STALLED_MS = 30_000

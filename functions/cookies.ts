@@ -1,8 +1,8 @@
 /** The gateway's two cookies: the session, and the name of the browser that login codes are bound to. */
 import { parse, serialize } from 'hono/utils/cookie'
 import { headerOf } from '../core/http/headers.ts'
-import type { Policy } from '../core/policy.ts'
 import type { HeaderPairs } from '../core/ports.ts'
+import type { Policy } from '../core/settings.ts'
 
 const YEAR_S = 31_536_000
 

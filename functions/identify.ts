@@ -3,7 +3,7 @@ import { findSession, type SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import { Refusal } from '../core/errors.ts'
 import { headerOf } from '../core/http/headers.ts'
-import type { Caller } from '../core/keys/directory.ts'
+import type { Caller } from '../core/keys/key-cache.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { readCookie } from './cookies.ts'
 

@@ -3,7 +3,7 @@ import type * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
-import type { Caller } from '../core/keys/directory.ts'
+import type { Caller } from '../core/keys/key-cache.ts'
 import type { HeaderPairs, Reply } from '../core/ports.ts'
 import type { StopSignal } from '../core/stop.ts'
 

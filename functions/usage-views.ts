@@ -2,12 +2,12 @@
 
 import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
-import { isTimeZone } from '../core/usage/calendar.ts'
-import type { Bar, Figures, MainFigures } from '../core/usage/charts.ts'
-import { nameOfGateway } from '../core/usage/gateway-calls.ts'
-import type { Cursor, LogRow } from '../core/usage/lists.ts'
-import { ALL_TIME, type Dates, type Range } from '../core/usage/range.ts'
-import type { Filter } from '../core/usage/sources.ts'
+import { isTimeZone } from '../core/reports/calendar.ts'
+import type { Bar, Figures, MainFigures } from '../core/reports/charts.ts'
+import { nameOfGateway } from '../core/reports/gateway-calls.ts'
+import type { Cursor, LogRow } from '../core/reports/log-pages.ts'
+import type { Filter } from '../core/reports/query.ts'
+import { ALL_TIME, type Dates, type Range } from '../core/reports/range.ts'
 import { idInQuery, line, modelName, timestamp, timeText, usd } from './fields.ts'
 
 /** A day that exists; years that nobody can mean are mistakes. */

@@ -4,10 +4,10 @@ import { setFlagsFromString } from 'node:v8'
 import { ConfigError } from '../../config/error.ts'
 import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
+import { flushPrint, print } from '../cli/print.ts'
+import { EXIT_CONFIG, NoConfig, readSettings } from '../shared/settings.ts'
 import { superviseWorkers } from './cluster.ts'
-import { flushPrint, print } from './print.ts'
 import { startServer } from './server.ts'
-import { EXIT_CONFIG, NoConfig, readSettings } from './settings.ts'
 
 // V8 takes it from a thousand streams open at once that what a call allocates lives long, and from then on allocates it
 // among the old for good: each later call cost half as much again, for the bench's small requests.

@@ -5,24 +5,24 @@
 import { env, waitUntil } from 'cloudflare:workers'
 import abilities from '../../config/abilities.json' with { type: 'json' }
 import { loadConfig } from '../../config/load.ts'
-import { policyFrom } from '../../config/policy.ts'
 import pricing from '../../config/pricing.json' with { type: 'json' }
+import { policyFrom } from '../../config/settings.ts'
 import { warningsOf } from '../../config/warnings.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { createDeps } from '../../core/deps.ts'
-import { webWire } from '../../core/http/wire.ts'
 import { createLogger } from '../../core/logger.ts'
+import { AbilityTable } from '../../core/models/abilities.ts'
 import { announceObjects } from '../../core/objects/announce.ts'
-import { AbilityTable } from '../../core/openai/abilities.ts'
 import type { Site } from '../../core/ports.ts'
+import { createPrices, PriceList } from '../../core/pricing/prices.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
-import { createPrices, PriceList } from '../../core/usage/price.ts'
 import { ensureAdmin, hasAdmin } from '../../core/users/first-admin.ts'
 import settingsFile from '../../dist/config.yaml'
 import { createGateway, functionsFrom } from '../../functions/gateway.ts'
 import { logCodes } from '../drivers/codes/log.ts'
 import { webhookCodes } from '../drivers/codes/webhook.ts'
+import type { HealthObject, LedgerObject } from '../drivers/durable-objects/objects.ts'
 import { databaseHealth } from '../drivers/health/database.ts'
 import { durableHealth } from '../drivers/health/durable-object.ts'
 import { memoryHealth } from '../drivers/health/memory.ts'
@@ -34,10 +34,10 @@ import { sha256 } from '../drivers/sha256.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
 import { openHealth, openLedger } from '../drivers/stores.ts'
 import { fetchUpstream } from '../drivers/upstream/fetch.ts'
-import type { HealthObject, LedgerObject } from './objects.ts'
+import { webWire } from '../web/wire.ts'
 
 // The runtime looks for the classes here.
-export { HealthObject, LedgerObject } from './objects.ts'
+export { HealthObject, LedgerObject } from '../drivers/durable-objects/objects.ts'
 
 /** What wrangler.toml binds, and strings. */
 interface Bindings {

@@ -2,8 +2,8 @@
 import { and, gte, inArray, lt, or } from 'drizzle-orm'
 import { users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
-import type { AuthPolicy } from '../policy.ts'
 import type { Db } from '../ports.ts'
+import type { AuthPolicy } from '../settings.ts'
 import { looksLikeAnother } from './look-alikes.ts'
 
 export type User = typeof users.$inferSelect

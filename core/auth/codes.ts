@@ -11,8 +11,8 @@ import { type Actor, auditRow } from '../audit/record.ts'
 import { loginCodes } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import { randomText } from '../ids.ts'
-import type { AuthPolicy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
+import type { AuthPolicy } from '../settings.ts'
 import { keyedHash } from './keyed-hash.ts'
 
 /** No vowels, so that no words appear, and nothing that looks like something else. */

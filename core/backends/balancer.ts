@@ -1,7 +1,7 @@
 /** Chooses a backend for a call, and learns from how the call went. Choosing a usable one never waits. */
 import type { Failure, Verdict } from '../calls/verdict.ts'
-import type { Backend } from '../policy.ts'
 import type { MaybePromise } from '../ports.ts'
+import type { Backend } from '../settings.ts'
 import { type Chosen, canServe, createChooser } from './choosing.ts'
 import { EVIDENCE_MS } from './health.ts'
 import { accountKey } from './health-key.ts'

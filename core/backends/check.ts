@@ -1,9 +1,9 @@
 /** Calls of the gateway's own: what a backend offers, whether it offers one model, and whether it serves at all. */
 import * as z from 'zod'
 import { isFailure, type Verdict } from '../calls/verdict.ts'
-import { wholeBody } from '../http/whole-body.ts'
-import type { Backend } from '../policy.ts'
+import { wholeBody } from '../calls/whole-body.ts'
 import type { Clock, HeaderPairs, Upstream, UpstreamRequest } from '../ports.ts'
+import type { Backend } from '../settings.ts'
 import { createStop } from '../stop.ts'
 import { originOf } from './address.ts'
 import { envelopeOf, namesModel, verdictOf } from './kinds/anthropic.ts'

@@ -1,6 +1,6 @@
 /** Which backend a call goes to. Pure reading: nothing is claimed, counted or remembered here. */
 import { matchesAny } from '../glob.ts'
-import type { Backend } from '../policy.ts'
+import type { Backend } from '../settings.ts'
 import { conversationHash, drawOf } from './affinity.ts'
 import { EVIDENCE_MS, standingOf } from './health.ts'
 import { accountKey, pairKey } from './health-key.ts'

@@ -1,6 +1,6 @@
 /** What a verdict does to the health of an account and of a (backend, model). */
 import type { Verdict } from '../calls/verdict.ts'
-import type { Backend } from '../policy.ts'
+import type { Backend } from '../settings.ts'
 import { NOBODY } from './health.ts'
 import type { HealthBook } from './health-book.ts'
 import type { HealthEvent } from './health-change.ts'

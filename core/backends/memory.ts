@@ -2,8 +2,9 @@
  * What one process knows of its backends besides their settings. It outlives a reload, so that neither health nor
  * conversations nor calls under way are forgotten then.
  */
-import type { Backend } from '../policy.ts'
+
 import type { Clock, HealthStore, Logger } from '../ports.ts'
+import type { Backend } from '../settings.ts'
 import { type Affinity, createAffinity } from './affinity.ts'
 import type { ListedModel } from './check.ts'
 import { createHealthBook, type HealthBook } from './health-book.ts'

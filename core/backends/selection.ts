@@ -1,7 +1,7 @@
 /** What a call wants of the balancer, what it gets, and what the balancer needs for that. */
 import type { Verdict } from '../calls/verdict.ts'
-import type { Backend, Policy } from '../policy.ts'
 import type { Clock, Logger } from '../ports.ts'
+import type { Backend, Policy } from '../settings.ts'
 import type { BackendMemory } from './memory.ts'
 
 export interface Wanted {

@@ -1,5 +1,5 @@
 /** Backends as people and the API see them: the account, and each model of it that is not well. */
-import type { Backend } from '../policy.ts'
+import type { Backend } from '../settings.ts'
 import { EVIDENCE_MS, type Health, standingOf } from './health.ts'
 import { accountKey, partsOf } from './health-key.ts'
 import type { BackendMemory } from './memory.ts'

@@ -4,14 +4,14 @@ import { openingError, opensClearly, verdictOf } from '../backends/kinds/anthrop
 import { verdictOfFault } from '../backends/network.ts'
 import type { Deps } from '../deps.ts'
 import { mediaTypeOf } from '../http/headers.ts'
-import { wholeBody } from '../http/whole-body.ts'
-import type { Backend } from '../policy.ts'
 import type { HeaderPairs, UpstreamReply, UpstreamRequest } from '../ports.ts'
+import type { Backend } from '../settings.ts'
 import { createStop, type Stop } from '../stop.ts'
 import type { Call } from './call.ts'
 import { concealed, credentialForms, masked } from './conceal.ts'
 import { peeked } from './peek.ts'
 import { type Failure, isFailure } from './verdict.ts'
+import { wholeBody } from './whole-body.ts'
 
 /** Claude's longest errors quote a part of the request. */
 const ERROR_BODY_BYTES = 256 * 1024

@@ -1,10 +1,10 @@
 /** The record of one call, from its admission to its one row. */
 import type { Deps } from '../deps.ts'
 import { type Reservation, reservationOf } from '../limits/reservation.ts'
+import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../metering/tokens.ts'
 import type { MadeObject } from '../objects/owner.ts'
 import type { Admission, CallRecord, Logger, MaybePromise, Outcome } from '../ports.ts'
-import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../usage/counts.ts'
-import type { Prices } from '../usage/price.ts'
+import type { Prices } from '../pricing/prices.ts'
 import type { Call } from './call.ts'
 
 /** A record that is still written. */

@@ -1,6 +1,6 @@
 /** A call on its way: what the edge found out about it, before any backend is chosen. */
 import { headerOf } from '../http/headers.ts'
-import type { Caller } from '../keys/directory.ts'
+import type { Caller } from '../keys/key-cache.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
 import type { Conversation } from './conversation.ts'

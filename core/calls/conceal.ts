@@ -4,8 +4,8 @@
  * The body of a success is never touched.
  */
 import { joined } from '../bytes.ts'
-import type { Backend } from '../policy.ts'
 import type { Sink, UpstreamReply } from '../ports.ts'
+import type { Backend } from '../settings.ts'
 
 /** Anything shorter is no secret, and would turn ordinary words into asterisks. */
 const SHORTEST_SECRET = 8

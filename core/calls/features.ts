@@ -2,8 +2,8 @@
 import { Refusal } from '../errors.ts'
 import { matchesAny } from '../glob.ts'
 import { comparableName } from '../models/name.ts'
-import type { Policy } from '../policy.ts'
 import type { HeaderPairs } from '../ports.ts'
+import type { Policy } from '../settings.ts'
 import type { Inspected } from './inspect.ts'
 
 type Features = Policy['messages']

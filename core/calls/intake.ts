@@ -2,11 +2,11 @@
  * What is asked before the body of a call is read: whether its caller may have another call, and whether there is room for
  * its bytes. The ledger asks again, exactly, once the call is known.
  */
-import type { Caller } from '../keys/directory.ts'
+import type { Caller } from '../keys/key-cache.ts'
 import { createBodyMemory } from '../limits/body-memory.ts'
 import { limitRefusal } from '../limits/refusals.ts'
-import type { Policy } from '../policy.ts'
 import type { Clock, Ledger } from '../ports.ts'
+import type { Policy } from '../settings.ts'
 
 export interface Intake {
   /**

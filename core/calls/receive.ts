@@ -1,7 +1,7 @@
 /** From the bytes of a Messages request to a call: its model, who may use it, and what keeps its conversation together. */
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
-import type { Caller } from '../keys/directory.ts'
+import type { Caller } from '../keys/key-cache.ts'
 import { accessOf, isAllowed, isOpenToAll, replacementFor } from '../models/access.ts'
 import { modelNameProblem } from '../models/name.ts'
 import type { HeaderPairs, MaybePromise } from '../ports.ts'

@@ -58,7 +58,7 @@ export const usageSums = sqliteTable(
   (t) => [primaryKey({ columns: [t.cut, t.userId, t.start, t.apiKeyId, t.model, t.backend] })],
 )
 
-/** How many calls took how long, by UTC hour and by UTC day: core/usage/latency.ts tells what a bucket is. */
+/** How many calls took how long, by UTC hour and by UTC day: core/reports/latency.ts tells what a bucket is. */
 export const usageLatency = sqliteTable(
   'usage_latency',
   {

@@ -3,7 +3,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import type * as z from 'zod'
 import { applications, grants, usageLogs } from '../db/schema.ts'
 import type { CallRecord } from '../ports.ts'
-import { recordText, writeRecords } from '../usage/record.ts'
+import { recordText, writeRecords } from '../reports/write.ts'
 import { GoApplication, GoUsage } from './go-rows.ts'
 import { type ImportParts, type ImportReport, rowsOf } from './rows.ts'
 

@@ -2,7 +2,7 @@
 import type * as z from 'zod'
 import type { Sha256 } from '../keys/mint.ts'
 import type { Clock, Db } from '../ports.ts'
-import type { Prices } from '../usage/price.ts'
+import type { Prices } from '../pricing/prices.ts'
 import type { GoTable, ReadRows } from './go-rows.ts'
 
 const SLICE = 500

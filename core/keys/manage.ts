@@ -4,8 +4,8 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { apiKeys, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import { type Totals, totalsByKey } from '../reports/totals.ts'
 import { storable } from '../text.ts'
-import { type Totals, totalsByKey } from '../usage/totals.ts'
 import { mintKey, type Sha256 } from './mint.ts'
 
 export type ApiKey = typeof apiKeys.$inferSelect

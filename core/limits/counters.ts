@@ -2,8 +2,9 @@
  * Limits of users and keys, in the memory of one process: what is used, what is held for calls under way, how many
  * calls run and when the last ones came. Synchronous, so that no two calls can be admitted on the same last token.
  */
-import type { Period } from '../policy.ts'
+
 import type { Admission, Admitted, CallRecord, Clock, Estimate, Ledger, Limits } from '../ports.ts'
+import type { Period } from '../settings.ts'
 import { holdOf, paceRefusal, refusalOf, type Standing, shareUsed } from './decide.ts'
 import { periodOf, type Span } from './period.ts'
 import { type CallWindow, createCallWindow, MINUTE_MS } from './window.ts'

@@ -1,5 +1,5 @@
 /** The calendar that quotas and budgets are counted over: UTC days, ISO weeks (from Monday), months, or all time. */
-import type { Period } from '../policy.ts'
+import type { Period } from '../settings.ts'
 
 const DAY_MS = 86_400_000
 /** 1970-01-05 was the first Monday. */

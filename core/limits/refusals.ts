@@ -1,7 +1,7 @@
 /** What a caller is told about his limits: a refusal when he met one, headers while he nears one. */
 import { Refusal } from '../errors.ts'
-import type { Policy } from '../policy.ts'
 import type { Admitted, HeaderPairs } from '../ports.ts'
+import type { Policy } from '../settings.ts'
 
 const WARN_SHARES = [0.95, 0.75] as const
 

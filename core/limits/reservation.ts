@@ -1,7 +1,7 @@
 /** How much a call may use: what is held against limits before its true use is known. */
 import type { Call } from '../calls/call.ts'
 import type { Deps } from '../deps.ts'
-import { abilitiesOf } from '../openai/abilities.ts'
+import { abilitiesOf } from '../models/abilities.ts'
 import type { Estimate } from '../ports.ts'
 
 /** Bytes per token, where only the size of a text is known. */

@@ -8,7 +8,7 @@
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm'
 import { ledgerHolds, usageSums } from '../db/schema.ts'
 import type { Admission, Admitted, CallRecord, Db, Limits } from '../ports.ts'
-import { ofUserSince, TOTAL_TOKENS } from '../usage/totals.ts'
+import { ofUserSince, TOTAL_TOKENS } from '../reports/totals.ts'
 import { tokensOf } from './counters.ts'
 import { refusalOf, SCARCE_CASES, shareUsed } from './decide.ts'
 import type { Span } from './period.ts'

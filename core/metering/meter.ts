@@ -1,6 +1,7 @@
 /** What reads the usage of a call from the bytes of its answer as they pass. Never holds a byte back, never throws. */
-import type { BilledUsage } from '../usage/counts.ts'
-import { meteredFrom, type RawUsage } from '../usage/usage.ts'
+
+import { meteredFrom, type RawUsage } from './billed-usage.ts'
+import type { BilledUsage } from './tokens.ts'
 
 export interface UsageMeter {
   /** The next bytes of the answer, cut anywhere. */

@@ -4,7 +4,7 @@
  */
 import { parsedJson } from '../json/parse.ts'
 import { createEventReader } from '../sse/reader.ts'
-import { isRecord, type RawUsage } from '../usage/usage.ts'
+import { isRecord, type RawUsage } from './billed-usage.ts'
 import { countedKeys } from './characters.ts'
 import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import type { WholeAnswers } from './whole-answer.ts'

@@ -1,6 +1,6 @@
 /** Which model a call really means, and whether its caller may use it. */
 import { matches } from '../glob.ts'
-import type { Access, Policy } from '../policy.ts'
+import type { Access, Policy } from '../settings.ts'
 import { comparableName } from './name.ts'
 
 /** The model that is sent for the one that was named: the first replacement that matches, in file order. */

@@ -2,8 +2,8 @@
 import type { Balancer } from '../backends/balancer.ts'
 import { type ListedModel, readModels } from '../backends/check.ts'
 import { matchesAny } from '../glob.ts'
-import type { Backend, Policy } from '../policy.ts'
 import type { Clock, Logger, Upstream } from '../ports.ts'
+import type { Backend, Policy } from '../settings.ts'
 
 export type { ListedModel }
 

@@ -1,7 +1,7 @@
 /** GET /v1/models: what the backends offer and this caller may use, in a shape that both vendors' SDKs accept. */
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
-import type { Caller } from '../keys/directory.ts'
+import type { Caller } from '../keys/key-cache.ts'
 import { accessOf, isAllowed } from './access.ts'
 import type { ListedModel } from './catalogue.ts'
 import { modelNameProblem } from './name.ts'

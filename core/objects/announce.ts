@@ -1,6 +1,7 @@
 /** What is said once, by whoever brings the database to the schema that knows owners of objects. */
-import type { Policy } from '../policy.ts'
+
 import type { Logger } from '../ports.ts'
+import type { Policy } from '../settings.ts'
 
 const MIGRATION = /_upstream_objects\.sql$/
 const FIRST = /^0000_/

@@ -6,8 +6,8 @@ import { sql } from 'drizzle-orm'
 import type { NamedObject, ObjectKind } from '../calls/named.ts'
 import { upstreamObjects } from '../db/objects.ts'
 import { Refusal } from '../errors.ts'
-import type { Policy } from '../policy.ts'
 import type { Db, MaybePromise } from '../ports.ts'
+import type { Policy } from '../settings.ts'
 import { storable } from '../text.ts'
 
 export interface Owner {

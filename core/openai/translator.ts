@@ -1,7 +1,7 @@
 /** What both translations of an answer have in common: fed with Claude's events, they write OpenAI's. */
 
 import type { OpenAiError } from './errors.ts'
-import type { ClaudeEvent } from './events.ts'
+import type { ClaudeEvent } from './reply/events.ts'
 
 export interface StreamTranslator {
   /** The text to send for an event; '' for none. */

@@ -3,8 +3,8 @@ import { and, eq, notExists, sql } from 'drizzle-orm'
 import { auditIfChanged, COMMAND_LINE } from '../audit/record.ts'
 import { accountName, findAccount } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
-import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
+import type { Policy } from '../settings.ts'
 import { registerUser } from './manage.ts'
 
 const isAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'))

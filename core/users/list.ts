@@ -3,9 +3,9 @@ import { and, asc, count, eq, or, sql } from 'drizzle-orm'
 import type { User } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
 import { periodOf } from '../limits/period.ts'
-import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
-import { type Totals, totalsByUser, usedByUsers } from '../usage/totals.ts'
+import { type Totals, totalsByUser, usedByUsers } from '../reports/totals.ts'
+import type { Policy } from '../settings.ts'
 
 export interface UserFilter {
   /** Looked for in account and display name, literally, whatever the case. */

@@ -5,8 +5,8 @@ import { accountName, assertUnmistakable, findAccount, findByName, type User } f
 import { closeSessionsOf } from '../auth/sessions.ts'
 import { loginCodes, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
-import type { Policy } from '../policy.ts'
 import type { Clock, Db } from '../ports.ts'
+import type { Policy } from '../settings.ts'
 import { storable } from '../text.ts'
 
 export interface NewUser {

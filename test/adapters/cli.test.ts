@@ -34,7 +34,7 @@ describe('the command line, beside the running server', () => {
   const cli = async (args: string[], env: Record<string, string> = { CONFIG_PATH: gateway.configPath }) => {
     const options = { env: { PATH: process.env.PATH, ...env }, cwd: join(import.meta.dirname, '../..') }
     try {
-      const { stdout, stderr } = await run(process.execPath, ['adapters/node/cli.ts', ...args], options)
+      const { stdout, stderr } = await run(process.execPath, ['adapters/cli/index.ts', ...args], options)
       return { code: 0, stdout, stderr }
     } catch (cause) {
       const failed = cause as { code: number; stdout: string; stderr: string } // what execFile rejects with

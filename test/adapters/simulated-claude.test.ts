@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/node/demo/simulated-claude.ts'
+import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 
 let claude: SimulatedClaude
 beforeAll(async () => {

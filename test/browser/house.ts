@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { startSimulatedClaude } from '../../adapters/node/demo/simulated-claude.ts'
+import { startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/node/demo/simulated-claude.ts'
+import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { PROGRAMS_FOLDER } from './install.ts'
 

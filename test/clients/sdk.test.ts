@@ -1,6 +1,6 @@
 /** The official TypeScript SDK against the real gateway, compared with the same SDK straight at the upstream. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/node/demo/simulated-claude.ts'
+import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import {
   errorJson,

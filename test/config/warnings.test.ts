@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { knownPrices } from '../../adapters/node/tables.ts'
+import { knownPrices } from '../../adapters/shared/tables.ts'
 import { warningsOf } from '../../config/warnings.ts'
 import { BACKEND, load, MINIMAL, pathsOf, problemsOf, SECRET } from './settings.ts'
 

@@ -12,7 +12,7 @@ import { connectRedis, type RedisClient, readyRedis } from '../../adapters/drive
 import { systemClock } from '../../core/clock.ts'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
 import type { CallRecord, Db } from '../../core/ports.ts'
-import { recordText } from '../../core/usage/record.ts'
+import { recordText } from '../../core/reports/write.ts'
 import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, callRecord, NO_LIMITS } from '../support/records.ts'

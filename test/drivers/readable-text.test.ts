@@ -8,7 +8,7 @@ import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { migrations } from '../../core/db/migrations.gen.ts'
 import { applications, auditEvents, usageHourly, usageLogs, usageSums, users } from '../../core/db/schema.ts'
-import { recordText, writeRecords } from '../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../core/reports/write.ts'
 import { callRecord } from '../support/records.ts'
 import { type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
 

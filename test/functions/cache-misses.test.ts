@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PromptLoss } from '../../core/metering/prompt-losses.ts'
 import type { CallRecord } from '../../core/ports.ts'
-import { recordText, writeRecords } from '../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../core/reports/write.ts'
 import { type App, startApp } from '../support/app.ts'
 import type { Browser } from '../support/browser.ts'
 import { callRecord } from '../support/records.ts'

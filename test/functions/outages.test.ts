@@ -1,6 +1,6 @@
 /** What becomes of calls when an account, a model or an address is out, and what administrators are told. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { GATEWAY_ID } from '../../core/usage/gateway-calls.ts'
+import { GATEWAY_ID } from '../../core/reports/gateway-calls.ts'
 import { type App, startApp } from '../support/app.ts'
 import type { Browser } from '../support/browser.ts'
 import {

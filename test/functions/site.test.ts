@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { siteFrom } from '../../adapters/node/site.ts'
+import { siteFrom } from '../../adapters/shared/site.ts'
 import { type App, startApp } from '../support/app.ts'
 import { temporaryFolder } from '../support/stores.ts'
 

@@ -11,7 +11,7 @@ test('the way of a newcomer through the demo, with curl alone', async () => {
   const folder = temporaryFolder()
   const log = join(folder.path, 'demo.log')
   const output = openSync(log, 'a')
-  const demo = spawn(process.execPath, ['adapters/node/demo/index.ts'], {
+  const demo = spawn(process.execPath, ['adapters/demo/index.ts'], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, PORT: '0' },
     stdio: ['ignore', output, output],

@@ -2,9 +2,9 @@
 import fc from 'fast-check'
 import { apiKeys, usageLogs, users } from '../../core/db/schema.ts'
 import type { CallRecord, Db } from '../../core/ports.ts'
-import { recordText, writeRecords } from '../../core/usage/record.ts'
-import { repairSums } from '../../core/usage/repair.ts'
-import type { Filter } from '../../core/usage/sources.ts'
+import type { Filter } from '../../core/reports/query.ts'
+import { repairSums } from '../../core/reports/repair.ts'
+import { recordText, writeRecords } from '../../core/reports/write.ts'
 import { callRecord } from './records.ts'
 import { memoryStore, type OpenedStore } from './stores.ts'
 

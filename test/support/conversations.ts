@@ -3,8 +3,11 @@
  * theirs; an account is away for a while, and the gateway starts again. The accounts' own ledgers are the judges.
  */
 import { expect } from 'vitest'
-import { createSimulatedAccount, type SimulatedAccount } from '../../adapters/node/demo/simulated-account.ts'
-import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/node/demo/simulated-claude.ts'
+import {
+  createSimulatedAccount,
+  type SimulatedAccount,
+} from '../../adapters/demo/simulated-claude/account.ts'
+import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { systemClock } from '../../core/clock.ts'
 import { adoptObject } from '../../core/objects/manage.ts'

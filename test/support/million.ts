@@ -5,7 +5,7 @@
 import { sql } from 'drizzle-orm'
 import { apiKeys, users } from '../../core/db/schema.ts'
 import type { Db } from '../../core/ports.ts'
-import { repairSums } from '../../core/usage/repair.ts'
+import { repairSums } from '../../core/reports/repair.ts'
 
 const PEOPLE = 60
 const KEYS = 90

@@ -1,8 +1,8 @@
 /** Claude's streams, frame by frame, and what a usage meter tells of them. */
 import { createStreamMeter } from '../../core/metering/anthropic-stream.ts'
 import type { UsageMeter } from '../../core/metering/meter.ts'
+import type { TokenCounts } from '../../core/metering/tokens.ts'
 import { createWholeMeter } from '../../core/metering/whole-answer.ts'
-import type { TokenCounts } from '../../core/usage/counts.ts'
 
 const encoder = new TextEncoder()
 export const NONE: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }

@@ -1,6 +1,6 @@
 /** Records straight to the database, for runtimes without a disk: a call is over when its row is written. */
 import type { Db, Logger } from '../../../core/ports.ts'
-import { recordText, writeRecords } from '../../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../../core/reports/write.ts'
 import type { Records } from './records.ts'
 
 export function directRecords({ db, logger }: { db: Db; logger: Logger }): Records {

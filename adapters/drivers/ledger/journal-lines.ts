@@ -2,7 +2,7 @@
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { StoredRecord } from '../../../core/usage/record.ts'
+import { StoredRecord } from '../../../core/reports/write.ts'
 
 const FILE_NAME = /^usage-(\d+)(?:-(\d+))?\.journal$/
 

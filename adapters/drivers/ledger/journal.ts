@@ -5,7 +5,7 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CallRecord } from '../../../core/ports.ts'
-import { recordText } from '../../../core/usage/record.ts'
+import { recordText } from '../../../core/reports/write.ts'
 import { lineOf } from './journal-lines.ts'
 
 /** A call that ends within this time never has the line of its beginning written: its end says it all. */

@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs'
 import type { Clock, Db, Logger } from '../../../core/ports.ts'
-import { recordText, writeRecords } from '../../../core/usage/record.ts'
+import { recordText, writeRecords } from '../../../core/reports/write.ts'
 import { openJournal, type SetAside } from './journal.ts'
 import { type Batch, filesLeft, recordsOf } from './journal-lines.ts'
 import type { Records } from './records.ts'

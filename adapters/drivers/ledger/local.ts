@@ -1,9 +1,9 @@
 /** Ledger of one process: limits in its memory, where two calls can never meet; exact within that process. */
 
 import { createLimitCounters } from '../../../core/limits/counters.ts'
-import type { Period } from '../../../core/policy.ts'
 import type { Clock, Db, Ledger } from '../../../core/ports.ts'
-import { usedSince } from '../../../core/usage/record.ts'
+import { usedSince } from '../../../core/reports/write.ts'
+import type { Period } from '../../../core/settings.ts'
 import type { Records } from './records.ts'
 
 export async function localLedger(parts: {

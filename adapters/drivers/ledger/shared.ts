@@ -5,8 +5,8 @@
 
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import { periodOf } from '../../../core/limits/period.ts'
-import type { Period } from '../../../core/policy.ts'
 import type { Admission, Admitted, CallRecord, Clock, Ledger, Logger } from '../../../core/ports.ts'
+import type { Period } from '../../../core/settings.ts'
 import type { Records } from './records.ts'
 
 const NOTHING_USED = {

@@ -1,0 +1,63 @@
+/** `cli import FILE`: reads the original gateway's database, never writes to it, and prints what came of it. */
+import { existsSync } from 'node:fs'
+import { type Client, createClient, type Value } from '@libsql/client'
+import { systemClock } from '../../core/clock.ts'
+import { Refusal } from '../../core/errors.ts'
+import { GO_COLUMNS, type GoTable, type ReadRows } from '../../core/import/go-rows.ts'
+import { importGateway } from '../../core/import/import.ts'
+import type { Db } from '../../core/ports.ts'
+import type { Prices } from '../../core/pricing/prices.ts'
+import { sha256 } from '../drivers/sha256.ts'
+
+const DECODER = new TextDecoder()
+const MOST_REASONS = 20
+
+export async function importFile(db: Db, prices: Prices, file: string): Promise<void> {
+  if (!existsSync(file)) throw new Refusal('not_found', `There is no file ${file}.`)
+  const old = createClient({ url: `file:${file}` })
+  try {
+    const known = await columnsIn(old)
+    if (known.users.length === 0 || known.api_keys.length === 0) {
+      throw new Refusal('body_invalid', `${file} is no database of the original gateway.`)
+    }
+    const read: ReadRows = async (table, after, limit) => {
+      if (known[table].length === 0) return []
+      const sql = `select ${known[table].map(asBytes)} from ${table} where id > ? order by id limit ?`
+      const { rows } = await old.execute({ sql, args: [after, limit] })
+      return rows.map((row) =>
+        Object.fromEntries(known[table].map((column) => [column, textOf(row[column])])),
+      )
+    }
+    const { added, present, skipped } = await importGateway({ db, clock: systemClock, sha256, prices, read })
+    for (const table of Object.keys(added) as GoTable[]) {
+      // its keys are the tables' names
+      console.log(`${table}: ${added[table]} imported, ${present[table]} here already`)
+    }
+    for (const reason of skipped.slice(0, MOST_REASONS)) console.log(`skipped ${reason}`)
+    if (skipped.length > MOST_REASONS) console.log(`… and ${skipped.length - MOST_REASONS} more`)
+  } finally {
+    old.close()
+  }
+}
+
+/** The columns that there are of each table; none where the table is missing. */
+async function columnsIn(old: Client): Promise<Record<GoTable, string[]>> {
+  const columns: Record<GoTable, string[]> = { users: [], api_keys: [], usage_logs: [], applications: [] }
+  // The keys are the tables' names.
+  for (const table of Object.keys(columns) as GoTable[]) {
+    const there = await old.execute(
+      `select name from pragma_table_info('${table}') where name in (${GO_COLUMNS[table].map((name) => `'${name}'`)})`,
+    )
+    columns[table] = there.rows.map(({ name }) => String(name))
+  }
+  return columns
+}
+
+/** Text comes as bytes: what is no UTF-8 in it would end the process in the native driver. */
+function asBytes(column: string): string {
+  return `case typeof(${column}) when 'text' then cast(${column} as blob) else ${column} end as ${column}`
+}
+
+function textOf(value: Value | undefined): unknown {
+  return value instanceof ArrayBuffer ? DECODER.decode(value) : value
+}

@@ -1,0 +1,106 @@
+/** A few weeks of plausible use for the demo: people with habits, working hours, a few failures. Always the same. */
+import type { CallRecord, Db } from '../../core/ports.ts'
+import type { Prices } from '../../core/pricing/prices.ts'
+import { recordText, writeRecords } from '../../core/reports/write.ts'
+
+const DAYS = 28
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const BATCH_ROWS = 500
+
+export interface Habit {
+  userId: number
+  keyId: number
+  /** Calls on a busy day. */
+  calls: number
+  /** Models by preference, the first most. */
+  models: readonly string[]
+}
+
+/** Writes the records of the last weeks before `now`; answers how many. */
+export async function seedUsage(parts: {
+  db: Db
+  prices: Prices
+  now: number
+  habits: readonly Habit[]
+}): Promise<number> {
+  const random = repeatable(20_261_123)
+  const records: string[] = []
+  for (let day = DAYS; day >= 0; day--) {
+    const midnight = Math.floor(parts.now / DAY_MS) * DAY_MS - day * DAY_MS
+    const weekday = new Date(midnight).getUTCDay()
+    const share = weekday === 0 || weekday === 6 ? 0.15 : 1
+    for (const habit of parts.habits) {
+      const calls = Math.round(habit.calls * share * (0.6 + 0.8 * random()))
+      for (let i = 0; i < calls; i++) {
+        const createdAt = Math.round(midnight + (8 + 10 * (random() + random()) * 0.5) * HOUR_MS)
+        if (createdAt < parts.now) records.push(recordText(callOf(habit, createdAt, random, parts.prices)))
+      }
+    }
+  }
+  for (let from = 0; from < records.length; from += BATCH_ROWS) {
+    await writeRecords(parts.db, records.slice(from, from + BATCH_ROWS))
+  }
+  return records.length
+}
+
+function callOf(habit: Habit, createdAt: number, random: () => number, prices: Prices): CallRecord {
+  const model = habit.models[Math.floor(random() ** 2 * habit.models.length)] ?? 'claude-opus-5-5'
+  const failed = random() < 0.015
+  const aborted = !failed && random() < 0.02
+  const output = failed ? 0 : Math.round(60 + 1800 * random() ** 3)
+  const tokens = failed
+    ? { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
+    : {
+        input: Math.round(20 + 900 * random() ** 2),
+        output,
+        cacheRead: Math.round(45_000 * random()),
+        cacheWrite5m: Math.round(4_000 * random() ** 2),
+        cacheWrite1h: 0,
+      }
+  const metered = {
+    parts: [{ model: undefined, tokens }],
+    webSearches: 0,
+    fast: false,
+    geoUs: false,
+    batch: false,
+    estimated: aborted,
+    inputUnknown: false,
+    promptLosses: [],
+    extra: null,
+  }
+  const ttftMs = Math.round(350 + 1400 * random() ** 2)
+  return {
+    id: `req_demo${Math.floor(random() * 2 ** 50).toString(36)}`,
+    userId: habit.userId,
+    keyId: habit.keyId,
+    requestedModel: model,
+    model,
+    backend: random() < 0.65 ? 'claude-primary' : 'claude-second',
+    inputTokens: tokens.input,
+    outputTokens: tokens.output,
+    cacheReadTokens: tokens.cacheRead,
+    cacheWrite5mTokens: tokens.cacheWrite5m,
+    cacheWrite1hTokens: tokens.cacheWrite1h,
+    ...prices.cost(metered, model, createdAt),
+    statusCode: failed ? 529 : 200,
+    outcome: failed ? 'error' : aborted ? 'client_aborted' : 'ok',
+    estimated: aborted,
+    stream: true,
+    attempts: failed ? 2 : 1,
+    latencyMs: ttftMs + output * 14,
+    ttftMs: failed ? null : ttftMs,
+    extra: null,
+    createdAt,
+    promptLosses: [],
+  }
+}
+
+/** Park and Miller's generator: the same demo every time. */
+function repeatable(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 48_271) % 2_147_483_647
+    return state / 2_147_483_647
+  }
+}

@@ -1,0 +1,84 @@
+/** What the account of a simulated Claude holds: only what it made itself can be named, as in a real one. */
+import * as z from 'zod'
+import type { AskedMessage } from './asked.ts'
+
+type Kind = 'container' | 'file' | 'thread'
+
+export interface SimulatedAccount {
+  /** Makes one as if somebody had made it past the gateway; answers its id. */
+  make(kind: Kind): string
+  /** What a request names that is in another account, or in none. */
+  foreign(asked: unknown): { kind: Kind; id: string } | undefined
+  /** The container of the answer, a new one if the request names none; undefined without code execution. */
+  containerFor(asked: AskedMessage): SimulatedContainer | undefined
+  /** From now on the conversation goes on from this message, if the request wants that. */
+  keepThread(asked: AskedMessage, messageId: string): void
+  /** Requests that named something of this account, and those that named something else. */
+  ledger: { own: number; foreign: { kind: Kind; id: string }[] }
+}
+
+export interface SimulatedContainer {
+  id: string
+  expires_at: string
+  skills: null
+}
+
+const CONTAINER_LIFE_MS = 20 * 60_000
+const CODE_EXECUTION = /^code_execution_/
+
+const id = z.string()
+const Named = z.looseObject({
+  container: z.union([id, z.looseObject({ id: id.nullish() })]).nullish(),
+  thread: z.looseObject({ previous_message_id: id.nullish() }).nullish(),
+  messages: z.unknown().optional(),
+})
+
+export function createSimulatedAccount(): SimulatedAccount {
+  const held = { container: new Set<string>(), file: new Set<string>(), thread: new Set<string>() }
+  const ledger: SimulatedAccount['ledger'] = { own: 0, foreign: [] }
+  const make = (kind: Kind) => {
+    const made = `${kind === 'thread' ? 'msg' : kind}_sim${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`
+    held[kind].add(made)
+    return made
+  }
+  return {
+    ledger,
+    make,
+    foreign(asked) {
+      const named = namedIn(asked)
+      const foreign = named.find((one) => !held[one.kind].has(one.id))
+      if (foreign) ledger.foreign.push(foreign)
+      else if (named.length > 0) ledger.own += 1
+      return foreign
+    },
+    containerFor(asked) {
+      const named = namedIn(asked).find(({ kind }) => kind === 'container')
+      const runsCode = asked.tools?.some(({ type }) => CODE_EXECUTION.test(type ?? ''))
+      if (!named && !runsCode) return undefined
+      const expires = new Date(Date.now() + CONTAINER_LIFE_MS).toISOString()
+      return { id: named?.id ?? make('container'), expires_at: expires, skills: null }
+    },
+    keepThread(asked, messageId) {
+      if (Named.safeParse(asked).data?.thread) held.thread.add(messageId)
+    },
+  }
+}
+
+function namedIn(asked: unknown): { kind: Kind; id: string }[] {
+  const { container, thread, messages } = Named.safeParse(asked).data ?? {}
+  const containerId = typeof container === 'string' ? container : container?.id
+  return [
+    ...(containerId ? [{ kind: 'container' as const, id: containerId }] : []),
+    ...(thread?.previous_message_id ? [{ kind: 'thread' as const, id: thread.previous_message_id }] : []),
+    ...filesIn(messages).map((file) => ({ kind: 'file' as const, id: file })),
+  ]
+}
+
+/** Wherever blocks name files; what a model wrote as the input of a tool is not meant. */
+function filesIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (key === 'input') return []
+    return key === 'file_id' && typeof inner === 'string' ? [inner] : filesIn(inner)
+  })
+}

@@ -1,0 +1,196 @@
+/** A Claude for the demo, on a port of this machine: it speaks the protocol as the real one does and makes up the rest. */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type * as z from 'zod'
+import { createSimulatedAccount, type SimulatedAccount } from './account.ts'
+import { answerTo } from './answer.ts'
+import { Asked, AskedMessage } from './asked.ts'
+import { isCallable, modelById, modelPage } from './models.ts'
+import { framesOf, messageOf, type Reply } from './stream.ts'
+import { createUsageMeter, tokensOf, type UsageMeter } from './usage.ts'
+
+const PACE_MS = 12
+/** Claude thinks before it speaks: the first piece takes as long as so many others. */
+const FIRST_PIECE = 10
+const LARGEST_BODY = 32 * 1024 * 1024
+
+export interface SimulatedClaude {
+  url: string
+  account: SimulatedAccount
+  stop(): Promise<void>
+}
+
+/** An answer in Claude's envelope for errors. */
+class Fault extends Error {
+  readonly status: number
+  readonly type: string
+
+  constructor(status: number, type: string, message: string) {
+    super(message)
+    this.status = status
+    this.type = type
+  }
+}
+
+interface Call {
+  request: IncomingMessage
+  response: ServerResponse
+  meter: UsageMeter
+  account: SimulatedAccount
+  /** ms between two pieces. */
+  pace: number
+}
+
+/**
+ * Takes any credential that begins with `sim-`. `pace` is the ms between two pieces of an answer. `account` is what it
+ * holds: the one of an earlier start, for an instance that was away for a while.
+ */
+export async function startSimulatedClaude(
+  options: { port?: number; pace?: number; account?: SimulatedAccount } = {},
+): Promise<SimulatedClaude> {
+  const { port = 0, pace = PACE_MS, account = createSimulatedAccount() } = options
+  const meter = createUsageMeter()
+  const server = createServer(async (request, response) => {
+    const requestId = idOf('req')
+    response.setHeader('request-id', requestId)
+    try {
+      await route({ request, response, meter, account, pace })
+    } catch (error) {
+      if (response.headersSent || response.destroyed) return void response.destroy()
+      const { status, type, message } =
+        error instanceof Fault ? error : new Fault(500, 'api_error', 'Internal server error')
+      sendJson(response, { type: 'error', error: { type, message }, request_id: requestId }, status)
+    }
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  return {
+    account,
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : port}`,
+    async stop() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+async function route(call: Call): Promise<void> {
+  const { request, response } = call
+  const method = request.method ?? 'GET'
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://claude')
+  const reads = method === 'GET' || method === 'HEAD'
+  if (reads && (pathname === '/' || pathname === '/api/hello')) return sendJson(response, { ok: true })
+  const credential = credentialOf(request)
+  if (method === 'POST' && pathname === '/v1/messages') return sendMessage(call, credential)
+  if (method === 'POST' && pathname === '/v1/messages/count_tokens') {
+    const body = await bodyOf(request)
+    const asked = parsed(Asked, body)
+    knownModel(asked.model)
+    ownObjects(call.account, asked)
+    return sendJson(response, { input_tokens: tokensOf(body.length) })
+  }
+  if (reads && pathname === '/v1/models') {
+    const page = modelPage(searchParams)
+    if (!page) throw new Fault(400, 'invalid_request_error', 'limit: a number from 1 to 1000 is expected')
+    return sendJson(response, page)
+  }
+  const id = /^\/v1\/models\/([^/]+)$/.exec(pathname)?.[1]
+  if (!reads || id === undefined) throw new Fault(404, 'not_found_error', 'Not found')
+  return sendJson(response, modelById(id) ?? knownModel(id))
+}
+
+async function sendMessage(call: Call, credential: string): Promise<void> {
+  const { request, response, meter, account, pace } = call
+  const body = await bodyOf(request)
+  const asked = parsed(AskedMessage, body)
+  knownModel(asked.model)
+  ownObjects(account, asked)
+  const container = account.containerFor(asked)
+  const reply: Reply = {
+    id: idOf('msg'),
+    model: asked.model,
+    answer: answerTo(asked, container && (() => account.make('file'))),
+    usage: meter.count({ asked, body, credential }),
+    container,
+  }
+  account.keepThread(asked, reply.id)
+  const left = new AbortController()
+  response.on('close', () => left.abort())
+  const pause = async (pieces: number) => {
+    if (pace > 0) await sleep(pace * pieces, undefined, { signal: left.signal })
+  }
+  const frames = [...framesOf(reply)]
+  await pause(FIRST_PIECE)
+  if (!asked.stream) {
+    await pause(frames.length)
+    return sendJson(response, messageOf(reply, reply.answer))
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' })
+  for (const frame of frames) {
+    if (!response.write(frame)) await once(response, 'drain', { signal: left.signal })
+    await pause(1)
+  }
+  response.end()
+}
+
+function credentialOf({ headers }: IncomingMessage): string {
+  const bearer = /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1]
+  const credential = headers['x-api-key'] ?? bearer
+  if (typeof credential === 'string' && credential.startsWith('sim-')) return credential
+  throw new Fault(
+    401,
+    'authentication_error',
+    'invalid x-api-key (a simulated Claude takes any that begins with sim-)',
+  )
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request) {
+    size += chunk.length
+    if (size > LARGEST_BODY) throw new Fault(413, 'request_too_large', 'Request exceeds the maximum size')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function parsed<T>(schema: z.ZodType<T>, body: Buffer): T {
+  const refuse = (message: string) => new Fault(400, 'invalid_request_error', message)
+  let json: unknown
+  try {
+    json = JSON.parse(body.toString())
+  } catch {
+    throw refuse('The request body is not valid JSON')
+  }
+  const result = schema.safeParse(json)
+  if (result.success) return result.data
+  const { path = [], message = '' } = result.error.issues[0] ?? {}
+  throw refuse(`${path.join('.')}: ${message.endsWith('received undefined') ? 'Field required' : message}`)
+}
+
+function ownObjects(account: SimulatedAccount, asked: unknown): void {
+  const foreign = account.foreign(asked)
+  if (foreign) throw new Fault(404, 'not_found_error', `${foreign.kind} not found: ${foreign.id}`)
+}
+
+function knownModel(model: string): void {
+  if (!isCallable(model)) throw new Fault(404, 'not_found_error', `model: ${model}`)
+}
+
+function idOf(kind: string): string {
+  return `${kind}_sim${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`
+}
+
+function sendJson(response: ServerResponse, value: unknown, status = 200): void {
+  const text = JSON.stringify(value)
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  })
+  response.end(text)
+}

@@ -1,0 +1,21 @@
+/** The tables that are shipped with the gateway: prices, with the configuration's own over them, and what models can do. */
+import abilities from '../../config/abilities.json' with { type: 'json' }
+import pricing from '../../config/pricing.json' with { type: 'json' }
+import type { Config } from '../../config/schema.ts'
+import { systemClock } from '../../core/clock.ts'
+import { AbilityTable } from '../../core/models/abilities.ts'
+import { createPrices, PriceList, type Prices } from '../../core/pricing/prices.ts'
+
+export function pricesFrom(config: Config): Prices {
+  return createPrices(PriceList.parse(pricing), config.pricing)
+}
+
+/** For warnings about the configuration. */
+export function knownPrices(config: Config): { hasPrice(model: string): boolean } {
+  const prices = pricesFrom(config)
+  return { hasPrice: (model) => prices.rates(model, systemClock.now()) !== undefined }
+}
+
+export function shippedAbilities(): AbilityTable {
+  return AbilityTable.parse(abilities)
+}

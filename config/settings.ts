@@ -1,0 +1,69 @@
+/** The settings the core needs, in the core's own words and units. */
+import type { Policy } from '../core/settings.ts'
+import type { Config } from './schema.ts'
+
+const MICROS = 1_000_000
+
+export function policyFrom(config: Config): Policy {
+  const { auth, limits, health, retry } = config
+  return {
+    auth: {
+      secrets: auth.session_secret,
+      sessionMaxAgeMs: auth.session_max_age * 1000,
+      sessionIdleMs: auth.session_idle,
+      codeExpiryMs: auth.code_expiry,
+      codeStyle: auth.code_style,
+      adminItcode: auth.admin_itcode,
+      // The original configuration wrote it with its @.
+      emailDomain: auth.email_domain.replace(/^@/, '').toLowerCase(),
+      allowedDomains: auth.allowed_domains.map((domain) => domain.replace(/^@/, '').toLowerCase()),
+      autoRegister: auth.auto_register,
+      inviteCode: auth.invite_code,
+    },
+    backends: config.backends.map(({ name, url, api_key, weight, enabled, models, openai }) => ({
+      name,
+      url,
+      apiKey: api_key,
+      weight,
+      enabled,
+      models,
+      speaksOpenAi: openai === 'passthrough',
+    })),
+    modelReplacements: Object.entries(config.model_replacements),
+    models: { defaultAccess: config.models.default_access, rules: config.models.rules },
+    limits: {
+      period: limits.period,
+      defaultQuotaTokens: limits.default_quota_tokens,
+      defaultBudgetMicros: Math.round(limits.default_budget_usd * MICROS),
+      requestsPerMinute: limits.requests_per_minute,
+      concurrentRequests: limits.concurrent_requests,
+      maxBodyBytes: limits.max_body_bytes,
+      bodyMemoryBytes: limits.body_memory,
+      reserveOutputTokens: limits.reserve_output ?? undefined,
+      failClosed: limits.fail_closed,
+    },
+    health: {
+      startupCheck: health.startup_check,
+      failureThreshold: health.failure_threshold,
+      cooldownMs: health.cooldown,
+    },
+    balancer: config.balancer,
+    retry: {
+      maxAttempts: retry.max_attempts,
+      firstByteTimeoutMs: retry.first_byte_timeout,
+      wholeAnswerTimeoutMs: retry.whole_answer_timeout,
+      idleTimeoutMs: retry.idle_timeout,
+    },
+    messages: {
+      webSearch: config.messages.web_search,
+      betas: config.messages.betas,
+      serverTools: config.messages.server_tools,
+      mcpServers: config.messages.mcp_servers,
+    },
+    objects: config.objects,
+    openai: { webSearch: config.openai.web_search, automaticCaching: config.openai.automatic_caching },
+    usageSyncMs: config.usage_sync_time,
+    publicUrl: config.server.public_url,
+    trustedProxies: config.server.trusted_proxies,
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Who may call: every key with its owner, in memory, so that no call waits for the database.
+ *
+ * Decision: the whole directory is read again when its revision changed, instead of single rows, because triggers in
+ * the database raise the revision for every writer (this process, others, the command line) and nothing can be missed.
+ */
+import { eq, isNull } from 'drizzle-orm'
+import { apiKeys, directory, grants, users } from '../db/schema.ts'
+import { Refusal } from '../errors.ts'
+import type { Clock, Db, Limits } from '../ports.ts'
+import type { Policy } from '../settings.ts'
+import type { Sha256 } from './mint.ts'
+
+export interface Caller {
+  userId: number
+  itcode: string
+  keyId: number
+  keyPrefix: string
+  userLimits: Limits
+  keyLimits: Limits
+  /** Canonical names of the models granted to the user. */
+  grants: ReadonlySet<string>
+}
+
+interface Entry extends Caller {
+  userActive: boolean
+  keyActive: boolean
+  expiresAt: number | null
+}
+
+export interface Directory {
+  /**
+   * The caller of the first presented key that is in force. Throws a Refusal: key_missing, key_unknown, key_disabled,
+   * key_expired (401) or user_disabled (403). Synchronous: no database.
+   */
+  find(presented: readonly string[]): Caller
+  /** Reads the directory again if anything changed since. */
+  refresh(): Promise<void>
+  /** Refreshes if the last look was over `maxAgeMs` ago; undefined when there is nothing to wait for. */
+  fresh(maxAgeMs: number): Promise<void> | undefined
+}
+
+const NO_GRANTS: ReadonlySet<string> = new Set()
+
+export function createDirectory(parts: { db: Db; clock: Clock; sha256: Sha256; policy: Policy }): Directory {
+  const { db, clock, sha256, policy } = parts
+  let byHash: ReadonlyMap<string, Entry> = new Map()
+  let revision = -1
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let looking: Promise<void> | undefined
+
+  async function look() {
+    const startedAt = clock.elapsed()
+    const [row] = await db.select().from(directory)
+    if (row && row.revision !== revision) {
+      byHash = await readAll(db, policy)
+      revision = row.revision
+    }
+    lookedAt = startedAt
+  }
+  /** One look at a time, and a caller that asks during a look gets one that starts after it: he sees his own writes. */
+  let again: Promise<void> | undefined
+  function refresh(): Promise<void> {
+    if (!looking) {
+      looking = look().finally(() => {
+        looking = undefined
+      })
+      return looking
+    }
+    again ??= looking
+      .catch(() => {})
+      .then(() => {
+        again = undefined
+        return refresh()
+      })
+    return again
+  }
+
+  return {
+    refresh,
+    fresh: (maxAgeMs) => (clock.elapsed() - lookedAt > maxAgeMs ? refresh() : undefined),
+    find(presented) {
+      let refusal: Refusal | undefined
+      for (const secret of presented) {
+        const entry = byHash.get(sha256(secret))
+        const problem = judge(entry, clock.now())
+        if (!problem && entry) return entry
+        refusal ??= problem
+      }
+      throw (
+        refusal ?? new Refusal('key_missing', 'Send your API key as "Authorization: Bearer" or "x-api-key".')
+      )
+    },
+  }
+}
+
+function judge(entry: Entry | undefined, now: number): Refusal | undefined {
+  if (!entry) return new Refusal('key_unknown', 'This API key is unknown. Check it, or make a new one.')
+  if (!entry.userActive)
+    return new Refusal('user_disabled', 'Your account is disabled. Ask an administrator.')
+  if (!entry.keyActive) return new Refusal('key_disabled', 'This API key is disabled.')
+  if (entry.expiresAt !== null && entry.expiresAt <= now) {
+    return new Refusal('key_expired', 'This API key has expired. Make a new one.')
+  }
+  return undefined
+}
+
+async function readAll(db: Db, policy: Policy): Promise<Map<string, Entry>> {
+  const rows = await db
+    .select({ user: users, key: apiKeys })
+    .from(apiKeys)
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .where(isNull(apiKeys.deletedAt))
+  const granted = new Map<number, Set<string>>()
+  for (const { userId, model } of await db.select().from(grants)) {
+    const models = granted.get(userId) ?? new Set()
+    granted.set(userId, models.add(model))
+  }
+  return new Map(
+    rows.map(({ user, key }) => [
+      key.hash,
+      {
+        userId: user.id,
+        itcode: user.itcode,
+        keyId: key.id,
+        keyPrefix: key.prefix,
+        userLimits: {
+          quotaTokens: user.quotaTokens,
+          budgetMicros: user.budgetMicros,
+          requestsPerMinute: user.requestsPerMinute ?? policy.limits.requestsPerMinute,
+          concurrentRequests: user.concurrentRequests ?? policy.limits.concurrentRequests,
+        },
+        keyLimits: {
+          quotaTokens: key.quotaTokens,
+          budgetMicros: key.budgetMicros,
+          requestsPerMinute: key.requestsPerMinute,
+          concurrentRequests: key.concurrentRequests,
+        },
+        grants: granted.get(user.id) ?? NO_GRANTS,
+        userActive: user.status === 'active',
+        keyActive: key.status === 'active',
+        expiresAt: key.expiresAt,
+      },
+    ]),
+  )
+}

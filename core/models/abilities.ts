@@ -1,0 +1,88 @@
+/**
+ * What a model can do, as far as translating needs to know. The upstream's own list says it where it speaks of it; the
+ * shipped table (config/abilities.json, from protocol reference §0.6, §4.1) fills in the rest, for unknown models with
+ * what every current one accepts.
+ */
+import * as z from 'zod'
+import { matches } from '../glob.ts'
+import type { ListedModel } from './catalogue.ts'
+
+const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
+const THINKING = ['adaptive', 'between_tools', 'disabled', 'enabled'] as const
+export type Effort = (typeof EFFORTS)[number]
+export type ThinkingType = (typeof THINKING)[number]
+
+const Row = z.strictObject({
+  max_output: z.int(),
+  /** temperature and top_p are taken. */
+  sampling: z.boolean(),
+  /** tool_choice any and tool are taken. */
+  forced_tools: z.boolean(),
+  /** A last message of the assistant is gone on with. */
+  prefill: z.boolean(),
+  /** role system is taken between messages. */
+  system_in_place: z.boolean(),
+  structured_outputs: z.boolean(),
+  thinking_by_default: z.boolean(),
+  thinking: z.array(z.enum(THINKING)),
+  effort: z.array(z.enum(EFFORTS)),
+})
+export const AbilityTable = z.array(
+  Row.extend({
+    match: z.array(z.string()),
+    except: z.array(Row.partial().extend({ match: z.string() })).default([]),
+  }),
+)
+export type AbilityTable = z.infer<typeof AbilityTable>
+
+export interface Abilities {
+  maxOutput: number
+  sampling: boolean
+  forcedTools: boolean
+  prefill: boolean
+  systemInPlace: boolean
+  structuredOutputs: boolean
+  thinkingByDefault: boolean
+  thinking: ReadonlySet<ThinkingType>
+  effort: ReadonlySet<Effort>
+}
+
+const supported = z.looseObject({ supported: z.boolean() })
+/** The upstream's words for it (protocol reference §1.1); whatever it does not name stays as the table has it. */
+const Capabilities = z.looseObject({
+  max_tokens: z.int().positive().optional(),
+  capabilities: z
+    .looseObject({
+      thinking: z.looseObject({ types: z.partialRecord(z.enum(THINKING), supported).optional() }).optional(),
+      effort: z.looseObject({}).optional(),
+      structured_outputs: supported.optional(),
+    })
+    .optional(),
+})
+
+/** `canonical` is the model's one name; `listed` how the upstream lists it, if it does. */
+export function abilitiesOf(table: AbilityTable, canonical: string, listed?: ListedModel): Abilities {
+  const row = table.find(({ match }) => match.some((pattern) => matches(pattern, canonical)))
+  if (!row) throw new Error('the table of abilities has no row for every model')
+  const own = Object.assign(
+    {},
+    row,
+    row.except.find(({ match }) => matches(match, canonical)),
+  )
+  const { max_tokens, capabilities = {} } = Capabilities.safeParse(listed ?? {}).data ?? {}
+  const types = capabilities.thinking?.types
+  const levels = capabilities.effort
+  return {
+    maxOutput: max_tokens ?? own.max_output,
+    sampling: own.sampling,
+    forcedTools: own.forced_tools,
+    prefill: own.prefill,
+    systemInPlace: own.system_in_place,
+    structuredOutputs: capabilities.structured_outputs?.supported ?? own.structured_outputs,
+    thinkingByDefault: own.thinking_by_default,
+    thinking: new Set(types ? THINKING.filter((type) => types[type]?.supported) : own.thinking),
+    effort: new Set(
+      levels ? EFFORTS.filter((level) => supported.safeParse(levels[level]).data?.supported) : own.effort,
+    ),
+  }
+}

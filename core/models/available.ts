@@ -1,0 +1,36 @@
+/** What a user may use and ask for: every model on offer, with its access for him and its price. */
+import { and, eq } from 'drizzle-orm'
+import { applications, grants } from '../db/schema.ts'
+import type { Deps } from '../deps.ts'
+import { accessOf } from './access.ts'
+
+export type OfferedAccess = 'open' | 'granted' | 'pending' | 'approval' | 'closed'
+
+export interface Offer {
+  id: string
+  displayName: string
+  access: OfferedAccess
+  canonical: string
+}
+
+export async function offersFor(deps: Deps, userId: number): Promise<Offer[]> {
+  const { db, catalogue, policy, prices } = deps
+  const granted = await db.select({ model: grants.model }).from(grants).where(eq(grants.userId, userId))
+  const pending = await db
+    .select({ model: applications.model })
+    .from(applications)
+    .where(and(eq(applications.userId, userId), eq(applications.status, 'pending')))
+  const isGranted = new Set(granted.map(({ model }) => model))
+  const isPending = new Set(pending.map(({ model }) => prices.canonical(model)))
+  const accessFor = (id: string, canonical: string): OfferedAccess => {
+    const access = accessOf(policy, id, canonical)
+    if (access !== 'approval') return access
+    if (isGranted.has(canonical) || isGranted.has(id)) return 'granted'
+    return isPending.has(canonical) ? 'pending' : 'approval'
+  }
+  const listed = await catalogue.models()
+  return listed.map(({ id, display_name }) => {
+    const canonical = prices.canonical(id)
+    return { id, displayName: display_name ?? id, access: accessFor(id, canonical), canonical }
+  })
+}

@@ -1,0 +1,74 @@
+/** Claude's words for how an answer ended and what it used, in OpenAI's. Never what is billed (protocol reference §4.3). */
+import { mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
+
+export interface Counts {
+  input: number
+  output: number
+  cached: number
+  cacheWritten: number
+  reasoning: number
+}
+
+/** The same merging that is billed by: a later figure replaces an earlier one. */
+export function createUsageReader() {
+  let usage: RawUsage = {}
+  return {
+    read(part: RawUsage | undefined) {
+      if (part) usage = mergeUsage(usage, part)
+    },
+    counts(): Counts {
+      const cached = numberOf(usage.cache_read_input_tokens)
+      const cacheWritten = numberOf(usage.cache_creation_input_tokens)
+      const details = usage.output_tokens_details
+      const reasoning =
+        typeof details === 'object' && details !== null ? Reflect.get(details, 'thinking_tokens') : 0
+      return {
+        input: numberOf(usage.input_tokens) + cached + cacheWritten,
+        output: numberOf(usage.output_tokens),
+        cached,
+        cacheWritten,
+        reasoning: numberOf(reasoning),
+      }
+    },
+  }
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' && value > 0 ? value : 0
+}
+
+export function chatUsage({ input, output, cached, cacheWritten, reasoning }: Counts) {
+  return {
+    prompt_tokens: input,
+    completion_tokens: output,
+    total_tokens: input + output,
+    prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: cacheWritten },
+    completion_tokens_details: { reasoning_tokens: reasoning },
+  }
+}
+
+export function responsesUsage({ input, output, cached, cacheWritten, reasoning }: Counts) {
+  return {
+    input_tokens: input,
+    input_tokens_details: { cached_tokens: cached, cache_write_tokens: cacheWritten },
+    output_tokens: output,
+    output_tokens_details: { reasoning_tokens: reasoning },
+    total_tokens: input + output,
+  }
+}
+
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'function_call' | 'content_filter'
+
+export function finishReason(stopReason: string | null | undefined, legacyFunctions: boolean): FinishReason {
+  switch (stopReason) {
+    case 'max_tokens':
+    case 'model_context_window_exceeded':
+      return 'length'
+    case 'tool_use':
+      return legacyFunctions ? 'function_call' : 'tool_calls'
+    case 'refusal':
+      return 'content_filter'
+    default:
+      return 'stop'
+  }
+}

@@ -1,0 +1,100 @@
+/** One request to Claude from what either of OpenAI's interfaces asked for (protocol reference §4.1). */
+import type { Abilities } from '../../models/abilities.ts'
+import type { MessagesRequest, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
+import { conversation } from './conversation.ts'
+import { type AskedFormat, outputFormat } from './output-format.ts'
+import { type Choice, chosenTools } from './tools.ts'
+import { outputTokens, type ReasoningEffort, reasoning, sampling, stopSequences } from './tuning.ts'
+
+export interface TranslationContext {
+  /** The model that is sent, and what it can do. */
+  model: string
+  abilities: Abilities
+  /** Stands for the caller upstream, without telling who he is. */
+  userId: string
+  webSearch: boolean
+  automaticCaching: boolean
+}
+
+/** What is asked for, in words that both interfaces share; `param` names are those of the caller's interface. */
+export interface Asked {
+  turns: Turn[]
+  turnsParam: string
+  system: TextBlock[]
+  tools: (Tool | WebSearchTool)[]
+  choice: Choice | undefined
+  parallel: boolean
+  format: AskedFormat | undefined
+  maxTokens: number | null | undefined
+  effort: ReasoningEffort | null | undefined
+  thinking: Record<string, unknown> | null | undefined
+  temperature: number | null | undefined
+  topP: number | null | undefined
+  stop: string | readonly string[] | null | undefined
+  streamed: boolean
+  /** The caller named an end user. */
+  hasUser: boolean
+  /** The caller marks himself what is to be kept. */
+  explicitCaching: boolean
+}
+
+export interface Translated {
+  request: MessagesRequest
+  /** What was given up, for x-gateway-warning. */
+  warnings: string[]
+}
+
+/** From this size on a prompt with tools is worth keeping. */
+const CACHED_CHARACTERS = 4_000
+
+/** Throws a Refusal that names the parameter. `warnings` are those there are already. */
+export function assemble(asked: Asked, context: TranslationContext, warnings: string[]): Translated {
+  const { abilities, model } = context
+  const warn = (text: string) => void warnings.push(text)
+  const talk = conversation(asked.turns, abilities, asked.turnsParam)
+  const format = outputFormat(asked.format, abilities)
+  const limit = outputTokens(asked.maxTokens, asked.streamed, abilities)
+  const reason = reasoning(asked.effort, talk.messages, abilities, limit)
+  const thinking = asked.thinking ?? reason.thinking
+  const thinkingEnabled = thinking?.type === 'enabled'
+  const choice = { choice: asked.choice, parallel: asked.parallel, thinkingEnabled }
+  const stops = stopSequences(asked.stop)
+  const system = [...asked.system, ...talk.system, ...format.system]
+  const request: MessagesRequest = {
+    model,
+    max_tokens: reason.maxTokens,
+    messages: talk.messages,
+    stream: true,
+    ...(system.length > 0 ? { system } : {}),
+    ...(stops.length > 0 ? { stop_sequences: stops } : {}),
+    ...sampling({ temperature: asked.temperature, top_p: asked.topP }, abilities, thinkingEnabled, warn),
+    ...chosenTools(asked.tools, choice, abilities, warn),
+    ...(thinking ? { thinking } : {}),
+    ...outputConfig(reason.effort, format.format),
+    ...(asked.hasUser ? { metadata: { user_id: context.userId } } : {}),
+  }
+  if (context.automaticCaching && !asked.explicitCaching && request.tools && isLong(request)) {
+    request.cache_control = { type: 'ephemeral' }
+  }
+  return { request, warnings }
+}
+
+function outputConfig(
+  effort: string | undefined,
+  format: { type: 'json_schema'; schema: object } | undefined,
+): Pick<MessagesRequest, 'output_config'> {
+  if (!effort && !format) return {}
+  return { output_config: { ...(effort ? { effort } : {}), ...(format ? { format } : {}) } }
+}
+
+function isLong({ system = [], messages }: MessagesRequest): boolean {
+  let length = 0
+  for (const block of [...system, ...messages.flatMap(({ content }) => content)]) {
+    if (block.type === 'text') length += block.text.length
+    if (block.type === 'tool_result' && typeof block.content !== 'string') {
+      for (const part of block.content) if (part.type === 'text') length += part.text.length
+    }
+    if (length > CACHED_CHARACTERS) return true
+  }
+  return false
+}

@@ -1,0 +1,98 @@
+/** Messages of a chat as turns of a conversation with Claude (protocol reference §4.2). */
+
+import type { Block, TextBlock, Turn } from '../messages-api.ts'
+import type { ChatMessage } from './chat-shape.ts'
+import { fileBlock, imageBlock, marked, textBlock } from './content.ts'
+import { createToolIds, toolInput } from './conversation.ts'
+import { unsupported } from './refuse.ts'
+
+type Message<R extends ChatMessage['role']> = Extract<ChatMessage, { role: R }>
+type ToolIds = ReturnType<typeof createToolIds>
+
+/** What the messages before one have called. */
+interface Called {
+  ids: ToolIds
+  /** Calls of functions in the old way carry no id: the newest of a name is meant. */
+  functions: Map<string, string>
+}
+
+/** Throws a Refusal that names the part. */
+export function turnsOf(messages: readonly ChatMessage[]): Turn[] {
+  const called: Called = { ids: createToolIds(), functions: new Map() }
+  return messages.map((message, i) => turnOf(message, called, `messages[${i}]`))
+}
+
+function turnOf(message: ChatMessage, called: Called, param: string): Turn {
+  switch (message.role) {
+    case 'system':
+    case 'developer':
+      return { role: 'system', content: texts(message.content) }
+    case 'user':
+      return { role: 'user', content: userContent(message, param) }
+    case 'assistant':
+      return { role: 'assistant', content: assistantContent(message, called, param) }
+    case 'tool': {
+      const tool_use_id = called.ids.result(message.tool_call_id, `${param}.tool_call_id`)
+      return { role: 'user', content: [resultOf(tool_use_id, texts(message.content))] }
+    }
+    case 'function': {
+      const tool_use_id = called.ids.result(called.functions.get(message.name) ?? '', `${param}.name`)
+      return { role: 'user', content: [resultOf(tool_use_id, texts(message.content ?? ''))] }
+    }
+  }
+}
+
+function texts(
+  content: string | readonly { text: string; prompt_cache_breakpoint?: unknown }[],
+): TextBlock[] {
+  if (typeof content === 'string') return [textBlock(content)].flatMap((block) => block ?? [])
+  return content.flatMap((part) => {
+    const block = textBlock(part.text)
+    return block ? [marked(block, part.prompt_cache_breakpoint)] : []
+  })
+}
+
+function resultOf(tool_use_id: string, content: TextBlock[]): Block {
+  return { type: 'tool_result', tool_use_id, content }
+}
+
+function userContent({ content }: Message<'user'>, param: string): Block[] {
+  if (typeof content === 'string') return texts(content)
+  return content.flatMap((part, i) => userPart(part, `${param}.content[${i}]`))
+}
+
+function userPart(part: Exclude<Message<'user'>['content'], string>[number], param: string): Block[] {
+  switch (part.type) {
+    case 'text':
+      return texts([part])
+    case 'image_url':
+      return [marked(imageBlock(part.image_url.url, `${param}.image_url.url`), part.prompt_cache_breakpoint)]
+    case 'file':
+      return [marked(fileBlock(part.file, `${param}.file`), part.prompt_cache_breakpoint)]
+    case 'input_audio':
+      throw unsupported(`${param}.type`, 'audio is not understood')
+  }
+}
+
+function assistantContent(message: Message<'assistant'>, called: Called, param: string): Block[] {
+  if (message.audio) throw unsupported(`${param}.audio`, 'audio is not understood')
+  const { content, refusal, tool_calls, function_call } = message
+  const said = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : (content ?? [])
+  const blocks: Block[] = said.flatMap((part) => texts(part.type === 'refusal' ? part.refusal : [part]))
+  if (refusal) blocks.push(...texts(refusal))
+  for (const [i, call] of (tool_calls ?? []).entries()) {
+    const at = `${param}.tool_calls[${i}]`
+    if (!call.function) throw unsupported(`${at}.type`, 'only function calls are understood')
+    const { name, arguments: text } = call.function
+    const input = toolInput(text, `${at}.function.arguments`)
+    blocks.push({ type: 'tool_use', id: called.ids.call(call.id), name, input })
+  }
+  if (function_call) {
+    const { name, arguments: text } = function_call
+    const id = `function_call_${called.functions.size}_${name}`
+    called.functions.set(name, id)
+    const input = toolInput(text, `${param}.function_call.arguments`)
+    blocks.push({ type: 'tool_use', id: called.ids.call(id), name, input })
+  }
+  return blocks
+}

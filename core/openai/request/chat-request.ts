@@ -1,0 +1,76 @@
+/** A chat completion as a request to Claude (protocol reference §4.1). Pure: what the model can do is given. */
+
+import type { Tool, WebSearchTool } from '../messages-api.ts'
+import { assemble, type Translated, type TranslationContext } from './assemble.ts'
+import { turnsOf } from './chat-messages.ts'
+import { ChatRequest, PASSED_OVER } from './chat-shape.ts'
+import type { AskedFormat } from './output-format.ts'
+import { invalid, unsupported } from './refuse.ts'
+import { type Choice, toolOf, webSearchTool } from './tools.ts'
+
+const KNOWN = new Set(Object.keys(ChatRequest.shape))
+
+/** Throws a Refusal that names the parameter. */
+export function chatToMessages(asked: ChatRequest, context: TranslationContext): Translated {
+  assertPossible(asked)
+  const unknown = Object.keys(asked).filter((name) => !KNOWN.has(name) && !PASSED_OVER.has(name))
+  return assemble(
+    {
+      turns: turnsOf(asked.messages),
+      turnsParam: 'messages',
+      system: [],
+      tools: toolsOf(asked, context),
+      choice: choiceOf(asked),
+      parallel: asked.parallel_tool_calls !== false,
+      format: formatOf(asked),
+      maxTokens: asked.max_completion_tokens ?? asked.max_tokens,
+      effort: asked.reasoning_effort,
+      thinking: asked.thinking,
+      temperature: asked.temperature,
+      topP: asked.top_p,
+      stop: asked.stop,
+      streamed: asked.stream === true,
+      hasUser: Boolean(asked.user || asked.safety_identifier),
+      explicitCaching: asked.prompt_cache_options?.mode === 'explicit',
+    },
+    context,
+    unknown.length > 0 ? [`ignored: ${unknown.join(', ')}`] : [],
+  )
+}
+
+function assertPossible({ n, modalities }: ChatRequest) {
+  if (n != null && n !== 1) throw unsupported('n', 'Claude gives one answer')
+  if (modalities?.some((one) => one !== 'text')) throw unsupported('modalities', 'Claude answers in text')
+}
+
+function toolsOf(asked: ChatRequest, { webSearch }: TranslationContext): (Tool | WebSearchTool)[] {
+  const tools: (Tool | WebSearchTool)[] = (asked.tools ?? []).map((tool, i) => {
+    const param = `tools[${i}]`
+    if (tool.type !== 'function') throw unsupported(`${param}.type`, 'only functions are understood')
+    if (!tool.function) throw invalid(`${param}.function`, 'a function is expected')
+    return toolOf(tool.function, `${param}.function`)
+  })
+  tools.push(...(asked.functions ?? []).map((one, i) => toolOf(one, `functions[${i}]`)))
+  if (asked.web_search_options) {
+    if (!webSearch) throw unsupported('web_search_options', 'web search is not switched on here')
+    tools.push(webSearchTool(asked.web_search_options))
+  }
+  return tools
+}
+
+function choiceOf({ tool_choice: choice, function_call: legacy }: ChatRequest): Choice | undefined {
+  if (typeof choice === 'string') return { kind: choice }
+  if (choice?.type === 'function') return { kind: 'function', name: choice.function.name }
+  if (choice?.type === 'allowed_tools') {
+    const { mode, tools } = choice.allowed_tools
+    return { kind: 'allowed', mode, names: tools.flatMap((tool) => tool.function?.name ?? []) }
+  }
+  if (typeof legacy === 'string') return { kind: legacy }
+  return legacy ? { kind: 'function', name: legacy.name } : undefined
+}
+
+function formatOf({ response_format: format }: ChatRequest): AskedFormat | undefined {
+  if (format?.type !== 'json_schema') return format ?? undefined
+  const param = 'response_format.json_schema.schema'
+  return { type: 'json_schema', schema: format.json_schema.schema ?? {}, param }
+}

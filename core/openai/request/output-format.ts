@@ -1,0 +1,31 @@
+/** Structured output: a schema that Claude keeps to, or at least the wish for JSON (protocol reference §4.1). */
+import type { Abilities } from '../../models/abilities.ts'
+import type { TextBlock } from '../messages-api.ts'
+import { unsupported } from './refuse.ts'
+import { structuredSchema } from './schema.ts'
+
+const JSON_ONLY: TextBlock = {
+  type: 'text',
+  text: 'Respond with one valid JSON object and nothing else.',
+}
+
+export type AskedFormat =
+  | { type: 'text' }
+  | { type: 'json_object' }
+  | { type: 'json_schema'; schema: unknown; param: string }
+
+export interface Format {
+  format?: { type: 'json_schema'; schema: object }
+  /** To be added to the system prompt. */
+  system: TextBlock[]
+}
+
+export function outputFormat(asked: AskedFormat | undefined, abilities: Abilities): Format {
+  if (asked?.type === 'json_object') return { system: [JSON_ONLY] }
+  if (asked?.type !== 'json_schema') return { system: [] }
+  if (!abilities.structuredOutputs) {
+    throw unsupported(asked.param, 'this model has no structured output')
+  }
+  const schema = structuredSchema(asked.schema, asked.param)
+  return { format: { type: 'json_schema', schema }, system: [] }
+}

@@ -1,0 +1,30 @@
+/** How a translation says no: a 400 that names the parameter (protocol reference §3.4, §4.5). */
+import type * as z from 'zod'
+import { Refusal } from '../../errors.ts'
+
+/** The value is not what the interface expects there. */
+export function invalid(param: string, message: string): Refusal {
+  return new Refusal('invalid_input', `${param}: ${message}`, { fields: { [param]: message } })
+}
+
+/** The value is right in OpenAI's interface, but Claude has nothing like it. */
+export function unsupported(param: string, message: string): Refusal {
+  return new Refusal('unsupported_value', `${param}: ${message}`, { fields: { [param]: message } })
+}
+
+/** The path of a field as OpenAI writes it: messages[2].content[0].text */
+export function paramOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, key) =>
+      typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`,
+    '',
+  )
+}
+
+/** The body as its schema wants it. Throws a Refusal for the first thing that is wrong. */
+export function parsedBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw invalid(paramOf(issue?.path ?? []) || 'body', issue?.message ?? 'this is not what is expected')
+}

@@ -1,0 +1,121 @@
+/** A request of OpenAI's responses, as far as it is looked at (protocol reference §4.7). */
+import * as z from 'zod'
+import { ModelName } from '../../models/name.ts'
+import { tokens } from './chat-shape.ts'
+import { REASONING_EFFORTS } from './tuning.ts'
+
+const text = z.string()
+const TextPart = z.looseObject({
+  type: z.enum(['input_text', 'output_text', 'text']),
+  text,
+  prompt_cache_breakpoint: z.unknown().optional(),
+})
+const ImagePart = z.looseObject({
+  type: z.literal('input_image'),
+  image_url: text.nullish(),
+  file_id: text.nullish(),
+  prompt_cache_breakpoint: z.unknown().optional(),
+})
+const FilePart = z.looseObject({
+  type: z.literal('input_file'),
+  file_data: text.nullish(),
+  file_id: text.nullish(),
+  file_url: text.nullish(),
+  filename: text.nullish(),
+  prompt_cache_breakpoint: z.unknown().optional(),
+})
+const RefusalPart = z.looseObject({ type: z.literal('refusal'), refusal: text })
+const Part = z.union([TextPart, ImagePart, FilePart, RefusalPart])
+export type Part = z.infer<typeof Part>
+
+const Message = z.looseObject({
+  type: z.literal('message').optional(),
+  role: z.enum(['user', 'assistant', 'system', 'developer']),
+  content: z.union([text, z.array(Part)]),
+})
+const FunctionCall = z.looseObject({
+  type: z.literal('function_call'),
+  call_id: text,
+  name: text,
+  arguments: text,
+})
+const FunctionOutput = z.looseObject({
+  type: z.literal('function_call_output'),
+  call_id: text,
+  output: z.union([text, z.array(Part)]),
+})
+const Reasoning = z.looseObject({ type: z.literal('reasoning'), encrypted_content: text.nullish() })
+const Other = z.looseObject({ type: text })
+export const Item = z.union([Message, FunctionCall, FunctionOutput, Reasoning, Other])
+export type Item = z.infer<typeof Item>
+
+export const ResponsesRequest = z.looseObject({
+  model: ModelName,
+  input: z.union([text, z.array(Item)]),
+  instructions: text.nullish(),
+  max_output_tokens: tokens.nullish(),
+  stream: z.boolean().nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  tools: z
+    .array(
+      z.looseObject({
+        type: text,
+        name: text.optional(),
+        description: text.nullish(),
+        parameters: z.record(text, z.unknown()).nullish(),
+        strict: z.boolean().nullish(),
+        user_location: z.unknown().optional(),
+      }),
+    )
+    .nullish(),
+  tool_choice: z
+    .union([
+      z.enum(['none', 'auto', 'required']),
+      z.looseObject({ type: z.literal('function'), name: text }),
+      z.looseObject({
+        type: z.literal('allowed_tools'),
+        mode: z.enum(['auto', 'required']),
+        tools: z.array(z.looseObject({ name: text.optional() })),
+      }),
+    ])
+    .nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  text: z
+    .looseObject({
+      format: z
+        .discriminatedUnion('type', [
+          z.looseObject({ type: z.literal('text') }),
+          z.looseObject({ type: z.literal('json_object') }),
+          z.looseObject({ type: z.literal('json_schema'), schema: z.record(text, z.unknown()) }),
+        ])
+        .nullish(),
+    })
+    .nullish(),
+  reasoning: z
+    .looseObject({ effort: z.enum(REASONING_EFFORTS).nullish(), summary: text.nullish() })
+    .nullish(),
+  include: z.array(text).nullish(),
+  user: text.nullish(),
+  safety_identifier: text.nullish(),
+  metadata: z.record(text, z.unknown()).nullish(),
+  prompt_cache_key: text.nullish(),
+  prompt_cache_options: z.looseObject({ mode: text.nullish() }).nullish(),
+  previous_response_id: text.nullish(),
+  conversation: z.unknown().optional(),
+  background: z.boolean().nullish(),
+  store: z.boolean().nullish(),
+  thinking: z.record(text, z.unknown()).nullish(),
+})
+export type ResponsesRequest = z.infer<typeof ResponsesRequest>
+
+/** Fields that are taken and mean nothing here: nobody needs to be warned of them. */
+export const PASSED_OVER = new Set([
+  'stream_options',
+  'service_tier',
+  'truncation',
+  'top_logprobs',
+  'max_tool_calls',
+  'prompt_cache_retention',
+  'moderation',
+])

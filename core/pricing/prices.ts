@@ -1,0 +1,246 @@
+/**
+ * What tokens cost. Rates are dollars per million tokens, which is micro-dollars per token; prices are effective-dated.
+ * Rounding: a call's parts are summed in whole millionths of a micro-dollar (exact up to $9,000 a call) and rounded
+ * half up once, at the end.
+ */
+import * as z from 'zod'
+import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../metering/tokens.ts'
+import { comparableName } from '../models/name.ts'
+
+const rate = z.number().min(0)
+const RateFields = {
+  input: rate,
+  output: rate,
+  cache_read: rate,
+  cache_write_5m: rate,
+  cache_write_1h: rate,
+}
+const Rates = z.object(RateFields)
+const Listed = Rates.extend({
+  id: z.string(),
+  name: z.string().optional(),
+  aliases: z.array(z.string()).optional(),
+  /** Tokens of the context window, and the most of an answer. */
+  context: z.int().optional(),
+  max_output: z.int().optional(),
+  fast_multiplier: z.number().optional(),
+  /** Rates that held before a UTC day. */
+  history: z.array(Rates.partial().extend({ until: z.iso.date() })).optional(),
+  /** Other rates for the whole request when its prompt is longer. */
+  long_prompt: Rates.extend({ threshold_prompt_tokens: z.int() }).optional(),
+})
+
+/** config/pricing.json; its notes and sources are left out. */
+export const PriceList = z.object({
+  modifiers: z.object({ unknown_model_default: Rates }),
+  models: z.array(Listed),
+})
+export type PriceList = z.infer<typeof PriceList>
+export type Rates = z.infer<typeof Rates>
+
+/** A price of the operator's own, from the start of a UTC day on (or always); it has no long-prompt band. */
+export interface PriceOverride extends Rates {
+  model: string
+  effective_from?: string | undefined
+}
+
+export interface ModelRates extends Rates {
+  name: string | undefined
+  /** Tokens of the context window, and the most of an answer; undefined when nobody knows. */
+  context: number | undefined
+  maxOutput: number | undefined
+  longPrompt: (Rates & { thresholdPromptTokens: number }) | undefined
+  fastMultiplier: number
+}
+
+export interface Prices {
+  /**
+   * Whole micro-dollars of a metered call, at the prices of its start (`at`, ms since 1970); `model` is for the parts
+   * that name none. Multipliers as in protocol reference §6. An unknown model is dear and marked, never free.
+   */
+  cost(metered: BilledUsage, model: string, at: number): { costMicros: number; unpriced: boolean }
+  /** Micro-dollars, rounded up, that a call of this size may cost. */
+  estimate(model: string, size: EstimatedSize, at: number): number
+  /** Dollars per million tokens; undefined for an unknown model. */
+  rates(model: string, at: number): ModelRates | undefined
+  /** The one name of a model behind dates, aliases, prefixes and cases. */
+  canonical(model: string): string
+}
+
+export interface EstimatedSize {
+  input: number
+  output: number
+  webSearches?: number
+  fast?: boolean
+  /** The input may be written to the cache, which costs more than to read it; undefined: it is not. */
+  cached?: '5m' | '1h' | undefined
+}
+
+const GEO_US = 1.1
+const BATCH = 0.5
+const MICROS_PER_SEARCH = 10_000
+/** Rates and multipliers have at most six decimals together, so that this makes every product an integer. */
+const SCALE = 1_000_000
+const REMEMBERED_NAMES = 1_000
+/** A longer one is no model's: nothing is remembered of it. */
+const LONGEST_NAME = 256
+const INPUT_CLASS = { '5m': 'cacheWrite5m', '1h': 'cacheWrite1h' } as const
+
+type ListedPrice = PriceList['models'][number]
+/** Rates and the first ms they hold at; the newest stand first. */
+interface Era {
+  from: number
+  rates: ModelRates
+}
+
+export function createPrices(list: PriceList, overrides: readonly PriceOverride[] = []): Prices {
+  const ids = idsOf(list)
+  const names = new Map<string, string>()
+  const unknown = list.modifiers.unknown_model_default
+
+  function canonical(model: string): string {
+    const known = names.get(model)
+    if (known !== undefined) return known
+    const bare = bareName(comparableName(model))
+    const name = ids.get(bare) ?? ids.get(undated(bare)) ?? undated(bare)
+    if (names.size >= REMEMBERED_NAMES) names.clear()
+    if (model.length <= LONGEST_NAME) names.set(model, name)
+    return name
+  }
+
+  const eras = new Map(list.models.map((model) => [model.id, erasOf(model)]))
+  for (const override of overrides.toSorted((a, b) => startOf(a) - startOf(b))) {
+    const name = canonical(override.model)
+    const listed = eras.get(name) ?? []
+    const era = { from: startOf(override), rates: ownRates(override, listed[0]?.rates) }
+    eras.set(name, [era, ...listed])
+  }
+  const rates = (model: string, at: number) =>
+    eras.get(canonical(model))?.find(({ from }) => from <= at)?.rates
+
+  return {
+    canonical,
+    rates,
+    cost(metered, model, at) {
+      let scaled = metered.webSearches * MICROS_PER_SEARCH * SCALE
+      let unpriced = false
+      for (const part of metered.parts) {
+        const found = rates(part.model ?? model, at)
+        if (!found) unpriced = true
+        const base = bandOf(found ?? unknown, found?.longPrompt, promptOf(part.tokens))
+        scaled += scaledCost(part.tokens, base, multiplierOf(metered, found?.fastMultiplier ?? 1))
+      }
+      const rest = scaled % SCALE
+      return { costMicros: (scaled - rest) / SCALE + (2 * rest >= SCALE ? 1 : 0), unpriced }
+    },
+    estimate(model, { input, output, webSearches = 0, fast = false, cached }, at) {
+      const found = rates(model, at)
+      const band = bandOf(found ?? unknown, found?.longPrompt, input)
+      const tokens = { ...NO_TOKENS, output, [cached ? INPUT_CLASS[cached] : 'input']: input }
+      const scaled = scaledCost(tokens, band, fast ? (found?.fastMultiplier ?? 1) : 1)
+      return Math.ceil(scaled / SCALE) + webSearches * MICROS_PER_SEARCH
+    },
+  }
+}
+
+/** Every name a model is listed under, and those without their date, with its id. */
+function idsOf(list: PriceList): Map<string, string> {
+  const ids = new Map<string, string>()
+  for (const { id, aliases = [] } of list.models) for (const alias of aliases) ids.set(undated(alias), id)
+  for (const { id, aliases = [] } of list.models) for (const name of [id, ...aliases]) ids.set(name, id)
+  return ids
+}
+
+/** An entry of the history holds before its day, in what it names; the rest is as in the era after it. */
+function erasOf(listed: ListedPrice): Era[] {
+  let rates: ModelRates = {
+    ...ratesOf(listed),
+    name: listed.name,
+    context: listed.context,
+    maxOutput: listed.max_output,
+    longPrompt: listed.long_prompt && {
+      ...ratesOf(listed.long_prompt),
+      thresholdPromptTokens: listed.long_prompt.threshold_prompt_tokens,
+    },
+    fastMultiplier: listed.fast_multiplier ?? 1,
+  }
+  const eras: Era[] = []
+  const history = (listed.history ?? []).toSorted((a, b) => Date.parse(b.until) - Date.parse(a.until))
+  for (const { until, ...older } of history) {
+    eras.push({ from: Date.parse(until), rates })
+    rates = { ...rates, ...overRates(rates, older) }
+  }
+  return [...eras, { from: Number.NEGATIVE_INFINITY, rates }]
+}
+
+function startOf({ effective_from }: PriceOverride): number {
+  return effective_from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(effective_from)
+}
+
+function ownRates(override: PriceOverride, listed: ModelRates | undefined): ModelRates {
+  return {
+    ...ratesOf(override),
+    name: listed?.name,
+    context: listed?.context,
+    maxOutput: listed?.maxOutput,
+    longPrompt: undefined,
+    fastMultiplier: listed?.fastMultiplier ?? 1,
+  }
+}
+
+function ratesOf({ input, output, cache_read, cache_write_5m, cache_write_1h }: Rates): Rates {
+  return { input, output, cache_read, cache_write_5m, cache_write_1h }
+}
+
+function overRates(rates: Rates, change: Partial<Record<keyof Rates, number | undefined>>): Rates {
+  return {
+    input: change.input ?? rates.input,
+    output: change.output ?? rates.output,
+    cache_read: change.cache_read ?? rates.cache_read,
+    cache_write_5m: change.cache_write_5m ?? rates.cache_write_5m,
+    cache_write_1h: change.cache_write_1h ?? rates.cache_write_1h,
+  }
+}
+
+function promptOf(tokens: TokenCounts): number {
+  return tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h
+}
+
+function bandOf(base: Rates, long: ModelRates['longPrompt'], promptTokens: number): Rates {
+  return long && promptTokens > long.thresholdPromptTokens ? long : base
+}
+
+/** There is no fast batch (pricing.json, modifiers.fast.excludes). */
+function multiplierOf({ batch, fast, geoUs }: BilledUsage, fastMultiplier: number): number {
+  const speed = fast && !batch ? fastMultiplier : 1
+  return speed * (batch ? BATCH : 1) * (geoUs ? GEO_US : 1)
+}
+
+/** In millionths of a micro-dollar: an integer, since each rate with its multiplier is made one first. */
+function scaledCost(tokens: TokenCounts, rates: Rates, multiplier: number): number {
+  const scaled = (dollars: number) => Math.round(dollars * multiplier * SCALE)
+  return (
+    tokens.input * scaled(rates.input) +
+    tokens.output * scaled(rates.output) +
+    tokens.cacheRead * scaled(rates.cache_read) +
+    tokens.cacheWrite5m * scaled(rates.cache_write_5m) +
+    tokens.cacheWrite1h * scaled(rates.cache_write_1h)
+  )
+}
+
+/** Lower case without space around it, a provider's prefix, a Bedrock or Vertex form, or "-latest". */
+function bareName(model: string): string {
+  return model
+    .normalize('NFKC')
+    .trim()
+    .toLowerCase()
+    .replace(/^.*\//s, '')
+    .replace(/^(?:[a-z-]+\.)?anthropic\./, '')
+    .replace(/-v\d+(?::\w+)*$/, '')
+    .replace(/@.*$/s, '')
+    .replace(/-latest$/, '')
+}
+
+function undated(name: string): string {
+  return name.replace(/-20\d{6}$/, '')
+}

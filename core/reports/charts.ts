@@ -1,0 +1,59 @@
+/** Charts: the calls of each day or hour by model. */
+import { type SQL, sql } from 'drizzle-orm'
+import type { Db } from '../ports.ts'
+import { type Filter, sumsOf, withOwner } from './query.ts'
+import type { Range, Span } from './range.ts'
+import { HOUR_MS } from './rollups.ts'
+
+export interface MainFigures {
+  requests: number
+  errors: number
+  totalTokens: number
+  costMicros: number
+}
+export interface Figures extends MainFigures {
+  inputTokens: number
+  outputTokens: number
+  cacheReadTokens: number
+  /** Of both kinds. */
+  cacheWriteTokens: number
+}
+
+const TOTAL_TOKENS = `total(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
+  + cache_write_1h_tokens) as totalTokens`
+
+/** The main ones, as columns over rows in the shape of sums. */
+export const MAIN_FIGURES: SQL = sql.raw(
+  `total(requests) as requests, total(errors) as errors, ${TOTAL_TOKENS}, total(cost_micros) as costMicros`,
+)
+
+/** All figures, as columns over rows in the shape of sums. */
+export const FIGURES: SQL = sql.raw(`total(input_tokens) as inputTokens, total(output_tokens) as outputTokens,
+  total(cache_read_tokens) as cacheReadTokens, total(cache_write_5m_tokens + cache_write_1h_tokens) as cacheWriteTokens,
+  total(requests) as requests, total(errors) as errors, ${TOTAL_TOKENS}, total(cost_micros) as costMicros`)
+
+export interface Bar extends Figures {
+  /** The name of its span, or the start of its hour. */
+  label: string
+  model: string
+}
+
+/** One bar for each span and model with calls, in the order of names. */
+export async function dailyChart(db: Db, filter: Filter, spans: readonly Span[]): Promise<Bar[]> {
+  const known = await withOwner(db, filter)
+  if (!known) return []
+  const bars = await db.all<Bar & { place: number }>(sql`
+    select place, model, ${FIGURES} from (${sumsOf(known, spans)}) group by place, model order by place, model`)
+  return bars.map((bar) => ({ ...bar, label: spans[bar.place]?.label ?? '' }))
+}
+
+/** One bar for each UTC hour and model with calls, of the part of it that lies in the range. */
+export async function hourlyChart(db: Db, filter: Filter, range: Range): Promise<Bar[]> {
+  const known = await withOwner(db, filter)
+  if (!known) return []
+  const hour = sql.raw(String(HOUR_MS))
+  const sums = sumsOf(known, [range], { coarsest: 'hour' })
+  const bars = await db.all<Bar & { hour: number }>(sql`
+    select start / ${hour} * ${hour} as hour, model, ${FIGURES} from (${sums}) group by 1, 2 order by 1, 2`)
+  return bars.map((bar) => ({ ...bar, label: new Date(bar.hour).toISOString() }))
+}

@@ -1,0 +1,139 @@
+/**
+ * Which sums answer a question: the coarsest that tell apart what it asks for. A range is taken from whole fortnights
+ * and UTC days, then from hours, and what an odd time zone cuts off an hour from quarters of it or the log: it is exact.
+ */
+import { type SQL, sql } from 'drizzle-orm'
+import type { Db } from '../ports.ts'
+import { isAllTime, type Range } from './range.ts'
+import { type Cut, DAY_MS, FORTNIGHT_MS, HOUR_MS, ofHours, ofLog, ofSums } from './rollups.ts'
+
+/** Whose calls: those that match every part given. */
+export interface Filter {
+  userId?: number | undefined
+  keyId?: number | undefined
+  model?: string | undefined
+  backend?: string | undefined
+}
+
+/**
+ * The filter with the owner of its key, because sums and log are ordered by user; undefined when nothing can match.
+ * Who may see only his own has his id in the filter already.
+ */
+export async function withOwner(db: Db, filter: Filter): Promise<Filter | undefined> {
+  if (filter.keyId === undefined || filter.userId !== undefined) return filter
+  const [key] = await db.all<{ user_id: number }>(
+    sql`select user_id from api_keys where id = ${filter.keyId}`,
+  )
+  return key && { ...filter, userId: key.user_id }
+}
+
+/**
+ * The sums of the calls that match, as rows in the shape of sums with the `place` of their range in the list. `people`
+ * tells users and keys apart, even if the filter does not. Ranges lie on quarters of an hour, as days of all zones do.
+ */
+export function sumsOf(
+  filter: Filter,
+  ranges: readonly Range[],
+  { people = filter.userId !== undefined, coarsest }: { people?: boolean; coarsest?: 'hour' } = {},
+): SQL {
+  const rows = people ? ofPeople(filter) : ofSite(filter)
+  if (ranges[0] && isAllTime(ranges[0])) return sql`select 0 as place, called.* from (${rows.ever}) as called`
+  const pieces = piecesOf(ranges, coarsest ?? (people ? 'fortnight' : 'day'))
+  return piecewise(pieces, rows, () => sql`span.value->>0 as place, called.*`)
+}
+
+/**
+ * How many calls that match came when, by days or hours and by what is left beside them: rows of `since`, `until` (ms)
+ * and `requests`, of which several may tell of the same time.
+ */
+export function slotsOf(filter: Filter, ranges: readonly Range[], coarsest: 'day' | 'hour'): SQL {
+  const rows = filter.userId === undefined ? ofSite(filter) : ofPeople(filter)
+  const times: Record<Grain, SQL> = {
+    fortnight: sql.raw(`start as since, start + ${FORTNIGHT_MS} as until, requests`),
+    day: sql.raw(`start as since, start + ${DAY_MS} as until, requests`),
+    hour: sql.raw(`start as since, start + ${HOUR_MS} as until, requests`),
+    fine: sql.raw('span.value->>1 as since, span.value->>2 as until, requests'),
+  }
+  return piecewise(piecesOf(ranges, coarsest), rows, (grain) => times[grain])
+}
+
+type Grain = 'fortnight' | 'day' | 'hour' | 'fine'
+type Rows = Partial<Record<Grain, SQL>> & { ever: SQL }
+
+function ofSite(filter: Filter): Rows {
+  const places = placesOf(filter)
+  const cut = (name: Cut) => ofSums(sql`usage_sums where cut = ${name} and user_id = 0 ${places}`)
+  return {
+    ever: ofSums(sql`usage_sums where cut = 'total' ${places}`),
+    day: cut('site_day'),
+    hour: cut('site_hour'),
+    fine: cut('site_quarter'),
+  }
+}
+
+function ofPeople(filter: Filter): Rows {
+  const { userId, model, backend } = filter
+  // With users named, the primary keys of the sums lead to what is wanted of each.
+  const everybody = sql`user_id in (select distinct user_id from usage_sums where cut = 'total')`
+  const who = userId === undefined ? everybody : sql`user_id = ${userId}`
+  const what = restOf(filter)
+  const needsPlaces = model !== undefined || backend !== undefined || userId !== undefined
+  return {
+    ever: ofSums(sql`usage_sums where cut = 'total' and ${who} ${what}`),
+    fortnight: ofSums(sql`usage_sums where cut = 'full_fortnight' and ${who} ${what}`),
+    day: ofSums(sql`usage_sums where cut = ${needsPlaces ? 'full_day' : 'key_day'} and ${who} ${what}`),
+    hour: ofHours(sql`usage_hourly where ${who} ${what}`),
+    fine: ofLog(sql`usage_logs where ${userId === undefined ? sql`true` : who} ${what}`),
+  }
+}
+
+/** The conditions of a filter besides the user, each with its `and`. */
+export function restOf(filter: Filter): SQL {
+  const key = filter.keyId === undefined ? sql`` : sql`and api_key_id = ${filter.keyId}`
+  return sql`${key} ${placesOf(filter)}`
+}
+
+export function placesOf({ model, backend }: Filter): SQL {
+  const named = model === undefined ? sql`` : sql`and model = ${model}`
+  return backend === undefined ? named : sql`${named} and backend = ${backend}`
+}
+
+type Piece = [place: number, from: number, to: number]
+type Pieces = Record<Grain, Piece[]>
+
+/** One select for each grain that there are pieces of. `columns` are of `span`, a piece, and `called`, a row of sums. */
+function piecewise(pieces: Pieces, rows: Rows, columns: (grain: Grain) => SQL): SQL {
+  const given = (['fortnight', 'day', 'hour', 'fine'] as const).filter((grain) => pieces[grain].length > 0)
+  const grains = given.length > 0 ? given : (['hour'] as const)
+  const selects = grains.map(
+    (grain) => sql`select ${columns(grain)} from json_each(${JSON.stringify(pieces[grain])}) as span
+      cross join (${rows[grain]}) as called on called.start >= span.value->>1 and called.start < span.value->>2`,
+  )
+  return sql.join(selects, sql` union all `)
+}
+
+/** Every range as the whole fortnights or days (or only hours), the hours beside them and the rest that it consists of. */
+export function piecesOf(ranges: readonly Range[], coarsest: Exclude<Grain, 'fine'>): Pieces {
+  const pieces: Pieces = { fortnight: [], day: [], hour: [], fine: [] }
+  for (const [place, { from, to }] of ranges.entries()) {
+    const add = (grain: Grain) => (range: Range) => {
+      if (range.from < range.to) pieces[grain].push([place, range.from, range.to])
+    }
+    const hours = wholeOf({ from, to }, HOUR_MS, add('fine'))
+    const days = coarsest === 'hour' ? hours : wholeOf(hours, DAY_MS, add('hour'))
+    add(coarsest)(coarsest === 'fortnight' ? wholeOf(days, FORTNIGHT_MS, add('day')) : days)
+  }
+  return pieces
+}
+
+/** The whole units of a range. What is left of it at both sides, or all of it, goes to `rest`. */
+function wholeOf({ from, to }: Range, unit: number, rest: (range: Range) => void): Range {
+  const whole = { from: Math.ceil(from / unit) * unit, to: Math.floor(to / unit) * unit }
+  if (whole.from >= whole.to) {
+    rest({ from, to })
+    return { from: to, to }
+  }
+  rest({ from, to: whole.from })
+  rest({ from: whole.to, to })
+  return whole
+}

@@ -1,0 +1,88 @@
+/** From the dates that people ask for to spans of time. Dates are days of their time zone, both ends included. */
+import { Refusal } from '../errors.ts'
+import { addDays, createCalendar, daysBetween } from './calendar.ts'
+import { HOUR_MS } from './rollups.ts'
+
+/** From `from` on, before `to`, in ms. */
+export interface Range {
+  from: number
+  to: number
+}
+/** A range that belongs to one bar of a chart. */
+export interface Span extends Range {
+  label: string
+}
+
+/** All time: a UTC day's start on both sides, so that whole days fill it. */
+export const ALL_TIME: Range = { from: 0, to: Date.UTC(10_000, 0, 1) }
+
+export function isAllTime({ from, to }: Range): boolean {
+  return from === ALL_TIME.from && to === ALL_TIME.to
+}
+
+export interface Dates {
+  /** YYYY-MM-DD, real dates. */
+  startDate: string | undefined
+  endDate: string | undefined
+  /** A known time zone. */
+  timeZone: string
+}
+
+const MOST_DAYS = { daily: 366, hourly: 31, any: 3_660 }
+
+/** The range of the dates; open on the sides that none is given for. Throws a Refusal invalid_input. */
+export function rangeOf(dates: Dates): Range {
+  const { startDate, endDate, timeZone } = dates
+  if (startDate !== undefined && endDate !== undefined) assertSpan(startDate, endDate, MOST_DAYS.any)
+  const calendar = createCalendar(timeZone)
+  return {
+    from: startDate === undefined ? ALL_TIME.from : calendar.startOf(startDate),
+    to: endDate === undefined ? ALL_TIME.to : calendar.startOf(addDays(endDate, 1)),
+  }
+}
+
+/** The last `count` days until today. */
+export function lastDays(count: number, timeZone: string, now: number): Range {
+  const calendar = createCalendar(timeZone)
+  const today = calendar.dateAt(now)
+  return { from: calendar.startOf(addDays(today, 1 - count)), to: calendar.startOf(addDays(today, 1)) }
+}
+
+/**
+ * One span per day, named by its date. A missing end is today (or the start, if that is later), a missing start 29
+ * days before the end. Throws a Refusal invalid_input.
+ */
+export function daySpans({ startDate, endDate, timeZone }: Dates, now: number): Span[] {
+  const calendar = createCalendar(timeZone)
+  const today = calendar.dateAt(now)
+  const end = endDate ?? (startDate !== undefined && startDate > today ? startDate : today)
+  const start = startDate ?? addDays(end, -29)
+  const days = assertSpan(start, end, MOST_DAYS.daily)
+  const dates = Array.from({ length: days + 1 }, (_, i) => addDays(start, i))
+  const starts = dates.map((date) => calendar.startOf(date))
+  return dates.slice(0, -1).map((label, i) => ({ label, from: starts[i] ?? 0, to: starts[i + 1] ?? 0 }))
+}
+
+/** The hours that are asked for: without dates the last 24, with one date that day. Throws a Refusal invalid_input. */
+export function hoursOf({ startDate, endDate, timeZone }: Dates, now: number): Range {
+  const start = startDate ?? endDate
+  const end = endDate ?? startDate
+  if (start === undefined || end === undefined) {
+    const next = (Math.floor(now / HOUR_MS) + 1) * HOUR_MS
+    return { from: next - 24 * HOUR_MS, to: next }
+  }
+  assertSpan(start, end, MOST_DAYS.hourly)
+  return rangeOf({ startDate: start, endDate: end, timeZone })
+}
+
+/** How many days there are, both ends included. Throws a Refusal that names the date that is wrong. */
+function assertSpan(start: string, end: string, most: number): number {
+  const days = daysBetween(start, end) + 1
+  if (days < 1) throw wrong('end_date', 'it is before start_date')
+  if (days > most) throw wrong('start_date', `at most ${most} days can be asked for at once`)
+  return days
+}
+
+function wrong(field: string, problem: string): Refusal {
+  return new Refusal('invalid_input', `${field}: ${problem}`, { fields: { [field]: problem } })
+}

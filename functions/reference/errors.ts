@@ -1,0 +1,87 @@
+/** How each route may refuse, for the reference: told by who may call it and what it takes. */
+import * as z from 'zod'
+import { type Dialect, dialectOf, type ErrorStatus, isChange, type Route } from '../route.ts'
+
+const MEANING: Record<ErrorStatus, string> = {
+  400: 'The input is wrong; each bad field is named.',
+  401: 'No valid credential.',
+  403: 'Not allowed.',
+  404: "Unknown, or somebody else's.",
+  408: 'The rest of the request did not come.',
+  409: 'It does not fit the present state.',
+  413: 'The body is too large.',
+  415: 'The body is not JSON.',
+  429: 'Too much or too fast; Retry-After tells when to come back.',
+  500: 'Something went wrong in the gateway.',
+  502: 'Every backend failed, or one broke off its answer.',
+  503: 'Not now; it may pass.',
+  504: 'No backend began to answer in time.',
+  529: 'No backend can take calls now; Retry-After tells when to come back.',
+}
+
+const ENVELOPES: Record<Dialect, { prefix: string; schema: z.ZodType }> = {
+  api: {
+    prefix: 'Error',
+    schema: z.strictObject({
+      error: z.strictObject({
+        code: z.string(),
+        message: z.string(),
+        fields: z.record(z.string(), z.string()).optional(),
+      }),
+      request_id: z.string(),
+    }),
+  },
+  anthropic: {
+    prefix: 'ProxyError',
+    schema: z.strictObject({
+      type: z.literal('error'),
+      error: z.strictObject({ type: z.string(), message: z.string() }),
+      request_id: z.string(),
+    }),
+  },
+  openai: {
+    prefix: 'OpenAiError',
+    schema: z.strictObject({
+      error: z.strictObject({
+        message: z.string(),
+        type: z.string(),
+        param: z.string().nullable(),
+        code: z.string().nullable(),
+      }),
+    }),
+  },
+}
+
+export function errorsOf(route: Route): ErrorStatus[] {
+  const { path, tier, query, body, accepts, errors = [] } = route
+  const isOurChange = tier !== 'key' && isChange(route.method)
+  const mayBe: Partial<Record<ErrorStatus, unknown>> = {
+    400: query ?? body ?? accepts,
+    401: tier !== 'public',
+    403: tier === 'key' || tier === 'admin' || isOurChange,
+    404: path.includes(':') || accepts,
+    408: body ?? accepts,
+    413: body ?? accepts,
+    415: isOurChange,
+    429: accepts || tier === 'session' || tier === 'admin' || isOurChange,
+    500: accepts,
+    502: accepts,
+    503: accepts,
+    504: accepts,
+    529: accepts && dialectOf(path) !== 'openai',
+  }
+  const all = Object.keys(MEANING).map(Number) as ErrorStatus[] // MEANING has no other keys
+  return all.filter((status) => mayBe[status] || errors.includes(status))
+}
+
+/** What a route answers with `status`: the name of a shared response, and that response. */
+export function errorResponse(route: Route, status: ErrorStatus) {
+  if (route.produces?.includes('text/plain')) {
+    const content = { 'text/plain': { schema: { type: 'string' } } }
+    return { name: `Plain${status}`, response: { description: MEANING[status], content } }
+  }
+  const { prefix, schema } = ENVELOPES[dialectOf(route.path)]
+  const { $schema: _, ...envelope } = z.toJSONSchema(schema, { io: 'output' })
+  const content = { 'application/json': { schema: envelope } }
+  return { name: `${prefix}${status}`, response: { description: MEANING[status], content } }
+}

@@ -1,0 +1,186 @@
+/** The route table as OpenAPI 3.1: made from the schemas that check requests and answers, so it cannot differ from them. */
+import * as z from 'zod'
+import type { Route, Tier } from '../route.ts'
+import { errorResponse, errorsOf } from './errors.ts'
+
+/** JSON Schema as zod writes it. */
+export type Schema = Readonly<Record<string, unknown>>
+interface Parameter {
+  name: string
+  in: 'path' | 'query'
+  required: boolean
+  schema: Schema
+}
+export interface Operation {
+  operationId: string
+  tags: string[]
+  summary: string
+  description: string
+  security: Record<string, string[]>[]
+  parameters?: Parameter[]
+  requestBody?: { required: true; content: Content }
+  responses: Record<string, { description: string; content?: Content; headers?: object } | { $ref: string }>
+}
+type Content = Record<string, { schema?: Schema }>
+export interface OpenApi {
+  openapi: '3.1.0'
+  info: { title: string; version: string; description: string; license: { name: string; identifier: string } }
+  servers: { url: string }[]
+  tags: { name: string; description: string }[]
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Schema>; responses: object; securitySchemes: object }
+}
+
+const SECURITY: Record<Tier, Record<string, string[]>[]> = {
+  public: [],
+  key: [{ bearer: [] }, { api_key: [] }],
+  session: [{ session: [] }],
+  admin: [{ session: [] }],
+}
+const WHO: Record<Tier, string> = {
+  public: 'Anyone.',
+  key: 'With an API key.',
+  session: 'Signed in.',
+  admin: 'Signed in as an administrator.',
+}
+const TAGS: Record<string, string> = {
+  proxy: "Claude's interface, behind API keys.",
+  auth: 'Signing in and out.',
+  keys: 'API keys.',
+  usage: 'What was used, and what it cost.',
+  approvals: 'Models, and applications for them.',
+  admin: 'Users, backends and the audit record.',
+  health: 'Operation.',
+}
+/** Describes routes, grouped by the function that they belong to. */
+export function describeApi(functions: Readonly<Record<string, readonly Route[]>>): OpenApi {
+  const schemas: Record<string, Schema> = {}
+  const schemaOf = (schema: z.ZodType, io: 'input' | 'output') => hoisted(schema, io, schemas)
+  const shared: Record<string, object> = {}
+  const paths: OpenApi['paths'] = {}
+  for (const [tag, routes] of Object.entries(functions)) {
+    for (const route of routes) {
+      const path = route.path.replace(/:(\w+)/g, '{$1}')
+      paths[path] = {
+        ...paths[path],
+        [route.method.toLowerCase()]: operationOf(route, tag, { schemaOf, shared }),
+      }
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Claude Gateway',
+      version: '1',
+      description: 'Made from the schemas that check every request and answer.',
+      license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
+    },
+    servers: [{ url: '/' }],
+    tags: Object.keys(functions).map((name) => ({ name, description: TAGS[name] ?? '' })),
+    paths,
+    components: { schemas, responses: shared, securitySchemes: SCHEMES },
+  }
+}
+
+type SchemaOf = (schema: z.ZodType, io: 'input' | 'output') => Schema
+
+/** Errors that several routes answer are put into `shared`. */
+function operationOf(
+  route: Route,
+  tag: string,
+  { schemaOf, shared }: { schemaOf: SchemaOf; shared: Record<string, object> },
+): Operation {
+  const body = route.body ?? route.accepts
+  const parameters = [...pathParameters(route.path), ...queryParameters(route, schemaOf)]
+  return {
+    operationId: operationId(route),
+    tags: [tag],
+    summary: route.summary,
+    description: WHO[route.tier],
+    security: SECURITY[route.tier],
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: schemaOf(body, 'input') } },
+          },
+        }
+      : {}),
+    responses: {
+      [String(route.status ?? 200)]: { description: 'Done.', ...contentOf(route, schemaOf) },
+      ...Object.fromEntries(
+        errorsOf(route).map((status) => {
+          const { name, response } = errorResponse(route, status)
+          shared[name] = response
+          return [status, { $ref: `#/components/responses/${name}` }]
+        }),
+      ),
+    },
+  }
+}
+
+/** e.g. put_api_keys_id_disable */
+function operationId({ method, path }: Route): string {
+  return `${method.toLowerCase()}_${path.replace(/\W+/g, '_').replace(/^_|_$/g, '')}`
+}
+
+function pathParameters(path: string): Parameter[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => {
+    return { name, in: 'path', required: true, schema: { type: 'string' } }
+  })
+}
+
+function queryParameters({ query }: Route, schemaOf: SchemaOf): Parameter[] {
+  if (!query) return []
+  const { properties, required } = Shape.parse(schemaOf(query, 'input'))
+  return Object.entries(properties).map(([name, schema]) => {
+    return { name, in: 'query', required: required.includes(name), schema }
+  })
+}
+const Shape = z.looseObject({
+  properties: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+  required: z.array(z.string()).default([]),
+})
+
+function contentOf({ reply, produces }: Route, schemaOf: SchemaOf): { content?: Content } {
+  const types = produces ?? ['application/json']
+  if (types.length === 0) return {}
+  const schema = reply && schemaOf(reply, 'output')
+  const entries = types.map((type) => {
+    return [
+      type,
+      type === 'application/json' && schema ? { schema } : { schema: { type: 'string' } },
+    ] as const
+  })
+  return { content: Object.fromEntries(entries) }
+}
+
+/** A schema whose named parts moved to the shared components. */
+function hoisted(schema: z.ZodType, io: 'input' | 'output', into: Record<string, Schema>): Schema {
+  const made = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
+  const text = JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/')
+  const { $schema: _, $defs = {}, ...rest } = Made.parse(JSON.parse(text))
+  for (const [name, { id: __, ...definition }] of Object.entries($defs)) into[name] = definition
+  const { id, ...own } = rest
+  if (id === undefined) return own
+  into[id] = own
+  return { $ref: `#/components/schemas/${id}` }
+}
+const Definition = z.looseObject({ id: z.string().optional() })
+const Made = Definition.extend({
+  $schema: z.string().optional(),
+  $defs: z.record(z.string(), Definition).optional(),
+})
+
+const SCHEMES = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },
+  api_key: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'session',
+    description:
+      'Set by /api/auth/login; named __Host-session over https, and after the port (session-8080) over http. Changes also need a same-origin Origin header.',
+  },
+}

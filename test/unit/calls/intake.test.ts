@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest'
+import { createIntake } from '../../../core/calls/intake.ts'
+import { Refusal } from '../../../core/errors.ts'
+import { createBodyMemory } from '../../../core/limits/body-memory.ts'
+import { createLimitCounters } from '../../../core/limits/counters.ts'
+import type { Admission } from '../../../core/ports.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { callRecord } from '../../support/records.ts'
+
+const MB = 2 ** 20
+const refusal = (action: () => unknown) => {
+  try {
+    action()
+  } catch (thrown) {
+    return thrown instanceof Refusal ? [thrown.code, thrown.retryAfterMs] : thrown
+  }
+}
+const FULL = ['overloaded', 2_000]
+
+describe('the memory for bodies', () => {
+  test('has a quarter for one person, and all of it for all', () => {
+    const memory = createBodyMemory(100 * MB)
+    const held = [1, 2, 3, 4].map((user) => memory.hold(user, 25 * MB))
+    expect(refusal(() => memory.hold(1, 1))).toEqual(FULL)
+    expect(refusal(() => memory.hold(5, 1))).toEqual(FULL)
+    held[1]?.free()
+    held[1]?.free()
+    expect(refusal(() => memory.hold(1, 1))).toEqual(FULL)
+    expect(refusal(() => memory.hold(5, 25 * MB))).toBeUndefined()
+    expect(refusal(() => memory.hold(6, 1))).toEqual(FULL)
+  })
+
+  test('counts what comes where nothing was announced, and what was announced before it comes', () => {
+    const memory = createBodyMemory(40 * MB)
+    const [announced, growing] = [memory.hold(1, 4 * MB), memory.hold(1, 0)]
+    announced.add(4 * MB)
+    for (let i = 0; i < 6; i++) growing.add(MB)
+    expect(refusal(() => growing.add(1))).toEqual(FULL)
+    growing.free()
+    expect(refusal(() => memory.hold(1, 6 * MB))).toBeUndefined()
+  })
+
+  test('always has room for a body that is alone', () => {
+    const memory = createBodyMemory(MB)
+    const alone = memory.hold(1, 32 * MB)
+    alone.add(32 * MB)
+    expect(refusal(() => memory.hold(2, 1))).toEqual(FULL)
+    alone.free()
+    const growing = memory.hold(2, 0)
+    for (let i = 0; i < 8; i++) growing.add(MB)
+    expect(refusal(() => memory.hold(2, 1))).toEqual(FULL)
+  })
+})
+
+describe('before a body is read', () => {
+  const limits = { quotaTokens: 0, budgetMicros: 0, requestsPerMinute: 0, concurrentRequests: 0 }
+  const opened = (user: Partial<typeof limits>, key: Partial<typeof limits> = {}) => {
+    const clock = fakeClock()
+    const counters = createLimitCounters(clock, 'monthly')
+    const ledger = { peek: counters.peek } as never // nothing else is asked
+    const policy = { limits: { bodyMemoryBytes: 100 * MB, period: 'monthly' }, publicUrl: '' } as never // nor is more of it
+    const intake = createIntake({ policy, ledger, clock })
+    const caller = {
+      userId: 1,
+      keyId: 2,
+      userLimits: { ...limits, ...user },
+      keyLimits: { ...limits, ...key },
+    } as never // whose name and rights do not matter here
+    const admission = (id: string): Admission => ({
+      begun: callRecord({ id, userId: 1, keyId: 2, createdAt: clock.now() }),
+      user: { ...limits, ...user },
+      key: { ...limits, ...key },
+      worst: { tokens: 1, costMicros: 1 },
+      usual: { tokens: 1, costMicros: 1 },
+    })
+    const begin = (limited = true) => intake.begin(caller, 10, limited)
+    return { clock, counters, begin, admission }
+  }
+
+  test.each([
+    ['the user', { concurrentRequests: 2 }, {}],
+    ['the key', {}, { concurrentRequests: 2 }],
+  ])('calls at once of %s are counted, those whose bodies are coming too', (_whose, user, key) => {
+    const { counters, begin, admission } = opened(user, key)
+    const first = begin()
+    first.read()
+    expect(counters.reserve(admission('a'))).toMatchObject({ ok: true })
+    const second = begin()
+    expect(refusal(begin)).toEqual(['rate_limited', 1_000])
+    second.end()
+    const third = begin()
+    expect(refusal(begin)).toEqual(['rate_limited', 1_000])
+    counters.settle(admission('a').begun)
+    expect(refusal(begin)).toBeUndefined()
+    third.end()
+    third.end()
+    expect(refusal(begin)).toBeUndefined()
+    expect(refusal(begin)).toEqual(['rate_limited', 1_000])
+  })
+
+  test.each([
+    ['the user', { requestsPerMinute: 2 }, {}],
+    ['the key', {}, { requestsPerMinute: 2 }],
+  ])('so are calls a minute of %s, and nothing is taken', (_whose, user, key) => {
+    const { clock, counters, begin, admission } = opened(user, key)
+    for (let i = 0; i < 5; i++) begin().end()
+    expect(counters.reserve(admission('a'))).toMatchObject({ ok: true })
+    clock.advance(20_000)
+    const reading = begin()
+    expect(refusal(begin)).toEqual(['rate_limited', 40_000])
+    reading.read()
+    expect(counters.reserve(admission('b'))).toMatchObject({ ok: true })
+    expect(refusal(begin)).toEqual(['rate_limited', 40_000])
+    clock.advance(40_000)
+    expect(refusal(begin)).toBeUndefined()
+  })
+
+  test('what is not limited takes memory and nothing else', () => {
+    const { begin } = opened({ concurrentRequests: 1, requestsPerMinute: 1 })
+    for (let i = 0; i < 5; i++) begin(false)
+    expect(refusal(begin)).toBeUndefined()
+  })
+})

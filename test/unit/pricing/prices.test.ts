@@ -1,0 +1,203 @@
+import { describe, expect, test } from 'vitest'
+import pricing from '../../../config/pricing.json' with { type: 'json' }
+import { meteredFrom } from '../../../core/metering/billed-usage.ts'
+import type { BilledUsage, TokenCounts } from '../../../core/metering/tokens.ts'
+import { createPrices, PriceList, type PriceOverride } from '../../../core/pricing/prices.ts'
+
+const NOW = Date.parse('2026-11-23T12:00:00Z')
+const NONE: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
+const list = PriceList.parse(pricing)
+const prices = createPrices(list)
+
+const metered = (tokens: Partial<TokenCounts>, change: Partial<BilledUsage> = {}): BilledUsage => ({
+  parts: [{ model: undefined, tokens: { ...NONE, ...tokens } }],
+  webSearches: 0,
+  fast: false,
+  geoUs: false,
+  batch: false,
+  estimated: false,
+  inputUnknown: false,
+  promptLosses: [],
+  extra: null,
+  ...change,
+})
+const cost = (model: string, tokens: Partial<TokenCounts>, change?: Partial<BilledUsage>, at = NOW) =>
+  prices.cost(metered(tokens, change), model, at).costMicros
+const M = 1_000_000
+
+describe('a call costs', () => {
+  test.each<[string, string, Partial<TokenCounts>, Partial<BilledUsage>, number]>([
+    [
+      'each class at its rate',
+      'claude-opus-5-5',
+      { input: M, output: M, cacheRead: M, cacheWrite5m: M, cacheWrite1h: M },
+      {},
+      37.2 * M,
+    ],
+    ['nothing for nothing', 'claude-opus-5-5', {}, {}, 0],
+    ['less for a cache of five minutes', 'claude-sonnet-5-5', { cacheWrite5m: 1000 }, {}, 2500],
+    ['than for one of an hour', 'claude-sonnet-5-5', { cacheWrite1h: 1000 }, {}, 4000],
+    ['the low band to 100,000 tokens', 'claude-haiku-5-5', { input: 100_000, output: 1000 }, {}, 10_500],
+    ['the high band from 100,001', 'claude-haiku-5-5', { input: 100_001, output: 1000 }, {}, 52_501],
+    [
+      'the high band by caches too',
+      'claude-haiku-5-5',
+      { input: 50_000, cacheRead: 50_000, cacheWrite1h: 1 },
+      {},
+      27_501,
+    ],
+    ['twice as much when fast', 'claude-opus-5-5', { input: M, output: M }, { fast: true }, 48 * M],
+    ['no more when fast is not priced', 'claude-sonnet-5-5', { input: M }, { fast: true }, 2 * M],
+    ['a tenth more in the US', 'claude-opus-5-5', { cacheRead: M }, { geoUs: true }, 220_000],
+    ['both when fast in the US', 'claude-opus-5-5', { input: M }, { geoUs: true, fast: true }, 8.8 * M],
+    ['half in a batch, never fast', 'claude-opus-5-5', { input: M }, { batch: true, fast: true }, 2 * M],
+    [
+      'ten dollars for a thousand searches',
+      'claude-opus-5-5',
+      { input: 10 },
+      { webSearches: 3, geoUs: true },
+      30_044,
+    ],
+    ['a rounded half up', 'claude-haiku-5-5', { input: 5 }, {}, 1],
+    ['a rounded less than half down', 'claude-haiku-5-5', { input: 4 }, {}, 0],
+    ['no drift over many tokens', 'claude-haiku-5-5', { cacheRead: 33_333 }, { geoUs: true }, 367],
+  ])('%s', (_, model, tokens, change, micros) => {
+    expect(cost(model, tokens, change)).toBe(micros)
+  })
+
+  test('the sum of its parts, each at its own model and band, rounded once', () => {
+    const part = (model: string | undefined, input: number) => ({ model, tokens: { ...NONE, input } })
+    const parts = [part(undefined, 60_000), part('claude-haiku-5-5', 60_000), part('claude-opus-5-5', 10)]
+    expect(cost('claude-haiku-5-5', {}, { parts })).toBe(12_040)
+    expect(cost('claude-haiku-5-5', {}, { parts: [part(undefined, 4), part(undefined, 4)] })).toBe(1)
+    expect(cost('claude-haiku-5-5', {}, { parts: [] })).toBe(0)
+  })
+
+  test('each iteration at its own band', () => {
+    const iteration = { type: 'message', model: null, input_tokens: 60_000, output_tokens: 1_000 }
+    const usage = { input_tokens: 180_000, output_tokens: 3_000, iterations: Array(3).fill(iteration) }
+    const end = {
+      final: true,
+      estimatedOutput: 0,
+      refusedUnserved: false,
+      servedBy: undefined,
+      failed: false,
+    }
+    const { parts } = meteredFrom(usage, end)
+    expect(cost('claude-haiku-5-5', {}, { parts })).toBe(3 * (6_000 + 500))
+  })
+
+  test('what held on its day', () => {
+    const read = (at: string) => cost('claude-sonnet-5-5', { cacheRead: M, input: 1 }, {}, Date.parse(at))
+    expect(read('2026-10-06T23:59:59.999Z')).toBe(200_002)
+    expect(read('2026-10-07T00:00:00Z')).toBe(100_002)
+  })
+
+  test('the unknown tier for an unknown model, and says so', () => {
+    expect(prices.cost(metered({ input: M, output: M }), 'gpt-9', NOW)).toEqual({
+      costMicros: 30 * M,
+      unpriced: true,
+    })
+    expect(prices.cost(metered({ input: 1 }), 'claude-opus-5-5', NOW).unpriced).toBe(false)
+    expect(prices.rates('gpt-9', NOW)).toBeUndefined()
+    expect(prices.estimate('gpt-9', { input: 1000, output: 0 }, NOW)).toBe(5000)
+  })
+})
+
+test('an estimate knows band, searches, speed and caches, and rounds up', () => {
+  const haiku = (input: number, output: number) => prices.estimate('claude-haiku-5-5', { input, output }, NOW)
+  expect([haiku(100_000, 1000), haiku(100_001, 1000), haiku(1, 0)]).toEqual([10_500, 52_501, 1])
+  const opus = (given: object) => prices.estimate('claude-opus-5-5', { input: 10, output: 1, ...given }, NOW)
+  expect(opus({})).toBe(60)
+  expect(opus({ webSearches: 2 })).toBe(20_060)
+  expect(opus({ fast: true })).toBe(120)
+  expect([opus({ cached: '5m' }), opus({ cached: '1h' })]).toEqual([70, 100])
+})
+
+test.each([
+  ['claude-opus-5-5', 'claude-opus-5-5'],
+  ['Claude-Opus-5-5', 'claude-opus-5-5'],
+  ['claude-opus-5-5-20260922', 'claude-opus-5-5'],
+  ['claude-opus-4-5-20251101', 'claude-opus-4-5'],
+  ['claude-opus-4-0', 'claude-opus-4'],
+  ['claude-3-5-haiku-20241022', 'claude-haiku-3-5'],
+  ['claude-3-5-haiku-latest', 'claude-haiku-3-5'],
+  ['claude-sonnet-4-5@20250929', 'claude-sonnet-4-5'],
+  ['anthropic/claude-sonnet-5', 'claude-sonnet-5'],
+  ['openrouter/anthropic/claude-sonnet-5', 'claude-sonnet-5'],
+  ['anthropic.claude-opus-4-6-v1', 'claude-opus-4-6'],
+  ['us.anthropic.claude-sonnet-4-5-20250929-v1:0', 'claude-sonnet-4-5'],
+  ['global.anthropic.claude-haiku-4-5-20251001-v1:0', 'claude-haiku-4-5'],
+  ['My-Model-20260101', 'my-model'],
+  ['', ''],
+])('%j is %j', (name, canonical) => {
+  expect(prices.canonical(name)).toBe(canonical)
+  expect(prices.canonical(name)).toBe(canonical)
+})
+
+describe('prices of the operator', () => {
+  const flat = (rate: number) => ({
+    input: rate,
+    output: rate,
+    cache_read: rate,
+    cache_write_5m: rate,
+    cache_write_1h: rate,
+  })
+  const override = (model: string, rate: number, effective_from?: string): PriceOverride => ({
+    model,
+    effective_from,
+    ...flat(rate),
+  })
+  const own = createPrices(list, [
+    override('claude-opus-5-5-20260922', 2, '2026-11-01'),
+    override('claude-opus-5-5', 1, '2026-10-01'),
+    override('claude-haiku-5-5', 0),
+    override('House-Model', 7),
+  ])
+  const input = (model: string, at: string, change: Partial<BilledUsage> = {}) =>
+    own.cost(metered({ input: M }, change), model, Date.parse(at)).costMicros
+
+  test('hold from their day on', () => {
+    expect(input('claude-opus-5-5', '2026-09-30T23:59:59Z')).toBe(4 * M)
+    expect(input('claude-opus-5-5', '2026-10-01')).toBe(M)
+    expect(input('claude-opus-5-5', '2026-11-01')).toBe(2 * M)
+  })
+
+  test('keep the modifiers, but have no band', () => {
+    expect(input('claude-opus-5-5', '2026-11-01', { fast: true })).toBe(4 * M)
+    expect(input('claude-haiku-5-5', '2026-11-01')).toBe(0)
+    expect(own.rates('claude-haiku-5-5', NOW)).toEqual({
+      ...flat(0),
+      name: 'Claude Haiku 5.5',
+      context: 1_000_000,
+      maxOutput: 128_000,
+      longPrompt: undefined,
+      fastMultiplier: 1,
+    })
+  })
+
+  test('price a model that is in no list', () => {
+    expect(own.cost(metered({ output: 10 }), 'house-model', NOW)).toEqual({ costMicros: 70, unpriced: false })
+  })
+})
+
+test('rates are shown with their band', () => {
+  expect(prices.rates('claude-haiku-5-5-20261007', NOW)).toMatchObject({
+    name: 'Claude Haiku 5.5',
+    input: 0.1,
+    longPrompt: { thresholdPromptTokens: 100_000, output: 2.5 },
+    fastMultiplier: 1,
+  })
+})
+
+test('older entries of a history say only what differed from the era after them', () => {
+  const listed = { id: 'm', input: 1, output: 1, cache_read: 1, cache_write_5m: 1, cache_write_1h: 1 }
+  const history = [
+    { until: '2026-02-01', output: 5 },
+    { until: '2026-03-01', cache_read: 3 },
+  ]
+  const { rates } = createPrices({ ...list, models: [{ ...listed, history }] })
+  expect(rates('m', Date.parse('2026-01-31'))).toMatchObject({ input: 1, output: 5, cache_read: 3 })
+  expect(rates('m', Date.parse('2026-02-01'))).toMatchObject({ output: 1, cache_read: 3 })
+  expect(rates('m', Date.parse('2026-03-01'))).toMatchObject({ output: 1, cache_read: 1 })
+})
