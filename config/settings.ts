@@ -1,10 +1,10 @@
 /** The settings the core needs, in the core's own words and units. */
-import type { Policy } from '../core/settings.ts'
+import type { Settings } from '../core/settings.ts'
 import type { Config } from './schema.ts'
 
 const MICROS = 1_000_000
 
-export function policyFrom(config: Config): Policy {
+export function settingsFrom(config: Config): Settings {
   const { auth, limits, health, retry } = config
   return {
     auth: {

@@ -6,7 +6,7 @@ import { type Confirm, createConfirm } from './backends/confirm.ts'
 import { OTHER_MODEL } from './backends/health-key.ts'
 import { type BackendMemory, createBackendMemory } from './backends/memory.ts'
 import { createIntake, type Intake } from './calls/intake.ts'
-import { createDirectory, type Directory } from './keys/key-cache.ts'
+import { createKeyCache, type KeyCache } from './keys/key-cache.ts'
 import type { Sha256 } from './keys/mint.ts'
 import { createPersonLimits, type PersonLimits } from './limits/person.ts'
 import type { AbilityTable } from './models/abilities.ts'
@@ -14,7 +14,7 @@ import { type Catalogue, createCatalogue } from './models/catalogue.ts'
 import { createObjects, type Objects } from './objects/owner.ts'
 import type { Clock, CodeSender, Db, HealthStore, Ledger, Logger, Site, Upstream, Wire } from './ports.ts'
 import type { Prices } from './pricing/prices.ts'
-import type { Policy } from './settings.ts'
+import type { Settings } from './settings.ts'
 
 /** What an adapter brings. */
 export interface Parts {
@@ -25,7 +25,7 @@ export interface Parts {
   codes: CodeSender
   clock: Clock
   logger: Logger
-  policy: Policy
+  settings: Settings
   prices: Prices
   abilities: AbilityTable
   sha256: Sha256
@@ -43,7 +43,7 @@ export interface Parts {
 
 export interface Deps extends Parts {
   balancer: Balancer
-  directory: Directory
+  keyCache: KeyCache
   catalogue: Catalogue
   confirm: Confirm
   objects: Objects
@@ -53,18 +53,18 @@ export interface Deps extends Parts {
 }
 
 export function createDeps(parts: Parts): Deps {
-  const { db, policy, clock, logger, health, random, waitUntil, prices } = parts
+  const { db, settings, clock, logger, health, random, waitUntil, prices } = parts
   const serving = parts.backendMemory !== undefined
   const memory =
     parts.backendMemory ??
-    createBackendMemory({ store: health, clock, logger, settings: policy.health, waitUntil })
+    createBackendMemory({ store: health, clock, logger, settings: settings.health, waitUntil })
   /** Bounded: only names that the price list or a backend knows are kept apart. */
   const healthNameOf = (model: string): string => {
     if (prices.rates(model, clock.now())) return prices.canonical(model)
     return catalogue.known(model) ? model : OTHER_MODEL
   }
   const balancer: Balancer = createBalancer({
-    policy,
+    settings,
     memory,
     clock,
     logger,
@@ -94,7 +94,7 @@ export function createDeps(parts: Parts): Deps {
     ...parts,
     balancer,
     confirm,
-    directory: createDirectory(parts),
+    keyCache: createKeyCache(parts),
     catalogue,
     objects: createObjects(parts),
     intake: createIntake(parts),

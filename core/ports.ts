@@ -95,7 +95,7 @@ export interface Upstream {
   close(): Promise<void>
 }
 
-/** What one caller may use. 0 means no limit. Tokens and micro-dollars are counted over `Policy.limits.period`. */
+/** What one caller may use. 0 means no limit. Tokens and micro-dollars are counted over `Settings.limits.period`. */
 export interface Limits {
   quotaTokens: number
   budgetMicros: number

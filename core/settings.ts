@@ -16,7 +16,7 @@ export interface Backend {
   speaksOpenAi: boolean
 }
 
-export interface AuthPolicy {
+export interface AuthSettings {
   /** The first signs sessions, all verify. */
   secrets: readonly [string, ...string[]]
   sessionMaxAgeMs: number
@@ -33,8 +33,8 @@ export interface AuthPolicy {
   inviteCode: string
 }
 
-export interface Policy {
-  auth: AuthPolicy
+export interface Settings {
+  auth: AuthSettings
   backends: readonly Backend[]
   /** In file order: [exact model or glob, model that is sent instead]. */
   modelReplacements: readonly (readonly [pattern: string, model: string])[]

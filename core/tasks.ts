@@ -6,16 +6,16 @@ import { sweepHolds } from './limits/shared.ts'
 import { sweepObjects } from './objects/manage.ts'
 import { repairSums } from './reports/repair.ts'
 import { HOUR_MS } from './reports/rollups.ts'
-import type { Policy } from './settings.ts'
+import type { Settings } from './settings.ts'
 
 interface Task {
   name: string
-  everyMs(policy: Policy): number
+  everyMs(settings: Settings): number
   run(deps: Deps): Promise<void>
 }
 
 const TASKS: readonly Task[] = [
-  { name: 'directory', everyMs: () => 500, run: ({ directory }) => directory.refresh() },
+  { name: 'key-cache', everyMs: () => 500, run: ({ keyCache }) => keyCache.refresh() },
   { name: 'health', everyMs: () => 1_000, run: ({ balancer }) => balancer.refresh() },
   { name: 'models', everyMs: () => HOUR_MS, run: ({ catalogue }) => catalogue.refresh() },
   { name: 'sweep', everyMs: () => HOUR_MS, run: sweep },
@@ -37,8 +37,10 @@ async function sweep({ db, clock }: Deps): Promise<void> {
   await sweepObjects(db, clock.now())
 }
 
-/** A runner for these deps: starts what is due, never the same task twice at once. A failure is logged, not thrown. */
-export function createTaskRunner(deps: Deps): () => Promise<void> {
+/** Starts what is due, never the same task twice at once. A failure is logged, not thrown. */
+export type TaskRunner = () => Promise<void>
+
+export function createTaskRunner(deps: Deps): TaskRunner {
   const lastRun = new Map<string, number>()
   const running = new Set<string>()
   const failing = new Set<string>()
@@ -60,7 +62,7 @@ export function createTaskRunner(deps: Deps): () => Promise<void> {
     const now = deps.clock.elapsed()
     const due = TASKS.filter(({ name, everyMs }) => {
       return (
-        !running.has(name) && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(deps.policy)
+        !running.has(name) && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(deps.settings)
       )
     })
     await Promise.all(due.map(runOne))

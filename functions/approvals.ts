@@ -1,6 +1,6 @@
 /** Models on offer, and applications for those that need approval. */
 import * as z from 'zod'
-import { offersFor } from '../core/models/available.ts'
+import { availableModels } from '../core/models/available.ts'
 import {
   type Application,
   apply,
@@ -34,7 +34,7 @@ const rate = z.number().meta({ description: 'US dollars per million tokens.' })
 const Pricing = z
   .strictObject({ input: rate, output: rate, cache_read: rate, cache_write_5m: rate, cache_write_1h: rate })
   .meta({ id: 'Pricing' })
-const OfferView = z
+const ModelView = z
   .strictObject({
     id: z.string(),
     display_name: z.string(),
@@ -42,7 +42,7 @@ const OfferView = z
     pricing: Pricing.nullable(),
   })
   .meta({ id: 'OfferedModel' })
-export type OfferView = z.infer<typeof OfferView>
+export type ModelView = z.infer<typeof ModelView>
 
 const ApplicationAnswer = z.strictObject({ application: ApplicationView })
 const ApplicationList = z.strictObject({ applications: z.array(ApplicationView) })
@@ -54,10 +54,10 @@ export const approvals = [
     path: '/api/models',
     tier: 'session',
     summary: 'The models on offer, and whether the caller may use or ask for each.',
-    reply: z.strictObject({ models: z.array(OfferView) }),
+    reply: z.strictObject({ models: z.array(ModelView) }),
     async handle({ deps, caller }) {
-      const offers = await offersFor(deps, caller.user.id)
-      const models = offers.map(({ id, displayName, access }) => {
+      const available = await availableModels(deps, caller.user.id)
+      const models = available.map(({ id, displayName, access }) => {
         const rates = deps.prices.rates(id, deps.clock.now())
         return { id, display_name: displayName, access, pricing: rates ? pricingOf(rates) : null }
       })
@@ -126,7 +126,7 @@ export const approvals = [
     async handle({ deps, caller, params, body, actor }) {
       const decision = { reviewerId: caller.user.id, status: body.status, note: body.note || null }
       const reviewed = await review({ ...deps, actor }, idOf(params.id), decision)
-      await deps.directory.refresh()
+      await deps.keyCache.refresh()
       return { application: applicationView(reviewed) }
     },
   }),
@@ -138,7 +138,7 @@ export const approvals = [
     reply: z.strictObject({ message: z.string() }),
     async handle({ deps, params, actor }) {
       await revokeGrant({ ...deps, actor }, idOf(params.id))
-      await deps.directory.refresh()
+      await deps.keyCache.refresh()
       return { message: 'revoked' }
     },
   }),

@@ -32,9 +32,9 @@ export const auth = [
       code_length: z.int(),
       languages: z.array(z.enum(['zh-CN', 'en'])),
     }),
-    handle: ({ deps: { policy } }) => ({
-      invite_required: policy.auth.inviteCode !== '',
-      code_length: policy.auth.codeStyle === 'digits' ? 6 : 8,
+    handle: ({ deps: { settings } }) => ({
+      invite_required: settings.auth.inviteCode !== '',
+      code_length: settings.auth.codeStyle === 'digits' ? 6 : 8,
       languages: ['zh-CN', 'en'] as ('zh-CN' | 'en')[],
     }),
   }),
@@ -48,9 +48,9 @@ export const auth = [
     reply: Message.extend({ expires_in: z.int() }),
     async handle({ deps, headers, body, actor, setCookie }) {
       const browser = browserOf(deps, headers) ?? randomText(32, BROWSER_ALPHABET)
-      setCookie(browserCookie(deps.policy, headers, browser))
+      setCookie(browserCookie(deps.settings, headers, browser))
       await sendCode(deps, { ...asker(deps, body, browser, actor.ip), actor })
-      return { message: 'code sent', expires_in: Math.round(deps.policy.auth.codeExpiryMs / 1000) }
+      return { message: 'code sent', expires_in: Math.round(deps.settings.auth.codeExpiryMs / 1000) }
     },
   }),
   route({
@@ -71,8 +71,8 @@ export const auth = [
         previous: (await sessionOf(deps, headers))?.sessionId,
       })
       // A code that was handed over may be the first thing that this browser brings.
-      if (browserOf(deps, headers) !== browser) setCookie(browserCookie(deps.policy, headers, browser))
-      setCookie(sessionCookie(deps.policy, headers, token))
+      if (browserOf(deps, headers) !== browser) setCookie(browserCookie(deps.settings, headers, browser))
+      setCookie(sessionCookie(deps.settings, headers, token))
       return { user: userView(user) }
     },
   }),
@@ -84,8 +84,8 @@ export const auth = [
     reply: Message,
     async handle({ deps, headers, setCookie }) {
       const session = await sessionOf(deps, headers)
-      if (session) await closeSession({ ...deps, auth: deps.policy.auth }, session.sessionId)
-      setCookie(sessionCookie(deps.policy, headers, ''))
+      if (session) await closeSession({ ...deps, auth: deps.settings.auth }, session.sessionId)
+      setCookie(sessionCookie(deps.settings, headers, ''))
       return { message: 'logged out' }
     },
   }),
@@ -95,14 +95,14 @@ export const auth = [
     tier: 'session',
     summary: 'Ends all sessions of the caller, on every device.',
     reply: Message,
-    async handle({ deps: { db, clock, policy }, headers, caller, actor, setCookie }) {
+    async handle({ deps: { db, clock, settings }, headers, caller, actor, setCookie }) {
       const at = clock.now()
       const target = `user:${caller.user.id}`
       await db.batch([
         closeSessionsOf(db, caller.user.id, at),
         auditRow(db, { actor, at, action: 'logout.everywhere', target }),
       ])
-      setCookie(sessionCookie(policy, headers, ''))
+      setCookie(sessionCookie(settings, headers, ''))
       return { message: 'logged out everywhere' }
     },
   }),
@@ -118,7 +118,7 @@ export const auth = [
 
 /** The name that this browser was given when it first asked for a code. */
 function browserOf(deps: Deps, headers: HeaderPairs): string | undefined {
-  const browser = readCookie(deps.policy, headers, 'browser')
+  const browser = readCookie(deps.settings, headers, 'browser')
   return browser !== undefined && BROWSER.test(browser) ? browser : undefined
 }
 

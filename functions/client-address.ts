@@ -8,10 +8,10 @@ import type { HeaderPairs } from '../core/ports.ts'
 export type Addressing = (peer: string, headers: HeaderPairs) => string
 
 /** Addressing by the configuration. Says once that a proxy seems to be in front which nobody named. */
-export function createAddressing({ policy, logger }: Pick<Deps, 'policy' | 'logger'>): Addressing {
+export function createAddressing({ settings, logger }: Pick<Deps, 'settings' | 'logger'>): Addressing {
   let told = false
   return (peer, headers) => {
-    const address = clientAddress(peer, headers, policy.trustedProxies)
+    const address = clientAddress(peer, headers, settings.trustedProxies)
     const said = headerOf(headers, 'x-forwarded-for')
     if (
       !told &&

@@ -85,13 +85,15 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
       return toError(deps, refusal, dialectOf(c.req.path), newId())
     }
     const found = deps.site && (await fromSite(deps.site, c.req.raw, c.req.path))
-    if (found) return secured(found, deps.policy)
+    if (found) return secured(found, deps.settings)
     const refusal = new Refusal('not_found', 'There is nothing at this address.')
     return toError(deps, refusal, dialectOf(c.req.path), newId())
   })
   app.onError((thrown, c) => toError(deps, thrown, dialectOf(c.req.path), newId()))
   return app
 }
+
+export type Gateway = ReturnType<typeof createGateway>
 
 function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Response {
   const refusal = asRefusal(thrown)
@@ -105,7 +107,7 @@ function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Res
     deps.logger.debug('request.refused', { id, code: refusal.code })
   }
   const envelope = { anthropic: anthropicError, openai: openAiError, api: apiError }[dialect]
-  return secured(envelope(refusal, id), deps.policy)
+  return secured(envelope(refusal, id), deps.settings)
 }
 
 /** The methods that a path is served for; undefined for none. A path without parameters goes before one with them. */

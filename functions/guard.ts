@@ -4,7 +4,7 @@ import { Refusal } from '../core/errors.ts'
 import { GUARDS } from '../core/http/guards.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
-import type { Policy } from '../core/settings.ts'
+import type { Settings } from '../core/settings.ts'
 import { announcedBytes, type Reading, readBody } from './body.ts'
 import { isSecure } from './cookies.ts'
 import { isChange } from './route.ts'
@@ -16,11 +16,11 @@ const FORM_BYTES = 64 * 1024
  * Whether a change may have been asked for by another site in the caller's name. With a cookie the browser must say
  * that the request is from here; a request without cookies acts for nobody. Throws a Refusal foreign_origin.
  */
-export function assertSameOrigin(request: Request, headers: HeaderPairs, policy: Policy): void {
+export function assertSameOrigin(request: Request, headers: HeaderPairs, settings: Settings): void {
   if (!isChange(request.method)) return
   const origin = headerOf(headers, 'origin')
   const site = headerOf(headers, 'sec-fetch-site')
-  const ours = origin !== undefined && isOurs(origin, headers, policy)
+  const ours = origin !== undefined && isOurs(origin, headers, settings)
   const foreign = (origin !== undefined && !ours) || (site !== undefined && site !== 'same-origin')
   const silent = !ours && site !== 'same-origin' && headerOf(headers, 'cookie') !== undefined
   if (foreign || silent) {
@@ -29,9 +29,9 @@ export function assertSameOrigin(request: Request, headers: HeaderPairs, policy:
   }
 }
 
-function isOurs(origin: string, headers: HeaderPairs, policy: Policy): boolean {
+function isOurs(origin: string, headers: HeaderPairs, settings: Settings): boolean {
   // A name that leads here without being ours may be anybody's.
-  if (policy.publicUrl !== '') return origin === policy.publicUrl
+  if (settings.publicUrl !== '') return origin === settings.publicUrl
   return URL.canParse(origin) && new URL(origin).host === headerOf(headers, 'host')
 }
 
@@ -81,10 +81,10 @@ export function checked(schema: z.ZodType, input: unknown): unknown {
 }
 
 /** The response with the headers that tell browsers how little they may do with it. */
-export function secured(response: Response, policy: Policy): Response {
+export function secured(response: Response, settings: Settings): Response {
   for (const [name, value] of GUARDS) {
     if (!response.headers.has(name)) response.headers.set(name, value)
   }
-  if (isSecure(policy)) response.headers.set('strict-transport-security', 'max-age=31536000')
+  if (isSecure(settings)) response.headers.set('strict-transport-security', 'max-age=31536000')
   return response
 }

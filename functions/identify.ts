@@ -7,23 +7,23 @@ import type { Caller } from '../core/keys/key-cache.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { readCookie } from './cookies.ts'
 
-/** How old the directory may be where no timer keeps it fresh: what another process changed holds within this time. */
+/** How old the key cache may be where no timer keeps it fresh: what another process changed holds within this time. */
 const DIRECTORY_MAX_AGE_MS = 1_000
 
 /** The owner of the API key. Throws a Refusal when there is no valid one. */
 export async function callerOf(deps: Deps, headers: HeaderPairs): Promise<Caller> {
-  const refreshing = deps.directory.fresh(DIRECTORY_MAX_AGE_MS)
+  const refreshing = deps.keyCache.fresh(DIRECTORY_MAX_AGE_MS)
   if (refreshing) {
-    await refreshing.catch((cause) => deps.logger.error('directory.refresh_failed', { cause: String(cause) }))
+    await refreshing.catch((cause) => deps.logger.error('key_cache.refresh_failed', { cause: String(cause) }))
   }
-  return deps.directory.find(presentedKeys(headers))
+  return deps.keyCache.find(presentedKeys(headers))
 }
 
 /** The living session of a request's cookie, if it has one. */
 export async function sessionOf(deps: Deps, headers: HeaderPairs): Promise<SignedIn | undefined> {
-  const token = readCookie(deps.policy, headers, 'session')
+  const token = readCookie(deps.settings, headers, 'session')
   if (!token) return undefined
-  return findSession({ db: deps.db, clock: deps.clock, auth: deps.policy.auth }, token)
+  return findSession({ db: deps.db, clock: deps.clock, auth: deps.settings.auth }, token)
 }
 
 /** Who is signed in. Throws a Refusal when nobody is, or has not enough right. */

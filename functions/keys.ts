@@ -75,7 +75,7 @@ export const keys = [
       assertInFuture(deps, expiresAt)
       const wanted = { userId: caller.user.id, name: body.name, expiresAt, ...limitsOf(body) }
       const made = await createKey({ ...deps, actor }, wanted)
-      await deps.directory.refresh()
+      await deps.keyCache.refresh()
       return { key: { ...keyView(await describedKey(deps.db, made.key.id)), key: made.secret } }
     },
   }),
@@ -124,7 +124,7 @@ export const keys = [
     reply: z.strictObject({ message: z.string() }),
     async handle({ deps, caller, params, actor }) {
       await deleteKey({ ...deps, actor }, caller.user.id, idOf(params.id))
-      await deps.directory.refresh()
+      await deps.keyCache.refresh()
       return { message: 'deleted' }
     },
   }),
@@ -161,7 +161,7 @@ export const keys = [
 async function changed(deps: Deps, actor: Actor, scope: Scope, idText: string, change: KeyChange) {
   const id = idOf(idText)
   await updateKey({ ...deps, actor }, scope, id, change)
-  await deps.directory.refresh()
+  await deps.keyCache.refresh()
   return { key: keyView(await describedKey(deps.db, id)) }
 }
 

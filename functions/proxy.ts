@@ -101,6 +101,6 @@ async function received(
   limited = true,
 ): Promise<Received> {
   const { deps, caller, headers, target, id } = call
-  const body = await call.read(deps.policy.limits.maxBodyBytes, limited)
+  const body = await call.read(deps.settings.limits.maxBodyBytes, limited)
   return { id, caller, path: target, headers, body, signal: call.left() }
 }

@@ -44,7 +44,7 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
   /** Path and query of the address as it came, undecoded. */
   target: string
   id: string
-  /** Who is named in the audit: the caller, from his address. */
+  /** Who the audit names: the caller, with their address. */
   actor: Actor & { ip: string }
   /** For a route whose answer is a file: to be called once nothing of it is to come any more. Repeatable. */
   over(): void

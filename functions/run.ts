@@ -67,7 +67,7 @@ async function runCall(route: Route, incoming: Incoming, { base, read }: Begun):
     const answer = await route.handle({ ...base, caller, read: readWhenAllowed, left } as never)
     if (isReply(answer)) return wire.respond(visit ? endingReply(answer, visit.end) : answer, bindings)
     visit?.end()
-    return secured(toResponse(route, answer, id), deps.policy)
+    return secured(toResponse(route, answer, id), deps.settings)
   } catch (thrown) {
     visit?.end()
     throw thrown
@@ -81,8 +81,8 @@ async function runOwn(
   { base, read, request, ip }: Begun & { request: Request; ip: string },
 ): Promise<Response> {
   const { deps, headers, id } = base
-  const { policy, clock } = deps
-  assertSameOrigin(request, headers, policy)
+  const { settings, clock } = deps
+  assertSameOrigin(request, headers, settings)
   if (tier === 'public' && isChange(request.method)) deps.signInLimits.request(addressGroup(ip))
   const caller = tier === 'public' ? undefined : await identify(deps, tier, headers)
   const thing = route.method === 'PUT' ? pathOf(request.url) : undefined
@@ -96,7 +96,7 @@ async function runOwn(
     const answer = await route.handle({ ...base, caller, body, actor, setCookie, over: end } as never) // as above
     const response = toResponse(route, answer, id)
     for (const cookie of cookies) response.headers.append('set-cookie', cookie)
-    return secured(response, policy)
+    return secured(response, settings)
   } catch (thrown) {
     end()
     throw thrown

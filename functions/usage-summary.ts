@@ -1,4 +1,4 @@
-/** Totals of usage: for a user with what is left to him, for administrators by user and backend, too. */
+/** Totals of usage: for a user with what they have left, for administrators by user and backend, too. */
 import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
@@ -41,7 +41,7 @@ export const summaries = [
     method: 'GET',
     path: '/api/usage/summary',
     tier: 'session',
-    summary: 'What the caller used and what is left to him. Without dates: in the current period of quotas.',
+    summary: 'What the caller used and what they have left. Without dates: in the current period of quotas.',
     query: filters('session', {}),
     reply: z.strictObject({
       ...Common,
@@ -145,10 +145,10 @@ function rangeOrDays({ clock }: Deps, dates: Dates): Range {
   return isAllTime(asked) ? lastDays(STATS_DAYS, dates.timeZone, clock.now()) : asked
 }
 
-function rangeOrPeriod({ clock, policy }: Deps, dates: Dates): Range {
+function rangeOrPeriod({ clock, settings }: Deps, dates: Dates): Range {
   const asked = rangeOf(dates)
   if (!isAllTime(asked)) return asked
-  const { start, end } = periodOf(policy.limits.period, clock.now())
+  const { start, end } = periodOf(settings.limits.period, clock.now())
   return { from: start, to: Math.min(end, ALL_TIME.to) }
 }
 
@@ -163,9 +163,9 @@ function commonView(range: Range, { totals, byModel, byKey }: Summary) {
   }
 }
 
-/** What the caller has left in the current period, whatever range and filters he asks for. */
-async function limitsView({ db, clock, policy }: Deps, { user }: SignedIn) {
-  const { start, end } = periodOf(policy.limits.period, clock.now())
+/** What the caller has left in the current period, whatever range and filters they ask for. */
+async function limitsView({ db, clock, settings }: Deps, { user }: SignedIn) {
+  const { start, end } = periodOf(settings.limits.period, clock.now())
   const used = (await usedByUsers(db, [user.id], start)).get(user.id) ?? { tokens: 0, costMicros: 0 }
   return {
     quota: limitView(user.quotaTokens, used.tokens, (tokens) => tokens),

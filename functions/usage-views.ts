@@ -37,7 +37,7 @@ const EVERYBODYS = {
 /** The filters of what knows no users, keys or models. */
 export const DatesOnly = z.strictObject({ start_date: OWN.start_date, end_date: OWN.end_date, tz: OWN.tz })
 
-/** Who asks: a user for what is his own, or an administrator for everybody's. */
+/** Who asks: a user for their own calls, or an administrator for everybody's. */
 export type UsageTier = 'session' | 'admin'
 
 /** The filters of a tier, and more. */
@@ -54,7 +54,7 @@ interface Asked extends z.output<typeof DatesOnly> {
   backend?: string | undefined
 }
 
-/** Whose calls: of a user always his own alone. */
+/** Whose calls: a user always gets their own alone. */
 export function filterOf(tier: UsageTier, { user }: SignedIn, query: Asked): Filter {
   const { model, key_id: keyId } = query
   if (tier === 'session') return { userId: user.id, keyId, model }

@@ -65,7 +65,7 @@ export const users = [
     method: 'GET',
     path: '/admin/api/users/:id',
     tier: 'admin',
-    summary: 'One user, with what he has used.',
+    summary: 'One user, with what they have used.',
     reply: UserAnswer,
     handle: ({ deps, params }) => userAnswer(deps, idOf(params.id)),
   }),
@@ -84,7 +84,7 @@ export const users = [
     reply: UserAnswer,
     status: 201,
     async handle({ deps, body, actor }) {
-      const { defaultQuotaTokens, defaultBudgetMicros } = deps.policy.limits
+      const { defaultQuotaTokens, defaultBudgetMicros } = deps.settings.limits
       const user = await createUser(
         { ...deps, actor },
         {
@@ -104,7 +104,8 @@ export const users = [
     method: 'PUT',
     path: '/admin/api/users/:id',
     tier: 'admin',
-    summary: 'Changes a user, from his next request on. Disabling ends his sessions and stops his keys.',
+    summary:
+      'Changes a user, from their next request on. Disabling ends their sessions and stops their keys.',
     errors: [409],
     body: z.strictObject({
       name: name.optional(),
@@ -124,7 +125,7 @@ export const users = [
         requestsPerMinute: body.requests_per_minute,
         concurrentRequests: body.concurrent_requests,
       })
-      await deps.directory.refresh()
+      await deps.keyCache.refresh()
       return userAnswer(deps, id)
     },
   }),

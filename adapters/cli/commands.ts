@@ -1,7 +1,7 @@
 /** What each command of the command line does. Bad arguments are a Refusal with the reason. */
 import * as z from 'zod'
 import type { Config } from '../../config/schema.ts'
-import { policyFrom } from '../../config/settings.ts'
+import { settingsFrom } from '../../config/settings.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import type { User } from '../../core/auth/account.ts'
 import { handOverCode } from '../../core/auth/codes.ts'
@@ -26,7 +26,7 @@ type Values = Partial<Record<'name' | 'quota' | 'budget' | 'expires' | 'by' | 'd
 export async function createUserAs(db: Db, config: Config, itcode: string | undefined, values: Values) {
   const { limits } = config
   const user = await createUser(
-    { db, clock: systemClock, actor: COMMAND_LINE, policy: policyFrom(config) },
+    { db, clock: systemClock, actor: COMMAND_LINE, settings: settingsFrom(config) },
     {
       itcode: needed(itcode, 'ITCODE'),
       name: values.name,
@@ -54,7 +54,7 @@ export async function printUsers(db: Db) {
 export async function handOverCodeTo(db: Db, config: Config, itcode: string | undefined) {
   const user = await knownUser(db, itcode)
   if (user.status === 'disabled') throw new Refusal('account_disabled', `${user.itcode} is disabled.`)
-  const parts = { db, clock: systemClock, auth: policyFrom(config).auth }
+  const parts = { db, clock: systemClock, auth: settingsFrom(config).auth }
   const { code, expiresAt } = await handOverCode(parts, { itcode: user.itcode, actor: COMMAND_LINE })
   console.log(code.replace(/(.{4})(?=.)/g, '$1-'))
   const until = new Date(expiresAt).toISOString().slice(11, 16)

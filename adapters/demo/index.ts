@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { loadConfig } from '../../config/load.ts'
-import { policyFrom } from '../../config/settings.ts'
+import { settingsFrom } from '../../config/settings.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { systemClock } from '../../core/clock.ts'
 import { randomText } from '../../core/ids.ts'
@@ -76,7 +76,7 @@ const { db } = storage
 const habits = []
 let secret = ''
 const prices = pricesFrom(config)
-const parts = { db, clock: systemClock, sha256, prices, policy: policyFrom(config), actor: COMMAND_LINE }
+const parts = { db, clock: systemClock, sha256, prices, settings: settingsFrom(config), actor: COMMAND_LINE }
 let reviewerId = 0
 for (const { itcode, name, role, calls, models } of PEOPLE) {
   const user = await createUser(parts, {

@@ -5,31 +5,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
-import { policyFrom } from '../../config/settings.ts'
-import { warningsOf } from '../../config/warnings.ts'
 import { systemClock } from '../../core/clock.ts'
-import { migrate } from '../../core/db/migrate.ts'
-import { createDeps } from '../../core/deps.ts'
 import { createLogger } from '../../core/logger.ts'
-import { announceObjects } from '../../core/objects/announce.ts'
-import { createTaskRunner } from '../../core/tasks.ts'
-import { ensureAdmin, hasAdmin } from '../../core/users/first-admin.ts'
-import { createGateway, functionsFrom } from '../../functions/gateway.ts'
-import { databaseHealth } from '../drivers/health/database.ts'
-import { memoryHealth } from '../drivers/health/memory.ts'
+import { compose, openStores, prepareDatabase } from '../compose.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
-import { databaseLedger } from '../drivers/ledger/database.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
-import { localLedger } from '../drivers/ledger/local.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
 import { openRedis } from '../drivers/redis/connection.ts'
-import { sha256 } from '../drivers/sha256.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
-import { openHealth, openLedger } from '../drivers/stores.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
 import { siteFrom } from '../shared/site.ts'
-import { knownPrices, pricesFrom, shippedAbilities } from '../shared/tables.ts'
 import { webWire } from '../web/wire.ts'
 import { type Bindings, functionUrl } from './function-url.ts'
 import { createSettling } from './settling.ts'
@@ -45,60 +31,36 @@ async function build() {
     env: process.env,
     readFile: (path) => readFileSync(path, 'utf8'),
   })
-  const policy = policyFrom(config)
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
   const { db } = httpDatabase(config.database.url, config.database.auth_token)
-  announceObjects(logger, await migrate(db), policy.objects)
+  await prepareDatabase(db, config, logger)
   const redis = await openRedis(config, logger)
-  const place = redis ? 'Lambda' : 'Lambda without redis.url'
-  const { period, failClosed } = policy.limits
-  const shared = { db, records: directRecords({ db, logger }), period, failClosed, clock, logger }
-  const site = siteFrom(join(ROOT, 'site'))
-  const deps = createDeps({
+  const stores = await openStores(config, {
+    place: redis ? 'Lambda' : 'Lambda without redis.url',
     db,
-    health: openHealth(config, {
-      place,
-      stores: {
-        memory: memoryHealth,
-        database: () => databaseHealth(db),
-        ...(redis && { redis: () => redisHealth(redis) }),
-      },
-    }),
-    ledger: await openLedger(config, {
-      place,
-      stores: {
-        local: () => localLedger(shared),
-        database: () => databaseLedger(shared),
-        ...(redis && { redis: () => redisLedger({ ...shared, redis }) }),
-      },
-    }),
-    upstream: undiciUpstream(),
-    codes: codesFrom(config, logger),
+    records: directRecords({ db, logger }),
     clock,
     logger,
-    policy,
-    prices: pricesFrom(config),
-    abilities: shippedAbilities(),
-    sha256,
-    random: Math.random,
-    waitUntil: settling.waitUntil,
+    ledgers: redis ? { redis: (parts) => redisLedger({ ...parts, redis }) } : {},
+    healths: redis ? { redis: () => redisHealth(redis) } : {},
+  })
+  const site = siteFrom(join(ROOT, 'site'))
+  const { waitUntil } = settling
+  const composed = await compose(config, {
+    ...{ db, ...stores, clock, logger, waitUntil },
+    upstream: undiciUpstream(),
+    codes: codesFrom(config, logger),
     // Bindings by function-url.ts.
-    wire: webWire((_request, bindings) => (bindings as Bindings).peer, settling.waitUntil),
+    wire: webWire((_request, bindings) => (bindings as Bindings).peer, waitUntil),
     ...(site ? { site } : {}),
     accepting: () => true,
+    functions: process.env.GATEWAY_FUNCTIONS,
+    listens: false,
+    warns: true,
   })
-  await ensureAdmin(deps)
-  const known = { ...knownPrices(config), hasAdmin: await hasAdmin(db), listens: false }
-  for (const { path, message } of warningsOf(config, known)) {
-    logger.warn('config.open', { setting: path, message })
-  }
-  settling.waitUntil(deps.catalogue.checkAll())
-  return {
-    gateway: createGateway(deps, functionsFrom(process.env.GATEWAY_FUNCTIONS)),
-    balancer: deps.balancer,
-    runTasks: createTaskRunner(deps),
-  }
+  waitUntil(composed.deps.catalogue.checkAll())
+  return composed
 }
 
 const built = build()
@@ -109,11 +71,11 @@ let refreshedAt = Number.NEGATIVE_INFINITY
 
 /** For the Function URL. */
 export const handler = functionUrl(async (request, bindings) => {
-  const { gateway, balancer } = await built
+  const { gateway, deps } = await built
   // What others learnt of the backends; all other recurring work is the schedule's.
   if (systemClock.elapsed() - refreshedAt >= REFRESH_MS) {
     refreshedAt = systemClock.elapsed()
-    settling.waitUntil(balancer.refresh())
+    settling.waitUntil(deps.balancer.refresh())
   }
   return gateway.fetch(request, bindings)
 }, settling.settled)

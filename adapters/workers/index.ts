@@ -3,36 +3,19 @@
  * (wrangler.toml), what ${NAME} in it stands for is bound.
  */
 import { env, waitUntil } from 'cloudflare:workers'
-import abilities from '../../config/abilities.json' with { type: 'json' }
 import { loadConfig } from '../../config/load.ts'
-import pricing from '../../config/pricing.json' with { type: 'json' }
-import { policyFrom } from '../../config/settings.ts'
-import { warningsOf } from '../../config/warnings.ts'
 import { systemClock } from '../../core/clock.ts'
-import { migrate } from '../../core/db/migrate.ts'
-import { createDeps } from '../../core/deps.ts'
 import { createLogger } from '../../core/logger.ts'
-import { AbilityTable } from '../../core/models/abilities.ts'
-import { announceObjects } from '../../core/objects/announce.ts'
 import type { Site } from '../../core/ports.ts'
-import { createPrices, PriceList } from '../../core/pricing/prices.ts'
-import { createTaskRunner } from '../../core/tasks.ts'
-import { ensureAdmin, hasAdmin } from '../../core/users/first-admin.ts'
 import settingsFile from '../../dist/config.yaml'
-import { createGateway, functionsFrom } from '../../functions/gateway.ts'
+import { compose, openStores, prepareDatabase } from '../compose.ts'
 import { logCodes } from '../drivers/codes/log.ts'
 import { webhookCodes } from '../drivers/codes/webhook.ts'
 import type { HealthObject, LedgerObject } from '../drivers/durable-objects/objects.ts'
-import { databaseHealth } from '../drivers/health/database.ts'
 import { durableHealth } from '../drivers/health/durable-object.ts'
-import { memoryHealth } from '../drivers/health/memory.ts'
-import { databaseLedger } from '../drivers/ledger/database.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { durableLedger } from '../drivers/ledger/durable-object.ts'
-import { localLedger } from '../drivers/ledger/local.ts'
-import { sha256 } from '../drivers/sha256.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
-import { openHealth, openLedger } from '../drivers/stores.ts'
 import { fetchUpstream } from '../drivers/upstream/fetch.ts'
 import { webWire } from '../web/wire.ts'
 
@@ -51,72 +34,43 @@ interface Bindings {
 async function build() {
   // The bindings are typed by wrangler.toml, which TypeScript does not read.
   const { DB, HEALTH, LEDGER, ASSETS } = env as unknown as Bindings
-  const settings = env as unknown as Record<string, string>
+  const variables = env as unknown as Record<string, string>
   const config = loadConfig({
     text: settingsFile,
     file: 'config.yaml',
-    env: settings,
+    env: variables,
     readFile(path) {
       throw new Error(`there are no files on Workers: ${path}`)
     },
   })
   const db = d1Storage(DB)
-  const policy = policyFrom(config)
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
-  announceObjects(logger, await migrate(db), policy.objects)
-  const { period, failClosed } = policy.limits
-  const records = directRecords({ db, logger })
-  const shared = { db, records, period, failClosed, clock, logger }
-  const place = HEALTH && LEDGER ? 'Workers' : 'Workers without both Durable Objects bound'
-  const backends = policy.backends.map(({ name }) => name)
-  const deps = createDeps({
+  await prepareDatabase(db, config, logger)
+  const backends = config.backends.map(({ name }) => name)
+  const stores = await openStores(config, {
+    place: HEALTH && LEDGER ? 'Workers' : 'Workers without both Durable Objects bound',
     db,
-    health: openHealth(config, {
-      place,
-      stores: {
-        memory: memoryHealth,
-        database: () => databaseHealth(db),
-        ...(HEALTH && { 'durable-object': () => durableHealth(HEALTH, backends) }),
-      },
-    }),
-    ledger: await openLedger(config, {
-      place,
-      stores: {
-        local: () => localLedger(shared),
-        database: () => databaseLedger(shared),
-        ...(LEDGER && { 'durable-object': () => durableLedger({ ...shared, namespace: LEDGER }) }),
-      },
-    }),
-    upstream: fetchUpstream(),
-    codes: config.auth.send_code_url ? webhookCodes(config.auth.send_code_url) : logCodes(logger),
+    records: directRecords({ db, logger }),
     clock,
     logger,
-    policy,
-    prices: createPrices(PriceList.parse(pricing), config.pricing),
-    abilities: AbilityTable.parse(abilities),
-    sha256,
-    random: Math.random,
-    waitUntil,
+    ledgers: LEDGER ? { 'durable-object': (parts) => durableLedger({ ...parts, namespace: LEDGER }) } : {},
+    healths: HEALTH ? { 'durable-object': () => durableHealth(HEALTH, backends) } : {},
+  })
+  const composed = await compose(config, {
+    ...{ db, ...stores, clock, logger, waitUntil },
+    upstream: fetchUpstream(),
+    codes: config.auth.send_code_url ? webhookCodes(config.auth.send_code_url) : logCodes(logger),
     // Cloudflare sets this header and lets no client do so.
     wire: webWire((request) => request.headers.get('cf-connecting-ip') ?? '', waitUntil),
     ...(ASSETS ? { site: siteOf(ASSETS) } : {}),
     accepting: () => true,
-  })
-  await ensureAdmin(deps)
-  const hasPrice = (model: string) => deps.prices.rates(model, clock.now()) !== undefined
-  for (const { path, message } of warningsOf(config, {
-    hasPrice,
-    hasAdmin: await hasAdmin(db),
+    functions: variables.GATEWAY_FUNCTIONS,
     listens: false,
-  })) {
-    logger.warn('config.open', { setting: path, message })
-  }
-  waitUntil(deps.catalogue.checkAll())
-  return {
-    gateway: createGateway(deps, functionsFrom(settings.GATEWAY_FUNCTIONS)),
-    runTasks: createTaskRunner(deps),
-  }
+    warns: true,
+  })
+  waitUntil(composed.deps.catalogue.checkAll())
+  return composed
 }
 
 /** Files are mostly served before the worker runs; what it is asked for are pages. */

@@ -3,7 +3,7 @@ import { and, gte, inArray, lt, or } from 'drizzle-orm'
 import { users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Db } from '../ports.ts'
-import type { AuthPolicy } from '../settings.ts'
+import type { AuthSettings } from '../settings.ts'
 import { looksLikeAnother } from './look-alikes.ts'
 
 export type User = typeof users.$inferSelect
@@ -47,18 +47,18 @@ function dnsName(domain: string): string {
 }
 
 /** Where mail for an account goes: its own address, else its name at `email_domain`, else the bare name. */
-export function mailAddress(itcode: string, { emailDomain }: AuthPolicy): string {
+export function mailAddress(itcode: string, { emailDomain }: AuthSettings): string {
   return itcode.includes('@') || emailDomain === '' ? itcode : `${itcode}@${dnsName(emailDomain)}`
 }
 
 /** Without the company's mail domain: the same for all names of one mailbox. */
-export function bareName(itcode: string, { emailDomain }: AuthPolicy): string {
+export function bareName(itcode: string, { emailDomain }: AuthSettings): string {
   const suffix = `@${dnsName(emailDomain)}`
   return emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode
 }
 
 /** The account of a name, also when it was given with the company's mail domain and is kept without, or the reverse. */
-export async function findAccount(db: Db, auth: AuthPolicy, itcode: string): Promise<User | undefined> {
+export async function findAccount(db: Db, auth: AuthSettings, itcode: string): Promise<User | undefined> {
   const names = [itcode, mailAddress(itcode, auth), bareName(itcode, auth)]
   const found = await findByName(db, names)
   return found.find((user) => oneSpelling(user.itcode) === itcode) ?? found[0]
@@ -78,7 +78,7 @@ export async function findByName(db: Db, names: readonly string[]): Promise<User
 }
 
 /** Whether a new account may be made under this name. A tag after + would give one mailbox many accounts. */
-export function mayRegister(itcode: string, auth: AuthPolicy): boolean {
+export function mayRegister(itcode: string, auth: AuthSettings): boolean {
   const [local = '', domain = ''] = mailAddress(itcode, auth).split('@')
   if (!auth.autoRegister || local.includes('+')) return false
   return auth.allowedDomains.length === 0 || auth.allowedDomains.map(dnsName).includes(dnsName(domain))

@@ -12,7 +12,7 @@ import { loginCodes } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import { randomText } from '../ids.ts'
 import type { Clock, Db } from '../ports.ts'
-import type { AuthPolicy } from '../settings.ts'
+import type { AuthSettings } from '../settings.ts'
 import { keyedHash } from './keyed-hash.ts'
 
 /** No vowels, so that no words appear, and nothing that looks like something else. */
@@ -45,10 +45,10 @@ export interface Asker {
 interface Parts {
   db: Db
   clock: Clock
-  auth: AuthPolicy
+  auth: AuthSettings
 }
 
-/** A new code for the asker; his older ones are dead from here on. Throws a Refusal too_many_attempts. */
+/** A new code for whoever asks; their older ones are dead from here on. Throws a Refusal too_many_attempts. */
 export async function issueCode(parts: Parts, asker: Asker): Promise<{ id: number; code: string }> {
   const { length, alphabet } = STYLES[parts.auth.codeStyle]
   const code = randomText(length, alphabet)

@@ -37,13 +37,13 @@ interface Request extends Asker {
  * somebody new it is the mailbox, named with the company's domain or without.
  */
 async function resolve(
-  { db, policy }: Deps,
+  { db, settings }: Deps,
   typed: string,
 ): Promise<{ itcode: string; mailbox: string; user: User | undefined }> {
   const name = accountName(typed)
-  const user = await findAccount(db, policy.auth, name)
+  const user = await findAccount(db, settings.auth, name)
   if (!user) assertUnmistakable(name)
-  return { itcode: user?.itcode ?? name, mailbox: user?.itcode ?? bareName(name, policy.auth), user }
+  return { itcode: user?.itcode ?? name, mailbox: user?.itcode ?? bareName(name, settings.auth), user }
 }
 
 /**
@@ -51,8 +51,8 @@ async function resolve(
  * after the answer. Throws a Refusal: invalid_invite_code, too_many_attempts.
  */
 export async function sendCode(deps: Deps, request: Request): Promise<void> {
-  const { db, clock, policy, logger } = deps
-  const { auth } = policy
+  const { db, clock, settings, logger } = deps
+  const { auth } = settings
   const { itcode, mailbox, user } = await resolve(deps, request.itcode)
   const asker = { ...request, itcode: mailbox }
   const parts = { db, clock, auth }
@@ -80,8 +80,8 @@ export async function login(
   deps: Deps,
   request: Request & { code: string; userAgent: string; previous: string | undefined },
 ): Promise<{ user: User; token: string }> {
-  const { db, clock, policy } = deps
-  const { auth } = policy
+  const { db, clock, settings } = deps
+  const { auth } = settings
   const parts = { db, clock, auth }
   const { itcode, mailbox, user: known } = await resolve(deps, request.itcode)
   const asker = { ...request, itcode: mailbox }
@@ -123,17 +123,17 @@ function countGuess({ signInLimits }: Deps, { itcode, browser }: Asker, { known 
 }
 
 async function newcomer(
-  { db, clock, policy }: Deps,
+  { db, clock, settings }: Deps,
   itcode: string,
   actor: Actor,
 ): Promise<User | undefined> {
-  if (!mayRegister(itcode, policy.auth)) return undefined
-  const { defaultQuotaTokens: quotaTokens, defaultBudgetMicros: budgetMicros } = policy.limits
+  if (!mayRegister(itcode, settings.auth)) return undefined
+  const { defaultQuotaTokens: quotaTokens, defaultBudgetMicros: budgetMicros } = settings.limits
   const person = { itcode, role: 'user', quotaTokens, budgetMicros } as const
-  return (await registerUser({ db, clock, actor }, person)) ?? findAccount(db, policy.auth, itcode)
+  return (await registerUser({ db, clock, actor }, person)) ?? findAccount(db, settings.auth, itcode)
 }
 
-function isInvited({ policy: { auth } }: Deps, given: string | undefined): Promise<boolean> {
+function isInvited({ settings: { auth } }: Deps, given: string | undefined): Promise<boolean> {
   return sameSecret(auth.secrets[0], given?.trim() ?? '', auth.inviteCode)
 }
 

@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { sessions, users } from '../db/schema.ts'
 import { randomText } from '../ids.ts'
 import type { Clock, Db } from '../ports.ts'
-import type { AuthPolicy } from '../settings.ts'
+import type { AuthSettings } from '../settings.ts'
 import { storable } from '../text.ts'
 import type { User } from './account.ts'
 
@@ -26,7 +26,7 @@ export interface SignedIn {
 interface Parts {
   db: Db
   clock: Clock
-  auth: AuthPolicy
+  auth: AuthSettings
 }
 
 const Claims = z.looseObject({ sid: z.string().min(1).max(64), sub: z.string().min(1) })

@@ -50,10 +50,10 @@ const WAIT_FOR_TRY_MS = 2_000
 const ALL_UNREACHABLE_MS = 5_000
 
 export function createBalancer(parts: BalancerParts): Balancer {
-  const { policy, memory, clock } = parts
+  const { settings, memory, clock } = parts
   const { affinity, people, tries, inFlight, firstByteAt } = memory
-  const backends = policy.backends.map((backend) => ({ ...backend }))
-  memory.adopt(policy.backends, policy.health)
+  const backends = settings.backends.map((backend) => ({ ...backend }))
+  memory.adopt(settings.backends, settings.health)
   const books = [memory.shared, memory.local]
   const learning = createLearning(parts)
   const { choose, pairOf, serving, standing } = createChooser(parts, backends)

@@ -20,12 +20,12 @@ const ANSWERED_LATELY_MS = 120_000
 const BADNESS = { usable: 0, due: 1, cooling_down: 2, ejected: 3, unavailable: 4, disabled: 5 }
 
 export function createChooser(
-  { policy, memory, clock, random, healthNameOf }: BalancerParts,
+  { settings, memory, clock, random, healthNameOf }: BalancerParts,
   backends: readonly Backend[],
 ) {
   const { affinity, people, firstByteAt } = memory
   const books = [memory.shared, memory.local]
-  const sticky = policy.balancer.strategy === 'sticky'
+  const sticky = settings.balancer.strategy === 'sticky'
   const pairOf = (backend: Backend, model: string) => pairKey(backend.name, healthNameOf(model))
   const serving = ({ model, boundTo }: Pick<Wanted, 'model' | 'boundTo'>) =>
     backends.filter((backend) => {

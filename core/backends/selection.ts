@@ -1,7 +1,7 @@
 /** What a call wants of the balancer, what it gets, and what the balancer needs for that. */
 import type { Verdict } from '../calls/verdict.ts'
 import type { Clock, Logger } from '../ports.ts'
-import type { Backend, Policy } from '../settings.ts'
+import type { Backend, Settings } from '../settings.ts'
 import type { BackendMemory } from './memory.ts'
 
 export interface Wanted {
@@ -32,7 +32,7 @@ export type CheckFinding =
   | { kind: 'refused'; reason: string; forGood: boolean }
 
 export interface BalancerParts {
-  policy: Pick<Policy, 'backends' | 'health' | 'balancer'>
+  settings: Pick<Settings, 'backends' | 'health' | 'balancer'>
   memory: BackendMemory
   clock: Clock
   logger: Logger

@@ -76,8 +76,8 @@ export async function attempt(deps: Deps, call: Call, backend: Backend): Promise
  * How long this call may wait for its first byte. A whole answer has none before it is finished: then the client's own
  * limit holds, as its SDK tells it, below the configured one.
  */
-function firstByteLimit({ policy }: Deps, call: Call, backend: Backend) {
-  const { firstByteTimeoutMs, wholeAnswerTimeoutMs } = policy.retry
+function firstByteLimit({ settings }: Deps, call: Call, backend: Backend) {
+  const { firstByteTimeoutMs, wholeAnswerTimeoutMs } = settings.retry
   const streams = call.native && backend.speaksOpenAi ? call.stream : (call.streamsUpstream ?? call.stream)
   if (streams || call.countsTokens) return { ms: firstByteTimeoutMs, whole: false, byCaller: false }
   const ofCaller = call.clientTimeoutMs ?? Number.POSITIVE_INFINITY

@@ -39,13 +39,13 @@ export async function sendWithFailover(
   call: Call,
   onTry: (backend: string) => void = () => {},
 ): Promise<Served> {
-  const { balancer, policy, logger } = deps
+  const { balancer, settings, logger } = deps
   const tried = new Set<string>()
   let last: Failed | undefined
   let kept: KeptAnswer | undefined
   let confirming: Promise<Confirmation> | undefined
   let onlyAnswering = false
-  while (tried.size < policy.retry.maxAttempts) {
+  while (tried.size < settings.retry.maxAttempts) {
     const selection = await selected(deps, call, tried, onlyAnswering)
     if (!selection) break
     const { backend } = selection

@@ -3,10 +3,10 @@ import { Refusal } from '../errors.ts'
 import { matchesAny } from '../glob.ts'
 import { comparableName } from '../models/name.ts'
 import type { HeaderPairs } from '../ports.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import type { Inspected } from './inspect.ts'
 
-type Features = Policy['messages']
+type Features = Settings['messages']
 
 const EVERYTHING = '*'
 

@@ -23,7 +23,7 @@ const TOKENS_A_SECOND = 80
 export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
   const record = openCallRecord(deps, call)
   const admitted = await deps.ledger.reserve(record.admission)
-  if (!admitted.ok) throw limitRefusal(deps.policy, admitted, deps.clock.now())
+  if (!admitted.ok) throw limitRefusal(deps.settings, admitted, deps.clock.now())
   const sentAt = deps.clock.elapsed()
   let served: Served
   try {
@@ -68,8 +68,8 @@ function answer(
   served: Exclude<Served, { kind: 'client_gone' }>,
   metering: { record: OpenCallRecord; admitted: Extract<Admitted, { ok: true }> } | undefined,
 ): Forwarded {
-  const { policy } = deps
-  const extraHeaders = metering ? limitHeaders(policy, metering.admitted) : []
+  const { settings } = deps
+  const extraHeaders = metering ? limitHeaders(settings, metering.admitted) : []
   if (served.kind === 'whole_answer_late') {
     if (served.answer) return { ...keptReply(served.answer, call.id, extraHeaders), native: false }
     throw new Refusal(

@@ -6,7 +6,7 @@ import type { Caller } from '../keys/key-cache.ts'
 import { createBodyMemory } from '../limits/body-memory.ts'
 import { limitRefusal } from '../limits/refusals.ts'
 import type { Clock, Ledger } from '../ports.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 
 export interface Intake {
   /**
@@ -25,9 +25,9 @@ export interface Visit {
   end(): void
 }
 
-export function createIntake(parts: { policy: Policy; ledger: Ledger; clock: Clock }): Intake {
-  const { policy, ledger, clock } = parts
-  const memory = createBodyMemory(policy.limits.bodyMemoryBytes)
+export function createIntake(parts: { settings: Settings; ledger: Ledger; clock: Clock }): Intake {
+  const { settings, ledger, clock } = parts
+  const memory = createBodyMemory(settings.limits.bodyMemoryBytes)
   /** Calls whose bodies are being read. */
   const users = counts()
   const keys = counts()
@@ -35,7 +35,7 @@ export function createIntake(parts: { policy: Policy; ledger: Ledger; clock: Clo
   function assertAllowed(caller: Caller) {
     const reading = { user: users.of(caller.userId), key: keys.of(caller.keyId) }
     const denied = ledger.peek(caller, reading)
-    if (denied) throw limitRefusal(policy, denied, clock.now())
+    if (denied) throw limitRefusal(settings, denied, clock.now())
   }
 
   return {

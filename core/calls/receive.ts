@@ -25,11 +25,11 @@ export interface Received {
 
 /** Throws a Refusal: body_invalid or model_not_allowed. A promise only where objects are named that have to be looked up. */
 export function receive(deps: Deps, received: Received): MaybePromise<Call> {
-  const { clock, policy } = deps
+  const { clock, settings } = deps
   const { body, caller, headers } = received
   const inspected = inspect(body)
-  assertFeatures(policy.messages, inspected, headers)
-  const model = replacementFor(policy, inspected.model)
+  assertFeatures(settings.messages, inspected, headers)
+  const model = replacementFor(settings, inspected.model)
   assertAllowed(deps, caller, model)
   const places = inspected.modelSpans.map((span) => ({ ...span, model }))
   const changed = [
@@ -63,7 +63,7 @@ export function receive(deps: Deps, received: Received): MaybePromise<Call> {
 function nestedReplacements(deps: Deps, caller: Caller, models: readonly NamedModel[]) {
   return models.flatMap(({ name, path, start, end }) => {
     if (path === 'fallbacks' && name === 'default') {
-      if (isOpenToAll(deps.policy)) return []
+      if (isOpenToAll(deps.settings)) return []
       throw new Refusal(
         'model_not_allowed',
         `${path}: name the models, as not every model is open to everyone here.`,
@@ -71,7 +71,7 @@ function nestedReplacements(deps: Deps, caller: Caller, models: readonly NamedMo
     }
     const problem = modelNameProblem(name)
     if (problem !== undefined) throw new Refusal('body_invalid', `${path}: ${problem}`)
-    const model = replacementFor(deps.policy, name)
+    const model = replacementFor(deps.settings, name)
     assertAllowed(deps, caller, model, `${path}: `)
     return model === name ? [] : [{ start, end, model }]
   })
@@ -122,13 +122,13 @@ function sumOf(tools: readonly { maxUses: number }[]): number {
 }
 
 /** Throws a Refusal model_not_allowed, whose message begins with `where` it is named. */
-export function assertAllowed({ policy, prices }: Deps, caller: Caller, model: string, where = '') {
+export function assertAllowed({ settings, prices }: Deps, caller: Caller, model: string, where = '') {
   const canonical = prices.canonical(model)
-  const access = accessOf(policy, model, canonical)
+  const access = accessOf(settings, model, canonical)
   if (isAllowed(access, caller.grants, model, canonical)) return
   if (access === 'closed') {
     throw new Refusal('model_not_allowed', `${where}The model ${model} is not offered here.`)
   }
-  const page = policy.publicUrl ? ` at ${policy.publicUrl}/models` : ' in the dashboard'
+  const page = settings.publicUrl ? ` at ${settings.publicUrl}/models` : ' in the dashboard'
   throw new Refusal('model_not_allowed', `${where}The model ${model} needs approval. Apply for it${page}.`)
 }

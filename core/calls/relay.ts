@@ -43,10 +43,10 @@ export function relay(deps: Deps, answer: Answer): Reply {
 
 function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   const { call, reply, stop, record, selection } = answer
-  const { clock, policy } = deps
+  const { clock, settings } = deps
   const meter = record && reply.first && reply.status < 300 ? meterFor(answer) : undefined
   const made = meter && createMadeReader(call, isStream(answer))
-  const { idleTimeoutMs } = policy.retry
+  const { idleTimeoutMs } = settings.retry
   let lastByteAt = clock.elapsed()
   let clientIsSlow = false
   let stalled = false

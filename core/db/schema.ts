@@ -243,7 +243,7 @@ export const ledgerHolds = sqliteTable(
 )
 
 /** One row. Triggers raise `revision` with every change of users, keys or grants, so that each process sees when to reload. */
-export const directory = sqliteTable('directory', {
+export const keyRevision = sqliteTable('directory', {
   id: integer().primaryKey(),
   revision: integer().notNull(),
 })

@@ -1,6 +1,6 @@
 /**
  * Finds the top-level members of a JSON object in its UTF-8 bytes, whole or chunk by chunk, without building anything.
- * What is nested deeper is only matched for brackets and strings: whoever receives the bytes parses them himself.
+ * What is nested deeper is only matched for brackets and strings: whoever receives the bytes parses them.
  */
 import { createByteBuffer } from './buffer.ts'
 import {

@@ -1,14 +1,14 @@
 /**
  * Who may call: every key with its owner, in memory, so that no call waits for the database.
  *
- * Decision: the whole directory is read again when its revision changed, instead of single rows, because triggers in
+ * Decision: all of it is read again when its revision changed, instead of single rows, because triggers in
  * the database raise the revision for every writer (this process, others, the command line) and nothing can be missed.
  */
 import { eq, isNull } from 'drizzle-orm'
-import { apiKeys, directory, grants, users } from '../db/schema.ts'
+import { apiKeys, grants, keyRevision, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db, Limits } from '../ports.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import type { Sha256 } from './mint.ts'
 
 export interface Caller {
@@ -28,13 +28,13 @@ interface Entry extends Caller {
   expiresAt: number | null
 }
 
-export interface Directory {
+export interface KeyCache {
   /**
    * The caller of the first presented key that is in force. Throws a Refusal: key_missing, key_unknown, key_disabled,
    * key_expired (401) or user_disabled (403). Synchronous: no database.
    */
   find(presented: readonly string[]): Caller
-  /** Reads the directory again if anything changed since. */
+  /** Reads all keys again if anything changed since. */
   refresh(): Promise<void>
   /** Refreshes if the last look was over `maxAgeMs` ago; undefined when there is nothing to wait for. */
   fresh(maxAgeMs: number): Promise<void> | undefined
@@ -42,8 +42,13 @@ export interface Directory {
 
 const NO_GRANTS: ReadonlySet<string> = new Set()
 
-export function createDirectory(parts: { db: Db; clock: Clock; sha256: Sha256; policy: Policy }): Directory {
-  const { db, clock, sha256, policy } = parts
+export function createKeyCache(parts: {
+  db: Db
+  clock: Clock
+  sha256: Sha256
+  settings: Settings
+}): KeyCache {
+  const { db, clock, sha256, settings } = parts
   let byHash: ReadonlyMap<string, Entry> = new Map()
   let revision = -1
   let lookedAt = Number.NEGATIVE_INFINITY
@@ -51,14 +56,14 @@ export function createDirectory(parts: { db: Db; clock: Clock; sha256: Sha256; p
 
   async function look() {
     const startedAt = clock.elapsed()
-    const [row] = await db.select().from(directory)
+    const [row] = await db.select().from(keyRevision)
     if (row && row.revision !== revision) {
-      byHash = await readAll(db, policy)
+      byHash = await readAll(db, settings)
       revision = row.revision
     }
     lookedAt = startedAt
   }
-  /** One look at a time, and a caller that asks during a look gets one that starts after it: he sees his own writes. */
+  /** One look at a time, and a caller that asks during a look gets one that starts after it: it sees its own writes. */
   let again: Promise<void> | undefined
   function refresh(): Promise<void> {
     if (!looking) {
@@ -105,7 +110,7 @@ function judge(entry: Entry | undefined, now: number): Refusal | undefined {
   return undefined
 }
 
-async function readAll(db: Db, policy: Policy): Promise<Map<string, Entry>> {
+async function readAll(db: Db, settings: Settings): Promise<Map<string, Entry>> {
   const rows = await db
     .select({ user: users, key: apiKeys })
     .from(apiKeys)
@@ -127,8 +132,8 @@ async function readAll(db: Db, policy: Policy): Promise<Map<string, Entry>> {
         userLimits: {
           quotaTokens: user.quotaTokens,
           budgetMicros: user.budgetMicros,
-          requestsPerMinute: user.requestsPerMinute ?? policy.limits.requestsPerMinute,
-          concurrentRequests: user.concurrentRequests ?? policy.limits.concurrentRequests,
+          requestsPerMinute: user.requestsPerMinute ?? settings.limits.requestsPerMinute,
+          concurrentRequests: user.concurrentRequests ?? settings.limits.concurrentRequests,
         },
         keyLimits: {
           quotaTokens: key.quotaTokens,

@@ -10,7 +10,7 @@ import { mintKey, type Sha256 } from './mint.ts'
 
 export type ApiKey = typeof apiKeys.$inferSelect
 
-/** Far more than a person needs, few enough that nobody fills the directory. */
+/** Far more than a person needs, few enough that nobody fills the key cache. */
 const MOST_KEYS = 100
 
 type KeyLimits = Pick<ApiKey, 'quotaTokens' | 'budgetMicros' | 'requestsPerMinute' | 'concurrentRequests'>

@@ -1,12 +1,16 @@
-/** What a caller is told about his limits: a refusal when he met one, headers while he nears one. */
+/** What a caller learns about their limits: a refusal when one is reached, headers while one is near. */
 import { Refusal } from '../errors.ts'
 import type { Admitted, HeaderPairs } from '../ports.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 
 const WARN_SHARES = [0.95, 0.75] as const
 
 /** The refusal for a call that was not admitted: over quota 429 billing_error, too fast 429 rate_limit_error. */
-export function limitRefusal(policy: Policy, denied: Extract<Admitted, { ok: false }>, now: number): Refusal {
+export function limitRefusal(
+  settings: Settings,
+  denied: Extract<Admitted, { ok: false }>,
+  now: number,
+): Refusal {
   if (denied.limit === 'unavailable') {
     return new Refusal(
       'limits_unavailable',
@@ -36,13 +40,13 @@ export function limitRefusal(policy: Policy, denied: Extract<Admitted, { ok: fal
     case 'quota':
     case 'budget': {
       const kind = denied.limit === 'quota' ? 'token quota' : 'budget'
-      const isEndless = policy.limits.period === 'total'
-      const what = isEndless ? kind : `${policy.limits.period} ${kind}`
+      const isEndless = settings.limits.period === 'total'
+      const what = isEndless ? kind : `${settings.limits.period} ${kind}`
       if (denied.held) {
         const message = `Calls under way may use up what is left of ${whose} ${what}. Try again when one has ended.`
         return new Refusal('rate_limited', message, { retryAfterMs })
       }
-      const contact = policy.publicUrl ? `See ${policy.publicUrl} or ask` : 'Ask'
+      const contact = settings.publicUrl ? `See ${settings.publicUrl} or ask` : 'Ask'
       const asking = `${contact} an administrator for more.`
       if (isEndless) {
         return new Refusal('quota_exceeded', `${capital(whose)} ${what} is used up. ${asking}`)
@@ -56,7 +60,7 @@ export function limitRefusal(policy: Policy, denied: Extract<Admitted, { ok: fal
 
 /** The headers by which Claude Code shows how much of the period's allowance is spent (protocol reference §1.3). */
 export function limitHeaders(
-  policy: Policy,
+  settings: Settings,
   { used, resetAt }: Extract<Admitted, { ok: true }>,
 ): HeaderPairs {
   if (used === undefined) return []
@@ -68,7 +72,7 @@ export function limitHeaders(
     ['anthropic-ratelimit-unified-overage-status', status],
     ['anthropic-ratelimit-unified-overage-utilization', String(Math.round(used * 100) / 100)],
   ]
-  if (policy.limits.period !== 'total') {
+  if (settings.limits.period !== 'total') {
     const seconds = String(Math.floor(resetAt / 1000))
     headers.push(
       ['anthropic-ratelimit-unified-reset', seconds],

@@ -19,14 +19,14 @@ export interface Reservation {
   worst: Estimate
 }
 
-type Parts = Pick<Deps, 'prices' | 'policy' | 'abilities' | 'catalogue'>
+type Parts = Pick<Deps, 'prices' | 'settings' | 'abilities' | 'catalogue'>
 
 /**
  * At worst a call reads what its body says, or all that fits into the model when content is named by reference or
  * fetched by tools of the upstream, writes it to the cache, and answers with all of max_tokens; at the prices of the
  * most expensive model it names. Usually its answer has `limits.reserve_output` tokens at most, if that is set.
  */
-export function reservationOf({ prices, policy, abilities, catalogue }: Parts, call: Call): Reservation {
+export function reservationOf({ prices, settings, abilities, catalogue }: Parts, call: Call): Reservation {
   const inputTokens = Math.ceil(call.body.byteLength / BYTES_PER_TOKEN)
   const fetches = call.namesContentByReference || call.serverToolUses > 0
   const models = [...new Set([call.model, ...call.otherModels])]
@@ -55,7 +55,7 @@ export function reservationOf({ prices, policy, abilities, catalogue }: Parts, c
     }
   }
   const worst = atMost(output)
-  const { reserveOutputTokens } = policy.limits
+  const { reserveOutputTokens } = settings.limits
   const usual =
     reserveOutputTokens !== undefined && reserveOutputTokens < output ? atMost(reserveOutputTokens) : worst
   return { inputTokens, usual, worst }

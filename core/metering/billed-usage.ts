@@ -46,7 +46,7 @@ interface End {
   failed: boolean
 }
 
-export function meteredFrom(usage: RawUsage, end: End): BilledUsage {
+export function billedUsage(usage: RawUsage, end: End): BilledUsage {
   const reader = createCountReader()
   const parts = end.refusedUnserved ? [] : partsOf(usage, end.servedBy, reader)
   const [first] = parts

@@ -1,6 +1,6 @@
 /** What reads the usage of a call from the bytes of its answer as they pass. Never holds a byte back, never throws. */
 
-import { meteredFrom, type RawUsage } from './billed-usage.ts'
+import { billedUsage, type RawUsage } from './billed-usage.ts'
 import type { BilledUsage } from './tokens.ts'
 
 export interface UsageMeter {
@@ -20,17 +20,17 @@ export interface UsageMeter {
 export const CHARACTERS_PER_TOKEN = 4
 const EXTRA_CHARACTERS = 4096
 
-type End = Parameters<typeof meteredFrom>[1]
+type End = Parameters<typeof billedUsage>[1]
 
-/** As meteredFrom, for usage of any shape. A refused call's usage is kept in full: it is billed in no column. */
+/** As billedUsage, for usage of any shape. A refused call's usage is kept in full: it is billed in no column. */
 export function billedUsageOf(usage: RawUsage, end: End): BilledUsage {
   try {
-    const result = meteredFrom(usage, end)
+    const result = billedUsage(usage, end)
     if (end.refusedUnserved) result.extra = JSON.stringify(usage, (_, value) => value ?? undefined)
     if (result.extra && result.extra.length > EXTRA_CHARACTERS) result.extra = null
     return result
   } catch {
     // Nested too deeply to be written again, or an object that throws where a number was expected: no usage at all.
-    return meteredFrom({}, { ...end, final: false })
+    return billedUsage({}, { ...end, final: false })
   }
 }

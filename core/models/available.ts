@@ -1,20 +1,20 @@
-/** What a user may use and ask for: every model on offer, with its access for him and its price. */
+/** What a user may use and ask for: every model of the backends, with their access to it and its price. */
 import { and, eq } from 'drizzle-orm'
 import { applications, grants } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
 import { accessOf } from './access.ts'
 
-export type OfferedAccess = 'open' | 'granted' | 'pending' | 'approval' | 'closed'
+export type ModelAccess = 'open' | 'granted' | 'pending' | 'approval' | 'closed'
 
-export interface Offer {
+export interface AvailableModel {
   id: string
   displayName: string
-  access: OfferedAccess
+  access: ModelAccess
   canonical: string
 }
 
-export async function offersFor(deps: Deps, userId: number): Promise<Offer[]> {
-  const { db, catalogue, policy, prices } = deps
+export async function availableModels(deps: Deps, userId: number): Promise<AvailableModel[]> {
+  const { db, catalogue, settings, prices } = deps
   const granted = await db.select({ model: grants.model }).from(grants).where(eq(grants.userId, userId))
   const pending = await db
     .select({ model: applications.model })
@@ -22,8 +22,8 @@ export async function offersFor(deps: Deps, userId: number): Promise<Offer[]> {
     .where(and(eq(applications.userId, userId), eq(applications.status, 'pending')))
   const isGranted = new Set(granted.map(({ model }) => model))
   const isPending = new Set(pending.map(({ model }) => prices.canonical(model)))
-  const accessFor = (id: string, canonical: string): OfferedAccess => {
-    const access = accessOf(policy, id, canonical)
+  const accessFor = (id: string, canonical: string): ModelAccess => {
+    const access = accessOf(settings, id, canonical)
     if (access !== 'approval') return access
     if (isGranted.has(canonical) || isGranted.has(id)) return 'granted'
     return isPending.has(canonical) ? 'pending' : 'approval'

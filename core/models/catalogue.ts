@@ -3,7 +3,7 @@ import type { Balancer } from '../backends/balancer.ts'
 import { type ListedModel, readModels } from '../backends/check.ts'
 import { matchesAny } from '../glob.ts'
 import type { Clock, Logger, Upstream } from '../ports.ts'
-import type { Backend, Policy } from '../settings.ts'
+import type { Backend, Settings } from '../settings.ts'
 
 export type { ListedModel }
 
@@ -30,7 +30,7 @@ export interface Catalogue {
 }
 
 export function createCatalogue(parts: {
-  policy: Policy
+  settings: Settings
   upstream: Upstream
   clock: Clock
   logger: Logger
@@ -38,7 +38,7 @@ export function createCatalogue(parts: {
   /** Calls are served already, under the configuration before this one. */
   serving: boolean
 }): Catalogue {
-  const { policy, upstream, clock, logger, balancer } = parts
+  const { settings, upstream, clock, logger, balancer } = parts
   const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
   const { listings, newcomers } = balancer.memory
   const reading = new Map<string, Promise<Awaited<ReturnType<typeof readModels>>>>()
@@ -46,7 +46,7 @@ export function createCatalogue(parts: {
     const listing = listings.get(name)
     return !listing || clock.elapsed() - listing.readAt > FRESH_MS
   }
-  let ready = parts.serving || policy.health.startupCheck === 'off'
+  let ready = parts.serving || settings.health.startupCheck === 'off'
 
   function read(backend: Backend) {
     const running = reading.get(backend.name)
@@ -78,7 +78,7 @@ export function createCatalogue(parts: {
   }
   async function checkAtStart(backend: Backend) {
     const found = await read(backend)
-    const strict = policy.health.startupCheck === 'strict'
+    const strict = settings.health.startupCheck === 'strict'
     if (found.kind === 'refused' || (found.kind === 'down' && strict)) {
       balancer.learnFromCheck(backend, { kind: 'refused', reason: found.reason, forGood: strict })
     } else if (found.kind === 'down') balancer.learnFromCheck(backend, found)
@@ -101,7 +101,7 @@ export function createCatalogue(parts: {
       return true
     },
     async checkAll() {
-      if (policy.health.startupCheck !== 'off') {
+      if (settings.health.startupCheck !== 'off') {
         await Promise.all(
           enabled()
             .filter(({ name }) => newcomers.has(name))

@@ -48,7 +48,7 @@ export async function findModel(deps: Deps, caller: Caller, id: string) {
   return model
 }
 
-async function modelsFor({ balancer, catalogue, policy, prices }: Deps, caller: Caller) {
+async function modelsFor({ balancer, catalogue, settings, prices }: Deps, caller: Caller) {
   const models = await catalogue.models()
   if (models.length === 0 && !catalogue.answered()) {
     const problem = 'No upstream has told its models yet. Please try again shortly.'
@@ -58,7 +58,7 @@ async function modelsFor({ balancer, catalogue, policy, prices }: Deps, caller: 
     .filter(({ id }) => {
       if (!balancer.offers(id)) return false
       const canonical = prices.canonical(id)
-      return isAllowed(accessOf(policy, id, canonical), caller.grants, id, canonical)
+      return isAllowed(accessOf(settings, id, canonical), caller.grants, id, canonical)
     })
     .map(forBothSdks)
 }

@@ -1,7 +1,7 @@
 /** What is said once, by whoever brings the database to the schema that knows owners of objects. */
 
 import type { Logger } from '../ports.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 
 const MIGRATION = /_upstream_objects\.sql$/
 const FIRST = /^0000_/
@@ -11,7 +11,7 @@ export const ADOPT_COMMAND = 'npm run cli -- objects adopt ID BACKEND ITCODE'
 export function announceObjects(
   logger: Pick<Logger, 'info' | 'warn'>,
   applied: readonly string[],
-  { unknown }: Policy['objects'],
+  { unknown }: Settings['objects'],
 ): void {
   if (unknown !== 'refuse' || !applied.some((name) => MIGRATION.test(name))) return
   const fields = {

@@ -7,7 +7,7 @@ import type { NamedObject, ObjectKind } from '../calls/named.ts'
 import { upstreamObjects } from '../db/objects.ts'
 import { Refusal } from '../errors.ts'
 import type { Db, MaybePromise } from '../ports.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import { storable } from '../text.ts'
 
 export interface Owner {
@@ -45,7 +45,7 @@ export function bindingOf(
   named: readonly NamedObject[],
   known: ReadonlyMap<string, Owner>,
   userId: number,
-  unknown: Policy['objects']['unknown'],
+  unknown: Settings['objects']['unknown'],
 ): Binding {
   let boundTo: string | undefined
   let steersTo: string | undefined
@@ -74,7 +74,7 @@ export function bindingOf(
   return { boundTo, steersTo }
 }
 
-export function createObjects({ db, policy }: { db: Db; policy: Pick<Policy, 'objects'> }): Objects {
+export function createObjects({ db, settings }: { db: Db; settings: Pick<Settings, 'objects'> }): Objects {
   const cache = new Map<string, Owner>()
 
   function keep(key: string, owner: Owner) {
@@ -89,7 +89,7 @@ export function createObjects({ db, policy }: { db: Db; policy: Pick<Policy, 'ob
       known.set(keyOf({ kind, id }), owner)
       keep(keyOf({ kind, id }), owner)
     }
-    return bindingOf(named, known, userId, policy.objects.unknown)
+    return bindingOf(named, known, userId, settings.objects.unknown)
   }
 
   return {
@@ -103,7 +103,7 @@ export function createObjects({ db, policy }: { db: Db; policy: Pick<Policy, 'ob
         keep(key, owner)
       }
       if (known.size < named.length) return look(userId, named, known)
-      return bindingOf(named, known, userId, policy.objects.unknown)
+      return bindingOf(named, known, userId, settings.objects.unknown)
     },
     remember(owner, made) {
       for (const object of made) {

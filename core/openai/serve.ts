@@ -66,8 +66,8 @@ export async function chatCompletions(deps: Deps, received: Received): Promise<R
 export async function responses(deps: Deps, received: Received): Promise<Reply | Response> {
   const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
   const { model } = asked
-  const sealsThinking = asked.include?.includes('reasoning.encrypted_content') ?? false
-  const context = (created: number) => ({ model, created, sealsThinking, echo: echoOf(asked) })
+  const packsThinking = asked.include?.includes('reasoning.encrypted_content') ?? false
+  const context = (created: number) => ({ model, created, packsThinking, echo: echoOf(asked) })
   return serve(deps, received, {
     streamed: asked.stream === true,
     model,
@@ -83,13 +83,13 @@ export async function responses(deps: Deps, received: Received): Promise<Reply |
 }
 
 async function serve(deps: Deps, received: Received, spoken: Interface): Promise<Reply | Response> {
-  const { clock, policy, prices, catalogue } = deps
+  const { clock, settings, prices, catalogue } = deps
   const { caller } = received
-  const model = replacementFor(policy, spoken.model.replace(VENDOR, ''))
+  const model = replacementFor(settings, spoken.model.replace(VENDOR, ''))
   assertAllowed(deps, caller, model)
   const abilities = abilitiesOf(deps.abilities, prices.canonical(model), catalogue.known(model))
-  const userId = deps.sha256(`${policy.auth.secrets[0]} ${caller.userId}`).slice(0, 32)
-  const { request, warnings } = spoken.translate({ model, abilities, userId, ...policy.openai })
+  const userId = deps.sha256(`${settings.auth.secrets[0]} ${caller.userId}`).slice(0, 32)
+  const { request, warnings } = spoken.translate({ model, abilities, userId, ...settings.openai })
   const native = spoken.native(model)
   const body = ENCODER.encode(JSON.stringify(request))
   const call: Call = {

@@ -17,7 +17,7 @@ export interface Filter {
 
 /**
  * The filter with the owner of its key, because sums and log are ordered by user; undefined when nothing can match.
- * Who may see only his own has his id in the filter already.
+ * The filter of a person who may see only their own calls has their id already.
  */
 export async function withOwner(db: Db, filter: Filter): Promise<Filter | undefined> {
   if (filter.keyId === undefined || filter.userId !== undefined) return filter

@@ -7,7 +7,7 @@ import { Refusal } from '../errors.ts'
 import { accessOf, replacementFor } from '../models/access.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 
 export type Application = typeof applications.$inferSelect & { itcode: string; grantId: number | null }
 export type ApplicationStatus = Application['status']
@@ -26,14 +26,14 @@ interface Parts {
  * that is not offered, conflict when there is nothing to ask.
  */
 export async function apply(
-  parts: Parts & { policy: Policy; prices: Prices },
+  parts: Parts & { settings: Settings; prices: Prices },
   wanted: { userId: number; model: string; reason: string },
 ): Promise<Application> {
-  const { db, clock, actor, policy, prices } = parts
+  const { db, clock, actor, settings, prices } = parts
   const { userId, reason } = wanted
-  const model = replacementFor(policy, wanted.model)
+  const model = replacementFor(settings, wanted.model)
   const canonical = prices.canonical(model)
-  const access = accessOf(policy, model, canonical)
+  const access = accessOf(settings, model, canonical)
   if (access === 'closed') {
     const problem = 'this model is not offered here'
     throw new Refusal('invalid_input', `model: ${problem}.`, { fields: { model: problem } })
@@ -108,7 +108,7 @@ export interface Review {
 
 /**
  * Decides a pending application. A grant is for the model's canonical name, so that it holds for every spelling. Nobody
- * decides his own, unless he is the only admin. Throws a Refusal: not_found, own_application, or conflict when decided.
+ * decides their own, unless they are the only admin. Throws a Refusal: not_found, own_application, or conflict when decided.
  */
 export async function review(
   { db, clock, actor, prices }: Parts & { prices: Prices },

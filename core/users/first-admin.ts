@@ -4,7 +4,7 @@ import { auditIfChanged, COMMAND_LINE } from '../audit/record.ts'
 import { accountName, findAccount } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
 import type { Clock, Db } from '../ports.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import { registerUser } from './manage.ts'
 
 const isAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'))
@@ -17,19 +17,19 @@ export async function hasAdmin(db: Db): Promise<boolean> {
 export async function ensureAdmin(parts: {
   db: Db
   clock: Clock
-  policy: Policy
+  settings: Settings
 }): Promise<string | undefined> {
-  const { db, clock, policy } = parts
-  if (policy.auth.adminItcode === '') return undefined
-  const itcode = accountName(policy.auth.adminItcode)
-  const { defaultQuotaTokens: quotaTokens, defaultBudgetMicros: budgetMicros } = policy.limits
+  const { db, clock, settings } = parts
+  if (settings.auth.adminItcode === '') return undefined
+  const itcode = accountName(settings.auth.adminItcode)
+  const { defaultQuotaTokens: quotaTokens, defaultBudgetMicros: budgetMicros } = settings.limits
   const admins = db.select({ one: sql`1` }).from(users).where(isAdmin)
   if (await hasAdmin(db)) return undefined
-  if (!(await findAccount(db, policy.auth, itcode))) {
+  if (!(await findAccount(db, settings.auth, itcode))) {
     const person = { itcode, role: 'user', quotaTokens, budgetMicros } as const
     await registerUser({ db, clock, actor: COMMAND_LINE }, person)
   }
-  const account = await findAccount(db, policy.auth, itcode)
+  const account = await findAccount(db, settings.auth, itcode)
   if (!account) return undefined
   const now = clock.now()
   const [promoted] = await db.batch([

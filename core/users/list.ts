@@ -5,7 +5,7 @@ import { users } from '../db/schema.ts'
 import { periodOf } from '../limits/period.ts'
 import type { Clock, Db } from '../ports.ts'
 import { type Totals, totalsByUser, usedByUsers } from '../reports/totals.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 
 export interface UserFilter {
   /** Looked for in account and display name, literally, whatever the case. */
@@ -24,7 +24,7 @@ export interface ListedUser extends Totals {
 interface Parts {
   db: Db
   clock: Clock
-  policy: Policy
+  settings: Settings
 }
 
 /** One page of users by account name, and how many there are. */
@@ -50,16 +50,16 @@ export async function findUsers(
   return { users: await withUse(parts, found), total: counted?.total ?? 0 }
 }
 
-/** One user with what he has used; undefined when there is none. */
+/** One user with what they have used; undefined when there is none. */
 export async function describedUser(parts: Parts, id: number): Promise<ListedUser | undefined> {
   const found = await parts.db.select().from(users).where(eq(users.id, id))
   const [listed] = await withUse(parts, found)
   return listed
 }
 
-async function withUse({ db, clock, policy }: Parts, found: User[]): Promise<ListedUser[]> {
+async function withUse({ db, clock, settings }: Parts, found: User[]): Promise<ListedUser[]> {
   const ids = found.map(({ id }) => id)
-  const { start } = periodOf(policy.limits.period, clock.now())
+  const { start } = periodOf(settings.limits.period, clock.now())
   const [totals, used] = await Promise.all([totalsByUser(db, ids), usedByUsers(db, ids, start)])
   const none: Totals = { requests: 0, totalTokens: 0, costMicros: 0, lastUsedAt: null }
   return found.map((user) => {

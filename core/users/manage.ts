@@ -6,7 +6,7 @@ import { closeSessionsOf } from '../auth/sessions.ts'
 import { loginCodes, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
-import type { Policy } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import { storable } from '../text.ts'
 
 export interface NewUser {
@@ -32,9 +32,9 @@ interface Parts {
 }
 
 /** Throws a Refusal: invalid_input for a bad name, conflict when the account exists, also under its mail address. */
-export async function createUser(parts: Parts & { policy: Policy }, wanted: NewUser): Promise<User> {
+export async function createUser(parts: Parts & { settings: Settings }, wanted: NewUser): Promise<User> {
   const itcode = accountName(wanted.itcode)
-  const known = await findAccount(parts.db, parts.policy.auth, itcode)
+  const known = await findAccount(parts.db, parts.settings.auth, itcode)
   const user = known ? undefined : await registerUser(parts, wanted)
   if (!user) throw new Refusal('conflict', `There is a user ${known?.itcode ?? itcode} already.`)
   return user
@@ -67,7 +67,7 @@ export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser)
 }
 
 /**
- * Changes a user. Disabling ends his sessions and codes. Throws a Refusal: not_found, or conflict when no active admin
+ * Changes a user. Disabling ends their sessions and codes. Throws a Refusal: not_found, or conflict when no active admin
  * would be left.
  */
 export async function updateUser({ db, clock, actor }: Parts, id: number, change: UserChange): Promise<User> {

@@ -1,4 +1,4 @@
-/** Several gateways that share a database server and a Redis: one set of limits, one directory, nothing lost. */
+/** Several gateways that share a database server and a Redis: one set of limits, one key cache, nothing lost. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eq } from 'drizzle-orm'

@@ -231,7 +231,7 @@ describe('signing in', () => {
     await page.keyboard.type(house.codeOf('hasty'))
     await page.waitForURL(`${house.gateway.url}/`)
 
-    // Who is signed in has no use for the form; who signs out gets it, and not back to where he was.
+    // Who is signed in has no use for the form; who signs out gets it, and does not go back to where they were.
     await page.goto(`${house.gateway.url}/login?next=%2Fkeys`)
     await page.waitForURL(`${house.gateway.url}/keys`)
     await page.getByRole('heading', { level: 1 }).waitFor()

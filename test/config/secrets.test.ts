@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { configFromApiKey, loadConfig } from '../../config/load.ts'
 import { redacted } from '../../config/redact.ts'
-import { policyFrom } from '../../config/settings.ts'
+import { settingsFrom } from '../../config/settings.ts'
 import { warningsOf } from '../../config/warnings.ts'
 import { BACKEND, errorOf, load, MINIMAL, pathsOf, SECRET, withLeaf } from './settings.ts'
 
@@ -232,15 +232,15 @@ describe('a key alone', () => {
   })
 })
 
-test('the core gets its policy in its own units', () => {
+test('the core gets its settings in its own units', () => {
   const config = load({
     ...MINIMAL,
     server: { public_url: 'https://gateway.test/' },
     limits: { default_budget_usd: 0.1 + 0.2, reserve_output: 7 },
     model_replacements: { b: 'x', a: 'y' },
   })
-  const policy = policyFrom(config)
-  expect(policy).toMatchObject({
+  const settings = settingsFrom(config)
+  expect(settings).toMatchObject({
     backends: [
       { name: 'claude', url: BACKEND.url, apiKey: BACKEND.api_key, weight: 1, enabled: true, models: [] },
     ],

@@ -192,7 +192,7 @@ export function approvalsContract({ name, start }: Runtime) {
       await boss.put(`/admin/api/users/${other.id}`, { role: 'user' })
     })
 
-    test('Z08: nobody decides his own, unless there is no other administrator', async () => {
+    test('Z08: nobody decides their own, unless there is no other administrator', async () => {
       const { application } = (await ask(boss)).body
       const other = await someone('other', 'admin')
       const own = await decide(boss, application.id, 'approved')

@@ -10,7 +10,7 @@ import { fakeClock } from '../support/clock.ts'
 import { callRecord } from '../support/records.ts'
 import { type OpenedStore, STORES } from '../support/stores.ts'
 
-const policy = { objects: { unknown: 'refuse' as const } }
+const settings = { objects: { unknown: 'refuse' as const } }
 const named = (kind: ObjectKind, id: string): NamedObject => ({ kind, id, path: kind })
 const made = (kind: ObjectKind, id: string, expiresAt: number | null = null): MadeObject => ({
   kind,
@@ -28,7 +28,7 @@ describe.each(Object.entries(STORES))('owners of objects on %s', (_name, open) =
     writeRecords(store.db, [recordText(callRecord({ userId, backend, madeObjects }))])
   /** As another process sees it. */
   const bind = async (userId: number, ...objects: NamedObject[]) =>
-    createObjects({ db: store.db, policy }).bind(userId, objects)
+    createObjects({ db: store.db, settings }).bind(userId, objects)
 
   test('are written with the call, and found by every process', async () => {
     const ids = ['odd "id" \\ of \u6a21', 'file_1']
@@ -80,7 +80,7 @@ describe.each(Object.entries(STORES))('owners of objects on %s', (_name, open) =
   })
 
   test('are known at once in the process that saw the answer', async () => {
-    const objects = createObjects({ db: store.db, policy })
+    const objects = createObjects({ db: store.db, settings })
     objects.remember({ userId: 1, backend: 'a' }, [made('file', 'f1')])
     objects.remember({ userId: 2, backend: 'b' }, [made('file', 'f1')])
     expect(objects.bind(1, [named('file', 'f1')])).toEqual({ boundTo: 'a', steersTo: undefined })

@@ -8,7 +8,7 @@ import { openFile } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate, NewerSchema } from '../../core/db/migrate.ts'
 import { migrations } from '../../core/db/migrations.gen.ts'
 import {
-  directory,
+  keyRevision,
   promptLosses,
   usageHourly,
   usageLatency,
@@ -67,9 +67,9 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
     expect(second?.id).toBe((first?.id ?? 0) + 1)
   })
 
-  test('raises the directory revision with every change of users, whoever makes it', async () => {
+  test('raises the key revision with every change of users, whoever makes it', async () => {
     const { db } = store
-    const revision = async () => (await db.select().from(directory))[0]?.revision ?? 0
+    const revision = async () => (await db.select().from(keyRevision))[0]?.revision ?? 0
     const before = await revision()
     await db.insert(users).values(person('ann'))
     await db.update(users).set({ status: 'disabled' }).where(eq(users.itcode, 'ann'))
@@ -241,7 +241,7 @@ describe('a libSQL file', () => {
     const codes = await Promise.all(processes.map(async (child) => (await once(child, 'exit'))[0]))
     expect(codes).toEqual([0, 0, 0])
     const { db, close } = await openFile(path('race.db'))
-    expect(await db.$count(directory)).toBe(1)
+    expect(await db.$count(keyRevision)).toBe(1)
     close()
   })
 

@@ -153,7 +153,7 @@ describe('a name that strangers have locked', () => {
 
   test('is opened by a code that an administrator hands over: once, from any browser, whatever strangers do', async () => {
     await lock()
-    const parts = { db: app.db, clock: app.clock, auth: app.deps.policy.auth }
+    const parts = { db: app.db, clock: app.clock, auth: app.deps.settings.auth }
     const handOver = () => handOverCode(parts, { itcode: 'ann', actor: COMMAND_LINE })
     const { code: old } = await handOver()
     const { code } = await handOver()
@@ -175,7 +175,7 @@ describe('a name that strangers have locked', () => {
   test('such a code is good for half an hour and for an account that is in force', async () => {
     const { id } = await app.signIn('ann')
     const admin = await app.signIn('boss', 'admin')
-    const parts = { db: app.db, clock: app.clock, auth: app.deps.policy.auth }
+    const parts = { db: app.db, clock: app.clock, auth: app.deps.settings.auth }
     const late = await handOverCode(parts, { itcode: 'ann', actor: COMMAND_LINE })
     expect(late.expiresAt).toBe(app.clock.now() + 30 * MINUTE)
     app.clock.advance(30 * MINUTE)

@@ -7,7 +7,7 @@ import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
 import { pricesFrom, shippedAbilities } from '../../adapters/shared/tables.ts'
 import { webWire } from '../../adapters/web/wire.ts'
-import { policyFrom } from '../../config/settings.ts'
+import { settingsFrom } from '../../config/settings.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { auditEvents, usageLogs } from '../../core/db/schema.ts'
 import { createDeps, type Deps } from '../../core/deps.ts'
@@ -43,11 +43,11 @@ export interface App {
 
 export const ORIGIN = 'http://gateway.test'
 
-/** `settings` is a configuration file's content, over a minimal one. */
-export async function startApp(settings: object = {}, given?: OpenedStore, site?: Site): Promise<App> {
+/** `file` is a configuration file's content, over a minimal one. */
+export async function startApp(file: object = {}, given?: OpenedStore, site?: Site): Promise<App> {
   const store = given ?? (await memoryStore())
   const { db } = store
-  const config = load({ ...MINIMAL, health: { startup_check: 'off' }, ...settings })
+  const config = load({ ...MINIMAL, health: { startup_check: 'off' }, ...file })
   const clock = fakeClock()
   const logs = keptLogs()
   const mails: CodeMail[] = []
@@ -58,17 +58,17 @@ export async function startApp(settings: object = {}, given?: OpenedStore, site?
     const kept = work.finally(() => pending.delete(kept)).catch(() => {})
     pending.add(kept)
   }
-  const policy = policyFrom(config)
+  const settings = settingsFrom(config)
   const deps = createDeps({
     db,
     clock,
     logger: logs,
-    policy,
+    settings,
     health: memoryHealth(),
     ledger: await localLedger({
       db,
       records: directRecords({ db, logger: logs }),
-      period: policy.limits.period,
+      period: settings.limits.period,
       failClosed: false,
       clock,
     }),
@@ -89,7 +89,7 @@ export async function startApp(settings: object = {}, given?: OpenedStore, site?
     ...(site ? { site } : {}),
     accepting: () => true,
   })
-  await deps.directory.refresh()
+  await deps.keyCache.refresh()
   const gateway = createGateway(deps)
 
   const request: App['request'] = async (path, { peer, ...init } = {}) => {
@@ -113,11 +113,11 @@ export async function startApp(settings: object = {}, given?: OpenedStore, site?
     browser,
     code,
     async signIn(itcode, role = 'user', used = browser()) {
-      const parts = { db, clock, policy, actor: COMMAND_LINE }
+      const parts = { db, clock, settings, actor: COMMAND_LINE }
       const known = await findUser(db, itcode)
       const user = known ?? (await createUser(parts, { itcode, role, quotaTokens: 0, budgetMicros: 0 }))
       if (user.role !== role) await updateUser(parts, user.id, { role })
-      const invite_code = policy.auth.inviteCode || undefined
+      const invite_code = settings.auth.inviteCode || undefined
       const sent = await used.post('/api/auth/send-code', { itcode, invite_code })
       if (sent.status !== 200) throw new Error(`no code for ${itcode}: ${sent.text}`)
       await settled()

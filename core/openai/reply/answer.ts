@@ -51,7 +51,7 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
       try {
         await reply.pipe({ ...sink, write })
       } catch (cause) {
-        // Not waited for: whoever does not read it must not hold his connection by that.
+        // Not waited for: a client that does not read it must not keep its connection open by that.
         if (!over) void Promise.resolve(sink.write(ENCODER.encode(translator.failed(CUT)))).catch(() => {})
         throw cause
       }

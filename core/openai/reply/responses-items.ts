@@ -1,8 +1,8 @@
 /** The output items of a response while they grow: text, function calls, reasoning, each with its events. */
 
-import { seal } from '../reasoning-envelope.ts'
+import { packReasoning } from '../reasoning-envelope.ts'
 import type { Delta, StartedBlock } from './events.ts'
-import type { Say } from './responses-reply.ts'
+import type { Emit } from './responses-reply.ts'
 
 interface MessageItem {
   kind: 'message'
@@ -28,14 +28,14 @@ interface ReasoningItem {
 }
 type Item = MessageItem | CallItem | ReasoningItem
 
-export function createItems(say: Say, sealsThinking: boolean) {
+export function createItems(emit: Emit, packsThinking: boolean) {
   const items: Item[] = []
   /** By the block's index. Several blocks of text in a row are one message. */
   const byBlock = new Map<number, Item>()
   const at = (item: Item) => ({ item_id: item.id, output_index: items.indexOf(item) })
   const added = (item: Item) => {
     items.push(item)
-    return say('response.output_item.added', { output_index: items.length - 1, item: view(item) })
+    return emit('response.output_item.added', { output_index: items.length - 1, item: view(item) })
   }
   const view = (item: Item): object => {
     const text = item.pieces.join('')
@@ -60,9 +60,9 @@ export function createItems(say: Say, sealsThinking: boolean) {
         }
       case 'reasoning': {
         const summary = item.done && text !== '' ? [{ type: 'summary_text', text }] : []
-        const sealed = sealsThinking && item.done && item.signature !== ''
-        const content = sealed
-          ? { encrypted_content: seal({ thinking: text, signature: item.signature }) }
+        const packed = packsThinking && item.done && item.signature !== ''
+        const content = packed
+          ? { encrypted_content: packReasoning({ thinking: text, signature: item.signature }) }
           : {}
         return { id: item.id, type: 'reasoning', summary, ...content }
       }
@@ -87,12 +87,12 @@ export function createItems(say: Say, sealsThinking: boolean) {
     return {
       item,
       events:
-        events + say('response.content_part.added', { ...at(item), content_index: 0, part: partOf(item) }),
+        events + emit('response.content_part.added', { ...at(item), content_index: 0, part: partOf(item) }),
     }
   }
   function textDelta(item: MessageItem, text: string): string {
     item.pieces.push(text)
-    return say('response.output_text.delta', { ...at(item), content_index: 0, delta: text, logprobs: [] })
+    return emit('response.output_text.delta', { ...at(item), content_index: 0, delta: text, logprobs: [] })
   }
   function closeMessage(): string {
     const last = items.at(-1)
@@ -103,17 +103,17 @@ export function createItems(say: Say, sealsThinking: boolean) {
     const text = item.pieces.join('')
     // Events are numbered as they are written, so this one comes last.
     const done = () =>
-      say('response.output_item.done', { output_index: items.indexOf(item), item: view(item) })
+      emit('response.output_item.done', { output_index: items.indexOf(item), item: view(item) })
     switch (item.kind) {
       case 'message': {
         const where = { ...at(item), content_index: 0 }
-        const whole = say('response.output_text.done', { ...where, text, logprobs: [] })
-        return whole + say('response.content_part.done', { ...where, part: partOf(item) }) + done()
+        const whole = emit('response.output_text.done', { ...where, text, logprobs: [] })
+        return whole + emit('response.content_part.done', { ...where, part: partOf(item) }) + done()
       }
       case 'call': {
         const input = text || '{}'
         return (
-          say('response.function_call_arguments.done', { ...at(item), name: item.name, arguments: input }) +
+          emit('response.function_call_arguments.done', { ...at(item), name: item.name, arguments: input }) +
           done()
         )
       }
@@ -121,8 +121,8 @@ export function createItems(say: Say, sealsThinking: boolean) {
         if (text === '') return done()
         const where = { ...at(item), summary_index: 0 }
         const part = { type: 'summary_text', text }
-        const whole = say('response.reasoning_summary_text.done', { ...where, text })
-        return whole + say('response.reasoning_summary_part.done', { ...where, part }) + done()
+        const whole = emit('response.reasoning_summary_text.done', { ...where, text })
+        return whole + emit('response.reasoning_summary_part.done', { ...where, part }) + done()
       }
     }
   }
@@ -157,15 +157,15 @@ export function createItems(say: Say, sealsThinking: boolean) {
       if (delta.type === 'text_delta' && item?.kind === 'message') return textDelta(item, delta.text)
       if (delta.type === 'input_json_delta' && item?.kind === 'call' && delta.partial_json !== '') {
         item.pieces.push(delta.partial_json)
-        return say('response.function_call_arguments.delta', { ...at(item), delta: delta.partial_json })
+        return emit('response.function_call_arguments.delta', { ...at(item), delta: delta.partial_json })
       }
       if (delta.type === 'thinking_delta' && item?.kind === 'reasoning' && delta.thinking !== '') {
         const where = { ...at(item), summary_index: 0 }
         const part = { type: 'summary_text', text: '' }
         const opening =
-          item.pieces.length === 0 ? say('response.reasoning_summary_part.added', { ...where, part }) : ''
+          item.pieces.length === 0 ? emit('response.reasoning_summary_part.added', { ...where, part }) : ''
         item.pieces.push(delta.thinking)
-        return opening + say('response.reasoning_summary_text.delta', { ...where, delta: delta.thinking })
+        return opening + emit('response.reasoning_summary_text.delta', { ...where, delta: delta.thinking })
       }
       if (delta.type === 'signature_delta' && item?.kind === 'reasoning') item.signature += delta.signature
       if (delta.type === 'citations_delta' && item?.kind === 'message' && delta.citation.url) {
@@ -176,7 +176,7 @@ export function createItems(say: Say, sealsThinking: boolean) {
         }
         item.annotations.push(annotation)
         const where = { ...at(item), content_index: 0, annotation_index: item.annotations.length - 1 }
-        return say('response.output_text.annotation.added', { ...where, annotation })
+        return emit('response.output_text.annotation.added', { ...where, annotation })
       }
       return ''
     },

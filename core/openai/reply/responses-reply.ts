@@ -8,8 +8,8 @@ import { createItems } from './responses-items.ts'
 export interface ResponsesContext extends AnswerContext {
   /** Fields of the request that the response repeats. */
   echo: Record<string, unknown>
-  /** The caller wants sealed thinking with its reasoning items. */
-  sealsThinking: boolean
+  /** The caller wants packed thinking with its reasoning items. */
+  packsThinking: boolean
 }
 
 export function createResponsesCollector(context: ResponsesContext): Collector {
@@ -19,21 +19,21 @@ export function createResponsesCollector(context: ResponsesContext): Collector {
 
 export function createResponsesStream(context: ResponsesContext): StreamTranslator {
   let sequence = 0
-  const say = (type: string, fields: object) =>
+  const emit = (type: string, fields: object) =>
     `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: sequence++, ...fields })}\n\n`
-  const machine = createMachine(context, say)
+  const machine = createMachine(context, emit)
   return {
     event: machine.event,
-    failed: ({ code, message, param }) => say('error', { code, message, param }),
+    failed: ({ code, message, param }) => emit('error', { code, message, param }),
   }
 }
 
 /** Writes one event of OpenAI's. */
-export type Say = (type: string, fields: object) => string
+export type Emit = (type: string, fields: object) => string
 
-function createMachine({ model, created, echo, sealsThinking }: ResponsesContext, say: Say) {
+function createMachine({ model, created, echo, packsThinking }: ResponsesContext, emit: Emit) {
   const usage = createUsageReader()
-  const items = createItems(say, sealsThinking)
+  const items = createItems(emit, packsThinking)
   let id = ''
   let end: MessageEnd = {}
   let status: 'in_progress' | 'completed' | 'incomplete' = 'in_progress'
@@ -64,8 +64,8 @@ function createMachine({ model, created, echo, sealsThinking }: ResponsesContext
         id = event.message.id
         usage.read(event.message.usage)
         return (
-          say('response.created', { response: response() }) +
-          say('response.in_progress', { response: response() })
+          emit('response.created', { response: response() }) +
+          emit('response.in_progress', { response: response() })
         )
       case 'content_block_start':
         return items.start(event.index, event.content_block)
@@ -81,7 +81,7 @@ function createMachine({ model, created, echo, sealsThinking }: ResponsesContext
         const refusal = end.stop_reason === 'refusal' ? end.stop_details?.explanation : undefined
         const last = items.finish(refusal ?? undefined)
         status = incompleteReason(end) ? 'incomplete' : 'completed'
-        return last + say(`response.${status}`, { response: response() })
+        return last + emit(`response.${status}`, { response: response() })
       }
       case 'ping':
         return ': ping\n\n'

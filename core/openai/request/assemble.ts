@@ -10,7 +10,7 @@ export interface TranslationContext {
   /** The model that is sent, and what it can do. */
   model: string
   abilities: Abilities
-  /** Stands for the caller upstream, without telling who he is. */
+  /** Stands for the caller upstream, without telling who they are. */
   userId: string
   webSearch: boolean
   automaticCaching: boolean
@@ -34,7 +34,7 @@ export interface Asked {
   streamed: boolean
   /** The caller named an end user. */
   hasUser: boolean
-  /** The caller marks himself what is to be kept. */
+  /** The caller marks what is to be cached, and nothing else is. */
   explicitCaching: boolean
 }
 

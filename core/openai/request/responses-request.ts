@@ -1,7 +1,7 @@
 /** A request of OpenAI's responses as one to Claude (protocol reference §4.7). Nothing is kept between requests. */
 
 import type { Block, ImageBlock, Role, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
-import { unseal } from '../reasoning-envelope.ts'
+import { unpackReasoning } from '../reasoning-envelope.ts'
 import { assemble, type Translated, type TranslationContext } from './assemble.ts'
 import { fileBlock, imageBlock, marked, textBlock } from './content.ts'
 import { createToolIds, toolInput } from './conversation.ts'
@@ -78,7 +78,7 @@ function turnOf(item: Item, ids: ToolIds, param: string): Turn[] {
     }
     case 'reasoning': {
       const { encrypted_content } = item as Extract<Item, { type: 'reasoning' }> // by its type
-      const thinking = unseal(encrypted_content)
+      const thinking = unpackReasoning(encrypted_content)
       return thinking ? [{ role: 'assistant', content: [thinking] }] : []
     }
     case 'item_reference':

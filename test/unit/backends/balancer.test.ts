@@ -56,7 +56,7 @@ function setUp(
   const outages: string[] = []
   const build = (settings: Backend[]) =>
     createBalancer({
-      policy: { backends: settings, health, balancer: { strategy: 'sticky' } },
+      settings: { backends: settings, health, balancer: { strategy: 'sticky' } },
       memory,
       clock,
       logger,

@@ -58,8 +58,8 @@ describe('before a body is read', () => {
     const clock = fakeClock()
     const counters = createLimitCounters(clock, 'monthly')
     const ledger = { peek: counters.peek } as never // nothing else is asked
-    const policy = { limits: { bodyMemoryBytes: 100 * MB, period: 'monthly' }, publicUrl: '' } as never // nor is more of it
-    const intake = createIntake({ policy, ledger, clock })
+    const settings = { limits: { bodyMemoryBytes: 100 * MB, period: 'monthly' }, publicUrl: '' } as never // nor is more of it
+    const intake = createIntake({ settings, ledger, clock })
     const caller = {
       userId: 1,
       keyId: 2,

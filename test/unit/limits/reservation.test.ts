@@ -23,10 +23,10 @@ function reserved(given: Partial<Call> = {}, reserveOutputTokens?: number) {
     createdAt: NOW,
     ...given,
   } as unknown as Call // what a reservation reads of it
-  const policy = { limits: { reserveOutputTokens } }
+  const settings = { limits: { reserveOutputTokens } }
   const catalogue = { known: () => undefined }
   // What a reservation asks of them.
-  return reservationOf({ prices, abilities: shippedAbilities(), policy, catalogue } as never, call)
+  return reservationOf({ prices, abilities: shippedAbilities(), settings, catalogue } as never, call)
 }
 const worst = (given: Partial<Call>) => reserved(given).worst
 

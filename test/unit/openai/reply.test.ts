@@ -10,7 +10,7 @@ import {
 import type { StreamTranslator } from '../../../core/openai/translator.ts'
 
 const CHAT = { model: 'm', created: 1, includeUsage: true, legacyFunctions: false }
-const RESPONSES = { model: 'm', created: 1, echo: {}, sealsThinking: false }
+const RESPONSES = { model: 'm', created: 1, echo: {}, packsThinking: false }
 
 type Block = { kind: 'text' | 'thinking' | 'tool'; pieces: string[] }
 

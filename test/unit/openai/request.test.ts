@@ -500,7 +500,7 @@ describe('a field of a chat', () => {
     expect([hoisted.system?.length, hoisted.messages.length]).toEqual([1, 1])
   })
 
-  test('long prompts with tools are kept unasked, unless the caller marks them himself', () => {
+  test('long prompts with tools are kept unasked, unless the caller marks them', () => {
     const long = { messages: [{ role: 'user', content: 'x'.repeat(5_000) }], tools: [tool('t')] }
     expect(chat(long).request.cache_control).toEqual({ type: 'ephemeral' })
     expect(

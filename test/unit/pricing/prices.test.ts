@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import pricing from '../../../config/pricing.json' with { type: 'json' }
-import { meteredFrom } from '../../../core/metering/billed-usage.ts'
+import { billedUsage } from '../../../core/metering/billed-usage.ts'
 import type { BilledUsage, TokenCounts } from '../../../core/metering/tokens.ts'
 import { createPrices, PriceList, type PriceOverride } from '../../../core/pricing/prices.ts'
 
@@ -83,7 +83,7 @@ describe('a call costs', () => {
       servedBy: undefined,
       failed: false,
     }
-    const { parts } = meteredFrom(usage, end)
+    const { parts } = billedUsage(usage, end)
     expect(cost('claude-haiku-5-5', {}, { parts })).toBe(3 * (6_000 + 500))
   })
 

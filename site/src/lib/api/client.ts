@@ -27,7 +27,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Told the code of every refusal: some say that somebody is not, or no longer, who the site takes him for. */
+/** Called with the code of every refusal, because some say that somebody is not, or no longer, who the site takes them for. */
 let onRefused = (_code: string) => {}
 export function whenRefused(action: (code: string) => void) {
   onRefused = action

@@ -1,6 +1,6 @@
 /** Every route the site uses, typed from the schemas that the gateway checks its answers with. */
 import type * as z from 'zod'
-import type { ApplicationView, OfferView } from '../../../../functions/approvals.ts'
+import type { ApplicationView, ModelView } from '../../../../functions/approvals.ts'
 import type { AuditEvent } from '../../../../functions/audit.ts'
 import type { BackendView } from '../../../../functions/backends.ts'
 import type { KeyView } from '../../../../functions/keys.ts'
@@ -16,7 +16,7 @@ export type Key = KeyView
 export type MadeKey = KeyView & { key: string }
 export type OwnedKey = KeyView & { itcode: string }
 export type Application = ApplicationView
-export type Offer = OfferView
+export type AvailableModel = ModelView
 export type Backend = BackendView
 export type Audit = AuditEvent
 export type Log = usage.Log
@@ -102,7 +102,7 @@ export const api = {
   adminSummary: (query: Query = {}) => get<AdminSummary>('/admin/api/usage/summary', query),
   exportPath: (scope: Scope) => `${usageBase(scope)}/export`,
 
-  models: () => get<{ models: Offer[] }>('/api/models'),
+  models: () => get<{ models: AvailableModel[] }>('/api/models'),
   applications: () => get<{ applications: Application[] }>('/api/applications'),
   apply: (model: string, reason: string) =>
     post<{ application: Application }>('/api/applications', { model, reason }),
