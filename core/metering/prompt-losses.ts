@@ -44,7 +44,8 @@ const Transformation = z.object({ type: z.string(), reason: z.string().catch('ot
 /** `diagnostics` and `input_transformations` as they stand in an answer, or undefined. Never throws. */
 export function promptLossesOf(diagnostics: unknown, transformations: unknown): PromptLoss[] {
   const losses: PromptLoss[] = []
-  const miss = Diagnostics.safeParse(diagnostics).data?.cache_miss_reason
+  // Nearly every answer has none, and a parse that fails costs much.
+  const miss = diagnostics ? Diagnostics.safeParse(diagnostics).data?.cache_miss_reason : undefined
   if (miss) {
     const tokens = miss.cache_missed_input_tokens
     losses.push({ kind: 'cache_miss', reason: known(miss.type), blocks: 0, tokens })
