@@ -1,5 +1,4 @@
-/** Every way the gateway itself says no. One row per code; the envelope is chosen where the request came in. */
-import { refusalAsOpenAi } from './openai/errors.ts'
+/** Every way the gateway itself says no. One row per code; functions/envelopes puts it into words of an interface. */
 import type { HeaderPairs } from './ports.ts'
 
 interface Row {
@@ -87,6 +86,11 @@ export class Refusal extends Error {
     return this.shown?.status ?? REFUSALS[this.code].status
   }
 
+  /** Whether the same request may succeed later, without anybody changing anything. */
+  get retry(): boolean {
+    return REFUSALS[this.code].retry
+  }
+
   /** Anthropic's error type. */
   get type(): string {
     return this.shown?.type ?? REFUSALS[this.code].type
@@ -97,43 +101,4 @@ export class Refusal extends Error {
 export function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown
   return new Refusal('internal', 'Something went wrong in the gateway.', { cause: thrown })
-}
-
-/** Anthropic's envelope: {type:'error', error:{type,message}, request_id} (protocol reference §3.1). */
-export function anthropicError(refusal: Refusal, requestId: string): Response {
-  const { retry } = REFUSALS[refusal.code]
-  const body = {
-    type: 'error',
-    error: { type: refusal.type, message: refusal.message },
-    request_id: requestId,
-  }
-  const headers = errorHeaders(refusal, requestId)
-  headers.set('x-should-retry', String(retry))
-  return Response.json(body, { status: refusal.status, headers })
-}
-
-/** The envelope of everything that is not the proxy: {error:{code,message,fields?}, request_id}. */
-export function apiError(refusal: Refusal, requestId: string): Response {
-  const { code, message, fields } = refusal
-  const body = { error: { code, message, ...(fields ? { fields } : {}) }, request_id: requestId }
-  return Response.json(body, { status: refusal.status, headers: errorHeaders(refusal, requestId) })
-}
-
-/** OpenAI's envelope: {error:{message,type,param,code}} (protocol reference §3.4). */
-export function openAiError(refusal: Refusal, requestId: string): Response {
-  const { retry } = REFUSALS[refusal.code]
-  const { status, error } = refusalAsOpenAi(refusal, refusal.type)
-  const headers = errorHeaders(refusal, requestId)
-  headers.set('x-request-id', requestId)
-  headers.set('x-should-retry', String(retry))
-  return Response.json({ error }, { status, headers })
-}
-
-function errorHeaders(refusal: Refusal, requestId: string): Headers {
-  const headers = new Headers({ 'request-id': requestId, 'cache-control': 'no-store' })
-  if (refusal.retryAfterMs !== undefined) {
-    headers.set('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))))
-  }
-  for (const [name, value] of refusal.headers) headers.set(name, value)
-  return headers
 }

@@ -1,14 +1,9 @@
 /** Models on offer, and applications for those that need approval. */
 import * as z from 'zod'
 import { availableModels } from '../core/models/available.ts'
-import {
-  type Application,
-  apply,
-  listApplications,
-  review,
-  revokeGrant,
-  withdraw,
-} from '../core/requests/decide.ts'
+import { apply, withdraw } from '../core/requests/ask.ts'
+import { review, revokeGrant } from '../core/requests/decide.ts'
+import { type Application, listApplications } from '../core/requests/list.ts'
 import { idOf, modelName, optionalProse, prose, timestamp, timeText } from './fields.ts'
 import { route } from './route.ts'
 

@@ -2,19 +2,22 @@
 import { Hono } from 'hono'
 import { ClientGone } from '../core/calls/forward.ts'
 import type { Deps } from '../core/deps.ts'
-import { anthropicError, apiError, asRefusal, openAiError, Refusal } from '../core/errors.ts'
+import { asRefusal, Refusal } from '../core/errors.ts'
 import { requestId } from '../core/ids.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'
 import { backends } from './backends.ts'
 import { createAddressing } from './client-address.ts'
+import { anthropicError } from './envelopes/anthropic.ts'
+import { apiError } from './envelopes/api.ts'
+import { openAiError } from './envelopes/openai.ts'
 import { secured } from './guard.ts'
 import { health } from './health.ts'
 import { keys } from './keys.ts'
 import { proxy } from './proxy.ts'
 import { docsOf } from './reference/page.ts'
-import { type Dialect, dialectOf, type Route } from './route.ts'
+import type { Dialect, Route } from './route.ts'
 import { pathOf, run } from './run.ts'
 import { fromSite } from './site.ts'
 import { usage } from './usage.ts'
@@ -56,7 +59,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
   const chosen = Object.fromEntries(names.map((name): [string, Route[]] => [name, functions[name]]))
   const routes = [...Object.values(chosen).flat(), ...docsOf(chosen)]
   for (const route of routes) {
-    const dialect = dialectOf(route.path)
+    const { dialect = 'api' } = route
     // Hono answers HEAD with the body-less answer of GET, so that is where a HEAD route has to stand.
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, async (c) => {
       if (route.method === 'HEAD' && c.req.method !== 'HEAD') return c.notFound()
@@ -74,22 +77,23 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
       }
     })
   }
-  const methodsAt = methodsOf(routes)
+  const servedAt = servedBy(routes)
   // Told here and not by routes of their own: with one handler a path Hono finds it by one look into a map.
   app.notFound(async (c) => {
-    const allowed = methodsAt(c.req.path)
-    if (allowed) {
-      const refusal = new Refusal('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
-        headers: [['allow', allowed.join(', ')]],
+    const served = servedAt(c.req.path)
+    if (served) {
+      const { methods, dialect } = served
+      const refusal = new Refusal('method_not_allowed', `Use ${methods.join(' or ')} here.`, {
+        headers: [['allow', methods.join(', ')]],
       })
-      return toError(deps, refusal, dialectOf(c.req.path), newId())
+      return toError(deps, refusal, dialect, newId())
     }
     const found = deps.site && (await fromSite(deps.site, c.req.raw, c.req.path))
     if (found) return secured(found, deps.settings)
     const refusal = new Refusal('not_found', 'There is nothing at this address.')
-    return toError(deps, refusal, dialectOf(c.req.path), newId())
+    return toError(deps, refusal, unservedDialect(c.req.path), newId())
   })
-  app.onError((thrown, c) => toError(deps, thrown, dialectOf(c.req.path), newId()))
+  app.onError((thrown, c) => toError(deps, thrown, unservedDialect(c.req.path), newId()))
   return app
 }
 
@@ -110,14 +114,22 @@ function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Res
   return secured(envelope(refusal, id), deps.settings)
 }
 
-/** The methods that a path is served for; undefined for none. A path without parameters goes before one with them. */
-function methodsOf(routes: readonly Route[]): (path: string) => string[] | undefined {
+/** Of addresses that no route knows: who asks below /v1 is most likely a client of Claude. */
+function unservedDialect(path: string): Dialect {
+  return path.startsWith('/v1/') || path === '/v1' ? 'anthropic' : 'api'
+}
+
+/** What a path is served for; undefined for nothing. A path without parameters goes before one with them. */
+function servedBy(
+  routes: readonly Route[],
+): (path: string) => { methods: string[]; dialect: Dialect } | undefined {
   const paths = [...Map.groupBy(routes, ({ path }) => path)].map(([path, served]) => ({
     // A parameter is one segment.
     pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`),
     parameters: path.split(':').length,
+    dialect: served[0]?.dialect ?? 'api',
     methods: served.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])),
   }))
   paths.sort((a, b) => a.parameters - b.parameters)
-  return (path) => paths.find(({ pattern }) => pattern.test(path))?.methods
+  return (path) => paths.find(({ pattern }) => pattern.test(path))
 }

@@ -56,6 +56,8 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   method: Method
   path: P
   tier: T
+  /** Default: api. */
+  dialect?: Dialect
   /** What it does, in one line, for the reference. */
   summary: string
   query?: Q
@@ -94,11 +96,6 @@ export function route<
   R extends AnySchema = undefined,
 >(spec: RouteSpec<P, T, Q, B, R>): Route {
   return spec as unknown as Route
-}
-
-export function dialectOf(path: string): Dialect {
-  if (path === '/v1/chat/completions' || path === '/v1/responses') return 'openai'
-  return path.startsWith('/v1/') || path === '/v1' ? 'anthropic' : 'api'
 }
 
 export function isChange(method: string): boolean {

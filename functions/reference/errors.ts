@@ -1,6 +1,6 @@
 /** How each route may refuse, for the reference: told by who may call it and what it takes. */
 import * as z from 'zod'
-import { type Dialect, dialectOf, type ErrorStatus, isChange, type Route } from '../route.ts'
+import { type Dialect, type ErrorStatus, isChange, type Route } from '../route.ts'
 
 const MEANING: Record<ErrorStatus, string> = {
   400: 'The input is wrong; each bad field is named.',
@@ -53,7 +53,7 @@ const ENVELOPES: Record<Dialect, { prefix: string; schema: z.ZodType }> = {
 }
 
 export function errorsOf(route: Route): ErrorStatus[] {
-  const { path, tier, query, body, accepts, errors = [] } = route
+  const { path, tier, dialect, query, body, accepts, errors = [] } = route
   const isOurChange = tier !== 'key' && isChange(route.method)
   const mayBe: Partial<Record<ErrorStatus, unknown>> = {
     400: query ?? body ?? accepts,
@@ -68,7 +68,7 @@ export function errorsOf(route: Route): ErrorStatus[] {
     502: accepts,
     503: accepts,
     504: accepts,
-    529: accepts && dialectOf(path) !== 'openai',
+    529: accepts && dialect !== 'openai',
   }
   const all = Object.keys(MEANING).map(Number) as ErrorStatus[] // MEANING has no other keys
   return all.filter((status) => mayBe[status] || errors.includes(status))
@@ -80,7 +80,7 @@ export function errorResponse(route: Route, status: ErrorStatus) {
     const content = { 'text/plain': { schema: { type: 'string' } } }
     return { name: `Plain${status}`, response: { description: MEANING[status], content } }
   }
-  const { prefix, schema } = ENVELOPES[dialectOf(route.path)]
+  const { prefix, schema } = ENVELOPES[route.dialect ?? 'api']
   const { $schema: _, ...envelope } = z.toJSONSchema(schema, { io: 'output' })
   const content = { 'application/json': { schema: envelope } }
   return { name: `${prefix}${status}`, response: { description: MEANING[status], content } }

@@ -1,0 +1,60 @@
+/** Applications for models that need approval, as they are read. */
+import { and, desc, eq, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import { applications, grants, users } from '../db/schema.ts'
+import { Refusal } from '../errors.ts'
+import type { Db } from '../ports.ts'
+
+export type Application = typeof applications.$inferSelect & { itcode: string; grantId: number | null }
+export type ApplicationStatus = Application['status']
+
+const MOST_LISTED = 500
+
+/** Applications, pending ones first, then the newest; `userId` narrows them to one user's. */
+export async function listApplications(
+  db: Db,
+  filter: { userId?: number | undefined; status?: ApplicationStatus | undefined },
+): Promise<Application[]> {
+  const { userId, status } = filter
+  const mine = userId === undefined ? undefined : eq(applications.userId, userId)
+  const inStatus = status === undefined ? undefined : eq(applications.status, status)
+  const pendingFirst = desc(sql`${applications.status} = 'pending'`)
+  return select(db).where(and(mine, inStatus)).orderBy(pendingFirst, desc(applications.id)).limit(MOST_LISTED)
+}
+
+/** Throws a Refusal not_found. */
+export async function applicationOf(db: Db, id: number): Promise<Application> {
+  const [found] = await select(db).where(eq(applications.id, id))
+  if (!found) throw unknownApplication()
+  return found
+}
+
+export function unknownApplication(): Refusal {
+  return new Refusal('not_found', 'There is nothing at this address.')
+}
+
+export function decidedAlready(): Refusal {
+  return new Refusal('conflict', 'This application is decided already.')
+}
+
+function select(db: Db) {
+  const owners = alias(users, 'owners')
+  return db
+    .select({
+      id: applications.id,
+      userId: applications.userId,
+      model: applications.model,
+      reason: applications.reason,
+      status: applications.status,
+      reviewerId: applications.reviewerId,
+      reviewNote: applications.reviewNote,
+      createdAt: applications.createdAt,
+      updatedAt: applications.updatedAt,
+      itcode: owners.itcode,
+      grantId: grants.id,
+    })
+    .from(applications)
+    .innerJoin(owners, eq(owners.id, applications.userId))
+    .leftJoin(grants, eq(grants.applicationId, applications.id))
+    .$dynamic()
+}

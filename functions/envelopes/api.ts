@@ -1,0 +1,10 @@
+/** Refusals of everything that is not the proxy. */
+import type { Refusal } from '../../core/errors.ts'
+import { errorHeaders } from './headers.ts'
+
+/** {error:{code,message,fields?}, request_id} */
+export function apiError(refusal: Refusal, requestId: string): Response {
+  const { code, message, fields } = refusal
+  const body = { error: { code, message, ...(fields ? { fields } : {}) }, request_id: requestId }
+  return Response.json(body, { status: refusal.status, headers: errorHeaders(refusal, requestId) })
+}
