@@ -102,7 +102,7 @@ export interface Limits {
   requestsPerMinute: number
   concurrentRequests: number
 }
-export type LimitName = 'quota' | 'budget' | 'requests_per_minute' | 'concurrency'
+type LimitName = 'quota' | 'budget' | 'requests_per_minute' | 'concurrency'
 
 /** Tokens of all kinds and what they cost. */
 export interface Estimate {

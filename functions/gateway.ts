@@ -33,7 +33,7 @@ export const functions = {
   health,
 } satisfies Record<string, Route[]>
 export type FunctionName = keyof typeof functions
-export const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // satisfies above: there are no other keys
+const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // satisfies above: there are no other keys
 
 /** The functions that a deployment names, separated by commas; all when it names none. Throws for one there is not. */
 export function functionsFrom(text: string | undefined): readonly FunctionName[] {

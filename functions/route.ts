@@ -8,14 +8,14 @@ import type { HeaderPairs, Reply } from '../core/ports.ts'
 import type { StopSignal } from '../core/stop.ts'
 
 /** Who calls, by tier: anyone, the owner of an API key, a signed-in user, a signed-in user who is an admin now. */
-export interface Callers {
+interface Callers {
   public: undefined
   key: Caller
   session: SignedIn
   admin: SignedIn
 }
 export type Tier = keyof Callers
-export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
 /** The envelope that errors of a route come in. */
 export type Dialect = 'anthropic' | 'openai' | 'api'
 export type ErrorStatus = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 500 | 502 | 503 | 504 | 529

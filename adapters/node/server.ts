@@ -45,7 +45,7 @@ export async function openStorage(config: Config, logger: Pick<Logger, 'info' | 
 }
 
 /** Where the journal and generated secrets are kept: beside the database file. */
-export function dataFolder(config: Config): string {
+function dataFolder(config: Config): string {
   return dirname(config.database.path)
 }
 

@@ -11,7 +11,7 @@ export interface Actor {
 }
 export const COMMAND_LINE: Actor = { id: null, ip: null, requestId: null }
 /** The gateway by itself. */
-export const SYSTEM: Actor = COMMAND_LINE
+export const SYSTEM: Actor = { id: null, ip: null, requestId: null }
 
 export interface AuditEvent {
   actor: Actor

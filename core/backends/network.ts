@@ -26,7 +26,7 @@ export function verdictOfFault(cause: unknown): Extract<
 }
 
 /** What went wrong on the wire, without addresses or secrets. */
-export function describe(cause: unknown): string {
+function describe(cause: unknown): string {
   return cause instanceof Error ? `network error (${codeOf(cause) ?? cause.name})` : 'network error'
 }
 

@@ -4,7 +4,7 @@ import { EVIDENCE_MS, type Health, standingOf } from './health.ts'
 import { accountKey, partsOf } from './health-key.ts'
 import type { BackendMemory } from './memory.ts'
 
-export type ShownState =
+type ShownState =
   | 'healthy'
   | 'failing'
   | 'ejected'

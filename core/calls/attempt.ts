@@ -140,7 +140,7 @@ function asReply({ status, headers, body }: KeptAnswer): UpstreamReply {
 }
 
 /** The request as this backend gets it: the caller's bytes, the backend's address and its one credential. */
-export function addressed(
+function addressed(
   call: Pick<Call, 'path' | 'headers' | 'body' | 'native'>,
   backend: Backend,
 ): UpstreamRequest {

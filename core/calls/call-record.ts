@@ -20,7 +20,7 @@ export interface OpenCallRecord {
   settle(end: CallEnd): MaybePromise<void>
 }
 
-export interface CallEnd {
+interface CallEnd {
   outcome: Outcome
   /** As the client saw it. */
   status: number

@@ -5,7 +5,7 @@ export const BACKSLASH = 0x5c
 export const COMMA = 0x2c
 export const COLON = 0x3a
 export const OPEN_BRACE = 0x7b
-export const OPEN_BRACKET = 0x5b
+const OPEN_BRACKET = 0x5b
 export const CLOSE_BRACE = 0x7d
 /** `[` is `{` and `]` is `}` without this bit, and each closer is its opener plus two. */
 export const BRACKET_BIT = 0x20

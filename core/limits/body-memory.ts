@@ -6,7 +6,7 @@ const PERSONS = 4
 /** Nobody knows when a call ends; most do within seconds. */
 const RETRY_MS = 2_000
 
-export interface HeldBody {
+interface HeldBody {
   /** `bytes` more have come. Throws a Refusal `overloaded` when there is no room for them. */
   add(bytes: number): void
   /** Gives all of it back. Repeatable. */

@@ -37,7 +37,3 @@ export interface BilledUsage {
 }
 
 export const NO_TOKENS: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
-
-export function totalTokens(t: TokenCounts): number {
-  return t.input + t.output + t.cacheRead + t.cacheWrite5m + t.cacheWrite1h
-}

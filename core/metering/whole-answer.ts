@@ -15,7 +15,7 @@ export interface WholeAnswers {
   usageOf(usage: Record<string, unknown>): RawUsage
 }
 
-export const CLAUDE_ANSWERS: WholeAnswers = {
+const CLAUDE_ANSWERS: WholeAnswers = {
   written: countedKeys(['text', 'thinking'], ['input']),
   usageOf: (usage) => usage,
 }

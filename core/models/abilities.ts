@@ -10,7 +10,7 @@ import type { ListedModel } from './catalogue.ts'
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
 const THINKING = ['adaptive', 'between_tools', 'disabled', 'enabled'] as const
 export type Effort = (typeof EFFORTS)[number]
-export type ThinkingType = (typeof THINKING)[number]
+type ThinkingType = (typeof THINKING)[number]
 
 const Row = z.strictObject({
   max_output: z.int(),

@@ -4,7 +4,7 @@ import { applications, grants } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
 import { accessOf } from './access.ts'
 
-export type ModelAccess = 'open' | 'granted' | 'pending' | 'approval' | 'closed'
+type ModelAccess = 'open' | 'granted' | 'pending' | 'approval' | 'closed'
 
 export interface AvailableModel {
   id: string

@@ -5,7 +5,7 @@ import type { Settings } from '../settings.ts'
 
 const MIGRATION = /_upstream_objects\.sql$/
 const FIRST = /^0000_/
-export const ADOPT_COMMAND = 'npm run cli -- objects adopt ID BACKEND ITCODE'
+const ADOPT_COMMAND = 'npm run cli -- objects adopt ID BACKEND ITCODE'
 
 /** `applied`: what migrate() answered. */
 export function announceObjects(

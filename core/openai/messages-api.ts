@@ -22,13 +22,13 @@ export interface DocumentBlock extends Cached {
     | { type: 'url'; url: string }
   title?: string
 }
-export interface ToolUseBlock extends Cached {
+interface ToolUseBlock extends Cached {
   type: 'tool_use'
   id: string
   name: string
   input: unknown
 }
-export interface ToolResultBlock extends Cached {
+interface ToolResultBlock extends Cached {
   type: 'tool_result'
   tool_use_id: string
   content: string | (TextBlock | ImageBlock)[]

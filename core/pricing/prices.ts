@@ -36,7 +36,7 @@ export const PriceList = z.object({
   models: z.array(Listed),
 })
 export type PriceList = z.infer<typeof PriceList>
-export type Rates = z.infer<typeof Rates>
+type Rates = z.infer<typeof Rates>
 
 /** A price of the operator's own, from the start of a UTC day on (or always); it has no long-prompt band. */
 export interface PriceOverride extends Rates {
@@ -44,7 +44,7 @@ export interface PriceOverride extends Rates {
   effective_from?: string | undefined
 }
 
-export interface ModelRates extends Rates {
+interface ModelRates extends Rates {
   name: string | undefined
   /** Tokens of the context window, and the most of an answer; undefined when nobody knows. */
   context: number | undefined
@@ -67,7 +67,7 @@ export interface Prices {
   canonical(model: string): string
 }
 
-export interface EstimatedSize {
+interface EstimatedSize {
   input: number
   output: number
   webSearches?: number

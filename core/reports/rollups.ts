@@ -2,7 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { usageLatency, usageSums } from '../db/schema.ts'
 
-export const QUARTER_MS = 900_000
+const QUARTER_MS = 900_000
 export const HOUR_MS = 3_600_000
 export const DAY_MS = 86_400_000
 /** Counted from 1970-01-01, as days are. */
@@ -21,7 +21,7 @@ const CUTS: Record<Cut, { ms: number; people: 0 | 1; places: 0 | 1 }> = {
   full_fortnight: { ms: FORTNIGHT_MS, people: 1, places: 1 },
   total: { ms: Number.MAX_SAFE_INTEGER, people: 1, places: 1 },
 }
-export const ALL_CUTS = Object.keys(CUTS) as Cut[] // Record<Cut, …> above: there are no other keys
+const ALL_CUTS = Object.keys(CUTS) as Cut[] // Record<Cut, …> above: there are no other keys
 
 const COLUMNS =
   sql.raw(`requests, errors, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens,

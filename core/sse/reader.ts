@@ -38,7 +38,7 @@ export interface EventReaderOptions {
 }
 
 /** Is given the data of events of one name, and of those without a name so far, where it stands: never copied. */
-export interface InPlaceReader {
+interface InPlaceReader {
   name: string
   /** Reads from `from` to the end of the line or chunk; answers where it stopped. */
   read(chunk: Uint8Array, from: number): number

@@ -1,7 +1,7 @@
 /** The official SDK as its users have it, typed by hand: it is installed by `install.ts`, not by package.json. */
 import { SDK_MODULE } from './install.ts'
 
-export interface SdkBlock {
+interface SdkBlock {
   type: string
   text?: string
   id?: string
@@ -30,7 +30,7 @@ interface SdkModel {
   id: string
   display_name: string
 }
-export interface SdkClient {
+interface SdkClient {
   messages: {
     create(parameters: object): Promise<SdkMessage>
     stream(parameters: object): SdkStream

@@ -16,7 +16,7 @@ export interface Browser {
   delete(path: string, init?: Init): Promise<Answer>
 }
 
-export interface Init {
+interface Init {
   /** Over the usual ones; '' leaves one out. */
   headers?: Record<string, string>
   /** The address that the connection comes from, where the way of asking lets it be chosen. */

@@ -12,9 +12,9 @@ export type Row = typeof usageLogs.$inferSelect
 export const NOW = Date.UTC(2026, 9, 27, 12)
 /** A fortnight of the sums ends a day later, summer time in Europe five. */
 export const FIRST = Date.UTC(2026, 9, 21)
-export const DAYS = 6
+const DAYS = 6
 export const DAY_MS = 86_400_000
-export const USER_OF_KEY: Record<number, number> = { 1: 1, 2: 1, 3: 2, 4: 3 }
+const USER_OF_KEY: Record<number, number> = { 1: 1, 2: 1, 3: 2, 4: 3 }
 
 export async function callStore(): Promise<OpenedStore> {
   const store = await memoryStore()

@@ -8,7 +8,7 @@ import { createKey } from '../../core/keys/manage.ts'
 import type { Db } from '../../core/ports.ts'
 import { registerUser } from '../../core/users/manage.ts'
 
-export interface TestBackend {
+interface TestBackend {
   name: string
   url: string
   api_key?: string
@@ -22,7 +22,7 @@ export interface GatewaySettings {
   [section: string]: unknown
 }
 
-export type Row = typeof usageLogs.$inferSelect
+type Row = typeof usageLogs.$inferSelect
 
 export interface Client {
   /** A key of a new active user (named by `given.itcode`, else by chance). */
@@ -70,7 +70,7 @@ export interface Runtime {
 }
 
 /** In what runtimes differ, each for a reason of its own. Everything else is the same on all. */
-export interface Abilities {
+interface Abilities {
   /**
    * When it learns that a client left. Node by its socket. workerd when it next writes to it. A Lambda invocation is
    * never told.

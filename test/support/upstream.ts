@@ -26,7 +26,7 @@ export interface Script {
   /** Instead of any answer: close the connection, or never say anything. */
   before?: 'refuse' | 'hang'
 }
-export type Answering = Script | ((request: AskedRequest) => Script)
+type Answering = Script | ((request: AskedRequest) => Script)
 
 export interface FakeUpstream {
   url: string

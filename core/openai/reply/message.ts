@@ -3,12 +3,12 @@ import * as z from 'zod'
 import type { ClaudeEvent, Delta, MessageEnd, StartedBlock } from './events.ts'
 import { type Counts, createUsageReader } from './projection.ts'
 
-export type CollectedBlock =
+type CollectedBlock =
   | { type: 'text'; text: string; citations: { url: string; title: string }[] }
   | { type: 'thinking'; thinking: string; signature: string }
   | { type: 'tool_use'; id: string; name: string; arguments: string }
 
-export interface CollectedMessage {
+interface CollectedMessage {
   id: string
   blocks: CollectedBlock[]
   end: MessageEnd

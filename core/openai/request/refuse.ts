@@ -13,7 +13,7 @@ export function unsupported(param: string, message: string): Refusal {
 }
 
 /** The path of a field as OpenAI writes it: messages[2].content[0].text */
-export function paramOf(path: readonly PropertyKey[]): string {
+function paramOf(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>
       typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`,

@@ -44,7 +44,7 @@ async function leaveFor(path: string): Promise<void> {
   user = undefined
 }
 
-export function askToSignIn() {
+function askToSignIn() {
   localStorage.removeItem(HINT)
   // Several requests may find it out, one after the other.
   if (isLeaving || location.pathname === '/login') return

@@ -5,7 +5,7 @@ import { MEASURES, type Measure } from './charts/bars.ts'
 import { localDay, ZONE } from './format.ts'
 
 export const RANGES = ['today', '7d', '30d', 'month', 'custom'] as const
-export type RangeName = (typeof RANGES)[number]
+type RangeName = (typeof RANGES)[number]
 
 export interface UsageFilter {
   range: RangeName

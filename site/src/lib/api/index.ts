@@ -20,13 +20,13 @@ export type AvailableModel = ModelView
 export type Backend = BackendView
 export type Audit = AuditEvent
 export type Log = usage.Log
-export type Figures = z.infer<typeof usage.FiguresView>
+type Figures = z.infer<typeof usage.FiguresView>
 export type DayStats = z.infer<typeof usage.DayStats>
 export type HourStats = z.infer<typeof usage.HourStats>
 export type OfModel = z.infer<typeof usage.OfModel>
-export type OfUser = z.infer<typeof usage.OfUser>
-export type OfKey = z.infer<typeof usage.OfKey>
-export type OfBackend = z.infer<typeof usage.OfBackend>
+type OfUser = z.infer<typeof usage.OfUser>
+type OfKey = z.infer<typeof usage.OfKey>
+type OfBackend = z.infer<typeof usage.OfBackend>
 
 export interface Limit {
   limit: number

@@ -6,7 +6,7 @@ import type { Bar } from './series.ts'
 export const MEASURES = ['cost', 'tokens', 'requests'] as const
 export type Measure = (typeof MEASURES)[number]
 
-export function measured(row: OfModel, measure: Measure): number {
+function measured(row: OfModel, measure: Measure): number {
   return { cost: row.cost_usd, tokens: row.total_tokens, requests: row.requests }[measure]
 }
 
