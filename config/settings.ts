@@ -1,8 +1,7 @@
 /** The settings the core needs, in the core's own words and units. */
 import type { Settings } from '../core/settings.ts'
+import { microsOf } from '../core/units.ts'
 import type { Config } from './schema.ts'
-
-const MICROS = 1_000_000
 
 export function settingsFrom(config: Config): Settings {
   const { auth, limits, health, retry } = config
@@ -34,7 +33,7 @@ export function settingsFrom(config: Config): Settings {
     limits: {
       period: limits.period,
       defaultQuotaTokens: limits.default_quota_tokens,
-      defaultBudgetMicros: Math.round(limits.default_budget_usd * MICROS),
+      defaultBudgetMicros: microsOf(limits.default_budget_usd),
       requestsPerMinute: limits.requests_per_minute,
       concurrentRequests: limits.concurrent_requests,
       maxBodyBytes: limits.max_body_bytes,

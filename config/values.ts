@@ -1,8 +1,9 @@
 /** The kinds of values that configuration knows: durations, addresses, networks. No message repeats a value. */
 import * as z from 'zod'
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../core/units.ts'
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-const LONGEST_MS = 3650 * 86_400_000
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
+const LONGEST_MS = 3650 * DAY_MS
 /** setTimeout fires at once when it is asked for more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 

@@ -5,8 +5,8 @@ import type { Deps } from './deps.ts'
 import { sweepHolds } from './limits/shared.ts'
 import { sweepObjects } from './objects/manage.ts'
 import { repairSums } from './reports/repair.ts'
-import { HOUR_MS } from './reports/rollups.ts'
 import type { Settings } from './settings.ts'
+import { HOUR_MS } from './units.ts'
 
 interface Task {
   name: string

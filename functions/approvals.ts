@@ -4,7 +4,8 @@ import { availableModels } from '../core/models/available.ts'
 import { apply, withdraw } from '../core/requests/ask.ts'
 import { review, revokeGrant } from '../core/requests/decide.ts'
 import { type Application, listApplications } from '../core/requests/list.ts'
-import { idOf, modelName, optionalProse, prose, timestamp, timeText } from './fields.ts'
+import { timeText } from '../core/units.ts'
+import { idOf, modelName, optionalProse, prose, timestamp } from './fields.ts'
 import { route } from './route.ts'
 
 const Status = z.enum(['pending', 'approved', 'rejected', 'withdrawn'])

@@ -1,7 +1,8 @@
 /** The record of what was done. It can be read, and nothing else. */
 import * as z from 'zod'
 import { type AuditRow, listAudit } from '../core/audit/list.ts'
-import { idInQuery, line, page, pageSize, timestamp, timeText } from './fields.ts'
+import { timeText } from '../core/units.ts'
+import { idInQuery, line, page, pageSize, timestamp } from './fields.ts'
 import { route } from './route.ts'
 
 const AuditEvent = z

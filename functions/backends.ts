@@ -3,7 +3,8 @@ import * as z from 'zod'
 import { auditRow } from '../core/audit/record.ts'
 import type { BackendView as Backend, HealthView } from '../core/backends/view.ts'
 import type { Deps } from '../core/deps.ts'
-import { nothingHere, timestamp, timeText } from './fields.ts'
+import { timeText } from '../core/units.ts'
+import { nothingHere, timestamp } from './fields.ts'
 import { route } from './route.ts'
 
 const healthFields = {

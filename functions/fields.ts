@@ -2,10 +2,10 @@
 import * as z from 'zod'
 import { Refusal } from '../core/errors.ts'
 import { LONGEST_MODEL_NAME, ModelName } from '../core/models/name.ts'
+import { microsOf } from '../core/units.ts'
 
 const LARGEST_ID = Number.MAX_SAFE_INTEGER
 const LARGEST_BUDGET_USD = 1_000_000_000
-const MICROS = 1_000_000
 
 /* biome-ignore-start lint/suspicious/noControlCharactersInRegex: control characters are what is looked for */
 // The reference shows these as they are, also to readers whose language knows no classes of characters.
@@ -54,7 +54,7 @@ export const dollars = z
   .union([z.literal(0), z.number().min(0.000_001).max(LARGEST_BUDGET_USD)], {
     error: `0, or from 0.000001 to ${LARGEST_BUDGET_USD}, is expected`,
   })
-  .transform((usd) => Math.round(usd * MICROS))
+  .transform(microsOf)
 
 /** A model, with or without white space around its name. */
 export const modelName = line(LONGEST_MODEL_NAME).pipe(ModelName)
@@ -85,12 +85,3 @@ export function nothingHere(): Refusal {
 }
 
 export const timestamp = z.iso.datetime()
-
-/** A moment as the contract has it: RFC 3339, UTC. */
-export function timeText(ms: number): string {
-  return new Date(ms).toISOString()
-}
-
-export function usd(micros: number): number {
-  return micros / MICROS
-}

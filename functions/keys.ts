@@ -13,7 +13,8 @@ import {
   type Scope,
   updateKey,
 } from '../core/keys/manage.ts'
-import { dollars, idInQuery, idOf, line, moment, quotaTokens, timestamp, timeText, usd } from './fields.ts'
+import { timeText, usdOf } from '../core/units.ts'
+import { dollars, idInQuery, idOf, line, moment, quotaTokens, timestamp } from './fields.ts'
 import { route } from './route.ts'
 import { requestLimit } from './views.ts'
 
@@ -193,12 +194,12 @@ function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): KeyView 
     disabled_by: key.disabledBy,
     expires_at: key.expiresAt === null ? null : timeText(key.expiresAt),
     quota_tokens: key.quotaTokens,
-    budget_usd: usd(key.budgetMicros),
+    budget_usd: usdOf(key.budgetMicros),
     requests_per_minute: key.requestsPerMinute,
     concurrent_requests: key.concurrentRequests,
     created_at: timeText(key.createdAt),
     last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),
     requests,
-    cost_usd: usd(costMicros),
+    cost_usd: usdOf(costMicros),
   }
 }

@@ -9,7 +9,8 @@ import { promptLossSums } from '../core/reports/prompt-losses.ts'
 import { ALL_TIME, type Dates, isAllTime, lastDays, type Range, rangeOf } from '../core/reports/range.ts'
 import { type Summary, summarize } from '../core/reports/summary.ts'
 import { usedByUsers } from '../core/reports/totals.ts'
-import { timestamp, timeText, usd } from './fields.ts'
+import { timeText, usdOf } from '../core/units.ts'
+import { timestamp } from './fields.ts'
 import { route } from './route.ts'
 import {
   DatesOnly,
@@ -98,7 +99,7 @@ export const summaries = [
           backend: row.backend,
           requests: row.requests,
           total_tokens: row.totalTokens,
-          cost_usd: usd(row.costMicros),
+          cost_usd: usdOf(row.costMicros),
           avg_latency_ms: Math.round(row.averageMs),
           p95_latency_ms: Math.round(row.p95Ms),
           error_count: row.errors,
@@ -169,7 +170,7 @@ async function limitsView({ db, clock, settings }: Deps, { user }: SignedIn) {
   const used = (await usedByUsers(db, [user.id], start)).get(user.id) ?? { tokens: 0, costMicros: 0 }
   return {
     quota: limitView(user.quotaTokens, used.tokens, (tokens) => tokens),
-    budget: limitView(user.budgetMicros, used.costMicros, usd),
+    budget: limitView(user.budgetMicros, used.costMicros, usdOf),
     resets_at: end === Number.MAX_SAFE_INTEGER ? null : timeText(end),
   }
 }

@@ -2,13 +2,15 @@
 
 import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
+import { totalTokens } from '../core/metering/tokens.ts'
 import { isTimeZone } from '../core/reports/calendar.ts'
 import type { Bar, Figures, MainFigures } from '../core/reports/charts.ts'
 import { nameOfGateway } from '../core/reports/gateway-calls.ts'
 import type { Cursor, LogRow } from '../core/reports/log-pages.ts'
 import type { Filter } from '../core/reports/query.ts'
 import { ALL_TIME, type Dates, type Range } from '../core/reports/range.ts'
-import { idInQuery, line, modelName, timestamp, timeText, usd } from './fields.ts'
+import { timeText, usdOf } from '../core/units.ts'
+import { idInQuery, line, modelName, timestamp } from './fields.ts'
 
 /** A day that exists; years that nobody can mean are mistakes. */
 const date = z.iso
@@ -133,13 +135,8 @@ export function logView(row: LogRow): Log {
     cache_read_tokens: row.cacheReadTokens,
     cache_write_5m_tokens: row.cacheWrite5mTokens,
     cache_write_1h_tokens: row.cacheWrite1hTokens,
-    total_tokens:
-      row.inputTokens +
-      row.outputTokens +
-      row.cacheReadTokens +
-      row.cacheWrite5mTokens +
-      row.cacheWrite1hTokens,
-    cost_usd: usd(row.costMicros),
+    total_tokens: totalTokens(row),
+    cost_usd: usdOf(row.costMicros),
     status_code: row.statusCode,
     outcome: row.outcome,
     estimated: row.estimated,
@@ -180,7 +177,7 @@ export const HourStats = z.strictObject({
 })
 
 export function mainView({ requests, errors, totalTokens, costMicros }: MainFigures) {
-  return { requests, errors, total_tokens: totalTokens, cost_usd: usd(costMicros) }
+  return { requests, errors, total_tokens: totalTokens, cost_usd: usdOf(costMicros) }
 }
 
 export function figuresView(figures: Figures) {

@@ -1,6 +1,7 @@
 /** Users, as administrators look after them. */
 import * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
+import { timeText, usdOf } from '../core/units.ts'
 import { describedUser, findUsers, type ListedUser } from '../core/users/list.ts'
 import { createUser, updateUser } from '../core/users/manage.ts'
 import {
@@ -13,8 +14,6 @@ import {
   quotaTokens,
   searchText,
   timestamp,
-  timeText,
-  usd,
 } from './fields.ts'
 import { route } from './route.ts'
 import { requestLimit, UserView, userView } from './views.ts'
@@ -144,8 +143,8 @@ function userWithUse(listed: ListedUser): UserWithUse {
     last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),
     requests,
     total_tokens: totalTokens,
-    cost_usd: usd(costMicros),
+    cost_usd: usdOf(costMicros),
     quota_used_tokens: periodTokens,
-    budget_used_usd: usd(periodMicros),
+    budget_used_usd: usdOf(periodMicros),
   }
 }

@@ -1,7 +1,8 @@
 /** Shapes that more than one function answers with. */
 import * as z from 'zod'
 import type { User } from '../core/auth/account.ts'
-import { timestamp, timeText, usd } from './fields.ts'
+import { timeText, usdOf } from '../core/units.ts'
+import { timestamp } from './fields.ts'
 
 /** Requests a minute, or under way at once; 0 is no limit. */
 export const requestLimit = z.int().min(0).max(1_000_000)
@@ -31,7 +32,7 @@ export function userView(user: User): UserView {
     role: user.role,
     status: user.status,
     quota_tokens: user.quotaTokens,
-    budget_usd: usd(user.budgetMicros),
+    budget_usd: usdOf(user.budgetMicros),
     requests_per_minute: user.requestsPerMinute,
     concurrent_requests: user.concurrentRequests,
     created_at: timeText(user.createdAt),

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 const MAY_IMPORT: Record<string, RegExp> = {
   core: /^(drizzle-orm(\/.*)?|jose|zod)$/,
   functions: /^(\.\.\/core\/.*|hono(\/.*)?|zod|drizzle-orm)$/,
-  config: /^(\.\.\/core\/settings\.ts|zod|yaml)$/,
+  config: /^(\.\.\/core\/(settings|units)\.ts|zod|yaml)$/,
 }
 const TOOLS = /core\/db\/(drizzle\.config|bundle-migrations)\.ts$/
 const CEILING = 250

@@ -11,13 +11,11 @@ import { type ApiKey, createKey, describedKey, listKeys, updateKey } from '../..
 import { adoptObject, kindOf, listObjects } from '../../core/objects/manage.ts'
 import type { Db } from '../../core/ports.ts'
 import { sumUsage } from '../../core/reports/usage-by.ts'
+import { DAY_MS, usdOf } from '../../core/units.ts'
 import { createUser, findUser, listUsers } from '../../core/users/manage.ts'
 import { dollars } from '../../functions/fields.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import type { Storage } from '../drivers/storage/libsql.ts'
-
-const MICROS = 1_000_000
-const DAY_MS = 86_400_000
 
 type Values = Partial<Record<'name' | 'quota' | 'budget' | 'expires' | 'by' | 'days' | 'kind', string>> & {
   admin?: boolean
@@ -46,7 +44,7 @@ export async function printUsers(db: Db) {
     role,
     status,
     quota_tokens: quotaTokens || 'unlimited',
-    budget_usd: budgetMicros ? budgetMicros / MICROS : 'unlimited',
+    budget_usd: budgetMicros ? usdOf(budgetMicros) : 'unlimited',
   }))
   table(rows, 'There are no users yet.')
 }
@@ -89,7 +87,7 @@ export async function printKeys(db: Db, itcode: string | undefined) {
       expires: day(key.expiresAt) ?? 'never',
       last_used: day(lastUsedAt) ?? 'never',
       requests,
-      cost_usd: costMicros / MICROS,
+      cost_usd: usdOf(costMicros),
     }),
   )
   table(rows, 'There are no keys yet.')
@@ -150,7 +148,7 @@ export async function printUsage(db: Db, values: Values) {
     requests,
     errors,
     tokens: totalTokens,
-    cost_usd: costMicros / MICROS,
+    cost_usd: usdOf(costMicros),
   }))
   table(rows, `No usage in the last ${days} days.`)
 }

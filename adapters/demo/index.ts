@@ -12,6 +12,7 @@ import { createKey } from '../../core/keys/manage.ts'
 import { createLogger } from '../../core/logger.ts'
 import { apply } from '../../core/requests/ask.ts'
 import { review } from '../../core/requests/decide.ts'
+import { usdOf } from '../../core/units.ts'
 import { createUser } from '../../core/users/manage.ts'
 import { flushPrint, print } from '../cli/print.ts'
 import { sha256 } from '../drivers/sha256.ts'
@@ -64,7 +65,7 @@ const config = loadConfig({
     log: { format: 'text', level: 'warn' },
     auth: { session_secret: randomText(48, 'abcdefghijklmnopqrstuvwxyz0123456789'), admin_itcode: 'admin' },
     models: { rules: [{ match: APPROVED_MODEL, access: 'approval' }] },
-    limits: { default_budget_usd: BUDGET_MICROS / 1e6 },
+    limits: { default_budget_usd: usdOf(BUDGET_MICROS) },
     backends: [backend('claude-primary', 10), backend('claude-second', 5)],
   }),
   file: 'demo',
@@ -113,7 +114,7 @@ console.log(`
 
   Gateway   ${server.url}
   Users     admin (administrator), dev, li.wei, maria, with ${seeded} calls of the last four weeks
-  Key       ${secret}   (of dev, budget $${BUDGET_MICROS / 1e6} a month)
+  Key       ${secret}   (of dev, budget $${usdOf(BUDGET_MICROS)} a month)
 
   Ask something:
     curl ${server.url}/v1/messages -H "x-api-key: ${secret}" -H "content-type: application/json" \\

@@ -2,10 +2,9 @@
 import type { CallRecord, Db } from '../../core/ports.ts'
 import type { Prices } from '../../core/pricing/prices.ts'
 import { recordText, writeRecords } from '../../core/reports/write.ts'
+import { DAY_MS, HOUR_MS } from '../../core/units.ts'
 
 const DAYS = 28
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 const BATCH_ROWS = 500
 
 export interface Habit {

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { storable } from '../text.ts'
+import { HOUR_MS } from '../units.ts'
 
 /** Who acts: a signed-in user, or nobody (the command line, the system). */
 export interface Actor {
@@ -36,8 +37,6 @@ export function auditRow(db: Db, event: AuditEvent) {
 export function auditIfChanged(db: Db, event: AuditEvent) {
   return db.run(sql`${insertOf(event)} where changes() > 0`)
 }
-
-const HOUR_MS = 3_600_000
 
 /**
  * Counts what anybody can cause without end: the first of an hour makes a row, the others raise its `count` and set when

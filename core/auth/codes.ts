@@ -13,6 +13,7 @@ import { Refusal } from '../errors.ts'
 import { randomText } from '../ids.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { AuthSettings } from '../settings.ts'
+import { DAY_MS, HOUR_MS } from '../units.ts'
 import { keyedHash } from './keyed-hash.ts'
 
 /** No vowels, so that no words appear, and nothing that looks like something else. */
@@ -20,8 +21,6 @@ const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
 const STYLES = { letters: { length: 8, alphabet: LETTERS }, digits: { length: 6, alphabet: '0123456789' } }
 const MOST_GUESSES = 5
 const RESEND_MS = 60_000
-const DAY_MS = 86_400_000
-const HOUR_MS = 3_600_000
 const KNOWN_MS = 180 * DAY_MS
 /** Codes a day for one account, from all unknown browsers together, or from one known browser. */
 const CODES_A_DAY = 20

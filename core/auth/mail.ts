@@ -1,7 +1,6 @@
 /** The mail that brings a login code: Chinese and English in one, because nothing tells the reader's language yet. */
 import type { CodeMail } from '../ports.ts'
-
-const MINUTE_MS = 60_000
+import { MINUTE_MS } from '../units.ts'
 
 /**
  * The code stands as one unbroken run of letters and digits. The HTML has no colours, sizes or links in figures: a

@@ -7,6 +7,7 @@ import { randomText } from '../ids.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { AuthSettings } from '../settings.ts'
 import { storable } from '../text.ts'
+import { DAY_MS } from '../units.ts'
 import type { User } from './account.ts'
 
 const ISSUER = 'claude-gateway'
@@ -115,6 +116,6 @@ export function closeSessionsOf(db: Db, userId: number, now: number) {
 
 /** Forgets sessions that ended over a day ago. */
 export async function sweepSessions(db: Db, now: number): Promise<void> {
-  const limit = now - 86_400_000
+  const limit = now - DAY_MS
   await db.delete(sessions).where(or(lt(sessions.expiresAt, limit), lt(sessions.revokedAt, limit)))
 }

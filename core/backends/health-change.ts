@@ -5,6 +5,8 @@
  * prompt, an odd field) and must not take a backend from everybody else. One person therefore never ejects alone, unless
  * nobody else called there in the last minute.
  */
+
+import { MINUTE_MS } from '../units.ts'
 import {
   CHECK_EVERY_MS,
   EVIDENCE_MS,
@@ -50,7 +52,6 @@ export interface HealthSettings {
   cooldownMs: number
 }
 
-const MINUTE_MS = 60_000
 const LONGEST_EJECTION_MS = 5 * MINUTE_MS
 const UNAVAILABLE_MS = 5 * MINUTE_MS
 const LONGEST_DISABLED_MS = 60 * MINUTE_MS

@@ -5,6 +5,7 @@ import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../metering/token
 import type { MadeObject } from '../objects/owner.ts'
 import type { Admission, CallRecord, Logger, MaybePromise, Outcome } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
+import { usdOf } from '../units.ts'
 import type { Call } from './call.ts'
 
 /** A record that is still written. */
@@ -164,7 +165,7 @@ function log(logger: Logger, { caller }: Call, record: CallRecord) {
     output: record.outputTokens,
     cache_read: record.cacheReadTokens,
     cache_write: record.cacheWrite5mTokens + record.cacheWrite1hTokens,
-    cost_usd: record.costMicros / 1e6,
+    cost_usd: usdOf(record.costMicros),
     estimated: record.estimated || undefined,
     attempts: record.attempts,
     ttft_ms: record.ttftMs,

@@ -4,10 +4,9 @@ import type * as z from 'zod'
 import { applications, grants, usageLogs } from '../db/schema.ts'
 import type { CallRecord } from '../ports.ts'
 import { recordText, writeRecords } from '../reports/write.ts'
+import { microsOf } from '../units.ts'
 import { GoApplication, GoUsage } from './go-rows.ts'
 import { type ImportParts, type ImportReport, rowsOf } from './rows.ts'
-
-const MICROS = 1_000_000
 
 /** Approvals were never enforced there; here an approved one is a grant. */
 export async function importApplications(
@@ -103,7 +102,7 @@ function recordOf(row: z.output<typeof GoUsage>, userId: number, keyId: number):
     cacheReadTokens: 0,
     cacheWrite5mTokens: 0,
     cacheWrite1hTokens: 0,
-    costMicros: Math.round(row.cost_usd * MICROS),
+    costMicros: microsOf(row.cost_usd),
     statusCode: row.status_code,
     outcome: row.status_code >= 200 && row.status_code < 300 ? 'ok' : 'error',
     estimated: false,

@@ -3,11 +3,13 @@
  * calls run and when the last ones came. Synchronous, so that no two calls can be admitted on the same last token.
  */
 
+import { totalTokens } from '../metering/tokens.ts'
 import type { Admission, Admitted, CallRecord, Clock, Estimate, Ledger, Limits } from '../ports.ts'
 import type { Period } from '../settings.ts'
+import { MINUTE_MS } from '../units.ts'
 import { holdOf, paceRefusal, refusalOf, type Standing, shareUsed } from './decide.ts'
 import { periodOf, type Span } from './period.ts'
-import { type CallWindow, createCallWindow, MINUTE_MS } from './window.ts'
+import { type CallWindow, createCallWindow } from './window.ts'
 
 /** Use in the current period, as the rollup tells it. */
 export interface Used {
@@ -146,7 +148,7 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
         account.running -= 1
         account.heldTokens -= held.tokens
         account.heldMicros -= held.costMicros
-        account.tokens += counts ? tokensOf(record) : 0
+        account.tokens += counts ? totalTokens(record) : 0
         account.costMicros += counts ? record.costMicros : 0
       }
     },
@@ -175,10 +177,4 @@ function accountOf(accounts: Map<number, Account>, id: number): Account {
     accounts.set(id, account)
   }
   return account
-}
-
-/** All tokens of a call, of whatever kind, as quotas count them. */
-export function tokensOf(record: CallRecord): number {
-  const { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = record
-  return inputTokens + outputTokens + cacheReadTokens + cacheWrite5mTokens + cacheWrite1hTokens
 }

@@ -7,6 +7,7 @@
  * still serves a client that always asks for the longest answer.
  */
 import type { Admission, Admitted, Estimate, Limits } from '../ports.ts'
+import { HOUR_MS } from '../units.ts'
 
 /** What a user or a key has used in the period, holds for calls under way, and how busy it is. */
 export interface Standing {
@@ -22,6 +23,8 @@ export interface Standing {
 
 type Denied = Exclude<Extract<Admitted, { ok: false }>, { limit: 'unavailable' }>
 
+/** No call is silent for as long, and what a dead process held is free after it. */
+export const HOLD_EXPIRY_MS = HOUR_MS
 /** When to come again after too many calls at once: nobody knows when one ends. */
 const BUSY_RETRY_MS = 1_000
 /** With fewer worst cases than these left, each call holds its own. */

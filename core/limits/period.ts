@@ -1,7 +1,7 @@
 /** The calendar that quotas and budgets are counted over: UTC days, ISO weeks (from Monday), months, or all time. */
 import type { Period } from '../settings.ts'
+import { DAY_MS } from '../units.ts'
 
-const DAY_MS = 86_400_000
 /** 1970-01-05 was the first Monday. */
 const FIRST_MONDAY_MS = 4 * DAY_MS
 

@@ -7,15 +7,12 @@
  */
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm'
 import { ledgerHolds, usageSums } from '../db/schema.ts'
+import { totalTokens } from '../metering/tokens.ts'
 import type { Admission, Admitted, CallRecord, Db, Limits } from '../ports.ts'
 import { ofUserSince, TOTAL_TOKENS } from '../reports/totals.ts'
-import { tokensOf } from './counters.ts'
-import { refusalOf, SCARCE_CASES, shareUsed } from './decide.ts'
+import { MINUTE_MS } from '../units.ts'
+import { HOLD_EXPIRY_MS, refusalOf, SCARCE_CASES, shareUsed } from './decide.ts'
 import type { Span } from './period.ts'
-import { MINUTE_MS } from './window.ts'
-
-/** No call is silent for as long, and a hold that outlives its process holds no longer. */
-const HOLD_EXPIRY_MS = 3_600_000
 
 const standing = (column: string) => sql<number>`${sql.raw(column)}`.mapWith(Number)
 
@@ -67,7 +64,7 @@ export async function reserveShared(db: Db, call: Admission, span: Span, now: nu
  */
 export async function settleShared(db: Db, record: CallRecord, start: number): Promise<void> {
   const counts = record.createdAt >= start
-  const used = { tokens: counts ? tokensOf(record) : 0, costMicros: counts ? record.costMicros : 0 }
+  const used = { tokens: counts ? totalTokens(record) : 0, costMicros: counts ? record.costMicros : 0 }
   await db
     .update(ledgerHolds)
     .set({ ...used, running: false })

@@ -1,6 +1,7 @@
 /** The moments of the last minute's calls, in memory that follows how many came. */
 
-export const MINUTE_MS = 60_000
+import { MINUTE_MS } from '../units.ts'
+
 const SMALLEST = 8
 
 export interface CallWindow {

@@ -4,10 +4,11 @@ import { type ListedModel, readModels } from '../backends/check.ts'
 import { matchesAny } from '../glob.ts'
 import type { Clock, Logger, Upstream } from '../ports.ts'
 import type { Backend, Settings } from '../settings.ts'
+import { DAY_MS } from '../units.ts'
 
 export type { ListedModel }
 
-const FRESH_MS = 24 * 3_600_000
+const FRESH_MS = DAY_MS
 const RETRY_MS = 60_000
 
 export interface Catalogue {

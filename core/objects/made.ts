@@ -6,6 +6,7 @@ import { parsedJson } from '../json/parse.ts'
 import { createScan } from '../json/scan.ts'
 import { eventName } from '../sse/event-name.ts'
 import { createEventReader } from '../sse/reader.ts'
+import { DAY_MS } from '../units.ts'
 import type { MadeObject } from './owner.ts'
 
 export interface MadeReader {
@@ -14,7 +15,6 @@ export interface MadeReader {
   made(): MadeObject[]
 }
 
-const DAY_MS = 86_400_000
 /** How long after their last use such ids may be named: nobody says how long threads and messages are kept. */
 const LIFE_MS = { thread: 30 * DAY_MS, message: DAY_MS }
 /** A container is kept for longer than it says itself: whoever names it then is told so by its account. */

@@ -4,6 +4,7 @@ import type { Db } from '../ports.ts'
 import { type LatencyCounts, latencyOfLog, percentile } from './latency.ts'
 import { piecesOf, sumsOf } from './query.ts'
 import { isAllTime, type Range } from './range.ts'
+import { ALL_TOKENS } from './rollups.ts'
 
 export interface BackendStats {
   backend: string
@@ -20,8 +21,7 @@ export interface BackendStats {
 export async function backendStats(db: Db, range: Range): Promise<BackendStats[]> {
   const sums = await db.all<Omit<BackendStats, 'p95Ms'>>(sql`
     select backend, total(requests) as requests, total(errors) as errors, total(cost_micros) as costMicros,
-      total(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)
-        as totalTokens, total(latency_ms) / total(requests) as averageMs
+      total(${ALL_TOKENS}) as totalTokens, total(latency_ms) / total(requests) as averageMs
     from (${sumsOf({}, [range])}) where backend <> '' group by backend order by backend`)
   const counts = await db.all<{ backend: string } & LatencyCounts[number]>(sql`
     select backend, bucket, total(requests) as requests from (${latenciesOf(range)}) group by backend, bucket`)

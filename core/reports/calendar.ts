@@ -1,5 +1,5 @@
 /** Days of a time zone as spans of UTC time, right through its clock changes: a day may have 23 or 25 hours. */
-import { DAY_MS } from './rollups.ts'
+import { DAY_MS } from '../units.ts'
 
 export interface Calendar {
   /** The local date (YYYY-MM-DD) at a moment. */

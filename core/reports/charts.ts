@@ -1,9 +1,10 @@
 /** Charts: the calls of each day or hour by model. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
+import { HOUR_MS } from '../units.ts'
 import { type Filter, sumsOf, withOwner } from './query.ts'
 import type { Range, Span } from './range.ts'
-import { HOUR_MS } from './rollups.ts'
+import { ALL_TOKENS } from './rollups.ts'
 
 export interface MainFigures {
   requests: number
@@ -19,18 +20,14 @@ export interface Figures extends MainFigures {
   cacheWriteTokens: number
 }
 
-const TOTAL_TOKENS = `total(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-  + cache_write_1h_tokens) as totalTokens`
-
 /** The main ones, as columns over rows in the shape of sums. */
-export const MAIN_FIGURES: SQL = sql.raw(
-  `total(requests) as requests, total(errors) as errors, ${TOTAL_TOKENS}, total(cost_micros) as costMicros`,
-)
+export const MAIN_FIGURES: SQL = sql`total(requests) as requests, total(errors) as errors,
+  total(${ALL_TOKENS}) as totalTokens, total(cost_micros) as costMicros`
 
 /** All figures, as columns over rows in the shape of sums. */
-export const FIGURES: SQL = sql.raw(`total(input_tokens) as inputTokens, total(output_tokens) as outputTokens,
+export const FIGURES: SQL = sql`total(input_tokens) as inputTokens, total(output_tokens) as outputTokens,
   total(cache_read_tokens) as cacheReadTokens, total(cache_write_5m_tokens + cache_write_1h_tokens) as cacheWriteTokens,
-  total(requests) as requests, total(errors) as errors, ${TOTAL_TOKENS}, total(cost_micros) as costMicros`)
+  ${MAIN_FIGURES}`
 
 export interface Bar extends Figures {
   /** The name of its span, or the start of its hour. */

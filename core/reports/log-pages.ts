@@ -5,9 +5,9 @@
 import { desc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { apiKeys, usageLogs, users } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
+import { HOUR_MS } from '../units.ts'
 import { type Filter, placesOf, restOf, slotsOf, sumsOf, withOwner } from './query.ts'
 import { ALL_TIME, type Range } from './range.ts'
-import { HOUR_MS } from './rollups.ts'
 
 /** A row with the names of its key and user, also of deleted ones; null for what never was here. */
 export type LogRow = Omit<typeof usageLogs.$inferSelect, 'extra'> & {

@@ -3,8 +3,8 @@ import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { promptLosses, users } from '../db/schema.ts'
 import type { LossKind } from '../metering/prompt-losses.ts'
 import type { Db } from '../ports.ts'
+import { HOUR_MS } from '../units.ts'
 import type { Range } from './range.ts'
-import { HOUR_MS } from './rollups.ts'
 
 const MOST_ROWS = 1_000
 

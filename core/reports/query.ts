@@ -4,8 +4,9 @@
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
+import { DAY_MS, HOUR_MS } from '../units.ts'
 import { isAllTime, type Range } from './range.ts'
-import { type Cut, DAY_MS, FORTNIGHT_MS, HOUR_MS, ofHours, ofLog, ofSums } from './rollups.ts'
+import { type Cut, FORTNIGHT_MS, ofHours, ofLog, ofSums } from './rollups.ts'
 
 /** Whose calls: those that match every part given. */
 export interface Filter {

@@ -1,7 +1,7 @@
 /** From the dates that people ask for to spans of time. Dates are days of their time zone, both ends included. */
 import { Refusal } from '../errors.ts'
+import { HOUR_MS } from '../units.ts'
 import { addDays, createCalendar, daysBetween } from './calendar.ts'
-import { HOUR_MS } from './rollups.ts'
 
 /** From `from` on, before `to`, in ms. */
 export interface Range {

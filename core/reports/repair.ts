@@ -1,13 +1,14 @@
 /** Mends sums that differ from the log. They are written with its rows, so only other hands can make them differ. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
+import { DAY_MS } from '../units.ts'
 import { latencyOfLog } from './latency.ts'
 import {
+  ALL_TOKENS,
   addToHourly,
   addToLatency,
   addToSums,
   type Cut,
-  DAY_MS,
   FORTNIGHT_MS,
   ofHours,
   ofLog,
@@ -79,6 +80,6 @@ async function agree(
 
 /** One text of everything that two ways of adding up the same calls must agree on. `rows` has the shape of sums. */
 function figuresOf(rows: SQL): SQL {
-  return sql`(select json_array(sum(requests), sum(errors), sum(input_tokens + output_tokens + cache_read_tokens
-    + cache_write_5m_tokens + cache_write_1h_tokens), sum(cost_micros), sum(latency_ms), max(last_at)) from (${rows}))`
+  return sql`(select json_array(sum(requests), sum(errors), sum(${ALL_TOKENS}), sum(cost_micros),
+    sum(latency_ms), max(last_at)) from (${rows}))`
 }

@@ -1,10 +1,8 @@
 /** How calls become sums: one definition for writing them with the calls, for mending and for adding up at reading. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { usageLatency, usageSums } from '../db/schema.ts'
+import { DAY_MS, HOUR_MS, QUARTER_MS } from '../units.ts'
 
-const QUARTER_MS = 900_000
-export const HOUR_MS = 3_600_000
-export const DAY_MS = 86_400_000
 /** Counted from 1970-01-01, as days are. */
 export const FORTNIGHT_MS = 14 * DAY_MS
 
@@ -22,6 +20,11 @@ const CUTS: Record<Cut, { ms: number; people: 0 | 1; places: 0 | 1 }> = {
   total: { ms: Number.MAX_SAFE_INTEGER, people: 1, places: 1 },
 }
 const ALL_CUTS = Object.keys(CUTS) as Cut[] // Record<Cut, …> above: there are no other keys
+
+/** All tokens of a row of the log or of sums, of whatever kind. */
+export const ALL_TOKENS = sql.raw(
+  'input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens',
+)
 
 const COLUMNS =
   sql.raw(`requests, errors, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens,

@@ -2,6 +2,7 @@
 import { and, type Column, eq, gte, type SQL, sql } from 'drizzle-orm'
 import { apiKeys, usageLogs, usageSums } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
+import { ALL_TOKENS } from './rollups.ts'
 
 export interface Totals {
   requests: number
@@ -11,9 +12,7 @@ export interface Totals {
   lastUsedAt: number | null
 }
 
-export const TOTAL_TOKENS =
-  sql<number>`sum(${usageSums.inputTokens} + ${usageSums.outputTokens} + ${usageSums.cacheReadTokens}
-  + ${usageSums.cacheWrite5mTokens} + ${usageSums.cacheWrite1hTokens})`.mapWith(Number)
+export const TOTAL_TOKENS = sql<number>`sum(${ALL_TOKENS})`.mapWith(Number)
 
 const COST = sql<number>`sum(${usageSums.costMicros})`.mapWith(Number)
 const TOTALS = {

@@ -5,6 +5,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { systemClock } from '../../../core/clock.ts'
 import { createLimitCounters, type LimitCounters } from '../../../core/limits/counters.ts'
+import { HOLD_EXPIRY_MS } from '../../../core/limits/decide.ts'
 import {
   type Admission,
   type Admitted,
@@ -67,9 +68,6 @@ export class HealthObject extends DurableObject {
     return this.#moves
   }
 }
-
-/** An isolate that dies takes its calls with it: what they held is free after this long. */
-const HOLD_EXPIRY_MS = 3_600_000
 
 /** As it is kept: releases before this one knew one estimate only. */
 type Stored = Admission | (Omit<Admission, 'worst' | 'usual'> & Estimate)

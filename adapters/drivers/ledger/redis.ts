@@ -3,18 +3,15 @@
  * All counters of a gateway are in one slot, so on a cluster one shard carries them.
  */
 import * as z from 'zod'
-import { tokensOf } from '../../../core/limits/counters.ts'
-import { refusalOf, type Standing, shareUsed } from '../../../core/limits/decide.ts'
+import { HOLD_EXPIRY_MS, refusalOf, type Standing, shareUsed } from '../../../core/limits/decide.ts'
 import { periodOf } from '../../../core/limits/period.ts'
+import { totalTokens } from '../../../core/metering/tokens.ts'
 import type { Admission, Admitted, Db, Ledger } from '../../../core/ports.ts'
 import { usedByUser } from '../../../core/reports/totals.ts'
 import type { RedisClient } from '../redis/connection.ts'
 import { runScript } from '../redis/script.ts'
 import { limitKeys, RESERVE, SEED, SETTLE, settledKey } from './redis-scripts.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
-
-/** No call is silent for as long, and a hold that outlives its process holds no longer. */
-const HOLD_EXPIRY_MS = 3_600_000
 
 const count = z.number()
 /** What used up, holds and waits for, as the script tells it: tokens, micros, both again held, running, wait ms. */
@@ -76,7 +73,7 @@ export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: Redi
       const { id, userId, keyId, costMicros, createdAt } = record
       const { used, held, running } = limitKeys(userId, keyId, periodOf(period, createdAt).start)
       const keys = [...used, ...held, ...running, settledKey(id)]
-      await runScript(redis, SETTLE, keys, [id, tokensOf(record), costMicros])
+      await runScript(redis, SETTLE, keys, [id, totalTokens(record), costMicros])
     },
   })
 }
