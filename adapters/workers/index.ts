@@ -11,7 +11,8 @@ import settingsFile from '../../dist/config.yaml'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
 import { logCodes } from '../drivers/codes/log.ts'
 import { webhookCodes } from '../drivers/codes/webhook.ts'
-import type { HealthObject, LedgerObject } from '../drivers/durable-objects/objects.ts'
+import type { HealthObject } from '../drivers/durable-objects/health.ts'
+import type { LedgerObject } from '../drivers/durable-objects/ledger.ts'
 import { durableHealth } from '../drivers/health/durable-object.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { durableLedger } from '../drivers/ledger/durable-object.ts'
@@ -20,7 +21,8 @@ import { fetchUpstream } from '../drivers/upstream/fetch.ts'
 import { webWire } from '../web/wire.ts'
 
 // The runtime looks for the classes here.
-export { HealthObject, LedgerObject } from '../drivers/durable-objects/objects.ts'
+export { HealthObject } from '../drivers/durable-objects/health.ts'
+export { LedgerObject } from '../drivers/durable-objects/ledger.ts'
 
 /** What wrangler.toml binds, and strings. */
 interface Bindings {

@@ -3,9 +3,9 @@ import { openStores } from '../../adapters/compose.ts'
 import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { ConfigError } from '../../config/error.ts'
 import { systemClock } from '../../core/clock.ts'
-import { load, MINIMAL } from '../config/settings.ts'
 import { keptLogs } from '../support/logs.ts'
 import { fileStore, type OpenedStore } from '../support/stores.ts'
+import { load, MINIMAL } from '../unit/config/settings.ts'
 
 describe('a store that a runtime does not have', () => {
   let store: OpenedStore

@@ -3,7 +3,7 @@
 import { parsedHealth } from '../../../core/backends/health.ts'
 import { partsOf } from '../../../core/backends/health-key.ts'
 import type { HealthStore } from '../../../core/ports.ts'
-import type { HealthObject } from '../durable-objects/objects.ts'
+import type { HealthObject } from '../durable-objects/health.ts'
 
 /** `backends` are the names that may be read. */
 export function durableHealth(

@@ -1,6 +1,6 @@
 /** Ledger of all isolates: each user's limits in a Durable Object of their own, records by each isolate for itself. */
 import type { Ledger } from '../../../core/ports.ts'
-import type { LedgerObject } from '../durable-objects/objects.ts'
+import type { LedgerObject } from '../durable-objects/ledger.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
 export function durableLedger({

@@ -1,8 +1,8 @@
 /** Settings for tests: a secret that passes, and a loader that answers instead of throwing. */
 import { stringify } from 'yaml'
-import { ConfigError, type ConfigProblem } from '../../config/error.ts'
-import { loadConfig } from '../../config/load.ts'
-import type { Config } from '../../config/schema.ts'
+import { ConfigError, type ConfigProblem } from '../../../config/error.ts'
+import { loadConfig } from '../../../config/load.ts'
+import type { Config } from '../../../config/schema.ts'
 
 export const SECRET = 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a'
 export const BACKEND = { name: 'claude', url: 'https://api.anthropic.com', api_key: 'sk-ant-test' }

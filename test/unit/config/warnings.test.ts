@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { knownPrices } from '../../adapters/shared/tables.ts'
-import { warningsOf } from '../../config/warnings.ts'
+import { knownPrices } from '../../../adapters/shared/tables.ts'
+import { warningsOf } from '../../../config/warnings.ts'
 import { BACKEND, load, MINIMAL, pathsOf, problemsOf, SECRET } from './settings.ts'
 
 /** Nothing to warn of. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { itcode, modelName } from '../../config/values.ts'
-import { accountName } from '../../core/auth/account.ts'
-import { ModelName } from '../../core/models/name.ts'
+import { itcode, modelName } from '../../../config/values.ts'
+import { accountName } from '../../../core/auth/account.ts'
+import { ModelName } from '../../../core/models/name.ts'
 import { BACKEND, errorOf, load, MINIMAL, pathsIn, pathsOf, SECRET, withLeaf } from './settings.ts'
 
 /** Every setting there is, none at its default. */

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { ConfigError } from '../../config/error.ts'
+import { ConfigError } from '../../../config/error.ts'
 import { BACKEND, errorOf, load, MINIMAL, pathsOf, problemsOf, SECRET } from './settings.ts'
 
 describe('a file', () => {

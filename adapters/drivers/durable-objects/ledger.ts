@@ -1,73 +1,12 @@
-/**
- * Durable Objects: what all isolates share. Each object is one place in the world and does one thing at a time. Health
- * has one object per backend, limits one per user.
- */
+/** Durable Object: the limits of one user, for all isolates. It does one thing at a time. */
 import { DurableObject } from 'cloudflare:workers'
 import { systemClock } from '../../../core/clock.ts'
 import { createLimitCounters, type LimitCounters } from '../../../core/limits/counters.ts'
 import { HOLD_EXPIRY_MS } from '../../../core/limits/decide.ts'
-import {
-  type Admission,
-  type Admitted,
-  type CallRecord,
-  type Estimate,
-  MOVE_LIFE_MS,
-  type Move,
-} from '../../../core/ports.ts'
+import type { Admission, Admitted, CallRecord, Estimate } from '../../../core/ports.ts'
 import { usedWithCalls } from '../../../core/reports/totals.ts'
 import type { Period } from '../../../core/settings.ts'
 import { d1Storage } from '../storage/d1.ts'
-
-interface StoredRecord {
-  revision: number
-  record: string
-}
-interface StoredMove {
-  move: Move
-  writtenAt: number
-}
-
-export class HealthObject extends DurableObject {
-  /** Records by key, as JSON. */
-  async all(): Promise<Record<string, string>> {
-    const stored = await this.ctx.storage.list<StoredRecord>()
-    return Object.fromEntries([...stored].map(([key, { record }]) => [key, record]))
-  }
-
-  /** Nothing else runs in this object between reading and writing. */
-  async swap(key: string, seen: number | undefined, revision: number, record: string): Promise<boolean> {
-    const found = await this.ctx.storage.get<StoredRecord>(key)
-    if (found?.revision !== seen) return false
-    await this.ctx.storage.put(key, { revision, record })
-    return true
-  }
-
-  async move(moves: Move[], now: number): Promise<void> {
-    const known = await this.#known()
-    for (const move of moves) {
-      const key = `${move.person} ${move.conversation}`
-      known.set(key, { move, writtenAt: now })
-      await this.ctx.storage.put(key, { move, writtenAt: now })
-    }
-    for (const [key, { writtenAt }] of known) {
-      if (writtenAt >= now - MOVE_LIFE_MS) continue
-      known.delete(key)
-      await this.ctx.storage.delete(key)
-    }
-  }
-
-  async movedSince(since: number): Promise<Move[]> {
-    return [...(await this.#known()).values()].flatMap(({ move, writtenAt }) =>
-      writtenAt >= since ? move : [],
-    )
-  }
-
-  #moves: Promise<Map<string, StoredMove>> | undefined
-  #known() {
-    this.#moves ??= this.ctx.storage.list<StoredMove>()
-    return this.#moves
-  }
-}
 
 /** As it is kept: releases before this one knew one estimate only. */
 type Stored = Admission | (Omit<Admission, 'worst' | 'usual'> & Estimate)
