@@ -3,9 +3,9 @@ import type { HeaderPairs } from './ports.ts'
 
 interface Row {
   status: number
-  /** Anthropic's error type (protocol reference §3.1). */
+  /** Anthropic's error type (core/calls/PROTOCOL.md, Errors). */
   type: string
-  /** Sent as x-should-retry. Without "false" on a 401 Claude Code retries for three minutes (protocol reference §3.3). */
+  /** Sent as x-should-retry. Without "false" on a 401 Claude Code retries for three minutes (core/calls/PROTOCOL.md, Retries). */
   retry: boolean
 }
 

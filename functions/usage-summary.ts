@@ -60,7 +60,8 @@ export const summaries = [
     method: 'GET',
     path: '/admin/api/usage/summary',
     tier: 'admin',
-    summary: 'What was used; the 50 dearest users and keys. Without dates: in the current period of quotas.',
+    summary:
+      'What was used; the 50 most expensive users and keys. Without dates: in the current period of quotas.',
     query: filters('admin', {}),
     reply: z.strictObject({ ...Common, by_user: z.array(OfUser), by_backend: z.array(OfBackend) }),
     async handle({ deps, caller, query }) {

@@ -1,6 +1,6 @@
 /**
  * Which headers travel, in each direction: one list for every transport, so that no driver can forget one.
- * Both directions name what passes; anything else stays here (protocol reference §1.2, §1.3).
+ * Both directions name what passes; anything else stays here (core/calls/PROTOCOL.md, Request headers, Response headers).
  */
 import { isActive, RELAYED_GUARDS } from '../http/guards.ts'
 import { mediaTypeOf } from '../http/headers.ts'

@@ -1,4 +1,4 @@
-/** Rows of the original Go gateway's database, as they are found there (design/import.md), parsed at this border. */
+/** Rows of the original Go gateway's database, as they are found there, parsed at this border. */
 import * as z from 'zod'
 import { LONGEST_MODEL_NAME } from '../models/name.ts'
 import { storable } from '../text.ts'

@@ -58,7 +58,7 @@ export function limitRefusal(
   }
 }
 
-/** The headers by which Claude Code shows how much of the period's allowance is spent (protocol reference §1.3). */
+/** The headers by which Claude Code shows how much of the period's allowance is spent (core/calls/PROTOCOL.md, Response headers). */
 export function limitHeaders(
   settings: Settings,
   { used, resetAt }: Extract<Admitted, { ok: true }>,

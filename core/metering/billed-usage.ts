@@ -1,4 +1,4 @@
-/** From the usage an upstream reports to what is billed (protocol reference §2.2, §2.3). */
+/** From the usage an upstream reports to what is billed (core/calls/PROTOCOL.md, Usage). */
 import type { BilledPart, BilledUsage, TokenCounts } from './tokens.ts'
 
 /** `usage` as it came: an open schema. */

@@ -1,6 +1,6 @@
 /**
  * What a model can do, as far as translating needs to know. The upstream's own list says it where it speaks of it; the
- * shipped table (config/abilities.json, from protocol reference §0.6, §4.1) fills in the rest, for unknown models with
+ * shipped table (config/abilities.json, from core/calls/PROTOCOL.md, Models) fills in the rest, for unknown models with
  * what every current one accepts.
  */
 import * as z from 'zod'
@@ -48,7 +48,7 @@ export interface Abilities {
 }
 
 const supported = z.looseObject({ supported: z.boolean() })
-/** The upstream's words for it (protocol reference §1.1); whatever it does not name stays as the table has it. */
+/** The upstream's words for it (core/calls/PROTOCOL.md, Models); whatever it does not name stays as the table has it. */
 const Capabilities = z.looseObject({
   max_tokens: z.int().positive().optional(),
   capabilities: z

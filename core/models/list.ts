@@ -15,7 +15,7 @@ export interface ModelQuery {
 const RETRY_MS = 5_000
 
 /**
- * One page, in the envelope of protocol reference §1.1. Throws a Refusal invalid_input for a cursor that is not in the
+ * One page, in the envelope of core/calls/PROTOCOL.md, Models. Throws a Refusal invalid_input for a cursor that is not in the
  * list: to begin again would send whoever reads page by page around for ever; no_backend_available while no list is known.
  */
 export async function listModels(deps: Deps, caller: Caller, query: ModelQuery) {

@@ -1,4 +1,4 @@
-/** Errors in OpenAI's form (protocol reference §3.4), whether they are ours or Claude's. */
+/** Errors in OpenAI's form (core/calls/PROTOCOL.md, OpenAI's replies), whether they are ours or Claude's. */
 import * as z from 'zod'
 import type { Refusal } from '../errors.ts'
 

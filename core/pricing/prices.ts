@@ -56,7 +56,7 @@ interface ModelRates extends Rates {
 export interface Prices {
   /**
    * Whole micro-dollars of a metered call, at the prices of its start (`at`, ms since 1970); `model` is for the parts
-   * that name none. Multipliers as in protocol reference §6. An unknown model is dear and marked, never free.
+   * that name none. Multipliers as in core/calls/PROTOCOL.md, Prices. An unknown model is expensive and marked, never free.
    */
   cost(metered: BilledUsage, model: string, at: number): { costMicros: number; unpriced: boolean }
   /** Micro-dollars, rounded up, that a call of this size may cost. */

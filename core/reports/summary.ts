@@ -7,7 +7,7 @@ import { nameOfGateway } from './gateway-calls.ts'
 import { type Filter, sumsOf, withOwner } from './query.ts'
 import type { Range } from './range.ts'
 
-/** The dearest first. */
+/** The most expensive first. */
 export interface Summary {
   totals: Figures
   byModel: ({ model: string } & Figures)[]
@@ -29,7 +29,7 @@ export async function summarize(db: Db, filter: Filter, range: Range): Promise<S
     select user_id as userId, api_key_id as keyId, ${MAIN_FIGURES} from (${sumsOf(known, [range], { people: true })})
     group by user_id, api_key_id`)
   const users = grouped(people, ({ userId }) => userId, mainOf).slice(0, LONGEST)
-  const keys = people.sort(dearest).slice(0, LONGEST)
+  const keys = people.sort(byCost).slice(0, LONGEST)
   const [itcodes, names] = [
     await namesOf(db, sql`select id, itcode as name from users`, users, ([{ userId }]) => userId),
     await namesOf(db, sql`select id, name from api_keys`, keys, ({ keyId }) => keyId),
@@ -49,7 +49,7 @@ export async function summarize(db: Db, filter: Filter, range: Range): Promise<S
   }
 }
 
-/** Rows of the same name, as their first and what they are together; the dearest first. */
+/** Rows of the same name, as their first and what they are together; the most expensive first. */
 function grouped<T, F extends MainFigures>(
   rows: readonly T[],
   nameOf: (row: T) => string | number,
@@ -57,10 +57,10 @@ function grouped<T, F extends MainFigures>(
 ): [T, F][] {
   const groups = [...Map.groupBy(rows, nameOf).values()]
   const sums = groups.flatMap((group) => (group[0] === undefined ? [] : [[group[0], add(group)] as [T, F]]))
-  return sums.sort(([, a], [, b]) => dearest(a, b))
+  return sums.sort(([, a], [, b]) => byCost(a, b))
 }
 
-function dearest(a: MainFigures, b: MainFigures): number {
+function byCost(a: MainFigures, b: MainFigures): number {
   return b.costMicros - a.costMicros || b.requests - a.requests
 }
 

@@ -15,7 +15,7 @@ export interface UsageSum {
 }
 export type UsageBy = 'user' | 'model' | 'backend' | 'day'
 
-/** Use since `start` (ms, at a UTC day's start), summed by one dimension: days in order, the rest the dearest first. */
+/** Use since `start` (ms, at a UTC day's start), summed by one dimension: days in order, the rest the most expensive first. */
 export function sumUsage(db: Db, by: UsageBy, start: number): Promise<UsageSum[]> {
   const name = {
     user: sql<string>`case ${usageSums.userId} when ${GATEWAY_ID} then ${GATEWAY_NAME}

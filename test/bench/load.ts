@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { Agent, request as ask, type ClientRequest } from 'node:http'
 
-/** Headers as Claude Code sends them (protocol reference §7), so that header work is what it is in life. */
+/** Headers as Claude Code sends them (core/calls/PROTOCOL.md, Request headers), so that header work is what it is in life. */
 const HEADERS = {
   accept: 'application/json',
   'anthropic-beta': 'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27',

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apiKeys, type users } from '../../core/db/schema.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { startHrana } from '../support/hrana.ts'
+import { freePort } from '../support/ports.ts'
 import { HAS_REDIS, type RealRedis, startRedis } from '../support/redis.ts'
 import { temporaryFolder } from '../support/stores.ts'
 import { errorJson, type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
@@ -176,7 +177,7 @@ describe('server.workers', () => {
     const gateway = await startGateway({
       backends: [{ name: 'a', url: upstream.url }],
       health: { startup_check: 'off', store: 'database' },
-      server: { port: 18_431, host: '127.0.0.1', drain_timeout: '2s', workers: 2 },
+      server: { port: await freePort(), host: '127.0.0.1', drain_timeout: '2s', workers: 2 },
       ...stores,
     })
     const started = () => gateway.output().match(/"server\.listening"/g)?.length

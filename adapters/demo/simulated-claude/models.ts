@@ -64,7 +64,7 @@ function modelInfo({ id, name, released, status, context, max_output }: Listed) 
 
 function capabilitiesOf(id: string) {
   const supported = { supported: true }
-  // From 5.1 on thinking is not switched on and off: it adapts (protocol reference §0.6).
+  // From 5.1 on thinking is not switched on and off: it adapts (core/calls/PROTOCOL.md, Models).
   const adaptsOnly = /-5-[1-9]$/.test(id)
   return {
     thinking: {

@@ -1,4 +1,4 @@
-/** An answer as Claude streams it (protocol reference §2.1), and in one piece. */
+/** An answer as Claude streams it (core/calls/PROTOCOL.md, Streams), and in one piece. */
 import type { SimulatedContainer } from './account.ts'
 import type { Answer, AnswerBlock } from './answer.ts'
 import type { Usage } from './usage.ts'

@@ -1,4 +1,4 @@
-/** A message of Claude's as a chat completion, whole or streamed (protocol reference §4.3, §4.4). */
+/** A message of Claude's as a chat completion, whole or streamed (core/calls/PROTOCOL.md, OpenAI's replies). */
 
 import type { AnswerContext, Collector, StreamTranslator } from '../translator.ts'
 import type { ClaudeEvent } from './events.ts'

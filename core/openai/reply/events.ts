@@ -1,4 +1,4 @@
-/** Claude's answer as the events that translations read (protocol reference §2.1). Bytes may be cut anywhere. */
+/** Claude's answer as the events that translations read (core/calls/PROTOCOL.md, Streams). Bytes may be cut anywhere. */
 import { parsedJson } from '../../json/parse.ts'
 import { isRecord } from '../../metering/billed-usage.ts'
 import { createEventReader, type EventReader } from '../../sse/reader.ts'

@@ -1,4 +1,4 @@
-/** Claude's words for how an answer ended and what it used, in OpenAI's. Never what is billed (protocol reference §4.3). */
+/** Claude's words for how an answer ended and what it used, in OpenAI's. Never what is billed (core/calls/PROTOCOL.md, OpenAI's replies). */
 import { mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
 
 export interface Counts {

@@ -1,4 +1,4 @@
-/** A message of Claude's as a response of OpenAI's, event by event or whole (protocol reference §4.7). */
+/** A message of Claude's as a response of OpenAI's, event by event or whole (core/calls/PROTOCOL.md, OpenAI's replies). */
 
 import type { AnswerContext, Collector, StreamTranslator } from '../translator.ts'
 import type { ClaudeEvent, MessageEnd } from './events.ts'

@@ -1,4 +1,4 @@
-/** One request to Claude from what either of OpenAI's interfaces asked for (protocol reference §4.1). */
+/** One request to Claude from what either of OpenAI's interfaces asked for (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { Abilities } from '../../models/abilities.ts'
 import type { MessagesRequest, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
 import { conversation } from './conversation.ts'

@@ -1,4 +1,4 @@
-/** Messages of a chat as turns of a conversation with Claude (protocol reference §4.2). */
+/** Messages of a chat as turns of a conversation with Claude (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import type { Block, TextBlock, Turn } from '../messages-api.ts'
 import type { ChatMessage } from './chat-shape.ts'

@@ -1,4 +1,4 @@
-/** A chat completion as a request to Claude (protocol reference §4.1). Pure: what the model can do is given. */
+/** A chat completion as a request to Claude (core/calls/PROTOCOL.md, OpenAI's requests). Pure: what the model can do is given. */
 
 import type { Tool, WebSearchTool } from '../messages-api.ts'
 import { assemble, type Translated, type TranslationContext } from './assemble.ts'

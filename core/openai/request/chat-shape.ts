@@ -116,7 +116,7 @@ export const ChatRequest = z.looseObject({
 })
 export type ChatRequest = z.infer<typeof ChatRequest>
 
-/** Fields that are taken and mean nothing here (§4.1): nobody needs to be warned of them. */
+/** Fields that are taken and mean nothing here: nobody needs to be warned of them. */
 export const PASSED_OVER = new Set([
   'metadata',
   'store',

@@ -1,4 +1,4 @@
-/** Parts of messages: text, images, files. One place for both of OpenAI's interfaces (protocol reference §4.2). */
+/** Parts of messages: text, images, files. One place for both of OpenAI's interfaces (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { CacheControl, DocumentBlock, ImageBlock, TextBlock } from '../messages-api.ts'
 import { invalid, unsupported } from './refuse.ts'
 

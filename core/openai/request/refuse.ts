@@ -1,4 +1,4 @@
-/** How a translation says no: a 400 that names the parameter (protocol reference §3.4, §4.5). */
+/** How a translation says no: a 400 that names the parameter (core/calls/PROTOCOL.md, Errors). */
 import type * as z from 'zod'
 import { Refusal } from '../../errors.ts'
 

@@ -1,4 +1,4 @@
-/** A request of OpenAI's responses as one to Claude (protocol reference §4.7). Nothing is kept between requests. */
+/** A request of OpenAI's responses as one to Claude (core/calls/PROTOCOL.md, OpenAI's requests). Nothing is kept between requests. */
 
 import type { Block, ImageBlock, Role, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
 import { unpackReasoning } from '../reasoning-envelope.ts'

@@ -1,4 +1,4 @@
-/** A request of OpenAI's responses, as far as it is looked at (protocol reference §4.7). */
+/** A request of OpenAI's responses, as far as it is looked at (core/calls/PROTOCOL.md, OpenAI's requests). */
 import * as z from 'zod'
 import { ModelName } from '../../models/name.ts'
 import { tokens } from './chat-shape.ts'

@@ -1,4 +1,4 @@
-/** JSON schemas as Claude's structured output takes them (protocol reference §4.1): stricter in form, poorer in limits. */
+/** JSON schemas as Claude's structured output takes them (core/calls/PROTOCOL.md, OpenAI's requests): stricter in form, poorer in limits. */
 import { unsupported } from './refuse.ts'
 
 const DROPPED = new Set([

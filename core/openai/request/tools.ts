@@ -1,4 +1,4 @@
-/** Tools and who must use them, for both of OpenAI's interfaces (protocol reference §4.1). */
+/** Tools and who must use them, for both of OpenAI's interfaces (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { Abilities } from '../../models/abilities.ts'
 import type { MessagesRequest, Tool, ToolChoice, WebSearchTool } from '../messages-api.ts'
 import { invalid } from './refuse.ts'

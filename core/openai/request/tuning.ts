@@ -1,4 +1,4 @@
-/** Length, sampling, thinking: what of it a model takes, and in which words (protocol reference §4.1). */
+/** Length, sampling, thinking: what of it a model takes, and in which words (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { Abilities, Effort } from '../../models/abilities.ts'
 import type { MessagesRequest, Thinking, Turn } from '../messages-api.ts'
 
