@@ -6,6 +6,7 @@ import { microsOf } from '../core/units.ts'
 
 const LARGEST_ID = Number.MAX_SAFE_INTEGER
 const LARGEST_BUDGET_USD = 1_000_000_000
+const BUDGET_EXPECTED = `0, or from 0.000001 to ${LARGEST_BUDGET_USD}, is expected`
 
 /* biome-ignore-start lint/suspicious/noControlCharactersInRegex: control characters are what is looked for */
 // The reference shows these as they are, also to readers whose language knows no classes of characters.
@@ -51,9 +52,10 @@ export const moment = z.iso
 
 /** A budget in dollars, in micro-dollars afterwards. One that rounds to 0 would be no limit at all. */
 export const dollars = z
-  .union([z.literal(0), z.number().min(0.000_001).max(LARGEST_BUDGET_USD)], {
-    error: `0, or from 0.000001 to ${LARGEST_BUDGET_USD}, is expected`,
-  })
+  .union(
+    [z.literal(0), z.number().min(0.000_001, BUDGET_EXPECTED).max(LARGEST_BUDGET_USD, BUDGET_EXPECTED)],
+    BUDGET_EXPECTED,
+  )
   .transform(microsOf)
 
 /** A model, with or without white space around its name. */

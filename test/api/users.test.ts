@@ -74,7 +74,7 @@ describe('users', () => {
     const answer = await boss.put(path, { budget_usd: 0.000_000_4 })
     expect([answer.status, answer.body.error.fields]).toEqual([
       400,
-      { budget_usd: '0 or at least 0.000001 is expected' },
+      { budget_usd: '0, or from 0.000001 to 1000000000, is expected' },
     ])
     expect((await boss.get(path)).body.user.budget_usd).toBe(0)
   })
