@@ -76,10 +76,11 @@ export function createDeps(parts: Parts): Deps {
       const event = {
         actor: SYSTEM,
         at: clock.now(),
-        action: `backend.${state}`,
+        action: `backend.${state}` as const,
         target: `backend:${backend}`,
+        after: { reason },
       }
-      waitUntil(Promise.resolve(auditRow(db, { ...event, after: { reason } })))
+      waitUntil(Promise.resolve(auditRow(db, event)))
     },
   })
   const catalogue: Catalogue = createCatalogue({ ...parts, balancer, serving })

@@ -1,17 +1,22 @@
 /** The record of what was done. It can be read, and nothing else. */
 import * as z from 'zod'
+import { AUDIT_ACTION_NAMES } from '../core/audit/action.ts'
 import { type AuditRow, listAudit } from '../core/audit/list.ts'
 import { timeText } from '../core/units.ts'
 import { idInQuery, line, page, pageSize, timestamp } from './fields.ts'
 import { route } from './route.ts'
 
+/** Rows are kept for longer than releases: those of another one may have done what this one does not know. */
+const AuditAction = z
+  .union([z.enum(AUDIT_ACTION_NAMES), z.string()])
+  .meta({ id: 'AuditAction', description: 'One of these, or what another release did.' })
 const AuditEvent = z
   .strictObject({
     id: z.int(),
     at: timestamp,
     actor_id: z.int().nullable().meta({ description: 'null is the system or the command line.' }),
     actor_itcode: z.string().nullable(),
-    action: z.string(),
+    action: AuditAction,
     target: z.string(),
     before: z.looseObject({}).nullable(),
     after: z.looseObject({}).nullable(),
@@ -51,8 +56,8 @@ function auditEvent(row: AuditRow): AuditEvent {
     actor_itcode: row.actorItcode,
     action: row.action,
     target: row.target,
-    before: row.before === null ? null : JSON.parse(row.before),
-    after: row.after === null ? null : JSON.parse(row.after),
+    before: row.before,
+    after: row.after,
     ip: row.ip,
     request_id: row.requestId,
   }

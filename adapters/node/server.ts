@@ -110,7 +110,12 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       current = await composed(inForce, current.deps.balancer.memory)
       settings = inForce
       startCheck(current.deps)
-      const event = { actor: COMMAND_LINE, at: clock.now(), action: 'config.reload', target: 'config' }
+      const event = {
+        actor: COMMAND_LINE,
+        at: clock.now(),
+        action: 'config.reload',
+        target: 'config',
+      } as const
       await auditRow(db, event)
       logger.info('config.reloaded')
     },

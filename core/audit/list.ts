@@ -1,10 +1,19 @@
 /** What happened, newest first. */
 import { and, count, desc, eq } from 'drizzle-orm'
 import { auditEvents, users } from '../db/schema.ts'
+import { isRecord } from '../json/is-record.ts'
+import { parsedJson } from '../json/parse.ts'
 import type { Db } from '../ports.ts'
+import { timeText, usdOf } from '../units.ts'
 
-export type AuditRow = typeof auditEvents.$inferSelect & { actorItcode: string | null }
+export interface AuditRow extends Omit<typeof auditEvents.$inferSelect, 'before' | 'after' | 'tally'> {
+  actorItcode: string | null
+  before: AuditEntry | null
+  after: AuditEntry | null
+}
+type AuditEntry = Record<string, unknown>
 
+/** Rows that earlier releases wrote in another spelling are answered in that of today. */
 export async function listAudit(
   db: Db,
   filter: { actorId?: number | undefined; action?: string | undefined },
@@ -24,6 +33,24 @@ export async function listAudit(
     .orderBy(desc(auditEvents.id))
     .limit(pageSize)
     .offset((page - 1) * pageSize)
-  const events = rows.map(({ event, itcode }) => ({ ...event, actorItcode: itcode }))
+  const events = rows.map(({ event, itcode }) => ({
+    ...event,
+    actorItcode: itcode,
+    before: entryOf(event.before),
+    after: entryOf(event.after),
+  }))
   return { events, total: counted?.total ?? 0 }
+}
+
+function entryOf(text: string | null): AuditEntry | null {
+  const value = text === null ? undefined : parsedJson(text)
+  return isRecord(value) ? Object.fromEntries(Object.entries(value).map(spelled)) : null
+}
+
+/** Releases before this one wrote some names in camelCase, money in micro-dollars and times in ms. */
+function spelled([name, value]: [string, unknown]): [string, unknown] {
+  const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  if (typeof value !== 'number') return [snake, value]
+  if (snake.endsWith('_micros')) return [snake.replace(/_micros$/, '_usd'), usdOf(value)]
+  return [snake, snake.endsWith('_at') ? timeText(value) : value]
 }

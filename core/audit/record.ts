@@ -2,7 +2,8 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { storable } from '../text.ts'
-import { HOUR_MS } from '../units.ts'
+import { HOUR_MS, timeText } from '../units.ts'
+import type { Audited, CountedAction } from './action.ts'
 
 /** Who acts: a signed-in user, or nobody (the command line, the system). */
 export interface Actor {
@@ -14,16 +15,13 @@ export const COMMAND_LINE: Actor = { id: null, ip: null, requestId: null }
 /** The gateway by itself. */
 export const SYSTEM: Actor = { id: null, ip: null, requestId: null }
 
-export interface AuditEvent {
+interface Occasion {
   actor: Actor
   at: number
-  /** e.g. key.create */
-  action: string
   /** e.g. key:12 or user:ann@example.com */
   target: string
-  before?: object
-  after?: object
 }
+export type AuditEvent = Occasion & Audited
 
 /** The row of something that happened, whatever stands before it. */
 export function auditRow(db: Db, event: AuditEvent) {
@@ -42,14 +40,15 @@ export function auditIfChanged(db: Db, event: AuditEvent) {
  * Counts what anybody can cause without end: the first of an hour makes a row, the others raise its `count` and set when
  * the last one was.
  */
-export function auditTally(db: Db, event: Omit<AuditEvent, 'before' | 'after'>) {
+export function auditTally(db: Db, event: Occasion & { action: CountedAction }) {
   const { action, target, at } = event
+  const lastAt = timeText(at)
   const tally = `${action} ${target} ${Math.floor(at / HOUR_MS)}`
   return db.run(sql`insert into audit_events (at, actor_id, action, target, after, ip, request_id, tally)
-    values (${at}, ${event.actor.id}, ${action}, ${target}, json_object('count', 1, 'last_at', ${at}), ${event.actor.ip},
+    values (${at}, ${event.actor.id}, ${action}, ${target}, json_object('count', 1, 'last_at', ${lastAt}), ${event.actor.ip},
       ${event.actor.requestId}, ${tally})
     on conflict (tally) where tally is not null do update set
-      after = json_object('count', json_extract(audit_events.after, '$.count') + 1, 'last_at', excluded.at)`)
+      after = json_object('count', json_extract(audit_events.after, '$.count') + 1, 'last_at', ${lastAt})`)
 }
 
 function insertOf({ actor, at, action, target, before, after }: AuditEvent) {

@@ -1,4 +1,5 @@
 /** Signing in: ask for a code, prove to have got it. What is answered never tells whether an account exists. */
+import type { AuditAction } from '../audit/action.ts'
 import { type Actor, auditRow, auditTally } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
@@ -85,7 +86,7 @@ export async function login(
   const parts = { db, clock, auth }
   const { itcode, mailbox, user: known } = await resolve(deps, request.itcode)
   const asker = { ...request, itcode: mailbox }
-  const event = (action: string, id: number | null) => {
+  const event = <A extends AuditAction>(action: A, id: number | null) => {
     return { actor: { ...request.actor, id }, at: clock.now(), action, target: `user:${itcode}` }
   }
   const standing = await standingOf(parts, asker, request.code)

@@ -16,8 +16,8 @@ export async function importGateway(parts: ImportParts): Promise<ImportReport> {
   await importUsage(parts, report, userIds, keyIds)
   const at = parts.clock.now()
   if (Object.values(report.added).some((n) => n > 0)) {
-    const event = { actor: COMMAND_LINE, at, action: 'import', target: 'gateway.db', after: report.added }
-    await auditRow(parts.db, event)
+    const what = { action: 'import', target: 'gateway.db', after: report.added } as const
+    await auditRow(parts.db, { actor: COMMAND_LINE, at, ...what })
   }
   return report
 }

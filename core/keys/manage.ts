@@ -1,11 +1,13 @@
 /** API keys: create, list, change, delete. The secret is answered once, by `createKey`. Every change is audited. */
 import { and, asc, eq, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import { auditedLimits, changeOf } from '../audit/change.ts'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { apiKeys, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
 import { type Totals, totalsByKey } from '../reports/totals.ts'
 import { storable } from '../text.ts'
+import { timeText, usdOf } from '../units.ts'
 import { mintKey, type Sha256 } from './mint.ts'
 
 export type ApiKey = typeof apiKeys.$inferSelect
@@ -54,7 +56,15 @@ export async function createKey(
       at: now,
       action: 'key.create',
       target: `key:${prefix}…${last4}`,
-      after: { user_id: userId, name, expires_at: expiresAt },
+      after: {
+        user_id: userId,
+        name,
+        expires_at: expiresAt === null ? null : timeText(expiresAt),
+        quota_tokens: quotaTokens,
+        budget_usd: usdOf(budgetMicros),
+        requests_per_minute: requestsPerMinute,
+        concurrent_requests: concurrentRequests,
+      },
     }),
     db.select().from(apiKeys).where(eq(apiKeys.hash, hash)),
   ])
@@ -90,6 +100,8 @@ async function withUse(db: Db, where: SQL | undefined): Promise<ListedKey[]> {
 }
 
 export type KeyChange = { [K in 'name' | 'status' | 'expiresAt' | keyof KeyLimits]?: ApiKey[K] | undefined }
+/** What of a key can change; undefined stays as it is. */
+type KeySettings = KeyChange & { disabledBy?: ApiKey['disabledBy'] }
 /** Whose keys may be touched: one owner's, or anybody's by an administrator. */
 export type Scope = { ownerId: number } | 'admin'
 
@@ -114,17 +126,16 @@ export async function updateKey(parts: Parts, scope: Scope, id: number, change: 
     active: null,
     disabled: scope === 'admin' || isBlocked ? ('admin' as const) : ('owner' as const),
   }
-  const set = {
-    ...Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined)),
+  const set: KeySettings = {
+    ...plain,
     ...(status === undefined ? {} : { status, disabledBy: disabledBy[status] }),
   }
-  const actions = { active: 'key.enable', disabled: 'key.disable' }
+  const actions = { active: 'key.enable', disabled: 'key.disable' } as const
   // In the statement, too: an administrator may disable it at this very moment.
   const notBlocked =
     scope === 'admin' || status === undefined || isBlocked
       ? undefined
       : or(isNull(apiKeys.disabledBy), ne(apiKeys.disabledBy, 'admin'))
-  const was = Object.fromEntries(Object.keys(set).map((field) => [field, Reflect.get(before, field)]))
   await db.batch([
     db
       .update(apiKeys)
@@ -135,8 +146,7 @@ export async function updateKey(parts: Parts, scope: Scope, id: number, change: 
       at: clock.now(),
       action: status === undefined ? 'key.update' : actions[status],
       target: `key:${id}`,
-      before: was,
-      after: set,
+      ...changeOf(audited(before), audited(set)),
     }),
   ])
 }
@@ -153,6 +163,16 @@ export async function deleteKey({ db, clock, actor }: Parts, ownerId: number, id
     auditIfChanged(db, { actor, at: now, action: 'key.delete', target: `key:${id}` }),
   ])
   if (gone.length === 0) throw unknownKey()
+}
+
+function audited({ name, status, disabledBy, expiresAt, ...limits }: KeySettings) {
+  return {
+    name,
+    status,
+    disabled_by: disabledBy,
+    expires_at: typeof expiresAt === 'number' ? timeText(expiresAt) : expiresAt,
+    ...auditedLimits(limits),
+  }
 }
 
 function within(scope: Scope, id: number): SQL | undefined {

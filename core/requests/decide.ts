@@ -64,6 +64,7 @@ export async function review(
 /** Takes a granted model away, from the next request on. Throws a Refusal not_found. */
 export async function revokeGrant({ db, clock, actor }: Parts, id: number): Promise<void> {
   const [grant] = await db.select().from(grants).where(eq(grants.id, id))
+  if (!grant) throw unknownApplication()
   const [gone] = await db.batch([
     db.delete(grants).where(eq(grants.id, id)).returning({ id: grants.id }),
     auditIfChanged(db, {
@@ -71,7 +72,7 @@ export async function revokeGrant({ db, clock, actor }: Parts, id: number): Prom
       at: clock.now(),
       action: 'grant.revoke',
       target: `grant:${id}`,
-      before: { user_id: grant?.userId, model: grant?.model },
+      before: { user_id: grant.userId, model: grant.model },
     }),
   ])
   if (gone.length === 0) throw unknownApplication()

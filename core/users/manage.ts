@@ -1,5 +1,6 @@
 /** Users: create and change. Every change is audited in the same batch and holds from the next request on. */
 import { and, asc, eq, exists, isNull, ne, or } from 'drizzle-orm'
+import { auditedLimits, changeOf } from '../audit/change.ts'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { accountName, assertUnmistakable, findAccount, findByName, type User } from '../auth/account.ts'
 import { closeSessionsOf } from '../auth/sessions.ts'
@@ -8,6 +9,7 @@ import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import { storable } from '../text.ts'
+import { usdOf } from '../units.ts'
 
 export interface NewUser {
   itcode: string
@@ -19,11 +21,10 @@ export interface NewUser {
   requestsPerMinute?: number | null | undefined
   concurrentRequests?: number | null | undefined
 }
-const CHANGEABLE = [
-  ...(['name', 'role', 'status'] as const),
-  ...(['quotaTokens', 'budgetMicros', 'requestsPerMinute', 'concurrentRequests'] as const),
-]
-export type UserChange = { [K in (typeof CHANGEABLE)[number]]?: User[K] | undefined }
+type Changeable =
+  | ('name' | 'role' | 'status')
+  | ('quotaTokens' | 'budgetMicros' | 'requestsPerMinute' | 'concurrentRequests')
+export type UserChange = { [K in Changeable]?: User[K] | undefined }
 
 interface Parts {
   db: Db
@@ -60,7 +61,15 @@ export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser)
       at: now,
       action: 'user.create',
       target: `user:${itcode}`,
-      after: { role, quota_tokens: quotaTokens, budget_micros: budgetMicros },
+      after: {
+        name,
+        role,
+        status: 'active',
+        quota_tokens: quotaTokens,
+        budget_usd: usdOf(budgetMicros),
+        requests_per_minute: requestsPerMinute,
+        concurrent_requests: concurrentRequests,
+      },
     }),
   ])
   return user
@@ -84,12 +93,10 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
   const allowed = staysAdmin
     ? undefined
     : or(ne(users.role, 'admin'), ne(users.status, 'active'), exists(others))
-  const changed = CHANGEABLE.filter((name) => change[name] !== undefined && change[name] !== before[name])
-  const only = (from: UserChange) => Object.fromEntries(changed.map((name) => [name, from[name]]))
   const [[user]] = await db.batch([
     db
       .update(users)
-      .set({ ...only(change), updatedAt: now })
+      .set({ ...change, updatedAt: now })
       .where(and(eq(users.id, id), allowed))
       .returning(),
     auditIfChanged(db, {
@@ -97,8 +104,7 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
       at: now,
       action: 'user.update',
       target: `user:${id}`,
-      before: only(before),
-      after: only(change),
+      ...changeOf(audited(before), audited(change)),
     }),
   ])
   if (!user) throw new Refusal('conflict', 'There must be another active administrator first.')
@@ -107,6 +113,10 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
     await db.batch([closeSessionsOf(db, id, now), db.update(loginCodes).set({ consumedAt: now }).where(open)])
   }
   return user
+}
+
+function audited({ name, role, status, ...limits }: UserChange) {
+  return { name, role, status, ...auditedLimits(limits) }
 }
 
 export async function findUser(db: Db, itcode: string): Promise<User | undefined> {

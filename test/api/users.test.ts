@@ -90,8 +90,8 @@ describe('users', () => {
     expect(JSON.parse(events.at(-2)?.after ?? '')).toEqual({
       name: 'Ann',
       role: 'admin',
-      quotaTokens: 5,
-      budgetMicros: 1,
+      quota_tokens: 5,
+      budget_usd: 0.000001,
     })
     expect(events.at(-1)).toMatchObject({
       actorId: boss.id,

@@ -41,13 +41,13 @@ describe.each(Object.entries(STORES))('text on %s', (_name, open) => {
     const event = {
       actor: COMMAND_LINE,
       at: 1,
-      action: 'x',
+      action: 'backend.disabled',
       target: 'model:a\ud800b',
-      after: { a: ['\udc00'] },
-    }
+      after: { reason: '\udc00' },
+    } as const
     await auditRow(store.db, event)
     const [row] = await store.db.select().from(auditEvents)
-    expect([row?.target, row?.after]).toEqual([`model:${HEALED}`, '{"a":["\ufffd"]}'])
+    expect([row?.target, row?.after]).toEqual([`model:${HEALED}`, '{"reason":"\ufffd"}'])
   })
 
   test('is healed by a migration, in the log and in the sums', async () => {

@@ -1,5 +1,6 @@
 /** Every route the site uses, typed from the schemas that the gateway checks its answers with. */
 import type * as z from 'zod'
+import type { AuditAction } from '../../../../core/audit/action.ts'
 import type { ApplicationView, ModelView } from '../../../../functions/approvals.ts'
 import type { AuditEvent } from '../../../../functions/audit.ts'
 import type { BackendView } from '../../../../functions/backends.ts'
@@ -19,6 +20,7 @@ export type Application = ApplicationView
 export type AvailableModel = ModelView
 export type Backend = BackendView
 export type Audit = AuditEvent
+export type { AuditAction }
 export type Log = usage.Log
 type Figures = z.infer<typeof usage.FiguresView>
 export type DayStats = z.infer<typeof usage.DayStats>
