@@ -2,7 +2,7 @@
 # The whole way of a newcomer, with curl alone: sign in, make a key, call Claude, see the usage, apply for a model, have it
 # approved, call it, download the usage.
 #
-#   npm run demo > demo.log &        # login codes are in its log
+#   npm run demo > demo.log &        # login codes are in its log; this waits until it serves
 #   sh test/walk.sh http://localhost:8080 demo.log
 set -eu
 GATEWAY=$1
@@ -18,22 +18,40 @@ say() {
 }
 # field NAME: the first value of that name in the JSON on standard input.
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
+# wait_for WHAT COMMAND...: until the command succeeds, for two minutes at most.
+wait_for() {
+  what=$1
+  shift
+  tries=0
+  until "$@" > "$JARS/tried" 2>&1; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 240 ] || { echo "There is still not $what." >&2; exit 1; }
+    sleep 0.5
+  done
+}
 step() { printf '\n== %s\n' "$1"; }
 
+code_of_log() {
+  grep 'code.no_sender' "$LOG" | grep "\"$WHO\"" | tail -n 1 | sed 's/.*code"\{0,1\}[:=]"\([A-Z0-9]*\)".*/\1/'
+}
 sign_in() {
   WHO=$1
+  before=$(code_of_log)
   say POST /api/auth/send-code "{\"itcode\":\"$WHO\"}"
-  sleep 1 # the code leaves after the answer
-  code=$(grep 'code.no_sender' "$LOG" | grep "\"$WHO\"" | tail -n 1 | sed 's/.*code"\{0,1\}[:=]"\([A-Z0-9]*\)".*/\1/')
-  say POST /api/auth/login "{\"itcode\":\"$WHO\",\"code\":\"$code\"}"
+  wait_for 'a new code in the log' new_code
+  say POST /api/auth/login "{\"itcode\":\"$WHO\",\"code\":\"$(code_of_log)\"}"
 }
+new_code() { [ "$(code_of_log)" != "$before" ]; }
 call() {
   curl -sS "$GATEWAY/v1/messages" -H "x-api-key: $KEY" -H 'content-type: application/json' \
     -d "{\"model\":\"$1\",\"max_tokens\":100,\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}]}"
 }
 
+wait_for "a gateway at $GATEWAY" curl -sSf "$GATEWAY/readyz"
+# Another one each time, so that it can be walked again.
+NEWCOMER=newcomer-$$
 step 'Sign in: the account is made by the first right code'
-sign_in newcomer
+sign_in "$NEWCOMER"
 step 'Make a key: it is shown this once'
 made=$(say POST /api/keys '{"name":"walk"}')
 echo "$made"
@@ -53,7 +71,7 @@ step 'An administrator approves'
 sign_in admin
 say PUT "/admin/api/applications/$application/review" '{"status":"approved"}'
 step "Call $MODEL again"
-WHO=newcomer
+WHO=$NEWCOMER
 call "$MODEL"
 step 'Download the usage'
 sleep 1

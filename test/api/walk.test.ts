@@ -20,17 +20,20 @@ test('the way of a newcomer through the demo, with curl alone', async () => {
     const urlOf = () =>
       existsSync(log) ? /Gateway +(http\S+)/.exec(readFileSync(log, 'utf8'))?.[1] : undefined
     await expect.poll(urlOf, { timeout: 30_000 }).toBeDefined()
-    const { stdout } = await promisify(execFile)('sh', ['test/walk.sh', urlOf() ?? '', log], { cwd: ROOT })
-    const steps = Object.fromEntries(
-      stdout.split('\n== ').map((step) => [step.slice(0, step.indexOf('\n')).split(':')[0], step]),
-    )
-    expect(steps['Call Claude with it']).toContain('"stop_reason":"end_turn"')
-    expect(steps['See what it cost']).toMatch(/"requests":1\b/)
-    expect(steps['Call claude-fable-5-2']).toContain('needs approval')
-    expect(steps['An administrator approves']).toContain('"status":"approved"')
-    expect(steps['Call claude-fable-5-2 again']).toContain('"stop_reason":"end_turn"')
-    expect(steps['Download the usage']?.match(/,newcomer,/g)).toHaveLength(2)
-    expect(stdout).toMatch(/Done\.\s*$/)
+    // Whoever walks it again finds the way as it was.
+    for (let i = 0; i < 2; i++) {
+      const { stdout } = await promisify(execFile)('sh', ['test/walk.sh', urlOf() ?? '', log], { cwd: ROOT })
+      const steps = Object.fromEntries(
+        stdout.split('\n== ').map((step) => [step.slice(0, step.indexOf('\n')).split(':')[0], step]),
+      )
+      expect(steps['Call Claude with it']).toContain('"stop_reason":"end_turn"')
+      expect(steps['See what it cost']).toMatch(/"requests":1\b/)
+      expect(steps['Call claude-fable-5-2']).toContain('needs approval')
+      expect(steps['An administrator approves']).toContain('"status":"approved"')
+      expect(steps['Call claude-fable-5-2 again']).toContain('"stop_reason":"end_turn"')
+      expect(steps['Download the usage']?.match(/,newcomer-\d+,/g)).toHaveLength(2)
+      expect(stdout).toMatch(/Done\.\s*$/)
+    }
   } finally {
     demo.kill()
     folder.remove()
