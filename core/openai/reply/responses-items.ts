@@ -2,7 +2,9 @@
 
 import { packReasoning } from '../reasoning-envelope.ts'
 import type { Delta, StartedBlock } from './events.ts'
-import type { Emit } from './responses-reply.ts'
+
+/** Writes one event of OpenAI's. */
+export type Emit = (type: string, fields: object) => string
 
 interface MessageItem {
   kind: 'message'
@@ -28,169 +30,183 @@ interface ReasoningItem {
 }
 type Item = MessageItem | CallItem | ReasoningItem
 
-export function createItems(emit: Emit, packsThinking: boolean) {
-  const items: Item[] = []
+interface Growing {
+  readonly emit: Emit
+  /** Whether reasoning items carry Claude's thinking, for the next request to bring it back. */
+  readonly packsThinking: boolean
+  readonly items: Item[]
   /** By the block's index. Several blocks of text in a row are one message. */
-  const byBlock = new Map<number, Item>()
-  const at = (item: Item) => ({ item_id: item.id, output_index: items.indexOf(item) })
-  const added = (item: Item) => {
-    items.push(item)
-    return emit('response.output_item.added', { output_index: items.length - 1, item: view(item) })
-  }
-  const view = (item: Item): object => {
-    const text = item.pieces.join('')
-    const status = item.done ? 'completed' : 'in_progress'
-    switch (item.kind) {
-      case 'message':
-        return {
-          id: item.id,
-          type: 'message',
-          status,
-          role: 'assistant',
-          content: item.done ? [partOf(item)] : [],
-        }
-      case 'call':
-        return {
-          id: item.id,
-          type: 'function_call',
-          status,
-          call_id: item.callId,
-          name: item.name,
-          arguments: item.done ? text || '{}' : '',
-        }
-      case 'reasoning': {
-        const summary = item.done && text !== '' ? [{ type: 'summary_text', text }] : []
-        const packed = packsThinking && item.done && item.signature !== ''
-        const content = packed
-          ? { encrypted_content: packReasoning({ thinking: text, signature: item.signature }) }
-          : {}
-        return { id: item.id, type: 'reasoning', summary, ...content }
-      }
-    }
-  }
-  const partOf = ({ pieces, annotations }: MessageItem) => {
-    return { type: 'output_text', text: pieces.join(''), annotations, logprobs: [] }
-  }
+  readonly byBlock: Map<number, Item>
+}
 
-  /** The message that goes on, or a new one. */
-  function message(): { item: MessageItem; events: string } {
-    const last = items.at(-1)
-    if (last?.kind === 'message' && !last.done) return { item: last, events: '' }
-    const item: MessageItem = {
-      kind: 'message',
-      id: idOf('msg', items),
-      pieces: [],
-      annotations: [],
-      done: false,
-    }
-    const events = closeMessage() + added(item)
-    return {
-      item,
-      events:
-        events + emit('response.content_part.added', { ...at(item), content_index: 0, part: partOf(item) }),
-    }
-  }
-  function textDelta(item: MessageItem, text: string): string {
-    item.pieces.push(text)
-    return emit('response.output_text.delta', { ...at(item), content_index: 0, delta: text, logprobs: [] })
-  }
-  function closeMessage(): string {
-    const last = items.at(-1)
-    return last?.kind === 'message' && !last.done ? close(last) : ''
-  }
-  function close(item: Item): string {
-    item.done = true
-    const text = item.pieces.join('')
-    // Events are numbered as they are written, so this one comes last.
-    const done = () =>
-      emit('response.output_item.done', { output_index: items.indexOf(item), item: view(item) })
-    switch (item.kind) {
-      case 'message': {
-        const where = { ...at(item), content_index: 0 }
-        const whole = emit('response.output_text.done', { ...where, text, logprobs: [] })
-        return whole + emit('response.content_part.done', { ...where, part: partOf(item) }) + done()
-      }
-      case 'call': {
-        const input = text || '{}'
-        return (
-          emit('response.function_call_arguments.done', { ...at(item), name: item.name, arguments: input }) +
-          done()
-        )
-      }
-      case 'reasoning': {
-        if (text === '') return done()
-        const where = { ...at(item), summary_index: 0 }
-        const part = { type: 'summary_text', text }
-        const whole = emit('response.reasoning_summary_text.done', { ...where, text })
-        return whole + emit('response.reasoning_summary_part.done', { ...where, part }) + done()
-      }
-    }
-  }
-
+/** Each method but `output` answers the events that it causes, as text, '' for none. */
+export function createItems(emit: Emit, packsThinking: boolean) {
+  const growing: Growing = { emit, packsThinking, items: [], byBlock: new Map() }
   return {
-    output: () => items.map(view),
-    start(index: number, block: StartedBlock): string {
-      if (block.type === 'text') {
-        const { item, events } = message()
-        byBlock.set(index, item)
-        return events + (block.text ? textDelta(item, block.text) : '')
-      }
-      if (block.type === 'tool_use') {
-        const { id: callId, name } = block
-        const item: CallItem = { kind: 'call', id: idOf('fc', items), callId, name, pieces: [], done: false }
-        byBlock.set(index, item)
-        return closeMessage() + added(item)
-      }
-      if (block.type !== 'thinking') return ''
-      const item: ReasoningItem = {
-        kind: 'reasoning',
-        id: idOf('rs', items),
-        pieces: [],
-        signature: '',
-        done: false,
-      }
-      byBlock.set(index, item)
-      return closeMessage() + added(item)
-    },
-    delta(index: number, delta: Delta): string {
-      const item = byBlock.get(index)
-      if (delta.type === 'text_delta' && item?.kind === 'message') return textDelta(item, delta.text)
-      if (delta.type === 'input_json_delta' && item?.kind === 'call' && delta.partial_json !== '') {
-        item.pieces.push(delta.partial_json)
-        return emit('response.function_call_arguments.delta', { ...at(item), delta: delta.partial_json })
-      }
-      if (delta.type === 'thinking_delta' && item?.kind === 'reasoning' && delta.thinking !== '') {
-        const where = { ...at(item), summary_index: 0 }
-        const part = { type: 'summary_text', text: '' }
-        const opening =
-          item.pieces.length === 0 ? emit('response.reasoning_summary_part.added', { ...where, part }) : ''
-        item.pieces.push(delta.thinking)
-        return opening + emit('response.reasoning_summary_text.delta', { ...where, delta: delta.thinking })
-      }
-      if (delta.type === 'signature_delta' && item?.kind === 'reasoning') item.signature += delta.signature
-      if (delta.type === 'citations_delta' && item?.kind === 'message' && delta.citation.url) {
-        const annotation = {
-          type: 'url_citation',
-          url: delta.citation.url,
-          title: delta.citation.title ?? '',
-        }
-        item.annotations.push(annotation)
-        const where = { ...at(item), content_index: 0, annotation_index: item.annotations.length - 1 }
-        return emit('response.output_text.annotation.added', { ...where, annotation })
-      }
-      return ''
-    },
+    output: () => growing.items.map((item) => viewOf(growing, item)),
+    start: (index: number, block: StartedBlock) => startBlock(growing, index, block),
+    delta: (index: number, delta: Delta) => addDelta(growing, growing.byBlock.get(index), delta),
     stop(index: number): string {
-      const item = byBlock.get(index)
-      return item && item.kind !== 'message' ? close(item) : ''
+      const item = growing.byBlock.get(index)
+      return item && item.kind !== 'message' ? close(growing, item) : ''
     },
     /** The answer is over; a refusal without any text becomes the text. */
     finish(refusal: string | undefined): string {
-      const begun = refusal && items.length === 0 ? message() : undefined
-      const told = begun && refusal ? begun.events + textDelta(begun.item, refusal) : ''
-      return told + closeMessage()
+      const begun = refusal && growing.items.length === 0 ? openMessage(growing) : undefined
+      const told = begun && refusal ? begun.events + addText(growing, begun.item, refusal) : ''
+      return told + closeMessage(growing)
     },
   }
+}
+
+function startBlock(growing: Growing, index: number, block: StartedBlock): string {
+  const { items, byBlock } = growing
+  if (block.type === 'text') {
+    const { item, events } = openMessage(growing)
+    byBlock.set(index, item)
+    return events + (block.text ? addText(growing, item, block.text) : '')
+  }
+  if (block.type !== 'tool_use' && block.type !== 'thinking') return ''
+  const item: Item =
+    block.type === 'tool_use'
+      ? { kind: 'call', id: idOf('fc', items), callId: block.id, name: block.name, pieces: [], done: false }
+      : { kind: 'reasoning', id: idOf('rs', items), pieces: [], signature: '', done: false }
+  byBlock.set(index, item)
+  return closeMessage(growing) + open(growing, item)
+}
+
+function addDelta(growing: Growing, item: Item | undefined, delta: Delta): string {
+  switch (item?.kind) {
+    case 'message':
+      if (delta.type === 'text_delta') return addText(growing, item, delta.text)
+      return delta.type === 'citations_delta' ? addCitation(growing, item, delta.citation) : ''
+    case 'call':
+      return delta.type === 'input_json_delta' ? addArguments(growing, item, delta.partial_json) : ''
+    case 'reasoning':
+      if (delta.type === 'signature_delta') item.signature += delta.signature
+      return delta.type === 'thinking_delta' ? addThinking(growing, item, delta.thinking) : ''
+    default:
+      return ''
+  }
+}
+
+function addText(growing: Growing, item: MessageItem, text: string): string {
+  item.pieces.push(text)
+  const fields = { ...placeOf(growing, item), content_index: 0, delta: text, logprobs: [] }
+  return growing.emit('response.output_text.delta', fields)
+}
+
+function addArguments(growing: Growing, item: CallItem, piece: string): string {
+  if (piece === '') return ''
+  item.pieces.push(piece)
+  return growing.emit('response.function_call_arguments.delta', { ...placeOf(growing, item), delta: piece })
+}
+
+function addThinking(growing: Growing, item: ReasoningItem, thinking: string): string {
+  if (thinking === '') return ''
+  const { emit } = growing
+  const where = { ...placeOf(growing, item), summary_index: 0 }
+  const part = { type: 'summary_text', text: '' }
+  const opening =
+    item.pieces.length === 0 ? emit('response.reasoning_summary_part.added', { ...where, part }) : ''
+  item.pieces.push(thinking)
+  return opening + emit('response.reasoning_summary_text.delta', { ...where, delta: thinking })
+}
+
+type Citation = Extract<Delta, { type: 'citations_delta' }>['citation']
+
+function addCitation(growing: Growing, item: MessageItem, { url, title }: Citation): string {
+  if (!url) return ''
+  const annotation = { type: 'url_citation', url, title: title ?? '' }
+  item.annotations.push(annotation)
+  const index = item.annotations.length - 1
+  const where = { ...placeOf(growing, item), content_index: 0, annotation_index: index }
+  return growing.emit('response.output_text.annotation.added', { ...where, annotation })
+}
+
+function open(growing: Growing, item: Item): string {
+  growing.items.push(item)
+  const fields = { output_index: growing.items.length - 1, item: viewOf(growing, item) }
+  return growing.emit('response.output_item.added', fields)
+}
+
+/** The message that goes on, or a new one. */
+function openMessage(growing: Growing): { item: MessageItem; events: string } {
+  const { items, emit } = growing
+  const last = items.at(-1)
+  if (last?.kind === 'message' && !last.done) return { item: last, events: '' }
+  const id = idOf('msg', items)
+  const item: MessageItem = { kind: 'message', id, pieces: [], annotations: [], done: false }
+  const events = closeMessage(growing) + open(growing, item)
+  const fields = { ...placeOf(growing, item), content_index: 0, part: partOf(item) }
+  return { item, events: events + emit('response.content_part.added', fields) }
+}
+
+function closeMessage(growing: Growing): string {
+  const last = growing.items.at(-1)
+  return last?.kind === 'message' && !last.done ? close(growing, last) : ''
+}
+
+/** Events are numbered as they are written: each is made after those before it. */
+function close(growing: Growing, item: Item): string {
+  item.done = true
+  const contentEvents = closeContent(growing, item)
+  const fields = { output_index: growing.items.indexOf(item), item: viewOf(growing, item) }
+  return contentEvents + growing.emit('response.output_item.done', fields)
+}
+
+function closeContent(growing: Growing, item: Item): string {
+  const { emit } = growing
+  const text = item.pieces.join('')
+  const place = placeOf(growing, item)
+  switch (item.kind) {
+    case 'message': {
+      const where = { ...place, content_index: 0 }
+      const whole = emit('response.output_text.done', { ...where, text, logprobs: [] })
+      return whole + emit('response.content_part.done', { ...where, part: partOf(item) })
+    }
+    case 'call': {
+      const fields = { ...place, name: item.name, arguments: text || '{}' }
+      return emit('response.function_call_arguments.done', fields)
+    }
+    case 'reasoning': {
+      if (text === '') return ''
+      const where = { ...place, summary_index: 0 }
+      const part = { type: 'summary_text', text }
+      const whole = emit('response.reasoning_summary_text.done', { ...where, text })
+      return whole + emit('response.reasoning_summary_part.done', { ...where, part })
+    }
+  }
+}
+
+function placeOf({ items }: Growing, item: Item) {
+  return { item_id: item.id, output_index: items.indexOf(item) }
+}
+
+/** The item as a response shows it: empty while it grows, whole once it is done. */
+function viewOf({ packsThinking }: Growing, item: Item): object {
+  const { id, done } = item
+  const text = item.pieces.join('')
+  const status = done ? 'completed' : 'in_progress'
+  switch (item.kind) {
+    case 'message':
+      return { id, type: 'message', status, role: 'assistant', content: done ? [partOf(item)] : [] }
+    case 'call': {
+      const { callId, name } = item
+      return { id, type: 'function_call', status, call_id: callId, name, arguments: done ? text || '{}' : '' }
+    }
+    case 'reasoning': {
+      const summary = done && text !== '' ? [{ type: 'summary_text', text }] : []
+      const { signature } = item
+      const packed = packsThinking && done && signature !== ''
+      const content = packed ? { encrypted_content: packReasoning({ thinking: text, signature }) } : {}
+      return { id, type: 'reasoning', summary, ...content }
+    }
+  }
+}
+
+function partOf({ pieces, annotations }: MessageItem) {
+  return { type: 'output_text', text: pieces.join(''), annotations, logprobs: [] }
 }
 
 /** Ids are told apart by position: each response has its own. */

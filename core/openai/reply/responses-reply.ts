@@ -3,7 +3,7 @@
 import type { AnswerContext, Collector, StreamTranslator } from '../translator.ts'
 import type { ClaudeEvent, MessageEnd } from './events.ts'
 import { createUsageReader, responsesUsage } from './projection.ts'
-import { createItems } from './responses-items.ts'
+import { createItems, type Emit } from './responses-items.ts'
 
 export interface ResponsesContext extends AnswerContext {
   /** Fields of the request that the response repeats. */
@@ -27,9 +27,6 @@ export function createResponsesStream(context: ResponsesContext): StreamTranslat
     failed: ({ code, message, param }) => emit('error', { code, message, param }),
   }
 }
-
-/** Writes one event of OpenAI's. */
-export type Emit = (type: string, fields: object) => string
 
 function createMachine({ model, created, echo, packsThinking }: ResponsesContext, emit: Emit) {
   const usage = createUsageReader()
