@@ -2,9 +2,9 @@
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import type { Health } from './backends/health.ts'
+import type { MadeObject } from './db/objects.ts'
 import type * as schema from './db/schema.ts'
 import type { PromptLoss } from './metering/prompt-losses.ts'
-import type { MadeObject } from './objects/owner.ts'
 import type { StopSignal } from './stop.ts'
 
 export type MaybePromise<T> = T | Promise<T>

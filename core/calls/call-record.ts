@@ -1,8 +1,9 @@
 /** The record of one call, from its admission to its one row. */
+
+import type { MadeObject } from '../db/objects.ts'
 import type { Deps } from '../deps.ts'
 import { type Reservation, reservationOf } from '../limits/reservation.ts'
 import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../metering/tokens.ts'
-import type { MadeObject } from '../objects/owner.ts'
 import type { Admission, CallRecord, Logger, MaybePromise, Outcome } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
 import { usdOf } from '../units.ts'

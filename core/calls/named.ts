@@ -3,14 +3,11 @@
  * MCP servers, content by reference. The members are those of the newest SDK's request types, GA and beta:
  * https://github.com/anthropics/anthropic-sdk-typescript/blob/main/src/resources/beta/messages/messages.ts
  */
-import type { OBJECT_KINDS } from '../db/objects.ts'
+import type { ObjectKind } from '../db/objects.ts'
 import { Refusal } from '../errors.ts'
 import type { Member, Span } from '../json/scan.ts'
 import { isOpener } from '../json/tokens.ts'
 import { type FoundObject, keysToFind, type Scalar, scalarAt, walkObjects } from '../json/walk.ts'
-
-/** What exists in one upstream account only. A thread goes by the id of its last message. */
-export type ObjectKind = (typeof OBJECT_KINDS)[number]
 
 export interface NamedObject {
   kind: ObjectKind

@@ -2,6 +2,15 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 export const OBJECT_KINDS = ['container', 'thread', 'file', 'skill', 'message'] as const
+/** What exists in one upstream account only. A thread goes by the id of its last message. */
+export type ObjectKind = (typeof OBJECT_KINDS)[number]
+
+/** What an answer made known, or an operator. `expiresAt`: ms since 1970; null = never. */
+export interface MadeObject {
+  kind: ObjectKind
+  id: string
+  expiresAt: number | null
+}
 
 /** Containers, files, threads and the like, by the ids that an answer or an operator made known, with their owners. */
 export const upstreamObjects = sqliteTable(

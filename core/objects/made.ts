@@ -2,12 +2,12 @@
 import * as z from 'zod'
 import { joined } from '../bytes.ts'
 import type { Call } from '../calls/call.ts'
+import type { MadeObject } from '../db/objects.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan } from '../json/scan.ts'
 import { eventName } from '../sse/event-name.ts'
 import { createEventReader } from '../sse/reader.ts'
 import { DAY_MS } from '../units.ts'
-import type { MadeObject } from './owner.ts'
 
 export interface MadeReader {
   write(chunk: Uint8Array): void

@@ -1,8 +1,7 @@
 /** The rows behind core/objects/owner.ts: written with the calls that made them, adopted, listed, swept. */
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import { type Actor, auditRow } from '../audit/record.ts'
-import type { ObjectKind } from '../calls/named.ts'
-import { upstreamObjects } from '../db/objects.ts'
+import { type ObjectKind, upstreamObjects } from '../db/objects.ts'
 import { users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'

@@ -3,8 +3,8 @@
  * an id reaches an upstream only where its owner names it; everything else would make everybody the reader of everything.
  */
 import { sql } from 'drizzle-orm'
-import type { NamedObject, ObjectKind } from '../calls/named.ts'
-import { upstreamObjects } from '../db/objects.ts'
+import type { NamedObject } from '../calls/named.ts'
+import { type MadeObject, upstreamObjects } from '../db/objects.ts'
 import { Refusal } from '../errors.ts'
 import type { Db, MaybePromise } from '../ports.ts'
 import type { Settings } from '../settings.ts'
@@ -21,13 +21,6 @@ export interface Binding {
   boundTo: string | undefined
   /** The call goes to this backend while it is usable. */
   steersTo: string | undefined
-}
-
-/** What an answer made known, or an operator. `expiresAt`: ms since 1970; null = never. */
-export interface MadeObject {
-  kind: ObjectKind
-  id: string
-  expiresAt: number | null
 }
 
 export interface Objects {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { NamedObject, ObjectKind } from '../../../core/calls/named.ts'
+import type { NamedObject } from '../../../core/calls/named.ts'
+import type { ObjectKind } from '../../../core/db/objects.ts'
 import { createMadeReader } from '../../../core/objects/made.ts'
 import { bindingOf, keyOf, type Owner } from '../../../core/objects/owner.ts'
 import { messageJson, sse } from '../../support/upstream.ts'
