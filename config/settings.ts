@@ -4,21 +4,9 @@ import { microsOf } from '../core/units.ts'
 import type { Config } from './schema.ts'
 
 export function settingsFrom(config: Config): Settings {
-  const { auth, limits, health, retry } = config
+  const { limits, health, retry } = config
   return {
-    auth: {
-      secrets: auth.session_secret,
-      sessionMaxAgeMs: auth.session_max_age * 1000,
-      sessionIdleMs: auth.session_idle,
-      codeExpiryMs: auth.code_expiry,
-      codeStyle: auth.code_style,
-      adminItcode: auth.admin_itcode,
-      // The original configuration wrote it with its @.
-      emailDomain: auth.email_domain.replace(/^@/, '').toLowerCase(),
-      allowedDomains: auth.allowed_domains.map((domain) => domain.replace(/^@/, '').toLowerCase()),
-      autoRegister: auth.auto_register,
-      inviteCode: auth.invite_code,
-    },
+    auth: authFrom(config.auth),
     backends: config.backends.map(({ name, url, api_key, weight, enabled, models, openai }) => ({
       name,
       url,
@@ -64,5 +52,21 @@ export function settingsFrom(config: Config): Settings {
     usageSyncMs: config.usage_sync_time,
     publicUrl: config.server.public_url,
     trustedProxies: config.server.trusted_proxies,
+  }
+}
+
+function authFrom(auth: Config['auth']): Settings['auth'] {
+  return {
+    secrets: auth.session_secret,
+    sessionMaxAgeMs: auth.session_max_age * 1000,
+    sessionIdleMs: auth.session_idle,
+    codeExpiryMs: auth.code_expiry,
+    codeStyle: auth.code_style,
+    adminItcode: auth.admin_itcode,
+    // The original configuration wrote it with its @.
+    emailDomain: auth.email_domain.replace(/^@/, '').toLowerCase(),
+    allowedDomains: auth.allowed_domains.map((domain) => domain.replace(/^@/, '').toLowerCase()),
+    autoRegister: auth.auto_register,
+    inviteCode: auth.invite_code,
   }
 }

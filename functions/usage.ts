@@ -28,99 +28,114 @@ import {
 const BASE = { session: '/api/usage', admin: '/admin/api/usage' } as const
 const WHOSE = { session: "The caller's", admin: "Everybody's" }
 
-export const usage = [...routesOf('session'), ...routesOf('admin'), ...summaries]
+export const usage = [
+  ...(['session', 'admin'] as const).flatMap((tier) => [
+    listOf(tier),
+    dailyOf(tier),
+    hourlyOf(tier),
+    exportOf(tier),
+  ]),
+  ...summaries,
+]
 
-function routesOf(tier: UsageTier) {
-  return [
-    route({
-      method: 'GET',
-      path: BASE[tier],
-      tier,
-      summary: `${WHOSE[tier]} calls, newest first. Without dates: all.`,
-      query: filters(tier, {
-        page: page.unwrap().optional(),
+function listOf(tier: UsageTier) {
+  return route({
+    method: 'GET',
+    path: BASE[tier],
+    tier,
+    summary: `${WHOSE[tier]} calls, newest first. Without dates: all.`,
+    query: filters(tier, {
+      page: page.unwrap().optional(),
+      page_size: pageSize,
+      cursor: cursor.optional().meta({
+        description:
+          'next_cursor of the answer before: the rows that follow it, whatever came since. Not with page.',
+      }),
+    }).refine((query) => query.page === undefined || query.cursor === undefined, {
+      path: ['cursor'],
+      error: 'either cursor or page is expected',
+    }),
+    reply: z.strictObject({
+      logs: z.array(Log),
+      total: z.int().nullable().meta({ description: 'null when asked by cursor.' }),
+      page: z.int().nullable().meta({ description: 'null when asked by cursor.' }),
+      page_size: z.int(),
+      next_cursor: z.string().nullable().meta({ description: 'null at the end.' }),
+    }),
+    async handle({ deps: { db }, caller, query }) {
+      const filter = filterOf(tier, caller, query)
+      const range = rangeOf(datesOf(query))
+      const { page: asked = 1, page_size: pageSize, cursor } = query
+      const found = cursor
+        ? { ...(await logsAfter(db, filter, range, { cursor, take: pageSize })), total: null }
+        : await logPage(db, filter, range, { page: asked, pageSize })
+      return {
+        logs: found.logs.map(logView),
+        total: found.total,
+        page: cursor ? null : asked,
         page_size: pageSize,
-        cursor: cursor.optional().meta({
-          description:
-            'next_cursor of the answer before: the rows that follow it, whatever came since. Not with page.',
-        }),
-      }).refine((query) => query.page === undefined || query.cursor === undefined, {
-        path: ['cursor'],
-        error: 'either cursor or page is expected',
-      }),
-      reply: z.strictObject({
-        logs: z.array(Log),
-        total: z.int().nullable().meta({ description: 'null when asked by cursor.' }),
-        page: z.int().nullable().meta({ description: 'null when asked by cursor.' }),
-        page_size: z.int(),
-        next_cursor: z.string().nullable().meta({ description: 'null at the end.' }),
-      }),
-      async handle({ deps: { db }, caller, query }) {
-        const filter = filterOf(tier, caller, query)
-        const range = rangeOf(datesOf(query))
-        const { page: asked = 1, page_size: pageSize, cursor } = query
-        const found = cursor
-          ? { ...(await logsAfter(db, filter, range, { cursor, take: pageSize })), total: null }
-          : await logPage(db, filter, range, { page: asked, pageSize })
-        return {
-          logs: found.logs.map(logView),
-          total: found.total,
-          page: cursor ? null : asked,
-          page_size: pageSize,
-          next_cursor: found.next && cursorText(found.next),
-        }
-      },
-    }),
-    route({
-      method: 'GET',
-      path: `${BASE[tier]}/daily`,
-      tier,
-      summary: `${WHOSE[tier]} use by day and model, at most 366 days. Without dates: the last 30 days.`,
-      query: filters(tier, {}),
-      reply: z.strictObject({ stats: z.array(DayStats) }),
-      async handle({ deps, caller, query }) {
-        const days = daySpans(datesOf(query), deps.clock.now())
-        const bars = await dailyChart(deps.db, filterOf(tier, caller, query), days)
-        return { stats: bars.map((bar) => ({ date: bar.label, ...barView(bar) })) }
-      },
-    }),
-    route({
-      method: 'GET',
-      path: `${BASE[tier]}/hourly`,
-      tier,
-      summary: `${WHOSE[tier]} use by UTC hour and model, at most 31 days. Without dates: the last 24 hours; with one: that day.`,
-      query: filters(tier, {}),
-      reply: z.strictObject({ stats: z.array(HourStats) }),
-      async handle({ deps, caller, query }) {
-        const hours = hoursOf(datesOf(query), deps.clock.now())
-        const bars = await hourlyChart(deps.db, filterOf(tier, caller, query), hours)
-        return { stats: bars.map((bar) => ({ hour: bar.label, ...barView(bar) })) }
-      },
-    }),
-    route({
-      method: 'GET',
-      path: `${BASE[tier]}/export`,
-      tier,
-      summary: `${WHOSE[tier]} calls as a CSV file, newest first. Without dates: all.`,
-      query: filters(tier, {}),
-      produces: ['text/csv'],
-      file: true,
-      async handle({ deps, caller, query, actor, id, over }) {
-        const filter = filterOf(tier, caller, query)
-        const range = rangeOf(datesOf(query))
-        const target = filter.userId === undefined ? 'usage' : `user:${filter.userId}`
-        await auditRow(deps.db, { actor, at: deps.clock.now(), action: 'usage.export', target, after: query })
-        return new Response(csvStream(LOG_COLUMNS, slicesOf(deps, filter, range, id), over), {
-          headers: {
-            'content-type': 'text/csv; charset=utf-8; header=present',
-            'content-disposition': 'attachment; filename="usage.csv"',
-            'cache-control': 'no-store',
-            'request-id': id,
-          },
-        })
-      },
-    }),
-  ]
+        next_cursor: found.next && cursorText(found.next),
+      }
+    },
+  })
+}
+
+function dailyOf(tier: UsageTier) {
+  return route({
+    method: 'GET',
+    path: `${BASE[tier]}/daily`,
+    tier,
+    summary: `${WHOSE[tier]} use by day and model, at most 366 days. Without dates: the last 30 days.`,
+    query: filters(tier, {}),
+    reply: z.strictObject({ stats: z.array(DayStats) }),
+    async handle({ deps, caller, query }) {
+      const days = daySpans(datesOf(query), deps.clock.now())
+      const bars = await dailyChart(deps.db, filterOf(tier, caller, query), days)
+      return { stats: bars.map((bar) => ({ date: bar.label, ...barView(bar) })) }
+    },
+  })
+}
+
+function hourlyOf(tier: UsageTier) {
+  return route({
+    method: 'GET',
+    path: `${BASE[tier]}/hourly`,
+    tier,
+    summary: `${WHOSE[tier]} use by UTC hour and model, at most 31 days. Without dates: the last 24 hours; with one: that day.`,
+    query: filters(tier, {}),
+    reply: z.strictObject({ stats: z.array(HourStats) }),
+    async handle({ deps, caller, query }) {
+      const hours = hoursOf(datesOf(query), deps.clock.now())
+      const bars = await hourlyChart(deps.db, filterOf(tier, caller, query), hours)
+      return { stats: bars.map((bar) => ({ hour: bar.label, ...barView(bar) })) }
+    },
+  })
+}
+
+function exportOf(tier: UsageTier) {
+  return route({
+    method: 'GET',
+    path: `${BASE[tier]}/export`,
+    tier,
+    summary: `${WHOSE[tier]} calls as a CSV file, newest first. Without dates: all.`,
+    query: filters(tier, {}),
+    produces: ['text/csv'],
+    file: true,
+    async handle({ deps, caller, query, actor, id, over }) {
+      const filter = filterOf(tier, caller, query)
+      const range = rangeOf(datesOf(query))
+      const target = filter.userId === undefined ? 'usage' : `user:${filter.userId}`
+      await auditRow(deps.db, { actor, at: deps.clock.now(), action: 'usage.export', target, after: query })
+      return new Response(csvStream(LOG_COLUMNS, slicesOf(deps, filter, range, id), over), {
+        headers: {
+          'content-type': 'text/csv; charset=utf-8; header=present',
+          'content-disposition': 'attachment; filename="usage.csv"',
+          'cache-control': 'no-store',
+          'request-id': id,
+        },
+      })
+    },
+  })
 }
 
 /** Rows of cells in the order of the columns. The headers have left already: a failure can only be logged. */

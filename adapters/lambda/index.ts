@@ -15,13 +15,13 @@ import { openRedis } from '../drivers/redis/connection.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
+import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
 import { webWire } from '../web/wire.ts'
 import { type Bindings, functionUrl } from './function-url.ts'
-import { createSettling } from './settling.ts'
 
 const ROOT = process.env.LAMBDA_TASK_ROOT ?? '.'
-const settling = createSettling()
+const pending = createPendingWork()
 
 async function build() {
   const file = join(ROOT, process.env.CONFIG_PATH ?? 'config.yaml')
@@ -46,7 +46,7 @@ async function build() {
     healths: redis ? { redis: () => redisHealth(redis) } : {},
   })
   const site = siteFrom(join(ROOT, 'site'))
-  const { waitUntil } = settling
+  const { waitUntil } = pending
   const composed = await compose(config, {
     ...{ db, ...stores, clock, logger, waitUntil },
     upstream: undiciUpstream(),
@@ -75,13 +75,13 @@ export const handler = functionUrl(async (request, bindings) => {
   // What others learnt of the backends; all other recurring work is the schedule's.
   if (systemClock.elapsed() - refreshedAt >= REFRESH_MS) {
     refreshedAt = systemClock.elapsed()
-    settling.waitUntil(deps.balancer.refresh())
+    pending.waitUntil(deps.balancer.refresh())
   }
   return gateway.fetch(request, bindings)
-}, settling.settled)
+}, pending.settled)
 
 /** For an EventBridge schedule: repair, clean-up, checks. */
 export async function scheduled(): Promise<void> {
   await (await built).runTasks()
-  await settling.settled()
+  await pending.settled()
 }

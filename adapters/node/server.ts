@@ -7,7 +7,6 @@ import type { Config } from '../../config/schema.ts'
 import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
 import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
-import type { Deps } from '../../core/deps.ts'
 import type { Logger } from '../../core/ports.ts'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
@@ -17,6 +16,7 @@ import { openRedis } from '../drivers/redis/connection.ts'
 import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
+import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
 import { createHttpServer } from './http-server.ts'
 import { upToRestart } from './reload.ts'
@@ -49,11 +49,11 @@ function dataFolder(config: Config): string {
   return dirname(config.database.path)
 }
 
-export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
+/** All that outlives a change of the configuration. */
+async function openDrivers(config: Config, logger: Logger) {
   const clock = systemClock
   const storage = await openStorage(config, logger)
   const { db } = storage
-  const upstream = undiciUpstream()
   const folder = join(dataFolder(config), 'journal')
   const records = await journalledRecords({ db, folder, clock, logger })
   const redis = await openRedis(config, logger)
@@ -66,21 +66,28 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     ledgers: redis ? { redis: (parts) => redisLedger({ ...parts, redis }) } : {},
     healths: redis ? { redis: () => redisHealth(redis) } : {},
   })
-  const pending = new Set<Promise<unknown>>()
-  const waitUntil = (work: Promise<unknown>) => {
-    const kept = work.catch(() => {}).finally(() => pending.delete(kept))
-    pending.add(kept)
-  }
-  let stopping: Promise<void> | undefined
+  const upstream = undiciUpstream()
   const site = siteFrom(SITE)
   if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
+  return {
+    parts: { db, clock, logger, ledger, health, upstream, ...(site ? { site } : {}) },
+    async close() {
+      await ledger.close()
+      redis?.disconnect()
+      await upstream.close()
+      storage.close()
+    },
+  }
+}
 
+export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
+  const { parts, close } = await openDrivers(config, logger)
+  const { db, clock } = parts
+  const { waitUntil, settled } = createPendingWork()
+  let stopping: Promise<void> | undefined
   const composed = async (settings: Config, known?: BackendMemory) => {
     const brought = {
-      ...{ db, health, ledger, upstream, clock, logger, waitUntil },
-      codes: codesFrom(settings, logger),
-      wire: socketWire(waitUntil),
-      ...(site ? { site } : {}),
+      ...{ ...parts, waitUntil, wire: socketWire(waitUntil), codes: codesFrom(settings, logger) },
       accepting: () => !stopping,
       functions: process.env.GATEWAY_FUNCTIONS,
       listens: true,
@@ -96,47 +103,38 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   let current = await composed(config)
   const server = createHttpServer((request, bindings) => current.gateway.fetch(request, bindings))
   const url = await listen(server, config)
-  const startCheck = (deps: Deps) => void deps.catalogue.checkAll()
-  startCheck(current.deps)
+  const checkBackends = () => void current.deps.catalogue.checkAll()
+  checkBackends()
   const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
   logger.info('server.listening', { url, backends: current.deps.settings.backends.length })
 
+  async function reload(next: Config) {
+    const { changed, inForce } = upToRestart(config, next)
+    for (const name of changed) logger.warn('config.needs_restart', { setting: name })
+    current = await composed(inForce, current.deps.balancer.memory)
+    settings = inForce
+    checkBackends()
+    await auditRow(db, { actor: COMMAND_LINE, at: clock.now(), action: 'config.reload', target: 'config' })
+    logger.info('config.reloaded')
+  }
+  async function stop() {
+    await drain(server, settings.server.drain_timeout)
+    // Calls that were cut with their connections hear of it in the next turn, and book what they know.
+    await new Promise(setImmediate)
+    await settled()
+    clearInterval(ticker)
+    await close()
+    logger.info('server.stopped')
+  }
   return {
     url,
     db,
-    async reload(next) {
-      const { changed, inForce } = upToRestart(config, next)
-      for (const name of changed) logger.warn('config.needs_restart', { setting: name })
-      current = await composed(inForce, current.deps.balancer.memory)
-      settings = inForce
-      startCheck(current.deps)
-      const event = {
-        actor: COMMAND_LINE,
-        at: clock.now(),
-        action: 'config.reload',
-        target: 'config',
-      } as const
-      await auditRow(db, event)
-      logger.info('config.reloaded')
-    },
+    reload,
     stop() {
       if (stopping) server.closeAllConnections()
       stopping ??= stop()
       return stopping
     },
-  }
-
-  async function stop() {
-    await drain(server, settings.server.drain_timeout)
-    // Calls that were cut with their connections hear of it in the next turn, and book what they know.
-    await new Promise(setImmediate)
-    while (pending.size > 0) await Promise.allSettled(pending)
-    clearInterval(ticker)
-    await ledger.close()
-    redis?.disconnect()
-    await upstream.close()
-    storage.close()
-    logger.info('server.stopped')
   }
 }
 

@@ -47,16 +47,10 @@ export function createMessageCollector(): MessageCollector {
             serviceTier = event.message.usage.service_tier
           break
         case 'content_block_start': {
-          const { content_block: block, index } = event
-          if (block.type === 'text') {
-            blocks.set(index, { type: 'text', text: '', citations: [] })
-            if (block.text) add(index, block.text)
-          } else if (block.type === 'thinking') {
-            blocks.set(index, { type: 'thinking', thinking: '', signature: '' })
-          } else if (block.type === 'tool_use') {
-            const { id: callId, name } = block
-            blocks.set(index, { type: 'tool_use', id: callId, name, arguments: '' })
-          }
+          const { content_block: started, index } = event
+          const block = emptyBlock(started)
+          if (block) blocks.set(index, block)
+          if (started.type === 'text' && started.text) add(index, started.text)
           break
         }
         case 'content_block_delta': {
@@ -79,16 +73,25 @@ export function createMessageCollector(): MessageCollector {
       }
     },
     message() {
-      for (const [index, block] of blocks) {
-        const text = (pieces.get(index) ?? []).join('')
-        if (block.type === 'text') block.text = text
-        else if (block.type === 'thinking') block.thinking = text
-        else block.arguments = text || '{}'
-      }
+      for (const [index, block] of blocks) setText(block, (pieces.get(index) ?? []).join(''))
       const ordered = [...blocks].toSorted(([a], [b]) => a - b).map(([, block]) => block)
       return { id, blocks: ordered, end, counts: usage.counts(), serviceTier }
     },
   }
+}
+
+/** Undefined for what is of no interest. */
+function emptyBlock(started: StartedBlock): CollectedBlock | undefined {
+  if (started.type === 'text') return { type: 'text', text: '', citations: [] }
+  if (started.type === 'thinking') return { type: 'thinking', thinking: '', signature: '' }
+  if (started.type !== 'tool_use') return undefined
+  return { type: 'tool_use', id: started.id, name: started.name, arguments: '' }
+}
+
+function setText(block: CollectedBlock, text: string): void {
+  if (block.type === 'text') block.text = text
+  else if (block.type === 'thinking') block.thinking = text
+  else block.arguments = text || '{}'
 }
 
 const Message = z.looseObject({

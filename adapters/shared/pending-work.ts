@@ -1,5 +1,8 @@
-/** Work that goes on behind an answer. A Lambda is frozen when its answer ends, so the answer waits for it. */
-export function createSettling() {
+/**
+ * Work that goes on behind an answer. A process that ends waits for it; a Lambda is frozen when its answer ends, so there
+ * each answer waits.
+ */
+export function createPendingWork() {
   const pending = new Set<Promise<unknown>>()
   return {
     waitUntil(work: Promise<unknown>) {
