@@ -1,5 +1,5 @@
 /** Which address a request came from, as far as it can be believed. */
-import { convertIPv4ToBinary, convertIPv6ToBinary } from 'hono/utils/ipaddr'
+import ipaddr from 'ipaddr.js'
 import type { Deps } from '../core/deps.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
@@ -9,9 +9,10 @@ export type Addressing = (peer: string, headers: HeaderPairs) => string
 
 /** Addressing by the configuration. Says once that a proxy seems to be in front which nobody named. */
 export function createAddressing({ settings, logger }: Pick<Deps, 'settings' | 'logger'>): Addressing {
+  const trusted = networksOf(settings.trustedProxies)
   let told = false
   return (peer, headers) => {
-    const address = clientAddress(peer, headers, settings.trustedProxies)
+    const address = clientAddress(peer, headers, trusted)
     const said = headerOf(headers, 'x-forwarded-for')
     if (
       !told &&
@@ -29,14 +30,28 @@ export function createAddressing({ settings, logger }: Pick<Deps, 'settings' | '
   }
 }
 
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+/** Its first address, and how many bits of it belong to the network. */
+type Network = [Address, number]
+
+/** Networks such as 10.0.0.0/8, and single addresses. */
+export function networksOf(texts: readonly string[]): Network[] {
+  return texts.map((text): Network => {
+    if (text.includes('/')) return ipaddr.parseCIDR(text)
+    const address = ipaddr.parse(text)
+    return [address, address.kind() === 'ipv4' ? 32 : 128]
+  })
+}
+
 /**
  * The peer itself, unless it is a trusted proxy: then the last address of X-Forwarded-For that no trusted proxy has.
  * Anything left of that was written by the client and proves nothing, and neither does what is no address.
  */
-export function clientAddress(peer: string, headers: HeaderPairs, trusted: readonly string[]): string {
+export function clientAddress(peer: string, headers: HeaderPairs, trusted: readonly Network[]): string {
   let address = plain(peer)
+  if (trusted.length === 0) return address
   const hops = (headerOf(headers, 'x-forwarded-for') ?? '').split(',').map(plain)
-  while (trusted.some((network) => contains(network, address))) {
+  while (isIn(trusted, address)) {
     const hop = hops.pop()
     if (!hop || !parsed(hop)) break
     address = hop
@@ -47,7 +62,8 @@ export function clientAddress(peer: string, headers: HeaderPairs, trusted: reado
 /** What limits per address count: an IPv6 customer has at least a /64 to choose from. */
 export function addressGroup(address: string): string {
   const known = parsed(address)
-  return known?.length === 128n ? `${(known.bits >> 64n).toString(16)}::/64` : address
+  if (!(known instanceof ipaddr.IPv6)) return address
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${known.toString()}/64`).toString()}/64`
 }
 
 /** Without the port and the brackets that some proxies write. IPv4 within IPv6 is the IPv4 address that it means. */
@@ -59,21 +75,16 @@ function plain(address: string): string {
     .replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
 }
 
-function contains(network: string, address: string): boolean {
-  const [base = '', prefix] = network.split('/')
-  const [ours, theirs] = [parsed(base), parsed(address)]
-  if (!ours || ours.length !== theirs?.length) return false
-  const shift = prefix === undefined ? 0n : ours.length - BigInt(prefix)
-  return ours.bits >> shift === theirs.bits >> shift
+function isIn(networks: readonly Network[], text: string): boolean {
+  const address = parsed(text)
+  return (
+    address !== undefined &&
+    networks.some(([base, bits]) => address.kind() === base.kind() && address.match(base, bits))
+  )
 }
 
-/** `length` tells the families apart; undefined for what is no address. */
-function parsed(address: string): { bits: bigint; length: 32n | 128n } | undefined {
-  try {
-    return address.includes(':')
-      ? { bits: convertIPv6ToBinary(address), length: 128n }
-      : { bits: convertIPv4ToBinary(address), length: 32n }
-  } catch {
-    return undefined
-  }
+/** Undefined for what is no address; IPv4 has four parts, as 1.2 could mean others elsewhere. */
+function parsed(address: string): Address | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(address)) return ipaddr.IPv4.parse(address)
+  return ipaddr.IPv6.isValid(address) ? ipaddr.IPv6.parse(address) : undefined
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { addressGroup, clientAddress } from '../../functions/client-address.ts'
+import { addressGroup, clientAddress, networksOf } from '../../functions/client-address.ts'
 import { startApp } from '../support/app.ts'
 
 const PROXIES = ['10.0.0.0/8', 'fd00::/8', '203.0.113.7']
@@ -30,7 +30,7 @@ describe('the address of a client', () => {
     ['is the proxy when what it tells is no IPv4', '10.1.2.3', '8.8.8.256', PROXIES, '10.1.2.3'],
   ])('%s', (_what, peer, forwarded, trusted, expected) => {
     const headers: [string, string][] = forwarded === undefined ? [] : [['x-forwarded-for', forwarded]]
-    expect(clientAddress(peer, headers, trusted)).toBe(expected)
+    expect(clientAddress(peer, headers, networksOf(trusted))).toBe(expected)
   })
 
   test('counts by /64 for IPv6, by itself for IPv4', () => {
