@@ -9,7 +9,7 @@ interface Row {
   retry: boolean
 }
 
-const REFUSALS = {
+export const REFUSALS = {
   key_missing: { status: 401, type: 'authentication_error', retry: false },
   key_unknown: { status: 401, type: 'authentication_error', retry: false },
   key_disabled: { status: 401, type: 'authentication_error', retry: false },
