@@ -5,7 +5,7 @@ import { settingsFrom } from '../config/settings.ts'
 import { warningsOf } from '../config/warnings.ts'
 import type { BackendMemory } from '../core/backends/memory.ts'
 import { migrate } from '../core/db/migrate.ts'
-import { createDeps, type Deps, type Parts } from '../core/deps.ts'
+import { createDeps, type Deps, type GatewayParts } from '../core/deps.ts'
 import { announceObjects } from '../core/objects/announce.ts'
 import type { Clock, Db, HealthStore, Ledger, Logger, MaybePromise } from '../core/ports.ts'
 import { createTaskRunner, type TaskRunner } from '../core/tasks.ts'
@@ -86,7 +86,7 @@ function chosen<Store extends string, Open>(
 
 /** What a runtime brings besides the configuration. */
 export interface Runtime
-  extends Omit<Parts, 'settings' | 'prices' | 'abilities' | 'sha256' | 'random' | 'backendMemory'> {
+  extends Omit<GatewayParts, 'settings' | 'prices' | 'abilities' | 'sha256' | 'random' | 'backendMemory'> {
   /** The value of GATEWAY_FUNCTIONS. */
   functions: string | undefined
   /** Whether it opens a port of its own, where what the configuration leaves open matters. */

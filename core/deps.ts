@@ -17,7 +17,7 @@ import type { Prices } from './pricing/prices.ts'
 import type { Settings } from './settings.ts'
 
 /** What an adapter brings. */
-export interface Parts {
+export interface GatewayParts {
   db: Db
   health: HealthStore
   ledger: Ledger
@@ -41,7 +41,7 @@ export interface Parts {
   backendMemory?: BackendMemory
 }
 
-export interface Deps extends Parts {
+export interface Deps extends GatewayParts {
   balancer: Balancer
   keyCache: KeyCache
   catalogue: Catalogue
@@ -52,7 +52,7 @@ export interface Deps extends Parts {
   personLimits: PersonLimits
 }
 
-export function createDeps(parts: Parts): Deps {
+export function createDeps(parts: GatewayParts): Deps {
   const { db, settings, clock, logger, health, random, waitUntil, prices } = parts
   const serving = parts.backendMemory !== undefined
   const memory =

@@ -1,7 +1,7 @@
 /** Backends, as administrators look after them. What is changed here holds until restart or reload. */
 import * as z from 'zod'
 import { auditRow } from '../core/audit/record.ts'
-import type { BackendView as Backend, HealthView } from '../core/backends/view.ts'
+import type { BackendStatus, HealthView } from '../core/backends/view.ts'
 import type { Deps } from '../core/deps.ts'
 import { timeText } from '../core/units.ts'
 import { nothingHere, timestamp } from './fields.ts'
@@ -92,7 +92,7 @@ function backendAnswer({ balancer }: Deps, name: string) {
   return { backend: backendView(view) }
 }
 
-function backendView(view: Backend): BackendView {
+function backendView(view: BackendStatus): BackendView {
   const { name, url, weight, enabled } = view.backend
   return {
     name,

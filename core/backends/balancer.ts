@@ -9,7 +9,7 @@ import { createLearning } from './learning.ts'
 import { type BackendMemory, keysOf } from './memory.ts'
 import type { BalancerParts, CheckFinding, Selection, Wanted } from './selection.ts'
 import type { KeptRefusal } from './tries.ts'
-import { type BackendView, viewOf } from './view.ts'
+import { type BackendStatus, viewOf } from './view.ts'
 
 export interface Balancer {
   memory: BackendMemory
@@ -37,7 +37,7 @@ export interface Balancer {
   learnFromCheck(backend: Backend, found: CheckFinding): void
   /** The account that `verdict` is about is out, as a call of our own confirmed. */
   disable(backend: Backend, verdict: Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>): void
-  views(): BackendView[]
+  views(): BackendStatus[]
   /** Changes a backend until restart or reload. Answers whether there is one of this name. */
   adjust(name: string, change: { enabled?: boolean | undefined; weight?: number | undefined }): boolean
   /** Makes a backend half-open at once: somebody says that it may be well again. */

@@ -25,14 +25,14 @@ export interface HealthView {
   since: number
   until: number
 }
-export interface BackendView extends HealthView {
+export interface BackendStatus extends HealthView {
   backend: Backend
   inFlight: number
   /** Models that are not simply healthy; `other` stands for all that nobody lists. */
   models: (HealthView & { model: string })[]
 }
 
-export function viewOf(backend: Backend, memory: BackendMemory, now: number): BackendView {
+export function viewOf(backend: Backend, memory: BackendMemory, now: number): BackendStatus {
   const books = [memory.shared, memory.local]
   const of = (key: string) => worstOf(books.map((book) => healthView(book.get(key), now)))
   const keys = new Set(books.flatMap((book) => [...book.entries()].map(([key]) => key)))

@@ -8,7 +8,7 @@ import type { Admission, Admitted, CallRecord, Clock, Estimate, Ledger, Limits }
 import type { Period } from '../settings.ts'
 import { MINUTE_MS } from '../units.ts'
 import { holdOf, paceRefusal, refusalOf, type Standing, shareUsed } from './decide.ts'
-import { periodOf, type Span } from './period.ts'
+import { type PeriodSpan, periodOf } from './period.ts'
 import { type CallWindow, createCallWindow } from './window.ts'
 
 /** Use in the current period, as the rollup tells it. */
@@ -32,7 +32,7 @@ export interface LimitCounters {
   /** Starts the count from what is recorded already. */
   seed(used: readonly Used[]): void
   /** The period that is counted now. */
-  span(): Span
+  span(): PeriodSpan
   /** Users and keys that something is remembered of. */
   size(): number
 }

@@ -5,7 +5,7 @@ import { DAY_MS } from '../units.ts'
 /** 1970-01-05 was the first Monday. */
 const FIRST_MONDAY_MS = 4 * DAY_MS
 
-export interface Span {
+export interface PeriodSpan {
   /** First ms of the period. */
   start: number
   /** First ms of the next one; Number.MAX_SAFE_INTEGER when it never ends. */
@@ -13,7 +13,7 @@ export interface Span {
 }
 
 /** The period that holds `at` (ms since 1970). */
-export function periodOf(period: Period, at: number): Span {
+export function periodOf(period: Period, at: number): PeriodSpan {
   switch (period) {
     case 'daily':
       return spanOf(at, DAY_MS, 0)
@@ -29,7 +29,7 @@ export function periodOf(period: Period, at: number): Span {
   }
 }
 
-function spanOf(at: number, length: number, origin: number): Span {
+function spanOf(at: number, length: number, origin: number): PeriodSpan {
   const start = at - ((((at - origin) % length) + length) % length)
   return { start, end: start + length }
 }

@@ -12,12 +12,17 @@ import type { Admission, Admitted, CallRecord, Db, Limits } from '../ports.ts'
 import { ofUserSince, TOTAL_TOKENS } from '../reports/totals.ts'
 import { MINUTE_MS } from '../units.ts'
 import { HOLD_EXPIRY_MS, refusalOf, SCARCE_CASES, shareUsed } from './decide.ts'
-import type { Span } from './period.ts'
+import type { PeriodSpan } from './period.ts'
 
 const standing = (column: string) => sql<number>`${sql.raw(column)}`.mapWith(Number)
 
 /** Admits a call and holds its estimate, in one batch. `span` is the period that holds `now` (ms since 1970). */
-export async function reserveShared(db: Db, call: Admission, span: Span, now: number): Promise<Admitted> {
+export async function reserveShared(
+  db: Db,
+  call: Admission,
+  span: PeriodSpan,
+  now: number,
+): Promise<Admitted> {
   const { id, userId, keyId } = call.begun
   const { usual, worst } = call
   const scopes = scopesOf(call, span, now)
@@ -81,7 +86,7 @@ export async function sweepHolds(db: Db, now: number): Promise<void> {
  * has room again (free_at, ms; 0 while it has), and as decide.ts has it whether anything is used up (is_full) and
  * whether little is left (is_scarce).
  */
-function scopesOf(call: Admission, span: Span, now: number): SQL {
+function scopesOf(call: Admission, span: PeriodSpan, now: number): SQL {
   const { userId, keyId } = call.begun
   const ofKey = sql`api_key_id = ${keyId}`
   return sql`

@@ -8,14 +8,14 @@ export interface OpenAiError {
   param: string | null
   code: string | null
 }
-interface Kind {
+interface ErrorKind {
   status: number
   type: string
   code: string | null
 }
 
 /** By Anthropic's type of error. */
-const KINDS: Readonly<Record<string, Kind>> = {
+const KINDS: Readonly<Record<string, ErrorKind>> = {
   invalid_request_error: { status: 400, type: 'invalid_request_error', code: null },
   authentication_error: { status: 401, type: 'invalid_request_error', code: 'invalid_api_key' },
   permission_error: { status: 403, type: 'permission_error', code: 'permission_denied' },
@@ -27,9 +27,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   timeout_error: { status: 504, type: 'server_error', code: 'timeout' },
   api_error: { status: 502, type: 'server_error', code: null },
 }
-const OTHER: Kind = { status: 502, type: 'server_error', code: null }
+const OTHER: ErrorKind = { status: 502, type: 'server_error', code: null }
 /** Where our own word says more than the type. */
-const CODES: Readonly<Record<string, Partial<Kind>>> = {
+const CODES: Readonly<Record<string, Partial<ErrorKind>>> = {
   model_not_allowed: { status: 403, type: 'permission_error', code: 'model_not_allowed' },
   unsupported_value: { code: 'unsupported_value' },
   internal: { status: 500 },

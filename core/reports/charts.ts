@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { HOUR_MS } from '../units.ts'
 import { type Filter, sumsOf, withOwner } from './query.ts'
-import type { Range, Span } from './range.ts'
+import type { DaySpan, Range } from './range.ts'
 import { ALL_TOKENS } from './rollups.ts'
 
 export interface MainFigures {
@@ -36,7 +36,7 @@ export interface Bar extends Figures {
 }
 
 /** One bar for each span and model with calls, in the order of names. */
-export async function dailyChart(db: Db, filter: Filter, spans: readonly Span[]): Promise<Bar[]> {
+export async function dailyChart(db: Db, filter: Filter, spans: readonly DaySpan[]): Promise<Bar[]> {
   const known = await withOwner(db, filter)
   if (!known) return []
   const bars = await db.all<Bar & { place: number }>(sql`

@@ -9,7 +9,7 @@ export interface Range {
   to: number
 }
 /** A range that belongs to one bar of a chart. */
-export interface Span extends Range {
+export interface DaySpan extends Range {
   label: string
 }
 
@@ -52,7 +52,7 @@ export function lastDays(count: number, timeZone: string, now: number): Range {
  * One span per day, named by its date. A missing end is today (or the start, if that is later), a missing start 29
  * days before the end. Throws a Refusal invalid_input.
  */
-export function daySpans({ startDate, endDate, timeZone }: Dates, now: number): Span[] {
+export function daySpans({ startDate, endDate, timeZone }: Dates, now: number): DaySpan[] {
   const calendar = createCalendar(timeZone)
   const today = calendar.dateAt(now)
   const end = endDate ?? (startDate !== undefined && startDate > today ? startDate : today)

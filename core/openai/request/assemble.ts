@@ -17,7 +17,7 @@ export interface TranslationContext {
 }
 
 /** What is asked for, in words that both interfaces share; `param` names are those of the caller's interface. */
-export interface Asked {
+export interface ModelRequest {
   turns: Turn[]
   turnsParam: string
   system: TextBlock[]
@@ -48,7 +48,7 @@ export interface Translated {
 const CACHED_CHARACTERS = 4_000
 
 /** Throws a Refusal that names the parameter. `warnings` are those there are already. */
-export function assemble(asked: Asked, context: TranslationContext, warnings: string[]): Translated {
+export function assemble(asked: ModelRequest, context: TranslationContext, warnings: string[]): Translated {
   const { abilities, model } = context
   const warn = (text: string) => void warnings.push(text)
   const talk = conversation(asked.turns, abilities, asked.turnsParam)
