@@ -1,6 +1,5 @@
 /** Whether the process lives and whether it can serve. No detail: these routes are open to anyone. */
-import { sql } from 'drizzle-orm'
-import type { Deps } from '../core/deps.ts'
+import { isReady } from '../core/readiness.ts'
 import { route } from './route.ts'
 
 export const health = [
@@ -34,18 +33,3 @@ export const health = [
     handle: () => new Response(null),
   }),
 ]
-
-/** Taking work, store reachable, calls recorded, and at least one backend that can be called. */
-async function isReady({ accepting, catalogue, ledger, balancer, db }: Deps): Promise<boolean> {
-  if (!accepting() || !catalogue.ready() || !ledger.healthy()) return false
-  const usable = balancer.views().some(({ backend, state }) => {
-    return backend.enabled && backend.weight > 0 && state !== 'ejected' && state !== 'disabled'
-  })
-  if (!usable) return false
-  try {
-    await db.run(sql`select 1`)
-    return true
-  } catch {
-    return false
-  }
-}
