@@ -1,10 +1,10 @@
 /**
- * What keeps a conversation on one backend, where its prompt cache and its thinking live: its draw at each backend, and,
- * once a failover moved it, the backend that it went to.
+ * Keeps a conversation on one backend, where its prompt cache and its thinking live: by a hash that ranks the backends,
+ * and, once a failover moved it, by the backend that it went to.
  */
 import type { Move } from '../ports.ts'
 
-/** Of one person; who has more loses their own oldest ones. */
+/** Conversations that are kept for one person. Beyond that the person's own oldest ones are forgotten. */
 const CONVERSATIONS_A_PERSON = 5_000
 /** FNV-1a's offset basis. */
 const SEED = 0x811c9dc5
@@ -13,18 +13,18 @@ const OTHER_SEED = 0x01234567
 
 interface Place {
   backend: string
-  /** It is not where its draw would lead. */
+  /** `backend` is another one than the conversation's hash leads to. */
   moved: boolean
   /** When the cache of an idle conversation is gone (ms since 1970). */
   idleUntil: number
-  /** What the store knows of `idleUntil`. */
+  /** The `idleUntil` that was handed to the store last; 0 when none was. */
   storedUntil: number
 }
 
 export interface Affinity {
   /** The backend that the conversation went to last, while its cache may live. */
   placeOf(person: number, conversation: number, now: number): { backend: string; moved: boolean } | undefined
-  /** The conversation was served there. `moved`: elsewhere than its draw leads. */
+  /** The conversation was served by `backend`. `moved`: its hash leads to another one. */
   served(call: {
     person: number
     conversation: number
@@ -33,9 +33,9 @@ export interface Affinity {
     idleUntil: number
     now: number
   }): void
-  /** What the store has yet to learn; each is told of once. */
+  /** Moves that the store does not have yet. Each is answered once. */
   unstored(): Move[]
-  /** What another process learnt. */
+  /** Takes over moves that other processes wrote to the store. */
   learn(moves: readonly Move[]): void
   /** Forgets what is idle for too long. */
   sweep(now: number): void
@@ -48,7 +48,7 @@ export function createAffinity(): Affinity {
   function put(person: number, conversation: number, place: Place) {
     const own = people.get(person) ?? new Map<number, Place>()
     people.set(person, own)
-    // Set again, it stands last: the first is the one that was idle for longest.
+    // A Map keeps the order of insertion: set again, this one stands last, so the first was idle for longest.
     own.delete(conversation)
     own.set(conversation, place)
     if (own.size > CONVERSATIONS_A_PERSON) for (const first of own.keys()) return void own.delete(first)
@@ -64,7 +64,7 @@ export function createAffinity(): Affinity {
       const same = known?.backend === backend && known.moved === moved
       const place = { backend, moved, idleUntil, storedUntil: same ? known.storedUntil : 0 }
       put(person, conversation, place)
-      // Half of its life may pass before the store learns that it goes on.
+      // To save writes, a move that goes on is stored again only once its stored end lies in the first half of its life.
       const isNews = moved ? place.storedUntil < (now + idleUntil) / 2 : known?.moved === true
       if (!isNews) return
       place.storedUntil = idleUntil
@@ -94,12 +94,15 @@ export function createAffinity(): Affinity {
   }
 }
 
-/** A number for a conversation's text that is shorter to keep. */
+/** A conversation's id as a number of 53 bits, which is shorter to keep than its text. */
 export function conversationHash(text: string): number {
   return (fnv(SEED, text) >>> 0) * 2 ** 21 + (fnv(OTHER_SEED, text) >>> 11)
 }
 
-/** The draw of a conversation at a backend, in (0, 1): MurmurHash3's final mix makes FNV-1a even enough for shares. */
+/**
+ * A number in (0, 1), always the same for this conversation and backend. FNV-1a alone is not even enough for shares, so
+ * MurmurHash3's final mix follows (https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp).
+ */
 export function drawOf(conversation: number, backend: string): number {
   let hash = fnv(fnv(SEED, backend), String(conversation))
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)

@@ -18,7 +18,10 @@ export interface Balancer {
    * one that gave anybody a first byte in the last two minutes.
    */
   select(wanted: Wanted, tried: ReadonlySet<string>, answering?: boolean): MaybePromise<Selection | undefined>
-  /** When none is usable: a call that is tried all the same, or what the last one heard. Waits for two seconds at most. */
+  /**
+   * For when no backend is usable: a selection to be tried all the same, or the refusal that the last try got; undefined
+   * when there is neither. Waits for 2 s at most.
+   */
   tryAnyway(wanted: Wanted): Promise<{ selection: Selection } | { refusal: KeptRefusal } | undefined>
   /** Whether any backend serves the model at all. */
   serves(model: string): boolean
@@ -31,16 +34,16 @@ export interface Balancer {
   isDisabled(backend: Backend): boolean
   /** What others hear who find no usable backend for this model in the next seconds. */
   keepRefusal(backend: Backend, model: string, refusal: KeptRefusal): void
-  /** The verdict on a failure to connect, in the light of all other backends: it is ours when none can be reached. */
+  /** The verdict, or `ours` when no enabled backend could be connected to within 5 s, because then the fault is here. */
   judged(backend: Backend, verdict: Failure): Failure
   /** What a check of our own found. */
   learnFromCheck(backend: Backend, found: CheckFinding): void
-  /** The account that `verdict` is about is out, as a call of our own confirmed. */
+  /** Takes the backend's account out, because a call of our own confirmed `verdict`. */
   disable(backend: Backend, verdict: Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>): void
   views(): BackendStatus[]
   /** Changes a backend until restart or reload. Answers whether there is one of this name. */
   adjust(name: string, change: { enabled?: boolean | undefined; weight?: number | undefined }): boolean
-  /** Makes a backend half-open at once: somebody says that it may be well again. */
+  /** Makes a backend half-open at once, because an administrator's check of it passed. */
   reopen(name: string): void
   /** Takes over what other processes know, and tells them what this one does. */
   refresh(): Promise<void>

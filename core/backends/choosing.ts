@@ -8,11 +8,11 @@ import type { BalancerParts, Wanted } from './selection.ts'
 
 export interface Chosen {
   backend: Backend
-  /** It is out, and this would be its half-open call, if it can be claimed. */
+  /** The backend is out and its wait is over: the call has to claim the half-open try before it is sent. */
   halfOpen: boolean
-  /** Of the conversation; undefined where none is kept together. */
+  /** The conversation's hash; undefined for a call that is not kept together with others. */
   hash: number | undefined
-  /** The backend that the conversation's draw leads to, whether it is usable or not. */
+  /** The backend that the conversation's hash leads to, whether it is usable or not. */
   home: string | undefined
 }
 
@@ -32,7 +32,7 @@ export function createChooser(
       return backend.enabled && canServe(backend, model) && (boundTo ?? backend.name) === backend.name
     })
 
-  /** The worst that is known of the account or the pair. */
+  /** The worst standing that is known of the account or of the pair. */
   function standing(backend: Backend, pair: string, now: number) {
     let worst: ReturnType<typeof standingOf> = 'usable'
     for (const book of books) {
@@ -44,7 +44,7 @@ export function createChooser(
     }
     return worst
   }
-  /** One person gets no two half-open calls in a row while others ask. */
+  /** Whether this person may make the half-open call: nobody makes two in a row while others call. */
   function mayTry(backend: Backend, pair: string, person: number) {
     const hadLast = books.some((book) =>
       [accountKey(backend.name), pair].some((key) => {
@@ -83,7 +83,7 @@ export function createChooser(
       else if (found === 'due' && rank > dueScore && !wanted.teachesNothing && mayTry(backend, pair, person))
         [due, dueScore] = [backend, rank]
     }
-    // The half-open call is one that belongs there, or one that can go nowhere else.
+    // The half-open call is one that ranks the backend first, or one that has no usable backend.
     const half = due && (!best || dueScore > bestScore)
     const chosen = half ? due : best
     return chosen && { backend: chosen, halfOpen: half === true, hash, home: home?.name }

@@ -73,7 +73,7 @@ export function createConfirm(parts: {
     return 'passed'
   }
 
-  /** What the call of our own cost is in the log like every other call, under no user. */
+  /** Records what the gateway's own call cost, like every other call, but under no user. */
   function book(call: {
     backend: Backend
     model: string

@@ -28,7 +28,7 @@ export function createHealthBook(parts: {
   waitUntil(work: Promise<unknown>): void
 }): HealthBook {
   const { store, settings, logger, waitUntil } = parts
-  /** As the store last had it, and the same with what is not written yet. */
+  /** `stored`: records as the store last had them. `current`: the same with the events that are not written yet. */
   let stored = new Map<string, Health>()
   const current = new Map<string, Health>()
   const unwritten = new Map<string, HealthEvent[]>()
@@ -81,7 +81,7 @@ export function createHealthBook(parts: {
     if (writing.has(key)) return
     const work = write(key, to)
       .catch((cause) => {
-        // This process goes on by what it knows itself.
+        // Without the store this process goes on with what it knows itself.
         unwritten.delete(key)
         logger.warn('health.store_failed', { cause: String(cause) })
       })

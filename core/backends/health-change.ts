@@ -19,7 +19,7 @@ import {
 
 export type HealthEvent = { at: number } & (
   | { kind: 'succeeded'; sentAt: number }
-  /** A call that was tried while it was out got its first byte. */
+  /** A call that was tried while the account or pair was out got its first byte. */
   | { kind: 'opened' }
   /** `alone`: nobody else called there in the last minute. `trial`: it was the half-open call. */
   | { kind: 'failed'; person: number; alone: boolean; trial: boolean; reason: string }
@@ -27,7 +27,7 @@ export type HealthEvent = { at: number } & (
   /** A refusal that may concern its caller only. */
   | { kind: 'doubted'; what: 'rate' | 'model'; person: number; reason: string }
   | { kind: 'not_offered'; reason: string }
-  /** An account of which two models are ejected. */
+  /** The account is ejected as a whole: two of its models are, or a check could not reach it. */
   | { kind: 'ejected'; reason: string }
   /** `person`: whose half-open call met it again. */
   | {
@@ -56,7 +56,7 @@ const LONGEST_EJECTION_MS = 5 * MINUTE_MS
 const UNAVAILABLE_MS = 5 * MINUTE_MS
 const LONGEST_DISABLED_MS = 60 * MINUTE_MS
 const FIRST_DISABLED_MS = { refused: MINUTE_MS, unpaid: 5 * MINUTE_MS }
-/** Two people met it within this time: then it is nobody's own. For how long it then rests. */
+/** A refusal that two people met within `withinMs` is not about one of them: the pair then cools down for `restMs`. */
 const DOUBTS = {
   rate: { withinMs: 10_000, restMs: 10_000 },
   model: { withinMs: MINUTE_MS, restMs: 30_000 },
@@ -141,7 +141,7 @@ function changeBy(from: Health, event: HealthEvent, settings: HealthSettings): P
 
 function succeeded(from: Health, sentAt: number, at: number): Partial<Health> | undefined {
   const isOut = from.state === 'ejected' || from.state === 'disabled'
-  // A call that was sent before says nothing about what came after.
+  // A call that was sent before it was taken out says nothing about it since.
   if (isOut && sentAt < from.since) return undefined
   if (isClean(from)) return undefined
   return { ...CLEAN, since: from.state === 'healthy' ? from.since : at }
@@ -178,7 +178,7 @@ function failed(
   }
 }
 
-/** The half-open call failed. One person's own failures make no wait longer than it is. */
+/** The half-open call failed. A second failure in a row of the same person lengthens no wait, because they may cause it. */
 function struck(
   from: Health,
   { at, person, reason }: { at: number; person: number; reason: string },

@@ -13,7 +13,7 @@ export const Health = z.object({
   state: z.enum(['healthy', 'ejected', 'cooling_down', 'unavailable', 'disabled']),
   /** Why it is ejected or disabled, for code; '' for the other states. `one_person` says nothing about the account. */
   cause: z.enum(['', 'failures', 'one_person', 'refused', 'unpaid']),
-  /** The same for people. */
+  /** Why it is in this state, in words for people. */
   reason: z.string(),
   /** When it entered this state, and until when it gets no calls (ms since 1970; 0 when healthy). */
   since: z.number(),

@@ -21,7 +21,7 @@ interface Learned {
   verdict: Verdict
 }
 
-/** A time that never comes, and that databases and JSON still hold. */
+/** The end of what does not end by itself (ms): databases and JSON hold it exactly. */
 const FOR_GOOD = Number.MAX_SAFE_INTEGER
 
 export function createLearning(parts: BalancerParts) {
@@ -48,14 +48,17 @@ export function createLearning(parts: BalancerParts) {
   function failed({ backend, pair, person, alone, trial }: Learned, reason: string, book: HealthBook) {
     const at = clock.now()
     const changed = record(book, pair, { kind: 'failed', at, person, alone, trial, reason })
-    // The half-open call may have been the account's.
+    // The half-open call may have been for the account and not for the pair.
     const account = book.get(accountKey(backend.name))?.state
     if (trial && (account === 'ejected' || account === 'disabled')) {
       record(book, accountKey(backend.name), { kind: 'failed', at, person, alone, trial, reason })
     }
     if (changed?.after.state === 'ejected' && changed.before?.state !== 'ejected') ejectAccount(backend, book)
   }
-  /** Two models of an account are ejected by failures of several people, and none of its models served a call since. */
+  /**
+   * Ejects the account when two of its models are ejected by failures of several people, and none of its models has
+   * served a call since the first of them was.
+   */
   function ejectAccount({ name }: Backend, book: HealthBook) {
     const ejected = [...book.entries()].filter(([key, { state, cause }]) => {
       const { backend, model } = partsOf(key)
@@ -88,7 +91,7 @@ export function createLearning(parts: BalancerParts) {
           memory.servedAt.set(backend.name, at)
           return both([pair, accountKey(backend.name)], { kind: 'succeeded', at, sentAt })
         case 'callers':
-          // It was reached and knew us: whether it can serve is not told.
+          // The backend was reached and took our credential; whether it can serve the model stays open.
           if (local.get(accountKey(backend.name)))
             record(local, accountKey(backend.name), { kind: 'succeeded', at, sentAt })
           if (trial && shared.get(accountKey(backend.name))?.cause === 'refused')
@@ -98,7 +101,7 @@ export function createLearning(parts: BalancerParts) {
           return unreachable(backend, trial, verdict.reason)
         case 'account_refused':
         case 'account_unpaid':
-          // Before it is disabled, a call of our own confirms it; what is disabled already waits for longer.
+          // A call of our own has to confirm this before the account is disabled; one that is disabled waits for longer.
           if (trial && shared.get(accountKey(backend.name))?.state === 'disabled')
             disable(backend, verdict, person)
           return
@@ -153,7 +156,7 @@ export function createLearning(parts: BalancerParts) {
       const moves = affinity.unstored()
       if (moves.length > 0) await store.move(moves, now)
       affinity.learn(await store.movedSince(sinceMoves))
-      // What others write while this reads is read again: their clocks may differ by a little.
+      // The last five seconds are read again next time, because another process's clock may be behind.
       sinceMoves = now - 5_000
       affinity.sweep(now)
     },

@@ -26,7 +26,7 @@ export interface BackendMemory {
   firstByteAt: Map<string, number>
   /** By account: when any of its models last served a call (ms since 1970). */
   servedAt: Map<string, number>
-  /** By origin: when it last could not be connected to (ms of the clock that never runs backwards). */
+  /** By a backend's url: when it last could not be connected to (ms of the clock that never runs backwards). */
   unreachableAt: Map<string, number>
   /** By backend: the models that it listed last and when (ms that never run backwards); whether it ever answered. */
   listings: Map<string, { models: ListedModel[]; readAt: number; answered: boolean }>

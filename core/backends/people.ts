@@ -1,7 +1,7 @@
 /** Who called where in the last minute, as far as it decides whether a failure is one person's own. */
 
 interface LastCalls {
-  /** The last call of all, and the last one of anybody else. */
+  /** Who called last and when (`at`), and when anybody else did (`otherAt`). */
   person: number
   at: number
   otherAt: number

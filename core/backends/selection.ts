@@ -11,7 +11,7 @@ export interface Wanted {
   conversation: { id: string; cacheLifeMs: number } | undefined
   /** The only backend that may serve it, because it names what belongs to that account. */
   boundTo: string | undefined
-  /** Its end will say nothing about the backend, so that it is no half-open call. */
+  /** How the call ends will say nothing about the backend (it only counts tokens), so it cannot be the half-open call. */
   teachesNothing: boolean
 }
 

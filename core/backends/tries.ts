@@ -5,7 +5,7 @@
 import type { Clock } from '../ports.ts'
 import { TRY_MS } from './health.ts'
 
-/** Calls that may be tried at the same time, of one process: */
+/** How many calls one process may try at the same time, by the state of the pair. */
 const PLACES = { ejected: 4, cooling_down: 1 }
 const KEPT_MS = 10_000
 

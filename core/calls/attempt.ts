@@ -73,8 +73,8 @@ export async function attempt(deps: Deps, call: Call, backend: Backend): Promise
 }
 
 /**
- * How long this call may wait for its first byte. A whole answer has none before it is finished: then the client's own
- * limit holds, as its SDK tells it, below the configured one.
+ * How long this call may wait for its first byte. A whole answer has none before it is finished, so there the lower of
+ * the client's own limit (`X-Stainless-Timeout`) and `retry.whole_answer_timeout` holds.
  */
 function firstByteLimit({ settings }: Deps, call: Call, backend: Backend) {
   const { firstByteTimeoutMs, wholeAnswerTimeoutMs } = settings.retry
@@ -134,7 +134,7 @@ function isPage(headers: HeaderPairs): boolean {
   return mediaTypeOf(headers) === 'text/html'
 }
 
-/** An answer that is there already. */
+/** A reply whose whole body is there already. */
 function asReply({ status, headers, body }: KeptAnswer): UpstreamReply {
   return { status, headers, first: body, pipe: (sink) => sink.write(body), cancel: () => {} }
 }

@@ -9,7 +9,7 @@ import type { Prices } from '../pricing/prices.ts'
 import { usdOf } from '../units.ts'
 import type { Call } from './call.ts'
 
-/** A record that is still written. */
+/** The record of a call that is not over yet. */
 export interface OpenCallRecord {
   admission: Admission
   /** The call goes to this backend now; it may be the second or third. */
@@ -47,7 +47,7 @@ export function openCallRecord(deps: Deps, call: Call): OpenCallRecord {
   function recordOf({ outcome, status, usage, estimatedOutput, made = [] }: CallEnd): CallRecord {
     const latencyMs = Math.round(clock.elapsed() - call.startedAt)
     const base = { ...begun, backend, attempts, ttftMs, latencyMs, outcome, statusCode: status }
-    // A client that left before any answer may have cost its input.
+    // Claude may have read the input of a client that left before any usage came.
     const guessed = estimatedOutput ?? (outcome === 'client_aborted' && !usage ? 0 : undefined)
     if (guessed === undefined) return { ...base, ...figuresOf(usage, begun, prices), madeObjects: made }
     const size = { input: begun.inputTokens, output: guessed }
@@ -114,7 +114,7 @@ function beginningOf(call: Call, { inputTokens }: Reservation, prices: Prices): 
   }
 }
 
-/** What usage says, or nothing where there is none. Input of which it says nothing is estimated as at the beginning. */
+/** The row's figures by the usage; zeros without one. Input that the usage leaves out is estimated by the body's size. */
 function figuresOf(usage: BilledUsage | undefined, begun: CallRecord, prices: Prices) {
   if (!usage) {
     return { ...columnsOf(NO_TOKENS), costMicros: 0, unpriced: false, estimated: false }

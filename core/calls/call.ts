@@ -40,7 +40,7 @@ export interface Call extends RequestSize {
   requestedModel: string
   model: string
   stream: boolean
-  /** Undefined when nothing tells. */
+  /** Undefined when nothing in the request tells which conversation it belongs to. */
   conversation: Conversation | undefined
   /** The backend whose account holds what the request names: the call goes nowhere else. */
   boundTo: string | undefined

@@ -59,7 +59,7 @@ function formsOf(secret: string): string[] {
 function holds(name: string, value: string, form: string): boolean {
   return (
     (value.length >= form.length && value.includes(form)) ||
-    // Names came in lower case.
+    // Header names are in lower case.
     (name.length >= form.length && name.includes(form.toLowerCase()))
   )
 }

@@ -10,7 +10,7 @@ const FILE_ID = ENCODER.encode('"file_id"')
 const URL_TYPE = ENCODER.encode('"url"')
 const TOOL_DEFINITION = ENCODER.encode('"tool_definition"')
 const HOUR = ENCODER.encode('"1h"')
-/** By the byte that each begins with: no two begin alike. */
+/** The words by their first byte behind the quote; no two share one. */
 const WORDS = new Array<Uint8Array | undefined>(256).fill(undefined)
 for (const word of [FILE_ID, URL_TYPE, TOOL_DEFINITION, HOUR]) WORDS[word[1] ?? 0] = word
 /** An escape (\u0066) makes a word longer by this many bytes at least. */
@@ -37,7 +37,7 @@ export function createContentWatch() {
   }
 }
 
-/** Tools have many a parameter called url. */
+/** Whether the string at `from` is a value and not a key: many tools have a parameter called url. */
 function isValue(bytes: Uint8Array, from: number): boolean {
   let before = from - 1
   while (isSpace(bytes[before])) before -= 1

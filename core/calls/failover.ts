@@ -13,7 +13,7 @@ import { type Attempt, attempt, type KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
 import type { Failure } from './verdict.ts'
 
-/** What a person can wait for who was told nothing better: random, so that they do not all come back at once. */
+/** `retry-after` where nothing better is known: random between these two, so that callers do not all come back at once. */
 const SOONEST_RETRY_MS = 1_000
 const LATEST_RETRY_MS = 5_000
 const ACCOUNT_RETRY_MS = 30_000
@@ -75,7 +75,7 @@ export async function sendWithFailover(
     keepForOthers(deps, call, selection, { verdict, kept: result.kept, late: result.late })
     last = { ...result, verdict }
     if (isShown(verdict)) kept = result.kept ?? kept
-    // Whoever waited for long is sent to one more backend at most, and only where somebody was answered lately.
+    // A call that met a time-out is sent to one more backend at most, and only to one that answered somebody lately.
     if (onlyAnswering) break
     onlyAnswering = result.late
     if (selection.isLastResort) break
@@ -125,7 +125,7 @@ function confirmed(
   { backend }: Selection,
   verdict: Parameters<Deps['confirm']['account']>[2],
 ): Promise<Confirmation> {
-  // What is out already needs no confirmation; its half-open call has just met it again.
+  // A disabled account needs no confirmation, because its half-open call has just got the same verdict.
   if (balancer.isDisabled(backend)) return Promise.resolve('confirmed')
   const confirming = confirm.account(backend, call.model, verdict)
   waitUntil(confirming)
@@ -149,7 +149,7 @@ function keepForOthers(
   })
 }
 
-/** Whether the upstream's own answer may be the client's. What is about our credential or from a proxy never is. */
+/** Whether the client may get the upstream's own answer: never one about our credential, and never one from a proxy. */
 function isShown(verdict: Failure): boolean {
   if (verdict.kind === 'pair_failed' || verdict.kind === 'pair_cooldown') return true
   return verdict.kind === 'model_not_offered' && verdict.reason.startsWith('answered 404')

@@ -16,7 +16,7 @@ export class ClientGone extends Error {}
 /** `native`: a backend answered that speaks OpenAI's interface, in which the call came. */
 export type Forwarded = Reply & { native: boolean }
 
-/** Output tokens a second that Claude writes, at most, while a whole answer is waited for. */
+/** Output tokens a second that are assumed of an answer that never came: about the most that Claude writes. */
 const TOKENS_A_SECOND = 80
 
 /** A metered call: exactly one record, whatever its end. Throws a Refusal, or ClientGone. */

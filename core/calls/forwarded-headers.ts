@@ -74,7 +74,7 @@ function mayGoToClient(name: string): boolean {
   return name.startsWith('anthropic-') && !NEVER_TO_CLIENT.some((prefix) => name.startsWith(prefix))
 }
 
-/** Header names that `connection` declares to be of this hop only; nearly always there are none. */
+/** Header names that `connection` declares to be of this hop only (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1). */
 function namesIn(connection: string): string[] | undefined {
   if (connection === 'keep-alive' || connection === 'close') return undefined
   return connection.split(',').map((name) => name.trim().toLowerCase())

@@ -52,7 +52,7 @@ const WANTED = wantedKeys({
   mcp_servers: 0,
   cache_control: 0,
 })
-/** They are looked into always, as they are short. */
+/** Members that are always looked into, because they are short. */
 const SHORT_MEMBERS = new Set([
   'tools',
   'fallbacks',
@@ -65,7 +65,7 @@ const SHORT_MEMBERS = new Set([
   'mcp_servers',
   'cache_control',
 ])
-/** An object named twice would be one for us and another for the upstream. */
+/** A repeated one is refused, because we would check one object and the upstream would use the other. */
 const ONCE = new Set(['container', 'thread'])
 /**
  * Looks at the top level of `body` and at the few nested members that matter, in time linear in its bytes and without

@@ -31,7 +31,7 @@ export interface Named {
   /** Tools that the upstream runs itself. */
   serverTools: { type: string; path: string; maxUses: number }[]
   mcpServers: { url: string; path: string }[]
-  /** max_tokens of fallbacks; undefined among them: one that is no positive integer. */
+  /** `max_tokens` of each fallback; undefined for one that is no positive integer. */
   maxTokens: (number | undefined)[]
   /** Some part is asked for at fast speed. */
   fast: boolean
@@ -41,11 +41,11 @@ export interface Named {
   present: Set<string>
 }
 
-/** Of a server tool without `max_uses`. */
+/** Uses that are assumed of a server tool without `max_uses`. */
 export const DEFAULT_USES = 10
 const MOST_OBJECTS = 1000
 const LONGEST_ID = 256
-/** How null begins, and nothing else in JSON. */
+/** The first byte of null, and of nothing else in JSON. */
 const NULL = 0x6e
 
 /** Tools whose calls the client answers; of every other type, the upstream does. */
@@ -111,7 +111,7 @@ function addScalar(named: Named, body: Uint8Array, { key, start, end }: Member) 
 function addContent(named: Named, object: FoundObject) {
   const { members, key } = object
   if (members.has('url') && object.scalar('type') === 'url') named.contentByReference = true
-  // Tools that join in mid-conversation. Other models there tell what answered earlier, and ask for nothing.
+  // A tool that joins in mid-conversation. Models named elsewhere in messages tell who answered earlier and ask for nothing.
   if (key === 'definition') addTool(named, object, true)
   addObject(named, object, 'file', 'file_id')
 }

@@ -1,8 +1,8 @@
-/** Looks at the beginning of an answer for longer than its first chunk, and gives nothing of it away meanwhile. */
+/** Holds the beginning of an answer back until there is enough of it to judge it. */
 import { joined } from '../bytes.ts'
 import type { MaybePromise, Sink, UpstreamReply } from '../ports.ts'
 
-/** No opening is longer; and then it is none that matters. */
+/** The most bytes that are held back: an opening that is longer is no error. */
 const MOST_BYTES = 64 * 1024
 
 /**
@@ -39,7 +39,7 @@ export function peeked(
     isDecided = size > MOST_BYTES || isClear(joined(held))
     if (!isDecided) return
     clear()
-    // What follows waits until somebody takes it.
+    // Chunks that follow wait until somebody pipes the reply.
   }
   let isDecided = false
   const flowing = Promise.resolve(reply.pipe({ write }))

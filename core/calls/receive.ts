@@ -59,7 +59,7 @@ export function receive(deps: Deps, received: Received): MaybePromise<Call> {
     : { ...call, ...binding }
 }
 
-/** Models beside the own one obey the same rules. Answers those that are replaced. Throws a Refusal. */
+/** Models that the request names besides its own obey the same rules. Answers those to be replaced. Throws a Refusal. */
 function nestedReplacements(deps: Deps, caller: Caller, models: readonly NamedModel[]) {
   return models.flatMap(({ name, path, start, end }) => {
     if (path === 'fallbacks' && name === 'default') {
@@ -110,7 +110,7 @@ export function factsOf(
   }
 }
 
-/** Only such requests have answers that name something new: no other answer is looked into. */
+/** What the answer may make; undefined for most requests, whose answers are then not looked into. */
 function makesOf(usesServerTools: boolean, present: ReadonlySet<string>): Call['makes'] {
   const thread = present.has('thread')
   const message = thread || present.has('diagnostics')

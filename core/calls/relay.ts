@@ -106,7 +106,7 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
     const left = clientLeft || (stalled && clientIsSlow)
     if (reply.status >= 400) settle('error')
     else settle(left ? 'client_aborted' : 'upstream_cut')
-    // Who left in the middle has proved nothing.
+    // A client that left in the middle proves nothing about the backend.
     selection.done(left ? undefined : cut(stalled ? 'silent for too long' : 'cut its answer'))
     throw cause
   }
@@ -119,7 +119,7 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   }
   if (signals.some(({ aborted }) => aborted)) onGone()
   const flowing = reply.pipe({ write })
-  // A small answer is over by now: nothing of it needs watching.
+  // The whole answer is delivered: there is nothing to watch.
   if (!flowing) return ended()
 
   // One timer a stream, not one a chunk: it looks when the limit could have passed at the earliest.
@@ -153,7 +153,7 @@ function meterFor(answer: Answer): UsageMeter {
 
 /** An error event of the upstream's own making counts against it, even in a stream that ended well. */
 function verdictOf({ record, callers }: Answer, meter: UsageMeter | undefined): Verdict | undefined {
-  // What is not metered says nothing about messages.
+  // A call that only counts tokens says nothing about messages.
   if (!record) return undefined
   if (callers) return { kind: 'callers' }
   const error = meter?.error()

@@ -1,5 +1,5 @@
 const EMPTY = new Uint8Array(0)
-/** A byte order mark inside is text like any other. */
+/** `ignoreBOM` keeps a byte order mark as text, because it may stand anywhere in what is kept. */
 const DECODER = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
 /** Collects bytes from chunk to chunk as long as they stay within a limit. */

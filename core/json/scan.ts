@@ -69,7 +69,7 @@ const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
 const BOM = [0xef, 0xbb, 0xbf]
 const LONGEST_KEY = 1024
-/** Unless somebody asks for less: keeps what is remembered small. */
+/** The default of `deepest`: bounds the memory for open brackets. */
 const DEEPEST = 100_000
 
 type Token = 'key' | 'string' | 'word' | 'inside'
@@ -87,7 +87,7 @@ export function createScan(
   let inString = false
   /** The byte that comes next in a string stands after a backslash. */
   let escaped = false
-  /** The closers that are owed, innermost last; the object's own is not among them. */
+  /** Closing brackets that are still to come, innermost last, without the object's own. */
   const owed: number[] = []
   /** How many bytes earlier chunks had. */
   let offset = 0
@@ -145,7 +145,7 @@ export function createScan(
     if (place === 'inside') owed.push(byte + 2)
   }
 
-  /** Nearly all keys lie in one chunk and are plain: those are told by their bytes, where they are. */
+  /** Nearly all keys lie in one chunk and have no escape: those are compared as bytes, in place. */
   function endKey(chunk: Uint8Array, from: number, end: number) {
     place = 'colon'
     if (kept.length() === 0 && !hasEscape(chunk, from, end)) {

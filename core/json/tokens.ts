@@ -11,7 +11,7 @@ export const CLOSE_BRACE = 0x7d
 export const BRACKET_BIT = 0x20
 
 const STRUCTURE = [QUOTE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, 0x5d]
-/** Strings are read byte by byte so far: a native search costs as much as this many bytes. */
+/** Strings are read byte by byte for so many bytes, because a native search costs as much to begin. */
 const NEAR = 64
 
 export const isOpener = (byte: number) => (byte | BRACKET_BIT) === OPEN_BRACE

@@ -71,8 +71,8 @@ export function keysToFind(wanted: readonly string[], skipped: readonly string[]
 }
 
 /**
- * Reads `span` of `bytes`, a JSON value whose brackets and strings are known to match; of what is broken otherwise
- * something is told, but nothing is thrown. `visit` is called as each object closes, the innermost first, for those
+ * Reads `span` of `bytes`, a JSON value whose brackets and strings are known to match. For JSON that is broken otherwise
+ * it may visit anything, but never throws. `visit` is called as each object closes, the innermost first, for those
  * that have a wanted member. `name` is how paths begin.
  */
 export function walkObjects(

@@ -1,9 +1,9 @@
 /** How many bytes of request bodies this process holds, in all and of one person. */
 import { Refusal } from '../errors.ts'
 
-/** One person's part of the whole: four of them together fill it. */
+/** One person may hold a quarter of the whole. */
 const PERSONS = 4
-/** Nobody knows when a call ends; most do within seconds. */
+/** When to come again: most calls end within seconds. */
 const RETRY_MS = 2_000
 
 interface HeldBody {
@@ -18,7 +18,7 @@ export interface BodyMemory {
   hold(userId: number, announced: number): HeldBody
 }
 
-/** `most` in bytes. A body that is alone, in all or of its person, always has room: its own limit is another one. */
+/** `most` in bytes. A body that is held alone always has room, because `limits.max_body_bytes` bounds a single one. */
 export function createBodyMemory(most: number): BodyMemory {
   let inAll = 0
   const byUser = new Map<number, number>()

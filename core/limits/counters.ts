@@ -21,11 +21,11 @@ export interface Used {
 
 export interface LimitCounters {
   reserve(call: Admission): Admitted
-  /** Counts a call that was admitted now, by others. */
+  /** Counts a call that a shared store has just admitted. */
   count(call: Admission): void
   /** As in Ledger. */
   peek: Ledger['peek']
-  /** Holds the most that a call may cost which was admitted earlier, by another one of these counters. */
+  /** Holds the worst case of a call that was admitted before these counters were made. */
   restore(call: Admission): void
   /** Frees the hold of a call and counts what it really used. Does nothing for a call that holds nothing. */
   settle(record: CallRecord): void
@@ -33,7 +33,7 @@ export interface LimitCounters {
   seed(used: readonly Used[]): void
   /** The period that is counted now. */
   span(): PeriodSpan
-  /** Users and keys that something is remembered of. */
+  /** How many users and keys are remembered. */
   size(): number
 }
 
@@ -66,7 +66,7 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
     span = next
     for (const account of [...users.values(), ...keys.values()]) account.tokens = account.costMicros = 0
   }
-  /** Once a minute: of who holds nothing and was quiet that long only the use is remembered, if there is any. */
+  /** Once a minute, forgets empty windows, and whoever has no call under way and no use in this period. */
   function sweep(elapsed: number) {
     if (elapsed - sweptAt < MINUTE_MS) return
     sweptAt = elapsed

@@ -1,6 +1,6 @@
 /**
- * Whether a call may begin. Pure, and the one rule of every ledger; the scripts of Redis and of the database tell the
- * same in their own language.
+ * Whether a call may begin. Pure, and the one rule of every ledger; the Lua scripts of Redis and the SQL of shared.ts
+ * tell the same in their own language.
  *
  * A call passes while anything is left of each limit, and holds what it may cost at most, even if that is more than is
  * left: then nothing else passes until it is settled. So a limit is overspent by one call at most, and a small one
@@ -23,11 +23,11 @@ export interface Standing {
 
 type Denied = Exclude<Extract<Admitted, { ok: false }>, { limit: 'unavailable' }>
 
-/** No call is silent for as long, and what a dead process held is free after it. */
+/** A hold ends after this time, because the process that took it may have died. Calls do not last as long. */
 export const HOLD_EXPIRY_MS = HOUR_MS
 /** When to come again after too many calls at once: nobody knows when one ends. */
 const BUSY_RETRY_MS = 1_000
-/** With fewer worst cases than these left, each call holds its own. */
+/** While fewer worst cases than this are left of a limit, each call holds its worst case. */
 export const SCARCE_CASES = 10
 /** The longest wait for calls under way to be settled, and the shortest. */
 const HELD_RETRY_MS = [1_000, 5_000] as const
@@ -49,7 +49,7 @@ export function refusalOf(call: Admission, user: Standing, key: Standing, at: Mo
   return spent ?? held ?? slowest
 }
 
-/** What a call holds that may begin. */
+/** How much a call that may begin holds. */
 export function holdOf(call: Admission, user: Standing, key: Standing): Estimate {
   const isScarce = isScarceFor(call, call.user, user) || isScarceFor(call, call.key, key)
   return isScarce ? call.worst : call.usual
@@ -74,7 +74,7 @@ function isWithin(limits: Limits, at: Standing): boolean {
   )
 }
 
-/** All reasons that are not within them. */
+/** Every limit that refuses the call. */
 function* refusals(
   scope: Denied['scope'],
   limits: Limits,
@@ -108,7 +108,7 @@ function* tooBusy(
   if (waitMs > 0) yield { ok: false, limit: 'requests_per_minute', scope, held: false, resetAt: now + waitMs }
 }
 
-/** The refusal of a call of which nothing is known but whose it is: for calls at once or a minute alone. */
+/** The refusal of a call whose body is not read yet: only calls at once and calls a minute can be judged. */
 export function paceRefusal(
   [userLimits, user]: readonly [Limits, Pace],
   [keyLimits, key]: readonly [Limits, Pace],
@@ -118,7 +118,7 @@ export function paceRefusal(
   return all.toSorted((a, b) => b.resetAt - a.resetAt)[0]
 }
 
-/** Those who are refused in one moment do not all come back in one. */
+/** By the current ms, so that callers who are refused together do not all come back together. */
 function heldRetryMs(now: number): number {
   const [shortest, longest] = HELD_RETRY_MS
   return shortest + (now % (longest - shortest + 1))

@@ -3,7 +3,7 @@ import { Refusal } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import { createThrottle } from './throttle.ts'
 
-/** No hand is as fast, and scripts that change more in a day have the command line. */
+/** More than anybody does by hand; a script that changes more in a day has the command line. */
 const CHANGES = { burst: 2_400, everyMs: 18_000 }
 /** Changes of one and the same thing. */
 const SAME = { burst: 120, everyMs: 5_000 }
@@ -12,13 +12,13 @@ const AT_ONCE = 64
 const FILES_AT_ONCE = 3
 const BUSY_RETRY_MS = 1_000
 
-/** A file takes its time and is in the audit. */
+/** `file` is an export, which takes long and is audited. */
 export type Doing = 'read' | 'change' | 'file'
 
 export interface PersonLimits {
   /**
-   * Begins something; the answer ends it and may be called again. `thing` names what is changed, where it is there
-   * already. Throws a Refusal rate_limited.
+   * Begins an action; the returned function ends it and may be called more than once. `thing` names what is changed,
+   * if it existed before. Throws a Refusal rate_limited.
    */
   begin(userId: number, doing: Doing, thing?: string): () => void
 }

@@ -6,14 +6,14 @@ import type { Estimate } from '../ports.ts'
 
 /** Bytes per token, where only the size of a text is known. */
 const BYTES_PER_TOKEN = 4
-/** Of models that nobody knows more of. */
+/** The context window, in tokens, of models that are in no price list. */
 const USUAL_CONTEXT = 200_000
-/** Beyond what any model takes, gives or is let search: whatever a request says, sums stay numbers. */
+/** More than any model writes or searches: bounds, so that sums stay exact whatever a request says. */
 const MOST_OUTPUT = 1_000_000
 const MOST_SEARCHES = 1_000
 
 export interface Reservation {
-  /** Tokens of the request by the size of its body: booked where nothing better is known. */
+  /** Tokens of the request by the size of its body: recorded where nothing better is known. */
   inputTokens: number
   usual: Estimate
   worst: Estimate
@@ -61,7 +61,7 @@ export function reservationOf({ prices, settings, abilities, catalogue }: Parts,
   return { inputTokens, usual, worst }
 }
 
-/** However many there are: as arguments there may only be so many. */
+/** Not Math.max, which takes only so many arguments. */
 function largest(numbers: readonly number[]): number {
   return numbers.reduce((most, one) => Math.max(most, one), 0)
 }

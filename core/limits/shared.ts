@@ -110,7 +110,7 @@ function scopeOf(
 ): SQL {
   const { quotaTokens, budgetMicros, concurrentRequests, requestsPerMinute } = limits
   const { begun, worst } = call
-  // With as many requests as may be, the oldest of them makes room for the next.
+  // Of the newest requests, as many as a minute allows, the oldest is the first whose end makes room.
   const freeAt = sql`(select minute_ends_at from ledger_holds where user_id = ${begun.userId}
     and minute_ends_at > ${now} and ${isInScope} order by minute_ends_at desc limit 1 offset ${requestsPerMinute - 1})`
   return sql`

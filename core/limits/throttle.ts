@@ -7,8 +7,8 @@ export interface Throttle {
 }
 
 /**
- * `burst` at once, and one more every `everyMs` (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm). At most `keys`
- * are remembered: of those that came last.
+ * `burst` at once, and one more every `everyMs` (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm). Only the
+ * `keys` that came last are remembered.
  */
 export function createThrottle(
   clock: Clock,

@@ -1,4 +1,4 @@
-/** The moments of the last minute's calls, in memory that follows how many came. */
+/** The times of a caller's calls in the last minute, in a ring that grows and shrinks with their number. */
 
 import { MINUTE_MS } from '../units.ts'
 

@@ -8,11 +8,11 @@ import { countedKeys, createCharacterCounter } from './characters.ts'
 import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import { promptLossesOf } from './prompt-losses.ts'
 
-/** Nearly all bytes of a stream: only counted, where they stand. */
+/** The event that carries nearly all bytes of a stream: its characters are counted in place and never copied. */
 const DELTA = 'content_block_delta'
 const WRITTEN = countedKeys(['text', 'thinking', 'partial_json'])
 const KEPT_BYTES = 64 * 1024
-/** The events that are read, with the most bytes of data to keep. A fallback block, all that is sought of blocks, is small. */
+/** The events that are read, with the most bytes of data to keep. Of blocks only a fallback is sought, which is small. */
 const KEPT = new Map([
   ['message_start', KEPT_BYTES],
   ['content_block_start', 1024],
@@ -22,7 +22,7 @@ const KEPT = new Map([
 ])
 
 const Usage = z.record(z.string(), z.unknown()).nullish()
-/** Read on their own: whatever they hold, the usage counts. */
+/** Checked apart (prompt-losses.ts), so that nothing in them makes the usage unreadable. */
 const losses = { diagnostics: z.unknown().optional(), input_transformations: z.unknown().optional() }
 const MessageStart = z.object({ message: z.object({ usage: Usage, ...losses }) })
 const MessageDelta = z.object({
@@ -56,7 +56,7 @@ export function createStreamMeter(): UsageMeter {
   })
 
   function onEvent({ name: sentAs, data, whole }: StreamEvent) {
-    // Without a name and too long to keep: no other kind of event grows as large.
+    // An event without a name that was too long to keep is a delta, because no other kind grows as large.
     const name = sentAs === undefined && data === undefined ? DELTA : eventName(sentAs, data ?? '')
     characters.endText(name === DELTA)
     if (name === DELTA || name === undefined || !KEPT.has(name)) return
@@ -88,7 +88,7 @@ export function createStreamMeter(): UsageMeter {
     } else if (name === 'error') failure = errorTypeOf(value)
   }
 
-  /** What comes later replaces. */
+  /** A later value replaces an earlier one. */
   function tell(told: { diagnostics?: unknown; input_transformations?: unknown }) {
     diagnostics = told.diagnostics ?? diagnostics
     transformations = told.input_transformations ?? transformations

@@ -12,7 +12,7 @@ const TOKEN_FIELDS = new Set([
   'cache_creation',
 ])
 const EXTRA_BYTES = 4096
-/** No call uses more; what claims to would only spoil every sum. */
+/** No call uses more tokens: a larger count is wrong, and would spoil every sum. */
 const MOST_TOKENS = 1_000_000_000
 
 /** A message_delta's usage over what was known: it is cumulative, so it replaces and never adds; null and absent keep. */
@@ -63,20 +63,21 @@ export function billedUsage(usage: RawUsage, end: End): BilledUsage {
     geoUs: usage.inference_geo === 'us',
     batch: usage.service_tier === 'batch',
     estimated: !end.final || reader.clamped() || isRepriced(usage),
+    // An error before any output cost nothing, even if its input is not told.
     inputUnknown: !isInputKnown(usage) && !(end.failed && end.estimatedOutput === 0),
     extra: extraOf(usage),
     promptLosses: [],
   }
 }
 
-/** What an error answered at once has cost nothing, whoever says nothing of its input. */
+/** Whether the usage tells its input, at its top level or by iterations. */
 function isInputKnown(usage: RawUsage): boolean {
   return [usage.input_tokens, usage.iterations].some((told) => told !== undefined && told !== null)
 }
 
 type CountReader = ReturnType<typeof createCountReader>
 
-/** Reads counts from whatever the upstream sent; what is no count becomes one, and is remembered. */
+/** Reads counts from whatever the upstream sent. What is no whole number in range becomes one, and `clamped` tells so. */
 function createCountReader() {
   let clamped = false
   return {
@@ -97,8 +98,8 @@ function isRepriced({ fallback_credit: credit }: RawUsage): boolean {
 }
 
 /**
- * One part from the top-level numbers, or one for each iteration that is billed: when other models or compaction took
- * part, of which the top level does not tell, and when they add up to it, as each has a prompt of its own length.
+ * One part from the top-level figures; or one per billed iteration, if other models or a compaction took part (the top
+ * level leaves those out), or if iterations add up to the top level (each prompt's own length decides its prices).
  */
 function partsOf(usage: RawUsage, servedBy: string | undefined, reader: CountReader): BilledPart[] {
   const whole: BilledPart = { model: servedBy, tokens: tokensOf(usage, 0, reader) }

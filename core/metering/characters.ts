@@ -12,7 +12,10 @@ const CLOSE_BRACE = 0x7d
 /** `[` is `{` and `]` is `}` without this bit. */
 const BRACKET_BIT = 0x20
 const STOP = 2
-/** What a byte of a string adds to its characters: 0 for 10xxxxxx, the later bytes of a longer character. */
+/**
+ * What a byte of a string adds to its characters: 0 for 10xxxxxx, the later bytes of a longer character
+ * (https://www.rfc-editor.org/rfc/rfc3629#section-3).
+ */
 const KINDS = Uint8Array.from({ length: 256 }, (_, byte) => {
   if (byte === LF || byte === CR || byte === QUOTE || byte === BACKSLASH) return STOP
   return (byte & 0xc0) === 0x80 ? 0 : 1
@@ -45,18 +48,18 @@ export function countedKeys(texts: readonly string[], values: readonly string[] 
 
 export function createCharacterCounter(keys: CountedKeys): CharacterCounter {
   let count = 0
-  /** What of it holds in any case. */
+  /** The part of `count` that texts before this one settled. */
   let settled = 0
   let inString = false
   /** 1: the byte after a backslash is next. 5 to 2: that many digits of \uXXXX are to come, less one. */
   let escaping = 0
-  /** Of the string that came last, if it is no longer than a key that is sought. */
+  /** Of the last string's bytes. The hash is kept only while the string may be a key that is sought. */
   let hash = 0
   let length = 0
-  /** A string that follows is counted, an object or array that follows is. */
+  /** `countsText`: a string that follows is counted. `countsValue`: an object or array that follows is, too. */
   let countsText = false
   let countsValue = false
-  /** How deep in a value that is counted as a whole. */
+  /** Open brackets of the value that is counted as a whole; 0 outside of one. */
   let depth = 0
 
   /** Answers where it stopped: behind the closing quote, or at the line's or chunk's end. */
@@ -143,7 +146,7 @@ export function createCharacterCounter(keys: CountedKeys): CharacterCounter {
           inString = true
           hash = 0
           length = 0
-          // With the one that closes it.
+          // Both quotes.
           if (depth > 0) count += 2
         } else if (byte > SPACE) readStructure(byte)
         i += 1

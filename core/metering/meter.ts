@@ -16,13 +16,13 @@ export interface UsageMeter {
   usage(): BilledUsage
 }
 
-/** Where the final usage never came, output is told by the characters of it that went by. */
+/** Where the final usage never came, output is estimated by the characters that passed. */
 export const CHARACTERS_PER_TOKEN = 4
 const EXTRA_CHARACTERS = 4096
 
 type End = Parameters<typeof billedUsage>[1]
 
-/** As billedUsage, for usage of any shape. A refused call's usage is kept in full: it is billed in no column. */
+/** As billedUsage, for usage of any shape. A refused call's usage is kept whole in `extra`, as no column bills it. */
 export function billedUsageOf(usage: RawUsage, end: End): BilledUsage {
   try {
     const result = billedUsage(usage, end)

@@ -9,7 +9,7 @@ import { countedKeys } from './characters.ts'
 import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import type { WholeAnswers } from './whole-answer.ts'
 
-/** A response's last event repeats all of it. */
+/** Large, because the last event of a response repeats the whole response. */
 const KEPT_BYTES = 4 * 1024 * 1024
 const LAST = /^response\.(completed|incomplete|failed)$/
 /** What a chat's delta says, as a stream or whole. */
@@ -28,7 +28,7 @@ export function createOpenAiStreamMeter(): UsageMeter {
     onEvent({ name, data, whole }) {
       if (data === '[DONE]') ended = true
       const value = parsedJson(data)
-      // What is no JSON tells nothing, and of what is cut only the name is known.
+      // Without a `type` in its JSON an event is told by its name, but only if it came whole.
       const type = memberOf(value, 'type') ?? (whole ? name : undefined)
       if (typeof type === 'string' && LAST.test(type)) ended = true
       const found = memberOf(value, 'usage') ?? memberOf(memberOf(value, 'response'), 'usage')

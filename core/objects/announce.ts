@@ -1,4 +1,4 @@
-/** What is said once, by whoever brings the database to the schema that knows owners of objects. */
+/** The log line of the process that migrates a database to owners of objects: what is refused from now on. */
 
 import type { Logger } from '../ports.ts'
 import type { Settings } from '../settings.ts'
@@ -19,7 +19,7 @@ export function announceObjects(
     setting: 'objects.unknown',
     command: ADOPT_COMMAND,
   }
-  // A new database has nothing that worked until now.
+  // In a new database nothing worked before, so nobody needs a warning.
   if (applied.some((name) => FIRST.test(name))) logger.info('objects.unknown_refused', fields)
   else logger.warn('objects.unknown_refused', fields)
 }

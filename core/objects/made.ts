@@ -15,9 +15,9 @@ export interface MadeReader {
   made(): MadeObject[]
 }
 
-/** How long after their last use such ids may be named: nobody says how long threads and messages are kept. */
+/** How long such ids may be named after the call that made them: no lifetime of theirs is documented. */
 const LIFE_MS = { thread: 30 * DAY_MS, message: DAY_MS }
-/** A container is kept for longer than it says itself: whoever names it then is told so by its account. */
+/** A container's id is kept beyond its expiry, because its account then tells the caller that it expired. */
 const AFTER_EXPIRY_MS = DAY_MS
 /** Answers and events that are larger are not looked into. */
 const MOST_BYTES = 8 * 1024 * 1024

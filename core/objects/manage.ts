@@ -72,7 +72,7 @@ export async function listObjects(db: Db, userId?: number) {
     .limit(MOST_LISTED)
 }
 
-/** What nobody can name any more, and what is too much of one person. */
+/** Deletes expired rows, and of each person all but the newest `most`. */
 export async function sweepObjects(db: Db, now: number, most = OBJECTS_A_PERSON): Promise<void> {
   await db.run(sql`delete from upstream_objects where expires_at <= ${now}`)
   await db.run(sql`delete from upstream_objects where row_id in (

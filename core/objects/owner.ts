@@ -30,7 +30,7 @@ export interface Objects {
   remember(owner: Owner, made: readonly MadeObject[]): void
 }
 
-/** Of all people together: those that are not kept here are read from the database. */
+/** The most owners that are kept in memory, of all people together. Others are read from the database. */
 const REMEMBERED = 50_000
 
 /** A pure decision; `known` holds owners by keyOf. Throws a Refusal body_invalid that names the path. */
@@ -71,7 +71,7 @@ export function createObjects({ db, settings }: { db: Db; settings: Pick<Setting
   const cache = new Map<string, Owner>()
 
   function keep(key: string, owner: Owner) {
-    // Put again, it stands last: the first is the one that was not asked for longest.
+    // A Map keeps the order of insertion: set again, this one stands last, so the first was unused for longest.
     cache.delete(key)
     cache.set(key, owner)
     if (cache.size > REMEMBERED) for (const first of cache.keys()) return void cache.delete(first)

@@ -13,7 +13,7 @@ const COLON = 0x3a
 const BOM = [0xef, 0xbb, 0xbf]
 /** More than any name of a field or an event that matters: of a longer one only the beginning is read. */
 const WORD_BYTES = 64
-/** Lines are read byte by byte so far: a native search costs as much as this many bytes. */
+/** Lines are read byte by byte for so many bytes, because a native search costs as much to begin. */
 const NEAR = 64
 /** What an event stands for whose stream does not name it. */
 const DEFAULT_NAME = 'message'
@@ -59,7 +59,7 @@ export function createEventReader(options: EventReaderOptions): EventReader {
   let line: Line = 'field'
   let firstLine = true
   let afterCarriageReturn = false
-  /** The next byte is the first of a field's value, where one space means nothing. */
+  /** The next byte is the first of a field's value, where one space is dropped. */
   let valueBegins = false
   /** The field's or event's name, as far as it was read. */
   const word = new Uint8Array(WORD_BYTES)
@@ -86,7 +86,7 @@ export function createEventReader(options: EventReaderOptions): EventReader {
     }
   }
 
-  /** A shortcut for what nearly every event looks like; any other spelling takes the long way to the same end. */
+  /** A shortcut for the spelling of nearly every event; any other takes the long way to the same result. */
   function isUsual(chunk: Uint8Array, from: number): boolean {
     if (!usual || line !== 'field' || wordLength > 0 || name !== undefined || hasData) return false
     for (let i = 0; i < usual.length; i++) if (chunk[from + i] !== usual[i]) return false
@@ -96,7 +96,7 @@ export function createEventReader(options: EventReaderOptions): EventReader {
     name = inPlace?.name
     line = 'data'
     hasData = true
-    // The space that means nothing is a part of the shortcut, whatever the line before was.
+    // The shortcut has passed the space behind the colon already.
     valueBegins = false
     firstLine = false
     return from + (usual?.length ?? 0)
@@ -166,7 +166,7 @@ export function createEventReader(options: EventReaderOptions): EventReader {
     if (!hasData) return
     hasData = false
     const isInPlace = inPlace !== undefined && ended === inPlace.name
-    // Its first lines were kept if they came before its name.
+    // Data lines that came before the event's name were kept.
     const data = isInPlace && kept.length() === 0 ? undefined : kept.takeText(most(ended))
     onEvent({ name: ended, data: isInPlace ? undefined : data, whole, end })
   }

@@ -100,7 +100,7 @@ export function openingError(
   return { status: statusOf(envelope), envelope, json: opening.data }
 }
 
-/** Whether the first bytes of a stream tell already what it opens with: an error needs all of its data. */
+/** Whether the first bytes of a stream are enough to judge it: an error event has to be there as a whole. */
 export function opensClearly(body: Uint8Array): boolean {
   if (opensOrdinarily(body)) return true
   const opening = openingEvent(body)
@@ -172,7 +172,10 @@ function isUnpaid({ message, code }: ErrorEnvelope): boolean {
   return UNPAID_CODES.has(code) || UNPAID_OPENINGS.some((opening) => message.startsWith(opening))
 }
 
-/** Milliseconds of a retry-after in seconds or as an HTTP date, one minute at most; undefined when it says nothing usable. */
+/**
+ * Milliseconds of a retry-after in seconds or as an HTTP date, one minute at most; undefined when it says nothing usable.
+ * See https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
 export function waitOf(retryAfter: string | undefined, now: number): number | undefined {
   const given = retryAfter?.trim() ?? ''
   const ms = /^\d+(\.\d+)?$/.test(given) ? Number(given) * 1000 : Date.parse(given) - now
@@ -204,7 +207,7 @@ function failed(reason: string): Verdict {
   return { kind: 'pair_failed', reason, fromNetwork: false }
 }
 
-/** When it ends stands in retry-after, or in Claude's sentence ("You will regain access on 2026-12-01 at 00:00 UTC."). */
+/** `resetAt` comes from retry-after, or from Claude's sentence ("You will regain access on 2026-12-01 at 00:00 UTC."). */
 function unpaid(reason: string, { headers, now }: JudgedAnswer, envelope: ErrorEnvelope): Verdict {
   const seconds = Number(headerOf(headers, 'retry-after'))
   const named = /\bon (\d{4}-\d{2}-\d{2})(?: at (\d{2}:\d{2}) UTC)?/.exec(envelope.message)
