@@ -102,3 +102,13 @@ export function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown
   return new Refusal('internal', 'Something went wrong in the gateway.', { cause: thrown })
 }
+
+/** What is wrong with one field of the input, by its path. */
+export function invalidField(field: string, problem: string): Refusal {
+  return new Refusal('invalid_input', `${field}: ${problem}`, { fields: { [field]: problem } })
+}
+
+/** The one answer for what does not exist and for what is somebody else's. */
+export function nothingHere(): Refusal {
+  return new Refusal('not_found', 'There is nothing at this address.')
+}

@@ -3,8 +3,9 @@ import * as z from 'zod'
 import { auditRow } from '../core/audit/record.ts'
 import type { BackendStatus, HealthView } from '../core/backends/view.ts'
 import type { Deps } from '../core/deps.ts'
+import { nothingHere } from '../core/errors.ts'
 import { timeText } from '../core/units.ts'
-import { nothingHere, timestamp } from './fields.ts'
+import { timestamp } from './fields.ts'
 import { route } from './route.ts'
 
 const healthFields = {

@@ -1,6 +1,6 @@
 /** The kinds of fields that bodies and queries are made of. Everything is bounded, and text is really text. */
 import * as z from 'zod'
-import { Refusal } from '../core/errors.ts'
+import { nothingHere } from '../core/errors.ts'
 import { LONGEST_MODEL_NAME, ModelName } from '../core/models/name.ts'
 import { microsOf } from '../core/units.ts'
 
@@ -79,11 +79,6 @@ export function idOf(text: string): number {
   const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0
   if (id === 0 || id > LARGEST_ID) throw nothingHere()
   return id
-}
-
-/** The one answer for what does not exist and for what is somebody else's. */
-export function nothingHere(): Refusal {
-  return new Refusal('not_found', 'There is nothing at this address.')
 }
 
 export const timestamp = z.iso.datetime()

@@ -2,7 +2,7 @@
 import { Hono } from 'hono'
 import { ClientGone } from '../core/calls/forward.ts'
 import type { Deps } from '../core/deps.ts'
-import { asRefusal, Refusal } from '../core/errors.ts'
+import { asRefusal, nothingHere, Refusal } from '../core/errors.ts'
 import { requestId } from '../core/ids.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
@@ -90,8 +90,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
     }
     const found = deps.site && (await fromSite(deps.site, c.req.raw, c.req.path))
     if (found) return secured(found, deps.settings)
-    const refusal = new Refusal('not_found', 'There is nothing at this address.')
-    return toError(deps, refusal, unservedDialect(c.req.path), newId())
+    return toError(deps, nothingHere(), unservedDialect(c.req.path), newId())
   })
   app.onError((thrown, c) => toError(deps, thrown, unservedDialect(c.req.path), newId()))
   return app

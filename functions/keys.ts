@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
-import { Refusal } from '../core/errors.ts'
+import { invalidField } from '../core/errors.ts'
 import {
   createKey,
   deleteKey,
@@ -178,9 +178,7 @@ function limitsOf(body: z.output<z.ZodObject<typeof limits>>) {
 
 function assertInFuture({ clock }: Deps, at: number | null) {
   if (at === null || at > clock.now()) return
-  throw new Refusal('invalid_input', 'expires_at: a time in the future is expected.', {
-    fields: { expires_at: 'a time in the future is expected' },
-  })
+  throw invalidField('expires_at', 'a time in the future is expected')
 }
 
 function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): KeyView {

@@ -1,20 +1,11 @@
 /** Users, as administrators look after them. */
 import * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
+import { nothingHere } from '../core/errors.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { describedUser, findUsers, type ListedUser } from '../core/users/list.ts'
 import { createUser, updateUser } from '../core/users/manage.ts'
-import {
-  dollars,
-  idOf,
-  line,
-  nothingHere,
-  page,
-  pageSize,
-  quotaTokens,
-  searchText,
-  timestamp,
-} from './fields.ts'
+import { dollars, idOf, line, page, pageSize, quotaTokens, searchText, timestamp } from './fields.ts'
 import { route } from './route.ts'
 import { requestLimit, UserView, userView } from './views.ts'
 

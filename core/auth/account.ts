@@ -1,7 +1,7 @@
 /** What an account name (itcode) is: a user id or an e-mail address, in one spelling; and who may take a new one. */
 import { and, gte, inArray, lt, or } from 'drizzle-orm'
 import { users } from '../db/schema.ts'
-import { Refusal } from '../errors.ts'
+import { invalidField } from '../errors.ts'
 import type { Db } from '../ports.ts'
 import type { AuthSettings } from '../settings.ts'
 import { looksLikeAnother } from './look-alikes.ts'
@@ -18,7 +18,7 @@ const SHAPE = /^[\p{L}\p{N}._+-]+(@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*)?$/u
 export function accountName(text: string): string {
   const name = text.normalize('NFKC').trim().toLowerCase()
   if (name.length === 0 || name.length > LONGEST || !SHAPE.test(name)) {
-    throw badName('an account name or an e-mail address is expected')
+    throw invalidField('itcode', 'an account name or an e-mail address is expected')
   }
   return oneSpelling(name)
 }
@@ -31,12 +31,11 @@ function oneSpelling(name: string): string {
 /** Throws a Refusal invalid_input for a name that nobody may take anew. Accounts that have such a name keep it. */
 export function assertUnmistakable(itcode: string): void {
   if (looksLikeAnother(itcode.split('@')[0] ?? '')) {
-    throw badName('a name that cannot be taken for another one is expected, in letters of one script')
+    throw invalidField(
+      'itcode',
+      'a name that cannot be taken for another one is expected, in letters of one script',
+    )
   }
-}
-
-function badName(expected: string): Refusal {
-  return new Refusal('invalid_input', `itcode: ${expected}.`, { fields: { itcode: expected } })
 }
 
 /** A domain with letters beyond ASCII in its xn-- form. */

@@ -3,7 +3,7 @@ import { and, asc, eq, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import { auditedLimits, changeOf } from '../audit/change.ts'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { apiKeys, users } from '../db/schema.ts'
-import { Refusal } from '../errors.ts'
+import { nothingHere, Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
 import { type Totals, totalsByKey } from '../reports/totals.ts'
 import { storable } from '../text.ts'
@@ -82,7 +82,7 @@ export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
 /** A key with its use. Throws a Refusal not_found. */
 export async function describedKey(db: Db, id: number): Promise<ListedKey> {
   const [listed] = await withUse(db, eq(apiKeys.id, id))
-  if (!listed) throw unknownKey()
+  if (!listed) throw nothingHere()
   return listed
 }
 
@@ -113,7 +113,7 @@ export async function updateKey(parts: Parts, scope: Scope, id: number, change: 
   const { db, clock, actor } = parts
   const mine = within(scope, id)
   const [before] = await db.select().from(apiKeys).where(mine)
-  if (!before) throw unknownKey()
+  if (!before) throw nothingHere()
   const { status, ...plain } = change
   const isBlocked = scope !== 'admin' && before.disabledBy === 'admin'
   if (status === 'active' && isBlocked) {
@@ -162,7 +162,7 @@ export async function deleteKey({ db, clock, actor }: Parts, ownerId: number, id
       .returning({ id: apiKeys.id }),
     auditIfChanged(db, { actor, at: now, action: 'key.delete', target: `key:${id}` }),
   ])
-  if (gone.length === 0) throw unknownKey()
+  if (gone.length === 0) throw nothingHere()
 }
 
 function audited({ name, status, disabledBy, expiresAt, ...limits }: KeySettings) {
@@ -178,8 +178,4 @@ function audited({ name, status, disabledBy, expiresAt, ...limits }: KeySettings
 function within(scope: Scope, id: number): SQL | undefined {
   const owner = scope === 'admin' ? undefined : eq(apiKeys.userId, scope.ownerId)
   return and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), owner)
-}
-
-function unknownKey(): Refusal {
-  return new Refusal('not_found', 'There is nothing at this address.')
 }

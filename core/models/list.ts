@@ -1,6 +1,6 @@
 /** GET /v1/models: what the backends offer and this caller may use, in a shape that both vendors' SDKs accept. */
 import type { Deps } from '../deps.ts'
-import { Refusal } from '../errors.ts'
+import { invalidField, Refusal } from '../errors.ts'
 import type { Caller } from '../keys/key-cache.ts'
 import { accessOf, isAllowed } from './access.ts'
 import type { ListedModel } from './catalogue.ts'
@@ -24,8 +24,7 @@ export async function listModels(deps: Deps, caller: Caller, query: ModelQuery) 
     if (query[cursor] === undefined) return undefined
     const at = all.findIndex(({ id }) => id === query[cursor])
     if (at >= 0) return at
-    const problem = 'the id of a model in this list is expected'
-    throw new Refusal('invalid_input', `${cursor}: ${problem}.`, { fields: { [cursor]: problem } })
+    throw invalidField(cursor, 'the id of a model in this list is expected')
   }
   const rest = all.slice((place('after_id') ?? -1) + 1, place('before_id'))
   // Backwards pages end right before their cursor.

@@ -5,6 +5,7 @@ import { ClientGone, forward } from '../calls/forward.ts'
 import { inspect } from '../calls/inspect.ts'
 import { assertAllowed, factsOf, type Received } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
+import { invalidField } from '../errors.ts'
 import { shapeOf } from '../json/depth.ts'
 import { abilitiesOf } from '../models/abilities.ts'
 import { replacementFor } from '../models/access.ts'
@@ -16,7 +17,7 @@ import { createResponsesCollector, createResponsesStream } from './reply/respons
 import type { Translated, TranslationContext } from './request/assemble.ts'
 import { chatToMessages } from './request/chat-request.ts'
 import { ChatRequest } from './request/chat-shape.ts'
-import { invalid, parsedBody } from './request/refuse.ts'
+import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
 import type { Collector, StreamTranslator } from './translator.ts'
@@ -130,12 +131,12 @@ async function serve(deps: Deps, received: Received, spoken: Interface): Promise
 
 function jsonOf(body: Uint8Array): unknown {
   const shape = shapeOf(body)
-  if (shape === 'too deep') throw invalid('body', 'it is nested too deep')
-  if (shape !== 'complete') throw invalid('body', 'a JSON object is expected')
+  if (shape === 'too deep') throw invalidField('body', 'it is nested too deep')
+  if (shape !== 'complete') throw invalidField('body', 'a JSON object is expected')
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body))
   } catch {
-    throw invalid('body', 'valid JSON is expected')
+    throw invalidField('body', 'valid JSON is expected')
   }
 }
 

@@ -1,5 +1,5 @@
 /** From the dates that people ask for to spans of time. Dates are days of their time zone, both ends included. */
-import { Refusal } from '../errors.ts'
+import { invalidField } from '../errors.ts'
 import { HOUR_MS } from '../units.ts'
 import { addDays, createCalendar, daysBetween } from './calendar.ts'
 
@@ -78,11 +78,7 @@ export function hoursOf({ startDate, endDate, timeZone }: Dates, now: number): R
 /** How many days there are, both ends included. Throws a Refusal that names the date that is wrong. */
 function assertSpan(start: string, end: string, most: number): number {
   const days = daysBetween(start, end) + 1
-  if (days < 1) throw wrong('end_date', 'it is before start_date')
-  if (days > most) throw wrong('start_date', `at most ${most} days can be asked for at once`)
+  if (days < 1) throw invalidField('end_date', 'it is before start_date')
+  if (days > most) throw invalidField('start_date', `at most ${most} days can be asked for at once`)
   return days
-}
-
-function wrong(field: string, problem: string): Refusal {
-  return new Refusal('invalid_input', `${field}: ${problem}`, { fields: { [field]: problem } })
 }

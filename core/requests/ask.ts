@@ -2,18 +2,12 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { applications, grants } from '../db/schema.ts'
-import { Refusal } from '../errors.ts'
+import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import { accessOf, replacementFor } from '../models/access.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
 import type { Settings } from '../settings.ts'
-import {
-  type Application,
-  applicationOf,
-  decidedAlready,
-  listApplications,
-  unknownApplication,
-} from './list.ts'
+import { type Application, applicationOf, decidedAlready, listApplications } from './list.ts'
 
 const MOST_PENDING = 20
 
@@ -36,10 +30,7 @@ export async function apply(
   const model = replacementFor(settings, wanted.model)
   const canonical = prices.canonical(model)
   const access = accessOf(settings, model, canonical)
-  if (access === 'closed') {
-    const problem = 'this model is not offered here'
-    throw new Refusal('invalid_input', `model: ${problem}.`, { fields: { model: problem } })
-  }
+  if (access === 'closed') throw invalidField('model', 'this model is not offered here')
   if (access === 'open') throw new Refusal('conflict', `The model ${model} is open to everyone.`)
   const granted = and(eq(grants.userId, userId), eq(grants.model, canonical))
   if ((await db.select().from(grants).where(granted)).length > 0) {
@@ -87,5 +78,5 @@ export async function withdraw(
   ])
   if (withdrawn.length > 0) return applicationOf(db, id)
   const [seen] = await db.select().from(applications).where(mine)
-  throw seen ? decidedAlready() : unknownApplication()
+  throw seen ? decidedAlready() : nothingHere()
 }

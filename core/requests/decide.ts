@@ -2,10 +2,10 @@
 import { and, eq, notExists, or, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { applications, grants, users } from '../db/schema.ts'
-import { Refusal } from '../errors.ts'
+import { nothingHere, Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
-import { type Application, applicationOf, decidedAlready, unknownApplication } from './list.ts'
+import { type Application, applicationOf, decidedAlready } from './list.ts'
 
 interface Parts {
   db: Db
@@ -64,7 +64,7 @@ export async function review(
 /** Takes a granted model away, from the next request on. Throws a Refusal not_found. */
 export async function revokeGrant({ db, clock, actor }: Parts, id: number): Promise<void> {
   const [grant] = await db.select().from(grants).where(eq(grants.id, id))
-  if (!grant) throw unknownApplication()
+  if (!grant) throw nothingHere()
   const [gone] = await db.batch([
     db.delete(grants).where(eq(grants.id, id)).returning({ id: grants.id }),
     auditIfChanged(db, {
@@ -75,5 +75,5 @@ export async function revokeGrant({ db, clock, actor }: Parts, id: number): Prom
       before: { user_id: grant.userId, model: grant.model },
     }),
   ])
-  if (gone.length === 0) throw unknownApplication()
+  if (gone.length === 0) throw nothingHere()
 }

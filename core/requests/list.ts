@@ -2,7 +2,7 @@
 import { and, desc, eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { applications, grants, users } from '../db/schema.ts'
-import { Refusal } from '../errors.ts'
+import { nothingHere, Refusal } from '../errors.ts'
 import type { Db } from '../ports.ts'
 
 export type Application = typeof applications.$inferSelect & { itcode: string; grantId: number | null }
@@ -25,12 +25,8 @@ export async function listApplications(
 /** Throws a Refusal not_found. */
 export async function applicationOf(db: Db, id: number): Promise<Application> {
   const [found] = await select(db).where(eq(applications.id, id))
-  if (!found) throw unknownApplication()
+  if (!found) throw nothingHere()
   return found
-}
-
-export function unknownApplication(): Refusal {
-  return new Refusal('not_found', 'There is nothing at this address.')
 }
 
 export function decidedAlready(): Refusal {

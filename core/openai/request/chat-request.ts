@@ -1,11 +1,12 @@
 /** A chat completion as a request to Claude (core/calls/PROTOCOL.md, OpenAI's requests). Pure: what the model can do is given. */
 
+import { invalidField } from '../../errors.ts'
 import type { Tool, WebSearchTool } from '../messages-api.ts'
 import { assemble, type Translated, type TranslationContext } from './assemble.ts'
 import { turnsOf } from './chat-messages.ts'
 import { ChatRequest, PASSED_OVER } from './chat-shape.ts'
 import type { AskedFormat } from './output-format.ts'
-import { invalid, unsupported } from './refuse.ts'
+import { unsupported } from './refuse.ts'
 import { type Choice, toolOf, webSearchTool } from './tools.ts'
 
 const KNOWN = new Set(Object.keys(ChatRequest.shape))
@@ -47,7 +48,7 @@ function toolsOf(asked: ChatRequest, { webSearch }: TranslationContext): (Tool |
   const tools: (Tool | WebSearchTool)[] = (asked.tools ?? []).map((tool, i) => {
     const param = `tools[${i}]`
     if (tool.type !== 'function') throw unsupported(`${param}.type`, 'only functions are understood')
-    if (!tool.function) throw invalid(`${param}.function`, 'a function is expected')
+    if (!tool.function) throw invalidField(`${param}.function`, 'a function is expected')
     return toolOf(tool.function, `${param}.function`)
   })
   tools.push(...(asked.functions ?? []).map((one, i) => toolOf(one, `functions[${i}]`)))

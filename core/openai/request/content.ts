@@ -1,6 +1,8 @@
 /** Parts of messages: text, images, files. One place for both of OpenAI's interfaces (core/calls/PROTOCOL.md, OpenAI's requests). */
+
+import { invalidField } from '../../errors.ts'
 import type { CacheControl, DocumentBlock, ImageBlock, TextBlock } from '../messages-api.ts'
-import { invalid, unsupported } from './refuse.ts'
+import { unsupported } from './refuse.ts'
 
 const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+)?((?:;[\w.-]+=[\w."-]+)*)(;base64)?,/i
 const IMAGE_TYPES = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
@@ -17,7 +19,10 @@ export function imageBlock(url: string, param: string): ImageBlock {
   if (/^https?:\/\//i.test(url)) return { type: 'image', source: { type: 'url', url } }
   const data = dataOf(url)
   if (!data?.base64 || !IMAGE_TYPES.has(data.type)) {
-    throw invalid(param, 'a PNG, JPEG, GIF or WebP image is expected, as base64 data or at an https address')
+    throw invalidField(
+      param,
+      'a PNG, JPEG, GIF or WebP image is expected, as base64 data or at an https address',
+    )
   }
   return { type: 'image', source: { type: 'base64', media_type: data.type, data: data.data } }
 }
@@ -41,7 +46,7 @@ export function fileBlock(
     const text = data.base64 ? decoded(data.data, param) : decodeURIComponent(data.data)
     return { type: 'document', source: { type: 'text', media_type: 'text/plain', data: text }, ...title }
   }
-  throw invalid(`${param}.file_data`, 'a data URL of a PDF, a text or an image is expected')
+  throw invalidField(`${param}.file_data`, 'a data URL of a PDF, a text or an image is expected')
 }
 
 /** The block with a mark that the prompt up to here is to be kept, when the part asks for it. */
@@ -64,6 +69,6 @@ function decoded(base64: string, param: string): string {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
   } catch {
-    throw invalid(`${param}.file_data`, 'text in UTF-8 as base64 is expected')
+    throw invalidField(`${param}.file_data`, 'text in UTF-8 as base64 is expected')
   }
 }

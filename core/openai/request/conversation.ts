@@ -1,8 +1,10 @@
 /** From turns in OpenAI's order to those that Claude takes: system first, roles merged, tool results leading. */
+
+import { invalidField } from '../../errors.ts'
 import { shapeOfText } from '../../json/depth.ts'
 import type { Abilities } from '../../models/abilities.ts'
 import type { Block, TextBlock, Turn } from '../messages-api.ts'
-import { invalid, unsupported } from './refuse.ts'
+import { unsupported } from './refuse.ts'
 
 const TOOL_ID = /^[A-Za-z0-9_-]+$/
 const MOST_BREAKPOINTS = 4
@@ -28,7 +30,7 @@ export function conversation(
   }
   for (const turn of messages) if (turn.role === 'user') turn.content = resultsFirst(turn.content)
   if (!messages.some(({ role }) => role === 'user')) {
-    throw invalid(param, 'at least one message of the user is expected')
+    throw invalidField(param, 'at least one message of the user is expected')
   }
   const last = messages.at(-1)
   if (last?.role === 'assistant') {
@@ -72,7 +74,8 @@ export function createToolIds() {
     /** Throws a Refusal for a result of a call that was never made. */
     result(id: string, param: string): string {
       const known = called.get(id)
-      if (known === undefined) throw invalid(param, 'no earlier message of the assistant made this tool call')
+      if (known === undefined)
+        throw invalidField(param, 'no earlier message of the assistant made this tool call')
       return known
     },
   }
@@ -80,12 +83,12 @@ export function createToolIds() {
 
 /** The input of a tool call from its text. Throws a Refusal. */
 export function toolInput(text: string, param: string): unknown {
-  if (shapeOfText(text) === 'too deep') throw invalid(param, 'it is nested too deep')
+  if (shapeOfText(text) === 'too deep') throw invalidField(param, 'it is nested too deep')
   try {
     const input: unknown = JSON.parse(text.trim() === '' ? '{}' : text)
     if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input
   } catch {
     // Told below.
   }
-  throw invalid(param, 'a JSON object is expected')
+  throw invalidField(param, 'a JSON object is expected')
 }

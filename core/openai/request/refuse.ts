@@ -1,11 +1,6 @@
 /** How a translation says no: a 400 that names the parameter (core/calls/PROTOCOL.md, Errors). */
 import type * as z from 'zod'
-import { Refusal } from '../../errors.ts'
-
-/** The value is not what the interface expects there. */
-export function invalid(param: string, message: string): Refusal {
-  return new Refusal('invalid_input', `${param}: ${message}`, { fields: { [param]: message } })
-}
+import { invalidField, Refusal } from '../../errors.ts'
 
 /** The value is right in OpenAI's interface, but Claude has nothing like it. */
 export function unsupported(param: string, message: string): Refusal {
@@ -26,5 +21,5 @@ export function parsedBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  throw invalid(paramOf(issue?.path ?? []) || 'body', issue?.message ?? 'this is not what is expected')
+  throw invalidField(paramOf(issue?.path ?? []) || 'body', issue?.message ?? 'this is not what is expected')
 }

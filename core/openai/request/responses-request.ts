@@ -1,12 +1,13 @@
 /** A request of OpenAI's responses as one to Claude (core/calls/PROTOCOL.md, OpenAI's requests). Nothing is kept between requests. */
 
+import { invalidField } from '../../errors.ts'
 import type { Block, ImageBlock, Role, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
 import { unpackReasoning } from '../reasoning-envelope.ts'
 import { assemble, type Translated, type TranslationContext } from './assemble.ts'
 import { fileBlock, imageBlock, marked, textBlock } from './content.ts'
 import { createToolIds, toolInput } from './conversation.ts'
 import type { AskedFormat } from './output-format.ts'
-import { invalid, unsupported } from './refuse.ts'
+import { unsupported } from './refuse.ts'
 import { type Item, PASSED_OVER, type Part, ResponsesRequest } from './responses-shape.ts'
 import { type Choice, toolOf, webSearchTool } from './tools.ts'
 
@@ -124,7 +125,7 @@ function toolsOf({ tools }: ResponsesRequest, { webSearch }: TranslationContext)
   return (tools ?? []).map((tool, i) => {
     const param = `tools[${i}]`
     if (tool.type === 'function') {
-      if (!tool.name) throw invalid(`${param}.name`, 'a name is expected')
+      if (!tool.name) throw invalidField(`${param}.name`, 'a name is expected')
       return toolOf({ ...tool, name: tool.name }, param)
     }
     const searches = tool.type === 'web_search' || tool.type === 'web_search_preview'

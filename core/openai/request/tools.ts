@@ -1,7 +1,8 @@
 /** Tools and who must use them, for both of OpenAI's interfaces (core/calls/PROTOCOL.md, OpenAI's requests). */
+
+import { invalidField } from '../../errors.ts'
 import type { Abilities } from '../../models/abilities.ts'
 import type { MessagesRequest, Tool, ToolChoice, WebSearchTool } from '../messages-api.ts'
-import { invalid } from './refuse.ts'
 import { assertFinite, isStrict } from './schema.ts'
 
 /** Claude's own rule for names. */
@@ -17,7 +18,7 @@ export interface FunctionTool {
 export function toolOf(given: FunctionTool, param: string): Tool {
   const { name, description, parameters, strict } = given
   if (!TOOL_NAME.test(name))
-    throw invalid(`${param}.name`, 'letters, digits, _ and -, at most 128, are expected')
+    throw invalidField(`${param}.name`, 'letters, digits, _ and -, at most 128, are expected')
   const input_schema = { properties: {}, ...parameters, type: 'object' }
   const isKeptTo = strict === true && isStrict(input_schema)
   if (isKeptTo) assertFinite(input_schema, `${param}.parameters`)
@@ -53,9 +54,9 @@ export function chosenTools(
   const { choice, parallel, thinkingEnabled } = asked
   if (all.length === 0) return {}
   const tools = choice?.kind === 'allowed' ? all.filter(({ name }) => choice.names.includes(name)) : all
-  if (tools.length === 0) throw invalid('tool_choice', 'none of the allowed tools is among the tools')
+  if (tools.length === 0) throw invalidField('tool_choice', 'none of the allowed tools is among the tools')
   if (choice?.kind === 'function' && !tools.some(({ name }) => name === choice.name)) {
-    throw invalid('tool_choice', `there is no tool ${choice.name}`)
+    throw invalidField('tool_choice', `there is no tool ${choice.name}`)
   }
   if (choice?.kind === 'none') return { tools, tool_choice: { type: 'none' } }
   const wanted = wantedChoice(choice)
