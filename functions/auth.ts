@@ -1,8 +1,7 @@
 /** Signing in and out. Nothing here tells whether an account exists. */
 import * as z from 'zod'
-import { auditRow } from '../core/audit/record.ts'
 import { login, sendCode } from '../core/auth/login.ts'
-import { closeSession, closeSessionsOf } from '../core/auth/sessions.ts'
+import { closeSession, logOutEverywhere } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import { headerOf } from '../core/http/headers.ts'
 import { randomText } from '../core/ids.ts'
@@ -95,14 +94,9 @@ export const auth = [
     tier: 'session',
     summary: 'Ends all sessions of the caller, on every device.',
     reply: Message,
-    async handle({ deps: { db, clock, settings }, headers, caller, actor, setCookie }) {
-      const at = clock.now()
-      const target = `user:${caller.user.id}`
-      await db.batch([
-        closeSessionsOf(db, caller.user.id, at),
-        auditRow(db, { actor, at, action: 'logout.everywhere', target }),
-      ])
-      setCookie(sessionCookie(settings, headers, ''))
+    async handle({ deps, headers, caller, actor, setCookie }) {
+      await logOutEverywhere({ ...deps, actor }, caller.user.id)
+      setCookie(sessionCookie(deps.settings, headers, ''))
       return { message: 'logged out everywhere' }
     },
   }),

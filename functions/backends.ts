@@ -1,9 +1,7 @@
 /** Backends, as administrators look after them. What is changed here holds until restart or reload. */
 import * as z from 'zod'
-import { auditRow } from '../core/audit/record.ts'
+import { changeBackend, checkBackend } from '../core/backends/manage.ts'
 import type { BackendStatus, HealthView } from '../core/backends/view.ts'
-import type { Deps } from '../core/deps.ts'
-import { nothingHere } from '../core/errors.ts'
 import { timeText } from '../core/units.ts'
 import { timestamp } from './fields.ts'
 import { route } from './route.ts'
@@ -54,19 +52,7 @@ export const backends = [
     body: z.strictObject({ enabled: z.boolean().optional(), weight: z.number().min(0).max(1e6).optional() }),
     reply: BackendAnswer,
     async handle({ deps, params, body, actor }) {
-      const before = backendAnswer(deps, params.name).backend
-      deps.balancer.adjust(before.name, body)
-      const after = backendAnswer(deps, before.name)
-      const changed = ({ enabled, weight }: BackendView) => ({ enabled, weight })
-      await auditRow(deps.db, {
-        actor,
-        at: deps.clock.now(),
-        action: 'backend.update',
-        target: `backend:${before.name}`,
-        before: changed(before),
-        after: changed(after.backend),
-      })
-      return after
+      return { backend: backendView(await changeBackend({ ...deps, actor }, params.name, body)) }
     },
   }),
   route({
@@ -77,21 +63,10 @@ export const backends = [
       'Asks a backend for its models now. One that answers gets a call at once, which may bring it back.',
     reply: BackendAnswer,
     async handle({ deps, params, actor }) {
-      const { name } = backendAnswer(deps, params.name).backend
-      const view = deps.balancer.views().find(({ backend }) => backend.name === name)
-      if (view) await deps.catalogue.check(view.backend)
-      const at = deps.clock.now()
-      await auditRow(deps.db, { actor, at, action: 'backend.check', target: `backend:${name}` })
-      return backendAnswer(deps, name)
+      return { backend: backendView(await checkBackend({ ...deps, actor }, params.name)) }
     },
   }),
 ]
-
-function backendAnswer({ balancer }: Deps, name: string) {
-  const view = balancer.views().find(({ backend }) => backend.name === name)
-  if (!view) throw nothingHere()
-  return { backend: backendView(view) }
-}
 
 function backendView(view: BackendStatus): BackendView {
   const { name, url, weight, enabled } = view.backend

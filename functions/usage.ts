@@ -1,12 +1,11 @@
 /** Usage: one's own, and everybody's for administrators. Routes that both have are made once. */
 import * as z from 'zod'
-import { auditRow } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
 import { dailyChart, hourlyChart } from '../core/reports/charts.ts'
 import { type Cell, csvStream } from '../core/reports/csv.ts'
-import { allLogs, logPage, logsAfter } from '../core/reports/log-pages.ts'
-import type { Filter } from '../core/reports/query.ts'
-import { daySpans, hoursOf, type Range, rangeOf } from '../core/reports/range.ts'
+import { exportLogs } from '../core/reports/export.ts'
+import { type LogRow, logPage, logsAfter } from '../core/reports/log-pages.ts'
+import { daySpans, hoursOf, rangeOf } from '../core/reports/range.ts'
 import { page, pageSize } from './fields.ts'
 import { route } from './route.ts'
 import { summaries } from './usage-summary.ts'
@@ -124,9 +123,8 @@ function exportOf(tier: UsageTier) {
     async handle({ deps, caller, query, actor, id, over }) {
       const filter = filterOf(tier, caller, query)
       const range = rangeOf(datesOf(query))
-      const target = filter.userId === undefined ? 'usage' : `user:${filter.userId}`
-      await auditRow(deps.db, { actor, at: deps.clock.now(), action: 'usage.export', target, after: query })
-      return new Response(csvStream(LOG_COLUMNS, slicesOf(deps, filter, range, id), over), {
+      const logs = await exportLogs({ ...deps, actor }, { filter, range, asked: query })
+      return new Response(csvStream(LOG_COLUMNS, slicesOf(deps, logs, id), over), {
         headers: {
           'content-type': 'text/csv; charset=utf-8; header=present',
           'content-disposition': 'attachment; filename="usage.csv"',
@@ -140,13 +138,12 @@ function exportOf(tier: UsageTier) {
 
 /** Rows of cells in the order of the columns. The headers have left already: a failure can only be logged. */
 async function* slicesOf(
-  { db, logger }: Deps,
-  filter: Filter,
-  range: Range,
+  { logger }: Pick<Deps, 'logger'>,
+  slices: AsyncIterable<LogRow[]>,
   id: string,
 ): AsyncGenerator<Cell[][]> {
   try {
-    for await (const logs of allLogs(db, filter, range)) {
+    for await (const logs of slices) {
       yield logs.map(logView).map((log) => LOG_COLUMNS.map((column) => log[column]))
     }
   } catch (cause) {

@@ -1,7 +1,8 @@
 /** Sessions of the dashboard: a signed token names a row, and only the row decides, so that ending it takes effect at once. */
-import { and, eq, isNull, lt, or } from 'drizzle-orm'
+import { and, eq, isNull, lt, or, type SQL } from 'drizzle-orm'
 import { jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
+import { type Actor, auditRow } from '../audit/record.ts'
 import { sessions, users } from '../db/schema.ts'
 import { randomText } from '../ids.ts'
 import type { Clock, Db } from '../ports.ts'
@@ -106,12 +107,24 @@ export async function closeSession({ db, clock }: Parts, sessionId: string): Pro
   await db.update(sessions).set({ revokedAt: clock.now() }).where(eq(sessions.id, sessionId))
 }
 
-/** Ends every session of a user: the update, for a batch. */
-export function closeSessionsOf(db: Db, userId: number, now: number) {
+/** Ends every session of a user if `condition` holds: the update, for a batch. */
+export function closeSessionsOf(db: Db, userId: number, now: number, condition?: SQL) {
   return db
     .update(sessions)
     .set({ revokedAt: now })
-    .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt)))
+    .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), condition))
+}
+
+/** Signs a user out on every device. */
+export async function logOutEverywhere(
+  { db, clock, actor }: { db: Db; clock: Clock; actor: Actor },
+  userId: number,
+): Promise<void> {
+  const at = clock.now()
+  await db.batch([
+    closeSessionsOf(db, userId, at),
+    auditRow(db, { actor, at, action: 'logout.everywhere', target: `user:${userId}` }),
+  ])
 }
 
 /** Forgets sessions that ended over a day ago. */

@@ -93,6 +93,14 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
   const allowed = staysAdmin
     ? undefined
     : or(ne(users.role, 'admin'), ne(users.status, 'active'), exists(others))
+  // As it is after the first statement.
+  const isDisabled = exists(
+    db
+      .select({ id: users.id })
+      .from(users)
+      .where(and(eq(users.id, id), eq(users.status, 'disabled'))),
+  )
+  const openCodes = and(eq(loginCodes.itcode, before.itcode), isNull(loginCodes.consumedAt))
   const [[user]] = await db.batch([
     db
       .update(users)
@@ -106,12 +114,10 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
       target: `user:${id}`,
       ...changeOf(audited(before), audited(change)),
     }),
+    closeSessionsOf(db, id, now, isDisabled),
+    db.update(loginCodes).set({ consumedAt: now }).where(and(openCodes, isDisabled)),
   ])
   if (!user) throw new Refusal('conflict', 'There must be another active administrator first.')
-  if (user.status === 'disabled') {
-    const open = and(eq(loginCodes.itcode, user.itcode), isNull(loginCodes.consumedAt))
-    await db.batch([closeSessionsOf(db, id, now), db.update(loginCodes).set({ consumedAt: now }).where(open)])
-  }
   return user
 }
 

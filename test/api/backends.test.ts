@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type App, startApp } from '../support/app.ts'
 import type { Browser } from '../support/browser.ts'
@@ -82,6 +83,13 @@ describe('backends', () => {
       before: '{"enabled":true,"weight":1000}',
       after: '{"enabled":false,"weight":1000}',
     })
+  })
+
+  test('are not changed where the audit cannot tell of it', async () => {
+    await app.db.run(sql`drop table audit_events`)
+    expect((await boss.put('/admin/api/backends/a', { enabled: false })).status).toBe(500)
+    const { backends } = (await boss.get('/admin/api/backends')).body
+    expect(backends[0]).toMatchObject({ name: 'a', enabled: true })
   })
 
   test('that are all switched off are missing, not the model', async () => {

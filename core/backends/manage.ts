@@ -1,0 +1,54 @@
+/** What administrators do with backends. What is changed here holds until restart or reload. */
+import { type Actor, auditRow } from '../audit/record.ts'
+import { nothingHere } from '../errors.ts'
+import type { Catalogue } from '../models/catalogue.ts'
+import type { Clock, Db } from '../ports.ts'
+import type { Balancer } from './balancer.ts'
+import type { BackendStatus } from './view.ts'
+
+interface Parts {
+  db: Db
+  clock: Clock
+  actor: Actor
+  balancer: Pick<Balancer, 'views' | 'adjust'>
+}
+
+/** Throws a Refusal not_found. */
+function describedBackend({ balancer }: Pick<Parts, 'balancer'>, name: string): BackendStatus {
+  const view = balancer.views().find(({ backend }) => backend.name === name)
+  if (!view) throw nothingHere()
+  return view
+}
+
+/** Switches a backend on or off, or changes its weight; 0 drains it. Throws a Refusal not_found. */
+export async function changeBackend(
+  parts: Parts,
+  name: string,
+  change: { enabled?: boolean | undefined; weight?: number | undefined },
+): Promise<BackendStatus> {
+  const { db, clock, actor, balancer } = parts
+  const { enabled, weight } = describedBackend(parts, name).backend
+  // The row first: a change lives in this process alone, and none is made that cannot be told.
+  await auditRow(db, {
+    actor,
+    at: clock.now(),
+    action: 'backend.update',
+    target: `backend:${name}`,
+    before: { enabled, weight },
+    after: { enabled: change.enabled ?? enabled, weight: change.weight ?? weight },
+  })
+  balancer.adjust(name, change)
+  return describedBackend(parts, name)
+}
+
+/** Asks a backend for its models now. One that answers gets a call at once. Throws a Refusal not_found. */
+export async function checkBackend(
+  parts: Parts & { catalogue: Pick<Catalogue, 'check'> },
+  name: string,
+): Promise<BackendStatus> {
+  const { db, clock, actor, catalogue } = parts
+  const { backend } = describedBackend(parts, name)
+  await auditRow(db, { actor, at: clock.now(), action: 'backend.check', target: `backend:${name}` })
+  await catalogue.check(backend)
+  return describedBackend(parts, name)
+}

@@ -1,0 +1,17 @@
+/** Usage as a file. */
+import { type Actor, type AuditEvent, auditRow } from '../audit/record.ts'
+import type { Clock, Db } from '../ports.ts'
+import { allLogs, type LogRow } from './log-pages.ts'
+import type { Filter } from './query.ts'
+import type { Range } from './range.ts'
+
+/** All calls that match, newest first, in slices. Who takes them is in the audit before the first one leaves. */
+export async function exportLogs(
+  { db, clock, actor }: { db: Db; clock: Clock; actor: Actor },
+  wanted: { filter: Filter; range: Range; asked: Extract<AuditEvent, { action: 'usage.export' }>['after'] },
+): Promise<AsyncGenerator<LogRow[]>> {
+  const { filter, range, asked } = wanted
+  const target = filter.userId === undefined ? 'usage' : `user:${filter.userId}`
+  await auditRow(db, { actor, at: clock.now(), action: 'usage.export', target, after: asked })
+  return allLogs(db, filter, range)
+}
