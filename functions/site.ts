@@ -3,7 +3,17 @@ import type { Site } from '../core/ports.ts'
 
 /** Every page is the same file. What looks like a file, or like a way around, is none. */
 const PAGE = /^(\/[a-z0-9_-]+)*\/?$/i
-const NO_PAGES = /^\/(_app|api|v1|admin\/api)(\/|$)/
+const FILES = '/_app'
+/** Where the API's addresses begin: no page stands there. wrangler.toml names them too. */
+export const API_PREFIXES = [
+  '/api',
+  '/admin/api',
+  '/v1',
+  '/docs',
+  '/openapi.json',
+  '/healthz',
+  '/readyz',
+] as const
 
 /**
  * The file at this address, or the page for a browser that goes there; undefined for neither. A program that asks for
@@ -14,5 +24,9 @@ export async function fromSite(site: Site, request: Request, path: string): Prom
   const file = await site.file(request)
   if (file) return file
   const navigates = request.headers.get('accept')?.toLowerCase().includes('text/html') ?? false
-  return navigates && PAGE.test(path) && !NO_PAGES.test(path) ? site.page(request) : undefined
+  return navigates && isPage(path) ? site.page(request) : undefined
+}
+
+function isPage(path: string): boolean {
+  return PAGE.test(path) && ![FILES, ...API_PREFIXES].some((prefix) => `${path}/`.startsWith(`${prefix}/`))
 }

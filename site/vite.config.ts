@@ -2,6 +2,7 @@ import adapter from '@sveltejs/adapter-static'
 import { sveltekit } from '@sveltejs/kit/vite'
 import tailwindcss from '@tailwindcss/vite'
 import { defineConfig } from 'vite'
+import { API_PREFIXES } from '../functions/site.ts'
 
 /** Where the gateway listens while the site is developed. */
 const GATEWAY = 'http://127.0.0.1:8080'
@@ -28,5 +29,5 @@ export default defineConfig({
       },
     }),
   ],
-  server: { proxy: { '/api': GATEWAY, '/admin/api': GATEWAY, '/v1': GATEWAY } },
+  server: { proxy: Object.fromEntries(API_PREFIXES.map((prefix) => [prefix, GATEWAY])) },
 })

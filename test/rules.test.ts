@@ -1,0 +1,125 @@
+/** What keeps the sources readable: short functions and files, no circle of imports. */
+import { globSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+
+const FUNCTION_LINES = 60
+const TEST_LINES = 400
+
+const CLOSURE = 'short functions over the state that they share'
+const SCANNER = 'one loop over bytes, where each call of a function costs'
+
+/** Functions that are longer, with the lines they have at most and why. This list may only shrink. */
+const LONG_FUNCTIONS: Readonly<Record<string, [most: number, reason: string]>> = {
+  'core/sse/reader.ts createEventReader': [134, SCANNER],
+  'core/json/scan.ts createScan': [144, SCANNER],
+  'core/json/walk.ts walkObjects': [80, SCANNER],
+  'core/metering/characters.ts createCharacterCounter': [109, SCANNER],
+  'core/metering/anthropic-stream.ts createStreamMeter': [76, CLOSURE],
+  'core/openai/reply/chat-reply.ts createChatStream': [89, CLOSURE],
+  'core/models/catalogue.ts createCatalogue': [107, CLOSURE],
+  'core/limits/counters.ts createLimitCounters': [103, CLOSURE],
+  'core/calls/relay.ts flow': [98, 'the hot path: one loop from the upstream to the client'],
+  'core/backends/balancer.ts createBalancer': [155, CLOSURE],
+  'core/backends/choosing.ts createChooser': [74, CLOSURE],
+  'core/backends/confirm.ts createConfirm': [125, CLOSURE],
+  'core/backends/health-book.ts createHealthBook': [117, CLOSURE],
+  'core/backends/learning.ts createLearning': [152, CLOSURE],
+  'adapters/drivers/upstream/undici.ts receiver': [133, CLOSURE],
+  'adapters/drivers/ledger/journal.ts openJournal': [95, CLOSURE],
+  'adapters/drivers/ledger/journalled.ts journalledRecords': [109, CLOSURE],
+}
+
+/** Tests that are longer, with the lines they have at most. This list may only shrink. */
+const LONG_TESTS: Readonly<Record<string, number>> = {
+  'test/unit/openai/request.test.ts': 674,
+  'test/unit/config/schema.test.ts': 410,
+  'test/unit/backends/balancer.test.ts': 461,
+  'test/api/openai.test.ts': 415,
+}
+/** Tables, not programs. */
+const TABLES = /^test\/cases\//
+
+const sources = ['core', 'functions', 'adapters', 'config']
+  .flatMap((folder) => globSync(`${folder}/**/*.ts`))
+  .filter((file) => !file.endsWith('.gen.ts'))
+  .map((file) => ({ file, text: readFileSync(file, 'utf8') }))
+
+/** Every function of a file, by the name that it or the constant holding it has, with its lines. */
+function functionsIn(file: string, text: string): { name: string; lines: number }[] {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+  const lineAt = (position: number) => source.getLineAndCharacterOfPosition(position).line
+  const found: { name: string; lines: number }[] = []
+  const visit = (node: ts.Node) => {
+    if (ts.isFunctionLike(node)) {
+      const { parent } = node
+      const holder = ts.isVariableDeclaration(parent) || ts.isPropertyAssignment(parent) ? parent : node
+      const named = node.name ?? holder.name
+      const lines = lineAt(node.end) - lineAt(node.getStart()) + 1
+      found.push({ name: `${file} ${named?.getText() ?? `line ${lineAt(node.getStart()) + 1}`}`, lines })
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return found
+}
+
+/** Files of which each is reached from the others by imports, types included. */
+function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const reached = (from: string) => {
+    const seen = new Set<string>()
+    const queue = [...(imports.get(from) ?? [])]
+    for (const file of queue) {
+      if (seen.has(file)) continue
+      seen.add(file)
+      queue.push(...(imports.get(file) ?? []))
+    }
+    return seen
+  }
+  const all = new Map([...imports.keys()].map((file) => [file, reached(file)]))
+  const circular = [...all].filter(([file, from]) => from.has(file)).map(([file]) => file)
+  const inOne = (a: string, b: string) => all.get(a)?.has(b) && all.get(b)?.has(a)
+  return circular
+    .filter((file, i) => !circular.slice(0, i).some((earlier) => inOne(earlier, file)))
+    .map((file) => circular.filter((other) => inOne(file, other)))
+}
+
+describe('a reader is spared', () => {
+  test('functions longer than a page', () => {
+    const long = sources
+      .flatMap(({ file, text }) => functionsIn(file, text))
+      .filter(({ lines }) => lines > FUNCTION_LINES)
+    expect(long.filter(({ name, lines }) => lines > (LONG_FUNCTIONS[name]?.[0] ?? 0))).toEqual([])
+    const names = new Set(long.map(({ name }) => name))
+    expect(Object.keys(LONG_FUNCTIONS).filter((name) => !names.has(name))).toEqual([])
+  })
+
+  test('tests of more than a few pages', () => {
+    const long = globSync('test/**/*.ts')
+      .filter((file) => !TABLES.test(file))
+      .map((file) => ({ file, lines: readFileSync(file, 'utf8').trimEnd().split('\n').length }))
+      .filter(({ lines }) => lines > TEST_LINES)
+    expect(long.filter(({ file, lines }) => lines > (LONG_TESTS[file] ?? 0))).toEqual([])
+    const names = new Set(long.map(({ file }) => file))
+    expect(Object.keys(LONG_TESTS).filter((file) => !names.has(file))).toEqual([])
+  })
+
+  test('imports that lead back to where they began, those of types included', () => {
+    const imports = sources.map(({ file, text }): [string, string[]] => {
+      const named = ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName)
+      const relative = named.filter((name) => name.startsWith('.'))
+      return [file, relative.map((name) => posix.join(posix.dirname(file), name))]
+    })
+    expect(
+      circles(
+        new Map([
+          ['a', ['b']],
+          ['b', ['c']],
+          ['c', ['b']],
+        ]),
+      ),
+    ).toEqual([['b', 'c']])
+    expect(circles(new Map(imports))).toEqual([])
+  })
+})
