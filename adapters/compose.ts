@@ -19,6 +19,7 @@ import type { Records } from './drivers/ledger/records.ts'
 import type { SharedParts } from './drivers/ledger/shared.ts'
 import { sha256 } from './drivers/sha256.ts'
 import { pricesFrom, shippedAbilities } from './shared/tables.ts'
+import { VERSION } from './shared/version.ts'
 
 /** Brings the schema up to date. `logger` is told what that changes for callers. */
 export async function prepareDatabase(
@@ -86,7 +87,10 @@ function chosen<Store extends string, Open>(
 
 /** What a runtime brings besides the configuration. */
 export interface Runtime
-  extends Omit<GatewayParts, 'settings' | 'prices' | 'abilities' | 'sha256' | 'random' | 'backendMemory'> {
+  extends Omit<
+    GatewayParts,
+    'version' | 'settings' | 'prices' | 'abilities' | 'sha256' | 'random' | 'backendMemory'
+  > {
   /** The value of GATEWAY_FUNCTIONS. */
   functions: string | undefined
   /** Whether it opens a port of its own, where what the configuration leaves open matters. */
@@ -107,6 +111,7 @@ export async function compose(config: Config, runtime: Runtime, known?: BackendM
   const prices = pricesFrom(config)
   const deps = createDeps({
     ...parts,
+    version: VERSION,
     settings: settingsFrom(config),
     prices,
     abilities: shippedAbilities(),

@@ -18,6 +18,8 @@ import type { Settings } from './settings.ts'
 
 /** What an adapter brings. */
 export interface GatewayParts {
+  /** Of the gateway, such as 0.1.0. */
+  version: string
   db: Db
   health: HealthStore
   ledger: Ledger

@@ -1,4 +1,4 @@
-/** Whether the process lives and whether it can serve. No detail: these routes are open to anyone. */
+/** Whether the process lives and whether it can serve. No detail but the version: these routes are open to anyone. */
 import { isReady } from '../core/readiness.ts'
 import { route } from './route.ts'
 
@@ -7,9 +7,9 @@ export const health = [
     method: 'GET',
     path: '/healthz',
     tier: 'public',
-    summary: 'Whether the process lives.',
+    summary: 'Whether the process lives; x-gateway-version tells which version it runs.',
     produces: ['text/plain'],
-    handle: () => new Response('ok'),
+    handle: ({ deps }) => new Response('ok', { headers: { 'x-gateway-version': deps.version } }),
   }),
   route({
     method: 'GET',

@@ -2,12 +2,14 @@ import adapter from '@sveltejs/adapter-static'
 import { sveltekit } from '@sveltejs/kit/vite'
 import tailwindcss from '@tailwindcss/vite'
 import { defineConfig } from 'vite'
+import { VERSION } from '../adapters/shared/version.ts'
 import { API_PREFIXES } from '../functions/site.ts'
 
 /** Where the gateway listens while the site is developed. */
 const GATEWAY = 'http://127.0.0.1:8080'
 
 export default defineConfig({
+  define: { GATEWAY_VERSION: JSON.stringify(VERSION) },
   plugins: [
     tailwindcss(),
     sveltekit({

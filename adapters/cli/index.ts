@@ -9,6 +9,7 @@ import type { Fields } from '../../core/ports.ts'
 import { openStorage } from '../node/server.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from '../shared/settings.ts'
 import { knownPrices, pricesFrom } from '../shared/tables.ts'
+import { VERSION } from '../shared/version.ts'
 import {
   adopt,
   backup,
@@ -37,7 +38,8 @@ const USAGE = `Usage: npm run cli -- COMMAND
   usage [--by user|model|backend|day] [--days 30]
   backup FILE                                              while the server runs, too
   import FILE                                              takes over a gateway.db of the original Go gateway
-  check-config                                             says what is wrong or left open, and prints the settings in force`
+  check-config                                             says what is wrong or left open, and prints the settings in force
+  --version`
 
 /** Stdout is for what was asked for. */
 const TO_STDERR = { info() {}, warn: (event: string, fields?: Fields) => console.error(event, fields) }
@@ -52,11 +54,13 @@ const OPTIONS = {
   by: { type: 'string' },
   days: { type: 'string' },
   kind: { type: 'string' },
+  version: { type: 'boolean' },
 } as const
 
 async function run(args: string[]): Promise<void> {
   const { positionals, values } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
   const [first = '', second = '', third] = positionals
+  if (values.version) return console.log(VERSION)
   const config = readSettings()
   if (first === 'check-config') return checkConfig(config)
   const storage = await openStorage(config, TO_STDERR)

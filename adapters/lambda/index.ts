@@ -17,6 +17,7 @@ import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
+import { VERSION } from '../shared/version.ts'
 import { webWire } from '../web/wire.ts'
 import { type Bindings, functionUrl } from './function-url.ts'
 
@@ -33,6 +34,7 @@ async function build() {
   })
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
+  logger.info('server.starting', { version: VERSION })
   const { db } = httpDatabase(config.database.url, config.database.auth_token)
   await prepareDatabase(db, config, logger)
   const redis = await openRedis(config, logger)

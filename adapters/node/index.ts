@@ -6,6 +6,7 @@ import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
 import { flushPrint, print } from '../cli/print.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from '../shared/settings.ts'
+import { VERSION } from '../shared/version.ts'
 import { superviseWorkers } from './cluster.ts'
 import { startServer } from './server.ts'
 
@@ -25,6 +26,7 @@ function settingsOrExit() {
 
 const config = settingsOrExit()
 const logger = createLogger({ ...config.log, clock: systemClock, print })
+if (cluster.isPrimary) logger.info('server.starting', { version: VERSION, node: process.version })
 process.once('exit', flushPrint)
 
 // What is journalled is safe already; a process in an unknown state must not go on.

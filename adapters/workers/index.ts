@@ -18,6 +18,7 @@ import { directRecords } from '../drivers/ledger/direct.ts'
 import { durableLedger } from '../drivers/ledger/durable-object.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
 import { fetchUpstream } from '../drivers/upstream/fetch.ts'
+import { VERSION } from '../shared/version.ts'
 import { webWire } from '../web/wire.ts'
 
 // The runtime looks for the classes here.
@@ -48,6 +49,7 @@ async function build() {
   const db = d1Storage(DB)
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
+  logger.info('server.starting', { version: VERSION })
   await prepareDatabase(db, config, logger)
   const backends = config.backends.map(({ name }) => name)
   const stores = await openStores(config, {

@@ -53,7 +53,7 @@ const TAGS: Record<string, string> = {
   health: 'Operation.',
 }
 /** Describes routes, grouped by the function that they belong to. */
-export function describeApi(functions: Readonly<Record<string, readonly Route[]>>): OpenApi {
+export function describeApi(functions: Readonly<Record<string, readonly Route[]>>, version: string): OpenApi {
   const schemas: Record<string, Schema> = {}
   const schemaOf = (schema: z.ZodType, io: 'input' | 'output') => hoisted(schema, io, schemas)
   const shared: Record<string, object> = {}
@@ -71,7 +71,7 @@ export function describeApi(functions: Readonly<Record<string, readonly Route[]>
     openapi: '3.1.0',
     info: {
       title: 'Claude Gateway',
-      version: '1',
+      version,
       description: 'Made from the schemas that check every request and answer.',
       license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
     },

@@ -1,5 +1,6 @@
 /** The reference: as OpenAPI for tools, as a page for people. The page loads nothing from anywhere else. */
 import { html, raw } from 'hono/html'
+import type { Deps } from '../../core/deps.ts'
 import { type Route, route } from '../route.ts'
 import { describeApi, type OpenApi, type Operation, type Schema } from './openapi.ts'
 
@@ -8,8 +9,8 @@ const PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none
 /** Routes that describe the given ones, and themselves not. */
 export function docsOf(functions: Readonly<Record<string, readonly Route[]>>): Route[] {
   let described: OpenApi | undefined
-  const api = () => {
-    described ??= describeApi(functions)
+  const api = ({ version }: Deps) => {
+    described ??= describeApi(functions, version)
     return described
   }
   return [
@@ -18,7 +19,7 @@ export function docsOf(functions: Readonly<Record<string, readonly Route[]>>): R
       path: '/openapi.json',
       tier: 'public',
       summary: 'This interface as OpenAPI 3.1.',
-      handle: () => Response.json(api()),
+      handle: ({ deps }) => Response.json(api(deps)),
     }),
     route({
       method: 'GET',
@@ -26,9 +27,9 @@ export function docsOf(functions: Readonly<Record<string, readonly Route[]>>): R
       tier: 'public',
       summary: 'This interface as a page.',
       produces: ['text/html'],
-      handle: async () => {
+      handle: async ({ deps }) => {
         const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY }
-        return new Response(String(await page(api())), { headers })
+        return new Response(String(await page(api(deps))), { headers })
       },
     }),
     route({

@@ -22,6 +22,12 @@ describe('the reference', () => {
     ).toEqual([])
   })
 
+  test('is of the version that runs, as is the answer about the process', async () => {
+    const { body } = await app.request('/openapi.json')
+    const { headers, text } = await app.request('/healthz')
+    expect([body.info.version, headers.get('x-gateway-version'), text]).toEqual(['1.2.3', '1.2.3', 'ok'])
+  })
+
   test('names every route with its tier, input and answer', async () => {
     const { body } = await app.request('/openapi.json')
     const routes = Object.values(functions).flat()

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { auditEvents } from '../../core/db/schema.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { temporaryFolder } from '../support/stores.ts'
@@ -41,6 +42,16 @@ describe('the command line, beside the running server', () => {
       return { code: failed.code, stdout: failed.stdout, stderr: failed.stderr }
     }
   }
+
+  test('tells the version, which the server tells too: in the first line of its log and where it says that it lives', async () => {
+    const { version } = z
+      .object({ version: z.string() })
+      .parse(JSON.parse(readFileSync('package.json', 'utf8')))
+    expect(await cli(['--version'], {})).toMatchObject({ code: 0, stdout: `${version}\n` })
+    expect(gateway.output()).toMatch(new RegExp(`^.*"event":"server.starting","version":"${version}"`))
+    const { headers } = await fetch(`${gateway.url}/healthz`)
+    expect(headers.get('x-gateway-version')).toBe(version)
+  })
 
   test('makes a user and a key that the server takes within a second, and disables it again', async () => {
     expect((await cli(['user', 'create', ' Ann@Example.COM ', '--budget', '5', '--admin'])).stdout).toContain(

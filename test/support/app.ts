@@ -60,6 +60,7 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   }
   const settings = settingsFrom(config)
   const deps = createDeps({
+    version: '1.2.3',
     db,
     clock,
     logger: logs,

@@ -1,0 +1,2 @@
+/** The version of the gateway that this site was built with (vite.config.ts). */
+declare const GATEWAY_VERSION: string
