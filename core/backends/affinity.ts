@@ -6,9 +6,9 @@ import type { Move } from '../ports.ts'
 
 /** Conversations that are kept for one person. Beyond that the person's own oldest ones are forgotten. */
 const CONVERSATIONS_A_PERSON = 5_000
-/** FNV-1a's offset basis. */
+/** FNV-1a's offset basis (https://en.wikipedia.org/wiki/Fowler%E2%80%93Noll%E2%80%93Vo_hash_function). */
 const SEED = 0x811c9dc5
-/** A second, independent basis: two hashes of 32 bits make one of 53, which a number holds exactly. */
+/** A second, independent basis: of two hashes of 32 bits, 53 bits are kept, which a number holds exactly. */
 const OTHER_SEED = 0x01234567
 
 interface Place {

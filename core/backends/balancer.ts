@@ -32,7 +32,7 @@ export interface Balancer {
   /** Whether the pair gave anybody a first byte after `since` (ms of the clock that never runs backwards). */
   answeredSince(backend: Backend, model: string, since: number): boolean
   isDisabled(backend: Backend): boolean
-  /** What others hear who find no usable backend for this model in the next seconds. */
+  /** Keeps what callers get who find no usable backend for this model in the next 10 s. */
   keepRefusal(backend: Backend, model: string, refusal: KeptRefusal): void
   /** The verdict, or `ours` when no enabled backend could be connected to within 5 s, because then the fault is here. */
   judged(backend: Backend, verdict: Failure): Failure

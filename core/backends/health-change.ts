@@ -39,11 +39,11 @@ export type HealthEvent = { at: number } & (
     }
   /** The half-open call is this person's. */
   | { kind: 'claimed'; person: number }
-  /** Half-open at once: somebody says that it may be well again. */
+  /** Half-open at once, because an administrator's check passed. */
   | { kind: 'reset' }
   /** It has another address or credential now: what was known of it no longer holds. */
   | { kind: 'renewed' }
-  /** A call of our own is on its way. */
+  /** A call of our own is about to ask; only one process may send it. */
   | { kind: 'checking'; what: 'account' | 'model' }
 )
 

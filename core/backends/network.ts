@@ -33,7 +33,7 @@ function describe(cause: unknown): string {
 function codeOf(cause: unknown): string | undefined {
   for (let error = cause; error instanceof Error; error = error.cause) {
     if ('code' in error && typeof error.code === 'string') return error.code
-    // Node tries every address of a name, and names the reasons within.
+    // Node tries every address of a name and keeps one error for each in `errors`.
     if (error instanceof AggregateError) return codeOf(error.errors[0])
   }
   return undefined

@@ -64,7 +64,10 @@ export interface Call extends RequestSize {
 
 const LONGEST_TIMEOUT_S = 3_600
 
-/** How long the client waits for its answer, as Anthropic's and OpenAI's SDKs tell it in seconds; undefined otherwise. */
+/**
+ * How long the client waits for its answer, in ms. Anthropic's and OpenAI's SDKs tell it in seconds
+ * (https://github.com/anthropics/anthropic-sdk-typescript/blob/main/src/client.ts); undefined for all others.
+ */
 export function clientTimeout(headers: HeaderPairs): number | undefined {
   const seconds = Number(headerOf(headers, 'x-stainless-timeout'))
   return seconds >= 1 && seconds <= LONGEST_TIMEOUT_S ? seconds * 1000 : undefined

@@ -1,7 +1,8 @@
 /**
- * What keeps a conversation on one backend, where its prompt caches and thinking blocks live. The first that is there:
- * Claude Code's session, metadata.user_id with a session in it, metadata.user_id with the first user text, that text.
- * Always within one user, so that nobody can steer somebody else's.
+ * Which conversation a call belongs to, so that it stays on one backend, where its prompt caches and thinking blocks live.
+ * The first of these that is there tells it: Claude Code's session, metadata.user_id with a session in it, OpenAI's
+ * prompt_cache_key, metadata.user_id with the first user text, that text alone. Always within one user, so that nobody
+ * can steer somebody else's conversation.
  */
 import { headerOf } from '../http/headers.ts'
 import { parsedJson } from '../json/parse.ts'
@@ -11,7 +12,7 @@ import { elementsOf, keysToFind, membersOf, scalarAt, walkObjects } from '../jso
 import type { HeaderPairs } from '../ports.ts'
 
 export interface Conversation {
-  /** Tells it from every other; made of hashes, so that nothing of its text is kept. */
+  /** The user's id and a hash, so that nothing of the conversation's text is kept. */
   id: string
   /** How long its cache lives after each call (ms). */
   cacheLifeMs: number
@@ -20,7 +21,7 @@ export interface Conversation {
 const CACHE_LIFE_MS = 5 * 60_000
 const LONG_CACHE_LIFE_MS = 60 * 60_000
 const DECODER = new TextDecoder()
-/** How many messages are looked at for the first of the user: others may stand before it. */
+/** How many messages are searched for the first one of the user, because others may stand before it. */
 const MESSAGES_LOOKED_AT = 16
 /** Of a long text, this many characters of each end are hashed; its length too. */
 const SAMPLE = 4096
@@ -41,7 +42,7 @@ export interface Identified {
   promptCacheKey?: string | null | undefined
 }
 
-/** Undefined when nothing tells. */
+/** Undefined when nothing in the call tells its conversation. */
 export function conversationOf(call: Identified): Conversation | undefined {
   const name = nameOf(call)
   if (name === undefined) return undefined

@@ -132,7 +132,7 @@ function confirmed(
   return confirming
 }
 
-/** What callers hear who find no usable backend in the next seconds: status and type, never anybody's words. */
+/** Keeps what callers get who find no usable backend in the next 10 s: status and type, never anybody's words. */
 function keepForOthers(
   { balancer, clock }: Deps,
   call: Call,

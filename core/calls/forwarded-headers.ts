@@ -10,7 +10,7 @@ const DEFAULT_VERSION = '2023-06-01'
 
 const TO_UPSTREAM = new Set(['accept', 'content-type', 'user-agent', 'x-app', 'traceparent', 'tracestate'])
 const TO_UPSTREAM_PREFIXES = ['anthropic-', 'x-stainless-', 'x-claude-code-', 'x-claude-1p-']
-/** They choose whom the upstream bills: that is the gateway's business. */
+/** Never sent, because they choose whom the upstream bills, which is not the caller's to decide. */
 const NEVER_TO_UPSTREAM = new Set(['anthropic-workspace-id', 'anthropic-user-profile-id'])
 
 const TO_CLIENT = new Set([
@@ -23,7 +23,7 @@ const TO_CLIENT = new Set([
   'retry-after-ms',
   'x-should-retry',
 ])
-/** The shared organisation's limits and name are none of the caller's. */
+/** Never shown: limits and name of the organisation that all callers share. */
 const NEVER_TO_CLIENT = ['anthropic-ratelimit-', 'anthropic-priority-', 'anthropic-organization-id']
 
 /** The caller's headers as the upstream may see them; the credential is added per backend. */

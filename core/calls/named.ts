@@ -50,7 +50,7 @@ const NULL = 0x6e
 
 /** Tools whose calls the client answers; of every other type, the upstream does. */
 const CLIENT_TOOLS = /^(custom|(bash|text_editor|computer|memory|browser_toolset|computer_toolset)_\d{8})$/
-/** Written by or for a client's own tools: names there are the client's. */
+/** Members that a client's own tools define or fill: a `model` or `file_id` in them means nothing to the upstream. */
 const CLIENTS_OWN = ['input', 'input_schema', 'input_examples', 'schema', 'configs']
 const OF_TOOLS = ['type', 'model', 'max_uses', 'ttl', 'file_id']
 const KEYS = {

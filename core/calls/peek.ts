@@ -6,8 +6,8 @@ import type { MaybePromise, Sink, UpstreamReply } from '../ports.ts'
 const MOST_BYTES = 64 * 1024
 
 /**
- * The same reply, whose `first` is all that came until `isClear` said of it that it is enough, or until its end. Rejects
- * when the answer was cut or aborted before that.
+ * The same reply, whose `first` is all that came until `isClear` accepted it, it was longer than MOST_BYTES, or it ended.
+ * Rejects when the answer was cut or aborted before that.
  */
 export function peeked(
   reply: UpstreamReply,

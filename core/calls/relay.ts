@@ -64,7 +64,7 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   const read = (meter: UsageMeter, chunk: Uint8Array): MaybePromise<void> => {
     meter.write(chunk)
     made?.write(chunk)
-    // Settled before the last byte leaves: a client that has its whole answer is a call that is recorded.
+    // Settled before the last byte leaves, because the call of a client that has its whole answer must be recorded.
     const state = meter.state()
     if (state === 'complete') return settle(meter.error() === undefined ? 'ok' : 'error')
     if (state !== 'usage' || updated) return
@@ -122,7 +122,7 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
   // The whole answer is delivered: there is nothing to watch.
   if (!flowing) return ended()
 
-  // One timer a stream, not one a chunk: it looks when the limit could have passed at the earliest.
+  // One timer per stream, not one per chunk: it looks when the limit can have passed at the earliest.
   const watch = (ms: number): (() => void) =>
     clock.after(ms, () => {
       const silentMs = clock.elapsed() - lastByteAt

@@ -71,9 +71,9 @@ export function keysToFind(wanted: readonly string[], skipped: readonly string[]
 }
 
 /**
- * Reads `span` of `bytes`, a JSON value whose brackets and strings are known to match. For JSON that is broken otherwise
- * it may visit anything, but never throws. `visit` is called as each object closes, the innermost first, for those
- * that have a wanted member. `name` is how paths begin.
+ * Reads `span` of `bytes`, a JSON value whose brackets and strings are known to match. What it visits in JSON that is
+ * broken otherwise is undefined, but it never throws. `visit` is called as each object closes, the innermost first, for
+ * those that have a wanted member. `name` is how paths begin.
  */
 export function walkObjects(
   bytes: Uint8Array,

@@ -11,7 +11,7 @@ import { holdOf, paceRefusal, refusalOf, type Standing, shareUsed } from './deci
 import { type PeriodSpan, periodOf } from './period.ts'
 import { type CallWindow, createCallWindow } from './window.ts'
 
-/** Use in the current period, as the rollup tells it. */
+/** What was used in the current period, as the sums in the database tell it. */
 export interface Used {
   userId: number
   keyId: number

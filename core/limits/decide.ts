@@ -29,7 +29,7 @@ export const HOLD_EXPIRY_MS = HOUR_MS
 const BUSY_RETRY_MS = 1_000
 /** While fewer worst cases than this are left of a limit, each call holds its worst case. */
 export const SCARCE_CASES = 10
-/** The longest wait for calls under way to be settled, and the shortest. */
+/** The shortest and the longest time after which to come again when only holds are in the way. */
 const HELD_RETRY_MS = [1_000, 5_000] as const
 
 export interface Moment {

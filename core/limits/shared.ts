@@ -76,7 +76,7 @@ export async function settleShared(db: Db, record: CallRecord, start: number): P
     .where(and(eq(ledgerHolds.id, record.id), eq(ledgerHolds.running, true)))
 }
 
-/** Removes what ended before `now` (ms) and whose user has not called since. */
+/** Removes holds that ended before `now` (ms): those of users who do not call again, which no reservation removes. */
 export async function sweepHolds(db: Db, now: number): Promise<void> {
   await db.delete(ledgerHolds).where(lte(ledgerHolds.endsAt, now))
 }

@@ -1,4 +1,4 @@
-/** How often each of many may do something, counted by each process for itself. */
+/** How often something may be done for a key, such as an address; counted by each process for itself. */
 import type { Clock } from '../ports.ts'
 
 export interface Throttle {
@@ -14,7 +14,7 @@ export function createThrottle(
   clock: Clock,
   { burst, everyMs, keys = 10_000 }: { burst: number; everyMs: number; keys?: number },
 ): Throttle {
-  /** When everything that was taken is given back, by the clock that never runs backwards. */
+  /** By key: when its whole burst is free again (ms of the clock that never runs backwards). */
   const paidAt = new Map<string, number>()
   return {
     take(key) {

@@ -36,7 +36,7 @@ export function mergeUsage(known: RawUsage, change: RawUsage): RawUsage {
 interface End {
   /** The final usage came whole. */
   final: boolean
-  /** Output by the characters that went by, for when it did not. */
+  /** Output tokens by the characters that passed, for when the final usage did not come whole. */
   estimatedOutput: number
   /** A refusal before any output: reported, but not billed. */
   refusedUnserved: boolean

@@ -66,7 +66,7 @@ function writtenIn(event: unknown, type: unknown): number {
   return characters
 }
 
-/** OpenAI counts what came from a cache within the prompt; Claude beside it. */
+/** OpenAI counts cached tokens as a part of the prompt's; Claude counts them apart. */
 function claudeUsage(usage: Record<string, unknown>): RawUsage {
   const details = memberOf(usage, 'prompt_tokens_details') ?? memberOf(usage, 'input_tokens_details')
   const cached = countOf(memberOf(details, 'cached_tokens'))

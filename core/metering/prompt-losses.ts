@@ -15,7 +15,7 @@ export interface PromptLoss {
   reason: string
   /** Blocks of thinking; 0 for a cache. */
   blocks: number
-  /** Input tokens that would have come from the cache, about. */
+  /** About how many input tokens would have come from the cache. */
   tokens: number
 }
 

@@ -29,7 +29,7 @@ export interface BilledUsage {
   batch: boolean
   /** True when the final usage never came, or held counts that are no counts: figures are (partly) estimated. */
   estimated: boolean
-  /** Nothing told the input, which cost something all the same. */
+  /** The upstream never told the input, which cost something all the same. */
   inputUnknown: boolean
   /** JSON text of usage fields beyond the five token classes (server_tool_use, iterations, speed …), or null. */
   extra: string | null

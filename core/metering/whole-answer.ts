@@ -28,7 +28,7 @@ const WANTED = wantedKeys({
   error: 64 * 1024,
   diagnostics: 1024,
   input_transformations: 64 * 1024,
-  // Only whether it is empty matters.
+  // Enough to see whether it is empty.
   content: 64,
 })
 const EMPTY = /^\[\s*\]$/
@@ -39,7 +39,7 @@ export function createWholeMeter({ written, usageOf }: WholeAnswers = CLAUDE_ANS
   const characters = createCharacterCounter(written)
   const memberOf = (key: string) => parsedJson(found.get(key))
   function error(): string | undefined {
-    // Nearly every answer has none: told before anything is parsed.
+    // Nearly every answer has no error, which shows before anything is parsed.
     if (!found.has('error') && found.get('type')?.length !== '"error"'.length) return undefined
     const error = memberOf('error')
     return isRecord(error) || memberOf('type') === 'error' ? errorTypeOf({ error }) : undefined

@@ -6,7 +6,7 @@ import { users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
 
-/** Of one person; whoever has more loses their own oldest ones. */
+/** Rows that are kept of one person. Beyond that the person's own oldest ones are deleted. */
 const OBJECTS_A_PERSON = 20_000
 const MOST_LISTED = 1_000
 

@@ -3,7 +3,7 @@ import { parsedJson } from '../json/parse.ts'
 import { createScan, wantedKeys } from '../json/scan.ts'
 import { createEventReader } from './reader.ts'
 
-/** Far more than an error or the start of a message has. */
+/** Far more bytes than an error or the start of a message has. */
 const OPENING_BYTES = 64 * 1024
 const TYPE = wantedKeys({ type: 256 })
 const ENCODER = new TextEncoder()

@@ -15,7 +15,7 @@ const BOM = [0xef, 0xbb, 0xbf]
 const WORD_BYTES = 64
 /** Lines are read byte by byte for so many bytes, because a native search costs as much to begin. */
 const NEAR = 64
-/** What an event stands for whose stream does not name it. */
+/** The name of an event without an `event:` line, by the standard. */
 const DEFAULT_NAME = 'message'
 
 export interface StreamEvent {
