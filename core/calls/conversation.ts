@@ -5,6 +5,7 @@
  * can steer somebody else's conversation.
  */
 import { headerOf } from '../http/headers.ts'
+import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Span } from '../json/scan.ts'
 import { QUOTE, stringFrom } from '../json/tokens.ts'
@@ -65,14 +66,14 @@ function nameOf({ headers, metadata, body, messages, promptCacheKey }: Identifie
 /** metadata.user_id */
 function userIdOf(metadata: string | undefined): string | undefined {
   const value = parsedJson(metadata)
-  const userId = typeof value === 'object' && value !== null && 'user_id' in value ? value.user_id : undefined
+  const userId = isRecord(value) ? value.user_id : undefined
   return typeof userId === 'string' && userId !== '' ? userId : undefined
 }
 
 /** Claude Code writes JSON with a session in it. */
 function sessionIn(userId: string): string | undefined {
   const value = userId.startsWith('{') ? parsedJson(userId) : undefined
-  if (typeof value === 'object' && value !== null && 'session_id' in value) {
+  if (isRecord(value) && 'session_id' in value) {
     return typeof value.session_id === 'string' && value.session_id !== '' ? value.session_id : undefined
   }
   return OLD_SESSION.test(userId) ? userId : undefined

@@ -1,4 +1,6 @@
 /** From the usage an upstream reports to what is billed (core/calls/PROTOCOL.md, Usage). */
+
+import { isRecord } from '../json/is-record.ts'
 import type { BilledPart, BilledUsage, TokenCounts } from './tokens.ts'
 
 /** `usage` as it came: an open schema. */
@@ -177,8 +179,4 @@ function jsonOf(fields: [string, unknown][]): string | null {
   } catch {
     return null
   }
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

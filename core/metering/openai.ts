@@ -2,9 +2,11 @@
  * Reads usage from answers in OpenAI's form, for backends that speak it themselves: the last `usage` of a chat's stream,
  * that of a response's last event, or the top-level one of a whole answer.
  */
+
+import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createEventReader } from '../sse/reader.ts'
-import { isRecord, type RawUsage } from './billed-usage.ts'
+import type { RawUsage } from './billed-usage.ts'
 import { countedKeys } from './characters.ts'
 import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import type { WholeAnswers } from './whole-answer.ts'

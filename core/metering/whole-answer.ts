@@ -1,8 +1,10 @@
 /** Reads what a call used from an answer that is one JSON object: only its top level counts. */
+
+import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan, wantedKeys } from '../json/scan.ts'
 import { errorTypeOf } from './anthropic-stream.ts'
-import { isRecord, type RawUsage } from './billed-usage.ts'
+import type { RawUsage } from './billed-usage.ts'
 import { type CountedKeys, countedKeys, createCharacterCounter } from './characters.ts'
 import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import { promptLossesOf } from './prompt-losses.ts'

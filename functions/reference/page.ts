@@ -1,6 +1,7 @@
 /** The reference: as OpenAPI for tools, as a page for people. The page loads nothing from anywhere else. */
 import { html, raw } from 'hono/html'
 import type { Deps } from '../../core/deps.ts'
+import { isRecord } from '../../core/json/is-record.ts'
 import { type Route, route } from '../route.ts'
 import { describeApi, type OpenApi, type Operation, type Schema } from './openapi.ts'
 
@@ -101,7 +102,7 @@ function shape(schema: Schema) {
 
 /** A schema in the way of a TypeScript type, as HTML; names of shapes are links. */
 function typeText(schema: unknown, indent: string): string {
-  if (!isSchema(schema)) return 'any'
+  if (!isRecord(schema)) return 'any'
   const { $ref, anyOf, type, items, properties, required } = schema
   if (typeof $ref === 'string') {
     const name = escaped($ref.split('/').at(-1) ?? '')
@@ -112,7 +113,7 @@ function typeText(schema: unknown, indent: string): string {
   if ('const' in schema) return escaped(JSON.stringify(schema.const))
   if (Array.isArray(anyOf)) return anyOf.map((one) => typeText(one, indent)).join(' | ')
   if (type === 'array') return `[${typeText(items, indent)}]`
-  if (!isSchema(properties)) {
+  if (!isRecord(properties)) {
     const kind = Array.isArray(type) ? type.join(' | ') : (type ?? 'any')
     return escaped(schema.format ? `${kind} (${schema.format})` : String(kind))
   }
@@ -121,14 +122,10 @@ function typeText(schema: unknown, indent: string): string {
   const needed = Array.isArray(required) ? required : []
   const lines = Object.entries(properties).map(([name, one]) => {
     const about =
-      isSchema(one) && typeof one.description === 'string' ? `  // ${escaped(one.description)}` : ''
+      isRecord(one) && typeof one.description === 'string' ? `  // ${escaped(one.description)}` : ''
     return `${inner}${escaped(name)}${needed.includes(name) ? '' : '?'}: ${typeText(one, inner)}${about}`
   })
   return `{\n${lines.join('\n')}\n${indent}}`
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function escaped(text: string): string {

@@ -5,6 +5,7 @@ import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
+import { createPendingWork } from '../../adapters/shared/pending-work.ts'
 import { pricesFrom, shippedAbilities } from '../../adapters/shared/tables.ts'
 import { webWire } from '../../adapters/web/wire.ts'
 import { settingsFrom } from '../../config/settings.ts'
@@ -51,13 +52,9 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   const clock = fakeClock()
   const logs = keptLogs()
   const mails: CodeMail[] = []
-  const pending = new Set<Promise<unknown>>()
+  const { waitUntil, settled } = createPendingWork()
   const upstream = undiciUpstream()
   let mailFails = false
-  const waitUntil = (work: Promise<unknown>) => {
-    const kept = work.finally(() => pending.delete(kept)).catch(() => {})
-    pending.add(kept)
-  }
   const settings = settingsFrom(config)
   const deps = createDeps({
     version: '1.2.3',
@@ -96,9 +93,6 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   const request: App['request'] = async (path, { peer, ...init } = {}) => {
     const answer = await gateway.fetch(new Request(`${ORIGIN}${path}`, init), peer ? { peer } : {})
     return answerOf(answer)
-  }
-  const settled = async () => {
-    while (pending.size > 0) await Promise.allSettled(pending)
   }
   const browser = () => browserOf(request, () => ORIGIN)
   const code = () => mails.at(-1)?.code ?? ''

@@ -3,6 +3,8 @@
 const DEEPEST = 8
 const LONGEST_TEXT = 60
 
+import { isRecord } from '../../../core/json/is-record.ts'
+
 type Fields = Record<string, unknown>
 interface Around {
   /** What was asked, for texts. */
@@ -27,12 +29,8 @@ export function excerpt(text: string, longest = LONGEST_TEXT): string {
   return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : line
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function sample(given: unknown, around: Around): unknown {
-  if (!isFields(given) || around.depth > DEEPEST) return null
+  if (!isRecord(given) || around.depth > DEEPEST) return null
   const deeper = { ...around, depth: around.depth + 1 }
   if (typeof given.$ref === 'string') return sample(resolved(given.$ref, around.root), deeper)
   if ('const' in given) return given.const
@@ -41,7 +39,7 @@ function sample(given: unknown, around: Around): unknown {
   const choices = given.anyOf ?? given.oneOf ?? given.allOf
   if (Array.isArray(choices) && choices.length > 0) return sample(choices[0], deeper)
   const type = Array.isArray(given.type) ? given.type.find((kind) => kind !== 'null') : given.type
-  if (type === 'object' || isFields(given.properties)) return object(given, deeper)
+  if (type === 'object' || isRecord(given.properties)) return object(given, deeper)
   if (type === 'array') return Number(given.minItems ?? 0) > 0 ? [sample(given.items, deeper)] : []
   if (type === 'integer' || type === 'number') return Number(given.minimum ?? 1)
   if (type === 'boolean') return false
@@ -50,7 +48,7 @@ function sample(given: unknown, around: Around): unknown {
 }
 
 function object(schema: Fields, around: Around): Fields {
-  const properties = isFields(schema.properties) ? schema.properties : {}
+  const properties = isRecord(schema.properties) ? schema.properties : {}
   const required = Array.isArray(schema.required) ? schema.required : []
   return Object.fromEntries(
     required
@@ -66,7 +64,7 @@ function resolved(reference: string, root: unknown): unknown {
   return reference
     .replace(/^#\/?/, '')
     .split('/')
-    .reduce((node, step) => (isFields(node) && Object.hasOwn(node, step) ? node[step] : undefined), root)
+    .reduce((node, step) => (isRecord(node) && Object.hasOwn(node, step) ? node[step] : undefined), root)
 }
 
 const FORMATS: Readonly<Record<string, string>> = {

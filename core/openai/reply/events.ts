@@ -1,6 +1,7 @@
 /** Claude's answer as the events that translations read (core/calls/PROTOCOL.md, Streams). Bytes may be cut anywhere. */
+
+import { isRecord } from '../../json/is-record.ts'
 import { parsedJson } from '../../json/parse.ts'
-import { isRecord } from '../../metering/billed-usage.ts'
 import { createEventReader, type EventReader } from '../../sse/reader.ts'
 
 /** In bytes: far beyond any event, so that one without end does not fill the memory. */

@@ -1,7 +1,7 @@
 /** An answer in OpenAI's own form that tells usage only because the gateway had asked for it. */
 import { joined } from '../../bytes.ts'
+import { isRecord } from '../../json/is-record.ts'
 import { parsedJson } from '../../json/parse.ts'
-import { isRecord } from '../../metering/billed-usage.ts'
 import type { Reply, Sink } from '../../ports.ts'
 import { createEventReader } from '../../sse/reader.ts'
 

@@ -1,4 +1,6 @@
 /** Claude's words for how an answer ended and what it used, in OpenAI's. Never what is billed (core/calls/PROTOCOL.md, OpenAI's replies). */
+
+import { isRecord } from '../../json/is-record.ts'
 import { mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
 
 export interface Counts {
@@ -20,8 +22,7 @@ export function createUsageReader() {
       const cached = numberOf(usage.cache_read_input_tokens)
       const cacheWritten = numberOf(usage.cache_creation_input_tokens)
       const details = usage.output_tokens_details
-      const reasoning =
-        typeof details === 'object' && details !== null ? Reflect.get(details, 'thinking_tokens') : 0
+      const reasoning = isRecord(details) ? details.thinking_tokens : 0
       return {
         input: numberOf(usage.input_tokens) + cached + cacheWritten,
         output: numberOf(usage.output_tokens),

@@ -2,6 +2,7 @@
 
 import { invalidField } from '../../errors.ts'
 import { shapeOfText } from '../../json/depth.ts'
+import { isRecord } from '../../json/is-record.ts'
 import type { Abilities } from '../../models/abilities.ts'
 import type { Block, TextBlock, Turn } from '../messages-api.ts'
 import { unsupported } from './refuse.ts'
@@ -86,7 +87,7 @@ export function toolInput(text: string, param: string): unknown {
   if (shapeOfText(text) === 'too deep') throw invalidField(param, 'it is nested too deep')
   try {
     const input: unknown = JSON.parse(text.trim() === '' ? '{}' : text)
-    if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input
+    if (isRecord(input)) return input
   } catch {
     // Told below.
   }

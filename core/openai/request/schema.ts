@@ -1,4 +1,6 @@
 /** JSON schemas as Claude's structured output takes them (core/calls/PROTOCOL.md, OpenAI's requests): stricter in form, poorer in limits. */
+
+import { isRecord } from '../../json/is-record.ts'
 import { unsupported } from './refuse.ts'
 
 const DROPPED = new Set([
@@ -38,16 +40,16 @@ type Schema = Record<string, unknown>
 
 /** A copy that Claude accepts. Throws a Refusal for references that lead outside, back to themselves or too far. */
 export function structuredSchema(schema: unknown, param: string): Schema {
-  const root = isSchema(schema) ? schema : {}
+  const root = isRecord(schema) ? schema : {}
   assertFinite(root, param)
   return adapted(root, param, 0)
 }
 
 /** Whether a tool's parameters may be marked strict as they stand. */
 export function isStrict(schema: unknown): boolean {
-  if (!isSchema(schema)) return true
-  if (schema.type === 'object' || isSchema(schema.properties)) {
-    const names = Object.keys(isSchema(schema.properties) ? schema.properties : {})
+  if (!isRecord(schema)) return true
+  if (schema.type === 'object' || isRecord(schema.properties)) {
+    const names = Object.keys(isRecord(schema.properties) ? schema.properties : {})
     const required = Array.isArray(schema.required) ? schema.required : []
     if (schema.additionalProperties !== false || names.some((name) => !required.includes(name))) return false
   }
@@ -66,18 +68,18 @@ function adapted(schema: Schema, param: string, depth: number): Schema {
     copy[key] =
       key === 'enum' || key === 'const' || key === 'required' ? value : below(key, value, param, depth)
   }
-  if (copy.type === 'object' || isSchema(copy.properties)) copy.additionalProperties = false
+  if (copy.type === 'object' || isRecord(copy.properties)) copy.additionalProperties = false
   return copy
 }
 
 /** Under `properties` and the like stand names, not keywords. */
 function below(key: string, value: unknown, param: string, depth: number): unknown {
-  if (Array.isArray(value)) return value.map((one) => (isSchema(one) ? adapted(one, param, depth + 1) : one))
-  if (!isSchema(value)) return value
+  if (Array.isArray(value)) return value.map((one) => (isRecord(one) ? adapted(one, param, depth + 1) : one))
+  if (!isRecord(value)) return value
   if (key !== 'properties' && key !== '$defs' && key !== 'definitions')
     return adapted(value, param, depth + 1)
   return Object.fromEntries(
-    Object.entries(value).map(([name, one]) => [name, isSchema(one) ? adapted(one, param, depth + 1) : one]),
+    Object.entries(value).map(([name, one]) => [name, isRecord(one) ? adapted(one, param, depth + 1) : one]),
   )
 }
 
@@ -115,8 +117,8 @@ function resolve(root: Schema, reference: string): Schema | undefined {
     .slice(2)
     .split('/')
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-  const found = path.reduce<unknown>((node, key) => (isSchema(node) ? node[key] : undefined), root)
-  return isSchema(found) ? found : undefined
+  const found = path.reduce<unknown>((node, key) => (isRecord(node) ? node[key] : undefined), root)
+  return isRecord(found) ? found : undefined
 }
 
 function childrenOf(schema: Schema): Schema[] {
@@ -124,14 +126,10 @@ function childrenOf(schema: Schema): Schema[] {
     if (key === 'enum' || key === 'const' || key === 'default' || key === 'examples') return []
     const inner =
       key === 'properties' || key === '$defs' || key === 'definitions' ? values(value) : [value].flat()
-    return inner.filter(isSchema)
+    return inner.filter(isRecord)
   })
 }
 
 function values(value: unknown): unknown[] {
-  return isSchema(value) ? Object.values(value) : []
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isRecord(value) ? Object.values(value) : []
 }

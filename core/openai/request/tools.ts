@@ -1,6 +1,7 @@
 /** Tools and who must use them, for both of OpenAI's interfaces (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import { invalidField } from '../../errors.ts'
+import { isRecord } from '../../json/is-record.ts'
 import type { Abilities } from '../../models/abilities.ts'
 import type { MessagesRequest, Tool, ToolChoice, WebSearchTool } from '../messages-api.ts'
 import { assertFinite, isStrict } from './schema.ts'
@@ -81,8 +82,4 @@ function wantedChoice(choice: Choice | undefined): Exclude<ToolChoice, { type: '
     default:
       return undefined
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
