@@ -4,6 +4,7 @@ import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
 import { sweepHolds } from './limits/shared.ts'
 import { sweepObjects } from './objects/manage.ts'
+import { createOutage } from './outage.ts'
 import { repairSums } from './reports/repair.ts'
 import type { Settings } from './settings.ts'
 import { HOUR_MS } from './units.ts'
@@ -43,17 +44,16 @@ export type TaskRunner = () => Promise<void>
 export function createTaskRunner(deps: Deps): TaskRunner {
   const lastRun = new Map<string, number>()
   const running = new Set<string>()
-  const failing = new Set<string>()
+  const events = { failed: 'task.failed', worksAgain: 'task.works_again' }
+  const outages = new Map(TASKS.map(({ name }) => [name, createOutage(deps.logger, events)]))
   const runOne = async (task: Task) => {
     running.add(task.name)
     lastRun.set(task.name, deps.clock.elapsed())
     try {
       await task.run(deps)
-      if (failing.delete(task.name)) deps.logger.info('task.works_again', { task: task.name })
+      outages.get(task.name)?.worked({ task: task.name })
     } catch (cause) {
-      // Said once, not at every tick.
-      if (!failing.has(task.name)) deps.logger.error('task.failed', { task: task.name, cause: String(cause) })
-      failing.add(task.name)
+      outages.get(task.name)?.failed(cause, { task: task.name })
     } finally {
       running.delete(task.name)
     }

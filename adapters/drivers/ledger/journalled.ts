@@ -3,6 +3,7 @@
  * database. A process that is killed loses nothing: the next start replays what it left.
  */
 import { rmSync } from 'node:fs'
+import { createOutage } from '../../../core/outage.ts'
 import type { Clock, Db, Logger } from '../../../core/ports.ts'
 import { recordText, writeRecords } from '../../../core/reports/write.ts'
 import { openJournal, type SetAside } from './journal.ts'
@@ -28,22 +29,15 @@ export async function journalledRecords(parts: {
   const { db, folder, clock, logger } = parts
   await replay(db, folder, logger)
 
-  let journalWorks = true
-  let databaseWorks = true
-  const journal = openJournal(
-    folder,
-    (cause) => {
-      if (journalWorks) logger.error('journal.failed', { cause: String(cause) })
-      journalWorks = false
-    },
-    () => {
-      if (!journalWorks) logger.info('journal.works_again')
-      journalWorks = true
-    },
-  )
+  const disk = createOutage(logger, { failed: 'journal.failed', worksAgain: 'journal.works_again' })
+  const database = createOutage(logger, {
+    failed: 'ledger.database_failed',
+    worksAgain: 'ledger.database_works_again',
+  })
+  const journal = openJournal(folder, disk.failed, disk.worked)
 
   const pending = new Map<string, string>()
-  const disk = rowsOnDisk(db)
+  const setAside = rowsOnDisk(db)
   let cancelTimer: (() => void) | undefined
   let flushing: Promise<void> | undefined
 
@@ -56,7 +50,7 @@ export async function journalledRecords(parts: {
   function flush(): Promise<void> {
     flushing ??= writePending().finally(() => {
       flushing = undefined
-      if (pending.size > 0 || disk.waits()) schedule(databaseWorks ? 0 : RETRY_MS)
+      if (pending.size > 0 || setAside.waits()) schedule(database.works() ? 0 : RETRY_MS)
     })
     return flushing
   }
@@ -69,18 +63,16 @@ export async function journalledRecords(parts: {
       )
       for (const [id] of batch) pending.delete(id)
       journal.stored(batch.map(([id]) => id))
-      const rows = batch.length + (await disk.writeBatch())
-      if (!databaseWorks) logger.info('ledger.database_works_again', { rows })
-      databaseWorks = true
+      const rows = batch.length + (await setAside.writeBatch())
+      database.worked({ rows })
     } catch (cause) {
-      if (databaseWorks) logger.error('ledger.database_failed', { cause: String(cause), rows: pending.size })
-      databaseWorks = false
+      database.failed(cause, { rows: pending.size })
     }
   }
   function keepOnDisk() {
     const set = journal.setAside([...pending.keys()])
     if (!set) return
-    disk.add(set)
+    setAside.add(set)
     pending.clear()
   }
 
@@ -101,7 +93,7 @@ export async function journalledRecords(parts: {
     await flushing
     // What the database does not take now stays in the journal for the next start.
     do await writePending()
-    while (databaseWorks && (pending.size > 0 || disk.waits()))
+    while (database.works() && (pending.size > 0 || setAside.waits()))
     journal.close()
   }
 
@@ -118,9 +110,9 @@ export async function journalledRecords(parts: {
       if (pending.size >= BATCH_ROWS) void flush()
       else schedule(FLUSH_MS)
     },
-    works: () => journalWorks || databaseWorks,
+    works: () => disk.works() || database.works(),
     hasRoom: () => pending.size < MOST_ROWS,
-    healthy: () => journalWorks && databaseWorks,
+    healthy: () => disk.works() && database.works(),
     close() {
       closing ??= close()
       return closing

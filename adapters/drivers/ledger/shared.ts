@@ -5,6 +5,7 @@
 
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import { periodOf } from '../../../core/limits/period.ts'
+import { createOutage } from '../../../core/outage.ts'
 import type { Admission, Admitted, CallRecord, Clock, Ledger, Logger } from '../../../core/ports.ts'
 import type { Period } from '../../../core/settings.ts'
 import type { Records } from './records.ts'
@@ -37,18 +38,12 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
   const { records, period, failClosed, clock, logger } = parts
   /** What this process admitted itself. */
   const own = createLimitCounters(clock, period)
-  let works = true
-
-  // Said once each, not at every call.
-  function failed(cause: unknown) {
-    if (works)
-      logger.error('ledger.limits_failed', { cause: String(cause), calls: failClosed ? 'refused' : 'pass' })
-    works = false
-  }
-  function succeeded() {
-    if (!works) logger.info('ledger.limits_work_again')
-    works = true
-  }
+  const outage = createOutage(logger, {
+    failed: 'ledger.limits_failed',
+    worksAgain: 'ledger.limits_work_again',
+  })
+  const worked = () => outage.worked()
+  const failed = (cause: unknown) => outage.failed(cause, { calls: failClosed ? 'refused' : 'pass' })
 
   return {
     async reserve(call) {
@@ -58,7 +53,7 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
       let admitted: Admitted
       try {
         admitted = await limits.reserve(call)
-        succeeded()
+        worked()
       } catch (cause) {
         failed(cause)
         if (failClosed) {
@@ -82,9 +77,9 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
       // Written before anything is waited for: the last byte leaves right after.
       const written = Promise.resolve(records.settle(record))
       // What cannot be freed expires, and what it cost is in the database for the next count.
-      await Promise.all([written, limits.settle(record, written).then(succeeded, failed)])
+      await Promise.all([written, limits.settle(record, written).then(worked, failed)])
     },
-    healthy: () => works && records.healthy(),
+    healthy: () => outage.works() && records.healthy(),
     close: records.close,
   }
 }

@@ -2,6 +2,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { ConfigError } from '../../../config/error.ts'
 import type { Config } from '../../../config/schema.ts'
+import { createOutage } from '../../../core/outage.ts'
 import type { Logger } from '../../../core/ports.ts'
 
 const COMMAND_TIMEOUT_MS = 1_000
@@ -28,16 +29,9 @@ export function connectRedis(
         redisOptions: { ...options, ...credentialsOf(url) },
       })
     : new Redis(url, { ...options, enableOfflineQueue: false, retryStrategy })
-  let away = false
-  redis.on('error', (cause) => {
-    // Said once, not at every attempt.
-    if (!away) logger.error('redis.away', { cause: String(cause) })
-    away = true
-  })
-  redis.on('ready', () => {
-    if (away) logger.info('redis.back')
-    away = false
-  })
+  const outage = createOutage(logger, { failed: 'redis.away', worksAgain: 'redis.back' })
+  redis.on('error', (cause) => outage.failed(cause))
+  redis.on('ready', () => outage.worked())
   return redis
 }
 

@@ -1,0 +1,28 @@
+/** Something outside that may stop working: said once when it does and once when it is back, not at every attempt. */
+import type { Fields, Logger } from './ports.ts'
+
+export interface Outage {
+  failed(cause: unknown, fields?: Fields): void
+  worked(fields?: Fields): void
+  /** Whether the last attempt worked; true before the first. */
+  works(): boolean
+}
+
+/** `events`: the names of the two lines of the log. */
+export function createOutage(
+  logger: Pick<Logger, 'error' | 'info'>,
+  events: { failed: string; worksAgain: string },
+): Outage {
+  let works = true
+  return {
+    failed(cause, fields) {
+      if (works) logger.error(events.failed, { ...fields, cause: String(cause) })
+      works = false
+    },
+    worked(fields) {
+      if (!works) logger.info(events.worksAgain, fields)
+      works = true
+    },
+    works: () => works,
+  }
+}
