@@ -3,10 +3,6 @@ import { sveltekit } from '@sveltejs/kit/vite'
 import tailwindcss from '@tailwindcss/vite'
 import { defineConfig } from 'vite'
 import { VERSION } from '../adapters/shared/version.ts'
-import { API_PREFIXES } from '../functions/site.ts'
-
-/** Where the gateway listens while the site is developed. */
-const GATEWAY = 'http://127.0.0.1:8080'
 
 export default defineConfig({
   define: { GATEWAY_VERSION: JSON.stringify(VERSION) },
@@ -31,5 +27,4 @@ export default defineConfig({
       },
     }),
   ],
-  server: { proxy: Object.fromEntries(API_PREFIXES.map((prefix) => [prefix, GATEWAY])) },
 })

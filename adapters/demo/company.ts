@@ -1,0 +1,102 @@
+/** A company on a simulated Claude: its settings, and its people with what they used. */
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { Config } from '../../config/schema.ts'
+import { settingsFrom } from '../../config/settings.ts'
+import { COMMAND_LINE } from '../../core/audit/record.ts'
+import { systemClock } from '../../core/clock.ts'
+import { randomText } from '../../core/ids.ts'
+import { createKey } from '../../core/keys/manage.ts'
+import type { Db } from '../../core/ports.ts'
+import { apply } from '../../core/requests/ask.ts'
+import { review } from '../../core/requests/decide.ts'
+import { usdOf } from '../../core/units.ts'
+import { createUser } from '../../core/users/manage.ts'
+import { sha256 } from '../drivers/sha256.ts'
+import { pricesFrom } from '../shared/tables.ts'
+import { seedUsage } from './seed.ts'
+
+const PEOPLE = [
+  {
+    itcode: 'admin',
+    name: 'Ada Admin',
+    role: 'admin',
+    calls: 25,
+    models: ['claude-opus-5-5', 'claude-sonnet-5-5'],
+  },
+  {
+    itcode: 'dev',
+    name: 'Dev Developer',
+    role: 'user',
+    calls: 60,
+    models: ['claude-opus-5-5', 'claude-haiku-5-5'],
+  },
+  {
+    itcode: 'li.wei',
+    name: '李伟',
+    role: 'user',
+    calls: 40,
+    models: ['claude-sonnet-5-5', 'claude-opus-5-5'],
+  },
+  {
+    itcode: 'maria',
+    name: 'María Pérez',
+    role: 'user',
+    calls: 15,
+    models: ['claude-haiku-5-5', 'claude-fable-5-2'],
+  },
+] as const
+export const BUDGET_MICROS = 200_000_000
+/** Needs approval; maria has it. */
+const APPROVED_MODEL = 'claude-fable-5-2'
+
+export const ADMIN = PEOPLE[0].itcode
+
+/** The text of a config.yaml whose data lies in `folder`. `claudeUrl` is where the simulated Claude listens. */
+export function companySettings(folder: string, claudeUrl: string): string {
+  const backend = (name: string, weight: number) => ({ name, url: claudeUrl, api_key: `sim-${name}`, weight })
+  return stringify({
+    server: { port: Number(process.env.PORT ?? 8080), host: '127.0.0.1', mode: 'debug' },
+    database: { path: join(folder, 'gateway.db') },
+    log: { format: 'text', level: 'warn' },
+    auth: { session_secret: randomText(48, 'abcdefghijklmnopqrstuvwxyz0123456789'), admin_itcode: ADMIN },
+    models: { rules: [{ match: APPROVED_MODEL, access: 'approval' }] },
+    limits: { default_budget_usd: usdOf(BUDGET_MICROS) },
+    backends: [backend('claude-primary', 10), backend('claude-second', 5)],
+  })
+}
+
+/** Writes them into an empty database. Answers the key of dev and how many calls there were. */
+export async function seedCompany(db: Db, config: Config): Promise<{ secret: string; calls: number }> {
+  const habits = []
+  let secret = ''
+  const prices = pricesFrom(config)
+  const parts = {
+    db,
+    clock: systemClock,
+    sha256,
+    prices,
+    settings: settingsFrom(config),
+    actor: COMMAND_LINE,
+  }
+  let reviewerId = 0
+  for (const { itcode, name, role, calls, models } of PEOPLE) {
+    const user = await createUser(parts, {
+      itcode,
+      name,
+      role,
+      quotaTokens: 0,
+      budgetMicros: role === 'user' ? BUDGET_MICROS : 0,
+    })
+    if (role === 'admin') reviewerId = user.id
+    if (itcode === 'maria' || itcode === 'li.wei') {
+      const reason = 'For the translation of our handbook.'
+      const { id } = await apply(parts, { userId: user.id, model: APPROVED_MODEL, reason })
+      if (itcode === 'maria') await review(parts, id, { reviewerId, status: 'approved', note: null })
+    }
+    const made = await createKey(parts, { userId: user.id, name: 'Claude Code', expiresAt: null })
+    if (itcode === 'dev') secret = made.secret
+    habits.push({ userId: user.id, keyId: made.key.id, calls, models })
+  }
+  return { secret, calls: await seedUsage({ db, prices, now: systemClock.now(), habits }) }
+}
