@@ -13,6 +13,7 @@ await build({
   format: 'esm',
   minify: true,
   keepNames: true,
+  sourcemap: true,
   outfile: `${OUT}/index.mjs`,
   // Some packages are CommonJS inside.
   banner: {
