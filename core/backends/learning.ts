@@ -148,7 +148,7 @@ export function createLearning(parts: BalancerParts) {
         if (changed) parts.onOutage({ backend: backend.name, state: 'ejected', reason: found.reason })
       }
     },
-    disable: (backend: Backend, verdict: Parameters<typeof disable>[1]) => disable(backend, verdict, NOBODY),
+    disable: (backend: Backend, denial: Denial) => disable(backend, denial, NOBODY),
     async refresh() {
       const { affinity, store } = memory
       await shared.refresh()
@@ -162,20 +162,22 @@ export function createLearning(parts: BalancerParts) {
     },
   }
 
-  function disable(
-    backend: Backend,
-    verdict: Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>,
-    person: number,
-  ) {
-    const { reason } = verdict
-    const refused = verdict.kind === 'account_refused'
-    const until = refused ? undefined : verdict.resetAt
-    const cause = refused ? ('refused' as const) : ('unpaid' as const)
-    const event = { kind: 'disabled', at: clock.now(), cause, person, reason, until } as const
-    tellOnce(backend, record(shared, accountKey(backend.name), event))
+  function disable(backend: Backend, denial: Denial, person: number) {
+    tellOnce(backend, record(shared, accountKey(backend.name), disabledBy(denial, clock.now(), person)))
   }
   function tellOnce({ name }: Backend, changed: ReturnType<HealthBook['record']>) {
     if (!changed || changed.before?.state === 'disabled') return
     parts.onOutage({ backend: name, state: 'disabled', reason: changed.after.reason })
   }
+}
+
+/** The upstream does not serve this account any more. */
+type Denial = Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>
+
+/** Only an account that cannot pay may say until when. */
+function disabledBy(denial: Denial, at: number, person: number) {
+  const { reason } = denial
+  return denial.kind === 'account_refused'
+    ? ({ kind: 'disabled', at, cause: 'refused', person, reason, until: undefined } as const)
+    : ({ kind: 'disabled', at, cause: 'unpaid', person, reason, until: denial.resetAt } as const)
 }
