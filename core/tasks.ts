@@ -9,10 +9,12 @@ import { repairSums } from './reports/repair.ts'
 import type { Settings } from './settings.ts'
 import { HOUR_MS } from './units.ts'
 
+type TaskParts = Pick<Deps, 'db' | 'clock' | 'logger' | 'settings' | 'keyCache' | 'balancer' | 'catalogue'>
+
 interface Task {
   name: string
   everyMs(settings: Settings): number
-  run(deps: Deps): Promise<void>
+  run(parts: TaskParts): Promise<void>
 }
 
 const TASKS: readonly Task[] = [
@@ -24,14 +26,14 @@ const TASKS: readonly Task[] = [
 ]
 
 /** This hour and the one before: what is older was looked at in its time. */
-async function repairUsage({ db, clock, logger }: Deps): Promise<void> {
+async function repairUsage({ db, clock, logger }: TaskParts): Promise<void> {
   const start = Math.floor(clock.now() / HOUR_MS - 1) * HOUR_MS
   if (await repairSums(db, start))
     logger.warn('usage.sums_repaired', { since: new Date(start).toISOString() })
 }
 
 /** What nobody can use any more. */
-async function sweep({ db, clock }: Deps): Promise<void> {
+async function sweep({ db, clock }: TaskParts): Promise<void> {
   await sweepSessions(db, clock.now())
   await sweepCodes(db, clock.now())
   await sweepHolds(db, clock.now())
@@ -41,16 +43,16 @@ async function sweep({ db, clock }: Deps): Promise<void> {
 /** Starts what is due, never the same task twice at once. A failure is logged, not thrown. */
 export type TaskRunner = () => Promise<void>
 
-export function createTaskRunner(deps: Deps): TaskRunner {
+export function createTaskRunner(parts: TaskParts): TaskRunner {
   const lastRun = new Map<string, number>()
   const running = new Set<string>()
   const events = { failed: 'task.failed', worksAgain: 'task.works_again' }
-  const outages = new Map(TASKS.map(({ name }) => [name, createOutage(deps.logger, events)]))
+  const outages = new Map(TASKS.map(({ name }) => [name, createOutage(parts.logger, events)]))
   const runOne = async (task: Task) => {
     running.add(task.name)
-    lastRun.set(task.name, deps.clock.elapsed())
+    lastRun.set(task.name, parts.clock.elapsed())
     try {
-      await task.run(deps)
+      await task.run(parts)
       outages.get(task.name)?.worked({ task: task.name })
     } catch (cause) {
       outages.get(task.name)?.failed(cause, { task: task.name })
@@ -59,10 +61,10 @@ export function createTaskRunner(deps: Deps): TaskRunner {
     }
   }
   return async () => {
-    const now = deps.clock.elapsed()
+    const now = parts.clock.elapsed()
     const due = TASKS.filter(({ name, everyMs }) => {
       return (
-        !running.has(name) && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(deps.settings)
+        !running.has(name) && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(parts.settings)
       )
     })
     await Promise.all(due.map(runOne))

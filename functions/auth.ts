@@ -111,13 +111,13 @@ export const auth = [
 ]
 
 /** The name that this browser was given when it first asked for a code. */
-function browserOf(deps: Deps, headers: HeaderPairs): string | undefined {
+function browserOf(deps: Pick<Deps, 'settings'>, headers: HeaderPairs): string | undefined {
   const browser = readCookie(deps.settings, headers, 'browser')
   return browser !== undefined && BROWSER.test(browser) ? browser : undefined
 }
 
 function asker(
-  deps: Deps,
+  deps: Pick<Deps, 'sha256'>,
   body: { itcode: string; invite_code?: string | null | undefined },
   browser: string,
   ip: string,

@@ -11,7 +11,10 @@ import { readCookie } from './cookies.ts'
 const DIRECTORY_MAX_AGE_MS = 1_000
 
 /** The owner of the API key. Throws a Refusal when there is no valid one. */
-export async function callerOf(deps: Deps, headers: HeaderPairs): Promise<Caller> {
+export async function callerOf(
+  deps: Pick<Deps, 'keyCache' | 'logger'>,
+  headers: HeaderPairs,
+): Promise<Caller> {
   const refreshing = deps.keyCache.fresh(DIRECTORY_MAX_AGE_MS)
   if (refreshing) {
     await refreshing.catch((cause) => deps.logger.error('key_cache.refresh_failed', { cause: String(cause) }))
@@ -20,7 +23,10 @@ export async function callerOf(deps: Deps, headers: HeaderPairs): Promise<Caller
 }
 
 /** The living session of a request's cookie, if it has one. */
-export async function sessionOf(deps: Deps, headers: HeaderPairs): Promise<SignedIn | undefined> {
+export async function sessionOf(
+  deps: Pick<Deps, 'db' | 'clock' | 'settings'>,
+  headers: HeaderPairs,
+): Promise<SignedIn | undefined> {
   const token = readCookie(deps.settings, headers, 'session')
   if (!token) return undefined
   return findSession({ db: deps.db, clock: deps.clock, auth: deps.settings.auth }, token)
@@ -28,7 +34,7 @@ export async function sessionOf(deps: Deps, headers: HeaderPairs): Promise<Signe
 
 /** Who is signed in. Throws a Refusal when nobody is, or has not enough right. */
 export async function identify(
-  deps: Deps,
+  deps: Pick<Deps, 'db' | 'clock' | 'settings' | 'logger'>,
   tier: 'session' | 'admin',
   headers: HeaderPairs,
 ): Promise<SignedIn> {

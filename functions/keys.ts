@@ -176,7 +176,7 @@ function limitsOf(body: z.output<z.ZodObject<typeof limits>>) {
   }
 }
 
-function assertInFuture({ clock }: Deps, at: number | null) {
+function assertInFuture({ clock }: Pick<Deps, 'clock'>, at: number | null) {
   if (at === null || at > clock.now()) return
   throw invalidField('expires_at', 'a time in the future is expected')
 }

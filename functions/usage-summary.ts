@@ -142,12 +142,12 @@ export const summaries = [
   }),
 ]
 
-function rangeOrDays({ clock }: Deps, dates: Dates): Range {
+function rangeOrDays({ clock }: Pick<Deps, 'clock'>, dates: Dates): Range {
   const asked = rangeOf(dates)
   return isAllTime(asked) ? lastDays(STATS_DAYS, dates.timeZone, clock.now()) : asked
 }
 
-function rangeOrPeriod({ clock, settings }: Deps, dates: Dates): Range {
+function rangeOrPeriod({ clock, settings }: Pick<Deps, 'clock' | 'settings'>, dates: Dates): Range {
   const asked = rangeOf(dates)
   if (!isAllTime(asked)) return asked
   const { start, end } = periodOf(settings.limits.period, clock.now())
@@ -166,7 +166,10 @@ function commonView(range: Range, { totals, byModel, byKey }: Summary) {
 }
 
 /** What the caller has left in the current period, whatever range and filters they ask for. */
-async function limitsView({ db, clock, settings }: Deps, { user }: SignedIn) {
+async function limitsView(
+  { db, clock, settings }: Pick<Deps, 'db' | 'clock' | 'settings'>,
+  { user }: SignedIn,
+) {
   const { start, end } = periodOf(settings.limits.period, clock.now())
   const used = (await usedByUsers(db, [user.id], start)).get(user.id) ?? { tokens: 0, costMicros: 0 }
   return {

@@ -121,7 +121,7 @@ export const users = [
   }),
 ]
 
-async function userAnswer(deps: Deps, id: number) {
+async function userAnswer(deps: Pick<Deps, 'db' | 'clock' | 'settings'>, id: number) {
   const listed = await describedUser(deps, id)
   if (!listed) throw nothingHere()
   return { user: userWithUse(listed) }

@@ -28,6 +28,8 @@ import { sameSecret } from './keyed-hash.ts'
 import { codeMail } from './mail.ts'
 import { closeSession, openSession } from './sessions.ts'
 
+type SignInParts = Pick<Deps, 'db' | 'clock' | 'settings' | 'signInLimits'>
+
 interface Request extends Asker {
   inviteCode: string | undefined
   actor: Actor
@@ -38,7 +40,7 @@ interface Request extends Asker {
  * somebody new it is the mailbox, named with the company's domain or without.
  */
 async function resolve(
-  { db, settings }: Deps,
+  { db, settings }: Pick<Deps, 'db' | 'settings'>,
   typed: string,
 ): Promise<{ itcode: string; mailbox: string; user: User | undefined }> {
   const name = accountName(typed)
@@ -51,7 +53,10 @@ async function resolve(
  * Sends a code if the account exists or may be made; the answer and its time are the same if not, as the mail leaves
  * after the answer. Throws a Refusal: invalid_invite_code, too_many_attempts.
  */
-export async function sendCode(deps: Deps, request: Request): Promise<void> {
+export async function sendCode(
+  deps: SignInParts & Pick<Deps, 'codes' | 'logger' | 'waitUntil'>,
+  request: Request,
+): Promise<void> {
   const { db, clock, settings, logger } = deps
   const { auth } = settings
   const { itcode, mailbox, user } = await resolve(deps, request.itcode)
@@ -78,7 +83,7 @@ export async function sendCode(deps: Deps, request: Request): Promise<void> {
  * had: it ends. Throws a Refusal: invalid_code, account_disabled, invalid_invite_code, too_many_attempts.
  */
 export async function login(
-  deps: Deps,
+  deps: SignInParts,
   request: Request & { code: string; userAgent: string; previous: string | undefined },
 ): Promise<{ user: User; token: string }> {
   const { db, clock, settings } = deps
@@ -118,13 +123,17 @@ export async function login(
 }
 
 /** An attempt of a browser that has no code for this account. Throws a Refusal too_many_attempts. */
-function countGuess({ signInLimits }: Deps, { itcode, browser }: Asker, { known }: Standing) {
+function countGuess(
+  { signInLimits }: Pick<Deps, 'signInLimits'>,
+  { itcode, browser }: Asker,
+  { known }: Standing,
+) {
   signInLimits.guess(itcode, known ? browser : undefined)
   if (!known) signInLimits.stranger()
 }
 
 async function newcomer(
-  { db, clock, settings }: Deps,
+  { db, clock, settings }: Pick<Deps, 'db' | 'clock' | 'settings'>,
   itcode: string,
   actor: Actor,
 ): Promise<User | undefined> {
@@ -134,7 +143,10 @@ async function newcomer(
   return (await registerUser({ db, clock, actor }, person)) ?? findAccount(db, settings.auth, itcode)
 }
 
-function isInvited({ settings: { auth } }: Deps, given: string | undefined): Promise<boolean> {
+function isInvited(
+  { settings: { auth } }: Pick<Deps, 'settings'>,
+  given: string | undefined,
+): Promise<boolean> {
   return sameSecret(auth.secrets[0], given?.trim() ?? '', auth.inviteCode)
 }
 

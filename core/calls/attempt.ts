@@ -36,7 +36,11 @@ export type Attempt =
   | { kind: 'client_gone' }
 
 /** Sends the call to `backend`. Never throws. */
-export async function attempt(deps: Deps, call: Call, backend: Backend): Promise<Attempt> {
+export async function attempt(
+  deps: Pick<Deps, 'clock' | 'settings' | 'upstream'>,
+  call: Call,
+  backend: Backend,
+): Promise<Attempt> {
   const { clock, upstream } = deps
   if (call.signal.aborted) return { kind: 'client_gone' }
   const stop = createStop()
@@ -76,7 +80,7 @@ export async function attempt(deps: Deps, call: Call, backend: Backend): Promise
  * How long this call may wait for its first byte. A whole answer has none before it is finished, so there the lower of
  * the client's own limit (`X-Stainless-Timeout`) and `retry.whole_answer_timeout` holds.
  */
-function firstByteLimit({ settings }: Deps, call: Call, backend: Backend) {
+function firstByteLimit({ settings }: Pick<Deps, 'settings'>, call: Call, backend: Backend) {
   const { firstByteTimeoutMs, wholeAnswerTimeoutMs } = settings.retry
   const streams = call.native && backend.speaksOpenAi ? call.stream : (call.streamsUpstream ?? call.stream)
   if (streams || call.countsTokens) return { ms: firstByteTimeoutMs, whole: false, byCaller: false }
@@ -89,12 +93,12 @@ function firstByteLimit({ settings }: Deps, call: Call, backend: Backend) {
 }
 
 async function judged(
-  deps: Deps,
+  { clock }: Pick<Deps, 'clock'>,
   reply: UpstreamReply,
   { backend, stop, whole }: { backend: Backend; stop: Stop; whole: boolean },
 ): Promise<Attempt> {
   const { status, headers } = reply
-  const now = deps.clock.now()
+  const now = clock.now()
   if (status < 400) return judgedBeginning(reply, { backend, stop, now })
   const body = await wholeBody(reply.pipe, ERROR_BODY_BYTES)
   // HTTP knows no status above: https://www.rfc-editor.org/rfc/rfc9110#section-15

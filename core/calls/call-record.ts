@@ -22,6 +22,11 @@ export interface OpenCallRecord {
   settle(end: CallEnd): MaybePromise<void>
 }
 
+type RecordParts = Pick<
+  Deps,
+  'clock' | 'settings' | 'prices' | 'catalogue' | 'abilities' | 'ledger' | 'objects' | 'logger' | 'waitUntil'
+>
+
 interface CallEnd {
   outcome: Outcome
   /** As the client saw it. */
@@ -36,7 +41,7 @@ interface CallEnd {
   made?: readonly MadeObject[] | undefined
 }
 
-export function openCallRecord(deps: Deps, call: Call): OpenCallRecord {
+export function openCallRecord(deps: RecordParts, call: Call): OpenCallRecord {
   const { clock, prices, ledger, logger } = deps
   const reservation = reservationOf(deps, call)
   const begun = beginningOf(call, reservation, prices)

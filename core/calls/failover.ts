@@ -18,6 +18,11 @@ const SOONEST_RETRY_MS = 1_000
 const LATEST_RETRY_MS = 5_000
 const ACCOUNT_RETRY_MS = 30_000
 
+type FailoverParts = Pick<
+  Deps,
+  'balancer' | 'settings' | 'clock' | 'random' | 'logger' | 'upstream' | 'confirm' | 'waitUntil'
+>
+
 export type Served =
   /** `callers`: it is an error that the caller has to mend. */
   | { kind: 'answered'; selection: Selection; reply: UpstreamReply; stop: Stop; callers: boolean }
@@ -35,7 +40,7 @@ type Failed = Extract<Attempt, { kind: 'failed' }>
  * all_backends_failed.
  */
 export async function sendWithFailover(
-  deps: Deps,
+  deps: FailoverParts,
   call: Call,
   onTry: (backend: string) => void = () => {},
 ): Promise<Served> {
@@ -92,7 +97,7 @@ function wantedOf({ model, caller, conversation, boundTo, countsTokens = false }
 
 /** The next backend. Where none is usable and none was tried, one that is out is tried all the same, or we refuse. */
 async function selected(
-  { balancer, clock, random }: Deps,
+  { balancer, clock, random }: Pick<Deps, 'balancer' | 'clock' | 'random'>,
   call: Call,
   tried: ReadonlySet<string>,
   onlyAnswering: boolean,
@@ -120,7 +125,7 @@ function verdictToLearn(call: Call, verdict: Failure, unproven: boolean): Failur
 }
 
 function confirmed(
-  { balancer, confirm, waitUntil }: Deps,
+  { balancer, confirm, waitUntil }: Pick<Deps, 'balancer' | 'confirm' | 'waitUntil'>,
   call: Call,
   { backend }: Selection,
   verdict: Parameters<Deps['confirm']['account']>[2],
@@ -134,7 +139,7 @@ function confirmed(
 
 /** Keeps what callers get who find no usable backend in the next 10 s: status and type, never anybody's words. */
 function keepForOthers(
-  { balancer, clock }: Deps,
+  { balancer, clock }: Pick<Deps, 'balancer' | 'clock'>,
   call: Call,
   { backend }: Selection,
   { verdict, kept, late }: Pick<Failed, 'verdict' | 'kept' | 'late'>,
@@ -198,7 +203,7 @@ function boundRefusal(): Refusal {
   return new Refusal('account_unavailable', message, { retryAfterMs: ACCOUNT_RETRY_MS })
 }
 
-function noneRefusal({ balancer, random }: Deps, call: Call): Refusal {
+function noneRefusal({ balancer, random }: Pick<Deps, 'balancer' | 'random'>, call: Call): Refusal {
   if (call.boundTo !== undefined) return boundRefusal()
   if (!balancer.serves(call.model)) return new Refusal('model_unknown', `model: ${call.model}`)
   const why = balancer.whyNone(wantedOf(call))

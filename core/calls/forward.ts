@@ -57,7 +57,7 @@ function waitsForWhole({ stream, streamsUpstream }: Call): boolean {
 }
 
 /** What Claude may have written of an answer that nobody got, in tokens. */
-function writtenSince({ clock }: Deps, { maxTokens }: Call, sentAt: number): number {
+function writtenSince({ clock }: Pick<Deps, 'clock'>, { maxTokens }: Call, sentAt: number): number {
   const seconds = (clock.elapsed() - sentAt) / 1000
   return Math.min(maxTokens ?? Number.POSITIVE_INFINITY, Math.ceil(seconds * TOKENS_A_SECOND))
 }

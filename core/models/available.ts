@@ -13,8 +13,10 @@ export interface AvailableModel {
   canonical: string
 }
 
-export async function availableModels(deps: Deps, userId: number): Promise<AvailableModel[]> {
-  const { db, catalogue, settings, prices } = deps
+export async function availableModels(
+  { db, catalogue, settings, prices }: Pick<Deps, 'db' | 'catalogue' | 'settings' | 'prices'>,
+  userId: number,
+): Promise<AvailableModel[]> {
   const granted = await db.select({ model: grants.model }).from(grants).where(eq(grants.userId, userId))
   const pending = await db
     .select({ model: applications.model })

@@ -14,12 +14,14 @@ export interface ModelQuery {
 
 const RETRY_MS = 5_000
 
+type ListParts = Pick<Deps, 'balancer' | 'catalogue' | 'settings' | 'prices'>
+
 /**
  * One page, in the envelope of core/calls/PROTOCOL.md, Models. Throws a Refusal invalid_input for a cursor that is not in the
  * list: to begin again would send whoever reads page by page around for ever; no_backend_available while no list is known.
  */
-export async function listModels(deps: Deps, caller: Caller, query: ModelQuery) {
-  const all = await modelsFor(deps, caller)
+export async function listModels(parts: ListParts, caller: Caller, query: ModelQuery) {
+  const all = await modelsFor(parts, caller)
   const place = (cursor: 'after_id' | 'before_id') => {
     if (query[cursor] === undefined) return undefined
     const at = all.findIndex(({ id }) => id === query[cursor])
@@ -39,15 +41,15 @@ export async function listModels(deps: Deps, caller: Caller, query: ModelQuery) 
 }
 
 /** Throws a Refusal model_unknown, the same whether the model does not exist or is not this caller's. */
-export async function findModel(deps: Deps, caller: Caller, id: string) {
+export async function findModel(parts: ListParts, caller: Caller, id: string) {
   if (modelNameProblem(id) !== undefined)
     throw new Refusal('model_unknown', 'model: this is no name of a model.')
-  const model = (await modelsFor(deps, caller)).find((candidate) => candidate.id === id)
+  const model = (await modelsFor(parts, caller)).find((candidate) => candidate.id === id)
   if (!model) throw new Refusal('model_unknown', `model: ${id}`)
   return model
 }
 
-async function modelsFor({ balancer, catalogue, settings, prices }: Deps, caller: Caller) {
+async function modelsFor({ balancer, catalogue, settings, prices }: ListParts, caller: Caller) {
   const models = await catalogue.models()
   if (models.length === 0 && !catalogue.answered()) {
     const problem = 'No upstream has told its models yet. Please try again shortly.'
