@@ -1,6 +1,6 @@
 /** Signing in: ask for a code, prove to have got it. What is answered never tells whether an account exists. */
-import type { AuditAction } from '../audit/action.ts'
-import { type Actor, auditRow, auditTally } from '../audit/record.ts'
+import type { CountedAction } from '../audit/action.ts'
+import { type Actor, auditTally } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { registerUser } from '../users/manage.ts'
@@ -26,7 +26,7 @@ import {
 } from './codes.ts'
 import { sameSecret } from './keyed-hash.ts'
 import { codeMail } from './mail.ts'
-import { closeSession, openSession } from './sessions.ts'
+import { openSession } from './sessions.ts'
 
 type SignInParts = Pick<Deps, 'db' | 'clock' | 'settings' | 'signInLimits'>
 
@@ -91,7 +91,7 @@ export async function login(
   const parts = { db, clock, auth }
   const { itcode, mailbox, user: known } = await resolve(deps, request.itcode)
   const asker = { ...request, itcode: mailbox }
-  const event = <A extends AuditAction>(action: A, id: number | null) => {
+  const event = (action: CountedAction, id: number | null) => {
     return { actor: { ...request.actor, id }, at: clock.now(), action, target: `user:${itcode}` }
   }
   const standing = await standingOf(parts, asker, request.code)
@@ -115,10 +115,9 @@ export async function login(
     await auditTally(db, event('login.refused', user.id))
     throw new Refusal('account_disabled', 'Your account is disabled. Ask an administrator.')
   }
-  if (request.previous) await closeSession(parts, request.previous)
-  const { ip, userAgent } = request
-  const { token } = await openSession(parts, { userId: user.id, ip, userAgent })
-  await auditRow(db, event('login.ok', user.id))
+  const { ip, userAgent, previous } = request
+  const actor = { ...request.actor, id: user.id }
+  const token = await openSession({ ...parts, actor }, { userId: user.id, itcode, ip, userAgent, previous })
   return { user, token }
 }
 

@@ -33,24 +33,31 @@ interface Parts {
 
 const Claims = z.looseObject({ sid: z.string().min(1).max(64), sub: z.string().min(1) })
 
-/** Opens a session of this user and answers its token. */
+/**
+ * Opens a session of this user, whom the audit names as `itcode`, and answers its token. `previous` is the session that
+ * the browser had: it ends.
+ */
 export async function openSession(
-  { db, clock, auth }: Parts,
-  session: { userId: number; ip: string; userAgent: string },
-): Promise<{ token: string; sessionId: string }> {
+  { db, clock, auth, actor }: Parts & { actor: Actor },
+  session: { userId: number; itcode: string; ip: string; userAgent: string; previous: string | undefined },
+): Promise<string> {
   const now = clock.now()
   const sessionId = randomText(ID_LENGTH, ID_ALPHABET)
   const expiresAt = now + auth.sessionMaxAgeMs
-  await db.insert(sessions).values({
-    id: sessionId,
-    userId: session.userId,
-    createdAt: now,
-    lastSeenAt: now,
-    expiresAt,
-    ip: session.ip,
-    userAgent: storable(session.userAgent.slice(0, LONGEST_USER_AGENT)),
-  })
-  const token = await new SignJWT({ sid: sessionId })
+  await db.batch([
+    endOf(db, session.previous ?? '', now),
+    db.insert(sessions).values({
+      id: sessionId,
+      userId: session.userId,
+      createdAt: now,
+      lastSeenAt: now,
+      expiresAt,
+      ip: session.ip,
+      userAgent: storable(session.userAgent.slice(0, LONGEST_USER_AGENT)),
+    }),
+    auditRow(db, { actor, at: now, action: 'login.ok', target: `user:${session.itcode}` }),
+  ])
+  return new SignJWT({ sid: sessionId })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(String(session.userId))
     .setIssuer(ISSUER)
@@ -58,7 +65,6 @@ export async function openSession(
     .setIssuedAt(Math.floor(now / 1000))
     .setExpirationTime(Math.floor(expiresAt / 1000))
     .sign(new TextEncoder().encode(auth.secrets[0]))
-  return { token, sessionId }
 }
 
 /** Who is signed in by this token now; undefined for anything but a living session of an active user. */
@@ -104,7 +110,11 @@ async function verified({ clock, auth }: Parts, token: string) {
 
 /** Ends one session. */
 export async function closeSession({ db, clock }: Parts, sessionId: string): Promise<void> {
-  await db.update(sessions).set({ revokedAt: clock.now() }).where(eq(sessions.id, sessionId))
+  await endOf(db, sessionId, clock.now())
+}
+
+function endOf(db: Db, sessionId: string, now: number) {
+  return db.update(sessions).set({ revokedAt: now }).where(eq(sessions.id, sessionId))
 }
 
 /** Ends every session of a user if `condition` holds: the update, for a batch. */

@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loginCodes, sessions, users } from '../../core/db/schema.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
@@ -192,6 +192,17 @@ describe('login', () => {
       { action: 'user.create', target: 'user:ann' },
       { action: 'login.ok', actorId: 1, requestId: headers.get('request-id') },
     ])
+  })
+
+  test('opens no session that the audit cannot tell of', async () => {
+    const browser = app.browser()
+    const code = await codeFor(browser)
+    expect((await enter(browser, code)).status).toBe(200)
+    app.clock.advance(MINUTE)
+    const next = await codeFor(browser)
+    await app.db.run(sql`drop table audit_events`)
+    expect((await enter(browser, next)).status).toBe(500)
+    expect(await app.db.select().from(sessions)).toMatchObject([{ revokedAt: null }])
   })
 
   test('A13: logging in again ends the session that the browser had', async () => {
