@@ -27,6 +27,8 @@ export interface Inspected {
 
 /** Brackets that may be open at once. Nothing here needs a stack for them, but what reads the body after us may. */
 const DEEPEST = 10_100
+/** Some thirty have a meaning; each costs a little time in which nobody else is served. */
+const MOST_MEMBERS = 1_000
 const LONGEST_BETAS = 16 * 1024
 /** The most bytes to keep of each value that is looked at. */
 const WANTED = wantedKeys({
@@ -90,9 +92,14 @@ export function inspect(body: Uint8Array): Inspected {
     else if (SHORT_MEMBERS.has(key)) nested.push(member)
     else if (key === 'messages' || key === 'system') if (content.sawSince(member)) nested.push(member)
   }
-  const scan = createScan(WANTED, onMember, { deepest: DEEPEST, onNested: content.look })
+  const scan = createScan(WANTED, onMember, {
+    deepest: DEEPEST,
+    mostMembers: MOST_MEMBERS,
+    onNested: content.look,
+  })
   scan.write(body)
   if (scan.state() === 'too deep') throw invalid('The body is nested too deep.')
+  if (scan.state() === 'too many') throw invalid(`The body has more than ${MOST_MEMBERS} members.`)
   if (scan.state() !== 'complete') throw invalid('The body is not a JSON object.')
   const named = nothingNamed()
   for (const member of nested) addNamed(named, body, member)

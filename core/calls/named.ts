@@ -44,6 +44,10 @@ export interface Named {
 /** Uses that are assumed of a server tool without `max_uses`. */
 export const DEFAULT_USES = 10
 const MOST_OBJECTS = 1000
+/** Models, tools that the upstream runs and MCP servers together. */
+const MOST_OTHERS = 1_000
+/** Claude takes as many messages; each part costs a little time in which nobody else is served. */
+const MOST_PARTS = 100_000
 const LONGEST_ID = 256
 /** The first byte of null, and of nothing else in JSON. */
 const NULL = 0x6e
@@ -84,7 +88,10 @@ export function addNamed(named: Named, body: Uint8Array, member: Member): void {
     return
   }
   const isContent = key === 'messages' || key === 'system'
+  let parts = 0
   walkObjects(body, member, key, isContent ? KEYS.content : KEYS.rest, (object) => {
+    parts += 1
+    if (parts > MOST_PARTS) throw tooMany(key, `${MOST_PARTS} parts`)
     if (object.repeated) {
       throw new Refusal('body_invalid', `${object.path()}.${object.repeated}: it is given twice.`)
     }
@@ -97,7 +104,13 @@ export function addNamed(named: Named, body: Uint8Array, member: Member): void {
     else if (key === 'diagnostics') addObject(named, object, 'message', 'previous_message_id')
     else if (key === 'mcp_servers' && object.depth === 1) addMcpServer(named, object)
     else addModel(named, object)
+    const others = named.models.length + named.serverTools.length + named.mcpServers.length
+    if (others > MOST_OTHERS) throw tooMany(key, `${MOST_OTHERS} models, server tools and MCP servers`)
   })
+}
+
+function tooMany(key: string, most: string): Refusal {
+  return new Refusal('body_invalid', `${key}: at most ${most} are taken.`)
 }
 
 function addScalar(named: Named, body: Uint8Array, { key, start, end }: Member) {

@@ -1,5 +1,5 @@
 /** How deep JSON may be nested where it is read: whoever walks through it level by level needs a stack for it. */
-import { createScan } from './scan.ts'
+import { createScan, type Scan } from './scan.ts'
 
 /** Brackets that may be open at once: more than any real request has, far fewer than a stack overflows at. */
 const DEEPEST = 500
@@ -8,7 +8,7 @@ const ENCODER = new TextEncoder()
 const NOTHING: readonly never[] = []
 
 /** What a JSON object in `bytes` is as a whole, without parsing it. */
-export function shapeOf(bytes: Uint8Array): 'complete' | 'open' | 'invalid' | 'too deep' {
+export function shapeOf(bytes: Uint8Array): ReturnType<Scan['state']> {
   const scan = createScan(NOTHING, () => {}, { deepest: DEEPEST })
   scan.write(bytes)
   return scan.state()

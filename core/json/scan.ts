@@ -48,7 +48,7 @@ export interface Scan {
   /** The next bytes, cut anywhere: linear in them. Throws nothing. */
   write(chunk: Uint8Array): void
   /** `complete`: exactly one object, and nothing but white space after it so far. `invalid` and `too deep` stay. */
-  state(): 'open' | 'complete' | 'invalid' | 'too deep'
+  state(): 'open' | 'complete' | 'invalid' | 'too deep' | 'too many'
   /** Offset of the byte after the object's closing brace; undefined while it is not closed. */
   end(): number | undefined
 }
@@ -56,6 +56,8 @@ export interface Scan {
 export interface ScanOptions {
   /** The most brackets that may be open at once. */
   deepest?: number
+  /** The most members at the top level; default any number. */
+  mostMembers?: number
   /**
    * Is told of each string below the top level, keys included, from its opening quote to the byte after its closing
    * one, if it has fewer than SHORT bytes and lies in one chunk.
@@ -74,13 +76,14 @@ const DEEPEST = 100_000
 
 type Token = 'key' | 'string' | 'word' | 'inside'
 type Between = 'start' | 'key or end' | 'next key' | 'colon' | 'value' | 'comma or end'
-type Place = Token | Between | 'end' | 'invalid' | 'too deep'
+type Broken = 'invalid' | 'too deep' | 'too many'
+type Place = Token | Between | 'end' | Broken
 
 /** `onMember` is called for each wanted member once its value has ended, in order, repeated keys included. */
 export function createScan(
   wanted: readonly Wanted[],
   onMember: (member: Member) => void,
-  { deepest = DEEPEST, onNested }: ScanOptions = {},
+  { deepest = DEEPEST, mostMembers = Number.POSITIVE_INFINITY, onNested }: ScanOptions = {},
 ): Scan {
   let place: Place = 'start'
   let bomBytes = 0
@@ -92,6 +95,7 @@ export function createScan(
   /** How many bytes earlier chunks had. */
   let offset = 0
   let closedAt: number | undefined
+  let members = 0
   /** The wanted key whose value is next or under way. */
   let member: Wanted | undefined
   let start = 0
@@ -147,7 +151,8 @@ export function createScan(
 
   /** Nearly all keys lie in one chunk and have no escape: those are compared as bytes, in place. */
   function endKey(chunk: Uint8Array, from: number, end: number) {
-    place = 'colon'
+    members += 1
+    place = members > mostMembers ? 'too many' : 'colon'
     if (kept.length() === 0 && !hasEscape(chunk, from, end)) {
       member = wanted.find(({ bytes }) => equals(bytes, chunk, from + 1, end - 1))
       return
@@ -222,7 +227,7 @@ export function createScan(
   }
 }
 
-const isBroken = (place: Place): place is 'invalid' | 'too deep' =>
-  place === 'invalid' || place === 'too deep'
+const isBroken = (place: Place): place is Broken =>
+  place === 'invalid' || place === 'too deep' || place === 'too many'
 const isToken = (place: Place): place is Token =>
   place === 'key' || place === 'string' || place === 'word' || place === 'inside'

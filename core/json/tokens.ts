@@ -11,6 +11,10 @@ export const CLOSE_BRACE = 0x7d
 export const BRACKET_BIT = 0x20
 
 const STRUCTURE = [QUOTE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, 0x5d]
+/** By byte: 1 for those of words. */
+const WORD = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte > 0x20 && byte < 0x7f && !STRUCTURE.includes(byte) ? 1 : 0,
+)
 /** Strings are read byte by byte for so many bytes, because a native search costs as much to begin. */
 const NEAR = 64
 
@@ -19,7 +23,7 @@ export const isCloser = (byte: number) => (byte | BRACKET_BIT) === CLOSE_BRACE
 
 /** Of a number, true, false or null; what word the bytes make is not looked at. */
 export function isWordByte(byte: number): boolean {
-  return byte > 0x20 && byte < 0x7f && !STRUCTURE.includes(byte)
+  return WORD[byte] === 1
 }
 
 export function isSpace(byte: number | undefined): boolean {

@@ -163,6 +163,10 @@ const REQUESTS: Fault[] = [
     what: 'a request that is nested too deep',
     send: sent(`{"model":"${MODEL}","messages":${'['.repeat(1e5)}`),
   },
+  {
+    what: 'a request of a million members',
+    send: sent(`{"model":"${MODEL}",${'"a":1,'.repeat(1e6)}"messages":[]}`),
+  },
   { what: 'a model name that is no text', send: sent('{"model":"\\ud800","messages":[]}') },
   { what: 'a model name of 300 characters', send: sent({ model: 'x'.repeat(300) }) },
   {

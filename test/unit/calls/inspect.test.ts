@@ -82,6 +82,7 @@ describe('what a request says of itself', () => {
     ['The body is not a JSON object.', '{"model":"m"'],
     ['The body is not a JSON object.', '{"model":"m"}{}'],
     ['The body is nested too deep.', `{"model":"m","messages":${'['.repeat(11_000)}${']'.repeat(11_000)}}`],
+    ['The body has more than 1000 members.', `{"model":"m",${'"a":1,'.repeat(1_000)}"b":1}`],
     ['The body is nested too deep.', `{"model":"m","metadata":${'{"a":'.repeat(90_000)}`],
     ['model: a non-empty string is required.', '{}'],
     ['model: a non-empty string is required.', '{"model":""}'],
