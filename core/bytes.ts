@@ -1,6 +1,6 @@
-/** Bytes in pieces, put together. */
+/** Joins pieces of bytes. */
 
-/** One array of all pieces in their order; a single piece is answered as it is. */
+/** All pieces in one array, in their order. A single piece is returned itself, not copied. */
 export function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [only] = pieces
   if (only && pieces.length === 1) return only

@@ -1,4 +1,4 @@
-/** The one place that asks the machine for the time. */
+/** The only place that reads the machine's clocks; everything else gets a Clock. */
 import type { Clock } from './ports.ts'
 
 export const systemClock: Clock = {

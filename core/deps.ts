@@ -1,4 +1,4 @@
-/** Everything a handler may touch, wired together in one place. Built once per process or isolate, never imported. */
+/** Everything a handler may use, built once per process, isolate or configuration, and passed to it as `deps`. */
 import { auditRow, SYSTEM } from './audit/record.ts'
 import { createSignInLimits, type SignInLimits } from './auth/sign-in-limits.ts'
 import { type Balancer, createBalancer } from './backends/balancer.ts'
@@ -16,9 +16,9 @@ import type { Clock, CodeSender, Db, HealthStore, Ledger, Logger, Site, Upstream
 import type { Prices } from './pricing/prices.ts'
 import type { Settings } from './settings.ts'
 
-/** What an adapter brings. */
+/** What an adapter provides. */
 export interface GatewayParts {
-  /** Of the gateway, such as 0.1.0. */
+  /** Version of the gateway, e.g. 0.1.0. */
   version: string
   db: Db
   health: HealthStore
@@ -31,7 +31,7 @@ export interface GatewayParts {
   prices: Prices
   abilities: AbilityTable
   sha256: Sha256
-  /** A number in [0, 1) for spreading load: no secret comes from it. */
+  /** A number in [0, 1). It only spreads load; secrets come from core/ids.ts. */
   random: () => number
   /** Keeps the runtime alive until the work is done, after the response has left. */
   waitUntil(work: Promise<unknown>): void
@@ -39,7 +39,7 @@ export interface GatewayParts {
   site?: Site
   /** False once this process takes no new work. */
   accepting(): boolean
-  /** Of the deps that these take over from, between two requests: what is known of the backends goes on. */
+  /** The memory of the deps that these replace at a reload, so that what is known of the backends is kept. */
   backendMemory?: BackendMemory
 }
 
@@ -60,7 +60,7 @@ export function createDeps(parts: GatewayParts): Deps {
   const memory =
     parts.backendMemory ??
     createBackendMemory({ store: health, clock, logger, settings: settings.health, waitUntil })
-  /** Bounded: only names that the price list or a backend knows are kept apart. */
+  /** All names that neither the price list nor a backend knows share one, so that clients cannot make records without end. */
   const healthNameOf = (model: string): string => {
     if (prices.rates(model, clock.now())) return prices.canonical(model)
     return catalogue.known(model) ? model : OTHER_MODEL

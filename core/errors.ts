@@ -1,4 +1,4 @@
-/** Every way the gateway itself says no. One row per code; functions/envelopes puts it into words of an interface. */
+/** Every refusal of the gateway itself, one row per code. functions/envelopes writes it in the form of each API. */
 import type { HeaderPairs } from './ports.ts'
 
 interface Row {
@@ -43,7 +43,7 @@ export const REFUSALS = {
   upstream_timeout: { status: 504, type: 'timeout_error', retry: true },
   account_unavailable: { status: 503, type: 'overloaded_error', retry: true },
   network_unavailable: { status: 503, type: 'overloaded_error', retry: true },
-  /** Shown with the status and the type of what the upstream refused with. */
+  /** `shown` overrides status and type with those of the upstream's own answer. */
   upstream_refused: { status: 529, type: 'overloaded_error', retry: true },
   overloaded: { status: 503, type: 'overloaded_error', retry: true },
   no_backend_available: { status: 529, type: 'overloaded_error', retry: true },
@@ -51,15 +51,15 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS
 
-/** Thrown where the gateway refuses. `message` is for the person; `cause` is for the log only. */
+/** Thrown where the gateway refuses a request. `message` is shown to the caller; `cause` is only logged. */
 export class Refusal extends Error {
   readonly code: RefusalCode
   readonly retryAfterMs: number | undefined
   /** Extra response headers, e.g. Allow. */
   readonly headers: HeaderPairs
-  /** Status and Anthropic's error type, where they are not the code's own. */
+  /** Status and Anthropic's error type that replace those of the code's row. */
   readonly shown: { status: number; type: string } | undefined
-  /** What is wrong with which field of the input, by its path. */
+  /** What is wrong with the input: path of a field → problem. */
   readonly fields: Readonly<Record<string, string>> | undefined
 
   constructor(
@@ -86,7 +86,7 @@ export class Refusal extends Error {
     return this.shown?.status ?? REFUSALS[this.code].status
   }
 
-  /** Whether the same request may succeed later, without anybody changing anything. */
+  /** Whether the same request may succeed if it is only sent again. */
   get retry(): boolean {
     return REFUSALS[this.code].retry
   }
@@ -97,18 +97,18 @@ export class Refusal extends Error {
   }
 }
 
-/** Whatever was thrown, as a refusal. A bug becomes `internal` and tells the caller nothing. */
+/** Anything thrown, as a Refusal. A bug becomes `internal`, whose message reveals nothing to the caller. */
 export function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown
   return new Refusal('internal', 'Something went wrong in the gateway.', { cause: thrown })
 }
 
-/** What is wrong with one field of the input, by its path. */
+/** A Refusal invalid_input for one field; `field` is its path. */
 export function invalidField(field: string, problem: string): Refusal {
   return new Refusal('invalid_input', `${field}: ${problem}`, { fields: { [field]: problem } })
 }
 
-/** The one answer for what does not exist and for what is somebody else's. */
+/** A Refusal not_found, the same for what does not exist and for what belongs to somebody else. */
 export function nothingHere(): Refusal {
   return new Refusal('not_found', 'There is nothing at this address.')
 }

@@ -1,6 +1,6 @@
-/** Patterns with `*` for model names. No regular expressions: a pattern costs at most its length times the text's. */
+/** Patterns with `*` for model names. No regular expressions, so that a match costs at most O(pattern × text). */
 
-/** Whether `text` matches `pattern` as a whole; `*` stands for any run of characters, case does not matter. */
+/** Whether all of `text` matches `pattern`. `*` stands for any characters or none; case is ignored. */
 export function matches(pattern: string, text: string): boolean {
   const parts = pattern.toLowerCase().split('*')
   const subject = text.toLowerCase()

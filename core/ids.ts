@@ -1,15 +1,15 @@
 /** Identifiers and secrets, all from Web Crypto. */
 
 /**
- * `req_` + 32 hex digits: names one request in headers, log, journal and usage row. The time (`now`, ms) comes first, then
- * 80 random bits: new rows stand together at the end of the log's index, where random ones would touch a page each.
+ * The id of a request in headers, log, journal and usage row: `req_`, 12 hex digits of `now` (ms since 1970), 20 random ones.
+ * The time comes first because new rows then share the last pages of the index instead of touching a page each.
  */
 export function requestId(now: number): string {
   const random = crypto.randomUUID()
   return `req_${now.toString(16).padStart(12, '0')}${random.slice(0, 8)}${random.slice(-12)}`
 }
 
-/** `length` symbols drawn evenly from `alphabet` (≤ 256 symbols): bytes that would favour some symbols are thrown away. */
+/** `length` random symbols of `alphabet` (≤ 256), equally likely because bytes that would favour some are discarded. */
 export function randomText(length: number, alphabet: string): string {
   const ceiling = 256 - (256 % alphabet.length)
   let text = ''

@@ -1,10 +1,10 @@
-/** Log lines: one JSON object or one line of text per event. Never given bodies, prompts or secrets. */
+/** Log lines: one JSON object or one line of text per event. Callers never pass bodies, prompts or secrets. */
 import type { Clock, Fields, Logger } from './ports.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
-/** A logger over a function that prints one line. Values are escaped by JSON, so nothing can forge a second line. */
+/** A logger that hands each line to `print`. JSON escapes the values, so that none can forge a second line. */
 export function createLogger(options: {
   level: LogLevel
   format: 'json' | 'text'
@@ -18,7 +18,7 @@ export function createLogger(options: {
     return (event: string, fields: Fields = {}) => {
       const time = new Date(clock.now()).toISOString()
       if (format === 'json') {
-        // The fields are written from where they are: to put them into one object first costs as much again.
+        // Fields are serialized separately, because copying them into one object first would double the cost.
         const opening = `{"time":"${time}","level":"${level}","event":${JSON.stringify(event)}`
         const rest = JSON.stringify(fields).slice(1)
         return print(rest === '}' ? `${opening}}` : `${opening},${rest}`)

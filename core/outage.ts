@@ -1,4 +1,4 @@
-/** Something outside that may stop working: said once when it does and once when it is back, not at every attempt. */
+/** Logs the failure of something outside once, and once that it works again, instead of at every attempt. */
 import type { Fields, Logger } from './ports.ts'
 
 export interface Outage {
@@ -8,7 +8,7 @@ export interface Outage {
   works(): boolean
 }
 
-/** `events`: the names of the two lines of the log. */
+/** `events`: the log events of the first failure and of the first success after it. */
 export function createOutage(
   logger: Pick<Logger, 'error' | 'info'>,
   events: { failed: string; worksAgain: string },

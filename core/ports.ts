@@ -1,4 +1,4 @@
-/** What the core asks of the outside world. Each port has drivers in adapters/drivers and one contract suite. */
+/** What the core needs from outside. Each port has drivers in adapters/drivers and a contract suite in test/contracts. */
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import type { Health } from './backends/health.ts'
@@ -9,17 +9,17 @@ import type { StopSignal } from './stop.ts'
 
 export type MaybePromise<T> = T | Promise<T>
 
-/** A libSQL file, a libSQL server or D1. `batch` is the only transaction: D1 has no other and a libSQL file freezes on them. */
+/** A libSQL file, a libSQL server or D1. Use only `batch` for transactions: D1 has no others and they block a libSQL file. */
 export type Db = BaseSQLiteDatabase<'async', unknown, typeof schema> & {
   batch<U extends BatchItem<'sqlite'>, T extends Readonly<[U, ...U[]]>>(queries: T): Promise<BatchResponse<T>>
 }
 
 export interface Clock {
-  /** Wall time in ms since 1970. May jump: for dates and expiry only. */
+  /** Wall time in ms since 1970. It may jump, so it is for dates and expiry only. */
   now(): number
   /** Milliseconds that never run backwards: for durations only. */
   elapsed(): number
-  /** Runs `action` once after `ms`; the returned function calls it off. */
+  /** Runs `action` once after `ms`; the returned function cancels it. */
   after(ms: number, action: () => void): () => void
 }
 
@@ -31,44 +31,47 @@ export interface Logger {
   error(event: string, fields?: Fields): void
 }
 
-/** Lower-case names with their values, in order; a repeated header stands twice. Cheaper than Headers on every call. */
+/** Headers in order, names in lower case; a repeated header has several pairs. Cheaper than a Headers object per call. */
 export type HeaderPairs = [name: string, value: string][]
 
-/** Keeps health records. Dumb on purpose: the core decides what health means. */
+/** Stores health records without reading them: the core decides what they mean. */
 export interface HealthStore {
   read(): Promise<ReadonlyMap<string, Health>>
-  /** Replaces one record only if its revision still is that of `seen`. Answers whether this caller won. */
+  /** Compare and swap: replaces the record if its revision is still that of `seen`. Returns whether it did. */
   swap(key: string, seen: Health | undefined, next: Health): Promise<boolean>
-  /** Keeps where conversations went that left their backend; the last word on each holds. */
+  /** Stores to which backends conversations moved; a later move of a conversation replaces an earlier one. */
   move(moves: readonly Move[], now: number): Promise<void>
-  /** Those that were written at or after `since` (ms since 1970) and may still matter. */
+  /** Moves written at or after `since` (ms since 1970). Those older than MOVE_LIFE_MS may be missing. */
   movedSince(since: number): Promise<Move[]>
 }
 
-/** No cache lives for longer, so that no move matters for longer. */
+/**
+ * Older moves do not matter, because a prompt cache lives for an hour at most:
+ * https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+ */
 export const MOVE_LIFE_MS = 65 * 60_000
 
-/** A conversation of one person and the backend that it went to. */
+/** A conversation of one user that left its backend, and the backend it went to. */
 export interface Move {
   person: number
   /** A hash of 53 bits. */
   conversation: number
   backend: string
-  /** When its cache there is gone (ms since 1970); 0: it is back where it belongs. */
+  /** When its prompt cache there expires (ms since 1970); 0 when it is back on its own backend. */
   idleUntil: number
 }
 
-/** Takes a body chunk by chunk. A returned promise is back-pressure; a rejection means the reader left. */
+/** Takes a body chunk by chunk. The writer waits for a returned promise; a rejection means that the reader left. */
 export interface Sink {
   write(chunk: Uint8Array): void | Promise<void>
-  /** Aborts when the reader left, for sinks that hear of it before the next write. */
+  /** Aborts when the reader leaves, where the sink notices before the next write. */
   left?: StopSignal
 }
 
 export interface UpstreamRequest {
   origin: string
   method: 'GET' | 'POST'
-  /** Path with query, as it goes on the wire. */
+  /** Path and query, as sent. */
   path: string
   headers: HeaderPairs
   body: Uint8Array | undefined
@@ -77,25 +80,25 @@ export interface UpstreamRequest {
 export interface UpstreamReply {
   status: number
   headers: HeaderPairs
-  /** The first chunk, already read: until here nothing was promised to the client and failover is possible. */
+  /** The first chunk, read already: the client has nothing yet, so that failover is still possible. */
   first: Uint8Array | undefined
   /**
-   * Delivers `first` and then the rest; nothing is returned when the whole body was there and is delivered. Rejects if
-   * the body was cut or the signal aborted. Called at most once.
+   * Writes `first` and the rest to `sink`. Returns no promise if the whole body was there already. Rejects if the body
+   * breaks off or the signal aborts. Called at most once.
    */
   pipe(sink: Sink): MaybePromise<void>
-  /** Drops the rest of the answer and its connection. */
+  /** Discards the rest of the answer and closes its connection. */
   cancel(): void
 }
 
-/** Carries bytes. Knows nothing of Claude, keys, failover or time limits: the core builds, times and cancels. */
+/** Sends requests. It knows nothing of Claude, keys, failover or time limits: the core builds, times and cancels. */
 export interface Upstream {
-  /** Resolves at the first body byte (or the end of an empty body); rejects when no answer came or `signal` aborted. */
+  /** Resolves at the first byte of the body or at its end. Rejects if no answer comes or `signal` aborts. */
   send(request: UpstreamRequest, signal: StopSignal): Promise<UpstreamReply>
   close(): Promise<void>
 }
 
-/** What one caller may use. 0 means no limit. Tokens and micro-dollars are counted over `Settings.limits.period`. */
+/** What one user or key may use; 0 means no limit. Quota and budget hold for each `Settings.limits.period`. */
 export interface Limits {
   quotaTokens: number
   budgetMicros: number
@@ -104,33 +107,33 @@ export interface Limits {
 }
 type LimitName = 'quota' | 'budget' | 'requests_per_minute' | 'concurrency'
 
-/** Tokens of all kinds and what they cost. */
+/** Tokens of all kinds together and what they cost in micro-dollars. */
 export interface Estimate {
   tokens: number
   costMicros: number
 }
 
-/** A call that asks to be let in, with what is held against its limits until it is settled. */
+/** A call that asks for admission, with what is held against its limits until it is settled. */
 export interface Admission {
-  /** What the row says if this process dies before the call is settled: outcome `interrupted`, figures estimated. */
+  /** The row to write if this process dies before the call is settled: outcome `interrupted`, figures estimated. */
   begun: CallRecord
   user: Limits
   key: Limits
-  /** The most that the call may use. */
+  /** The most that the call can use; held when a limit is nearly used up. */
   worst: Estimate
-  /** Held instead while much is left of every limit; not more than `worst`. */
+  /** Held instead of `worst` while much of every limit is left; never more than `worst`. */
   usual: Estimate
 }
 export type Admitted =
-  /** `used` is the larger share of quota and budget spent, 0..1, or undefined without either limit; times in ms. */
+  /** `used`: the larger share spent (0..1) of quota and budget, undefined without both. `resetAt`: ms since 1970. */
   | { ok: true; used: number | undefined; resetAt: number }
-  /** `held`: the limit is not used up, only spoken for by calls under way. */
+  /** `held`: the limit is not used up, but calls under way hold what is left of it. */
   | { ok: false; limit: LimitName; scope: 'user' | 'key'; held: boolean; resetAt: number }
   | { ok: false; limit: 'unavailable' }
 
 export type Outcome = 'ok' | 'error' | 'client_aborted' | 'upstream_cut' | 'interrupted'
 
-/** One finished call: becomes one row of usage_logs. Tokens as billed, money in micro-dollars, times in ms. */
+/** One finished call, which becomes one row of usage_logs. Tokens are as billed, durations in ms. */
 export interface CallRecord {
   id: string
   userId: number
@@ -149,9 +152,9 @@ export interface CallRecord {
   costMicros: number
   statusCode: number
   outcome: Outcome
-  /** The figures are (partly) the gateway's own estimate, because the upstream's final usage never came. */
+  /** Some figures are the gateway's own estimate, because the upstream's final usage never came. */
   estimated: boolean
-  /** The model had no price and was billed at the unknown tier. */
+  /** The model has no price: `costMicros` uses the rates for unknown models. */
   unpriced: boolean
   stream: boolean
   /** How many backends were tried. */
@@ -162,9 +165,9 @@ export interface CallRecord {
   /** Other usage the upstream reported (server tools, iterations, speed …) as JSON text, kept raw; null when none. */
   extra: string | null
   createdAt: number
-  /** What the answer told of its prompt's cache and thinking; nearly always nothing. */
+  /** Missed prompt caches and dropped thinking that the answer reported; nearly always none. */
   promptLosses: readonly PromptLoss[]
-  /** What the answer made in the account of `backend`; it belongs to the user. None where it is left out. */
+  /** Objects that the answer created in the account of `backend`; they belong to the user. */
   madeObjects?: readonly MadeObject[]
 }
 
@@ -179,64 +182,64 @@ export interface CodeMail {
 
 /** Delivers login codes. */
 export interface CodeSender {
-  /** Resolves when the mail was taken over; rejects, after 5 s at the latest, when it was not. */
+  /** Resolves when the mail is accepted; otherwise rejects within 5 s. */
   send(mail: CodeMail): Promise<void>
 }
 
-/** Everything that must hold across concurrent calls, and the record of each call: reservation and record are one fact. */
+/** Limits over concurrent calls and the record of each call, in one port because settling a call writes both. */
 export interface Ledger {
   /** Admits a call and holds its estimate against every limit of its user and key, atomically. */
   reserve(call: Admission): MaybePromise<Admitted>
   /**
-   * The limit on calls at once or a minute that this process knows another call of this caller to exceed, beside
-   * `reading` calls of user and key whose bodies are still coming. Takes nothing and asks nobody.
+   * The limit on calls at once or per minute that one more call would exceed, as far as this process knows. `reading` counts
+   * calls of user and key whose bodies are still arriving. Reserves nothing and asks no other process.
    */
   peek(
     caller: { userId: number; keyId: number; userLimits: Limits; keyLimits: Limits },
     reading: { user: number; key: number },
   ): Extract<Admitted, { scope: 'user' | 'key' }> | undefined
-  /** Final figures are known while the answer still flows: a process that dies from here on leaves this record. */
+  /** The record to leave if this process dies from here on: usage is final, but the answer is still being sent. */
   update(record: CallRecord): void
-  /** Records the call and frees its hold in one step. Repeatable: the call id is the key. */
+  /** Records the call and frees its hold in one step. Idempotent by the call's id. */
   settle(record: CallRecord): MaybePromise<void>
-  /** False while calls can be admitted but not recorded or limited as they should be; told on /readyz. */
+  /** False while calls can be admitted but not recorded or limited properly; /readyz fails then. */
   healthy(): boolean
-  /** Writes out all that is still held back. */
+  /** Writes all records that are still buffered. */
   close(): Promise<void>
 }
 
-/** An answer whose body is pushed, so that Node can write sockets and others Web Streams. */
+/** An answer that writes its body to a sink, because Node has sockets where other runtimes have Web Streams. */
 export interface Reply {
   status: number
   headers: HeaderPairs
-  /** Nothing is returned when all of it is delivered. */
+  /** Returns no promise if the whole body is written at once. */
   pipe(sink: Sink): MaybePromise<void>
 }
 
-/** The dashboard, where it was built. Both answer GET and HEAD; undefined where there is nothing. */
+/** The built dashboard. Both methods take GET and HEAD and return undefined where there is nothing. */
 export interface Site {
   /** The file at the request's path. */
   file(request: Request): MaybePromise<Response | undefined>
-  /** The page that stands at all of the dashboard's addresses. */
+  /** The page that is served at every address of the dashboard. */
   page(request: Request): MaybePromise<Response | undefined>
 }
 
-/** Whether a piece of a body, of this many bytes, may be kept. */
+/** Whether the next piece of a body, `bytes` long, may be kept. */
 export type TakeBytes = (bytes: number) => boolean
 
-/** How requests and answers cross this runtime. `bindings` is what the runtime's server passed to fetch. */
+/** How this runtime hands over requests and responses. `bindings` is what its server passed to fetch. */
 export interface Wire {
-  /** Names in lower case, by the runtime's cheapest way. */
+  /** The request's headers, read in the runtime's cheapest way. */
   headers(request: Request, bindings: unknown): HeaderPairs
-  /** The address at the other end of the connection: a client, or the proxy nearest to us. */
+  /** The IP address at the other end of the connection: the client's or the nearest proxy's. */
   peer(request: Request, bindings: unknown): string
   /**
-   * The whole body. `take` hears the size of each piece before it is kept; once it says no nothing is kept any more, and
-   * the answer is undefined. Rejects when the client left before its end.
+   * The whole body. `take` is called with the size of each piece before it is kept; once it returns false nothing more is
+   * kept and the result is undefined. Rejects if the client leaves before the end.
    */
   body(request: Request, bindings: unknown, take: TakeBytes): Promise<Uint8Array | undefined>
   /** Aborts when the client leaves. */
   left(request: Request, bindings: unknown): StopSignal
-  /** Turns a pushed reply into this runtime's response. */
+  /** Turns a Reply into this runtime's Response. */
   respond(reply: Reply, bindings: unknown): Response
 }

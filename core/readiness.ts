@@ -1,8 +1,8 @@
-/** Whether calls can be served here. */
+/** Whether this process can serve calls: the answer of /readyz. */
 import { sql } from 'drizzle-orm'
 import type { Deps } from './deps.ts'
 
-/** It takes work, its database answers, calls are recorded, and at least one backend can be called. */
+/** True if it accepts work, its database answers, calls are recorded and at least one backend can be called. */
 export async function isReady({
   accepting,
   catalogue,

@@ -1,4 +1,4 @@
-/** The settings the core needs. Configuration fills them in; core never reads files or environment. */
+/** The settings that core needs. config/settings.ts fills them in; core reads no files and no environment. */
 export type Period = 'daily' | 'weekly' | 'monthly' | 'total'
 export type Access = 'open' | 'approval' | 'closed'
 
@@ -7,29 +7,29 @@ export interface Backend {
   /** Base address without a trailing slash, e.g. https://api.anthropic.com */
   url: string
   apiKey: string
-  /** Share of new sessions. 0 drains: no new sessions. */
+  /** Relative share of new conversations; 0 drains the backend: it gets none. */
   weight: number
   enabled: boolean
   /** Globs of the models it serves; empty = all. */
   models: readonly string[]
-  /** It serves OpenAI's interface itself: calls in it are handed on as they are. */
+  /** It serves OpenAI's API itself, so that such calls are forwarded untranslated. */
   speaksOpenAi: boolean
 }
 
 export interface AuthSettings {
-  /** The first signs sessions, all verify. */
+  /** The first secret signs sessions and hashes codes; all of them verify sessions. */
   secrets: readonly [string, ...string[]]
   sessionMaxAgeMs: number
   sessionIdleMs: number
   codeExpiryMs: number
   codeStyle: 'letters' | 'digits'
-  /** Made an active admin at the start when there is none; '' = nobody. */
+  /** Account that becomes an active admin at the start if there is none; '' = nobody. */
   adminItcode: string
   emailDomain: string
   /** Lower-case mail domains that may register; empty = any. */
   allowedDomains: readonly string[]
   autoRegister: boolean
-  /** '' = none is asked for. */
+  /** Invite code for signing in; '' = none is needed. */
   inviteCode: string
 }
 
@@ -46,9 +46,9 @@ export interface Settings {
     requestsPerMinute: number
     concurrentRequests: number
     maxBodyBytes: number
-    /** Of all bodies under way together, where one memory holds them. */
+    /** The most bytes that all request bodies in one process may take up together. */
     bodyMemoryBytes: number
-    /** The most output tokens a reservation assumes while much is left; undefined: all that are asked for. */
+    /** The most output tokens that a reservation assumes while much of a limit is left; undefined: max_tokens. */
     reserveOutputTokens: number | undefined
     failClosed: boolean
   }
@@ -57,32 +57,32 @@ export interface Settings {
   retry: {
     maxAttempts: number
     firstByteTimeoutMs: number
-    /** The longest that a whole (not streamed) answer may take. */
+    /** The longest that an answer that is not streamed may take. */
     wholeAnswerTimeoutMs: number
     idleTimeoutMs: number
   }
-  /** What callers of /v1/messages may ask for: names and addresses with `*`; none where a list is empty. */
+  /** What callers of /v1/messages may use. Lists hold globs; an empty one allows nothing. */
   messages: {
-    /** Searches cost extra. */
+    /** Whether web search may be used, which is billed per search. */
     webSearch: boolean
     betas: readonly string[]
-    /** Types of tools that the upstream runs itself. */
+    /** Types of tools that run at the upstream. */
     serverTools: readonly string[]
     mcpServers: readonly string[]
   }
   objects: {
-    /** What becomes of ids that nobody here is known to own: see core/objects/owner.ts. */
+    /** What happens to calls that name an object whose owner is unknown: see core/objects/owner.ts. */
     unknown: 'refuse' | 'pass'
   }
   openai: {
-    /** Web search may be asked for; it costs extra. */
+    /** Whether web search may be used, which is billed per search. */
     webSearch: boolean
-    /** Long prompts with tools are kept by Claude's cache without being asked. */
+    /** Whether long prompts with tools are cached although the client did not ask for it. */
     automaticCaching: boolean
   }
-  /** How often the hourly sums are compared with the log. */
+  /** How often, in ms, the sums are compared with the log. */
   usageSyncMs: number
-  /** Where people reach the dashboard: scheme, host and port; '' when unknown. */
+  /** Origin of the dashboard in the browser: scheme, host and port; '' when unknown. */
   publicUrl: string
   /** CIDR networks of proxies whose X-Forwarded-For is believed. */
   trustedProxies: readonly string[]

@@ -1,6 +1,6 @@
 /**
- * Stops work under way: what this gateway needs of AbortController, without an EventTarget behind it, whose making and
- * listeners cost more on every call than all decisions about it. Every AbortSignal is a StopSignal.
+ * Stops work under way. It is the part of AbortController that the gateway needs, without the EventTarget, because an
+ * EventTarget per call costs more than all decisions about the call. Every AbortSignal is a StopSignal.
  */
 export interface StopSignal {
   readonly aborted: boolean

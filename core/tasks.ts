@@ -1,4 +1,4 @@
-/** Recurring work. Adapters call `runDueTasks` as often as their runtime allows; each task keeps its own pace. */
+/** Recurring work. Adapters call the TaskRunner as often as their runtime allows; each task has its own interval. */
 import { sweepCodes } from './auth/codes.ts'
 import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
@@ -25,14 +25,14 @@ const TASKS: readonly Task[] = [
   { name: 'usage', everyMs: ({ usageSyncMs }) => usageSyncMs, run: repairUsage },
 ]
 
-/** This hour and the one before: what is older was looked at in its time. */
+/** Checks this hour and the one before; older ones were checked by earlier runs. */
 async function repairUsage({ db, clock, logger }: TaskParts): Promise<void> {
   const start = Math.floor(clock.now() / HOUR_MS - 1) * HOUR_MS
   if (await repairSums(db, start))
     logger.warn('usage.sums_repaired', { since: new Date(start).toISOString() })
 }
 
-/** What nobody can use any more. */
+/** Deletes what has expired. */
 async function sweep({ db, clock }: TaskParts): Promise<void> {
   await sweepSessions(db, clock.now())
   await sweepCodes(db, clock.now())
@@ -40,7 +40,7 @@ async function sweep({ db, clock }: TaskParts): Promise<void> {
   await sweepObjects(db, clock.now())
 }
 
-/** Starts what is due, never the same task twice at once. A failure is logged, not thrown. */
+/** Runs the tasks that are due, none twice at once. Failures are logged, not thrown. */
 export type TaskRunner = () => Promise<void>
 
 export function createTaskRunner(parts: TaskParts): TaskRunner {

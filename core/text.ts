@@ -1,6 +1,6 @@
-/** Text on its way into storage. */
+/** Makes text fit for storage. */
 
-/** The same text with U+FFFD for what no database can give back: lone surrogates and null characters. */
+/** `text` with U+FFFD in place of lone surrogates and null characters, because no database returns those unchanged. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd')
 }

@@ -1,4 +1,4 @@
-/** Money is kept in whole micro-dollars and times in ms since 1970; people and the API get dollars and RFC 3339. */
+/** Money is stored in whole micro-dollars, time in ms since 1970; the API and the dashboard use dollars and RFC 3339. */
 
 export const MINUTE_MS = 60_000
 export const QUARTER_MS = 900_000
@@ -16,7 +16,7 @@ export function usdOf(micros: number): number {
   return micros / MICROS
 }
 
-/** RFC 3339, UTC. */
+/** `ms` since 1970 as RFC 3339 in UTC. */
 export function timeText(ms: number): string {
   return new Date(ms).toISOString()
 }

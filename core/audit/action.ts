@@ -1,9 +1,9 @@
 /**
- * Everything that is audited, with what its row tells: a closed table, so that an action or a field that does not stand
- * here does not compile. Rows are spelled as the API is: snake_case, dollars, RFC 3339.
+ * Every audited action with the fields of its row. The table is closed: an action or field missing from it does not compile.
+ * Rows are written as in the API: snake_case, dollars, RFC 3339.
  */
 
-/** One name, one meaning, in every row. */
+/** Fields of all rows: a name means the same in each. */
 interface AuditFields {
   user_id: number
   key_id: number
@@ -11,12 +11,12 @@ interface AuditFields {
   role: 'user' | 'admin'
   status: 'active' | 'disabled' | 'approved' | 'rejected'
   disabled_by: 'owner' | 'admin' | null
-  /** RFC 3339; null is never. */
+  /** RFC 3339; null = never. */
   expires_at: string | null
-  /** 0 is no limit, and so below. */
+  /** 0 = no limit, here and in the limits below. */
   quota_tokens: number
   budget_usd: number
-  /** null is as configured. */
+  /** null = as configured in limits.*. */
   requests_per_minute: number | null
   concurrent_requests: number | null
   model: string
@@ -37,13 +37,13 @@ interface AuditFields {
 }
 type Field = keyof AuditFields
 
-/** `made` and `removed`: all of these fields. `changed`: those that changed, before and after. `asked`: those that were given. */
+/** Fields of a row. `made`, `removed`: all listed ones. `changed`: those that changed. `asked`: those that were given. */
 interface Shape {
   made?: readonly Field[]
   changed?: readonly Field[]
   removed?: readonly Field[]
   asked?: readonly Field[]
-  /** One row an hour counts what anybody can cause without end. */
+  /** Strangers can cause it without end, so that one row an hour counts it. */
   counted?: true
 }
 
@@ -83,7 +83,7 @@ export const AUDIT_ACTIONS = {
 } as const satisfies Record<string, Shape>
 
 export type AuditAction = keyof typeof AUDIT_ACTIONS
-// The keys of a constant are what its type says.
+// The cast holds because the keys of a constant are exactly those of its type.
 export const AUDIT_ACTION_NAMES = Object.keys(AUDIT_ACTIONS) as AuditAction[]
 
 /** Actions that are counted by the hour. */
@@ -104,7 +104,7 @@ type Told<S> = S extends { made: readonly (infer F extends Field)[] }
         ? { before?: never; after: Some<F> }
         : { before?: never; after?: never }
 
-/** An action with what its row tells, for every action that is not counted. */
+/** An action with the `before` and `after` of its row, for every action that is not counted. */
 export type Audited = {
   [A in Exclude<AuditAction, CountedAction>]: { action: A } & Told<(typeof AUDIT_ACTIONS)[A]>
 }[Exclude<AuditAction, CountedAction>]

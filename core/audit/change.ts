@@ -1,18 +1,18 @@
-/** Both sides of a change, as the audit spells them. */
+/** Both sides of a change, as the audit writes them. */
 import { usdOf } from '../units.ts'
 
-/** What differs: fields that `after` leaves out (undefined) or that are as they were stand on neither side. */
+/** Only the fields that differ. Those that `after` leaves undefined did not change. */
 export function changeOf<T extends object>(before: T, after: T): { before: Partial<T>; after: Partial<T> } {
   const isChanged = ([name]: [string, unknown]) => {
     const now = Reflect.get(after, name)
     return now !== undefined && now !== Reflect.get(before, name)
   }
   const only = (from: T) => Object.fromEntries(Object.entries(from).filter(isChanged))
-  // Both are objects of T with fields left out.
+  // The casts hold because both are objects of type T less some fields.
   return { before: only(before) as Partial<T>, after: only(after) as Partial<T> }
 }
 
-/** Limits of a user or a key; null is as configured. */
+/** Limits of a user or key; null = as configured, undefined = unchanged. */
 interface GivenLimits {
   quotaTokens?: number | undefined
   budgetMicros?: number | undefined

@@ -1,4 +1,4 @@
-/** What happened, newest first. */
+/** Reads the audit, newest first. */
 import { and, count, desc, eq } from 'drizzle-orm'
 import { auditEvents, users } from '../db/schema.ts'
 import { isRecord } from '../json/is-record.ts'
@@ -13,7 +13,7 @@ export interface AuditRow extends Omit<typeof auditEvents.$inferSelect, 'before'
 }
 type AuditEntry = Record<string, unknown>
 
-/** Rows that earlier releases wrote in another spelling are answered in that of today. */
+/** One page of matching rows and how many match. Rows of earlier releases are converted to today's names and units. */
 export async function listAudit(
   db: Db,
   filter: { actorId?: number | undefined; action?: string | undefined },

@@ -1,18 +1,18 @@
-/** Audit rows, made to stand in the same batch as the change they tell of. Never given a secret. */
+/** Audit rows, written in the same batch as the change that they describe. Callers never pass secrets. */
 import { sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { storable } from '../text.ts'
 import { HOUR_MS, timeText } from '../units.ts'
 import type { Audited, CountedAction } from './action.ts'
 
-/** Who acts: a signed-in user, or nobody (the command line, the system). */
+/** Who acts: a signed-in user, or the command line or the gateway itself, for which all is null. */
 export interface Actor {
   id: number | null
   ip: string | null
   requestId: string | null
 }
 export const COMMAND_LINE: Actor = { id: null, ip: null, requestId: null }
-/** The gateway by itself. */
+/** The gateway acts by itself. */
 export const SYSTEM: Actor = { id: null, ip: null, requestId: null }
 
 interface Occasion {
@@ -23,22 +23,22 @@ interface Occasion {
 }
 export type AuditEvent = Occasion & Audited
 
-/** The row of something that happened, whatever stands before it. */
+/** Inserts the row in any case. */
 export function auditRow(db: Db, event: AuditEvent) {
   return db.run(sql`${insertOf(event)}`)
 }
 
 /**
- * The row for a batch, right after the statement it tells of: written only if that one changed something. After it,
- * changes() is 1 or 0 again, so that further statements of the batch can hang on the same condition.
+ * Inserts the row only if the statement right before it in the batch changed something. Afterwards changes() is 1 or 0
+ * accordingly, so that further statements of the batch can use the same condition.
  */
 export function auditIfChanged(db: Db, event: AuditEvent) {
   return db.run(sql`${insertOf(event)} where changes() > 0`)
 }
 
 /**
- * Counts what anybody can cause without end: the first of an hour makes a row, the others raise its `count` and set when
- * the last one was.
+ * Counts events that strangers can cause without end: the first in an hour for a target inserts a row, the others raise
+ * `count` and set `last_at` in it.
  */
 export function auditTally(db: Db, event: Occasion & { action: CountedAction }) {
   const { action, target, at } = event

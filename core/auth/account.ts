@@ -1,4 +1,4 @@
-/** What an account name (itcode) is: a user id or an e-mail address, in one spelling; and who may take a new one. */
+/** Account names (itcode): a user id or an e-mail address in one spelling, and who may register a new one. */
 import { and, gte, inArray, lt, or } from 'drizzle-orm'
 import { users } from '../db/schema.ts'
 import { invalidField } from '../errors.ts'
@@ -12,8 +12,8 @@ const LONGEST = 254
 const SHAPE = /^[\p{L}\p{N}._+-]+(@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*)?$/u
 
 /**
- * NFKC, trimmed, lower case, the domain as DNS has it: the same for all spellings of a name. Throws a Refusal invalid_input
- * for what cannot be a name or an address.
+ * The one spelling of a name: NFKC, trimmed, lower case, the domain in its ASCII (xn--) form. Throws a Refusal invalid_input
+ * for what is neither a name nor an address.
  */
 export function accountName(text: string): string {
   const name = text.normalize('NFKC').trim().toLowerCase()
@@ -28,7 +28,7 @@ function oneSpelling(name: string): string {
   return domain === undefined ? name : `${local}@${dnsName(domain)}`
 }
 
-/** Throws a Refusal invalid_input for a name that nobody may take anew. Accounts that have such a name keep it. */
+/** Throws a Refusal invalid_input for a new name that looks like another. Existing accounts keep such names. */
 export function assertUnmistakable(itcode: string): void {
   if (looksLikeAnother(itcode.split('@')[0] ?? '')) {
     throw invalidField(
@@ -38,36 +38,36 @@ export function assertUnmistakable(itcode: string): void {
   }
 }
 
-/** A domain with letters beyond ASCII in its xn-- form. */
+/** The domain in its ASCII (xn--) form. */
 function dnsName(domain: string): string {
   const isPlain = /^[a-z0-9.-]*$/.test(domain) && !domain.includes('xn--')
   const url = `http://${domain}/`
   return isPlain || !URL.canParse(url) ? domain : new URL(url).hostname
 }
 
-/** Where mail for an account goes: its own address, else its name at `email_domain`, else the bare name. */
+/** Mail address of an account: the name if it is one, else the name at `emailDomain`, else the bare name. */
 export function mailAddress(itcode: string, { emailDomain }: AuthSettings): string {
   return itcode.includes('@') || emailDomain === '' ? itcode : `${itcode}@${dnsName(emailDomain)}`
 }
 
-/** Without the company's mail domain: the same for all names of one mailbox. */
+/** The name without `emailDomain`, so that both names of one mailbox are equal. */
 export function bareName(itcode: string, { emailDomain }: AuthSettings): string {
   const suffix = `@${dnsName(emailDomain)}`
   return emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode
 }
 
-/** The account of a name, also when it was given with the company's mail domain and is kept without, or the reverse. */
+/** The account of a name, also if only one of given and stored name has the company's mail domain. */
 export async function findAccount(db: Db, auth: AuthSettings, itcode: string): Promise<User | undefined> {
   const names = [itcode, mailAddress(itcode, auth), bareName(itcode, auth)]
   const found = await findByName(db, names)
   return found.find((user) => oneSpelling(user.itcode) === itcode) ?? found[0]
 }
 
-/** Accounts of any of these names. Some are kept with a domain as it is read, from before it was kept as DNS has it. */
+/** Accounts with any of these names. Old rows may have domains in Unicode, because earlier releases did not convert them. */
 export async function findByName(db: Db, names: readonly string[]): Promise<User[]> {
   const international = names.filter((name) => name.includes('xn--'))
   const locals = international.map((name) => name.slice(0, name.indexOf('@')))
-  // A is the character after @.
+  // `A` follows `@` in ASCII, so that the range holds every name with this local part.
   const ranges = locals.map((local) => and(gte(users.itcode, `${local}@`), lt(users.itcode, `${local}A`)))
   const found = await db
     .select()
@@ -76,7 +76,7 @@ export async function findByName(db: Db, names: readonly string[]): Promise<User
   return found.filter((user) => names.includes(oneSpelling(user.itcode)))
 }
 
-/** Whether a new account may be made under this name. A tag after + would give one mailbox many accounts. */
+/** Whether this name may register. Names with + may not, because tags would give one mailbox many accounts. */
 export function mayRegister(itcode: string, auth: AuthSettings): boolean {
   const [local = '', domain = ''] = mailAddress(itcode, auth).split('@')
   if (!auth.autoRegister || local.includes('+')) return false

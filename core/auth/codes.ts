@@ -1,9 +1,9 @@
 /**
- * Login codes: issued to the browser that asked, good for one login, dead after five wrong guesses.
+ * Login codes: valid only in the browser that asked, for one login, until five wrong guesses.
  *
- * Guesses are bounded by the codes that can be asked for: 20 a day and account from browsers it does not know, five
- * guesses each. Of 20^8 codes of 8 letters that finds one with a chance of 4e-9 a day; of 6 digits, 1e-4.
- * Browsers that signed in to the account before have limits of their own, so that nobody can lock a person out.
+ * Unknown browsers get 20 codes a day for one account and five guesses at each: 100 guesses a day. The chance that one is
+ * right is 100 / 20^8 = 4e-9 for 8 letters and 100 / 10^6 = 1e-4 for 6 digits. Browsers that signed in to the account before
+ * have limits of their own, so that strangers cannot lock a person out.
  */
 import { and, eq, gt, isNull, lt, max, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
@@ -16,25 +16,25 @@ import type { AuthSettings } from '../settings.ts'
 import { DAY_MS, HOUR_MS } from '../units.ts'
 import { keyedHash } from './keyed-hash.ts'
 
-/** No vowels, so that no words appear, and nothing that looks like something else. */
+/** 20 consonants: without vowels no words appear, and no two of them look alike. */
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
 const STYLES = { letters: { length: 8, alphabet: LETTERS }, digits: { length: 6, alphabet: '0123456789' } }
 const MOST_GUESSES = 5
 const RESEND_MS = 60_000
 const KNOWN_MS = 180 * DAY_MS
-/** Codes a day for one account, from all unknown browsers together, or from one known browser. */
+/** Codes per day and account: for all unknown browsers together, and for each known one. */
 const CODES_A_DAY = 20
-/** Codes an hour for unknown browsers behind one address: enough for an office behind one router. */
+/** Codes per hour for unknown browsers at one IP address: enough for an office behind one router. */
 const CODES_AN_HOUR = 100
 
-/** Stands for the browser where a code is good from any. No SHA-256 is empty. */
+/** `browserHash` of a code that is valid in any browser; no SHA-256 is empty. */
 const ANY_BROWSER = ''
-/** Longer than those that are mailed, as guesses do not burn it: 2^69 possibilities. */
+/** Longer than mailed codes, because wrong guesses do not invalidate it: 20^16 = 2^69 possibilities. */
 const ISSUED_LENGTH = 16
-/** Time enough to tell it to somebody. */
+/** Long enough to pass the code on to the person. */
 const ISSUED_MS = 30 * 60_000
 
-/** Who asks, from where: `browser` is the SHA-256 of the browser's own cookie. */
+/** Who asks for a code, and from where. `browser`: SHA-256 of the browser cookie. `ip`: an address or an IPv6 /64. */
 export interface Asker {
   itcode: string
   browser: string
@@ -47,7 +47,7 @@ interface Parts {
   auth: AuthSettings
 }
 
-/** A new code for whoever asks; their older ones are dead from here on. Throws a Refusal too_many_attempts. */
+/** Issues a code; only the newest one of a browser and account is valid. Throws a Refusal too_many_attempts. */
 export async function issueCode(parts: Parts, asker: Asker): Promise<{ id: number; code: string }> {
   const { length, alphabet } = STYLES[parts.auth.codeStyle]
   const code = randomText(length, alphabet)
@@ -55,29 +55,29 @@ export async function issueCode(parts: Parts, asker: Asker): Promise<{ id: numbe
   return { id: await record(parts, asker, codeHash), code }
 }
 
-/** Counts a wrong invite code against the address it came from. Throws a Refusal too_many_attempts. */
+/** Counts a wrong invite code against its IP address. Throws a Refusal too_many_attempts. */
 export async function recordWrongInvite(parts: Parts, asker: Asker): Promise<void> {
   const id = await record(parts, { ...asker, itcode: '' }, '')
   await cancelCode(parts, id)
 }
 
-/** A code that could not be delivered. */
+/** Invalidates a code, e.g. one that could not be delivered. */
 export async function cancelCode({ db, clock }: Parts, id: number): Promise<void> {
   await db.update(loginCodes).set({ consumedAt: clock.now() }).where(eq(loginCodes.id, id))
 }
 
-/** One statement checks every limit and inserts, so that parallel requests cannot pass together. */
+/** Inserts a code. One statement also checks every limit, so that parallel requests cannot exceed one together. */
 async function record({ db, clock, auth }: Parts, asker: Asker, codeHash: string): Promise<number> {
   const { itcode, browser, ip } = asker
   const now = clock.now()
   const known = sql<number>`${knows(asker)}`.mapWith(Number)
   const isSame = sql`itcode = ${itcode} and itcode <> '' and browser_hash = ${browser}`
-  /** When the code was asked for that leaves room for another one; null while there is room. */
+  /** Creation time of the `most`-th newest code within `age` ms: it must expire first. Null while there is room. */
   const full = (which: SQL, age: number, most: number) =>
     sql`(select created_at from login_codes where created_at > ${now - age} and ${which}
       order by created_at desc limit 1 offset ${most - 1})`
   const limits = {
-    // A code that was used or burnt does not hold up the next one.
+    // A code that was used or invalidated does not delay the next one.
     resend: full(sql`${isSame} and consumed_at is null`, RESEND_MS, 1),
     day: full(
       sql`itcode = ${itcode} and itcode <> '' and browser_hash <> ${ANY_BROWSER}
@@ -115,15 +115,15 @@ function knows({ itcode, browser }: Asker): SQL {
     and browser_hash = ${browser} and used_at is not null)`
 }
 
-/** Forgets codes when no limit counts them any more; those that were used tell for half a year which browser is known. */
+/** Deletes codes that no limit counts any more. Used ones stay 180 days, because they make a browser known. */
 export async function sweepCodes(db: Db, now: number): Promise<void> {
   const old = and(lt(loginCodes.createdAt, now - DAY_MS), isNull(loginCodes.usedAt))
   await db.delete(loginCodes).where(or(old, lt(loginCodes.createdAt, now - KNOWN_MS)))
 }
 
 /**
- * A code that an administrator hands over, good for one sign-in from any browser, whatever limits strangers have met. Older
- * ones are dead from here on. Answers the code and when it expires, in ms.
+ * A code that an administrator hands to a person: valid for one login in any browser and exempt from the limits. It
+ * invalidates earlier ones. Returns the code and when it expires (ms since 1970).
  */
 export async function handOverCode(
   { db, clock, auth }: Parts,
@@ -147,11 +147,11 @@ export async function handOverCode(
   return { code, expiresAt }
 }
 
-/** What is known of an attempt before anything is written. */
+/** What the database knows of a login attempt before it is counted. */
 export interface Standing {
-  /** This is a code that an administrator handed over. */
+  /** The code is one that an administrator handed over. */
   handedOver: boolean
-  /** The browser has a code, right or wrong. */
+  /** The browser has a valid code, whether or not the attempt names it. */
   hasCode: boolean
   /** The browser signed in to the account before. */
   known: boolean
@@ -172,7 +172,7 @@ export async function standingOf({ db, clock, auth }: Parts, asker: Asker, code:
   }
 }
 
-/** Uses up a code that was handed over; false when somebody was faster. From here on the account knows the browser. */
+/** Uses up a handed-over code and makes the browser known; false if another request used it first. */
 export async function useHandedOver(
   { db, clock, auth }: Parts,
   asker: Asker,
@@ -191,12 +191,12 @@ export async function useHandedOver(
   return used.length > 0
 }
 
-/** As it is kept, however it was typed. */
+/** The code as it is hashed: typed spaces and hyphens removed, upper case. */
 function plainCode(typed: string): string {
   return typed.replace(/[\s-]/g, '').toUpperCase()
 }
 
-/** Whether this is the newest code of this browser for this account: then it is used up. A wrong guess is counted. */
+/** Whether `code` is the newest one of this browser and account, which is then used up. A wrong guess is counted. */
 export async function useCode({ db, clock, auth }: Parts, asker: Asker, code: string): Promise<boolean> {
   const now = clock.now()
   const hash = await keyedHash(auth.secrets[0], `${asker.itcode} ${plainCode(code)}`)

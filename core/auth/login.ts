@@ -1,4 +1,4 @@
-/** Signing in: ask for a code, prove to have got it. What is answered never tells whether an account exists. */
+/** Signing in: a code is mailed, then entered. No answer reveals whether an account exists. */
 import type { CountedAction } from '../audit/action.ts'
 import { type Actor, auditTally } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
@@ -36,8 +36,8 @@ interface Request extends Asker {
 }
 
 /**
- * The known account, or the name as it would be registered; and what codes hang on, however the name was typed: for
- * somebody new it is the mailbox, named with the company's domain or without.
+ * The account of a typed name, or the name it would register. Codes belong to `mailbox`: the account's name, else the name
+ * without the company's mail domain, so that both ways to type it share their codes. Throws a Refusal invalid_input.
  */
 async function resolve(
   { db, settings }: Pick<Deps, 'db' | 'settings'>,
@@ -50,8 +50,8 @@ async function resolve(
 }
 
 /**
- * Sends a code if the account exists or may be made; the answer and its time are the same if not, as the mail leaves
- * after the answer. Throws a Refusal: invalid_invite_code, too_many_attempts.
+ * Mails a code if the account exists or may register. Otherwise the answer and its time are the same, because the mail
+ * leaves after the answer. Throws a Refusal: invalid_input, invalid_invite_code, too_many_attempts.
  */
 export async function sendCode(
   deps: SignInParts & Pick<Deps, 'codes' | 'logger' | 'waitUntil'>,
@@ -68,7 +68,7 @@ export async function sendCode(
     throw wrongInvite()
   }
   const { id, code } = await issueCode(parts, asker)
-  // The same work for everybody: only what leaves differs.
+  // The mail is built in any case, so that the time taken is the same.
   const mail = codeMail({ to: mailAddress(itcode, auth), code, validMs: auth.codeExpiryMs, itcode })
   const isWanted = user !== undefined || mayRegister(itcode, auth)
   const sent = (isWanted ? deps.codes.send(mail) : Promise.resolve()).catch(async (cause) => {
@@ -79,8 +79,8 @@ export async function sendCode(
 }
 
 /**
- * Opens a session for a right code; someone new gets an account, role user. `previous` is the session that the browser
- * had: it ends. Throws a Refusal: invalid_code, account_disabled, invalid_invite_code, too_many_attempts.
+ * Opens a session for a right code; somebody new gets an account with role user. `previous`, the id of the browser's earlier
+ * session, ends. Throws a Refusal: invalid_input, invalid_code, account_disabled, invalid_invite_code, too_many_attempts.
  */
 export async function login(
   deps: SignInParts,
@@ -97,14 +97,14 @@ export async function login(
   const standing = await standingOf(parts, asker, request.code)
   const isHopeless = !standing.handedOver && !standing.hasCode
   if (isHopeless) countGuess(deps, asker, standing)
-  // The code itself proves an invite: without one it was never sent. A wrong one is still a wrong one.
+  // The invite code is optional here, because no login code is sent without it. A wrong one is refused all the same.
   if (request.inviteCode && auth.inviteCode !== '' && !(await isInvited(deps, request.inviteCode))) {
     await recordWrongInvite(parts, asker)
     throw wrongInvite()
   }
   const use = standing.handedOver ? useHandedOver : useCode
   if (isHopeless || !(await use(parts, asker, request.code))) {
-    // Names that nobody has are without number: they are counted together.
+    // Unknown names share one row, because a stranger can invent any number of them.
     const isNobody = isHopeless && !known
     await auditTally(db, { ...event('login.failed', null), ...(isNobody ? { target: 'user:' } : {}) })
     throw new Refusal('invalid_code', 'The code is wrong, used up or too old. Ask for a new one if in doubt.')
@@ -121,7 +121,7 @@ export async function login(
   return { user, token }
 }
 
-/** An attempt of a browser that has no code for this account. Throws a Refusal too_many_attempts. */
+/** Counts an attempt from a browser that has no code for this account. Throws a Refusal too_many_attempts. */
 function countGuess(
   { signInLimits }: Pick<Deps, 'signInLimits'>,
   { itcode, browser }: Asker,

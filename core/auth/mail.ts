@@ -1,10 +1,10 @@
-/** The mail that brings a login code: Chinese and English in one, because nothing tells the reader's language yet. */
+/** The mail with a login code, in Chinese and English because the reader's language is not known yet. */
 import type { CodeMail } from '../ports.ts'
 import { MINUTE_MS } from '../units.ts'
 
 /**
- * The code stands as one unbroken run of letters and digits. The HTML has no colours, sizes or links in figures: a
- * service that looks for the code in it must find nothing else.
+ * Mail programs look for the code in the HTML. So it is one run of letters or of digits, and no colour, size or link
+ * contains figures that could be mistaken for it.
  */
 export function codeMail(mail: { to: string; code: string; validMs: number; itcode: string }): CodeMail {
   const { to, code, itcode } = mail

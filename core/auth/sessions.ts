@@ -1,4 +1,4 @@
-/** Sessions of the dashboard: a signed token names a row, and only the row decides, so that ending it takes effect at once. */
+/** Sessions of the dashboard. A signed token (JWT) names a row, and the row decides, so that ending it works at once. */
 import { and, eq, isNull, lt, or, type SQL } from 'drizzle-orm'
 import { jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
@@ -17,7 +17,7 @@ const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 const ID_LENGTH = 32
 const LONGEST_TOKEN = 2048
 const LONGEST_USER_AGENT = 256
-/** How exactly the last use is known; each request would otherwise be a write. */
+/** `lastSeenAt` is written at most this often, because otherwise each request would be a write. */
 const SEEN_STEP_MS = 60_000
 
 export interface SignedIn {
@@ -34,8 +34,8 @@ interface Parts {
 const Claims = z.looseObject({ sid: z.string().min(1).max(64), sub: z.string().min(1) })
 
 /**
- * Opens a session of this user, whom the audit names as `itcode`, and answers its token. `previous` is the session that
- * the browser had: it ends.
+ * Opens a session and returns its token. `previous`, the id of the browser's earlier session, ends. `itcode` names the user
+ * in the audit.
  */
 export async function openSession(
   { db, clock, auth, actor }: Parts & { actor: Actor },
@@ -67,7 +67,7 @@ export async function openSession(
     .sign(new TextEncoder().encode(auth.secrets[0]))
 }
 
-/** Who is signed in by this token now; undefined for anything but a living session of an active user. */
+/** The user of this token; undefined unless it names a live session of an active user. */
 export async function findSession(parts: Parts, token: string): Promise<SignedIn | undefined> {
   const { db, clock, auth } = parts
   const claims = await verified(parts, token)
@@ -87,7 +87,7 @@ export async function findSession(parts: Parts, token: string): Promise<SignedIn
   return { user, sessionId: session.id }
 }
 
-/** The claims of a token that one of our secrets signed, for this audience, in this time. */
+/** The claims of a valid token signed with any of `auth.secrets`; undefined for any other. */
 async function verified({ clock, auth }: Parts, token: string) {
   if (token.length > LONGEST_TOKEN) return undefined
   for (const secret of auth.secrets) {
@@ -102,7 +102,7 @@ async function verified({ clock, auth }: Parts, token: string) {
       })
       return Claims.safeParse(payload).data
     } catch {
-      // Signed by another secret, or by nobody.
+      // Another secret may have signed it.
     }
   }
   return undefined
@@ -117,7 +117,7 @@ function endOf(db: Db, sessionId: string, now: number) {
   return db.update(sessions).set({ revokedAt: now }).where(eq(sessions.id, sessionId))
 }
 
-/** Ends every session of a user if `condition` holds: the update, for a batch. */
+/** For a batch: ends every session of a user, if `condition` holds. */
 export function closeSessionsOf(db: Db, userId: number, now: number, condition?: SQL) {
   return db
     .update(sessions)
@@ -137,7 +137,7 @@ export async function logOutEverywhere(
   ])
 }
 
-/** Forgets sessions that ended over a day ago. */
+/** Deletes sessions that ended over a day ago. */
 export async function sweepSessions(db: Db, now: number): Promise<void> {
   const limit = now - DAY_MS
   await db.delete(sessions).where(or(lt(sessions.expiresAt, limit), lt(sessions.revokedAt, limit)))

@@ -1,24 +1,24 @@
 /**
- * How often anybody may try to sign in, before any database is asked. What is refused here leaves nothing behind; the
- * limits on codes, which hold over all processes and restarts, stand behind it.
+ * How often anybody may try to sign in, counted in this process's memory, so that what is refused here costs no query. The
+ * limits in core/auth/codes.ts come after it and hold across processes and restarts.
  */
 import { Refusal } from '../errors.ts'
 import { createThrottle } from '../limits/throttle.ts'
 import type { Clock } from '../ports.ts'
 
-/** An office behind one router signs in at nine o'clock. */
+/** 300 at once, because an office behind one router may sign in at the same time; then one every 2 s. */
 const BY_ADDRESS = { burst: 300, everyMs: 2_000 }
-/** Guesses without a code lead nowhere, so few are needed. */
+/** Attempts without a code cannot succeed, so that few are enough. */
 const BY_ACCOUNT = { burst: 30, everyMs: 20_000 }
-/** Of all browsers together that the account does not know: what many addresses can do at most. */
+/** All unknown browsers together, which bounds what an attacker with many addresses can do. */
 const BY_STRANGERS = { burst: 2_000, everyMs: 1_800 }
 
 export interface SignInLimits {
-  /** Any change that needs no session, by the group of its address. Throws a Refusal rate_limited. */
+  /** Counts a change that needs no session. `address`: an IP address or an IPv6 /64. Throws a Refusal rate_limited. */
   request(address: string): void
-  /** Something that a browser asks which the account does not know. Throws a Refusal too_many_attempts. */
+  /** Counts a request from a browser that the account does not know. Throws a Refusal too_many_attempts. */
   stranger(): void
-  /** An attempt without a code. `browser` where the account knows it: it has a count of its own. Throws as above. */
+  /** Counts an attempt without a code; a known `browser` has its own count. Throws a Refusal too_many_attempts. */
   guess(account: string, browser: string | undefined): void
 }
 

@@ -1,9 +1,9 @@
-/** Brings a database to this version's schema. Safe to run from several processes at once. */
+/** Migrates a database to this version's schema. Several processes may run it at once. */
 import { sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { migrations } from './migrations.gen.ts'
 
-/** The database was written by a newer gateway: this one must not touch it. */
+/** Thrown for a database that has migrations of a newer gateway. */
 export class NewerSchema extends Error {
   constructor(names: string[]) {
     super(`The database is newer than this gateway (it has ${names.join(', ')}). Start the newer version.`)
@@ -12,9 +12,9 @@ export class NewerSchema extends Error {
 }
 
 /**
- * Applies what is missing, each migration in one batch together with its name, and answers the names it applied.
- * The name is unique: of two processes that race, the second one's whole batch fails and it finds the work done.
- * The table is wrangler's own, so that `wrangler d1 migrations apply` and this agree.
+ * Applies missing migrations, each in one batch together with its name, and returns their names. The name is unique: of two
+ * processes that race, the second one's batch fails as a whole and it then finds the work done. The table is wrangler's, so
+ * that `wrangler d1 migrations apply` agrees. Throws NewerSchema, or what the database throws.
  */
 export async function migrate(db: Db): Promise<string[]> {
   await db.run(

@@ -1,32 +1,32 @@
-/** The table of what exists in one upstream account only. */
+/** The table of objects that exist in one upstream account only. */
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 export const OBJECT_KINDS = ['container', 'thread', 'file', 'skill', 'message'] as const
-/** What exists in one upstream account only. A thread goes by the id of its last message. */
+/** Kinds of objects that exist in one upstream account only. A thread has the id of its last message. */
 export type ObjectKind = (typeof OBJECT_KINDS)[number]
 
-/** What an answer made known, or an operator. `expiresAt`: ms since 1970; null = never. */
+/** An object that an answer created or an operator registered. `expiresAt`: ms since 1970; null = never. */
 export interface MadeObject {
   kind: ObjectKind
   id: string
   expiresAt: number | null
 }
 
-/** Containers, files, threads and the like, by the ids that an answer or an operator made known, with their owners. */
+/** Upstream objects with the user they belong to and the backend that has them. */
 export const upstreamObjects = sqliteTable(
   'upstream_objects',
   {
-    /** Only an order: the newest have the highest. */
+    /** Gives the order only: newer rows have higher ids. */
     rowId: integer('row_id').primaryKey({ autoIncrement: true }),
     kind: text({ enum: OBJECT_KINDS }).notNull(),
     id: text().notNull(),
     /** Name of the backend whose account holds it. */
     backend: text().notNull(),
     userId: integer('user_id').notNull(),
-    /** The group it belongs to; null while there are none. */
+    /** Reserved for groups; always null. */
     groupId: integer('group_id'),
     createdAt: integer('created_at').notNull(),
-    /** From then on nobody asks for it any more; null = never. */
+    /** When it expires upstream (ms since 1970); null = never. */
     expiresAt: integer('expires_at'),
   },
   (t) => [

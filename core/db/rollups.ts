@@ -1,11 +1,11 @@
 /**
- * Sums of usage_logs, written in the same batch as its rows, so that no chart, total or list reads the log to count it.
- * WITHOUT ROWID in the migration (drizzle has no word for it): the primary key is the table.
+ * Sums of usage_logs, written in the same batch as its rows, so that charts, totals and lists need not count the log. The
+ * migration makes the tables WITHOUT ROWID, which drizzle cannot express (https://www.sqlite.org/withoutrowid.html).
  */
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { LOSS_KINDS } from '../metering/prompt-losses.ts'
 
-/** What every row of sums holds. */
+/** The summed columns, the same in every table of sums. */
 const sums = {
   requests: integer().notNull(),
   /** Calls whose outcome is not `ok`. */
@@ -20,7 +20,7 @@ const sums = {
   lastAt: integer('last_at').notNull(),
 }
 
-/** By hour (ms at its start, UTC, of the call's arrival) and all that tells calls apart. */
+/** Sums by UTC hour in which calls arrived (ms at its start), user, key, model and backend. */
 export const usageHourly = sqliteTable(
   'usage_hourly',
   {
@@ -38,13 +38,13 @@ export const usageHourly = sqliteTable(
 )
 
 /**
- * Coarser sums, several cuts in one table so that one statement writes them all. What a cut does not tell apart is 0 or
- * ''. `start` is the first ms of the quarter hour, hour, UTC day or 14 days since 1970; 0 in the cut of all time.
+ * Sums at several granularities (`cut`) in one table, so that one statement writes them all. Dimensions that a cut does not
+ * have are 0 or ''. `start`: first ms of the quarter hour, hour, UTC day or 14 days since 1970; 0 for cut `total`.
  */
 export const usageSums = sqliteTable(
   'usage_sums',
   {
-    /** site_*: model and backend. key_day: user and key. full_*, total: all four. */
+    /** Dimensions: model and backend in site_*, user and key in key_day, all four in full_* and total. */
     cut: text({
       enum: ['site_quarter', 'site_hour', 'site_day', 'key_day', 'full_day', 'full_fortnight', 'total'],
     }).notNull(),
@@ -58,7 +58,7 @@ export const usageSums = sqliteTable(
   (t) => [primaryKey({ columns: [t.cut, t.userId, t.start, t.apiKeyId, t.model, t.backend] })],
 )
 
-/** How many calls took how long, by UTC hour and by UTC day: core/reports/latency.ts tells what a bucket is. */
+/** Histogram of latencies by UTC hour and by UTC day; core/reports/latency.ts defines the buckets. */
 export const usageLatency = sqliteTable(
   'usage_latency',
   {
@@ -71,7 +71,7 @@ export const usageLatency = sqliteTable(
   (t) => [primaryKey({ columns: [t.unit, t.start, t.backend, t.bucket] })],
 )
 
-/** Caches that were missed and thinking that was dropped, as answers told of them: by UTC hour, person, model and reason. */
+/** Missed prompt caches and dropped thinking that answers reported, by UTC hour, user, model, kind and reason. */
 export const promptLosses = sqliteTable(
   'prompt_losses',
   {
@@ -87,7 +87,7 @@ export const promptLosses = sqliteTable(
   (t) => [primaryKey({ columns: [t.hour, t.userId, t.model, t.kind, t.reason] })],
 )
 
-/** One row: up to which usage_logs.id the sums are made. */
+/** One row: the highest usage_logs.id that the sums include. */
 export const usageSummed = sqliteTable('usage_summed', {
   id: integer().primaryKey(),
   logId: integer('log_id').notNull(),

@@ -1,4 +1,4 @@
-/** All tables. Money is integer micro-dollars, time is integer ms since 1970 UTC, ids are never reused. */
+/** All tables. Money is in whole micro-dollars, time in ms since 1970, durations in ms; ids are never reused. */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
@@ -9,7 +9,7 @@ export const users = sqliteTable('users', {
   name: text().notNull(),
   role: text({ enum: ['user', 'admin'] }).notNull(),
   status: text({ enum: ['active', 'disabled'] }).notNull(),
-  /** 0 = unlimited, per limits.period. */
+  /** Tokens and micro-dollars per limits.period; 0 = unlimited. */
   quotaTokens: integer('quota_tokens').notNull().default(0),
   budgetMicros: integer('budget_micros').notNull().default(0),
   /** null = as configured in limits.*; 0 = unlimited. */
@@ -34,14 +34,14 @@ export const apiKeys = sqliteTable(
     status: text({ enum: ['active', 'disabled'] }).notNull(),
     disabledBy: text('disabled_by', { enum: ['owner', 'admin'] }),
     expiresAt: integer('expires_at'),
-    /** Limits of this key beside its owner's; 0 = none. */
+    /** Limits of this key in addition to its owner's; 0 = unlimited. */
     quotaTokens: integer('quota_tokens').notNull().default(0),
     budgetMicros: integer('budget_micros').notNull().default(0),
     requestsPerMinute: integer('requests_per_minute').notNull().default(0),
     concurrentRequests: integer('concurrent_requests').notNull().default(0),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
-    /** A deleted key stays as a tombstone, so that its usage keeps a name. */
+    /** A deleted key keeps its row, so that its usage keeps a name. */
     deletedAt: integer('deleted_at'),
   },
   (t) => [index('api_keys_user').on(t.userId)],
@@ -85,7 +85,7 @@ export const applications = sqliteTable(
   ],
 )
 
-/** One row per accepted call, whatever its end. user_id and api_key_id are no foreign keys: the record outlives both. */
+/** One row per admitted call, however it ended. user_id and api_key_id are no foreign keys, because the row outlives both. */
 export const usageLogs = sqliteTable(
   'usage_logs',
   {
@@ -93,7 +93,7 @@ export const usageLogs = sqliteTable(
     requestId: text('request_id').notNull().unique(),
     userId: integer('user_id').notNull(),
     apiKeyId: integer('api_key_id').notNull(),
-    /** What the client asked for; `model` is what was checked, priced and sent. */
+    /** The model that the client named; `model` is the one that was checked, priced and sent. */
     requestedModel: text('requested_model').notNull(),
     model: text().notNull(),
     backend: text().notNull(),
@@ -111,7 +111,7 @@ export const usageLogs = sqliteTable(
     attempts: integer().notNull(),
     latencyMs: integer('latency_ms').notNull(),
     ttftMs: integer('ttft_ms'),
-    /** Other usage as the upstream told it, JSON. */
+    /** Other usage that the upstream reported, as JSON. */
     extra: text(),
     /** When the request arrived. */
     createdAt: integer('created_at').notNull(),
@@ -149,17 +149,17 @@ export const loginCodes = sqliteTable(
     id: integer().primaryKey({ autoIncrement: true }),
     itcode: text().notNull(),
     codeHash: text('code_hash').notNull(),
-    /** SHA-256 of the cookie of the browser that asked: nobody else can use the code. '' is any browser. */
+    /** SHA-256 of the browser cookie: only this browser can use the code. '' = any browser can. */
     browserHash: text('browser_hash').notNull(),
     ip: text().notNull(),
     attempts: integer().notNull().default(0),
     createdAt: integer('created_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
-    /** Set once: by the login that used it, or when it was burnt. */
+    /** When it was used or invalidated, e.g. by wrong guesses. */
     consumedAt: integer('consumed_at'),
-    /** Set by the login that used it. Such a row also tells that the account knows this browser. */
+    /** When a login used it. Such a row also makes the browser known to the account. */
     usedAt: integer('used_at'),
-    /** The account knew this browser when the code was asked for: it has limits of its own. */
+    /** Whether the account knew the browser when the code was issued; known browsers have limits of their own. */
     known: integer({ mode: 'boolean' }).notNull().default(false),
   },
   (t) => [
@@ -168,7 +168,7 @@ export const loginCodes = sqliteTable(
   ],
 )
 
-/** Who did what. Rows are only ever added, in the batch of the change they tell of; or counted, by the hour. */
+/** Who did what. A row is added in the batch of the change that it describes and never changed, except hourly counts. */
 export const auditEvents = sqliteTable(
   'audit_events',
   {
@@ -183,7 +183,7 @@ export const auditEvents = sqliteTable(
     after: text(),
     ip: text(),
     requestId: text('request_id'),
-    /** What is counted in this row, and its hour; null for all that happened once. */
+    /** Action, target and hour that this row counts; null for a single event. */
     tally: text(),
   },
   (t) => [
@@ -193,7 +193,7 @@ export const auditEvents = sqliteTable(
   ],
 )
 
-/** What all processes know of an account or of a (backend, model): a record that only the core can read. */
+/** Health of an upstream account or of a model at a backend, shared by all processes. Only core reads `record`. */
 export const healthRecords = sqliteTable('health_records', {
   key: text().primaryKey(),
   revision: integer().notNull(),
@@ -201,7 +201,7 @@ export const healthRecords = sqliteTable('health_records', {
   record: text().notNull(),
 })
 
-/** Where conversations went that left their backend. */
+/** Conversations that left their backend, and the backend they went to. */
 export const conversationMoves = sqliteTable(
   'conversation_moves',
   {
@@ -209,7 +209,7 @@ export const conversationMoves = sqliteTable(
     /** A hash of 53 bits. */
     conversation: integer().notNull(),
     backend: text().notNull(),
-    /** When its cache there is gone; 0: it is back where it belongs. */
+    /** When its prompt cache there expires; 0 = it is back on its own backend. */
     idleUntil: integer('idle_until').notNull(),
     writtenAt: integer('written_at').notNull(),
   },
@@ -220,8 +220,8 @@ export const conversationMoves = sqliteTable(
 )
 
 /**
- * Calls that count against a limit but are not in usage_sums yet, when processes share limits here. A trigger empties a
- * call's hold as its row comes into usage_logs, so that it is never counted twice, nor missed in between.
+ * Calls that count against a limit but are not in usage_sums yet, where processes share limits through the database. A
+ * trigger zeroes a hold when the call's row enters usage_logs, so that it is counted exactly once.
  */
 export const ledgerHolds = sqliteTable(
   'ledger_holds',
@@ -230,19 +230,19 @@ export const ledgerHolds = sqliteTable(
     id: text().primaryKey(),
     userId: integer('user_id').notNull(),
     apiKeyId: integer('api_key_id').notNull(),
-    /** Estimated while it runs, real from its end on, 0 once it is in usage_sums. */
+    /** Estimated while the call runs, final after its end, 0 once it is in usage_sums. */
     tokens: integer().notNull(),
     costMicros: integer('cost_micros').notNull(),
     running: integer({ mode: 'boolean' }).notNull(),
-    /** Until then it is one of the last minute's requests; 0 where nobody counts them. */
+    /** Until when it counts as a request of the last minute; 0 without such a limit. */
     minuteEndsAt: integer('minute_ends_at').notNull(),
-    /** From then on it counts no more: a process that died leaves its holds behind. */
+    /** When the hold expires, because a process that dies leaves its holds behind. */
     endsAt: integer('ends_at').notNull(),
   },
   (t) => [index('ledger_holds_user').on(t.userId, t.minuteEndsAt)],
 )
 
-/** One row. Triggers raise `revision` with every change of users, keys or grants, so that each process sees when to reload. */
+/** One row. Triggers raise `revision` at every change of users, keys or grants, so that each process reloads its key cache. */
 export const keyRevision = sqliteTable('directory', {
   id: integer().primaryKey(),
   revision: integer().notNull(),

@@ -1,9 +1,9 @@
-/** The headers that tell browsers how little they may do with an answer. */
+/** Headers that restrict what browsers may do with an answer. */
 import type { HeaderPairs } from '../ports.ts'
 
 const NO_CONTENT = "default-src 'none'; frame-ancestors 'none'"
 
-/** For all that the gateway says itself, but for pages, which have a content-security-policy of their own. */
+/** For the gateway's own answers. Pages replace the content-security-policy. */
 export const GUARDS: HeaderPairs = [
   ['content-security-policy', NO_CONTENT],
   ['x-content-type-options', 'nosniff'],
@@ -13,17 +13,17 @@ export const GUARDS: HeaderPairs = [
   ['permissions-policy', 'camera=(), microphone=(), geolocation=(), payment=(), usb=()'],
 ]
 
-/** For what somebody else wrote: should a browser show it all the same, it is a page of no origin, without scripts. */
+/** For answers of an upstream. `sandbox` gives them an opaque origin and no scripts, should a browser show one as a page. */
 export const RELAYED_GUARDS: HeaderPairs = GUARDS.map(([name, value]) => [
   name,
   value === NO_CONTENT ? `${NO_CONTENT}; sandbox` : value,
 ])
 
-/** Media types that no browser runs anything of. */
+/** Media types whose content no browser executes. */
 const INERT =
   /^(application\/(json|x-ndjson|jsonl|x-jsonlines|octet-stream|pdf|zip)|text\/(event-stream|plain|csv)|image\/(png|jpeg|gif|webp))$/
 
-/** Whether a browser could run what is in a body of this content-type. A body without one could be anything. */
+/** Whether a browser might execute a body of this content-type; true if there is none. */
 export function isActive(contentType: string | undefined): boolean {
   const [type = ''] = (contentType ?? '').split(';')
   return !INERT.test(type.trim().toLowerCase())

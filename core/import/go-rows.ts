@@ -1,13 +1,13 @@
-/** Rows of the original Go gateway's database, as they are found there, parsed at this border. */
+/** Schemas of rows in the database of the original Go gateway. */
 import * as z from 'zod'
 import { LONGEST_MODEL_NAME } from '../models/name.ts'
 import { storable } from '../text.ts'
 
-/** A SQL timestamp, RFC 3339, or Go's own text (2026-02-22 10:11:12.123456789 +0800 CST m=+0.1). */
+/** A SQL timestamp, RFC 3339 or the text of Go's Time.String: 2026-02-22 10:11:12.123456789 +0800 CST m=+0.1. */
 const WRITTEN =
   /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(\.\d{1,12})? ?(Z|UTC|[+-]\d\d:?\d\d)?(?: (?:[A-Z]{1,6}|[+-]\d{2,4}))?(?: m=[+-][\d.]+)?$/
 
-/** Ms since 1970; without a zone it is UTC. undefined for anything else. */
+/** Ms since 1970; a time without a zone is UTC. Undefined if `text` is no time. */
 export function parseTime(text: string): number | undefined {
   const [, day, time, fraction = '', zone = 'Z'] = WRITTEN.exec(text.trim()) ?? []
   if (!day || !time) return undefined
@@ -30,7 +30,7 @@ const optionalTime = z
 const count = z.int().nonnegative()
 const written = z.string().transform(storable)
 const text = written.nullable().transform((value) => value ?? '')
-/** There it may be of any length and kind; here it is kept to what a model's name is. */
+/** Cut to LONGEST_MODEL_NAME, because the Go gateway accepted names of any length. */
 const model = text.transform((name) => name.slice(0, LONGEST_MODEL_NAME).toWellFormed())
 
 export const GoUser = z.object({
@@ -78,7 +78,7 @@ export const GoUsage = z.object({
   created_at: time,
 })
 
-/** The columns that are read of each table. */
+/** The columns that an import reads from each table. */
 export const GO_COLUMNS = {
   users: Object.keys(GoUser.shape),
   api_keys: Object.keys(GoKey.shape),
@@ -87,5 +87,5 @@ export const GO_COLUMNS = {
 } as const
 
 export type GoTable = keyof typeof GO_COLUMNS
-/** Reads rows of a table with ids above `after`, in order of id, at most `limit`. */
+/** Reads up to `limit` rows with ids above `after`, in order of id. */
 export type ReadRows = (table: GoTable, after: number, limit: number) => Promise<unknown[]>

@@ -1,4 +1,4 @@
-/** Applications and usage: what happened before. */
+/** Imports applications and usage. */
 import { and, eq, sql } from 'drizzle-orm'
 import type * as z from 'zod'
 import { applications, grants, usageLogs } from '../db/schema.ts'
@@ -8,7 +8,7 @@ import { microsOf } from '../units.ts'
 import { GoApplication, GoUsage } from './go-rows.ts'
 import { type ImportParts, type ImportReport, rowsOf } from './rows.ts'
 
-/** Approvals were never enforced there; here an approved one is a grant. */
+/** Imports applications. An approved one becomes a grant, because the Go gateway had none. */
 export async function importApplications(
   { db, read, prices }: ImportParts,
   report: ImportReport,
@@ -63,7 +63,7 @@ export async function importApplications(
   }
 }
 
-/** The log, and with it the sums, in slices; a row that is here already changes nothing. */
+/** Imports the log and adds it to the sums. A row that was imported before changes nothing. */
 export async function importUsage(
   { db, read }: ImportParts,
   report: ImportReport,
@@ -88,7 +88,7 @@ export async function importUsage(
   }
 }
 
-/** The time in the id tells apart rows of two databases that were counted alike. */
+/** The id contains the time, because rows of two imported databases may have the same number. */
 function recordOf(row: z.output<typeof GoUsage>, userId: number, keyId: number): CallRecord {
   return {
     id: `go_${row.id}_${row.created_at}`,

@@ -1,6 +1,6 @@
 /**
- * Takes over the database of the original Go gateway: people, keys (which go on working), history, approvals. Ids are
- * kept where they are free. What is here already is left alone, so that a second run changes nothing.
+ * Imports users, keys, usage and applications from the database of the original Go gateway. The keys keep working. Ids are
+ * kept where they are free. Rows that exist already stay as they are, so that a second run changes nothing.
  */
 import { auditRow, COMMAND_LINE } from '../audit/record.ts'
 import { importApplications, importUsage } from './history.ts'

@@ -1,11 +1,11 @@
-/** Users and their keys. What is here already, by name or by the key itself, is left alone. */
+/** Imports users and their keys. Existing accounts (by name) and keys (by hash) stay as they are. */
 import { accountName } from '../auth/account.ts'
 import { apiKeys, users } from '../db/schema.ts'
 import { describeKey } from '../keys/mint.ts'
 import { GoKey, GoUser } from './go-rows.ts'
 import { type ImportParts, type ImportReport, rowsOf } from './rows.ts'
 
-/** Answers the id here for each id there. */
+/** Imports users and returns a map: id in the Go database → id here. */
 export async function importUsers(
   { db, read }: ImportParts,
   report: ImportReport,
@@ -59,7 +59,7 @@ function nameOf(itcode: string): string | undefined {
   }
 }
 
-/** As importUsers. A disabled key stays disabled, a plain one becomes its hash. */
+/** Imports keys and returns a map as importUsers does. The plain keys of the Go database are stored as hashes. */
 export async function importKeys(
   { db, read, sha256 }: ImportParts,
   report: ImportReport,
@@ -91,7 +91,7 @@ export async function importKeys(
             prefix,
             last4,
             status,
-            // Nobody wrote down who did it: the owner must not be able to undo an administrator's block.
+            // The Go database does not say who disabled it. An owner must not undo an administrator's block.
             disabledBy: status === 'disabled' ? 'admin' : null,
             expiresAt,
             createdAt: row.created_at,

@@ -1,4 +1,4 @@
-/** What the parts of an import share: where rows come from, and what became of them. */
+/** What the parts of an import share: reading rows and the report. */
 import type * as z from 'zod'
 import type { Sha256 } from '../keys/mint.ts'
 import type { Clock, Db } from '../ports.ts'
@@ -8,10 +8,10 @@ import type { GoTable, ReadRows } from './go-rows.ts'
 const SLICE = 500
 
 export interface ImportReport {
-  /** Rows taken over, and rows that were here already, by table. */
+  /** Rows imported, and rows that existed already, by table. */
   added: Record<GoTable, number>
   present: Record<GoTable, number>
-  /** What was not taken over, and why, e.g. `api_keys 7: …`. */
+  /** Rows that were not imported and why, e.g. `api_keys 7: …`. */
   skipped: string[]
 }
 
@@ -23,7 +23,7 @@ export interface ImportParts {
   read: ReadRows
 }
 
-/** Every row of a table that can be read; the others are reported. */
+/** All rows of a table that parse, in slices; the others are added to `report.skipped`. */
 export async function* rowsOf<S extends z.ZodType>(
   read: ReadRows,
   table: GoTable,

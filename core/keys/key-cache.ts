@@ -1,8 +1,8 @@
 /**
- * Who may call: every key with its owner, in memory, so that no call waits for the database.
+ * The key cache: every key with its owner in memory, so that no call waits for the database.
  *
- * Decision: all of it is read again when its revision changed, instead of single rows, because triggers in
- * the database raise the revision for every writer (this process, others, the command line) and nothing can be missed.
+ * Decision: when the revision has changed, all keys are read again instead of single rows, because triggers in the database
+ * raise it for every writer (this process, others, the command line), so that no change is missed.
  */
 import { eq, isNull } from 'drizzle-orm'
 import { apiKeys, grants, keyRevision, users } from '../db/schema.ts'
@@ -30,13 +30,13 @@ interface Entry extends Caller {
 
 export interface KeyCache {
   /**
-   * The caller of the first presented key that is in force. Throws a Refusal: key_missing, key_unknown, key_disabled,
-   * key_expired (401) or user_disabled (403). Synchronous: no database.
+   * The caller of the first presented key that is valid. Synchronous: reads no database. Throws a Refusal: key_missing,
+   * key_unknown, key_disabled, key_expired (401) or user_disabled (403).
    */
   find(presented: readonly string[]): Caller
-  /** Reads all keys again if anything changed since. */
+  /** Reads all keys again if the revision has changed. Rejects if the database fails. */
   refresh(): Promise<void>
-  /** Refreshes if the last look was over `maxAgeMs` ago; undefined when there is nothing to wait for. */
+  /** Refreshes if the last check was over `maxAgeMs` ago; otherwise returns undefined. */
   fresh(maxAgeMs: number): Promise<void> | undefined
 }
 
@@ -63,7 +63,7 @@ export function createKeyCache(parts: {
     }
     lookedAt = startedAt
   }
-  /** One look at a time, and a caller that asks during a look gets one that starts after it: it sees its own writes. */
+  /** One check runs at a time. A caller during it gets one that starts afterwards, so that it sees its own writes. */
   let again: Promise<void> | undefined
   function refresh(): Promise<void> {
     if (!looking) {

@@ -1,4 +1,4 @@
-/** API keys: create, list, change, delete. The secret is answered once, by `createKey`. Every change is audited. */
+/** Creates, lists, changes and deletes API keys. Only `createKey` returns the secret. Every change is audited. */
 import { and, asc, eq, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import { auditedLimits, changeOf } from '../audit/change.ts'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
@@ -12,12 +12,12 @@ import { mintKey, type Sha256 } from './mint.ts'
 
 export type ApiKey = typeof apiKeys.$inferSelect
 
-/** Far more than a person needs, few enough that nobody fills the key cache. */
+/** Keys per user: more than a person needs, few enough that nobody fills the key cache. */
 const MOST_KEYS = 100
 
 type KeyLimits = Pick<ApiKey, 'quotaTokens' | 'budgetMicros' | 'requestsPerMinute' | 'concurrentRequests'>
 
-/** Limits beside those of the owner; without one, or 0, there is none. */
+/** Limits apply in addition to the owner's; undefined or 0 = unlimited. */
 export interface NewKey extends Partial<{ [K in keyof KeyLimits]: number | undefined }> {
   userId: number
   name: string
@@ -31,7 +31,7 @@ interface Parts {
   actor: Actor
 }
 
-/** The new key and its secret, which is kept nowhere. Throws a Refusal conflict when the user has too many. */
+/** The new key and its secret, which is not stored. Throws a Refusal conflict when the user has MOST_KEYS or is disabled. */
 export async function createKey(
   parts: Parts & { sha256: Sha256 },
   wanted: NewKey,
@@ -74,7 +74,7 @@ export async function createKey(
 
 export type ListedKey = { key: ApiKey; itcode: string } & Totals
 
-/** Keys that are not deleted, with their owner and use, oldest first; of one user, if one is given. */
+/** Keys that are not deleted, with owner and use, oldest first; only those of `userId` if it is given. */
 export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
   return withUse(db, userId === undefined ? undefined : eq(apiKeys.userId, userId))
 }
@@ -100,14 +100,14 @@ async function withUse(db: Db, where: SQL | undefined): Promise<ListedKey[]> {
 }
 
 export type KeyChange = { [K in 'name' | 'status' | 'expiresAt' | keyof KeyLimits]?: ApiKey[K] | undefined }
-/** What of a key can change; undefined stays as it is. */
+/** The fields that can change; undefined = unchanged. */
 type KeySettings = KeyChange & { disabledBy?: ApiKey['disabledBy'] }
-/** Whose keys may be touched: one owner's, or anybody's by an administrator. */
+/** Whose keys may be changed: one owner's, or anybody's by an administrator. */
 export type Scope = { ownerId: number } | 'admin'
 
 /**
- * Changes a key. What an administrator disabled, only an administrator enables. Throws a Refusal: not_found (also for
- * somebody else's key) or disabled_by_admin.
+ * Changes a key. Only an administrator can enable a key that an administrator disabled. Throws a Refusal: not_found (also
+ * for somebody else's key) or disabled_by_admin.
  */
 export async function updateKey(parts: Parts, scope: Scope, id: number, change: KeyChange): Promise<void> {
   const { db, clock, actor } = parts
@@ -131,7 +131,7 @@ export async function updateKey(parts: Parts, scope: Scope, id: number, change: 
     ...(status === undefined ? {} : { status, disabledBy: disabledBy[status] }),
   }
   const actions = { active: 'key.enable', disabled: 'key.disable' } as const
-  // In the statement, too: an administrator may disable it at this very moment.
+  // Checked in the statement as well, because an administrator may disable the key in the meantime.
   const notBlocked =
     scope === 'admin' || status === undefined || isBlocked
       ? undefined
@@ -151,7 +151,7 @@ export async function updateKey(parts: Parts, scope: Scope, id: number, change: 
   ])
 }
 
-/** Deletes a key; its usage stays, under its name. Throws a Refusal not_found. */
+/** Deletes a key; its usage and name stay. Throws a Refusal not_found. */
 export async function deleteKey({ db, clock, actor }: Parts, ownerId: number, id: number): Promise<void> {
   const now = clock.now()
   const [gone] = await db.batch([

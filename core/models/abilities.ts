@@ -1,7 +1,7 @@
 /**
- * What a model can do, as far as translating needs to know. The upstream's own list says it where it speaks of it; the
- * shipped table (config/abilities.json, from core/calls/PROTOCOL.md, Models) fills in the rest, for unknown models with
- * what every current one accepts.
+ * What a model can do, for the translation of OpenAI's requests. The upstream's model list goes first; config/abilities.json
+ * (source: core/calls/PROTOCOL.md, Models) fills in what the list leaves out. For unknown models it names only what every
+ * current model accepts.
  */
 import * as z from 'zod'
 import { matches } from '../glob.ts'
@@ -14,13 +14,13 @@ type ThinkingType = (typeof THINKING)[number]
 
 const Row = z.strictObject({
   max_output: z.int(),
-  /** temperature and top_p are taken. */
+  /** Accepts temperature and top_p. */
   sampling: z.boolean(),
-  /** tool_choice any and tool are taken. */
+  /** Accepts tool_choice any and tool. */
   forced_tools: z.boolean(),
-  /** A last message of the assistant is gone on with. */
+  /** Continues a last message of the assistant. */
   prefill: z.boolean(),
-  /** role system is taken between messages. */
+  /** Accepts role system between messages. */
   system_in_place: z.boolean(),
   structured_outputs: z.boolean(),
   thinking_by_default: z.boolean(),
@@ -48,7 +48,7 @@ export interface Abilities {
 }
 
 const supported = z.looseObject({ supported: z.boolean() })
-/** The upstream's words for it (core/calls/PROTOCOL.md, Models); whatever it does not name stays as the table has it. */
+/** Abilities as the upstream lists them (core/calls/PROTOCOL.md, Models). */
 const Capabilities = z.looseObject({
   max_tokens: z.int().positive().optional(),
   capabilities: z
@@ -60,7 +60,7 @@ const Capabilities = z.looseObject({
     .optional(),
 })
 
-/** `canonical` is the model's one name; `listed` how the upstream lists it, if it does. */
+/** `canonical`: the model's canonical name. `listed`: its entry in the upstream's list. Throws if `table` has no row for it. */
 export function abilitiesOf(table: AbilityTable, canonical: string, listed?: ListedModel): Abilities {
   const row = table.find(({ match }) => match.some((pattern) => matches(pattern, canonical)))
   if (!row) throw new Error('the table of abilities has no row for every model')

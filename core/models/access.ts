@@ -1,9 +1,9 @@
-/** Which model a call really means, and whether its caller may use it. */
+/** Which model is sent for the one that a call names, and whether its caller may use it. */
 import { matches } from '../glob.ts'
 import type { Access, Settings } from '../settings.ts'
 import { comparableName } from './name.ts'
 
-/** The model that is sent for the one that was named: the first replacement that matches, in file order. */
+/** The model to send for the named one: that of the first matching replacement in file order, else itself. */
 export function replacementFor(settings: Settings, named: string): string {
   const name = comparableName(named)
   for (const [pattern, model] of settings.modelReplacements) {
@@ -13,8 +13,8 @@ export function replacementFor(settings: Settings, named: string): string {
 }
 
 /**
- * How a model may be used: the first rule that matches decides, else the default. Rules see the name as given and its
- * canonical form, so that a date, a prefix or another case does not lead around them.
+ * Access to a model by the first matching rule, else the default. Rules match the given and the canonical name, so that a
+ * date, a prefix or upper case does not evade them.
  */
 export function accessOf(settings: Settings, model: string, canonical: string): Access {
   const name = comparableName(model)
@@ -35,7 +35,7 @@ export function isAllowed(
   return access === 'approval' && (grants.has(canonical) || grants.has(model))
 }
 
-/** Whether everybody may use every model: only then may a name be left to the upstream. */
+/** Whether everybody may use every model. Only then may a call that names no readable model go to the upstream. */
 export function isOpenToAll({ models }: Settings): boolean {
   return models.defaultAccess === 'open' && models.rules.every(({ access }) => access === 'open')
 }

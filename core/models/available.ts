@@ -1,4 +1,4 @@
-/** What a user may use and ask for: every model of the backends, with their access to it and its price. */
+/** Every model of the backends with a user's access to it: what they may use or ask for. */
 import { and, eq } from 'drizzle-orm'
 import { applications, grants } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'

@@ -1,4 +1,4 @@
-/** The models the backends offer, as they list them, and the check that reads the list: the same request is both. */
+/** The models that the backends list. Reading the list is also the health check, because one request does both. */
 import type { Balancer } from '../backends/balancer.ts'
 import { type ListedModel, readModels } from '../backends/check.ts'
 import { matchesAny } from '../glob.ts'
@@ -12,19 +12,19 @@ const FRESH_MS = DAY_MS
 const RETRY_MS = 60_000
 
 export interface Catalogue {
-  /** Checks every enabled backend that is new, all at once, as `health.startup_check` says. Never throws. */
+  /** Checks all enabled backends that are new, in parallel, as `health.startup_check` says. Never rejects. */
   checkAll(): Promise<void>
-  /** Checks one backend, because an admin asks: one that answers gets a call at once. Answers whether it did. */
+  /** Checks one backend for an administrator and returns whether it answered. If so, calls may go to it at once. */
   check(backend: Backend): Promise<boolean>
-  /** The models of all enabled backends, each once, in the backends' order. Reads lists that are missing or a day old. */
+  /** The models of all enabled backends, each once, in the backends' order. Lists that are missing or a day old are read. */
   models(): Promise<ListedModel[]>
-  /** Whether any backend ever answered: an empty list means something only then. */
+  /** Whether any backend ever answered; if not, an empty list means nothing. */
   answered(): boolean
-  /** Reads lists again that are a day old. */
+  /** Reads lists that are a day old again. */
   refresh(): Promise<void>
-  /** How a backend lists this model, as far as lists were read; never waits. */
+  /** The entry of this model in the lists read so far; never waits. */
   known(model: string): ListedModel | undefined
-  /** The ids that this backend lists; undefined when it never listed any. */
+  /** Ids of the models that this backend listed; undefined if it never did. */
   listedBy(backend: Backend): readonly string[] | undefined
   /** False until the start-up check is over or has found a backend that can be used. */
   ready(): boolean
@@ -36,7 +36,7 @@ export function createCatalogue(parts: {
   clock: Clock
   logger: Logger
   balancer: Balancer
-  /** Calls are served already, under the configuration before this one. */
+  /** Calls were served before a reload, so that the gateway is ready without a start-up check. */
   serving: boolean
 }): Catalogue {
   const { settings, upstream, clock, logger, balancer } = parts
@@ -61,7 +61,7 @@ export function createCatalogue(parts: {
     const listed = found.kind === 'listed'
     const before = listings.get(backend.name)
     listings.set(backend.name, {
-      // The last known list is kept while the backend is out.
+      // The last known list stays while the backend is down.
       models: listed ? found.models : (before?.models ?? []),
       answered: before?.answered === true || listed || found.kind === 'no_list',
       readAt: listed ? clock.elapsed() : clock.elapsed() - FRESH_MS + RETRY_MS,

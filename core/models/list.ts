@@ -1,4 +1,4 @@
-/** GET /v1/models: what the backends offer and this caller may use, in a shape that both vendors' SDKs accept. */
+/** GET /v1/models: the models that this caller may use, in a shape that the SDKs of Anthropic and OpenAI both accept. */
 import type { Deps } from '../deps.ts'
 import { invalidField, Refusal } from '../errors.ts'
 import type { Caller } from '../keys/key-cache.ts'
@@ -17,8 +17,8 @@ const RETRY_MS = 5_000
 type ListParts = Pick<Deps, 'balancer' | 'catalogue' | 'settings' | 'prices'>
 
 /**
- * One page, in the envelope of core/calls/PROTOCOL.md, Models. Throws a Refusal invalid_input for a cursor that is not in the
- * list: to begin again would send whoever reads page by page around for ever; no_backend_available while no list is known.
+ * One page, in the envelope of core/calls/PROTOCOL.md, Models. Throws a Refusal: invalid_input for a cursor that is not in
+ * the list, because starting over would make a client that reads all pages loop; no_backend_available while no list is known.
  */
 export async function listModels(parts: ListParts, caller: Caller, query: ModelQuery) {
   const all = await modelsFor(parts, caller)
@@ -29,7 +29,7 @@ export async function listModels(parts: ListParts, caller: Caller, query: ModelQ
     throw invalidField(cursor, 'the id of a model in this list is expected')
   }
   const rest = all.slice((place('after_id') ?? -1) + 1, place('before_id'))
-  // Backwards pages end right before their cursor.
+  // A page before a cursor ends right before it.
   const data = query.before_id === undefined ? rest.slice(0, query.limit) : rest.slice(-query.limit)
   return {
     object: 'list' as const,
@@ -40,7 +40,7 @@ export async function listModels(parts: ListParts, caller: Caller, query: ModelQ
   }
 }
 
-/** Throws a Refusal model_unknown, the same whether the model does not exist or is not this caller's. */
+/** Throws a Refusal: model_unknown if it does not exist or this caller may not use it; no_backend_available as above. */
 export async function findModel(parts: ListParts, caller: Caller, id: string) {
   if (modelNameProblem(id) !== undefined)
     throw new Refusal('model_unknown', 'model: this is no name of a model.')

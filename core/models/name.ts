@@ -1,13 +1,13 @@
-/** What a model may be called, the same wherever a name comes from: a body, an address, a form, the configuration. */
+/** Valid model names, the same in bodies, paths, forms and the configuration. */
 import * as z from 'zod'
 
 /** In characters (UTF-16 units). */
 export const LONGEST_MODEL_NAME = 256
-/** No control characters, and nothing that stands for bytes that are no text. */
+/** No control characters, no line separators and no U+FFFD, which stands for bytes that are not UTF-8. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const READABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]*$/
 
-/** What is wrong with a name, for a person; undefined for a good one. */
+/** What is wrong with a name, as a sentence for a person; undefined for a valid one. */
 export function modelNameProblem(name: unknown): string | undefined {
   if (typeof name !== 'string' || name === '') return 'a non-empty string is required.'
   if (name.length > LONGEST_MODEL_NAME) return 'this is too long for a name.'
@@ -16,10 +16,10 @@ export function modelNameProblem(name: unknown): string | undefined {
 }
 
 const PLAIN = /^[!-~]*$/
-/** What is invisible, such as a zero-width space, a soft hyphen or a selector of a variant. */
+/** Invisible characters, such as zero-width spaces, soft hyphens and variation selectors. */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
 
-/** A name as rules compare it: no spelling that looks the same leads around one. Nearly all are plain already. */
+/** A name as rules compare it, so that a spelling that only looks the same does not evade them. */
 export function comparableName(name: string): string {
   if (PLAIN.test(name)) return name
   return name

@@ -1,4 +1,4 @@
-/** Errors in OpenAI's form (core/calls/PROTOCOL.md, OpenAI's replies), whether they are ours or Claude's. */
+/** The gateway's and Claude's errors in OpenAI's form (core/calls/PROTOCOL.md, OpenAI's replies). */
 import * as z from 'zod'
 import type { Refusal } from '../errors.ts'
 
@@ -14,7 +14,7 @@ interface ErrorKind {
   code: string | null
 }
 
-/** By Anthropic's type of error. */
+/** Anthropic's error type → OpenAI's status, type and code. */
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   invalid_request_error: { status: 400, type: 'invalid_request_error', code: null },
   authentication_error: { status: 401, type: 'invalid_request_error', code: 'invalid_api_key' },
@@ -28,7 +28,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   api_error: { status: 502, type: 'server_error', code: null },
 }
 const OTHER: ErrorKind = { status: 502, type: 'server_error', code: null }
-/** Where our own word says more than the type. */
+/** Overrides by code of the Refusal, where it says more than Anthropic's type. */
 const CODES: Readonly<Record<string, Partial<ErrorKind>>> = {
   model_not_allowed: { status: 403, type: 'permission_error', code: 'model_not_allowed' },
   unsupported_value: { code: 'unsupported_value' },
@@ -39,7 +39,7 @@ const CODES: Readonly<Record<string, Partial<ErrorKind>>> = {
 }
 const TOO_LONG = /prompt is too long|exceeds? the (maximum )?context/i
 
-/** A refusal of ours; `type` is Anthropic's name for its kind. */
+/** A Refusal in OpenAI's form; `type` is Anthropic's error type. */
 export function refusalAsOpenAi(refusal: Refusal, type: string): { status: number; error: OpenAiError } {
   const kind = { ...(KINDS[type] ?? OTHER), ...CODES[refusal.code] }
   const param = Object.keys(refusal.fields ?? {})[0] ?? (refusal.code.startsWith('model_') ? 'model' : null)
@@ -48,7 +48,7 @@ export function refusalAsOpenAi(refusal: Refusal, type: string): { status: numbe
 
 const Envelope = z.looseObject({ error: z.looseObject({ type: z.string(), message: z.string() }) })
 
-/** What Claude answered instead of a message; `status` is its own where the body says nothing. */
+/** Claude's error answer in OpenAI's form; `status` is used if `body` has no known error type. */
 export function claudeErrorAsOpenAi(body: unknown, status: number): { status: number; error: OpenAiError } {
   const { type = 'api_error', message = `The upstream answered ${status}.` } =
     Envelope.safeParse(body).data?.error ?? {}

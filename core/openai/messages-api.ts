@@ -1,4 +1,4 @@
-/** The parts of Claude's Messages interface that translations write. */
+/** The parts of Claude's Messages API that translations write: https://platform.claude.com/docs/en/api/messages */
 export interface CacheControl {
   type: 'ephemeral'
   ttl?: '5m' | '1h'

@@ -1,6 +1,6 @@
 /**
- * Thinking, as it travels through OpenAI's interface: `encrypted_content` of a reasoning item. Claude's own signature
- * protects it, so it is packed, not encrypted; what does not unpack is not ours.
+ * Carries Claude's thinking through OpenAI's API as `encrypted_content` of a reasoning item: base64 of JSON. It is packed,
+ * not encrypted, because Claude's signature protects it. Content that does not unpack came from somewhere else.
  */
 import * as z from 'zod'
 import type { ThinkingBlock } from './messages-api.ts'

@@ -1,4 +1,4 @@
-/** A call in OpenAI's interface: translated, sent the same way as every other, its answer translated back. */
+/** Serves calls of OpenAI's API: translates the request, forwards it like any other call and translates the answer. */
 
 import { type Call, clientTimeout } from '../calls/call.ts'
 import { ClientGone, forward } from '../calls/forward.ts'
@@ -28,7 +28,7 @@ const MESSAGES_PATH = '/v1/messages'
 /** Some clients name the vendor before the model. */
 const VENDOR = /^anthropic\//
 
-/** What differs between the two interfaces. */
+/** What differs between chat completions and responses. `created`: Unix seconds. */
 interface Interface {
   streamed: boolean
   model: string
@@ -36,7 +36,7 @@ interface Interface {
   translate(context: TranslationContext): Translated
   stream(created: number): StreamTranslator
   collect(created: number): Collector
-  /** The body for backends that speak this interface themselves, and whether it asks for usage that nobody asked for. */
+  /** The body for backends that serve OpenAI's API; `addsUsage` if it asks for usage that the client did not ask for. */
   native(model: string): { body: Uint8Array; addsUsage: boolean }
 }
 
@@ -109,7 +109,7 @@ async function serve(deps: Deps, received: Received, spoken: Interface): Promise
     model,
     stream: spoken.streamed,
     ...factsOf(inspect(body), { ...received, body }, spoken.promptCacheKey),
-    // A translated answer is always streamed to us.
+    // The upstream always streams translated answers.
     streamsUpstream: true,
     clientTimeoutMs: clientTimeout(received.headers),
     signal: received.signal,
@@ -140,7 +140,7 @@ function jsonOf(body: Uint8Array): unknown {
   }
 }
 
-/** What a response repeats of its request. */
+/** The fields of the request that its response repeats. */
 function echoOf(asked: ResponsesRequest): Record<string, unknown> {
   return {
     instructions: asked.instructions ?? null,

@@ -1,12 +1,12 @@
-/** What both translations of an answer have in common: fed with Claude's events, they write OpenAI's. */
+/** What translations of an answer have in common: they read Claude's events and write OpenAI's. */
 
 import type { OpenAiError } from './errors.ts'
 import type { ClaudeEvent } from './reply/events.ts'
 
 export interface StreamTranslator {
-  /** The text to send for an event; '' for none. */
+  /** The text to send for an event; '' if none. */
   event(event: ClaudeEvent): string
-  /** The text that tells of an error in mid-stream: the last that is sent. */
+  /** The text that reports an error within the stream; nothing follows it. */
   failed(error: OpenAiError): string
 }
 

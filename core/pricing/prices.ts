@@ -1,7 +1,7 @@
 /**
- * What tokens cost. Rates are dollars per million tokens, which is micro-dollars per token; prices are effective-dated.
- * Rounding: a call's parts are summed in whole millionths of a micro-dollar (exact up to $9,000 a call) and rounded
- * half up once, at the end.
+ * What tokens cost. A rate is in dollars per million tokens, which equals micro-dollars per token, and holds for a period.
+ * Parts of a call are summed as integers in millionths of a micro-dollar, exact up to $9,000 (2^53), and rounded half up
+ * once. Source of the rates: https://platform.claude.com/docs/en/about-claude/pricing
  */
 import * as z from 'zod'
 import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../metering/tokens.ts'
@@ -20,17 +20,17 @@ const Listed = Rates.extend({
   id: z.string(),
   name: z.string().optional(),
   aliases: z.array(z.string()).optional(),
-  /** Tokens of the context window, and the most of an answer. */
+  /** Size of the context window and of the longest answer, in tokens. */
   context: z.int().optional(),
   max_output: z.int().optional(),
   fast_multiplier: z.number().optional(),
-  /** Rates that held before a UTC day. */
+  /** Earlier rates, each valid before the UTC day `until`. */
   history: z.array(Rates.partial().extend({ until: z.iso.date() })).optional(),
-  /** Other rates for the whole request when its prompt is longer. */
+  /** Rates for the whole request if its prompt has more tokens than the threshold. */
   long_prompt: Rates.extend({ threshold_prompt_tokens: z.int() }).optional(),
 })
 
-/** config/pricing.json; its notes and sources are left out. */
+/** config/pricing.json without its notes and sources. */
 export const PriceList = z.object({
   modifiers: z.object({ unknown_model_default: Rates }),
   models: z.array(Listed),
@@ -38,7 +38,7 @@ export const PriceList = z.object({
 export type PriceList = z.infer<typeof PriceList>
 type Rates = z.infer<typeof Rates>
 
-/** A price of the operator's own, from the start of a UTC day on (or always); it has no long-prompt band. */
+/** Rates set by the operator, valid from the start of the UTC day `effective_from` or always; the same for long prompts. */
 export interface PriceOverride extends Rates {
   model: string
   effective_from?: string | undefined
@@ -46,7 +46,7 @@ export interface PriceOverride extends Rates {
 
 interface ModelRates extends Rates {
   name: string | undefined
-  /** Tokens of the context window, and the most of an answer; undefined when nobody knows. */
+  /** Size of the context window and of the longest answer, in tokens; undefined when unknown. */
   context: number | undefined
   maxOutput: number | undefined
   longPrompt: (Rates & { thresholdPromptTokens: number }) | undefined
@@ -55,15 +55,15 @@ interface ModelRates extends Rates {
 
 export interface Prices {
   /**
-   * Whole micro-dollars of a metered call, at the prices of its start (`at`, ms since 1970); `model` is for the parts
-   * that name none. Multipliers as in core/calls/PROTOCOL.md, Prices. An unknown model is expensive and marked, never free.
+   * Cost of a call in whole micro-dollars, at the prices of its start (`at`, ms since 1970). `model` is the model of the parts
+   * that name none. Multipliers: core/calls/PROTOCOL.md, Prices. Unknown models cost a high default rate and are `unpriced`.
    */
   cost(metered: BilledUsage, model: string, at: number): { costMicros: number; unpriced: boolean }
-  /** Micro-dollars, rounded up, that a call of this size may cost. */
+  /** The most that a call of this size may cost, in micro-dollars, rounded up. */
   estimate(model: string, size: EstimatedSize, at: number): number
   /** Dollars per million tokens; undefined for an unknown model. */
   rates(model: string, at: number): ModelRates | undefined
-  /** The one name of a model behind dates, aliases, prefixes and cases. */
+  /** The canonical name of a model: without date, alias, provider's prefix and upper case. */
   canonical(model: string): string
 }
 
@@ -72,22 +72,22 @@ interface EstimatedSize {
   output: number
   webSearches?: number
   fast?: boolean
-  /** The input may be written to the cache, which costs more than to read it; undefined: it is not. */
+  /** Lifetime of the cache that the input may be written to, which costs more than plain input; undefined = no cache. */
   cached?: '5m' | '1h' | undefined
 }
 
 const GEO_US = 1.1
 const BATCH = 0.5
 const MICROS_PER_SEARCH = 10_000
-/** Rates and multipliers have at most six decimals together, so that this makes every product an integer. */
+/** A rate times its multipliers has at most six decimals, so that its product with SCALE is an integer. */
 const SCALE = 1_000_000
 const REMEMBERED_NAMES = 1_000
-/** A longer one is no model's: nothing is remembered of it. */
+/** In characters. Longer names are no model's and are not remembered. */
 const LONGEST_NAME = 256
 const INPUT_CLASS = { '5m': 'cacheWrite5m', '1h': 'cacheWrite1h' } as const
 
 type ListedPrice = PriceList['models'][number]
-/** Rates and the first ms they hold at; the newest stand first. */
+/** Rates and when they begin (ms since 1970). Lists of eras are in order, the newest first. */
 interface Era {
   from: number
   rates: ModelRates
@@ -143,7 +143,7 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
   }
 }
 
-/** Every name a model is listed under, and those without their date, with its id. */
+/** Map of every listed id and alias, with and without its date, to the model's id. */
 function idsOf(list: PriceList): Map<string, string> {
   const ids = new Map<string, string>()
   for (const { id, aliases = [] } of list.models) for (const alias of aliases) ids.set(undated(alias), id)
@@ -151,7 +151,7 @@ function idsOf(list: PriceList): Map<string, string> {
   return ids
 }
 
-/** An entry of the history holds before its day, in what it names; the rest is as in the era after it. */
+/** A history entry holds before its `until`; rates that it leaves out are those of the next era. */
 function erasOf(listed: ListedPrice): Era[] {
   let rates: ModelRates = {
     ...ratesOf(listed),
@@ -210,13 +210,13 @@ function bandOf(base: Rates, long: ModelRates['longPrompt'], promptTokens: numbe
   return long && promptTokens > long.thresholdPromptTokens ? long : base
 }
 
-/** There is no fast batch (pricing.json, modifiers.fast.excludes). */
+/** Fast mode does not exist in batches (config/pricing.json, modifiers.fast.excludes). */
 function multiplierOf({ batch, fast, geoUs }: BilledUsage, fastMultiplier: number): number {
   const speed = fast && !batch ? fastMultiplier : 1
   return speed * (batch ? BATCH : 1) * (geoUs ? GEO_US : 1)
 }
 
-/** In millionths of a micro-dollar: an integer, since each rate with its multiplier is made one first. */
+/** Cost in millionths of a micro-dollar; an integer, because each rate times `multiplier` is scaled to one first. */
 function scaledCost(tokens: TokenCounts, rates: Rates, multiplier: number): number {
   const scaled = (dollars: number) => Math.round(dollars * multiplier * SCALE)
   return (
@@ -228,7 +228,7 @@ function scaledCost(tokens: TokenCounts, rates: Rates, multiplier: number): numb
   )
 }
 
-/** Lower case without space around it, a provider's prefix, a Bedrock or Vertex form, or "-latest". */
+/** The name in lower case, without a provider's prefix, the affixes of Bedrock and Vertex, or "-latest". */
 function bareName(model: string): string {
   return model
     .normalize('NFKC')

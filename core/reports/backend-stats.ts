@@ -1,4 +1,4 @@
-/** How backends did in a range: calls, failures, and how long the calls took. */
+/** Calls, errors, use and latency of each backend in a range. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { type LatencyCounts, latencyOfLog, percentile } from './latency.ts'
@@ -13,11 +13,11 @@ export interface BackendStats {
   totalTokens: number
   costMicros: number
   averageMs: number
-  /** Right to a bucket of core/reports/latency.ts, and interpolated within. */
+  /** Interpolated within a bucket of core/reports/latency.ts, so exact to about a fifth. */
   p95Ms: number
 }
 
-/** By name. Calls that no backend was found for are left out. */
+/** Ordered by name. Calls that reached no backend are left out. */
 export async function backendStats(db: Db, range: Range): Promise<BackendStats[]> {
   const sums = await db.all<Omit<BackendStats, 'p95Ms'>>(sql`
     select backend, total(requests) as requests, total(errors) as errors, total(cost_micros) as costMicros,

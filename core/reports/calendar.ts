@@ -1,14 +1,14 @@
-/** Days of a time zone as spans of UTC time, right through its clock changes: a day may have 23 or 25 hours. */
+/** Days of a time zone as ranges of UTC time. Clock changes are respected: a day may have 23 or 25 hours. */
 import { DAY_MS } from '../units.ts'
 
 export interface Calendar {
   /** The local date (YYYY-MM-DD) at a moment. */
   dateAt(ms: number): string
-  /** The first moment of a local date, ms. Where clocks skip midnight it is not 00:00. */
+  /** The first moment (ms since 1970) of a local date; not 00:00 where a clock change skips midnight. */
   startOf(date: string): number
 }
 
-/** Whether an IANA time zone of this name is known. Offsets such as +08:00 are none. */
+/** Whether `name` is a known IANA time zone. Offsets such as +08:00 are not. */
 export function isTimeZone(name: string): boolean {
   if (!/^[A-Za-z][\w+/-]{0,63}$/.test(name)) return false
   try {
@@ -32,7 +32,7 @@ export function createCalendar(timeZone: string): Calendar {
     minute: 'numeric',
     second: 'numeric',
   })
-  /** What the clocks on the wall show at `ms`, as if it were UTC. */
+  /** The local date and time at `ms`, encoded as if they were UTC (ms since 1970). */
   function wallAt(ms: number): number {
     const parts: Record<string, number> = {}
     for (const { type, value } of format.formatToParts(ms)) parts[type] = Number(value)
@@ -43,8 +43,8 @@ export function createCalendar(timeZone: string): Calendar {
     dateAt: (ms) => dateText(wallAt(ms)),
     startOf(date) {
       const midnight = Date.parse(date)
-      // The clocks differ from UTC by what they do a day before, or a day after if they change in between. The earliest
-      // moment at which they show this date is its start.
+      // The zone's offset is that of a day before or, after a clock change, of a day later. The day starts at the earlier
+      // of both candidates at which clocks show this date.
       const candidates = [-DAY_MS, DAY_MS].map(
         (step) => midnight - (wallAt(midnight + step) - midnight - step),
       )
@@ -54,12 +54,12 @@ export function createCalendar(timeZone: string): Calendar {
   }
 }
 
-/** The date so many days later. */
+/** The date `days` days after `date`. */
 export function addDays(date: string, days: number): string {
   return dateText(Date.parse(date) + days * DAY_MS)
 }
 
-/** How many days there are from one date to another. */
+/** Days from one date to another; 0 for the same. */
 export function daysBetween(from: string, to: string): number {
   return (Date.parse(to) - Date.parse(from)) / DAY_MS
 }

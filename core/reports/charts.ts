@@ -1,4 +1,4 @@
-/** Charts: the calls of each day or hour by model. */
+/** Data of charts: calls per day or hour and model. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { HOUR_MS } from '../units.ts'
@@ -16,26 +16,26 @@ export interface Figures extends MainFigures {
   inputTokens: number
   outputTokens: number
   cacheReadTokens: number
-  /** Of both kinds. */
+  /** Cache writes for 5 minutes and for an hour. */
   cacheWriteTokens: number
 }
 
-/** The main ones, as columns over rows in the shape of sums. */
+/** SQL columns that sum the main figures; the rows need the columns of usage_sums. */
 export const MAIN_FIGURES: SQL = sql`total(requests) as requests, total(errors) as errors,
   total(${ALL_TOKENS}) as totalTokens, total(cost_micros) as costMicros`
 
-/** All figures, as columns over rows in the shape of sums. */
+/** SQL columns that sum all figures; the rows need the columns of usage_sums. */
 export const FIGURES: SQL = sql`total(input_tokens) as inputTokens, total(output_tokens) as outputTokens,
   total(cache_read_tokens) as cacheReadTokens, total(cache_write_5m_tokens + cache_write_1h_tokens) as cacheWriteTokens,
   ${MAIN_FIGURES}`
 
 export interface Bar extends Figures {
-  /** The name of its span, or the start of its hour. */
+  /** Label of the day, or start of the hour as RFC 3339. */
   label: string
   model: string
 }
 
-/** One bar for each span and model with calls, in the order of names. */
+/** One bar for each day and model with calls, ordered by day, then model. */
 export async function dailyChart(db: Db, filter: Filter, spans: readonly DaySpan[]): Promise<Bar[]> {
   const known = await withOwner(db, filter)
   if (!known) return []
@@ -44,7 +44,7 @@ export async function dailyChart(db: Db, filter: Filter, spans: readonly DaySpan
   return bars.map((bar) => ({ ...bar, label: spans[bar.place]?.label ?? '' }))
 }
 
-/** One bar for each UTC hour and model with calls, of the part of it that lies in the range. */
+/** One bar for each UTC hour and model with calls in the range, ordered by hour, then model. */
 export async function hourlyChart(db: Db, filter: Filter, range: Range): Promise<Bar[]> {
   const known = await withOwner(db, filter)
   if (!known) return []

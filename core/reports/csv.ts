@@ -1,9 +1,12 @@
-/** CSV as RFC 4180 has it. Text that a spreadsheet would run as a formula gets an apostrophe in front. */
+/**
+ * CSV by RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180). Text that a spreadsheet would run as a formula gets an
+ * apostrophe in front (https://owasp.org/www-community/attacks/CSV_Injection).
+ */
 export type Cell = string | number | boolean | null
 
 /**
- * What spreadsheets take for the beginning of a formula: the signs, full-width and small too, behind whatever is not seen;
- * and characters at the beginning that they skip.
+ * Starts of a formula: =, +, - or @, also full-width or small, after any invisible characters; and a leading tab or line
+ * break, because spreadsheets skip it.
  */
 const FORMULA = /^(?:[\s\p{C}]*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])/u
 
@@ -18,8 +21,8 @@ function cellText(cell: Cell): string {
 }
 
 /**
- * A table as a stream: the names of the columns, then slice by slice, each made only when the one before was taken. An
- * error ends the stream with it, so that a half table never looks like a whole one. `over` hears of its end, whichever.
+ * A table as a stream: column names, then one slice after another, each read only when the previous one was taken. An error
+ * in `slices` fails the stream, so that a partial table never looks complete. `over` is called at the end in any case.
  */
 export function csvStream(
   columns: readonly string[],

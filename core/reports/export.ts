@@ -1,11 +1,11 @@
-/** Usage as a file. */
+/** The usage log for an export. */
 import { type Actor, type AuditEvent, auditRow } from '../audit/record.ts'
 import type { Clock, Db } from '../ports.ts'
 import { allLogs, type LogRow } from './log-pages.ts'
 import type { Filter } from './query.ts'
 import type { Range } from './range.ts'
 
-/** All calls that match, newest first, in slices. Who takes them is in the audit before the first one leaves. */
+/** All matching calls, newest first, in slices. The export is audited before the first slice is read. */
 export async function exportLogs(
   { db, clock, actor }: { db: Db; clock: Clock; actor: Actor },
   wanted: { filter: Filter; range: Range; asked: Extract<AuditEvent, { action: 'usage.export' }>['after'] },

@@ -1,8 +1,8 @@
-/** Calls of the gateway's own, which no user made: they are in the log like all others, because they cost money too. */
+/** Calls that the gateway makes itself. They are logged like those of users, because they cost money too. */
 
-/** Stands where a row names a user and a key. */
+/** User id and key id of such calls. */
 export const GATEWAY_ID = -1
-/** No account can have this name. */
+/** Shown as their user. No account can have this name. */
 export const GATEWAY_NAME = '(gateway)'
 
 export function nameOfGateway(userId: number): string | null {

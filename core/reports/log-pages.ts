@@ -1,6 +1,6 @@
 /**
- * The log, newest first, in pages by number or by cursor. Sums tell in which hours the rows of a page are, so that
- * neither a deep page nor a rare model is searched for in the log itself.
+ * Pages of the log, newest first, by number or by cursor. Sums show which hours hold the rows of a page, so that a deep page
+ * or a rare model needs no scan of the log.
  */
 import { desc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { apiKeys, usageLogs, users } from '../db/schema.ts'
@@ -9,13 +9,13 @@ import { HOUR_MS } from '../units.ts'
 import { type Filter, placesOf, restOf, slotsOf, sumsOf, withOwner } from './query.ts'
 import { ALL_TIME, type Range } from './range.ts'
 
-/** A row with the names of its key and user, also of deleted ones; null for what never was here. */
+/** A row with the names of its key and user, also of deleted ones; null if they never existed here. */
 export type LogRow = Omit<typeof usageLogs.$inferSelect, 'extra'> & {
   keyName: string | null
   itcode: string | null
 }
 
-/** The place after a row: what follows is older, or of the same ms with a smaller id. */
+/** `createdAt` and `id` of a row. The rows after it are older, or of the same ms with a smaller id. */
 export interface Cursor {
   at: number
   id: number
@@ -27,7 +27,7 @@ export interface LogPage {
   next: Cursor | null
 }
 
-/** How many calls match. */
+/** The number of matching calls. */
 export async function countLogs(db: Db, filter: Filter, range: Range): Promise<number> {
   const known = await withOwner(db, filter)
   return known ? countOf(db, known, range) : 0
@@ -39,7 +39,7 @@ async function countOf(db: Db, known: Filter, range: Range): Promise<number> {
   return counted?.n ?? 0
 }
 
-/** Page `page`, from 1 on. */
+/** One page; `page` counts from 1. */
 export async function logPage(
   db: Db,
   filter: Filter,
@@ -56,7 +56,7 @@ export async function logPage(
   return { logs, total, next: skip + logs.length < total ? after(logs) : null }
 }
 
-/** Up to `take` rows that follow `cursor` (null = the newest), and where the next ones do. */
+/** Up to `take` rows after `cursor` (null = from the newest), and the cursor of the next page. */
 export async function logsAfter(
   db: Db,
   filter: Filter,
@@ -76,14 +76,14 @@ export async function logsAfter(
   return { logs: logs.slice(0, take), next: more ? after(logs.slice(0, take)) : null }
 }
 
-/** All that match, in slices, so that neither memory nor the event loop is ever full of them. */
+/** All matching rows in slices, so that they fill neither memory nor the event loop. */
 export async function* allLogs(db: Db, filter: Filter, range: Range, slice = 200): AsyncGenerator<LogRow[]> {
   for (let cursor: Cursor | null = null; ; ) {
     const { logs, next }: Omit<LogPage, 'total'> = await logsAfter(db, filter, range, { cursor, take: slice })
     if (logs.length > 0) yield logs
     if (!next) return
     cursor = next
-    // The driver of a local file answers in the same turn: others get theirs here.
+    // The driver of a local file answers without leaving this turn of the event loop: give other requests theirs.
     await new Promise((resolve) => setTimeout(resolve))
   }
 }
@@ -96,11 +96,11 @@ function after(logs: readonly LogRow[]): Cursor | null {
 interface Slot {
   since: number
   until: number
-  /** Rows that match in newer slots. */
+  /** Number of matching rows in newer slots. */
   before: number
 }
 
-/** The hours (and cut ones beside them) that hold the rows from `skip` on, newest first: first by days, then within. */
+/** The hours, or parts of hours at the ends of the range, that hold rows `skip` to `skip + take`, newest first. */
 async function hoursWith(
   db: Db,
   filter: Filter,
@@ -120,7 +120,7 @@ async function hoursWith(
   return hours.map((slot) => ({ ...slot, before: slot.before + newer }))
 }
 
-/** The rest of the cursor's hour, and the hours that hold at least `take` rows before it. */
+/** The cursor's hour up to the cursor, and the hours before it that hold the next `take` rows. */
 async function hoursBefore(
   db: Db,
   filter: Filter,
@@ -135,7 +135,7 @@ async function hoursBefore(
     : older
 }
 
-/** The ids of rows that match in these slots. */
+/** Selects the ids of matching rows in these slots. */
 function idsIn(
   filter: Filter,
   slots: readonly Slot[],
@@ -148,7 +148,7 @@ function idsIn(
     order by created_at desc, usage_logs.id desc limit ${take} offset ${skip}`
 }
 
-/** Of everybody, only those are looked at who called that model or backend in that hour. */
+/** Condition on the user. Without `userId` it names the users who called the model or backend in that hour. */
 function whoOf({ userId, model, backend }: Filter): SQL {
   if (userId !== undefined) return sql`user_id = ${userId} and`
   if (model === undefined && backend === undefined) return sql``
@@ -157,7 +157,7 @@ function whoOf({ userId, model, backend }: Filter): SQL {
     where hour = slot.value->>0 / ${hour} * ${hour} ${placesOf({ model, backend })}) and`
 }
 
-/** The ids of the rows that follow in the order of an index. */
+/** Selects the ids of the rows after the cursor, in the order of an index. */
 function idsAfter({ userId }: Filter, { from }: Range, cursor: Cursor, take: number): SQL {
   const who = userId === undefined ? sql`` : sql`user_id = ${userId} and`
   return sql`select id from usage_logs where ${who} created_at >= ${from} and (created_at, id) < (${cursor.at}, ${cursor.id})

@@ -1,4 +1,4 @@
-/** How often prompts missed their cache or lost thinking, by hour, person, model and reason. */
+/** How often prompts missed their cache or lost thinking, by hour, user, model, kind and reason. */
 import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { promptLosses, users } from '../db/schema.ts'
 import type { LossKind } from '../metering/prompt-losses.ts'
@@ -10,7 +10,7 @@ const MOST_ROWS = 1_000
 
 export interface LossSum {
   userId: number
-  /** null for a person that is gone. */
+  /** null if the user does not exist. */
   itcode: string | null
   model: string
   kind: LossKind
@@ -21,8 +21,8 @@ export interface LossSum {
 }
 
 /**
- * For a batch, before the sums: adds what records tell of their prompts. `list` is a table expression whose column
- * `call` holds records, `at` the place of their losses. Only rows that came into the log with this batch are counted.
+ * For a batch, before sumUp: adds the losses of records. `list` selects a column `call` with the records' text; `at` is the
+ * position of the losses in it. Only calls that this batch inserted into the log are counted.
  */
 export function addToPromptLosses(list: SQL, at: number): SQL {
   return sql`
@@ -37,7 +37,7 @@ export function addToPromptLosses(list: SQL, at: number): SQL {
       tokens = tokens + excluded.tokens`
 }
 
-/** The sums of a range, to the hour; the most calls first, at most 1,000 rows. */
+/** The sums of the hours that begin in the range: at most 1,000 rows, the most calls first. */
 export async function promptLossSums(db: Db, range: Range): Promise<LossSum[]> {
   const sumOf = (column: 'calls' | 'blocks' | 'tokens') =>
     sql<number>`sum(${promptLosses[column]})`.mapWith(Number)

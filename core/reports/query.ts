@@ -1,6 +1,6 @@
 /**
- * Which sums answer a question: the coarsest that tell apart what it asks for. A range is taken from whole fortnights
- * and UTC days, then from hours, and what an odd time zone cuts off an hour from quarters of it or the log: it is exact.
+ * Chooses the coarsest sums that have the dimensions of a query. A range consists of whole fortnights and UTC days, then of
+ * hours; quarter hours or the log cover the parts of hours at its ends, so that the result is exact in every time zone.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
@@ -8,7 +8,7 @@ import { DAY_MS, HOUR_MS } from '../units.ts'
 import { isAllTime, type Range } from './range.ts'
 import { type Cut, FORTNIGHT_MS, ofHours, ofLog, ofSums } from './rollups.ts'
 
-/** Whose calls: those that match every part given. */
+/** Calls that match every given field. */
 export interface Filter {
   userId?: number | undefined
   keyId?: number | undefined
@@ -17,8 +17,8 @@ export interface Filter {
 }
 
 /**
- * The filter with the owner of its key, because sums and log are ordered by user; undefined when nothing can match.
- * The filter of a person who may see only their own calls has their id already.
+ * The filter with the owner of its key added, because sums and log are indexed by user; undefined if the key does not exist.
+ * A `userId` that is given stays: it restricts people to their own calls.
  */
 export async function withOwner(db: Db, filter: Filter): Promise<Filter | undefined> {
   if (filter.keyId === undefined || filter.userId !== undefined) return filter
@@ -29,8 +29,8 @@ export async function withOwner(db: Db, filter: Filter): Promise<Filter | undefi
 }
 
 /**
- * The sums of the calls that match, as rows in the shape of sums with the `place` of their range in the list. `people`
- * tells users and keys apart, even if the filter does not. Ranges lie on quarters of an hour, as days of all zones do.
+ * Selects the sums of matching calls: the columns of usage_sums and `place`, the index of their range in `ranges`. With
+ * `people` the rows have users and keys. Ranges begin and end at quarter hours, as the days of all time zones do.
  */
 export function sumsOf(
   filter: Filter,
@@ -44,8 +44,8 @@ export function sumsOf(
 }
 
 /**
- * How many calls that match came when, by days or hours and by what is left beside them: rows of `since`, `until` (ms)
- * and `requests`, of which several may tell of the same time.
+ * Selects how many matching calls arrived when: rows of `since`, `until` (ms) and `requests`, by day or hour and by the parts
+ * of hours at the ends of the ranges. Several rows may have the same times.
  */
 export function slotsOf(filter: Filter, ranges: readonly Range[], coarsest: 'day' | 'hour'): SQL {
   const rows = filter.userId === undefined ? ofSite(filter) : ofPeople(filter)
@@ -74,7 +74,7 @@ function ofSite(filter: Filter): Rows {
 
 function ofPeople(filter: Filter): Rows {
   const { userId, model, backend } = filter
-  // With users named, the primary keys of the sums lead to what is wanted of each.
+  // Naming the users lets SQLite use the primary keys of the sums.
   const everybody = sql`user_id in (select distinct user_id from usage_sums where cut = 'total')`
   const who = userId === undefined ? everybody : sql`user_id = ${userId}`
   const what = restOf(filter)
@@ -88,7 +88,7 @@ function ofPeople(filter: Filter): Rows {
   }
 }
 
-/** The conditions of a filter besides the user, each with its `and`. */
+/** SQL conditions of a filter except the user, each with a leading `and`. */
 export function restOf(filter: Filter): SQL {
   const key = filter.keyId === undefined ? sql`` : sql`and api_key_id = ${filter.keyId}`
   return sql`${key} ${placesOf(filter)}`
@@ -102,7 +102,7 @@ export function placesOf({ model, backend }: Filter): SQL {
 type Piece = [place: number, from: number, to: number]
 type Pieces = Record<Grain, Piece[]>
 
-/** One select for each grain that there are pieces of. `columns` are of `span`, a piece, and `called`, a row of sums. */
+/** One select for each grain with pieces. `columns` may use `span`, the piece, and `called`, a row of sums. */
 function piecewise(pieces: Pieces, rows: Rows, columns: (grain: Grain) => SQL): SQL {
   const given = (['fortnight', 'day', 'hour', 'fine'] as const).filter((grain) => pieces[grain].length > 0)
   const grains = given.length > 0 ? given : (['hour'] as const)
@@ -113,7 +113,7 @@ function piecewise(pieces: Pieces, rows: Rows, columns: (grain: Grain) => SQL): 
   return sql.join(selects, sql` union all `)
 }
 
-/** Every range as the whole fortnights or days (or only hours), the hours beside them and the rest that it consists of. */
+/** Splits every range into pieces of whole grains, `coarsest` first, and `fine` remainders at its ends. */
 export function piecesOf(ranges: readonly Range[], coarsest: Exclude<Grain, 'fine'>): Pieces {
   const pieces: Pieces = { fortnight: [], day: [], hour: [], fine: [] }
   for (const [place, { from, to }] of ranges.entries()) {
@@ -127,7 +127,7 @@ export function piecesOf(ranges: readonly Range[], coarsest: Exclude<Grain, 'fin
   return pieces
 }
 
-/** The whole units of a range. What is left of it at both sides, or all of it, goes to `rest`. */
+/** The part of a range that consists of whole units. The remainders at both ends, or all of it, go to `rest`. */
 function wholeOf({ from, to }: Range, unit: number, rest: (range: Range) => void): Range {
   const whole = { from: Math.ceil(from / unit) * unit, to: Math.floor(to / unit) * unit }
   if (whole.from >= whole.to) {

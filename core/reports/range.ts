@@ -1,19 +1,19 @@
-/** From the dates that people ask for to spans of time. Dates are days of their time zone, both ends included. */
+/** Dates of a query as ranges of time. They are days of the query's time zone; the end date is included. */
 import { invalidField } from '../errors.ts'
 import { HOUR_MS } from '../units.ts'
 import { addDays, createCalendar, daysBetween } from './calendar.ts'
 
-/** From `from` on, before `to`, in ms. */
+/** `from` inclusive, `to` exclusive, in ms since 1970. */
 export interface Range {
   from: number
   to: number
 }
-/** A range that belongs to one bar of a chart. */
+/** The range of one bar in a chart. */
 export interface DaySpan extends Range {
   label: string
 }
 
-/** All time: a UTC day's start on both sides, so that whole days fill it. */
+/** All time. Both ends are starts of UTC days, so that it consists of whole days. */
 export const ALL_TIME: Range = { from: 0, to: Date.UTC(10_000, 0, 1) }
 
 export function isAllTime({ from, to }: Range): boolean {
@@ -21,7 +21,7 @@ export function isAllTime({ from, to }: Range): boolean {
 }
 
 export interface Dates {
-  /** YYYY-MM-DD, real dates. */
+  /** YYYY-MM-DD, valid dates. */
   startDate: string | undefined
   endDate: string | undefined
   /** A known time zone. */
@@ -30,7 +30,7 @@ export interface Dates {
 
 const MOST_DAYS = { daily: 366, hourly: 31, any: 3_660 }
 
-/** The range of the dates; open on the sides that none is given for. Throws a Refusal invalid_input. */
+/** The range of the dates; a missing one leaves that side open. Throws a Refusal invalid_input. */
 export function rangeOf(dates: Dates): Range {
   const { startDate, endDate, timeZone } = dates
   if (startDate !== undefined && endDate !== undefined) assertSpan(startDate, endDate, MOST_DAYS.any)
@@ -41,7 +41,7 @@ export function rangeOf(dates: Dates): Range {
   }
 }
 
-/** The last `count` days until today. */
+/** The last `count` days, today included. */
 export function lastDays(count: number, timeZone: string, now: number): Range {
   const calendar = createCalendar(timeZone)
   const today = calendar.dateAt(now)
@@ -49,7 +49,7 @@ export function lastDays(count: number, timeZone: string, now: number): Range {
 }
 
 /**
- * One span per day, named by its date. A missing end is today (or the start, if that is later), a missing start 29
+ * One range per day, labelled with its date. A missing end is today, or the start if that is later; a missing start is 29
  * days before the end. Throws a Refusal invalid_input.
  */
 export function daySpans({ startDate, endDate, timeZone }: Dates, now: number): DaySpan[] {
@@ -63,7 +63,7 @@ export function daySpans({ startDate, endDate, timeZone }: Dates, now: number): 
   return dates.slice(0, -1).map((label, i) => ({ label, from: starts[i] ?? 0, to: starts[i + 1] ?? 0 }))
 }
 
-/** The hours that are asked for: without dates the last 24, with one date that day. Throws a Refusal invalid_input. */
+/** The range of an hourly chart: without dates the last 24 hours, with one date that day. Throws a Refusal invalid_input. */
 export function hoursOf({ startDate, endDate, timeZone }: Dates, now: number): Range {
   const start = startDate ?? endDate
   const end = endDate ?? startDate
@@ -75,7 +75,7 @@ export function hoursOf({ startDate, endDate, timeZone }: Dates, now: number): R
   return rangeOf({ startDate: start, endDate: end, timeZone })
 }
 
-/** How many days there are, both ends included. Throws a Refusal that names the date that is wrong. */
+/** The number of days, both ends included. Throws a Refusal invalid_input that names the wrong date. */
 function assertSpan(start: string, end: string, most: number): number {
   const days = daysBetween(start, end) + 1
   if (days < 1) throw invalidField('end_date', 'it is before start_date')

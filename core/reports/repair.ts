@@ -1,4 +1,4 @@
-/** Mends sums that differ from the log. They are written with its rows, so only other hands can make them differ. */
+/** Repairs sums that differ from the log. Both are written in one batch, so they differ only if someone edits the database. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { DAY_MS } from '../units.ts'
@@ -17,8 +17,8 @@ import {
 import { sumUp } from './write.ts'
 
 /**
- * Compares the sums since `start` (ms, at an hour's start) with the log and makes them anew if they differ. Answers
- * whether it had to.
+ * Compares the sums since `start` (ms, the start of a UTC hour) with the log and writes them again if they differ. Returns
+ * whether they did.
  */
 export async function repairSums(db: Db, start: number): Promise<boolean> {
   const day = Math.floor(start / DAY_MS) * DAY_MS
@@ -47,7 +47,7 @@ export async function repairSums(db: Db, start: number): Promise<boolean> {
   return true
 }
 
-/** Whether the log since `start`, every cut since then or what it lies in, and the totals tell the same. */
+/** Whether the log since `start`, every cut for that time and the totals are equal. */
 async function agree(
   db: Db,
   { start, day, fortnight }: { start: number; day: number; fortnight: number },
@@ -78,7 +78,7 @@ async function agree(
   return told?.same === 1
 }
 
-/** One text of everything that two ways of adding up the same calls must agree on. `rows` has the shape of sums. */
+/** The figures in which two sums of the same calls must agree, as one JSON text. `rows` have the columns of usage_sums. */
 function figuresOf(rows: SQL): SQL {
   return sql`(select json_array(sum(requests), sum(errors), sum(${ALL_TOKENS}), sum(cost_micros),
     sum(latency_ms), max(last_at)) from (${rows}))`

@@ -1,15 +1,15 @@
-/** How calls become sums: one definition for writing them with the calls, for mending and for adding up at reading. */
+/** How calls become sums: the SQL that writing, repairing and reading share. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { usageLatency, usageSums } from '../db/schema.ts'
 import { DAY_MS, HOUR_MS, QUARTER_MS } from '../units.ts'
 
-/** Counted from 1970-01-01, as days are. */
+/** Fortnights are counted from 1970-01-01. */
 export const FORTNIGHT_MS = 14 * DAY_MS
 
 export type Cut = typeof usageSums.$inferSelect.cut
 export type LatencyUnit = typeof usageLatency.$inferSelect.unit
 
-/** How long one row of a cut is, and whether it tells people (users, keys) and places (models, backends) apart. */
+/** Length of a row's time in each cut, and whether it has users and keys (`people`), models and backends (`places`). */
 const CUTS: Record<Cut, { ms: number; people: 0 | 1; places: 0 | 1 }> = {
   site_quarter: { ms: QUARTER_MS, people: 0, places: 1 },
   site_hour: { ms: HOUR_MS, people: 0, places: 1 },
@@ -19,9 +19,9 @@ const CUTS: Record<Cut, { ms: number; people: 0 | 1; places: 0 | 1 }> = {
   full_fortnight: { ms: FORTNIGHT_MS, people: 1, places: 1 },
   total: { ms: Number.MAX_SAFE_INTEGER, people: 1, places: 1 },
 }
-const ALL_CUTS = Object.keys(CUTS) as Cut[] // Record<Cut, …> above: there are no other keys
+const ALL_CUTS = Object.keys(CUTS) as Cut[] // holds because CUTS is a Record<Cut, …>
 
-/** All tokens of a row of the log or of sums, of whatever kind. */
+/** Tokens of all kinds in a row of the log or of sums. */
 export const ALL_TOKENS = sql.raw(
   'input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens',
 )
@@ -42,38 +42,38 @@ const ADD_ON_CONFLICT = sql.raw(`on conflict do update set
   cost_micros = cost_micros + excluded.cost_micros, latency_ms = latency_ms + excluded.latency_ms,
   last_at = max(last_at, excluded.last_at)`)
 
-/** Written out: a driver may bind a number as a real one, and a division would leave the minutes in. */
+/** Inlined, because a driver may bind a number as REAL and the division would then not be of integers. */
 const HOUR = sql.raw(String(HOUR_MS))
 const QUARTER = sql.raw(String(QUARTER_MS))
 
-/** Log rows in the shape of sums. `rows` says which: usage_logs with a condition. */
+/** Selects log rows with the columns of usage_sums. `rows` is what follows FROM: usage_logs and a WHERE. */
 export function ofLog(rows: SQL): SQL {
   return sql`select created_at as start, user_id, api_key_id, model, backend, 1 as requests,
     outcome <> 'ok' as errors, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens,
     cache_write_1h_tokens, cost_micros, latency_ms, created_at as last_at from ${rows}`
 }
 
-/** Hourly sums in the shape of the others. `rows` says which: usage_hourly with a condition. */
+/** Selects hourly sums with the columns of usage_sums. `rows` is what follows FROM: usage_hourly and a WHERE. */
 export function ofHours(rows: SQL): SQL {
   return sql`select hour as start, user_id, api_key_id, model, backend, ${COLUMNS} from ${rows}`
 }
 
-/** Sums as they are. `rows` says which: usage_sums with a condition. */
+/** Selects sums. `rows` is what follows FROM: usage_sums and a WHERE. */
 export function ofSums(rows: SQL): SQL {
   return sql`select start, user_id, api_key_id, model, backend, ${COLUMNS} from ${rows}`
 }
 
-/** Adds rows in the shape of sums to the hourly ones. */
+/** Adds rows with the columns of usage_sums to usage_hourly. */
 export function addToHourly(rows: SQL): SQL {
   return sql`insert into usage_hourly (hour, user_id, api_key_id, model, backend, ${COLUMNS})
     select start / ${HOUR} * ${HOUR}, user_id, api_key_id, model, backend, ${ADDED}
     from (${rows}) where true group by 1, 2, 3, 4, 5 ${ADD_ON_CONFLICT}`
 }
 
-/** Adds rows in the shape of sums to coarser ones. */
+/** Adds rows with the columns of usage_sums to these cuts of it. */
 export function addToSums(rows: SQL, cuts: readonly Cut[] = ALL_CUTS): SQL {
   const list = cuts.map((cut) => `('${cut}', ${CUTS[cut].ms}, ${CUTS[cut].people}, ${CUTS[cut].places})`)
-  // Equal rows are added up once, before each is written in every cut.
+  // Rows of the same quarter hour and dimensions are added up before they are written to every cut.
   return sql`with cuts (cut, ms, people, places) as (values ${sql.raw(list.join())}),
     fine as materialized (select start / ${QUARTER} * ${QUARTER} as start, user_id, api_key_id, model, backend, ${ADDED}
       from (${rows}) group by 1, 2, 3, 4, 5)
@@ -83,7 +83,7 @@ export function addToSums(rows: SQL, cuts: readonly Cut[] = ALL_CUTS): SQL {
     from fine cross join cuts where true ${ADD_ON_CONFLICT}`
 }
 
-/** Adds rows in the shape of latency counts to those of these units. */
+/** Adds counts of latencies to usage_latency, in rows of these units. */
 export function addToLatency(rows: SQL, units: readonly LatencyUnit[] = ['hour', 'day']): SQL {
   const list = units.map((unit) => `('${unit}', ${unit === 'hour' ? HOUR_MS : DAY_MS})`)
   return sql`with units (unit, ms) as (values ${sql.raw(list.join())}),

@@ -1,4 +1,4 @@
-/** What was used in a range, all together and by model, backend, user and key. */
+/** Use in a range, in total and by model, backend, user and key. */
 
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
@@ -7,14 +7,14 @@ import { nameOfGateway } from './gateway-calls.ts'
 import { type Filter, sumsOf, withOwner } from './query.ts'
 import type { Range } from './range.ts'
 
-/** The most expensive first. */
+/** Each list has the most expensive first. */
 export interface Summary {
   totals: Figures
   byModel: ({ model: string } & Figures)[]
   byBackend: ({ backend: string } & Figures)[]
   /** At most 50. */
   byUser: ({ userId: number; itcode: string | null } & MainFigures)[]
-  /** At most 50. A deleted key has its name still. */
+  /** At most 50. Deleted keys keep their names. */
   byKey: ({ keyId: number; keyName: string | null; userId: number } & MainFigures)[]
 }
 
@@ -49,7 +49,7 @@ export async function summarize(db: Db, filter: Filter, range: Range): Promise<S
   }
 }
 
-/** Rows of the same name, as their first and what they are together; the most expensive first. */
+/** Groups rows by name: the first row and the sum of each group, the most expensive first. */
 function grouped<T, F extends MainFigures>(
   rows: readonly T[],
   nameOf: (row: T) => string | number,

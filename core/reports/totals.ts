@@ -1,4 +1,4 @@
-/** All-time totals of keys and users, and what they have used since a day, each from the coarsest sums that tell it. */
+/** Totals of keys and users, of all time and since a day, each from the coarsest sums that have them. */
 import { and, type Column, eq, gte, type SQL, sql } from 'drizzle-orm'
 import { apiKeys, usageLogs, usageSums } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
@@ -8,7 +8,7 @@ export interface Totals {
   requests: number
   totalTokens: number
   costMicros: number
-  /** When the last call arrived, ms; null = never. */
+  /** When the last call arrived (ms since 1970); null = never. */
   lastUsedAt: number | null
 }
 
@@ -22,12 +22,12 @@ const TOTALS = {
   lastUsedAt: sql<number>`max(${usageSums.lastAt})`.mapWith(Number),
 }
 
-/** All that ever went through these keys. Keys without a call are missing. */
+/** All-time totals by key id. Keys without a call are missing. */
 export async function totalsByKey(db: Db, ids: readonly number[]): Promise<Map<number, Totals>> {
   const rows = await db
     .select({ id: usageSums.apiKeyId, ...TOTALS })
     .from(apiKeys)
-    // By its owner the rows of a key are found without a look at all others.
+    // The owner is in the join because the primary key begins with the user.
     .innerJoin(
       usageSums,
       and(since(0), eq(usageSums.userId, apiKeys.userId), eq(usageSums.apiKeyId, apiKeys.id)),
@@ -37,7 +37,7 @@ export async function totalsByKey(db: Db, ids: readonly number[]): Promise<Map<n
   return new Map(rows.map(({ id, ...totals }) => [id, totals]))
 }
 
-/** All that these users ever used. Users without a call are missing. */
+/** All-time totals by user id. Users without a call are missing. */
 export async function totalsByUser(db: Db, ids: readonly number[]): Promise<Map<number, Totals>> {
   const rows = await db
     .select({ id: usageSums.userId, ...TOTALS })
@@ -47,7 +47,7 @@ export async function totalsByUser(db: Db, ids: readonly number[]): Promise<Map<
   return new Map(rows.map(({ id, ...totals }) => [id, totals]))
 }
 
-/** What these users have used since `start` (ms, at a UTC day's start; 0 = ever). Users without a call are missing. */
+/** Use by user id since `start` (ms, the start of a UTC day; 0 = ever). Users without a call are missing. */
 export async function usedByUsers(
   db: Db,
   ids: readonly number[],
@@ -61,7 +61,7 @@ export async function usedByUsers(
   return new Map(rows.map(({ id, ...used }) => [id, used]))
 }
 
-/** What one user has used since `start` (as above), in all and by key. */
+/** Use of one user since `start` (as above), in total and by key id. */
 export async function usedByUser(db: Db, userId: number, start: number) {
   const rows = await usedByKey(db, userId, start)
   const user = { tokens: 0, costMicros: 0 }
@@ -72,7 +72,7 @@ export async function usedByUser(db: Db, userId: number, start: number) {
   return { user, keys: new Map(rows.map(({ keyId, ...used }) => [keyId, used])) }
 }
 
-/** What one user has used since `start` (as above) by key, and which of `calls` (ids) are in it: of one moment. */
+/** Use of one user since `start` (as above) by key, and which of `calls` (request ids) it includes, read in one batch. */
 export async function usedWithCalls(db: Db, userId: number, start: number, calls: readonly string[]) {
   const [used, rows] = await db.batch([
     usedByKey(db, userId, start),
@@ -89,22 +89,22 @@ function usedByKey(db: Db, userId: number, start: number) {
     .groupBy(usageSums.apiKeyId)
 }
 
-/** The sums of one user by key since `start` (as above). */
+/** Condition for the sums of one user by key since `start` (as above). */
 export function ofUserSince(userId: number, start: number): SQL | undefined {
   const ofUser = eq(usageSums.userId, userId)
   if (start === 0) return and(eq(usageSums.cut, 'total'), ofUser, eq(usageSums.start, 0))
   return and(eq(usageSums.cut, 'key_day'), ofUser, gte(usageSums.start, start))
 }
 
-/** The sums by user and key since `start` (ms, at a UTC day's start; 0 = ever). */
+/** Condition for the sums by user and key since `start` (ms, the start of a UTC day; 0 = ever). */
 export function since(start: number): SQL | undefined {
   if (start === 0) return and(eq(usageSums.cut, 'total'), eq(usageSums.start, 0))
-  // With the users named, the primary key leads to the days of each; without, all days would be read.
+  // Naming the users lets SQLite use the primary key; otherwise it would read all days.
   const everybody = sql`${usageSums.userId} in (select distinct user_id from usage_sums where cut = 'total')`
   return and(eq(usageSums.cut, 'key_day'), everybody, gte(usageSums.start, start))
 }
 
-/** As one parameter, however many: D1 takes a hundred. */
+/** `column in (ids)` with one parameter, because D1 takes 100: https://developers.cloudflare.com/d1/platform/limits/ */
 function among<T>(column: Column & { _: { data: T } }, ids: readonly T[]): SQL {
   return sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`
 }

@@ -1,4 +1,4 @@
-/** Sums of usage for the command line, by whole UTC days. */
+/** Usage of whole UTC days by user, model, backend or day, for the command line. */
 
 import { and, asc, desc, eq, gte, sql } from 'drizzle-orm'
 import { usageSums, users } from '../db/schema.ts'
@@ -15,7 +15,7 @@ export interface UsageSum {
 }
 export type UsageBy = 'user' | 'model' | 'backend' | 'day'
 
-/** Use since `start` (ms, at a UTC day's start), summed by one dimension: days in order, the rest the most expensive first. */
+/** Use since `start` (ms, the start of a UTC day) by one dimension. Days are in order, others the most expensive first. */
 export function sumUsage(db: Db, by: UsageBy, start: number): Promise<UsageSum[]> {
   const name = {
     user: sql<string>`case ${usageSums.userId} when ${GATEWAY_ID} then ${GATEWAY_NAME}

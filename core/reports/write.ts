@@ -1,4 +1,4 @@
-/** Writes finished calls: the row of each and all sums, in one batch, each request id once. */
+/** Writes finished calls: their rows and all sums in one batch, each request id only once. */
 import { sql } from 'drizzle-orm'
 import * as z from 'zod'
 import { OBJECT_KINDS } from '../db/objects.ts'
@@ -15,13 +15,13 @@ import { since, TOTAL_TOKENS } from './totals.ts'
 
 const count = z.int().nonnegative()
 
-/** The columns of usage_logs that a record fills, in the order of its text. */
+/** The columns of usage_logs that a record fills, in the order of StoredRecord. */
 const COLUMNS = `request_id, user_id, api_key_id, requested_model, model, backend, input_tokens, output_tokens,
   cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, status_code, outcome, estimated, unpriced,
   stream, attempts, latency_ms, ttft_ms, extra, created_at`
 const VALUES = COLUMNS.split(',').map((_, at) => `call->>${at}`)
 
-/** A record's text, as the journal keeps it and the database takes it. */
+/** A record as the journal stores it and writeRecords takes it: a JSON array. */
 export const StoredRecord = z.tuple([
   z.string().min(1), // request_id
   z.int(), // user_id
@@ -51,7 +51,7 @@ export const StoredRecord = z.tuple([
 const LOSSES_AT = VALUES.length
 const OBJECTS_AT = LOSSES_AT + 1
 
-/** By place and not by name: half as long, and much cheaper to write, to keep and to read back. */
+/** A record as the JSON text of a StoredRecord. An array is half as long as an object and much cheaper to read and write. */
 export function recordText(record: CallRecord): string {
   const values: z.infer<typeof StoredRecord> = [
     record.id,
@@ -85,18 +85,18 @@ export function recordText(record: CallRecord): string {
   return JSON.stringify(values)
 }
 
-/** Only lists of losses or objects end a record with so many brackets: before them stands a number. */
+/** Whether a record has losses or objects. Only these lists end it in `]]]`, because `created_at`, a number, precedes them. */
 function hasLists(record: string): boolean {
   return record.endsWith(']]]')
 }
 
 /**
- * Writes records, each given as its text, in one atomic batch with one parameter, whatever their number. A request id
- * that is in the log already changes nothing, neither there nor in the sums. Ids must differ within a call.
+ * Writes records (texts of StoredRecord) in one atomic batch. A request id that is in the log already changes neither the
+ * log nor the sums. The ids in `records` must differ.
  */
 export async function writeRecords(db: Db, records: readonly string[]): Promise<void> {
   if (records.length === 0) return
-  // As jsonb each record is parsed once, instead of once for every value.
+  // jsonb, because SQLite would otherwise parse a record once for every value.
   const listOf = (texts: readonly string[]) =>
     sql`select jsonb(value) as call from json_each(${`[${texts.join(',')}]`})`
   const readable = records.map(wellFormed)
@@ -116,17 +116,17 @@ export async function writeRecords(db: Db, records: readonly string[]): Promise<
   ])
 }
 
-/** JSON can escape what is no character: in the database it would be no UTF-8, and whoever reads it crashes. */
+/** Escapes of lone surrogates and of null: stored, they would be invalid UTF-8 and make readers fail. */
 const NO_CHARACTER = /\\u(?:d[89a-f]|0000)/i
 
-/** A record's text without lone surrogates and null characters, wherever it comes from. Nearly none has any. */
+/** A record's text with U+FFFD for lone surrogates and null characters. */
 function wellFormed(record: string): string {
   if (!NO_CHARACTER.test(record)) return record
   const clean = (_: string, value: unknown) => (typeof value === 'string' ? storable(value) : value)
   return JSON.stringify(JSON.parse(record, clean))
 }
 
-/** For a batch: adds up the rows that are in no sum yet. Ids only grow, so after an insert these are its rows. */
+/** For a batch: adds the log rows above usage_summed.log_id to all sums. Ids only grow, so these are the new rows. */
 export function sumUp(db: Db) {
   const added = sql`usage_logs where id > (select log_id from usage_summed)`
   return [
@@ -137,7 +137,7 @@ export function sumUp(db: Db) {
   ] as const
 }
 
-/** What each user and key has used since `start` (ms, at a UTC day's start; 0 = ever), from the coarsest sums. */
+/** Use by user and key since `start` (ms, the start of a UTC day; 0 = ever). */
 export async function usedSince(db: Db, start: number): Promise<Used[]> {
   return db
     .select({

@@ -1,4 +1,4 @@
-/** Asking for a model that needs approval, and taking that back. */
+/** Applying for a model that needs approval, and withdrawing the application. */
 import { and, eq, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { applications, grants } from '../db/schema.ts'
@@ -18,8 +18,8 @@ interface Parts {
 }
 
 /**
- * Asks for a model; another name of it asks for the model that is sent instead. Throws a Refusal: invalid_input for one
- * that is not offered, conflict when there is nothing to ask.
+ * Applies for a model, or for the one that replaces it (settings.modelReplacements). Throws a Refusal: invalid_input for a
+ * closed model; conflict if it is open, granted or applied for already, or if too many applications are pending.
  */
 export async function apply(
   parts: Parts & { settings: Settings; prices: Prices },
@@ -41,7 +41,7 @@ export async function apply(
   if (pending.some((other) => prices.canonical(other.model) === canonical)) {
     throw new Refusal('conflict', `Your application for ${model} is pending already.`)
   }
-  // The unique index over pending ones makes a second one impossible; the count is in the statement for the same reason.
+  // A unique index and the count inside the statement hold against parallel requests.
   const [inserted] = await db.batch([
     db.all<{ id: number }>(sql`
       insert into applications (user_id, model, reason, status, created_at, updated_at)
@@ -60,7 +60,7 @@ export async function apply(
   return applicationOf(db, id)
 }
 
-/** Takes a pending application of one's own back. Throws a Refusal: not_found, or conflict when it is decided. */
+/** Withdraws the user's own pending application. Throws a Refusal: not_found, or conflict when it is decided. */
 export async function withdraw(
   { db, clock, actor }: Parts,
   userId: number,

@@ -1,4 +1,4 @@
-/** Deciding applications. Approving makes the grant in the same batch; grants decide on calls. */
+/** Deciding applications. Approval inserts the grant in the same batch; calls need the grant, not the application. */
 import { and, eq, notExists, or, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { applications, grants, users } from '../db/schema.ts'
@@ -20,8 +20,8 @@ export interface Review {
 }
 
 /**
- * Decides a pending application. A grant is for the model's canonical name, so that it holds for every spelling. Nobody
- * decides their own, unless they are the only admin. Throws a Refusal: not_found, own_application, or conflict when decided.
+ * Decides a pending application. The grant has the model's canonical name, so that it holds for every spelling. Nobody
+ * decides their own unless they are the only admin. Throws a Refusal: not_found, own_application, or conflict when decided.
  */
 export async function review(
   { db, clock, actor, prices }: Parts & { prices: Prices },
@@ -61,7 +61,7 @@ export async function review(
   throw new Refusal('own_application', 'Another administrator has to decide your own application.')
 }
 
-/** Takes a granted model away, from the next request on. Throws a Refusal not_found. */
+/** Revokes a grant from the next request on. Throws a Refusal not_found. */
 export async function revokeGrant({ db, clock, actor }: Parts, id: number): Promise<void> {
   const [grant] = await db.select().from(grants).where(eq(grants.id, id))
   if (!grant) throw nothingHere()

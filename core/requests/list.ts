@@ -1,4 +1,4 @@
-/** Applications for models that need approval, as they are read. */
+/** Reads applications for models that need approval. */
 import { and, desc, eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { applications, grants, users } from '../db/schema.ts'
@@ -10,7 +10,7 @@ export type ApplicationStatus = Application['status']
 
 const MOST_LISTED = 500
 
-/** Applications, pending ones first, then the newest; `userId` narrows them to one user's. */
+/** Up to 500 applications, pending ones first, then the newest; only those of `userId` if it is given. */
 export async function listApplications(
   db: Db,
   filter: { userId?: number | undefined; status?: ApplicationStatus | undefined },

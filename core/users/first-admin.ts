@@ -1,4 +1,4 @@
-/** The way in: as long as there is no active administrator, the one that the configuration names is made one. */
+/** The first administrator: while there is no active one, the account in `auth.adminItcode` becomes one. */
 import { and, eq, notExists, sql } from 'drizzle-orm'
 import { auditIfChanged, COMMAND_LINE } from '../audit/record.ts'
 import { accountName, findAccount } from '../auth/account.ts'
@@ -13,7 +13,7 @@ export async function hasAdmin(db: Db): Promise<boolean> {
   return (await db.select({ id: users.id }).from(users).where(isAdmin).limit(1)).length > 0
 }
 
-/** Safe to run from several processes. Answers the account that was made an admin, if one was. */
+/** Returns the account that became an admin, if one did. Several processes may run it at once. */
 export async function ensureAdmin(parts: {
   db: Db
   clock: Clock

@@ -1,4 +1,4 @@
-/** Users as an administrator looks for them, with what each has used. */
+/** Lists users for administrators, with what each has used. */
 import { and, asc, count, eq, or, sql } from 'drizzle-orm'
 import type { User } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
@@ -8,7 +8,7 @@ import { type Totals, totalsByUser, usedByUsers } from '../reports/totals.ts'
 import type { Settings } from '../settings.ts'
 
 export interface UserFilter {
-  /** Looked for in account and display name, literally, whatever the case. */
+  /** Text to find in account or display name, taken literally; case is ignored. */
   q?: string | undefined
   status?: User['status'] | undefined
   role?: User['role'] | undefined
@@ -16,7 +16,7 @@ export interface UserFilter {
 
 export interface ListedUser extends Totals {
   user: User
-  /** Use in the current period of quotas and budgets. */
+  /** Tokens and micro-dollars in the current period of quotas and budgets. */
   periodTokens: number
   periodMicros: number
 }
@@ -27,7 +27,7 @@ interface Parts {
   settings: Settings
 }
 
-/** One page of users by account name, and how many there are. */
+/** One page of matching users, ordered by account name, and how many match. */
 export async function findUsers(
   parts: Parts,
   { q, status, role }: UserFilter,

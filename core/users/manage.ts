@@ -1,4 +1,4 @@
-/** Users: create and change. Every change is audited in the same batch and holds from the next request on. */
+/** Creates and changes users. Every change is audited in the same batch and holds from the next request on. */
 import { and, asc, eq, exists, isNull, ne, or } from 'drizzle-orm'
 import { auditedLimits, changeOf } from '../audit/change.ts'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
@@ -17,7 +17,7 @@ export interface NewUser {
   role: User['role']
   quotaTokens: number
   budgetMicros: number
-  /** Without them, or null: as configured. */
+  /** Undefined or null = as configured. */
   requestsPerMinute?: number | null | undefined
   concurrentRequests?: number | null | undefined
 }
@@ -32,7 +32,7 @@ interface Parts {
   actor: Actor
 }
 
-/** Throws a Refusal: invalid_input for a bad name, conflict when the account exists, also under its mail address. */
+/** Throws a Refusal: invalid_input for an invalid name; conflict if the account exists, with or without its mail domain. */
 export async function createUser(parts: Parts & { settings: Settings }, wanted: NewUser): Promise<User> {
   const itcode = accountName(wanted.itcode)
   const known = await findAccount(parts.db, parts.settings.auth, itcode)
@@ -41,7 +41,7 @@ export async function createUser(parts: Parts & { settings: Settings }, wanted: 
   return user
 }
 
-/** Makes an account; undefined when there is one of exactly this name. Throws a Refusal invalid_input for a bad name. */
+/** Makes an account; undefined if the name exists. Throws a Refusal invalid_input for an invalid name. */
 export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser): Promise<User | undefined> {
   const itcode = accountName(wanted.itcode)
   assertUnmistakable(itcode)
@@ -76,7 +76,7 @@ export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser)
 }
 
 /**
- * Changes a user. Disabling ends their sessions and codes. Throws a Refusal: not_found, or conflict when no active admin
+ * Changes a user. Disabling also ends their sessions and codes. Throws a Refusal: not_found, or conflict if no active admin
  * would be left.
  */
 export async function updateUser({ db, clock, actor }: Parts, id: number, change: UserChange): Promise<User> {
@@ -84,7 +84,7 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
   if (!before) throw new Refusal('not_found', 'There is no such user.')
   const now = clock.now()
   const staysAdmin = (change.role ?? before.role) === 'admin' && (change.status ?? before.status) === 'active'
-  // In the statement itself, so that two admins cannot demote each other at the same moment.
+  // Checked in the statement itself, so that two admins cannot demote each other at the same moment.
   const isAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'))
   const others = db
     .select({ id: users.id })
@@ -93,7 +93,7 @@ export async function updateUser({ db, clock, actor }: Parts, id: number, change
   const allowed = staysAdmin
     ? undefined
     : or(ne(users.role, 'admin'), ne(users.status, 'active'), exists(others))
-  // As it is after the first statement.
+  // This condition is evaluated after the first statement of the batch.
   const isDisabled = exists(
     db
       .select({ id: users.id })

@@ -1,4 +1,4 @@
-/** From the bytes of an answer to what a caller of OpenAI's interface gets: streamed, whole, or an error. */
+/** Turns Claude's answer into OpenAI's: a stream, one JSON object or an error. */
 import { joined } from '../../bytes.ts'
 import { Refusal } from '../../errors.ts'
 import { mediaTypeOf } from '../../http/headers.ts'
@@ -26,7 +26,7 @@ export interface OpenAiAnswer {
   signal: StopSignal
 }
 
-/** The stream as it comes, event by event. A break is told by an error event, and never looks like an end. */
+/** Translates the stream event by event. If it breaks off, an error event says so, and no regular end follows. */
 export function translated({ reply, warnings }: OpenAiAnswer, translator: StreamTranslator): Reply {
   return {
     status: 200,
@@ -51,7 +51,7 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
       try {
         await reply.pipe({ ...sink, write })
       } catch (cause) {
-        // Not waited for: a client that does not read it must not keep its connection open by that.
+        // Not awaited, because a client that does not read it must not keep its connection open.
         if (!over) void Promise.resolve(sink.write(ENCODER.encode(translator.failed(CUT)))).catch(() => {})
         throw cause
       }
@@ -62,7 +62,7 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
   }
 }
 
-/** The whole answer as one JSON object, once it is there. Throws a Refusal all_backends_failed when it broke off. */
+/** Reads the whole answer and returns it as one JSON object. Throws a Refusal all_backends_failed if it breaks off. */
 export async function collected(answer: OpenAiAnswer, collector: Collector): Promise<Response> {
   const { reply, warnings, signal } = answer
   const chunks: Uint8Array[] = []
@@ -99,7 +99,7 @@ function errorOf(event: ClaudeEvent): OpenAiError {
   return claudeErrorAsOpenAi(event, 502).error
 }
 
-/** Ours and the upstream's that still hold; the body is another one now. */
+/** The answer's headers, less those that describe the original body. */
 function headersOf(from: HeaderPairs, warnings: readonly string[], type: string): HeaderPairs {
   const dropped = new Set(['content-type', 'content-length', 'content-encoding', 'cache-control'])
   const to: HeaderPairs = from.filter(([name]) => !dropped.has(name))

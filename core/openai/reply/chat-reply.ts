@@ -1,4 +1,4 @@
-/** A message of Claude's as a chat completion, whole or streamed (core/calls/PROTOCOL.md, OpenAI's replies). */
+/** Translates Claude's message into a chat completion, whole or streamed (core/calls/PROTOCOL.md, OpenAI's replies). */
 
 import type { AnswerContext, Collector, StreamTranslator } from '../translator.ts'
 import type { ClaudeEvent } from './events.ts'
@@ -7,7 +7,7 @@ import { chatUsage, createUsageReader, finishReason } from './projection.ts'
 
 export interface ChatContext extends AnswerContext {
   includeUsage: boolean
-  /** The caller declared `functions`, not tools. */
+  /** The request has the deprecated `functions` instead of `tools`. */
   legacyFunctions: boolean
 }
 
@@ -58,9 +58,9 @@ export function createChatStream({
   legacyFunctions,
 }: ChatContext): StreamTranslator {
   const usage = createUsageReader()
-  /** Position of each tool call among the calls, by its block's index; and whether any of its input came. */
+  /** Index of a block → position of its tool call among the calls, and whether any of its input has come. */
   const calls = new Map<number, { position: number; begun: boolean }>()
-  // Everything of a chunk but its delta is always the same.
+  // What surrounds the delta in a chunk is the same in all chunks.
   let head = ''
   const tail = `,"logprobs":null}]${includeUsage ? ',"usage":null' : ''}}\n\n`
   const chunk = (delta: string, finish = 'null') => `${head}${delta},"finish_reason":${finish}${tail}`

@@ -1,13 +1,13 @@
-/** Claude's answer as the events that translations read (core/calls/PROTOCOL.md, Streams). Bytes may be cut anywhere. */
+/** Reads Claude's stream as events (core/calls/PROTOCOL.md, Streams). Chunks of bytes may end anywhere. */
 
 import { isRecord } from '../../json/is-record.ts'
 import { parsedJson } from '../../json/parse.ts'
 import { createEventReader, type EventReader } from '../../sse/reader.ts'
 
-/** In bytes: far beyond any event, so that one without end does not fill the memory. */
+/** In bytes: far more than any event has, so that an endless one cannot fill the memory. */
 const LONGEST_EVENT = 64 * 1024 * 1024
 
-/** What is read of each event. It comes from our own backend, and every text event passes here: no schema, just types. */
+/** The fields read of each event. They are not parsed with a schema, because they come from a backend and are frequent. */
 export type ClaudeEvent =
   | { type: 'message_start'; message: { id: string; usage?: Record<string, unknown>; service_tier?: string } }
   | { type: 'content_block_start'; index: number; content_block: StartedBlock }
@@ -44,14 +44,14 @@ const READ = new Set<string>([
   'error',
 ] satisfies ClaudeEvent['type'][])
 
-/** Calls `onEvent` for each event, in order. Throws SyntaxError for one that is read and is no JSON. */
+/** Calls `onEvent` for each event in order. Throws SyntaxError if the data of a known event is not JSON. */
 export function createClaudeReader(onEvent: (event: ClaudeEvent) => void): EventReader {
   return createEventReader({
     most: () => LONGEST_EVENT,
     onEvent({ name, data, whole }) {
       const value = parsedJson(data)
       if (isRecord(value)) {
-        // The name that it was sent under goes before what it says itself; types as above.
+        // The event's SSE name overrides its `type`. The cast: see ClaudeEvent.
         const event = name === undefined || value.type === name ? value : { ...value, type: name }
         onEvent(event as unknown as ClaudeEvent)
       } else if (whole && (name === undefined ? data !== '[DONE]' : READ.has(name))) {

@@ -1,14 +1,14 @@
-/** An answer in OpenAI's own form that tells usage only because the gateway had asked for it. */
+/** Hides the usage in a native OpenAI stream if only the gateway asked for it. */
 import { joined } from '../../bytes.ts'
 import { isRecord } from '../../json/is-record.ts'
 import { parsedJson } from '../../json/parse.ts'
 import type { Reply, Sink } from '../../ports.ts'
 import { createEventReader } from '../../sse/reader.ts'
 
-/** The event that is sought is small: of a larger one nothing is held back. */
+/** Larger events are passed on at once, because the usage event is small. */
 const HELD_BYTES = 64 * 1024
 
-/** The same bytes less the event of a chat that has no choices but usage. */
+/** The same bytes without the event that has usage and no choices. */
 export function hidingUsage(reply: Reply): Reply {
   return {
     ...reply,
@@ -21,12 +21,12 @@ export function hidingUsage(reply: Reply): Reply {
 }
 
 function createHider(sink: Sink) {
-  /** Of the event under way, from earlier chunks. */
+  /** Bytes of the current event from earlier chunks. */
   let held: Uint8Array[] = []
   let heldBytes = 0
   let shown: Uint8Array[] = []
   let chunk: Uint8Array = new Uint8Array(0)
-  /** Where in the chunk the event under way begins. */
+  /** Offset in `chunk` at which the current event begins. */
   let from = 0
 
   function show(to: number) {
@@ -71,7 +71,7 @@ function createHider(sink: Sink) {
 }
 
 function isUsageAlone(data: string | undefined): boolean {
-  // Nearly every event has choices: told before anything is parsed.
+  // Nearly every event has choices; this check saves parsing them.
   if (!data || !/"choices"\s*:\s*\[\s*\]/.test(data)) return false
   const value = parsedJson(data)
   if (!isRecord(value)) return false

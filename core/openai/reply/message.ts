@@ -1,4 +1,4 @@
-/** Puts a streamed message of Claude's together again: for callers who did not ask for a stream. */
+/** Collects a streamed message of Claude's, for callers who did not ask for a stream. */
 import * as z from 'zod'
 import type { ClaudeEvent, Delta, MessageEnd, StartedBlock } from './events.ts'
 import { type Counts, createUsageReader } from './projection.ts'
@@ -23,9 +23,9 @@ export interface MessageCollector {
 
 export function createMessageCollector(): MessageCollector {
   const usage = createUsageReader()
-  /** By index; what is of no interest leaves a hole. */
+  /** Index → block; blocks of other types are left out. */
   const blocks = new Map<number, CollectedBlock>()
-  /** Pieces of text per block, joined at the end. */
+  /** Index → pieces of the block's text, joined at the end. */
   const pieces = new Map<number, string[]>()
   let id = ''
   let end: MessageEnd = {}
@@ -80,7 +80,7 @@ export function createMessageCollector(): MessageCollector {
   }
 }
 
-/** Undefined for what is of no interest. */
+/** Undefined for blocks of other types. */
 function emptyBlock(started: StartedBlock): CollectedBlock | undefined {
   if (started.type === 'text') return { type: 'text', text: '', citations: [] }
   if (started.type === 'thinking') return { type: 'thinking', thinking: '', signature: '' }
@@ -101,7 +101,7 @@ const Message = z.looseObject({
   usage: z.record(z.string(), z.unknown()).optional(),
 })
 
-/** A message that came whole, as the events it would have come in. Empty for what is no message. */
+/** The events in which a whole message would have been streamed; empty if `body` is not a message. */
 export function wholeMessageEvents(body: unknown): ClaudeEvent[] {
   const message = Message.safeParse(body).data
   if (!message) return []
@@ -110,7 +110,7 @@ export function wholeMessageEvents(body: unknown): ClaudeEvent[] {
   return [
     { type: 'message_start', message: started },
     ...content.flatMap((block, index): ClaudeEvent[] => [
-      // The members of a block are those of its start, but for the input of a tool.
+      // The cast holds because a block has the members of its start event; the input of a tool is sent as a delta.
       { type: 'content_block_start', index, content_block: block as unknown as StartedBlock },
       ...('input' in block
         ? [{ type: 'content_block_delta' as const, index, delta: inputDelta(block.input) }]

@@ -1,4 +1,4 @@
-/** Claude's words for how an answer ended and what it used, in OpenAI's. Never what is billed (core/calls/PROTOCOL.md, OpenAI's replies). */
+/** Translates stop reason and usage into OpenAI's (core/calls/PROTOCOL.md, OpenAI's replies). Billing does not use this. */
 
 import { isRecord } from '../../json/is-record.ts'
 import { mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
@@ -11,7 +11,7 @@ export interface Counts {
   reasoning: number
 }
 
-/** The same merging that is billed by: a later figure replaces an earlier one. */
+/** Merges usage as billing does: later figures replace earlier ones. */
 export function createUsageReader() {
   let usage: RawUsage = {}
   return {

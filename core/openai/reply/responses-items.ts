@@ -1,9 +1,9 @@
-/** The output items of a response while they grow: text, function calls, reasoning, each with its events. */
+/** Builds the output items of a response (text, function calls, reasoning) and the events that report them. */
 
 import { packReasoning } from '../reasoning-envelope.ts'
 import type { Delta, StartedBlock } from './events.ts'
 
-/** Writes one event of OpenAI's. */
+/** The text of one OpenAI event. */
 export type Emit = (type: string, fields: object) => string
 
 interface MessageItem {
@@ -32,14 +32,14 @@ type Item = MessageItem | CallItem | ReasoningItem
 
 interface Growing {
   readonly emit: Emit
-  /** Whether reasoning items carry Claude's thinking, for the next request to bring it back. */
+  /** Whether reasoning items contain Claude's thinking, so that the next request can send it back. */
   readonly packsThinking: boolean
   readonly items: Item[]
-  /** By the block's index. Several blocks of text in a row are one message. */
+  /** Index of a block → its item. Consecutive text blocks share one message. */
   readonly byBlock: Map<number, Item>
 }
 
-/** Each method but `output` answers the events that it causes, as text, '' for none. */
+/** Each method except `output` returns the text of the events that it causes; '' if none. */
 export function createItems(emit: Emit, packsThinking: boolean) {
   const growing: Growing = { emit, packsThinking, items: [], byBlock: new Map() }
   return {
@@ -50,7 +50,7 @@ export function createItems(emit: Emit, packsThinking: boolean) {
       const item = growing.byBlock.get(index)
       return item && item.kind !== 'message' ? close(growing, item) : ''
     },
-    /** The answer is over; a refusal without any text becomes the text. */
+    /** Ends the answer; a refusal without output becomes a message. */
     finish(refusal: string | undefined): string {
       const begun = refusal && growing.items.length === 0 ? openMessage(growing) : undefined
       const told = begun && refusal ? begun.events + addText(growing, begun.item, refusal) : ''
@@ -130,7 +130,7 @@ function open(growing: Growing, item: Item): string {
   return growing.emit('response.output_item.added', fields)
 }
 
-/** The message that goes on, or a new one. */
+/** The last item if it is an open message, else a new message. */
 function openMessage(growing: Growing): { item: MessageItem; events: string } {
   const { items, emit } = growing
   const last = items.at(-1)
@@ -147,7 +147,7 @@ function closeMessage(growing: Growing): string {
   return last?.kind === 'message' && !last.done ? close(growing, last) : ''
 }
 
-/** Events are numbered as they are written: each is made after those before it. */
+/** `emit` numbers events, so they are created in the order in which they are sent. */
 function close(growing: Growing, item: Item): string {
   item.done = true
   const contentEvents = closeContent(growing, item)
@@ -183,7 +183,7 @@ function placeOf({ items }: Growing, item: Item) {
   return { item_id: item.id, output_index: items.indexOf(item) }
 }
 
-/** The item as a response shows it: empty while it grows, whole once it is done. */
+/** The item as a response shows it: without content until it is done. */
 function viewOf({ packsThinking }: Growing, item: Item): object {
   const { id, done } = item
   const text = item.pieces.join('')
@@ -209,7 +209,7 @@ function partOf({ pieces, annotations }: MessageItem) {
   return { type: 'output_text', text: pieces.join(''), annotations, logprobs: [] }
 }
 
-/** Ids are told apart by position: each response has its own. */
+/** A unique id; it ends with the item's position. */
 function idOf(kind: string, items: readonly unknown[]): string {
   return `${kind}_${crypto.randomUUID().replaceAll('-', '')}_${items.length}`
 }

@@ -1,4 +1,4 @@
-/** A message of Claude's as a response of OpenAI's, event by event or whole (core/calls/PROTOCOL.md, OpenAI's replies). */
+/** Translates Claude's message into an OpenAI response, whole or streamed (core/calls/PROTOCOL.md, OpenAI's replies). */
 
 import type { AnswerContext, Collector, StreamTranslator } from '../translator.ts'
 import type { ClaudeEvent, MessageEnd } from './events.ts'
@@ -6,9 +6,9 @@ import { createUsageReader, responsesUsage } from './projection.ts'
 import { createItems, type Emit } from './responses-items.ts'
 
 export interface ResponsesContext extends AnswerContext {
-  /** Fields of the request that the response repeats. */
+  /** The fields of the request that the response repeats. */
   echo: Record<string, unknown>
-  /** The caller wants packed thinking with its reasoning items. */
+  /** The request asks for `reasoning.encrypted_content`. */
   packsThinking: boolean
 }
 

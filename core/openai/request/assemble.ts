@@ -1,4 +1,4 @@
-/** One request to Claude from what either of OpenAI's interfaces asked for (core/calls/PROTOCOL.md, OpenAI's requests). */
+/** Builds the request to Claude for both of OpenAI's APIs (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { Abilities } from '../../models/abilities.ts'
 import type { MessagesRequest, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
 import { conversation } from './conversation.ts'
@@ -10,13 +10,13 @@ export interface TranslationContext {
   /** The model that is sent, and what it can do. */
   model: string
   abilities: Abilities
-  /** Stands for the caller upstream, without telling who they are. */
+  /** Pseudonym of the caller for the upstream: it does not reveal who they are. */
   userId: string
   webSearch: boolean
   automaticCaching: boolean
 }
 
-/** What is asked for, in words that both interfaces share; `param` names are those of the caller's interface. */
+/** A request in the terms that both APIs share. `param` names are those of the caller's API. */
 export interface ModelRequest {
   turns: Turn[]
   turnsParam: string
@@ -32,22 +32,22 @@ export interface ModelRequest {
   topP: number | null | undefined
   stop: string | readonly string[] | null | undefined
   streamed: boolean
-  /** The caller named an end user. */
+  /** The request names an end user. */
   hasUser: boolean
-  /** The caller marks what is to be cached, and nothing else is. */
+  /** Only what the request marks may be cached. */
   explicitCaching: boolean
 }
 
 export interface Translated {
   request: MessagesRequest
-  /** What was given up, for x-gateway-warning. */
+  /** What the translation dropped or changed, for x-gateway-warning. */
   warnings: string[]
 }
 
-/** From this size on a prompt with tools is worth keeping. */
+/** Prompts with tools and more characters (UTF-16 units) than this are cached. */
 const CACHED_CHARACTERS = 4_000
 
-/** Throws a Refusal that names the parameter. `warnings` are those there are already. */
+/** Throws a Refusal that names the parameter. Appends to `warnings`. */
 export function assemble(asked: ModelRequest, context: TranslationContext, warnings: string[]): Translated {
   const { abilities, model } = context
   const warn = (text: string) => void warnings.push(text)

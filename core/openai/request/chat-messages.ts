@@ -1,4 +1,4 @@
-/** Messages of a chat as turns of a conversation with Claude (core/calls/PROTOCOL.md, OpenAI's requests). */
+/** Translates messages of chat completions into Claude's turns (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import type { Block, TextBlock, Turn } from '../messages-api.ts'
 import type { ChatMessage } from './chat-shape.ts'
@@ -9,10 +9,10 @@ import { unsupported } from './refuse.ts'
 type Message<R extends ChatMessage['role']> = Extract<ChatMessage, { role: R }>
 type ToolIds = ReturnType<typeof createToolIds>
 
-/** What the messages before one have called. */
+/** Tool calls of the messages so far. */
 interface Called {
   ids: ToolIds
-  /** Calls of functions in the old way carry no id: the newest of a name is meant. */
+  /** Name → id of its newest call, because the deprecated `function_call` has no id. */
   functions: Map<string, string>
 }
 

@@ -1,4 +1,4 @@
-/** A chat completion as a request to Claude (core/calls/PROTOCOL.md, OpenAI's requests). Pure: what the model can do is given. */
+/** Translates a chat completion into a request to Claude (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import { invalidField } from '../../errors.ts'
 import type { Tool, WebSearchTool } from '../messages-api.ts'

@@ -1,4 +1,4 @@
-/** A request of OpenAI's chat completions, as far as it is looked at; every other field is named and passed over. */
+/** Schema of the fields of chat completions that are read; other fields are ignored with a warning. */
 import * as z from 'zod'
 import { ModelName } from '../../models/name.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
@@ -116,7 +116,7 @@ export const ChatRequest = z.looseObject({
 })
 export type ChatRequest = z.infer<typeof ChatRequest>
 
-/** Fields that are taken and mean nothing here: nobody needs to be warned of them. */
+/** Fields that are ignored without a warning. */
 export const PASSED_OVER = new Set([
   'metadata',
   'store',

@@ -1,4 +1,4 @@
-/** Parts of messages: text, images, files. One place for both of OpenAI's interfaces (core/calls/PROTOCOL.md, OpenAI's requests). */
+/** Translates text, images and files for both of OpenAI's APIs (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import { invalidField } from '../../errors.ts'
 import type { CacheControl, DocumentBlock, ImageBlock, TextBlock } from '../messages-api.ts'
@@ -6,15 +6,15 @@ import { unsupported } from './refuse.ts'
 
 const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+)?((?:;[\w.-]+=[\w."-]+)*)(;base64)?,/i
 const IMAGE_TYPES = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
-/** What a breakpoint of OpenAI's becomes: Claude keeps a prompt for five minutes or an hour. */
+/** What OpenAI's breakpoint becomes: the longer of the two lifetimes of Claude's cache, 5 minutes and an hour. */
 const KEPT: CacheControl = { type: 'ephemeral', ttl: '1h' }
 
-/** Undefined for an empty text: Claude refuses those. */
+/** Undefined for an empty text, because Claude refuses those. */
 export function textBlock(text: string): TextBlock | undefined {
   return text === '' ? undefined : { type: 'text', text }
 }
 
-/** An image at an address, or within it. Throws a Refusal for other kinds. */
+/** An image by its http(s) or data URL. Throws a Refusal invalid_input for others. */
 export function imageBlock(url: string, param: string): ImageBlock {
   if (/^https?:\/\//i.test(url)) return { type: 'image', source: { type: 'url', url } }
   const data = dataOf(url)
@@ -27,7 +27,7 @@ export function imageBlock(url: string, param: string): ImageBlock {
   return { type: 'image', source: { type: 'base64', media_type: data.type, data: data.data } }
 }
 
-/** A file within the request: PDF or text. Throws a Refusal for anything else. */
+/** A PDF, text or image in the request. Throws a Refusal: unsupported_value for stored files, invalid_input for other types. */
 export function fileBlock(
   file: { file_data?: string | undefined; file_id?: string | undefined; filename?: string | undefined },
   param: string,
@@ -49,7 +49,7 @@ export function fileBlock(
   throw invalidField(`${param}.file_data`, 'a data URL of a PDF, a text or an image is expected')
 }
 
-/** The block with a mark that the prompt up to here is to be kept, when the part asks for it. */
+/** The block, with cache_control if the part has a breakpoint. */
 export function marked<T extends object>(
   block: T,
   breakpoint: unknown,
@@ -58,7 +58,7 @@ export function marked<T extends object>(
 }
 
 function dataOf(url: string): { type: string; base64: boolean; data: string } | undefined {
-  // The head is short; the data is never searched.
+  // Only the start is matched, because the data may be megabytes long.
   const [head, type = 'text/plain', , base64] = DATA_URL.exec(url.slice(0, 256)) ?? []
   if (head === undefined) return undefined
   return { type: type.toLowerCase(), base64: base64 !== undefined, data: url.slice(head.length) }

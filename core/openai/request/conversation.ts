@@ -1,4 +1,4 @@
-/** From turns in OpenAI's order to those that Claude takes: system first, roles merged, tool results leading. */
+/** Orders OpenAI's turns as Claude accepts them: system first, equal roles merged, tool results at the start of a turn. */
 
 import { invalidField } from '../../errors.ts'
 import { shapeOfText } from '../../json/depth.ts'
@@ -10,7 +10,7 @@ import { unsupported } from './refuse.ts'
 const TOOL_ID = /^[A-Za-z0-9_-]+$/
 const MOST_BREAKPOINTS = 4
 
-/** Throws a Refusal when nothing is left to answer. */
+/** Throws a Refusal: invalid_input without a user's turn; unsupported_value if the model takes no assistant turn at the end. */
 export function conversation(
   turns: readonly Turn[],
   abilities: Abilities,
@@ -48,21 +48,21 @@ function resultsFirst(content: readonly Block[]): Block[] {
   return [...content.filter(isResult), ...content.filter((block) => !isResult(block))]
 }
 
-/** Claude refuses a last text that ends in white space. */
+/** Claude refuses an assistant turn at the end whose text ends in white space. */
 function trimEnd(turn: Turn) {
   const block = turn.content.at(-1)
   if (block?.type === 'text') block.text = block.text.trimEnd()
   turn.content = turn.content.filter((one) => one.type !== 'text' || one.text !== '')
 }
 
-/** The last ones keep the longest prompts. */
+/** Claude accepts four breakpoints. The last ones stay, because they cache the longest prompts. */
 function limitBreakpoints(blocks: readonly Block[]) {
   const marked = blocks.filter((block) => 'cache_control' in block && block.cache_control)
   for (const block of marked.slice(0, -MOST_BREAKPOINTS))
     if ('cache_control' in block) delete block.cache_control
 }
 
-/** Ids of tool calls, in a form that Claude takes; the same text always becomes the same id. */
+/** Converts ids of tool calls to the characters that Claude accepts; the same id always gets the same result. */
 export function createToolIds() {
   const called = new Map<string, string>()
   return {
@@ -72,7 +72,7 @@ export function createToolIds() {
       if (known === undefined) called.set(id, safe)
       return known ?? safe
     },
-    /** Throws a Refusal for a result of a call that was never made. */
+    /** Throws a Refusal invalid_input if no earlier call has this id. */
     result(id: string, param: string): string {
       const known = called.get(id)
       if (known === undefined)
@@ -82,14 +82,14 @@ export function createToolIds() {
   }
 }
 
-/** The input of a tool call from its text. Throws a Refusal. */
+/** Parses the input of a tool call. Throws a Refusal invalid_input. */
 export function toolInput(text: string, param: string): unknown {
   if (shapeOfText(text) === 'too deep') throw invalidField(param, 'it is nested too deep')
   try {
     const input: unknown = JSON.parse(text.trim() === '' ? '{}' : text)
     if (isRecord(input)) return input
   } catch {
-    // Told below.
+    // Refused below.
   }
   throw invalidField(param, 'a JSON object is expected')
 }

@@ -1,4 +1,4 @@
-/** Structured output: a schema that Claude keeps to, or at least the wish for JSON (core/calls/PROTOCOL.md, OpenAI's requests). */
+/** Structured output: a JSON schema, or a prompt that asks for JSON (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { Abilities } from '../../models/abilities.ts'
 import type { TextBlock } from '../messages-api.ts'
 import { unsupported } from './refuse.ts'

@@ -1,13 +1,13 @@
-/** How a translation says no: a 400 that names the parameter (core/calls/PROTOCOL.md, Errors). */
+/** Refusals of translations: a 400 that names the parameter (core/calls/PROTOCOL.md, Errors). */
 import type * as z from 'zod'
 import { invalidField, Refusal } from '../../errors.ts'
 
-/** The value is right in OpenAI's interface, but Claude has nothing like it. */
+/** A Refusal for a value that is valid in OpenAI's API but has no equivalent at Claude. */
 export function unsupported(param: string, message: string): Refusal {
   return new Refusal('unsupported_value', `${param}: ${message}`, { fields: { [param]: message } })
 }
 
-/** The path of a field as OpenAI writes it: messages[2].content[0].text */
+/** The path of a field in OpenAI's notation: messages[2].content[0].text */
 function paramOf(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>
@@ -16,7 +16,7 @@ function paramOf(path: readonly PropertyKey[]): string {
   )
 }
 
-/** The body as its schema wants it. Throws a Refusal for the first thing that is wrong. */
+/** The parsed body. Throws a Refusal invalid_input for the first problem. */
 export function parsedBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body)
   if (result.success) return result.data

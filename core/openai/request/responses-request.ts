@@ -1,4 +1,4 @@
-/** A request of OpenAI's responses as one to Claude (core/calls/PROTOCOL.md, OpenAI's requests). Nothing is kept between requests. */
+/** Translates a request of OpenAI's responses into one to Claude (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import { invalidField } from '../../errors.ts'
 import type { Block, ImageBlock, Role, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'

@@ -1,4 +1,4 @@
-/** A request of OpenAI's responses, as far as it is looked at (core/calls/PROTOCOL.md, OpenAI's requests). */
+/** Schema of the fields of OpenAI's responses that are read (core/calls/PROTOCOL.md, OpenAI's requests). */
 import * as z from 'zod'
 import { ModelName } from '../../models/name.ts'
 import { tokens } from './chat-shape.ts'
@@ -109,7 +109,7 @@ export const ResponsesRequest = z.looseObject({
 })
 export type ResponsesRequest = z.infer<typeof ResponsesRequest>
 
-/** Fields that are taken and mean nothing here: nobody needs to be warned of them. */
+/** Fields that are ignored without a warning. */
 export const PASSED_OVER = new Set([
   'stream_options',
   'service_tier',

@@ -1,4 +1,4 @@
-/** JSON schemas as Claude's structured output takes them (core/calls/PROTOCOL.md, OpenAI's requests): stricter in form, poorer in limits. */
+/** Adapts JSON schemas to those that Claude's structured output accepts (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import { isRecord } from '../../json/is-record.ts'
 import { unsupported } from './refuse.ts'
@@ -31,21 +31,21 @@ const FORMATS = new Set([
   'ipv6',
   'uuid',
 ])
-/** Schemas within schemas, references followed. */
+/** Levels of nested schemas, references included. */
 const DEEPEST = 64
-/** Schemas in all with each reference replaced by what it names, as whoever compiles them has to. */
+/** The most schemas after every reference is expanded, because a compiler expands them too. */
 const MOST_SCHEMAS = 20_000
 
 type Schema = Record<string, unknown>
 
-/** A copy that Claude accepts. Throws a Refusal for references that lead outside, back to themselves or too far. */
+/** A copy that Claude accepts. Throws a Refusal unsupported_value for external or circular references and too large schemas. */
 export function structuredSchema(schema: unknown, param: string): Schema {
   const root = isRecord(schema) ? schema : {}
   assertFinite(root, param)
   return adapted(root, param, 0)
 }
 
-/** Whether a tool's parameters may be marked strict as they stand. */
+/** Whether a tool with these parameters may be marked strict without a change. */
 export function isStrict(schema: unknown): boolean {
   if (!isRecord(schema)) return true
   if (schema.type === 'object' || isRecord(schema.properties)) {
@@ -72,7 +72,7 @@ function adapted(schema: Schema, param: string, depth: number): Schema {
   return copy
 }
 
-/** Under `properties` and the like stand names, not keywords. */
+/** Adapts the value of a keyword. The keys below `properties` and the like are names, not keywords. */
 function below(key: string, value: unknown, param: string, depth: number): unknown {
   if (Array.isArray(value)) return value.map((one) => (isRecord(one) ? adapted(one, param, depth + 1) : one))
   if (!isRecord(value)) return value
@@ -84,8 +84,8 @@ function below(key: string, value: unknown, param: string, depth: number): unkno
 }
 
 /**
- * References are followed, each once: its size is remembered, so that ten levels that double cost ten steps.
- * Throws a Refusal.
+ * Checks the size of a schema with its references expanded. The size of each target is computed once, so that references
+ * that double at each level stay cheap. Throws a Refusal unsupported_value.
  */
 export function assertFinite(root: Schema, param: string) {
   const sizes = new Map<string, number>()

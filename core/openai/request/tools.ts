@@ -1,4 +1,4 @@
-/** Tools and who must use them, for both of OpenAI's interfaces (core/calls/PROTOCOL.md, OpenAI's requests). */
+/** Translates tools and tool_choice for both of OpenAI's APIs (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import { invalidField } from '../../errors.ts'
 import { isRecord } from '../../json/is-record.ts'
@@ -6,7 +6,7 @@ import type { Abilities } from '../../models/abilities.ts'
 import type { MessagesRequest, Tool, ToolChoice, WebSearchTool } from '../messages-api.ts'
 import { assertFinite, isStrict } from './schema.ts'
 
-/** Claude's own rule for names. */
+/** Claude's rule for names of tools. */
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/
 
 export interface FunctionTool {
@@ -33,19 +33,19 @@ export function toolOf(given: FunctionTool, param: string): Tool {
 
 export function webSearchTool(options: { user_location?: unknown }): WebSearchTool {
   const { user_location: location } = options
-  // OpenAI's chat interface wraps the place once more.
+  // Chat completions nest the location in `approximate`.
   const place = isRecord(location) && isRecord(location.approximate) ? location.approximate : location
   const where = isRecord(place) ? { user_location: { ...place, type: 'approximate' } } : {}
   return { type: 'web_search_20250305', name: 'web_search', ...where }
 }
 
-/** What the caller asked for, in one form for all of its spellings. */
+/** The caller's tool choice, in one form for all APIs. */
 export type Choice =
   | { kind: 'none' | 'auto' | 'required' }
   | { kind: 'function'; name: string }
   | { kind: 'allowed'; mode: 'auto' | 'required'; names: readonly string[] }
 
-/** Tools and choice as the model takes them. `warn` hears what had to be given up. */
+/** Tools and tool choice as the model accepts them. `warn` gets what was changed. Throws a Refusal invalid_input. */
 export function chosenTools(
   all: (Tool | WebSearchTool)[],
   asked: { choice: Choice | undefined; parallel: boolean; thinkingEnabled: boolean },

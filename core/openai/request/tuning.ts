@@ -1,4 +1,4 @@
-/** Length, sampling, thinking: what of it a model takes, and in which words (core/calls/PROTOCOL.md, OpenAI's requests). */
+/** Translates output length, sampling and thinking to what a model accepts (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { Abilities, Effort } from '../../models/abilities.ts'
 import type { MessagesRequest, Thinking, Turn } from '../messages-api.ts'
 
@@ -15,10 +15,10 @@ const BUDGETS: Record<ReasoningEffort, number> = {
   xhigh: 16_384,
   max: 16_384,
 }
-/** Room for an answer beside the thinking. */
+/** The least output tokens left for the answer after thinking. */
 const ANSWER_TOKENS = 1024
 
-/** Tokens of output: what was asked for, as far as the model goes. */
+/** max_tokens: what was asked for or a default, at most the model's limit. */
 export function outputTokens(
   asked: number | null | undefined,
   streamed: boolean,
@@ -27,7 +27,7 @@ export function outputTokens(
   return Math.min(maxOutput, asked ?? (streamed ? USUAL_OUTPUT.streamed : USUAL_OUTPUT.whole))
 }
 
-/** How much thinking was asked for, in the model's own way; `maxTokens` may grow to hold it. */
+/** The effort that was asked for, as the model's effort or thinking budget; `maxTokens` may grow to hold the budget. */
 export function reasoning(
   effort: ReasoningEffort | null | undefined,
   messages: readonly Turn[],
@@ -36,7 +36,7 @@ export function reasoning(
 ): { thinking?: Thinking; effort?: Effort; maxTokens: number } {
   if (!effort) return { maxTokens }
   if (abilities.effort.size > 0) return { ...byEffort(effort, abilities), maxTokens }
-  // The interface of OpenAI carries no signed thinking, and such a model wants it back before it goes on with a tool.
+  // Such a model needs its signed thinking back after a tool call, and OpenAI's API does not return it.
   const goesOn = messages.at(-1)?.content.some(({ type }) => type === 'tool_result')
   if (!abilities.thinking.has('enabled') || effort === 'none' || goesOn) return { maxTokens }
   const budget = Math.min(BUDGETS[effort], abilities.maxOutput - ANSWER_TOKENS)
@@ -68,7 +68,7 @@ function byEffort(
   return { ...(level ? { effort: level } : {}), ...(adapts ? { thinking: { type: 'adaptive' } } : {}) }
 }
 
-/** temperature and top_p where the model takes them: one of both, and neither while it thinks by a budget. */
+/** temperature or top_p, never both, if the model accepts them; neither with a thinking budget. `warn` gets what was dropped. */
 export function sampling(
   asked: { temperature?: number | null | undefined; top_p?: number | null | undefined },
   abilities: Abilities,
@@ -89,7 +89,7 @@ export function sampling(
   return topP === undefined ? {} : { top_p: topP }
 }
 
-/** Claude refuses stop sequences of nothing or white space. */
+/** Stop sequences less those that are empty or white space, because Claude refuses them. */
 export function stopSequences(stop: string | readonly string[] | null | undefined): string[] {
   const all = typeof stop === 'string' ? [stop] : (stop ?? [])
   return all.filter((text) => text.trim() !== '')
