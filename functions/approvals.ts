@@ -1,4 +1,4 @@
-/** Models on offer, and applications for those that need approval. */
+/** Routes for available models and for applications for those that need approval. */
 import * as z from 'zod'
 import { availableModels } from '../core/models/available.ts'
 import { apply, withdraw } from '../core/requests/ask.ts'

@@ -1,4 +1,4 @@
-/** The record of what was done. It can be read, and nothing else. */
+/** The route that reads the audit. No route changes it. */
 import * as z from 'zod'
 import { AUDIT_ACTION_NAMES } from '../core/audit/action.ts'
 import { type AuditRow, listAudit } from '../core/audit/list.ts'
@@ -6,7 +6,7 @@ import { timeText } from '../core/units.ts'
 import { idInQuery, line, page, pageSize, timestamp } from './fields.ts'
 import { route } from './route.ts'
 
-/** Rows are kept for longer than releases: those of another one may have done what this one does not know. */
+/** Any string, because rows of other releases may have actions that this one does not know. */
 const AuditAction = z
   .union([z.enum(AUDIT_ACTION_NAMES), z.string()])
   .meta({ id: 'AuditAction', description: 'One of these, or what another release did.' })

@@ -1,4 +1,4 @@
-/** Signing in and out. Nothing here tells whether an account exists. */
+/** Routes for signing in and out. Their answers do not reveal whether an account exists. */
 import * as z from 'zod'
 import { login, sendCode } from '../core/auth/login.ts'
 import { closeSession, logOutEverywhere } from '../core/auth/sessions.ts'
@@ -69,7 +69,7 @@ export const auth = [
         userAgent: headerOf(headers, 'user-agent') ?? '',
         previous: (await sessionOf(deps, headers))?.sessionId,
       })
-      // A code that was handed over may be the first thing that this browser brings.
+      // A browser that uses a handed-over code may have no browser cookie yet.
       if (browserOf(deps, headers) !== browser) setCookie(browserCookie(deps.settings, headers, browser))
       setCookie(sessionCookie(deps.settings, headers, token))
       return { user: userView(user) }
@@ -110,7 +110,7 @@ export const auth = [
   }),
 ]
 
-/** The name that this browser was given when it first asked for a code. */
+/** The value of the browser cookie, set when this browser first asked for a code. */
 function browserOf(deps: Pick<Deps, 'settings'>, headers: HeaderPairs): string | undefined {
   const browser = readCookie(deps.settings, headers, 'browser')
   return browser !== undefined && BROWSER.test(browser) ? browser : undefined

@@ -1,4 +1,4 @@
-/** Backends, as administrators look after them. What is changed here holds until restart or reload. */
+/** Routes with which administrators manage backends. Changes hold until restart or reload. */
 import * as z from 'zod'
 import { changeBackend, checkBackend } from '../core/backends/manage.ts'
 import type { BackendStatus, HealthView } from '../core/backends/view.ts'
@@ -32,7 +32,7 @@ const BackendView = z
 export type BackendView = z.infer<typeof BackendView>
 
 const BackendAnswer = z.strictObject({ backend: BackendView })
-/** A time after this means: not by itself. */
+/** Times (ms since 1970) after this mean that the backend does not come back by itself. */
 const BACK_FAR_MS = 8_000_000_000_000_000
 
 export const backends = [

@@ -1,25 +1,25 @@
-/** The body of a request: how long it may be, and how long it may take. */
+/** Reads request bodies within limits of size and time. */
 
 import { ClientGone } from '../core/calls/forward.ts'
 import { asRefusal, Refusal } from '../core/errors.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { Clock, HeaderPairs, TakeBytes } from '../core/ports.ts'
 
-/** How much of a body that is too large may still come, to be thrown away, before its connection is closed. In bytes. */
+/** Bytes of a too large body that are read and discarded before its connection is closed. */
 export const MOST_DISCARDED = 64 * 1024 * 1024
 
-/** An upload of which nothing comes for so long is given up. */
+/** An upload that sends nothing for this long is given up. */
 const STALLED_MS = 30_000
 
 export interface Reading {
   clock: Clock
-  /** As Wire has it. */
+  /** Wire.body of this request. */
   read(take: TakeBytes): Promise<Uint8Array | undefined>
-  /** Hears of `bytes` more. May throw a Refusal. */
+  /** Called with the size of each piece. May throw a Refusal. */
   add?(bytes: number): void
 }
 
-/** How long the body says to be, 0 when it does not. Throws a Refusal: body_too_large, or body_invalid when it is encoded. */
+/** content-length in bytes, 0 without it. Throws a Refusal: body_too_large, or body_invalid for a content-encoding. */
 export function announcedBytes(headers: HeaderPairs, most: number): number {
   const encoding = headerOf(headers, 'content-encoding')
   if (encoding && encoding !== 'identity') {
@@ -33,7 +33,7 @@ export function announcedBytes(headers: HeaderPairs, most: number): number {
   return announced
 }
 
-/** The whole body, at most `most` bytes. Throws a Refusal: body_too_large, upload_stalled, what `add` throws; or ClientGone. */
+/** Reads at most `most` bytes. Rejects with a Refusal (body_too_large, upload_stalled, what `add` throws) or ClientGone. */
 export function readBody(most: number, { clock, read, add }: Reading): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
   let size = 0
@@ -51,7 +51,7 @@ export function readBody(most: number, { clock, read, add }: Reading): Promise<U
     }
     return refused === undefined
   }
-  // One timer a body, not one a piece: it looks when the time could be over at the earliest.
+  // One timer per body instead of one per piece: it fires when the upload may have stalled and then checks.
   const watch = (ms: number): (() => void) =>
     clock.after(ms, () => {
       const silentMs = clock.elapsed() - lastByteAt
@@ -77,8 +77,8 @@ export function readBody(most: number, { clock, read, add }: Reading): Promise<U
 }
 
 /**
- * Whoever still sends is let finish, within reason, and nothing of it is kept: a connection that is closed upon them would
- * tell them of a broken pipe instead of this.
+ * The connection stays open until MOST_DISCARDED more bytes have come, because a client that is still sending would
+ * otherwise see a broken pipe instead of this refusal.
  */
 function tooLarge(most: number, announced: number): Refusal {
   const size = most >= 1_048_576 ? `${Math.floor(most / 1_048_576)} MiB` : `${most} bytes`

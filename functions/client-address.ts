@@ -1,13 +1,13 @@
-/** Which address a request came from, as far as it can be believed. */
+/** The client's IP address, from the connection or from a trusted proxy's X-Forwarded-For. */
 import ipaddr from 'ipaddr.js'
 import type { Deps } from '../core/deps.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 
-/** The address of a client, by its peer and the headers it sent. */
+/** The client's address, given the address of the connection's peer and the request's headers. */
 export type Addressing = (peer: string, headers: HeaderPairs) => string
 
-/** Addressing by the configuration. Says once that a proxy seems to be in front which nobody named. */
+/** Addressing by `trustedProxies`. Logs once if there seems to be a proxy that is not among them. */
 export function createAddressing({ settings, logger }: Pick<Deps, 'settings' | 'logger'>): Addressing {
   const trusted = networksOf(settings.trustedProxies)
   let told = false
@@ -31,10 +31,10 @@ export function createAddressing({ settings, logger }: Pick<Deps, 'settings' | '
 }
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
-/** Its first address, and how many bits of it belong to the network. */
+/** The first address of the network and the length of its prefix in bits. */
 type Network = [Address, number]
 
-/** Networks such as 10.0.0.0/8, and single addresses. */
+/** Parses networks such as 10.0.0.0/8 and single addresses. Throws an Error for anything else. */
 export function networksOf(texts: readonly string[]): Network[] {
   return texts.map((text): Network => {
     if (text.includes('/')) return ipaddr.parseCIDR(text)
@@ -44,8 +44,8 @@ export function networksOf(texts: readonly string[]): Network[] {
 }
 
 /**
- * The peer itself, unless it is a trusted proxy: then the last address of X-Forwarded-For that no trusted proxy has.
- * Anything left of that was written by the client and proves nothing, and neither does what is no address.
+ * The peer, or behind trusted proxies the last address in X-Forwarded-For that is not one of theirs. Addresses to its left
+ * are ignored, because the client may have written them, and so is text that is no address.
  */
 export function clientAddress(peer: string, headers: HeaderPairs, trusted: readonly Network[]): string {
   let address = plain(peer)
@@ -59,14 +59,14 @@ export function clientAddress(peer: string, headers: HeaderPairs, trusted: reado
   return address
 }
 
-/** What limits per address count: an IPv6 customer has at least a /64 to choose from. */
+/** The unit of limits per address: an IPv4 address or an IPv6 /64, because a customer can use any address in their /64. */
 export function addressGroup(address: string): string {
   const known = parsed(address)
   if (!(known instanceof ipaddr.IPv6)) return address
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${known.toString()}/64`).toString()}/64`
 }
 
-/** Without the port and the brackets that some proxies write. IPv4 within IPv6 is the IPv4 address that it means. */
+/** The address without port and brackets, which some proxies add. An IPv4-mapped IPv6 address becomes IPv4. */
 function plain(address: string): string {
   return address
     .trim()
@@ -83,7 +83,7 @@ function isIn(networks: readonly Network[], text: string): boolean {
   )
 }
 
-/** Undefined for what is no address; IPv4 has four parts, as 1.2 could mean others elsewhere. */
+/** Undefined if `text` is no address. IPv4 must have four parts, because programs read shorter forms differently. */
 function parsed(address: string): Address | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(address)) return ipaddr.IPv4.parse(address)
   return ipaddr.IPv6.isValid(address) ? ipaddr.IPv6.parse(address) : undefined

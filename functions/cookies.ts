@@ -1,4 +1,4 @@
-/** The gateway's two cookies: the session, and the name of the browser that login codes are bound to. */
+/** The gateway's two cookies: the session, and a random value per browser to which login codes are bound. */
 import { parse, serialize } from 'hono/utils/cookie'
 import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
@@ -12,11 +12,11 @@ export function readCookie(settings: Settings, headers: HeaderPairs, name: Cooki
   const header = headerOf(headers, 'cookie')
   if (header === undefined) return undefined
   const cookies = parse(header)
-  // The previous release named them so on plain http.
+  // The previous release used the name without a port on plain http.
   return cookies[nameOf(settings, headers, name)] ?? (isSecure(settings) ? undefined : cookies[name])
 }
 
-/** The session's cookie, for as long as the session may last; `''` takes it away. */
+/** Set-Cookie for a session, valid for `sessionMaxAgeMs`; token '' deletes the cookie. */
 export function sessionCookie(settings: Settings, headers: HeaderPairs, token: string): string {
   const maxAge = token === '' ? 0 : Math.floor(settings.auth.sessionMaxAgeMs / 1000)
   return write(settings, nameOf(settings, headers, 'session'), token, maxAge)
@@ -32,8 +32,9 @@ function write(settings: Settings, name: string, value: string, maxAge: number):
 }
 
 /**
- * With __Host- a browser takes the cookie only from this very host over https: no sibling domain can plant one. Plain http
- * has nothing like it, and there all ports of a host share their cookies: the port in the name keeps two gateways apart.
+ * With __Host- a browser accepts the cookie only from this host over https, so that no sibling domain can set it:
+ * https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie. On plain http the name has the port,
+ * because all ports of a host share their cookies and two gateways would overwrite each other's.
  */
 function nameOf(settings: Settings, headers: HeaderPairs, name: CookieName): string {
   if (isSecure(settings)) return `__Host-${name}`

@@ -1,4 +1,4 @@
-/** The kinds of fields that bodies and queries are made of. Everything is bounded, and text is really text. */
+/** Schemas for fields of bodies and queries. All have a limit; text is well-formed and without control characters. */
 import * as z from 'zod'
 import { nothingHere } from '../core/errors.ts'
 import { LONGEST_MODEL_NAME, ModelName } from '../core/models/name.ts'
@@ -9,13 +9,13 @@ const LARGEST_BUDGET_USD = 1_000_000_000
 const BUDGET_EXPECTED = `0, or from 0.000001 to ${LARGEST_BUDGET_USD}, is expected`
 
 /* biome-ignore-start lint/suspicious/noControlCharactersInRegex: control characters are what is looked for */
-// The reference shows these as they are, also to readers whose language knows no classes of characters.
+// Written without \p{…}, because the OpenAPI document contains them and some languages do not support it.
 /** No control characters. */
 const LINE = /^[^\u0000-\u001f\u007f-\u009f]*$/
-/** None but tabs and the ends of lines. */
+/** No control characters except tabs and line ends. */
 const PROSE = /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$/
 /* biome-ignore-end lint/suspicious/noControlCharactersInRegex: as above */
-/** More than white space. */
+/** Not only white space. */
 const FILLED = /\S/
 
 function textLike(pattern: RegExp, longest: number, expected: string) {
@@ -27,7 +27,7 @@ function textLike(pattern: RegExp, longest: number, expected: string) {
     .refine((text) => text.isWellFormed(), expected)
 }
 
-/** One line for people to read: nothing that is not Unicode; '' is none. */
+/** One line of text, up to `longest` characters; may be ''. */
 export function optionalLine(longest: number) {
   return textLike(LINE, longest, 'one line of text is expected')
 }
@@ -36,7 +36,7 @@ export function line(longest: number) {
   return optionalLine(longest).min(1).regex(FILLED)
 }
 
-/** Several lines; '' is none. */
+/** Several lines of text, up to `longest` characters; may be ''. */
 export function optionalProse(longest: number) {
   return textLike(PROSE, longest, 'text is expected')
 }
@@ -45,12 +45,12 @@ export function prose(longest: number) {
   return optionalProse(longest).min(1).regex(FILLED)
 }
 
-/** A moment, in ms afterwards. */
+/** An RFC 3339 time, parsed to ms since 1970. */
 export const moment = z.iso
   .datetime({ offset: true, error: 'a time such as 2027-01-31T00:00:00Z is expected' })
   .transform((text) => Date.parse(text))
 
-/** A budget in dollars, in micro-dollars afterwards. One that rounds to 0 would be no limit at all. */
+/** A budget in dollars, parsed to micro-dollars. Amounts that round to 0 are refused, because 0 means no limit. */
 export const dollars = z
   .union(
     [z.literal(0), z.number().min(0.000_001, BUDGET_EXPECTED).max(LARGEST_BUDGET_USD, BUDGET_EXPECTED)],
@@ -58,12 +58,12 @@ export const dollars = z
   )
   .transform(microsOf)
 
-/** A model, with or without white space around its name. */
+/** The name of a model; white space around it is removed. */
 export const modelName = line(LONGEST_MODEL_NAME).pipe(ModelName)
 
 export const quotaTokens = z.int().min(0)
 
-/** A number in a query string, of which `pattern` says everything. */
+/** A number in a query string that matches `pattern`. */
 function digits(pattern: RegExp, expected: string) {
   return z.string().regex(pattern, `${expected} is expected`).transform(Number)
 }
@@ -71,10 +71,10 @@ function digits(pattern: RegExp, expected: string) {
 export const idInQuery = digits(/^[1-9]\d{0,14}$/, 'an id')
 export const page = digits(/^[1-9]\d{0,5}$/, 'the number of a page, from 1 on,').default(1)
 export const pageSize = digits(/^([1-9]\d?|1\d\d|200)$/, 'a whole number from 1 to 200').default(50)
-/** A text to look for, taken literally. */
+/** Text to search for, taken literally. */
 export const searchText = z.string().trim().max(200)
 
-/** The id in a path. What cannot be one is as unknown as one that does not exist. */
+/** The id in a path. Throws a Refusal not_found for text that is no id. */
 export function idOf(text: string): number {
   const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0
   if (id === 0 || id > LARGEST_ID) throw nothingHere()

@@ -1,4 +1,4 @@
-/** Puts functions together into one fetch handler. Alone or all at once: a function cannot tell. */
+/** Combines functions into one fetch handler. Each works the same alone or together with others. */
 import { Hono } from 'hono'
 import { ClientGone } from '../core/calls/forward.ts'
 import type { Deps } from '../core/deps.ts'
@@ -33,9 +33,9 @@ export const functions = {
   health,
 } satisfies Record<string, Route[]>
 export type FunctionName = keyof typeof functions
-const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // satisfies above: there are no other keys
+const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // holds because `functions` is a constant
 
-/** The functions that a deployment names, separated by commas; all when it names none. Throws for one there is not. */
+/** Parses GATEWAY_FUNCTIONS: names separated by commas, all if empty. Throws an Error for an unknown name. */
 export function functionsFrom(text: string | undefined): readonly FunctionName[] {
   const names = (text ?? '').split(',').map((name) => name.trim())
   const unknown = names.filter((name) => name !== '' && !Object.hasOwn(functions, name))
@@ -44,12 +44,12 @@ export function functionsFrom(text: string | undefined): readonly FunctionName[]
   return chosen.length > 0 ? chosen : ALL_FUNCTIONS
 }
 
-/** nginx's code for a client that closed the connection: seen in logs only. */
+/** nginx's status for a client that closed the connection; no client sees it. */
 const CLIENT_GONE = 499
 
-/** A fetch handler for the named functions; default all. Paths that no route knows get a JSON 404 in their dialect. */
+/** A fetch handler for the named functions. Paths without a route get the dashboard's file or page, else a JSON 404. */
 export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_FUNCTIONS) {
-  // Routes match the path as it came: a decoded one could match here and mean something else upstream.
+  // Routes match the undecoded path, because a decoded one could match here and mean something else upstream.
   const app = new Hono<{ Bindings: object }>({
     strict: true,
     getPath: (request) => pathOf(request.url),
@@ -60,7 +60,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
   const routes = [...Object.values(chosen).flat(), ...docsOf(chosen)]
   for (const route of routes) {
     const { dialect = 'api' } = route
-    // Hono answers HEAD with the body-less answer of GET, so that is where a HEAD route has to stand.
+    // Hono serves HEAD through GET routes, so a HEAD route is registered as GET.
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, async (c) => {
       if (route.method === 'HEAD' && c.req.method !== 'HEAD') return c.notFound()
       const id = newId()
@@ -78,7 +78,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
     })
   }
   const servedAt = servedBy(routes)
-  // Told here and not by routes of their own: with one handler a path Hono finds it by one look into a map.
+  // 405 is answered here, because with one handler per path Hono finds it by a single map lookup.
   app.notFound(async (c) => {
     const served = servedAt(c.req.path)
     if (served) {
@@ -113,17 +113,17 @@ function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Res
   return secured(envelope(refusal, id), deps.settings)
 }
 
-/** Of addresses that no route knows: who asks below /v1 is most likely a client of Claude. */
+/** The dialect of errors for paths without a route: below /v1 the client most likely speaks Claude's API. */
 function unservedDialect(path: string): Dialect {
   return path.startsWith('/v1/') || path === '/v1' ? 'anthropic' : 'api'
 }
 
-/** What a path is served for; undefined for nothing. A path without parameters goes before one with them. */
+/** Methods and dialect of a path; undefined if no route has it. Paths without parameters match first. */
 function servedBy(
   routes: readonly Route[],
 ): (path: string) => { methods: string[]; dialect: Dialect } | undefined {
   const paths = [...Map.groupBy(routes, ({ path }) => path)].map(([path, served]) => ({
-    // A parameter is one segment.
+    // A parameter matches one segment.
     pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`),
     parameters: path.split(':').length,
     dialect: served[0]?.dialect ?? 'api',

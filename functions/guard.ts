@@ -1,4 +1,4 @@
-/** What a request must be before anyone looks at it, and the headers that no answer goes without. */
+/** Checks on requests before a handler runs, and the security headers of every answer. */
 import type * as z from 'zod'
 import { Refusal } from '../core/errors.ts'
 import { GUARDS } from '../core/http/guards.ts'
@@ -9,12 +9,12 @@ import { announcedBytes, type Reading, readBody } from './body.ts'
 import { isSecure } from './cookies.ts'
 import { isChange } from './route.ts'
 
-/** What a form of the dashboard may hold; proxied calls have their own limit. */
+/** The longest body of the dashboard's API; proxied calls have `limits.maxBodyBytes`. */
 const FORM_BYTES = 64 * 1024
 
 /**
- * Whether a change may have been asked for by another site in the caller's name. With a cookie the browser must say
- * that the request is from here; a request without cookies acts for nobody. Throws a Refusal foreign_origin.
+ * Refuses changes that another site may have caused (CSRF). With a cookie, Origin or Sec-Fetch-Site must show that the
+ * request comes from the dashboard; without one it acts for nobody. Throws a Refusal foreign_origin.
  */
 export function assertSameOrigin(request: Request, headers: HeaderPairs, settings: Settings): void {
   if (!isChange(request.method)) return
@@ -30,12 +30,12 @@ export function assertSameOrigin(request: Request, headers: HeaderPairs, setting
 }
 
 function isOurs(origin: string, headers: HeaderPairs, settings: Settings): boolean {
-  // A name that leads here without being ours may be anybody's.
+  // With publicUrl, Host is not trusted, because any domain may resolve to this gateway.
   if (settings.publicUrl !== '') return origin === settings.publicUrl
   return URL.canParse(origin) && new URL(origin).host === headerOf(headers, 'host')
 }
 
-/** What a change brings is JSON, also where nothing of it is read. Throws a Refusal unsupported_media_type. */
+/** Refuses a change whose body is not JSON, even if no body is read. Throws a Refusal unsupported_media_type. */
 export function assertNoOtherBody({ method }: Request, headers: HeaderPairs): void {
   const length = Number(headerOf(headers, 'content-length') ?? 0)
   const hasBody = length > 0 || headerOf(headers, 'transfer-encoding') !== undefined
@@ -50,7 +50,7 @@ function assertJson(headers: HeaderPairs): void {
   }
 }
 
-/** The JSON body, checked. Throws a Refusal as `readBody` does, or unsupported_media_type, invalid_input with its fields. */
+/** The parsed JSON body. Throws a Refusal: unsupported_media_type, invalid_input with its fields, or as `readBody`. */
 export async function readJson(schema: z.ZodType, headers: HeaderPairs, reading: Reading): Promise<unknown> {
   assertJson(headers)
   announcedBytes(headers, FORM_BYTES)
@@ -66,7 +66,7 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** Input as its schema wants it. Throws a Refusal invalid_input that names each bad field. */
+/** Parses input by its schema. Throws a Refusal invalid_input that names each invalid field. */
 export function checked(schema: z.ZodType, input: unknown): unknown {
   const result = schema.safeParse(input)
   if (result.success) return result.data
@@ -80,7 +80,7 @@ export function checked(schema: z.ZodType, input: unknown): unknown {
   throw new Refusal('invalid_input', problems.join('; ').slice(0, 1000), { fields })
 }
 
-/** The response with the headers that tell browsers how little they may do with it. */
+/** Adds the security headers to the response. */
 export function secured(response: Response, settings: Settings): Response {
   for (const [name, value] of GUARDS) {
     if (!response.headers.has(name)) response.headers.set(name, value)

@@ -1,4 +1,4 @@
-/** Whether the process lives and whether it can serve. No detail but the version: these routes are open to anyone. */
+/** Routes for health checks. They are open to anyone and reveal nothing but the version. */
 import { isReady } from '../core/readiness.ts'
 import { route } from './route.ts'
 
@@ -23,7 +23,7 @@ export const health = [
       return new Response(ready ? 'ready' : 'not ready', { status: ready ? 200 : 503 })
     },
   }),
-  /** Claude Code warms its connection with this; it says nothing about any credential. */
+  /** Claude Code opens its connection with this request. It checks no credential. */
   route({
     method: 'HEAD',
     path: '/api/hello',

@@ -1,4 +1,4 @@
-/** From the credentials of a request to its caller, as the tier of the matched route demands. */
+/** Finds the caller of a request by its credentials, as the route's tier requires. */
 import { findSession, type SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import { Refusal } from '../core/errors.ts'
@@ -7,10 +7,10 @@ import type { Caller } from '../core/keys/key-cache.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { readCookie } from './cookies.ts'
 
-/** How old the key cache may be where no timer keeps it fresh: what another process changed holds within this time. */
+/** How old the key cache may be where no timer refreshes it. Changes by other processes hold within this time. */
 const DIRECTORY_MAX_AGE_MS = 1_000
 
-/** The owner of the API key. Throws a Refusal when there is no valid one. */
+/** The caller of the request's API key. Throws a Refusal as KeyCache.find. */
 export async function callerOf(
   deps: Pick<Deps, 'keyCache' | 'logger'>,
   headers: HeaderPairs,
@@ -22,7 +22,7 @@ export async function callerOf(
   return deps.keyCache.find(presentedKeys(headers))
 }
 
-/** The living session of a request's cookie, if it has one. */
+/** The live session of the request's cookie, if any. */
 export async function sessionOf(
   deps: Pick<Deps, 'db' | 'clock' | 'settings'>,
   headers: HeaderPairs,
@@ -32,7 +32,7 @@ export async function sessionOf(
   return findSession({ db: deps.db, clock: deps.clock, auth: deps.settings.auth }, token)
 }
 
-/** Who is signed in. Throws a Refusal when nobody is, or has not enough right. */
+/** Who is signed in. Throws a Refusal: not_signed_in or admins_only. */
 export async function identify(
   deps: Pick<Deps, 'db' | 'clock' | 'settings' | 'logger'>,
   tier: 'session' | 'admin',
@@ -47,7 +47,7 @@ export async function identify(
   return caller
 }
 
-/** Both headers may carry a key, and Claude Code can send two different ones: either being valid is enough. */
+/** The keys in Authorization and x-api-key. Claude Code can send two different ones; one valid key is enough. */
 function presentedKeys(headers: HeaderPairs): string[] {
   const bearer = /^bearer[ \t]+(\S+)[ \t]*$/i.exec(headerOf(headers, 'authorization') ?? '')?.[1]
   const header = headerOf(headers, 'x-api-key')?.trim()

@@ -1,4 +1,4 @@
-/** API keys: of oneself, and of everybody for administrators. A secret is in one answer only. */
+/** Routes for API keys: one's own and, for administrators, everybody's. Only the answer that creates a key has its secret. */
 import * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
@@ -166,7 +166,7 @@ async function changed(deps: Deps, actor: Actor, scope: Scope, idText: string, c
   return { key: keyView(await describedKey(deps.db, id)) }
 }
 
-/** Limits as they are kept; undefined where none was given. */
+/** Limits of the body in core's names; undefined where not given. */
 function limitsOf(body: z.output<z.ZodObject<typeof limits>>) {
   return {
     quotaTokens: body.quota_tokens,

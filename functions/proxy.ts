@@ -1,4 +1,4 @@
-/** Claude's own interface, behind API keys. */
+/** Claude's and OpenAI's APIs, behind API keys. */
 import * as z from 'zod'
 import { forward, forwardFree } from '../core/calls/forward.ts'
 import { type Received, receive } from '../core/calls/receive.ts'
@@ -16,7 +16,7 @@ const ModelPage = z.object({
   before_id: cursor,
 })
 
-/** For the reference: a request is never parsed as a whole, and all but its model is for Claude to judge. */
+/** For the reference only: requests are not parsed as a whole, because Claude checks all but the model. */
 const MessagesRequest = z
   .looseObject({
     model: ModelName,

@@ -1,4 +1,4 @@
-/** Routes are data: server, checks, reference and tests read the same table. A route without a tier does not compile. */
+/** Routes are data that server, checks, reference and tests share. A route without a tier does not compile. */
 import type * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { SignedIn } from '../core/auth/sessions.ts'
@@ -7,7 +7,7 @@ import type { Caller } from '../core/keys/key-cache.ts'
 import type { HeaderPairs, Reply } from '../core/ports.ts'
 import type { StopSignal } from '../core/stop.ts'
 
-/** Who calls, by tier: anyone, the owner of an API key, a signed-in user, a signed-in user who is an admin now. */
+/** The caller by tier: anyone, the owner of an API key, a signed-in user, a signed-in admin. */
 interface Callers {
   public: undefined
   key: Caller
@@ -16,7 +16,7 @@ interface Callers {
 }
 export type Tier = keyof Callers
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
-/** The envelope that errors of a route come in. */
+/** The form of a route's errors. */
 export type Dialect = 'anthropic' | 'openai' | 'api'
 export type ErrorStatus = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 500 | 502 | 503 | 504 | 529
 
@@ -35,18 +35,18 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
   body: Output<B>
   headers: HeaderPairs
   /**
-   * The whole body of a route that reads it itself; `limited` where requests are counted. Throws a Refusal: rate_limited,
-   * overloaded, body_too_large, upload_stalled; or ClientGone.
+   * Reads the whole body, for routes without a `body` schema; `limited` if the call counts against limits. Throws a Refusal:
+   * rate_limited, overloaded, body_too_large, body_invalid, upload_stalled; or ClientGone.
    */
   read(maxBytes: number, limited: boolean): Promise<Uint8Array>
   /** Aborts when the client leaves. */
   left(): StopSignal
-  /** Path and query of the address as it came, undecoded. */
+  /** Path and query as received, undecoded. */
   target: string
   id: string
-  /** Who the audit names: the caller, with their address. */
+  /** The caller as the audit names them, with their IP address. */
   actor: Actor & { ip: string }
-  /** For a route whose answer is a file: to be called once nothing of it is to come any more. Repeatable. */
+  /** For routes with `file`: call it when the file is finished or broken off. Idempotent. */
   over(): void
   /** Adds a Set-Cookie header to the answer. */
   setCookie(cookie: string): void
@@ -58,20 +58,20 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   tier: T
   /** Default: api. */
   dialect?: Dialect
-  /** What it does, in one line, for the reference. */
+  /** One line for the reference. */
   summary: string
   query?: Q
   /** A JSON body, parsed and checked before the handler runs. */
   body?: B
-  /** The JSON body of routes that read the bytes themselves: for the reference only. */
+  /** For the reference only: the JSON body of routes that read the bytes themselves. */
   accepts?: z.ZodType
-  /** The answer. A plain object is checked against it, so that nothing leaves that is not declared. */
+  /** Schema of the answer. Plain objects are checked against it, so that no undeclared field is sent. */
   reply?: R
   /** Status of a plain object; default 200. */
   status?: 201
-  /** Errors of its own, beside those that follow from its tier and input: for the reference only. */
+  /** For the reference only: errors besides those that follow from tier and input. */
   errors?: readonly ErrorStatus[]
-  /** Its answer is a file, which may take its time. */
+  /** The answer is a file, which may take long. */
   file?: true
   /** Media types of answers that are not one JSON object. */
   produces?: readonly string[]
@@ -87,7 +87,7 @@ export interface Route extends Omit<RouteSpec<string, Tier, AnySchema, AnySchema
   handle(call: never): Answer | Promise<Answer>
 }
 
-/** Types a handler by its own path, tier and schemas. The cast forgets them again: the table holds all routes alike. */
+/** Types a handler by its path, tier and schemas. The cast drops these types, so that one table can hold all routes. */
 export function route<
   const P extends string,
   const T extends Tier,

@@ -1,4 +1,4 @@
-/** One request through its route: whose it is, whether it may, what it brings, what it gets. */
+/** Runs one request through its route: caller, checks, body, handler, response. */
 import type { Visit } from '../core/calls/intake.ts'
 import type { Deps } from '../core/deps.ts'
 import type { Doing } from '../core/limits/person.ts'
@@ -16,7 +16,7 @@ export interface Incoming {
   params(): Record<string, string>
 }
 
-/** What handlers of all tiers are given, and how they may read the body. */
+/** What handlers of all tiers get, and how the body is read. */
 interface Begun {
   base: {
     deps: Deps
@@ -48,7 +48,7 @@ export async function run(
   return runOwn(route, tier, { ...begun, request, ip: addressOf(wire.peer(request, bindings), headers) })
 }
 
-/** A request with an API key. Its body is read by the handler, once its caller may have another call. */
+/** A request with an API key. The handler reads the body, and only if the caller's limits allow another call. */
 async function runCall(route: Route, incoming: Incoming, { base, read }: Begun): Promise<Response> {
   const { deps, headers, id } = base
   const { wire, clock, intake } = deps
@@ -63,7 +63,7 @@ async function runCall(route: Route, incoming: Incoming, { base, read }: Begun):
   }
   const left = () => wire.left(request, bindings)
   try {
-    // What `route()` forgot about the handler's own types holds: path, tier and query come from the same row.
+    // The cast holds because path, tier and query come from the same route, whose types `route()` dropped.
     const answer = await route.handle({ ...base, caller, read: readWhenAllowed, left } as never)
     if (isReply(answer)) return wire.respond(visit ? endingReply(answer, visit.end) : answer, bindings)
     visit?.end()
@@ -74,7 +74,7 @@ async function runCall(route: Route, incoming: Incoming, { base, read }: Begun):
   }
 }
 
-/** A request to the gateway's own interface, from nobody or from somebody signed in. */
+/** A request to the gateway's own API, with or without a session. */
 async function runOwn(
   route: Route,
   tier: 'public' | 'session' | 'admin',
@@ -110,7 +110,7 @@ function doingOf({ method, file }: Route): Doing {
   return isChange(method) ? 'change' : 'read'
 }
 
-/** A plain object is checked against what the route declares: a field too many is a bug, not an answer. */
+/** Plain objects are parsed with the route's `reply`, so that an undeclared field fails instead of being sent. */
 function toResponse(route: Route, answer: Answer, id: string): Response {
   if (answer instanceof Response) return answer
   const body = route.reply ? route.reply.parse(answer) : answer
@@ -122,7 +122,7 @@ function isReply(answer: Answer): answer is Reply {
   return 'pipe' in answer && typeof answer.pipe === 'function'
 }
 
-/** The same reply; `end` hears of its end, whichever. */
+/** The same reply; `end` is called when it is finished or fails. */
 function endingReply(reply: Reply, end: () => void): Reply {
   return {
     ...reply,
@@ -140,12 +140,12 @@ export function pathOf(url: string): string {
   return query < 0 ? target : target.slice(0, query)
 }
 
-/** Path and query exactly as they came: what goes upstream must not be decoded and encoded again. */
+/** Path and query as received, because what goes upstream must not be decoded and encoded again. */
 function targetOf(url: string): string {
   return url.slice(url.indexOf('/', url.indexOf('://') + 3))
 }
 
-/** A name that stands twice counts once, with its first value. */
+/** The query as an object. Of a repeated name the first value counts. */
 function queryOf(url: string): Record<string, string> {
   return Object.fromEntries([...new URL(url).searchParams].reverse())
 }

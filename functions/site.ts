@@ -1,10 +1,10 @@
-/** The dashboard's part of the addresses that no route has. */
+/** Serves the dashboard at paths that no route has. */
 import type { Site } from '../core/ports.ts'
 
-/** Every page is the same file. What looks like a file, or like a way around, is none. */
+/** Paths of pages, which are all the same file: no dots, no encoded characters, no double slashes. */
 const PAGE = /^(\/[a-z0-9_-]+)*\/?$/i
 const FILES = '/_app'
-/** Where the API's addresses begin: no page stands there. wrangler.toml names them too. */
+/** Prefixes of the API, below which there are no pages. wrangler.toml lists them as well. */
 export const API_PREFIXES = [
   '/api',
   '/admin/api',
@@ -16,8 +16,8 @@ export const API_PREFIXES = [
 ] as const
 
 /**
- * The file at this address, or the page for a browser that goes there; undefined for neither. A program that asks for
- * what there is not must not be told 200: metrics, settings and the like would seem to be there.
+ * The file at `path`, or the page if a browser navigates there; undefined otherwise. Programs get no page, because a 200 at
+ * an unknown path would make metrics, settings and the like seem to exist.
  */
 export async function fromSite(site: Site, request: Request, path: string): Promise<Response | undefined> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return undefined

@@ -1,4 +1,4 @@
-/** Totals of usage: for a user with what they have left, for administrators by user and backend, too. */
+/** Routes for totals of usage: users also see what they have left, administrators also the totals by user and backend. */
 import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
@@ -165,7 +165,7 @@ function commonView(range: Range, { totals, byModel, byKey }: Summary) {
   }
 }
 
-/** What the caller has left in the current period, whatever range and filters they ask for. */
+/** The caller's limits and use in the current period, independent of the query's range and filters. */
 async function limitsView(
   { db, clock, settings }: Pick<Deps, 'db' | 'clock' | 'settings'>,
   { user }: SignedIn,

@@ -1,4 +1,4 @@
-/** What can be asked about usage, and what the answers look like. */
+/** Queries and answers of the usage routes. */
 
 import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
@@ -12,7 +12,7 @@ import { ALL_TIME, type Dates, type Range } from '../core/reports/range.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { idInQuery, line, modelName, timestamp } from './fields.ts'
 
-/** A day that exists; years that nobody can mean are mistakes. */
+/** A valid date from 2000 to 2099; other years are taken for mistakes. */
 const date = z.iso
   .date('a date such as 2027-01-31 is expected')
   .regex(/^20/, 'a date from 2000-01-01 to 2099-12-31 is expected')
@@ -36,16 +36,16 @@ const EVERYBODYS = {
     .optional()
     .meta({ description: 'Empty: calls that no backend was found for.' }),
 }
-/** The filters of what knows no users, keys or models. */
+/** Filters of reports without users, keys and models. */
 export const DatesOnly = z.strictObject({ start_date: OWN.start_date, end_date: OWN.end_date, tz: OWN.tz })
 
-/** Who asks: a user for their own calls, or an administrator for everybody's. */
+/** `session`: a user's own calls. `admin`: everybody's, for administrators. */
 export type UsageTier = 'session' | 'admin'
 
-/** The filters of a tier, and more. */
+/** The schema of a tier's filters and of `more`. */
 export function filters<E extends z.ZodRawShape>(tier: UsageTier, more: E) {
   const known = tier === 'admin' ? { ...EVERYBODYS, ...more } : { ...OWN, ...more }
-  // Handlers see every filter; what users do not have is refused before and so never there.
+  // The cast gives handlers every filter. Those that users do not have are refused, so they are undefined.
   return z.strictObject(known as typeof EVERYBODYS & E)
 }
 
@@ -56,7 +56,7 @@ interface Asked extends z.output<typeof DatesOnly> {
   backend?: string | undefined
 }
 
-/** Whose calls: a user always gets their own alone. */
+/** The filter for core; users always get only their own calls. */
 export function filterOf(tier: UsageTier, { user }: SignedIn, query: Asked): Filter {
   const { model, key_id: keyId } = query
   if (tier === 'session') return { userId: user.id, keyId, model }
@@ -118,7 +118,7 @@ export const Log = z
   })
   .meta({ id: 'Log' })
 export type Log = z.infer<typeof Log>
-export const LOG_COLUMNS = Object.keys(Log.shape) as (keyof Log)[] // a shape's keys are the keys of its objects
+export const LOG_COLUMNS = Object.keys(Log.shape) as (keyof Log)[] // holds because Log is inferred from this shape
 
 export function logView(row: LogRow): Log {
   return {

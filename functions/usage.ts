@@ -1,4 +1,4 @@
-/** Usage: one's own, and everybody's for administrators. Routes that both have are made once. */
+/** Routes for usage: one's own and, for administrators, everybody's. Routes that both have are defined once. */
 import * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
 import { dailyChart, hourlyChart } from '../core/reports/charts.ts'
@@ -136,7 +136,7 @@ function exportOf(tier: UsageTier) {
   })
 }
 
-/** Rows of cells in the order of the columns. The headers have left already: a failure can only be logged. */
+/** Rows in the order of LOG_COLUMNS. A failure can only be logged, because the headers are sent already. */
 async function* slicesOf(
   { logger }: Pick<Deps, 'logger'>,
   slices: AsyncIterable<LogRow[]>,
@@ -148,7 +148,7 @@ async function* slicesOf(
     }
   } catch (cause) {
     logger.error('usage.export_failed', { id, cause: String(cause) })
-    // A server may show this one.
+    // Without the cause, because the server may show this error.
     throw new Error('The file broke off.')
   }
 }

@@ -1,4 +1,4 @@
-/** Users, as administrators look after them. */
+/** Routes with which administrators manage users. */
 import * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere } from '../core/errors.ts'

@@ -1,10 +1,10 @@
-/** Shapes that more than one function answers with. */
+/** Shapes that several functions share in their answers. */
 import * as z from 'zod'
 import type { User } from '../core/auth/account.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
 
-/** Requests a minute, or under way at once; 0 is no limit. */
+/** Requests per minute or at once; 0 = no limit. */
 export const requestLimit = z.int().min(0).max(1_000_000)
 
 export const UserView = z

@@ -1,8 +1,8 @@
-/** Refusals as Claude's API words its errors: https://platform.claude.com/docs/en/api/errors */
+/** Refusals in the form of Claude's API: https://platform.claude.com/docs/en/api/errors */
 import type { Refusal } from '../../core/errors.ts'
 import { errorHeaders } from './headers.ts'
 
-/** {type:'error', error:{type,message}, request_id}. `x-should-retry` is what Anthropic's SDKs go by. */
+/** {type:'error', error:{type,message}, request_id}. Anthropic's SDKs follow `x-should-retry`. */
 export function anthropicError(refusal: Refusal, requestId: string): Response {
   const body = {
     type: 'error',

@@ -1,4 +1,4 @@
-/** Refusals of everything that is not the proxy. */
+/** Refusals in the form of the gateway's own API. */
 import type { Refusal } from '../../core/errors.ts'
 import { errorHeaders } from './headers.ts'
 

@@ -1,4 +1,4 @@
-/** What every refusal has, whatever its envelope. */
+/** Headers of refusals in every form. */
 import type { Refusal } from '../../core/errors.ts'
 
 export function errorHeaders(refusal: Refusal, requestId: string): Headers {

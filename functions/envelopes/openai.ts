@@ -1,4 +1,4 @@
-/** Refusals as OpenAI's API words its errors: https://platform.openai.com/docs/guides/error-codes */
+/** Refusals in the form of OpenAI's API: https://platform.openai.com/docs/guides/error-codes */
 import type { Refusal } from '../../core/errors.ts'
 import { refusalAsOpenAi } from '../../core/openai/errors.ts'
 import { errorHeaders } from './headers.ts'

@@ -1,4 +1,4 @@
-/** How each route may refuse, for the reference: told by who may call it and what it takes. */
+/** The errors of each route for the reference, derived from its tier and input. */
 import * as z from 'zod'
 import { type Dialect, type ErrorStatus, isChange, type Route } from '../route.ts'
 
@@ -74,7 +74,7 @@ export function errorsOf(route: Route): ErrorStatus[] {
   return all.filter((status) => mayBe[status] || errors.includes(status))
 }
 
-/** What a route answers with `status`: the name of a shared response, and that response. */
+/** The OpenAPI response of a route for an error status, and its name among the shared ones. */
 export function errorResponse(route: Route, status: ErrorStatus) {
   if (route.produces?.includes('text/plain')) {
     const content = { 'text/plain': { schema: { type: 'string' } } }

@@ -1,9 +1,9 @@
-/** The route table as OpenAPI 3.1: made from the schemas that check requests and answers, so it cannot differ from them. */
+/** The route table as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0), made from the schemas that check requests. */
 import * as z from 'zod'
 import type { Route, Tier } from '../route.ts'
 import { errorResponse, errorsOf } from './errors.ts'
 
-/** JSON Schema as zod writes it. */
+/** A JSON Schema made by zod. */
 export type Schema = Readonly<Record<string, unknown>>
 interface Parameter {
   name: string
@@ -52,7 +52,7 @@ const TAGS: Record<string, string> = {
   admin: 'Users, backends and the audit record.',
   health: 'Operation.',
 }
-/** Describes routes, grouped by the function that they belong to. */
+/** The OpenAPI document for `functions`: name of a function → its routes. */
 export function describeApi(functions: Readonly<Record<string, readonly Route[]>>, version: string): OpenApi {
   const schemas: Record<string, Schema> = {}
   const schemaOf = (schema: z.ZodType, io: 'input' | 'output') => hoisted(schema, io, schemas)
@@ -84,7 +84,7 @@ export function describeApi(functions: Readonly<Record<string, readonly Route[]>
 
 type SchemaOf = (schema: z.ZodType, io: 'input' | 'output') => Schema
 
-/** Errors that several routes answer are put into `shared`. */
+/** Error responses are added to `shared` and referenced. */
 function operationOf(
   route: Route,
   tag: string,
@@ -156,7 +156,7 @@ function contentOf({ reply, produces }: Route, schemaOf: SchemaOf): { content?: 
   return { content: Object.fromEntries(entries) }
 }
 
-/** A schema whose named parts moved to the shared components. */
+/** The JSON Schema with its named parts moved to `into` and referenced. */
 function hoisted(schema: z.ZodType, io: 'input' | 'output', into: Record<string, Schema>): Schema {
   const made = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
   const text = JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/')

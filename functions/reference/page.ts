@@ -1,4 +1,4 @@
-/** The reference: as OpenAPI for tools, as a page for people. The page loads nothing from anywhere else. */
+/** The reference as OpenAPI and as a page, which loads nothing from other origins. */
 import { html, raw } from 'hono/html'
 import type { Deps } from '../../core/deps.ts'
 import { isRecord } from '../../core/json/is-record.ts'
@@ -7,7 +7,7 @@ import { describeApi, type OpenApi, type Operation, type Schema } from './openap
 
 const PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'"
 
-/** Routes that describe the given ones, and themselves not. */
+/** Routes that serve the reference of `functions`; it does not include them. */
 export function docsOf(functions: Readonly<Record<string, readonly Route[]>>): Route[] {
   let described: OpenApi | undefined
   const api = ({ version }: Deps) => {
@@ -100,7 +100,7 @@ function shape(schema: Schema) {
   return html`<pre tabindex="0"><code>${raw(typeText(schema, ''))}</code></pre>`
 }
 
-/** A schema in the way of a TypeScript type, as HTML; names of shapes are links. */
+/** A schema written like a TypeScript type, as HTML; names of shapes are links. */
 function typeText(schema: unknown, indent: string): string {
   if (!isRecord(schema)) return 'any'
   const { $ref, anyOf, type, items, properties, required } = schema
