@@ -1,4 +1,4 @@
-/** A configuration that cannot be used: every bad leaf with its path and what is expected, never a value. */
+/** Errors of a configuration: the path of each invalid setting and what is expected, never its value. */
 export interface ConfigProblem {
   /** e.g. backends.0.url; '' for the file as a whole. */
   path: string
@@ -7,14 +7,14 @@ export interface ConfigProblem {
 
 const LONGEST_PATH = 200
 
-/** One line, whatever was put into a key: messages go to terminals and logs. */
+/** `text` as one line without control characters, because messages go to terminals and logs. */
 function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '?').slice(0, LONGEST_PATH)
 }
 
 export class ConfigError extends Error {
   readonly file: string
-  /** Of the first problem. */
+  /** Path of the first problem. */
   readonly path: string
   readonly problems: readonly ConfigProblem[]
 

@@ -1,21 +1,21 @@
-/** Puts `${VAR}` and `${file:/path}` in their places, in every text of the settings. `$${` stays `${`. */
+/** Replaces `${VAR}` and `${file:/path}` in every text of the settings; `$${` becomes `${`. */
 import type { ConfigProblem } from './error.ts'
 
-/** The schema is not deeper than this; what is, is refused there as it stands. */
+/** Deeper values are not expanded, because the schema refuses them anyway. */
 const DEEPEST = 8
 const REFERENCE = /\$?\$\{([^{}]*)(\}?)/g
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 
 export interface Surroundings {
   env: Readonly<Record<string, string | undefined>>
-  /** For `${file:/path}`. May throw. */
+  /** Reads the file of `${file:/path}`. May throw. */
   readFile(path: string): string
 }
 
 export interface Expanded {
   settings: unknown
   problems: ConfigProblem[]
-  /** Paths whose text is nothing but a reference: it may mean a number or a switch. */
+  /** Paths whose text is a single reference. Its value may have to become a number or boolean. */
   references: ReadonlySet<string>
 }
 
@@ -53,7 +53,7 @@ function expandText(value: string, { env, readFile }: Surroundings): { text: str
         return fault(`the file ${name.slice(5)} cannot be read`)
       }
     }
-    // What stands in the braces may be a secret that was put there by mistake: it is not repeated.
+    // The message does not repeat the text in braces, because it may be a secret put there by mistake.
     if (!end || !VARIABLE.test(name))
       return fault('a variable or file:/path is expected between braces; write $${ to mean the signs')
     const found = Object.hasOwn(env, name) ? env[name] : undefined

@@ -1,4 +1,4 @@
-/** From the text of a configuration file to settings. Files and environment are given: this runs where neither exists. */
+/** Parses a configuration file. Files and environment are passed in, because some runtimes have neither. */
 import { isMap, parseDocument } from 'yaml'
 import { ConfigError, type ConfigProblem } from './error.ts'
 import { type Expanded, expand, type Surroundings } from './expand.ts'
@@ -10,16 +10,16 @@ const MOST_ALIASES = 50
 
 export interface ConfigSource extends Surroundings {
   text: string
-  /** Its name, for messages. */
+  /** Name of the file, for messages. */
   file: string
 }
 
-/** Throws ConfigError with every problem found, and nothing else. */
+/** The validated configuration. Throws ConfigError with every problem found, and no other error. */
 export function loadConfig(source: ConfigSource): Config {
   return validated(source.file, expand(parseYaml(source), source))
 }
 
-/** The settings of a gateway that was given nothing but a key: one backend, everything else by default. */
+/** The configuration of a gateway that has only an API key: one backend and defaults. Throws ConfigError. */
 export function configFromApiKey(apiKey: string, sessionSecret: string, env: ConfigSource['env']): Config {
   const settings = {
     server: { ...(env.PORT ? { port: Number(env.PORT) } : {}), ...(env.HOST ? { host: env.HOST } : {}) },
@@ -35,13 +35,13 @@ function validated(file: string, expanded: Expanded): Config {
   const result = Config.safeParse(withKinds(expanded), { error: expectation })
   const unset = new Set(expanded.problems.map(({ path }) => path))
   const found = result.success ? [] : result.error.issues.flatMap(problemsOf)
-  // A leaf whose variable is missing is also empty: saying it once is enough.
+  // A setting whose variable is missing is also empty; one problem for it is enough.
   const problems: ConfigProblem[] = [...expanded.problems, ...found.filter(({ path }) => !unset.has(path))]
   if (problems.length > 0 || !result.success) throw new ConfigError(file, problems)
   return result.data
 }
 
-/** The settings, where a text from a variable became the number or switch that the schema wants there. */
+/** Converts texts from variables to the number or boolean that the schema expects. */
 function withKinds({ settings, references }: Expanded): unknown {
   const result = Config.safeParse(settings)
   for (const issue of result.error?.issues ?? []) {
@@ -84,7 +84,7 @@ function parseYaml({ text, file }: ConfigSource): unknown {
   }
 }
 
-/** Nothing when the text defeats the parser itself, e.g. by its depth. */
+/** Undefined if the parser itself throws, e.g. because of the depth. */
 function parsed(text: string) {
   try {
     return parseDocument(text, { uniqueKeys: true, prettyErrors: false, logLevel: 'error' })

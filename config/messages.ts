@@ -1,4 +1,4 @@
-/** What is expected, in the words of an operator. Never says what was found: it may be a secret. */
+/** Messages for operators: what is expected, never what was found, because it may be a secret. */
 import type * as z from 'zod'
 import type { ConfigProblem } from './error.ts'
 
@@ -14,7 +14,7 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'a section of "name: value" lines is expected',
 }
 
-/** For zod: its words where a schema has none of its own. */
+/** zod's error map: the message where a schema has none of its own. */
 export function expectation(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return KINDS[issue.expected] ?? 'something else is expected'
   if (issue.code === 'invalid_value') return `${issue.values.map(String).join(' or ')} is expected`

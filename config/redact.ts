@@ -1,7 +1,7 @@
-/** Settings as they may be shown: every secret replaced by whether it is set. */
+/** The configuration for display: every secret is replaced with [set] or [empty]. */
 import type { Config } from './schema.ts'
 
-/** Addresses of webhooks count: whoever knows one can use it. */
+/** URLs of webhooks are secrets too, because whoever knows one can use it. */
 const SECRETS = new Set([
   'session_secret',
   'api_key',
@@ -13,7 +13,7 @@ const SECRETS = new Set([
 
 export function redacted(config: Config): unknown {
   return JSON.parse(JSON.stringify(config), (key, value: unknown) => {
-    // The address of Redis may hold its password.
+    // The URL of Redis may contain its password.
     const isRedis = key === 'url' && typeof value === 'string' && /^rediss?:/.test(value)
     if (!SECRETS.has(key) && !isRedis) return value
     return value === '' ? '[empty]' : '[set]'

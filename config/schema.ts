@@ -1,4 +1,4 @@
-/** Every setting, its default and what is expected of it. Keys are those of the file; durations are ms afterwards. */
+/** Every setting with its default and limits. Names are those of the file; durations are parsed to ms, sizes to bytes. */
 import * as z from 'zod'
 import { headerSecret, secret, signingSecrets } from './secrets.ts'
 import {
@@ -18,7 +18,7 @@ import {
 
 const count = z.int().min(0)
 const text = z.string()
-/** Counted in millionths: less than one would be 0, which is no limit. */
+/** US dollars. Less than a micro-dollar is refused, because it would round to 0, which means no limit. */
 const dollars = z
   .number()
   .min(0)
@@ -26,7 +26,7 @@ const dollars = z
   .refine((usd) => usd <= 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
 const access = z.enum(['open', 'approval', 'closed'])
 
-/** A section that may be left out: then all of its defaults hold. */
+/** A section that may be left out; its defaults hold then. */
 function section<T extends z.ZodRawShape>(shape: T) {
   return z.preprocess((value) => value ?? {}, z.strictObject(shape))
 }
@@ -37,9 +37,9 @@ const server = section({
   mode: z.enum(['debug', 'release']).default('release'),
   public_url: originUrl.default(''),
   trusted_proxies: z.array(network).default([]),
-  /** How long streams may go on after SIGTERM. */
+  /** How long answers may continue after SIGTERM. */
   drain_timeout: wait.default(30_000),
-  /** Processes that share the port; more than one need shared stores. */
+  /** Processes that share the port; more than one needs shared stores. */
   workers: z.int().min(1).max(64).default(1),
 })
 
@@ -57,7 +57,7 @@ const log = section({
 const smtp = section({
   host: text.default(''),
   port: z.int().min(1).max(65_535).default(587),
-  /** TLS from the first byte (port 465); otherwise STARTTLS is used where the server offers it. */
+  /** true: TLS from the first byte (port 465). false: STARTTLS if the server offers it. */
   tls: z.boolean().default(false),
   user: text.default(''),
   password: secret.default(''),
@@ -67,10 +67,10 @@ const smtp = section({
 const auth = section({
   session_secret: signingSecrets,
   session_max_age: z.int().min(60).max(31_536_000).default(86_400),
-  /** Without a request for this long a session ends, whatever its age. */
+  /** A session ends after this long without a request. */
   session_idle: duration.default(43_200_000),
   code_expiry: duration.default(300_000),
-  /** 8 letters and digits that cannot be mixed up, or 6 digits: a million times easier to guess. */
+  /** 8 letters of 20 (20^8 codes), or 6 digits (10^6 codes), which are 25,600 times easier to guess. */
   code_style: z.enum(['letters', 'digits']).default('letters'),
   admin_itcode: itcode.default(''),
   send_code_url: optionalUrl.default(''),
@@ -101,9 +101,9 @@ const limits = section({
   requests_per_minute: z.int().min(0).max(1_000_000).default(0),
   concurrent_requests: count.default(0),
   max_body_bytes: z.int().min(1024).max(268_435_456).default(33_554_432),
-  /** Of all bodies under way in one process; one person has a quarter of it. */
+  /** Bytes that all request bodies in one process may take up together; one user may have a quarter of them. */
   body_memory: size.default(268_435_456),
-  /** The most output tokens that a reservation assumes while much is left; null: all that are asked for. */
+  /** The most output tokens that a reservation assumes while much of a limit is left; null: max_tokens. */
   reserve_output: count.nullable().default(null),
   fail_closed: z.boolean().default(false),
   store: z.enum(['local', 'database', 'redis', 'durable-object']).default('local'),
@@ -194,9 +194,9 @@ export const Config = z
       automatic_caching: z.boolean().default(true),
     }),
     backends,
-    /** The operator's own prices, over the shipped list. */
+    /** Prices that override config/pricing.json, in US dollars per million tokens. */
     pricing: z.array(price).default([]),
-    /** For the stores that are kept there; the address may hold a password. */
+    /** The Redis of the stores that are set to redis; its URL may contain a password. */
     redis: section({ url: redisUrl.default(''), cluster: z.boolean().default(false) }),
   })
   .superRefine(({ server, health, limits, redis }, context) => {

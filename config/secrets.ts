@@ -1,4 +1,4 @@
-/** What may stand where a secret is expected: nothing that was copied from an example, nothing easily guessed. */
+/** Schemas for secrets: they refuse placeholders from examples and secrets that are easy to guess. */
 import * as z from 'zod'
 
 const SHORTEST_SIGNING_SECRET = 32
@@ -6,7 +6,7 @@ const LONGEST_SECRET = 4096
 const LEAST_ENTROPY_BITS = 80
 const LONGEST_REPEATED_UNIT = 16
 
-/** Bounded repetitions only: a text of any kind is tested in linear time. */
+/** Patterns of placeholders. They are tested in linear time. */
 const PLACEHOLDERS = [
   /change.?me|replace.?me|your[-_. ]|placeholder|example|insert[-_ ]|todo[-_ ]/i,
   /^(my[-_ ]?)?(secret|password|token|api[-_ ]?key|todo|dummy|none|null)\d{0,4}$/i,
@@ -17,19 +17,19 @@ function isPlaceholder(text: string): boolean {
   return PLACEHOLDERS.some((pattern) => pattern.test(text))
 }
 
-/** Something secret that is no placeholder; '' where there is none. */
+/** A secret that is no placeholder; '' = none. */
 export const secret = z
   .string({ error: 'a text is expected' })
   .max(LONGEST_SECRET, `at most ${LONGEST_SECRET} characters are expected`)
   .refine((text) => !isPlaceholder(text), 'a real secret is expected, not a placeholder')
 
-/** A secret that is sent in a header, so it cannot hold just any character. */
+/** A secret that is sent in a header, so only visible ASCII characters are allowed. */
 export const headerSecret = secret.refine(
   (text) => /^[\x21-\x7e]*$/.test(text),
   'letters, digits and signs without spaces or line breaks are expected',
 )
 
-/** Of the text's characters as they are spread, so that one character over and over counts little. */
+/** Shannon entropy of the text's characters in bits (https://en.wikipedia.org/wiki/Entropy_(information_theory)). */
 function entropyBits(text: string): number {
   const counts = new Map<string, number>()
   for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1)
@@ -52,7 +52,7 @@ const signingSecret = secret
     'a random secret is expected, such as `openssl rand -hex 32` prints',
   )
 
-/** One secret or several; afterwards always a list: the first signs, all verify. */
+/** One secret or a list, parsed to a list: the first signs, all verify. */
 export const signingSecrets = z.unknown().transform((value, context): [string, ...string[]] => {
   if (typeof value !== 'string' && !Array.isArray(value)) {
     const message = `a secret of at least ${SHORTEST_SIGNING_SECRET} characters, or a list of them, is required`

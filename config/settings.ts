@@ -1,4 +1,4 @@
-/** The settings the core needs, in the core's own words and units. */
+/** Converts the configuration to core's settings, with core's names and units. */
 import type { Settings } from '../core/settings.ts'
 import { microsOf } from '../core/units.ts'
 import type { Config } from './schema.ts'
@@ -63,7 +63,7 @@ function authFrom(auth: Config['auth']): Settings['auth'] {
     codeExpiryMs: auth.code_expiry,
     codeStyle: auth.code_style,
     adminItcode: auth.admin_itcode,
-    // The original configuration wrote it with its @.
+    // The configuration of the original gateway has a leading @.
     emailDomain: auth.email_domain.replace(/^@/, '').toLowerCase(),
     allowedDomains: auth.allowed_domains.map((domain) => domain.replace(/^@/, '').toLowerCase()),
     autoRegister: auth.auto_register,

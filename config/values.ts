@@ -1,15 +1,15 @@
-/** The kinds of values that configuration knows: durations, addresses, networks. No message repeats a value. */
+/** Schemas for values such as durations, URLs and networks. Their messages do not repeat the value. */
 import * as z from 'zod'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../core/units.ts'
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
 const LONGEST_MS = 3650 * DAY_MS
-/** setTimeout fires at once when it is asked for more. */
+/** setTimeout fires at once for longer delays: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 const NO_DURATION = 'a duration such as 500ms, 30s, 5m, 2h or 1d, up to 10 years, is expected'
 
-/** '500ms', '30s', '5m', '2h', '1d' or a number of seconds; in ms afterwards. */
+/** '500ms', '30s', '5m', '2h', '1d' or a number of seconds, parsed to ms. */
 export const duration = z
   .union([z.number(), z.string()], { error: NO_DURATION })
   .transform((value, context) => {
@@ -20,14 +20,14 @@ export const duration = z
     return z.NEVER
   })
 
-/** A duration that is waited for. */
+/** A duration for timers, at most LONGEST_TIMER_MS. */
 export const wait = duration.refine((ms) => ms <= LONGEST_TIMER_MS, 'at most 24 days are expected')
 
 const SIZES: Readonly<Record<string, number>> = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }
 const LARGEST_SIZE = 2 ** 40
 const NO_SIZE = 'a size such as 256MB, or a number of bytes, of at least 1MB is expected'
 
-/** '512KB', '256MB', '2GB' or a number of bytes; in bytes afterwards. */
+/** '2048KB', '256MB', '2GB' or a number of bytes, parsed to bytes; at least 1 MiB. KB is 1,024 bytes. */
 export const size = z.union([z.number(), z.string()], { error: NO_SIZE }).transform((value, context) => {
   const [, amount, unit = ''] = /^(\d{1,15})\s?(KB|MB|GB)?$/i.exec(String(value).trim()) ?? []
   const bytes = Number(amount) * (SIZES[unit.toUpperCase()] ?? 1)
@@ -36,10 +36,10 @@ export const size = z.union([z.number(), z.string()], { error: NO_SIZE }).transf
   return z.NEVER
 })
 
-/** Link-local addresses, and those by which clouds give out their machines' credentials. */
+/** Link-local addresses and the metadata services of clouds, which hand out the machine's credentials. */
 const METADATA =
   /^(169\.254\.|100\.100\.100\.200$|\[fe[89ab]|\[fd00:ec2::254\]|\[::ffff:a9fe:|metadata(\.google\.internal)?\.?$)/i
-/** What belongs to a request, and the gateway puts behind the address itself. */
+/** Paths of requests, which the gateway itself appends to the base URL. */
 const REQUEST_PATH = /\/+v1(\/+(messages(\/.*)?|models|complete|chat\/completions|responses))?\/*$/i
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/i
 const NO_ITCODE = 'an account name or an e-mail address is expected'
@@ -50,7 +50,7 @@ function parsedUrl(text: string, protocols = /^https?:$/): URL | undefined {
   return url && protocols.test(url.protocol) ? url : undefined
 }
 
-/** An address with checks of its own; '' only where `check` lets it through. */
+/** A text for which `check` returns a message if it is not valid. */
 function address(check: (text: string) => string | undefined) {
   return z.string({ error: 'an address is expected' }).superRefine((text, context) => {
     const message = check(text)
@@ -58,7 +58,7 @@ function address(check: (text: string) => string | undefined) {
   })
 }
 
-/** The base address of an upstream, without a slash at its end. */
+/** The base URL of an upstream; slashes at its end are removed. */
 export const upstreamUrl = address((text) => {
   const url = parsedUrl(text)
   if (!url) return NO_URL
@@ -76,7 +76,7 @@ export const upstreamUrl = address((text) => {
   return origin + pathname.replace(/\/+$/, '')
 })
 
-/** Where the gateway itself is reached: scheme, host and port; or ''. */
+/** The origin of the gateway: scheme, host and port; or ''. */
 export const originUrl = address((text) => {
   const url = parsedUrl(text)
   if (text === '') return undefined
@@ -87,10 +87,10 @@ export const originUrl = address((text) => {
   return undefined
 }).transform((text) => (text === '' ? '' : new URL(text).origin))
 
-/** An http(s) address as it stands, or ''. */
+/** An http(s) URL, unchanged, or ''. */
 export const optionalUrl = address((text) => (text === '' || parsedUrl(text) ? undefined : NO_URL))
 
-/** The address of a libSQL server, or ''. */
+/** The URL of a libSQL server, or ''. */
 export const databaseUrl = address((text) => {
   if (text === '') return undefined
   const url = parsedUrl(text, /^(libsql|https?|wss?):$/)
@@ -101,19 +101,19 @@ export const databaseUrl = address((text) => {
   return undefined
 })
 
-/** The address of Redis, with its password if it has one, or ''. */
+/** The URL of Redis, which may contain its password, or ''. */
 export const redisUrl = address((text) =>
   text === '' || parsedUrl(text, /^rediss?:$/)
     ? undefined
     : 'an address that begins with redis:// or rediss:// is expected',
 )
 
-/** 10.0.0.0/8 or fd00::/8, or a single address. */
+/** A network such as 10.0.0.0/8 or fd00::/8, or a single address. */
 export const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
   error: 'a network such as 10.0.0.0/8 is expected',
 })
 
-/** The name of an account by the rule of core/auth/account.ts, whose types alone may be known here; or ''. */
+/** An account name or ''. The rule repeats core/auth/account.ts, because config may import only types from there. */
 export const itcode = z
   .string()
   .normalize('NFKC')
@@ -122,7 +122,7 @@ export const itcode = z
   .max(254, NO_ITCODE)
   .regex(/^([\p{L}\p{N}._+-]+(@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*)?)?$/u, NO_ITCODE)
 
-/** The name of a model or a pattern for it, by the rule of core/models/name.ts. */
+/** The name of a model or a glob. The rule repeats core/models/name.ts. */
 export const modelName = z
   .string()
   .min(1)
@@ -130,7 +130,7 @@ export const modelName = z
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]*$/, 'control characters are not allowed')
 
-/** The address of an MCP server, with * for what may be anything in its host or path; * alone is every server. */
+/** The URL of an MCP server; * stands for any text in its host or path, and alone for every server. */
 export const serverPattern = z
   .string()
   .regex(/^(\*|https?:\/\/[^\s/@]+(\/\S*)?)$/, 'an address such as https://mcp.example.com/* is expected')

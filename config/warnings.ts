@@ -1,19 +1,19 @@
-/** What a configuration leaves open: it may be meant so, but somebody should have read it. Never says a value of a secret. */
+/** Warnings about a valid configuration that may be unsafe. They never contain a secret. */
 import type { ConfigProblem } from './error.ts'
 import type { Config } from './schema.ts'
 
 export interface Known {
-  /** Whether this model has a price; all others are billed as the most expensive. */
+  /** Whether the model has a price; models without one are billed as the most expensive. */
   hasPrice(model: string): boolean
-  /** Whether there is an active administrator; undefined where nobody looked. */
+  /** Whether there is an active administrator; undefined = unknown. */
   hasAdmin?: boolean
-  /** The gateway listens on a port itself. */
+  /** Whether the gateway itself listens on a port. */
   listens: boolean
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/i
 
-/** One line for each, with the setting that changes it. */
+/** One problem per warning; `path` is the setting to change. */
 export function warningsOf(config: Config, known: Known): ConfigProblem[] {
   return [...ofPeople(config, known), ...ofAddresses(config, known), ...ofPrices(config, known)]
 }
@@ -85,7 +85,7 @@ function* ofPrices(config: Config, { hasPrice }: Known): Generator<ConfigProblem
     ),
   ]
   for (const { path, model } of offered) {
-    // A pattern says nothing of one model.
+    // A glob names no single model.
     if (!model.includes('*') && !hasPrice(model)) yield problem(path, model)
   }
 }
