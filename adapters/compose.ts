@@ -1,4 +1,4 @@
-/** The one wiring of all runtimes: from a configuration, and what a runtime brings, to a gateway that serves. */
+/** Builds a gateway from a configuration and the parts that differ between runtimes. All runtimes use it. */
 import { ConfigError } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 import { settingsFrom } from '../config/settings.ts'
@@ -21,7 +21,7 @@ import { sha256 } from './drivers/sha256.ts'
 import { pricesFrom, shippedAbilities } from './shared/tables.ts'
 import { VERSION } from './shared/version.ts'
 
-/** Brings the schema up to date. `logger` is told what that changes for callers. */
+/** Migrates the database; logs what a migration changes for callers. Throws as `migrate`. */
 export async function prepareDatabase(
   db: Db,
   { objects }: Config,
@@ -30,7 +30,7 @@ export async function prepareDatabase(
   announceObjects(logger, await migrate(db), objects)
 }
 
-/** What each ledger is opened with. */
+/** The parts that each ledger needs. */
 export type LedgerParts = SharedParts & { db: Db }
 
 export interface Stores {
@@ -39,19 +39,19 @@ export interface Stores {
 }
 
 /**
- * Opens the stores of limits and of health that the configuration names. Throws ConfigError for one that cannot be had
- * where the gateway runs, because with another in its place limits would silently not hold.
+ * Opens the stores in `limits.store` and `health.store`. Throws ConfigError if the runtime does not have one, because limits
+ * would silently not hold with another store in its place.
  */
 export async function openStores(
   config: Config,
   runtime: {
-    /** Where the gateway runs, for people. */
+    /** Name of the runtime, for messages. */
     place: string
     db: Db
     records: Records
     clock: Clock
     logger: Logger
-    /** What can be had beside this process's memory and the database. */
+    /** Stores that this runtime has besides memory and database. */
     ledgers: Partial<Record<Config['limits']['store'], (parts: LedgerParts) => MaybePromise<Ledger>>>
     healths: Partial<Record<Config['health']['store'], () => HealthStore>>
   },
@@ -85,7 +85,7 @@ function chosen<Store extends string, Open>(
   ])
 }
 
-/** What a runtime brings besides the configuration. */
+/** The parts that a runtime provides. */
 export interface Runtime
   extends Omit<
     GatewayParts,
@@ -93,9 +93,9 @@ export interface Runtime
   > {
   /** The value of GATEWAY_FUNCTIONS. */
   functions: string | undefined
-  /** Whether it opens a port of its own, where what the configuration leaves open matters. */
+  /** Whether the gateway itself listens on a port; some warnings apply only then. */
   listens: boolean
-  /** False where another process on the same configuration says what it leaves open. */
+  /** Whether to log warnings about the configuration; false if another process on it does. */
   warns: boolean
 }
 
@@ -105,7 +105,7 @@ export interface Composed {
   runTasks: TaskRunner
 }
 
-/** `known`: what is known of the backends goes on, when a new configuration takes over from another. */
+/** `known`: at a reload, the memory of the previous gateway. Throws ConfigError or what the database throws. */
 export async function compose(config: Config, runtime: Runtime, known?: BackendMemory): Promise<Composed> {
   const { functions, listens, warns, ...parts } = runtime
   const prices = pricesFrom(config)

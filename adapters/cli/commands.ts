@@ -1,4 +1,4 @@
-/** What each command of the command line does. Bad arguments are a Refusal with the reason. */
+/** The commands of the command line. They throw a Refusal for invalid arguments. */
 import * as z from 'zod'
 import type { Config } from '../../config/schema.ts'
 import { settingsFrom } from '../../config/settings.ts'
@@ -61,7 +61,7 @@ export async function handOverCodeTo(db: Db, config: Config, itcode: string | un
 
 export async function createKeyFor(db: Db, itcode: string | undefined, values: Values) {
   const expiresAt = values.expires === undefined ? null : Date.parse(values.expires)
-  // NaN is not later either.
+  // Negated, so that NaN is refused too.
   if (expiresAt !== null && !(expiresAt > systemClock.now()))
     throw new Refusal('body_invalid', '--expires: a date in the future, such as 2027-01-31, is expected.')
   const user = await knownUser(db, itcode)
@@ -101,7 +101,7 @@ export async function disableKey(db: Db, id: string | undefined, status: ApiKey[
   console.log(`Key ${key.id} (${key.prefix}…${key.last4}) is ${key.status}.`)
 }
 
-/** What was made elsewhere belongs to this person from now on, and their calls that name it go to this backend. */
+/** Registers an object that was made outside the gateway: it belongs to this user, and calls that name it go to the backend. */
 export async function adopt(db: Db, config: Config, given: readonly string[], values: Values) {
   const id = needed(given[0], 'ID')
   const backend = needed(given[1], 'BACKEND')

@@ -1,4 +1,4 @@
-/** `cli import FILE`: reads the original gateway's database, never writes to it, and prints what came of it. */
+/** `cli import FILE`: imports the original gateway's database, without writing to it, and prints the result. */
 import { existsSync } from 'node:fs'
 import { type Client, createClient, type Value } from '@libsql/client'
 import { systemClock } from '../../core/clock.ts'
@@ -40,10 +40,10 @@ export async function importFile(db: Db, prices: Prices, file: string): Promise<
   }
 }
 
-/** The columns that there are of each table; none where the table is missing. */
+/** The existing columns of each table; none if the table is missing. */
 async function columnsIn(old: Client): Promise<Record<GoTable, string[]>> {
   const columns: Record<GoTable, string[]> = { users: [], api_keys: [], usage_logs: [], applications: [] }
-  // The keys are the tables' names.
+  // The cast holds because the keys are the names of the tables.
   for (const table of Object.keys(columns) as GoTable[]) {
     const there = await old.execute(
       `select name from pragma_table_info('${table}') where name in (${GO_COLUMNS[table].map((name) => `'${name}'`)})`,
@@ -53,7 +53,7 @@ async function columnsIn(old: Client): Promise<Record<GoTable, string[]>> {
   return columns
 }
 
-/** Text comes as bytes: what is no UTF-8 in it would end the process in the native driver. */
+/** SQL that selects text as bytes, because the native driver aborts the process at invalid UTF-8. */
 function asBytes(column: string): string {
   return `case typeof(${column}) when 'text' then cast(${column} as blob) else ${column} end as ${column}`
 }

@@ -1,4 +1,4 @@
-/** `npm run cli -- …`: the gateway's command line, for what comes before and beside the dashboard. */
+/** `npm run cli -- …`: the gateway's command line, for tasks that the dashboard does not cover. */
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../../config/error.ts'
 import { redacted } from '../../config/redact.ts'
@@ -41,7 +41,7 @@ const USAGE = `Usage: npm run cli -- COMMAND
   check-config                                             says what is wrong or left open, and prints the settings in force
   --version`
 
-/** Stdout is for what was asked for. */
+/** Logs to standard error, because standard output is for the result. */
 const TO_STDERR = { info() {}, warn: (event: string, fields?: Fields) => console.error(event, fields) }
 const SECOND_IS_FREE = new Set(['backup', 'usage', 'import'])
 

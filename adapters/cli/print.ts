@@ -1,4 +1,4 @@
-/** Log lines to standard output, gathered for a moment and written together: a system call per line would cost more than it. */
+/** Writes log lines to standard output in batches, because a system call per line would cost more than making the line. */
 import { writeSync } from 'node:fs'
 
 const GATHER_MS = 20
@@ -10,7 +10,7 @@ export function print(line: string): void {
   waiting += `${line}\n`
 }
 
-/** Writes what is gathered at once: before the process ends. */
+/** Writes the gathered lines now; call it before the process ends. */
 export function flushPrint(): void {
   const text = waiting
   waiting = ''
@@ -18,7 +18,7 @@ export function flushPrint(): void {
   try {
     writeSync(1, text)
   } catch (cause) {
-    // A reader that is slow (EAGAIN) gets it through the stream's own buffer; one that is gone (EPIPE) gets nothing.
+    // If the reader is slow (EAGAIN), the stream buffers the text; if it is gone (EPIPE), the text is dropped.
     if (cause instanceof Error && 'code' in cause && cause.code === 'EAGAIN') process.stdout.write(text)
   }
 }

@@ -1,4 +1,4 @@
-/** A company on a simulated Claude: its settings, and its people with what they used. */
+/** The demo's company: its settings, users and their usage. */
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Config } from '../../config/schema.ts'
@@ -47,12 +47,12 @@ const PEOPLE = [
   },
 ] as const
 export const BUDGET_MICROS = 200_000_000
-/** Needs approval; maria has it. */
+/** A model that needs approval; the user maria has a grant. */
 const APPROVED_MODEL = 'claude-fable-5-2'
 
 export const ADMIN = PEOPLE[0].itcode
 
-/** The text of a config.yaml whose data lies in `folder`. `claudeUrl` is where the simulated Claude listens. */
+/** The text of a config.yaml with its data in `folder` and the simulated Claude at `claudeUrl`. */
 export function companySettings(folder: string, claudeUrl: string): string {
   const backend = (name: string, weight: number) => ({ name, url: claudeUrl, api_key: `sim-${name}`, weight })
   return stringify({
@@ -66,7 +66,7 @@ export function companySettings(folder: string, claudeUrl: string): string {
   })
 }
 
-/** Writes them into an empty database. Answers the key of dev and how many calls there were. */
+/** Writes users and usage to an empty database. Returns the API key of the user dev and the number of calls. */
 export async function seedCompany(db: Db, config: Config): Promise<{ secret: string; calls: number }> {
   const habits = []
   let secret = ''

@@ -1,6 +1,6 @@
 /**
- * `npm run dev`: the gateway on a simulated Claude, started anew when a source changes; the dashboard, whose changes are
- * seen at once; and a link that signs a browser in. The data goes when it ends.
+ * `npm run dev`: the gateway on a simulated Claude, restarted when a source changes; the dashboard with hot reload; and a
+ * link that signs a browser in. Its data is deleted at the end.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -36,7 +36,7 @@ const gateway = spawn(process.execPath, ['--watch', '--watch-preserve-output', '
   env: { ...process.env, CONFIG_PATH: configPath },
 })
 
-/** Signs in as any other browser does, with a code that the command line hands over, and passes the cookie on. */
+/** Signs in with a code handed over as the command line does, and passes the cookies to the browser. */
 const signIn: Plugin = {
   name: 'sign-in',
   configureServer({ middlewares }) {
@@ -58,13 +58,13 @@ const signIn: Plugin = {
   },
 }
 
-// SvelteKit looks for its files where it is started.
+// SvelteKit looks for its files in the current folder.
 process.chdir('site')
 const site = await createServer({
   plugins: [signIn],
   server: {
     host: '127.0.0.1',
-    // With the browser's Host, which changes are taken from.
+    // Keeps the browser's Host header, because the gateway compares it with Origin.
     proxy: Object.fromEntries(API_PREFIXES.map((prefix) => [prefix, { target: gatewayUrl }])),
   },
   clearScreen: false,

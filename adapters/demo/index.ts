@@ -1,4 +1,4 @@
-/** `npm run demo`: the whole gateway on a simulated Claude, in a folder that is thrown away at the end. */
+/** `npm run demo`: the whole gateway on a simulated Claude, with its data in a folder that is deleted at the end. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

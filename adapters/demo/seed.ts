@@ -1,4 +1,4 @@
-/** A few weeks of plausible use for the demo: people with habits, working hours, a few failures. Always the same. */
+/** Generates some weeks of plausible usage for the demo, the same at every start. */
 import type { CallRecord, Db } from '../../core/ports.ts'
 import type { Prices } from '../../core/pricing/prices.ts'
 import { recordText, writeRecords } from '../../core/reports/write.ts'
@@ -16,7 +16,7 @@ export interface Habit {
   models: readonly string[]
 }
 
-/** Writes the records of the last weeks before `now`; answers how many. */
+/** Writes the records of the weeks before `now` (ms since 1970) and returns their number. */
 export async function seedUsage(parts: {
   db: Db
   prices: Prices
@@ -95,7 +95,7 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
   }
 }
 
-/** Park and Miller's generator: the same demo every time. */
+/** The Park-Miller generator, seeded, so that the demo is the same every time: https://doi.org/10.1145/63039.63042 */
 function repeatable(seed: number): () => number {
   let state = seed
   return () => {

@@ -1,4 +1,4 @@
-/** `npm run build:lambda`: one file for every function, and the dashboard beside it, ready to be zipped. */
+/** `npm run build:lambda`: bundles all functions into one file, with the dashboard beside it, ready to be zipped. */
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
@@ -15,7 +15,7 @@ await build({
   keepNames: true,
   sourcemap: true,
   outfile: `${OUT}/index.mjs`,
-  // Some packages are CommonJS inside.
+  // Some packages are CommonJS and need `require`.
   banner: {
     js: "import { createRequire as _createRequire } from 'node:module';const require=_createRequire(import.meta.url);",
   },

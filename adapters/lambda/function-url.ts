@@ -1,8 +1,8 @@
-/** A Function URL that streams: its events as requests, responses as what is written to it. */
+/** Handles events of a streaming Function URL as Requests and writes the Responses to its stream. */
 import type { Writable } from 'node:stream'
 import * as z from 'zod'
 
-/** Payload version 2.0, as far as it is read here. */
+/** The fields read of payload version 2.0: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html */
 const Event = z.object({
   rawPath: z.string(),
   rawQueryString: z.string().default(''),
@@ -17,7 +17,7 @@ const Event = z.object({
 })
 type Event = z.output<typeof Event>
 
-/** What AWS's runtime puts there before it loads a function. */
+/** The global that AWS's runtime defines before it loads a function. */
 declare const awslambda: {
   streamifyResponse(handler: (event: unknown, stream: Writable) => Promise<void>): unknown
   HttpResponseStream: {
@@ -25,12 +25,12 @@ declare const awslambda: {
   }
 }
 
-/** The address that the Function URL was called from, as AWS saw it. */
+/** `peer`: the IP address of the caller, as AWS saw it. */
 export interface Bindings {
   peer: string
 }
 
-/** A Lambda handler that answers by `answer`, and ends no answer before `settled`: then the process is frozen. */
+/** A Lambda handler. It ends each answer only after `settled`, because AWS freezes the process then. */
 export function functionUrl(
   answer: (request: Request, bindings: Bindings) => Promise<Response>,
   settled: () => Promise<void>,
@@ -42,9 +42,9 @@ export function functionUrl(
     const cookies = response.headers.getSetCookie()
     const body = awslambda.HttpResponseStream.from(stream, { statusCode: response.status, headers, cookies })
     try {
-      // The head goes out with the first write.
+      // An empty write, because the head is sent with the first one.
       await written(body, '')
-      // What breaks off is thrown on: AWS's runtime then does not let it look like an answer that ended.
+      // An error is not caught, because AWS's runtime then aborts the answer instead of ending it.
       for await (const chunk of response.body ?? []) await written(body, chunk)
     } finally {
       await settled()

@@ -1,6 +1,6 @@
 /**
- * The gateway on AWS Lambda, behind a Function URL with response streaming: a libSQL server by HTTP for storage, Redis
- * for what invocations share. One bundle; GATEWAY_FUNCTIONS chooses what a deployment serves.
+ * The gateway on AWS Lambda, behind a Function URL with response streaming. Storage is a libSQL server; invocations share
+ * limits and health through Redis. GATEWAY_FUNCTIONS chooses which functions of the bundle a deployment serves.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ async function build() {
     ...{ db, ...stores, clock, logger, waitUntil },
     upstream: undiciUpstream(),
     codes: codesFrom(config, logger),
-    // Bindings by function-url.ts.
+    // The cast holds because function-url.ts passes Bindings.
     wire: webWire((_request, bindings) => (bindings as Bindings).peer, waitUntil),
     ...(site ? { site } : {}),
     accepting: () => true,
@@ -67,14 +67,14 @@ async function build() {
 
 const built = build()
 
-/** An answer waits for the refresh: not each one has to. */
+/** The health of backends is refreshed at most this often, because an answer waits for it. */
 const REFRESH_MS = 1_000
 let refreshedAt = Number.NEGATIVE_INFINITY
 
-/** For the Function URL. */
+/** The handler of the Function URL. */
 export const handler = functionUrl(async (request, bindings) => {
   const { gateway, deps } = await built
-  // What others learnt of the backends; all other recurring work is the schedule's.
+  // Reads what other invocations know of the backends. `scheduled` does all other recurring work.
   if (systemClock.elapsed() - refreshedAt >= REFRESH_MS) {
     refreshedAt = systemClock.elapsed()
     pending.waitUntil(deps.balancer.refresh())
@@ -82,7 +82,7 @@ export const handler = functionUrl(async (request, bindings) => {
   return gateway.fetch(request, bindings)
 }, pending.settled)
 
-/** For an EventBridge schedule: repair, clean-up, checks. */
+/** The handler of an EventBridge schedule: runs the recurring tasks. */
 export async function scheduled(): Promise<void> {
   await (await built).runTasks()
   await pending.settled()

@@ -1,10 +1,10 @@
-/** `server.workers`: several processes on one port. The first only starts the others, passes signals on, and starts anew what died. */
+/** `server.workers`: several processes on one port. The primary starts them, forwards signals and replaces dead ones. */
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from '../../core/ports.ts'
 
 const RESTART_MS = 1_000
 
-/** Starts the workers and looks after them. Never returns: the process ends with its last worker. */
+/** Starts the workers and replaces those that die. After a signal the process ends with its last worker. */
 export function superviseWorkers(count: number, logger: Logger): void {
   let stopping = false
   const each = (action: (worker: Worker) => void) =>
@@ -18,7 +18,7 @@ export function superviseWorkers(count: number, logger: Logger): void {
       return
     }
     logger.error('cluster.worker_died', { pid: worker.process.pid, code, signal })
-    // Not at once: what dies at its start would otherwise be started without end.
+    // Delayed, because a worker that dies at its start would otherwise be restarted in a busy loop.
     setTimeout(() => !stopping && cluster.fork(), RESTART_MS)
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

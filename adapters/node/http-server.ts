@@ -1,14 +1,14 @@
-/** The HTTP server of a Node process: what reaches the gateway is one request that everybody on its way reads alike. */
+/** The HTTP server of a Node process. It refuses requests that a proxy in front may have read differently. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { systemClock } from '../../core/clock.ts'
 import { requestId } from '../../core/ids.ts'
 
-/** Above the idle time of usual load balancers, so that they close first and no call meets a closing connection. */
+/** Longer than the idle timeout of common load balancers, so that they close first and no call meets a closing connection. */
 const KEEP_ALIVE_MS = 75_000
-/** The core closes uploads that stand still; this is for those that trickle. */
+/** Limit for uploads that are slow; the core ends those that stall. */
 const LONGEST_UPLOAD_MS = 600_000
-/** For HTTP/1.0, which knows no Host: health checks of load balancers come like that. */
+/** Host of HTTP/1.0 requests, which may have no Host header, e.g. health checks of load balancers. */
 const NAMELESS = 'localhost'
 
 type Fetch = Parameters<typeof getRequestListener>[0]
@@ -25,14 +25,14 @@ export function createHttpServer(fetch: Fetch): Server {
     onRequest,
   )
   server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    // Answered unasked, a client may send its body all the same or leave it out: nobody knows what comes next.
+    // If the answer comes before 100 Continue, the client may or may not send its body, so the connection must not be reused.
     outgoing.shouldKeepAlive = false
     onRequest(incoming, outgoing)
   })
   return server
 }
 
-/** Whether the client sends its body only when it is asked for it. */
+/** Whether the client sends its body only after 100 Continue. */
 export function expectsContinue({ headers, httpVersion }: IncomingMessage): boolean {
   return headers.expect !== undefined && httpVersion !== '1.0'
 }
@@ -42,13 +42,13 @@ export function askForBody(outgoing: ServerResponse): void {
   outgoing.writeContinue()
 }
 
-/** Why a proxy in front might have read this request as another one than this server; undefined for a sound one. */
+/** Why a proxy may have read this request differently (request smuggling); undefined for a clean one. */
 function faultOf({ httpVersion, headers, rawHeaders, url }: IncomingMessage): string | undefined {
   if (!url?.startsWith('/')) return 'The request target must be a path.'
   const isOld = httpVersion === '1.0'
   if (isOld && headers['transfer-encoding'] !== undefined) return 'HTTP/1.0 has no Transfer-Encoding.'
   if (!isOld && !headers.host) return 'A Host header is needed.'
-  // Node hides all but the first.
+  // `headers` has only the first Host header, so they are counted in `rawHeaders`.
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts += 1
@@ -56,7 +56,7 @@ function faultOf({ httpVersion, headers, rawHeaders, url }: IncomingMessage): st
   return hosts > 1 ? 'There must be one Host header.' : undefined
 }
 
-/** The connection is not to be trusted with another request. */
+/** Answers 400 and closes the connection, because its next request cannot be trusted. */
 function refuse(outgoing: ServerResponse, message: string): void {
   const id = requestId(systemClock.now())
   outgoing.writeHead(400, {

@@ -1,4 +1,4 @@
-/** `npm start`: the gateway on Node, with its signals. */
+/** `npm start`: runs the gateway on Node and handles signals. */
 import cluster from 'node:cluster'
 import { setFlagsFromString } from 'node:v8'
 import { ConfigError } from '../../config/error.ts'
@@ -10,8 +10,8 @@ import { VERSION } from '../shared/version.ts'
 import { superviseWorkers } from './cluster.ts'
 import { startServer } from './server.ts'
 
-// V8 takes it from a thousand streams open at once that what a call allocates lives long, and from then on allocates it
-// among the old for good: each later call cost half as much again, for the bench's small requests.
+// After a thousand concurrent streams V8 assumes that a call's objects live long and allocates them as old ones for good,
+// which made each later call of the benchmark cost half as much again.
 setFlagsFromString('--no-allocation-site-pretenuring')
 
 function settingsOrExit() {
@@ -29,7 +29,7 @@ const logger = createLogger({ ...config.log, clock: systemClock, print })
 if (cluster.isPrimary) logger.info('server.starting', { version: VERSION, node: process.version })
 process.once('exit', flushPrint)
 
-// What is journalled is safe already; a process in an unknown state must not go on.
+// The process exits, because its state is unknown. Records are safe in the journal.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.once(event, (cause: unknown) => {
     logger.error('process.crashed', {

@@ -1,7 +1,7 @@
-/** What of a changed configuration can be put in force while the server runs. */
+/** Which parts of a changed configuration a running server can adopt. */
 import type { Config } from '../../config/schema.ts'
 
-/** The new settings, but for those that hold from a start to the next, and the names of these that were changed. */
+/** `inForce`: the new settings, except those that need a restart. `changed`: the names of such settings that differ. */
 export function upToRestart(running: Config, next: Config): { changed: string[]; inForce: Config } {
   const { port, host, workers } = running.server
   const { period, store, fail_closed } = running.limits
@@ -14,7 +14,7 @@ export function upToRestart(running: Config, next: Config): { changed: string[];
     log: running.log,
   }
   const changed = Object.entries(fixed).flatMap(([section, values]) => {
-    const given: Readonly<Record<string, unknown>> = next[section as keyof typeof fixed] // its own key
+    const given: Readonly<Record<string, unknown>> = next[section as keyof typeof fixed] // a key of `fixed`
     return Object.entries(values)
       .filter(([name, value]) => given[name] !== value)
       .map(([name]) => `${section}.${name}`)

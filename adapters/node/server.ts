@@ -1,4 +1,4 @@
-/** One gateway on one Node process: opens the drivers, wires the core, serves, reloads and stops. */
+/** A gateway in a Node process: opens the drivers, serves, reloads and stops. */
 import cluster from 'node:cluster'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -28,15 +28,15 @@ const TASK_TICK_MS = 100
 
 export interface RunningServer {
   url: string
-  /** For the command line and the demo. */
+  /** For the demo and tests. */
   db: Storage['db']
-  /** Puts a new configuration in force between two requests. Calls under way keep the old one. */
+  /** Adopts a new configuration for new requests; calls under way keep the old one. Rejects if it cannot be used. */
   reload(config: Config): Promise<void>
-  /** Refuses new work, lets streams end within the grace time, writes everything out. A second call cuts the grace short. */
+  /** Stops accepting work, lets answers end within `drain_timeout` and writes all records. A second call ends the wait. */
   stop(): Promise<void>
 }
 
-/** `logger` is told what a new schema changes for callers. */
+/** Opens and migrates the database; logs what a migration changes for callers. Throws if it cannot be used. */
 export async function openStorage(config: Config, logger: Pick<Logger, 'info' | 'warn'>): Promise<Storage> {
   const { path, url, auth_token } = config.database
   const storage = url ? openServer(url, auth_token) : await openFile(path)
@@ -44,12 +44,12 @@ export async function openStorage(config: Config, logger: Pick<Logger, 'info' | 
   return storage
 }
 
-/** Where the journal and generated secrets are kept: beside the database file. */
+/** The folder of the database file, which also holds the journal. */
 function dataFolder(config: Config): string {
   return dirname(config.database.path)
 }
 
-/** All that outlives a change of the configuration. */
+/** The drivers that stay open when the configuration changes. */
 async function openDrivers(config: Config, logger: Logger) {
   const clock = systemClock
   const storage = await openStorage(config, logger)
@@ -91,7 +91,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       accepting: () => !stopping,
       functions: process.env.GATEWAY_FUNCTIONS,
       listens: true,
-      // Once, where several processes read one file.
+      // Only one of several workers logs the warnings.
       warns: !cluster.worker || cluster.worker.id === 1,
     }
     const made = await compose(settings, brought, known)
@@ -119,7 +119,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   }
   async function stop() {
     await drain(server, settings.server.drain_timeout)
-    // Calls that were cut with their connections hear of it in the next turn, and book what they know.
+    // Calls whose connections were closed notice it in the next turn of the event loop and settle then.
     await new Promise(setImmediate)
     await settled()
     clearInterval(ticker)
@@ -142,7 +142,7 @@ function listen(server: Server, { server: { port, host } }: Config): Promise<str
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   server.once('error', reject)
   server.listen(port, host, () => {
-    // Only ever a pipe's name when listening on a pipe.
+    // The cast holds because the address is a string only for pipes.
     const { port: bound } = server.address() as AddressInfo
     resolve(`http://${host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${bound}`)
   })

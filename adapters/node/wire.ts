@@ -1,4 +1,4 @@
-/** From socket to core and back: no Request body, no Response body, no stream object between upstream and client. */
+/** A Wire on Node's sockets, without web streams between upstream and client. */
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { joined } from '../../core/bytes.ts'
@@ -9,10 +9,10 @@ import { MOST_DISCARDED } from '../../functions/body.ts'
 import { flatHeaders } from '../drivers/flat-headers.ts'
 import { askForBody, expectsContinue } from './http-server.ts'
 
-/** What @hono/node-server passes to fetch as the second argument: its own request and response. */
+/** The cast holds because @hono/node-server passes Node's request and response to fetch as the second argument. */
 const socketOf = (bindings: unknown) => bindings as HttpBindings
 
-/** Nothing of a call goes through an object of the web: each would cost more than the gateway's own work. */
+/** Bodies do not pass through Request and Response, because these cost more than the gateway's own work. */
 export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
   return {
     headers(_request, bindings) {
@@ -33,7 +33,7 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
       const onClose = () => {
         if (!outgoing.writableFinished) abort(new Error('the client left'))
       }
-      // Who left while something else was waited for is not told of again.
+      // `close` does not fire again for a client that has left already.
       if (outgoing.destroyed) onClose()
       else outgoing.once('close', onClose)
       return signal
@@ -46,7 +46,7 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
   }
 }
 
-/** Reads the body, which the client is asked for only here where it wanted to be asked. */
+/** Reads the body. A client that expects 100 Continue gets it here. */
 function read({ incoming, outgoing }: HttpBindings, take: TakeBytes): Promise<Uint8Array | undefined> {
   if (expectsContinue(incoming)) askForBody(outgoing)
   return new Promise((resolve, reject) => {
@@ -70,11 +70,11 @@ function read({ incoming, outgoing }: HttpBindings, take: TakeBytes): Promise<Ui
 }
 
 /**
- * A body that fails destroys the socket: a cut answer must never look like a finished one.
- * Each chunk leaves by Node's own write: gathering a turn's chunks by cork() cost twice as much per streamed event.
+ * Sends a reply. If its body fails, the socket is destroyed, because a broken answer must not look complete. Chunks are not
+ * gathered with cork(), which cost twice as much per streamed event.
  */
 function send(reply: Reply, outgoing: HttpBindings['outgoing']): MaybePromise<void> {
-  /** NaN where the length is not known. */
+  /** Bytes of content-length not sent yet; NaN without it. */
   let bytesLeft = Number(headerOf(reply.headers, 'content-length') ?? Number.NaN)
   const writeHead = () => {
     if (!outgoing.headersSent) outgoing.writeHead(reply.status, flatHeaders(reply.headers))
@@ -82,7 +82,7 @@ function send(reply: Reply, outgoing: HttpBindings['outgoing']): MaybePromise<vo
   const write = (chunk: Uint8Array) => {
     writeHead()
     bytesLeft -= chunk.length
-    // With its last byte the response is over: one write instead of two.
+    // Ending the response with the last chunk saves a write.
     if (bytesLeft === 0) outgoing.end(chunk)
     else if (!outgoing.write(chunk)) return drained(outgoing)
   }
@@ -90,7 +90,7 @@ function send(reply: Reply, outgoing: HttpBindings['outgoing']): MaybePromise<vo
     writeHead()
     outgoing.end()
   }
-  // Not in the same turn: at its end Node flushes what was written last, which may tell of the cut.
+  // In a later turn, because Node first flushes the last write, which may be the event that reports the error.
   const cut = () => void setImmediate(() => outgoing.destroy())
   try {
     const flowing = reply.pipe({ write })

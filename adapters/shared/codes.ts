@@ -1,4 +1,4 @@
-/** How login codes leave a Node process, as the configuration says. */
+/** The sender of login codes that the configuration names: webhook, SMTP or the log. */
 import type { Config } from '../../config/schema.ts'
 import type { CodeSender, Logger } from '../../core/ports.ts'
 import { logCodes } from '../drivers/codes/log.ts'

@@ -1,6 +1,6 @@
 /**
- * Work that goes on behind an answer. A process that ends waits for it; a Lambda is frozen when its answer ends, so there
- * each answer waits.
+ * Work that continues after an answer. A process waits for it before it ends; on Lambda each answer waits, because AWS
+ * freezes the process when the answer ends.
  */
 export function createPendingWork() {
   const pending = new Set<Promise<unknown>>()

@@ -5,13 +5,13 @@ import { configFromApiKey, loadConfig } from '../../config/load.ts'
 import type { Config } from '../../config/schema.ts'
 import { randomText } from '../../core/ids.ts'
 
-/** sysexits.h EX_CONFIG: what a process manager should not simply restart. */
+/** EX_CONFIG of sysexits.h: a process manager should not restart the gateway after this exit code. */
 export const EXIT_CONFIG = 78
 
 const DEFAULT_FILE = 'config/config.yaml'
 const HEX = '0123456789abcdef'
 
-/** There is nothing to start from. The message says what to do. */
+/** Thrown if there is no configuration. The message says what to do. */
 export class NoConfig extends Error {}
 
 /** Throws ConfigError or NoConfig. */
@@ -38,7 +38,7 @@ function readText(file: string): string {
   }
 }
 
-/** A secret made at the first start and kept, mode 0600, so that sessions outlive a restart. */
+/** A secret that is generated at the first start and stored with mode 0600, so that sessions outlive a restart. */
 function keptSecret(file: string): string {
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })

@@ -1,6 +1,6 @@
 /**
- * The dashboard's files, held in memory from the start: what is not among them does not exist, so no path leads
- * anywhere else. Names under /_app/immutable carry a hash and are kept by browsers for good.
+ * The dashboard's files, read into memory at the start, so that no path can reach another file. Names under /_app/immutable
+ * contain a hash, so browsers may cache them for good.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -23,7 +23,7 @@ interface File {
   headers: Record<string, string>
 }
 
-/** A site of the files in `folder`; undefined when it was not built. */
+/** The dashboard in `folder`; undefined if it is not built. */
 export function siteFrom(folder: string): Site | undefined {
   if (!existsSync(join(folder, 'index.html'))) return undefined
   const files = new Map(filesIn(folder).map((file) => [file, readFile(folder, file)]))
@@ -39,7 +39,7 @@ export function siteFrom(folder: string): Site | undefined {
 function filesIn(folder: string): string[] {
   return (
     readdirSync(folder, { recursive: true, withFileTypes: true })
-      // _headers tells Cloudflare what is told here by code.
+      // _headers is for Cloudflare; this file sets the same headers.
       .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && entry.name !== '_headers')
       .map((entry) => `/${relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')}`)
   )
@@ -62,7 +62,7 @@ function readFile(folder: string, path: string): File {
   }
 }
 
-/** The page's own policy, which knows the hash of its one inline script, and what only a header can say. */
+/** The content-security-policy in the page, with the hash of its inline script, and frame-ancestors, which needs a header. */
 function policyOf(html: string): string {
   const own =
     /<meta http-equiv="content-security-policy" content="([^"]*)"/i.exec(html)?.[1] ?? "default-src 'none'"

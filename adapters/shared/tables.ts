@@ -1,4 +1,4 @@
-/** The tables that are shipped with the gateway: prices, with the configuration's own over them, and what models can do. */
+/** The shipped tables: prices, which the configuration may override, and abilities of models. */
 import abilities from '../../config/abilities.json' with { type: 'json' }
 import pricing from '../../config/pricing.json' with { type: 'json' }
 import type { Config } from '../../config/schema.ts'
@@ -10,7 +10,7 @@ export function pricesFrom(config: Config): Prices {
   return createPrices(PriceList.parse(pricing), config.pricing)
 }
 
-/** For warnings about the configuration. */
+/** Which models have a price, for warnings about the configuration. */
 export function knownPrices(config: Config): { hasPrice(model: string): boolean } {
   const prices = pricesFrom(config)
   return { hasPrice: (model) => prices.rates(model, systemClock.now()) !== undefined }

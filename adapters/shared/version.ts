@@ -1,4 +1,4 @@
 import manifest from '../../package.json' with { type: 'json' }
 
-/** The package's version, such as 0.1.0. */
+/** The package's version, e.g. 0.1.0. */
 export const VERSION: string = manifest.version

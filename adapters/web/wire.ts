@@ -1,11 +1,11 @@
-/** Requests and replies as the web's own objects: for every runtime that has no faster way. */
+/** A Wire on web-standard objects, for every runtime without a faster way. */
 import { joined } from '../../core/bytes.ts'
 import type { Sink, Wire } from '../../core/ports.ts'
 
-/** A body of at most as many bytes is read in one go. */
+/** Bodies of up to this many bytes are read at once. */
 const AT_ONCE = 64 * 1024
 
-/** `peer` as in Wire: only the runtime knows it. */
+/** `peer` is Wire.peer, because only the runtime knows the address. */
 export function webWire(peer: Wire['peer'], waitUntil: (work: Promise<unknown>) => void): Wire {
   return {
     headers: (request) => [...request.headers],
@@ -37,7 +37,7 @@ export function webWire(peer: Wire['peer'], waitUntil: (work: Promise<unknown>) 
   }
 }
 
-/** A stream that is written to; a write waits until the reader wants more. `end` with a cause breaks it off. */
+/** A stream with a sink. A write waits until the reader wants more; `end` with a cause makes the stream fail. */
 function pushedStream(): { readable: ReadableStream<Uint8Array>; sink: Sink; end(cause?: unknown): void } {
   const left = new AbortController()
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined

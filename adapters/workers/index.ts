@@ -1,6 +1,6 @@
 /**
- * The gateway on Cloudflare Workers: D1 for storage, Durable Objects for what isolates share. The configuration is bundled
- * (wrangler.toml), what ${NAME} in it stands for is bound.
+ * The gateway on Cloudflare Workers. Storage is D1; isolates share limits and health through Durable Objects. The
+ * configuration is bundled (wrangler.toml); ${NAME} in it is the binding of that name.
  */
 import { env, waitUntil } from 'cloudflare:workers'
 import { loadConfig } from '../../config/load.ts'
@@ -21,11 +21,11 @@ import { fetchUpstream } from '../drivers/upstream/fetch.ts'
 import { VERSION } from '../shared/version.ts'
 import { webWire } from '../web/wire.ts'
 
-// The runtime looks for the classes here.
+// The runtime requires the classes of Durable Objects among the exports of this module.
 export { HealthObject } from '../drivers/durable-objects/health.ts'
 export { LedgerObject } from '../drivers/durable-objects/ledger.ts'
 
-/** What wrangler.toml binds, and strings. */
+/** The bindings in wrangler.toml that are not strings. */
 interface Bindings {
   DB: D1Database
   HEALTH?: DurableObjectNamespace<HealthObject>
@@ -33,9 +33,9 @@ interface Bindings {
   ASSETS?: Fetcher
 }
 
-/** Built at the first event, because an isolate may not do I/O before. */
+/** Called at the first event, because an isolate may do no I/O before. */
 async function build() {
-  // The bindings are typed by wrangler.toml, which TypeScript does not read.
+  // The casts hold because wrangler.toml declares these bindings; TypeScript does not read it.
   const { DB, HEALTH, LEDGER, ASSETS } = env as unknown as Bindings
   const variables = env as unknown as Record<string, string>
   const config = loadConfig({
@@ -65,7 +65,7 @@ async function build() {
     ...{ db, ...stores, clock, logger, waitUntil },
     upstream: fetchUpstream(),
     codes: config.auth.send_code_url ? webhookCodes(config.auth.send_code_url) : logCodes(logger),
-    // Cloudflare sets this header and lets no client do so.
+    // Cloudflare sets this header and overwrites a client's.
     wire: webWire((request) => request.headers.get('cf-connecting-ip') ?? '', waitUntil),
     ...(ASSETS ? { site: siteOf(ASSETS) } : {}),
     accepting: () => true,
@@ -77,11 +77,11 @@ async function build() {
   return composed
 }
 
-/** Files are mostly served before the worker runs; what it is asked for are pages. */
+/** The dashboard from Cloudflare's static assets. Most files are served before the Worker runs, so it serves mostly pages. */
 function siteOf(assets: Fetcher): Site {
   const answerAt = async (url: string | URL, { method }: Request): Promise<Response | undefined> => {
     const answer = await assets.fetch(url, { method })
-    // Its headers cannot be changed, and more of them come.
+    // Copied, because the headers of a fetched response are immutable and more are added later.
     return answer.ok ? (new Response(answer.body as never, answer as never) as never) : undefined
   }
   return {
@@ -105,7 +105,7 @@ async function ready() {
 }
 
 export default {
-  // Hono's types are the web's; the Workers' own differ from them only in extensions.
+  // The casts hold because the types of Workers only extend those of the web that Hono uses.
   fetch: async (request) => (await ready()).fetch(request as never) as never,
   scheduled: async () => void (await ready()),
 } satisfies ExportedHandler

@@ -1,4 +1,4 @@
-/** wrangler.toml makes text of these files. */
+/** A rule in wrangler.toml imports these files as text. */
 declare module '*.yaml' {
   const text: string
   export default text

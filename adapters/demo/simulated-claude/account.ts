@@ -1,19 +1,19 @@
-/** What the account of a simulated Claude holds: only what it made itself can be named, as in a real one. */
+/** The objects in a simulated account. As in a real one, requests can name only objects of their own account. */
 import * as z from 'zod'
 import type { AskedMessage } from './asked.ts'
 
 type Kind = 'container' | 'file' | 'thread'
 
 export interface SimulatedAccount {
-  /** Makes one as if somebody had made it past the gateway; answers its id. */
+  /** Makes an object as if it were made outside the gateway, and returns its id. */
   make(kind: Kind): string
-  /** What a request names that is in another account, or in none. */
+  /** An object in the request that does not exist in this account. */
   foreign(asked: unknown): { kind: Kind; id: string } | undefined
   /** The container of the answer, a new one if the request names none; undefined without code execution. */
   containerFor(asked: AskedMessage): SimulatedContainer | undefined
-  /** From now on the conversation goes on from this message, if the request wants that. */
+  /** Stores the message as the end of a thread, if the request asks for one. */
   keepThread(asked: AskedMessage, messageId: string): void
-  /** Requests that named something of this account, and those that named something else. */
+  /** For tests: the number of requests that named objects of this account, and the foreign objects that were named. */
   ledger: { own: number; foreign: { kind: Kind; id: string }[] }
 }
 
@@ -74,7 +74,7 @@ function namedIn(asked: unknown): { kind: Kind; id: string }[] {
   ]
 }
 
-/** Wherever blocks name files; what a model wrote as the input of a tool is not meant. */
+/** Ids of files that blocks name, except in the input of tools, which a model wrote. */
 function filesIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, inner]) => {

@@ -1,4 +1,4 @@
-/** What the simulated Claude answers: a text, a tool call or JSON, depending on what it is asked. */
+/** The simulated Claude's answers: a text, a tool call or JSON, depending on the request. */
 import * as z from 'zod'
 import type { Asked, AskedMessage } from './asked.ts'
 import { Block } from './asked.ts'
@@ -18,7 +18,7 @@ export interface Answer {
   outputTokens: number
 }
 
-/** `makeFile`: answers the id of a file that code execution made; absent where no code can run. */
+/** `makeFile` makes a file as code execution does and returns its id; undefined without code execution. */
 export function answerTo(asked: AskedMessage, makeFile?: () => string): Answer {
   const last = asked.messages.findLast(({ role }) => role === 'user')
   const content = last?.content ?? ''
@@ -57,7 +57,7 @@ function aboutResult({ content, is_error }: z.infer<typeof Block>): string {
   return `The tool ${verb}: “${said}”. That is all a simulated Claude can make of it.`
 }
 
-/** What clients put around a person's words. */
+/** The person's words without the reminders that clients add. */
 function withoutReminders(text: string): string {
   const [before = '', ...rest] = text.split('<system-reminder>')
   return [before, ...rest.map((part) => part.split('</system-reminder>').slice(1).join(''))].join('').trim()
@@ -82,7 +82,7 @@ function execution(file_id: string): AnswerBlock[] {
 type NamedTool = { name: string; input_schema: unknown }
 
 function toolFor({ tools, tool_choice }: Asked, text: string): NamedTool | undefined {
-  // Tools of Claude's own side have no input schema; deferred ones would have to be searched first.
+  // Server tools have no input schema, and deferred tools would have to be searched first.
   const usable = (tools ?? []).flatMap(({ name, input_schema, defer_loading }) =>
     name && input_schema && !defer_loading ? [{ name, input_schema }] : [],
   )
@@ -105,7 +105,7 @@ function toolAskedFor(tools: readonly NamedTool[], text: string): NamedTool | un
   return words.includes('use the tool') ? tools[0] : undefined
 }
 
-/** Whether a tool is meant. A plain word needs "use" or "tool" beside it, so that "write a poem" writes no file. */
+/** Whether the words ask for a tool. A plain word needs "use" or "tool" beside it, so that "write a poem" writes no file. */
 function names(words: string, tool: string): boolean {
   const name = tool.toLowerCase()
   const isPlainWord = /^[A-Z]?[a-z]+$/.test(tool)
@@ -125,7 +125,7 @@ function toolCall({ name, input_schema }: NamedTool, text: string): AnswerBlock[
   ]
 }
 
-/** Counts the tokens of an answer and cuts a text that is longer than was allowed. */
+/** Counts the tokens of an answer and cuts a text that exceeds `maxTokens`. */
 function sized(blocks: AnswerBlock[], maxTokens: number): Answer {
   const size = blocks.map(
     (block) =>

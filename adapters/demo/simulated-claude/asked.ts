@@ -1,4 +1,4 @@
-/** What the simulated Claude reads of a request. */
+/** The fields of a request that the simulated Claude reads. */
 import * as z from 'zod'
 
 export const Block = z.looseObject({
@@ -15,7 +15,7 @@ const Tool = z.looseObject({
 })
 const Format = z.looseObject({ type: z.string(), schema: z.unknown().optional() })
 
-/** Only what is read here: everything else is let through, as Claude's own contract is open. */
+/** Other fields are accepted, because Claude's requests are an open schema. */
 export const Asked = z.looseObject({
   model: z.string().min(1),
   messages: z

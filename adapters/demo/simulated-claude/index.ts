@@ -1,4 +1,4 @@
-/** A Claude for the demo, on a port of this machine: it speaks the protocol as the real one does and makes up the rest. */
+/** A simulated Claude on a local port, for the demo and tests: the protocol is real, the answers are made up. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,7 +11,7 @@ import { framesOf, messageOf, type Reply } from './stream.ts'
 import { createUsageMeter, tokensOf, type UsageMeter } from './usage.ts'
 
 const PACE_MS = 12
-/** Claude thinks before it speaks: the first piece takes as long as so many others. */
+/** The first piece takes as long as this many others, because Claude thinks first. */
 const FIRST_PIECE = 10
 const LARGEST_BODY = 32 * 1024 * 1024
 
@@ -21,7 +21,7 @@ export interface SimulatedClaude {
   stop(): Promise<void>
 }
 
-/** An answer in Claude's envelope for errors. */
+/** An error in the form of Claude's API. */
 class Fault extends Error {
   readonly status: number
   readonly type: string
@@ -43,8 +43,8 @@ interface Call {
 }
 
 /**
- * Takes any credential that begins with `sim-`. `pace` is the ms between two pieces of an answer. `account` is what it
- * holds: the one of an earlier start, for an instance that was away for a while.
+ * Accepts any credential that begins with `sim-`. `pace`: ms between two pieces of an answer. `account`: its objects; pass
+ * that of an earlier instance to simulate a restart.
  */
 export async function startSimulatedClaude(
   options: { port?: number; pace?: number; account?: SimulatedAccount } = {},

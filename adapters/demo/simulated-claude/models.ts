@@ -4,7 +4,7 @@ import pricing from '../../../config/pricing.json' with { type: 'json' }
 const DEFAULT_MAX_TOKENS = 64_000
 const DEFAULT_PAGE = 20
 const LARGEST_PAGE = 1000
-/** What Claude says where a release date is not known. */
+/** Claude's value for an unknown release date. */
 const UNKNOWN_DATE = '1970-01-01'
 
 interface Listed {
@@ -36,7 +36,7 @@ export function modelById(id: string): ModelInfo | undefined {
   return listed && CALLABLE.has(id) ? modelInfo(listed) : undefined
 }
 
-/** One page, as `limit`, `after_id` and `before_id` say; nothing when they say nonsense. */
+/** One page by `limit`, `after_id` and `before_id`; undefined if they are invalid. */
 export function modelPage(query: URLSearchParams) {
   const limit = Number(query.get('limit') ?? DEFAULT_PAGE)
   if (!Number.isInteger(limit) || limit < 1 || limit > LARGEST_PAGE) return undefined
@@ -64,7 +64,7 @@ function modelInfo({ id, name, released, status, context, max_output }: Listed) 
 
 function capabilitiesOf(id: string) {
   const supported = { supported: true }
-  // From 5.1 on thinking is not switched on and off: it adapts (core/calls/PROTOCOL.md, Models).
+  // From 5.1 on thinking is always adaptive (core/calls/PROTOCOL.md, Models).
   const adaptsOnly = /-5-[1-9]$/.test(id)
   return {
     thinking: {

@@ -1,4 +1,4 @@
-/** The least value that fits a JSON schema, with texts that look plausible by the names of their properties. */
+/** A minimal value that fits a JSON schema. Texts are chosen by the names of their properties. */
 
 const DEEPEST = 8
 const LONGEST_TEXT = 60
@@ -7,9 +7,9 @@ import { isRecord } from '../../../core/json/is-record.ts'
 
 type Fields = Record<string, unknown>
 interface Around {
-  /** What was asked, for texts. */
+  /** The question, from which texts are made. */
   hint: string
-  /** For `$ref`. */
+  /** The schema in which `$ref` is resolved. */
   root: unknown
   depth: number
   name: string
@@ -19,7 +19,7 @@ export function sampleOf(schema: unknown, hint: string): unknown {
   return sample(schema, { hint, root: schema, depth: 0, name: '' })
 }
 
-/** A text in short: one line of at most so many characters. */
+/** The text as one line of at most `longest` characters. */
 export function excerpt(text: string, longest = LONGEST_TEXT): string {
   const line = text
     .slice(0, longest * 8)

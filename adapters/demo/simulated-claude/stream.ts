@@ -1,4 +1,4 @@
-/** An answer as Claude streams it (core/calls/PROTOCOL.md, Streams), and in one piece. */
+/** An answer as Claude's stream (core/calls/PROTOCOL.md, Streams) or as one message. */
 import type { SimulatedContainer } from './account.ts'
 import type { Answer, AnswerBlock } from './answer.ts'
 import type { Usage } from './usage.ts'
@@ -13,7 +13,7 @@ export interface Reply {
   container: SimulatedContainer | undefined
 }
 
-/** The message in one piece; without `answer`, as it is when it begins. */
+/** The whole message; without `answer`, the message of message_start. */
 export function messageOf({ id, model, usage, container }: Reply, answer?: Answer) {
   return {
     id,
@@ -28,7 +28,7 @@ export function messageOf({ id, model, usage, container }: Reply, answer?: Answe
   }
 }
 
-/** The frames of a streamed message, each to be written by itself. */
+/** The SSE frames of a streamed message, each to be written separately. */
 export function* framesOf(reply: Reply): Generator<string> {
   const { answer, usage, container } = reply
   yield frame('message_start', { message: messageOf(reply) })
@@ -64,7 +64,7 @@ function deltasOf(block: AnswerBlock) {
   if (block.type === 'text')
     return pieces(block.text, /\s*\S+/g).map((text) => ({ type: 'text_delta', text }))
   if (!('input' in block)) return []
-  // By characters: half of one would be no valid text.
+  // Split by code points, because half of a surrogate pair is not valid text.
   const json = [...JSON.stringify(block.input)]
   const parts = Array.from({ length: Math.ceil(json.length / JSON_PIECE) }, (_, i) =>
     json.slice(i * JSON_PIECE, (i + 1) * JSON_PIECE).join(''),
@@ -72,7 +72,7 @@ function deltasOf(block: AnswerBlock) {
   return ['', ...parts].map((partial_json) => ({ type: 'input_json_delta', partial_json }))
 }
 
-/** The text cut before each word, nothing left out. */
+/** The text in pieces that together are the whole text. */
 function pieces(text: string, word: RegExp): string[] {
   const found = text.match(word) ?? []
   const rest = text.slice(found.join('').length)

@@ -1,10 +1,10 @@
-/** Token counts of the simulated Claude, with a prompt cache that each credential has for itself. */
+/** Token counts of the simulated Claude, with a prompt cache for each credential. */
 import { createHash } from 'node:crypto'
 import type { Asked } from './asked.ts'
 
-/** Near enough for a simulation. */
+/** An average that is good enough for a simulation. */
 export const CHARACTERS_PER_TOKEN = 4
-/** What follows the last breakpoint is never cached. */
+/** Tokens after the last breakpoint, which are never cached. */
 const UNCACHED_TOKENS = 12
 const MOST_PREFIXES = 1000
 

@@ -1,4 +1,4 @@
-/** Login codes in the log: for development, and for a first look before a sender is configured. */
+/** Writes login codes to the log, for development and until a sender is configured. */
 import type { CodeSender, Logger } from '../../../core/ports.ts'
 
 export function logCodes(logger: Logger): CodeSender {

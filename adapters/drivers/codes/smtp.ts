@@ -1,4 +1,4 @@
-/** Login codes by mail. */
+/** Sends login codes by SMTP. */
 import { createTransport } from 'nodemailer'
 import type { CodeSender } from '../../../core/ports.ts'
 
@@ -23,7 +23,7 @@ export function smtpCodes({ host, port, tls, user, password, from }: SmtpServer)
     greetingTimeout: TIMEOUT_MS,
     socketTimeout: TIMEOUT_MS,
     dnsTimeout: TIMEOUT_MS,
-    // Content is the core's own: nothing is read from files or addresses.
+    // The core provides the content, so nodemailer need not read files or URLs.
     disableFileAccess: true,
     disableUrlAccess: true,
   })
@@ -32,7 +32,7 @@ export function smtpCodes({ host, port, tls, user, password, from }: SmtpServer)
       const { promise: late, reject } = Promise.withResolvers<never>()
       const timer = setTimeout(() => reject(new Error('the mail server took over 5 s')), TIMEOUT_MS)
       try {
-        // An address object: the name in it cannot be taken for more addresses.
+        // As an object, because nodemailer could parse a string as several addresses.
         await Promise.race([
           late,
           transport.sendMail({ from, to: { name: '', address: to }, subject, text, html }),

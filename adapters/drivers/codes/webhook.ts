@@ -1,4 +1,4 @@
-/** Login codes by a service of the company's own: POST {"email", "html"}; any 2xx means that it was taken over. */
+/** Sends login codes through the company's own service: POST {"email", "html"}; any 2xx means accepted. */
 import type { CodeSender } from '../../../core/ports.ts'
 
 const TIMEOUT_MS = 5_000
@@ -10,7 +10,7 @@ export function webhookCodes(url: string): CodeSender {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ email: to, html }),
-        // A redirect would carry the code to an address that nobody configured.
+        // A redirect would send the code to a URL that nobody configured.
         redirect: 'manual',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       })

@@ -1,4 +1,4 @@
-/** Durable Object: what all isolates know of one backend. It does one thing at a time. */
+/** Durable Object with the health of one backend, or with moved conversations. It handles one request at a time. */
 import { DurableObject } from 'cloudflare:workers'
 import { MOVE_LIFE_MS, type Move } from '../../../core/ports.ts'
 
@@ -12,13 +12,13 @@ interface StoredMove {
 }
 
 export class HealthObject extends DurableObject {
-  /** Records by key, as JSON. */
+  /** All health records: key → JSON. */
   async all(): Promise<Record<string, string>> {
     const stored = await this.ctx.storage.list<StoredRecord>()
     return Object.fromEntries([...stored].map(([key, { record }]) => [key, record]))
   }
 
-  /** Nothing else runs in this object between reading and writing. */
+  /** Compare and swap, atomic because nothing else runs in this object between reading and writing. */
   async swap(key: string, seen: number | undefined, revision: number, record: string): Promise<boolean> {
     const found = await this.ctx.storage.get<StoredRecord>(key)
     if (found?.revision !== seen) return false

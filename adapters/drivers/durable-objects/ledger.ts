@@ -1,4 +1,4 @@
-/** Durable Object: the limits of one user, for all isolates. It does one thing at a time. */
+/** Durable Object with the limits of one user. It handles one request at a time. */
 import { DurableObject } from 'cloudflare:workers'
 import { systemClock } from '../../../core/clock.ts'
 import { createLimitCounters, type LimitCounters } from '../../../core/limits/counters.ts'
@@ -8,12 +8,12 @@ import { usedWithCalls } from '../../../core/reports/totals.ts'
 import type { Period } from '../../../core/settings.ts'
 import { d1Storage } from '../storage/d1.ts'
 
-/** As it is kept: releases before this one knew one estimate only. */
+/** A stored call. Earlier releases stored one estimate instead of `worst` and `usual`. */
 type Stored = Admission | (Omit<Admission, 'worst' | 'usual'> & Estimate)
 
 export class LedgerObject extends DurableObject<{ DB: D1Database }> {
   #counters: Promise<LimitCounters> | undefined
-  /** Calls under way, also in storage: an object may be put away while they last. */
+  /** Calls under way. They are also in storage, because Cloudflare may evict the object meanwhile. */
   #running = new Map<string, Admission>()
 
   async reserve(call: Admission, period: Period): Promise<Admitted> {
@@ -39,7 +39,7 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
     await this.ctx.storage.delete(id)
   }
 
-  /** What the database has counted, and what was under way when this object was last put away. */
+  /** Counters with the use in the database and the calls that were under way when the object was evicted. */
   #ready(userId: number, period: Period): Promise<LimitCounters> {
     this.#counters ??= this.#load(userId, period).catch((cause) => {
       this.#counters = undefined
@@ -55,7 +55,7 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
     const { used, recorded } = await usedWithCalls(db, userId, counters.span().start, [...running.keys()])
     counters.seed(used.map((ofKey) => ({ userId, ...ofKey })))
     for (const [id, stored] of running) {
-      // Its row is counted already; to settle it once more does nothing.
+      // Its row is counted already, so its hold is not restored.
       if (recorded.has(id)) await this.#forget(id)
       else {
         const call = 'worst' in stored ? stored : { ...stored, worst: stored, usual: stored }

@@ -1,4 +1,4 @@
-/** Health in the database that all processes share, for places without Redis. One statement decides who wins. */
+/** Health records in the shared database, where there is no Redis. A swap is one statement, so that one writer wins. */
 import { and, eq, gte, lt, sql } from 'drizzle-orm'
 import { parsedHealth } from '../../../core/backends/health.ts'
 import { conversationMoves, healthRecords } from '../../../core/db/schema.ts'

@@ -1,16 +1,16 @@
-/** Health of all isolates: each backend's in a Durable Object of its own, moved conversations in another. */
+/** Health records in Durable Objects: one for each backend and one for moved conversations. */
 
 import { parsedHealth } from '../../../core/backends/health.ts'
 import { partsOf } from '../../../core/backends/health-key.ts'
 import type { HealthStore } from '../../../core/ports.ts'
 import type { HealthObject } from '../durable-objects/health.ts'
 
-/** `backends` are the names that may be read. */
+/** `backends`: names of the backends whose records `read` returns. */
 export function durableHealth(
   namespace: DurableObjectNamespace<HealthObject>,
   backends: readonly string[],
 ): HealthStore {
-  // A stub is made for each call: one that has failed once stays broken.
+  // A new stub for each call, because a stub that failed once may stay broken.
   const objectOf = (backend: string) => namespace.getByName(`health of ${backend}`)
   const moves = () => namespace.getByName('moves of conversations')
   return {

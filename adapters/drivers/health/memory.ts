@@ -1,4 +1,4 @@
-/** Health of one process (or one Worker isolate). Right for a single Node; anything else needs a shared store. */
+/** Health records in the memory of one process or isolate. Enough for a single process; others need a shared store. */
 import type { Health } from '../../../core/backends/health.ts'
 import { type HealthStore, MOVE_LIFE_MS, type Move } from '../../../core/ports.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Health shared by every process on one Redis or Redis Cluster: all keys are in one hash slot. A change is one script, so
- * that exactly one of many writers wins.
+ * Health records in Redis or Redis Cluster, where all keys are in one hash slot. A swap is one script, so that exactly one
+ * of many writers wins.
  */
 import * as z from 'zod'
 import { parsedHealth } from '../../../core/backends/health.ts'
@@ -8,18 +8,18 @@ import { type HealthStore, MOVE_LIFE_MS } from '../../../core/ports.ts'
 import type { RedisClient } from '../redis/connection.ts'
 
 const RECORDS = 'claude-gateway:{health}:records'
-/** By person and conversation: where it went; and when that was written. */
+/** Hash of moves by user and conversation, and a sorted set of when each was written. */
 const MOVES = 'claude-gateway:{health}:moves'
 const WRITTEN = 'claude-gateway:{health}:moves:written'
 
-/** KEYS: records. ARGV: key, the revision that was seen or '', the next revision, the record. */
+/** KEYS: records. ARGV: key, revision that was read or '', next revision, record. Returns 1 if it won. */
 const SWAP = `
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
 local revision = seen and string.match(seen, '^%d+') or ''
 if revision ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3] .. ' ' .. ARGV[4])
 return 1`
-/** KEYS: moves, written. ARGV: now, the time before which moves are forgotten, then name and text of each move. */
+/** KEYS: moves, written. ARGV: now, the time (ms) before which moves are deleted, then name and text of each move. */
 const MOVE = `
 for i = 3, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])

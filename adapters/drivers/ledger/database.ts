@@ -1,6 +1,6 @@
 /**
- * Ledger of many processes and machines that share a database and nothing else: limits in its tables, exact over all of
- * them, at the price of a round trip before each call. Records by each process for itself.
+ * Ledger for processes and machines that share only a database. Limits are in its tables: exact over all processes, but each
+ * call waits for a round trip first. Each process writes its own records.
  */
 
 import { periodOf } from '../../../core/limits/period.ts'

@@ -1,4 +1,4 @@
-/** Records straight to the database, for runtimes without a disk: a call is over when its row is written. */
+/** Writes records directly to the database, for runtimes without a disk. A call ends when its row is written. */
 import type { Db, Logger } from '../../../core/ports.ts'
 import { recordText, writeRecords } from '../../../core/reports/write.ts'
 import type { Records } from './records.ts'

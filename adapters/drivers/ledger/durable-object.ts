@@ -1,4 +1,4 @@
-/** Ledger of all isolates: each user's limits in a Durable Object of their own, records by each isolate for itself. */
+/** Ledger for Workers: the limits of each user are in a Durable Object; each isolate writes its own records. */
 import type { Ledger } from '../../../core/ports.ts'
 import type { LedgerObject } from '../durable-objects/ledger.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
@@ -13,7 +13,7 @@ export function durableLedger({
       return await objectOf(call.begun.userId).reserve(call, parts.period)
     },
     async settle(record, written) {
-      // First the row: an object that was put away counts anew from the database.
+      // The row is written first, because an evicted object reads its counts from the database again.
       await written
       await objectOf(record.userId).settle(record)
     },

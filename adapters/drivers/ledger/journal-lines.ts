@@ -1,4 +1,4 @@
-/** Lines of the journal, and the files of them that processes left. */
+/** Lines of the journal, and the journal files that dead processes left. */
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -11,15 +11,15 @@ export function lineOf(json: string): string {
 }
 
 export interface Batch {
-  /** A record's text by its request id. */
+  /** Request id → text of the record. */
   records: Map<string, string>
-  /** Lines that are none; they are in `damaged.journal` now. */
+  /** Number of invalid lines, which were copied to `damaged.journal`. */
   damaged: number
 }
 
 /**
- * The records of a file in batches, its last line first: of the lines of one request the first that comes counts, the
- * others may come in later batches.
+ * The records of a file in batches, its last line first. The first line of a request that is returned is its newest; older
+ * ones may follow in later batches, and the database ignores them.
  */
 export function* recordsOf(path: string, size: number): Generator<Batch> {
   let batch: Batch = { records: new Map(), damaged: 0 }
@@ -73,7 +73,7 @@ function generationOf(name: string): number {
   return Number(FILE_NAME.exec(name)?.[2] ?? 0)
 }
 
-/** In a container every start has the same process id: a file under our own is one that an earlier start left. */
+/** Whether a live process owns the file. A file with our own process id is from an earlier start, as ids repeat in containers. */
 function ownedByLivingProcess(name: string): boolean {
   const pid = Number(FILE_NAME.exec(name)?.[1])
   if (pid === process.pid) return false

@@ -1,6 +1,6 @@
 /**
- * An append-only file of usage records on their way to the database. What was appended survives kill -9.
- * Each line is a CRC-32 and a record; of the lines of one request the last counts. Read again, it yields the same.
+ * An append-only file of usage records on their way to the database. Appended records survive kill -9. Each line is a CRC-32
+ * and a record; the last line of a request counts, so reading a file twice gives the same records.
  */
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,33 +8,33 @@ import type { CallRecord } from '../../../core/ports.ts'
 import { recordText } from '../../../core/reports/write.ts'
 import { lineOf } from './journal-lines.ts'
 
-/** A call that ends within this time never has the line of its beginning written: its end says it all. */
+/** The first line of a call is written after this time, and not at all if the call ends before. */
 const BEGIN_MS = 20
 const ROTATE_BYTES = 8 * 1024 * 1024
 
-/** A file of the journal that nothing is appended to any more, because the database was away for long. */
+/** A journal file that is closed for appends, because the database was unavailable for long. */
 export interface SetAside {
   path: string
-  /** Calls whose last line stands in a later file. */
+  /** Ids of calls whose last line is in a later file. */
   unfinished: ReadonlySet<string>
 }
 
 export interface Journal {
-  /** Appends within 20 ms, together with others, unless more is appended of the call before: for what need not be there at once. */
+  /** Appends within BEGIN_MS, together with others, unless `append` is called for the same id before. */
   begin(record: CallRecord): void
-  /** Appends now, and stays responsible for the record until it is `stored`. */
+  /** Appends now, and keeps the record until it is `stored`. */
   append(id: string, json: string): void
-  /** The database has these: the journal may forget them. */
+  /** Releases records that the database has. */
   stored(ids: readonly string[]): void
   /**
-   * Begins a new file and forgets the records with these ids, which then stand in the old file alone. Undefined, and
-   * nothing is forgotten, while the disk takes no writes.
+   * Begins a new file and releases the records with these ids, which are then only in the old file. Undefined, without any
+   * change, if the disk cannot be written.
    */
   setAside(ids: readonly string[]): SetAside | undefined
   close(): void
 }
 
-/** Opens this process's journal. `onError` hears of a disk that takes no writes; calls go on without the journal then. */
+/** Opens this process's journal. `onError` is called if the disk cannot be written; calls continue without the journal. */
 export function openJournal(
   folder: string,
   onError: (cause: unknown) => void,
@@ -43,7 +43,7 @@ export function openJournal(
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   let generation = 0
   let file = openFile(folder, generation)
-  /** Of the file when it was begun. */
+  /** Size of the file when it was begun. */
   let bytesKept = 0
   const unstored = new Map<string, string>()
   const begun = new Map<string, CallRecord>()
@@ -69,7 +69,7 @@ export function openJournal(
     begun.clear()
     if (text) write(text)
   }
-  /** Goes on in a new file that has these lines; the old one is left as it is. Throws, and changes nothing, if it cannot. */
+  /** Switches to a new file that begins with `lines` and returns the old one. Throws, without any change, if it cannot. */
   function startFile(lines: Iterable<string>): JournalFile {
     const next = openFile(folder, generation + 1)
     try {
@@ -84,7 +84,7 @@ export function openJournal(
     bytesKept = next.bytes()
     return old
   }
-  /** Drops the lines of what is stored. */
+  /** Replaces the file with one that has only the records not stored yet. */
   const rotate = () => startFile(unstored.values()).remove()
 
   return {
@@ -109,7 +109,7 @@ export function openJournal(
     },
     setAside(ids) {
       try {
-        // A disk that was full for a while did not take all of them.
+        // Lines may be missing in the file after the disk was full.
         if (!file.complete()) rotate()
         const kept = new Map(unstored)
         for (const id of ids) kept.delete(id)
@@ -133,10 +133,10 @@ export function openJournal(
 
 interface JournalFile {
   path: string
-  /** Throws when the disk takes nothing, or only a part. */
+  /** Throws if the disk takes only a part or nothing. */
   append(text: string): void
   bytes(): number
-  /** Whether it has all that was ever to be appended. */
+  /** False if an append failed since the file was last empty. */
   complete(): boolean
   empty(): void
   close(): void
@@ -152,7 +152,7 @@ function openFile(folder: string, generation: number): JournalFile {
   return {
     path,
     append(text) {
-      // After half a line the next one stands by itself.
+      // A line break separates this text from a line that was written only in part.
       const whole = torn ? `\n${text}` : text
       try {
         const written = writeSync(fd, whole)

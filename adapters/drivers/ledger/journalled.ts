@@ -1,6 +1,6 @@
 /**
- * Records of one process with a disk: appended to its journal before the last byte leaves, then batched into the
- * database. A process that is killed loses nothing: the next start replays what it left.
+ * Records of a process with a disk. They are appended to its journal before the last byte of an answer is sent, then written
+ * to the database in batches. A killed process loses none, because the next start replays its journal.
  */
 import { rmSync } from 'node:fs'
 import { createOutage } from '../../../core/outage.ts'
@@ -14,9 +14,9 @@ const FLUSH_MS = 200
 const RETRY_MS = 1_000
 const BATCH_ROWS = 500
 const STORED_WAIT_MS = 250
-/** Rows that wait for the database in memory, about 10 MB; more of them wait on the disk alone. */
+/** Rows that wait for the database in memory (about 10 MB); more than these wait only on disk. */
 const HELD_ROWS = 10_000
-/** The most rows in memory while the disk takes none either. */
+/** The most rows in memory if the disk cannot be written either. */
 const MOST_ROWS = 100_000
 
 export async function journalledRecords(parts: {
@@ -76,7 +76,7 @@ export async function journalledRecords(parts: {
     pending.clear()
   }
 
-  /** What an answer made may be named at once, and to another process: its last byte waits a little for the database. */
+  /** Resolves when the row is stored, or after STORED_WAIT_MS, because the next call may name the answer's objects elsewhere. */
   function soonStored(id: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const cancel = clock.after(STORED_WAIT_MS, resolve)
@@ -91,7 +91,7 @@ export async function journalledRecords(parts: {
   async function close() {
     cancelTimer?.()
     await flushing
-    // What the database does not take now stays in the journal for the next start.
+    // Records that the database does not take now stay in the journal for the next start.
     do await writePending()
     while (database.works() && (pending.size > 0 || setAside.waits()))
     journal.close()
@@ -104,7 +104,7 @@ export async function journalledRecords(parts: {
       const text = recordText(record)
       journal.append(record.id, text)
       pending.set(record.id, text)
-      // Tried now and then only, should the disk take nothing.
+      // Tried only once in HELD_ROWS records, in case the disk cannot be written.
       if (pending.size % HELD_ROWS === 0) keepOnDisk()
       if (record.madeObjects?.length) return soonStored(record.id)
       if (pending.size >= BATCH_ROWS) void flush()
@@ -120,7 +120,7 @@ export async function journalledRecords(parts: {
   }
 }
 
-/** Rows of this process that its memory has no room for, oldest file first. */
+/** Rows of this process that wait only on disk, oldest file first. */
 function rowsOnDisk(db: Db) {
   const files: SetAside[] = []
   let batches: Generator<Batch> | undefined
@@ -128,7 +128,7 @@ function rowsOnDisk(db: Db) {
   return {
     add: (file: SetAside) => void files.push(file),
     waits: () => files.length > 0,
-    /** Answers the number of rows. When the database fails, the same rows come again at the next call. */
+    /** Writes the next batch and returns its number of rows. Rejects if the database fails; the next call retries the batch. */
     async writeBatch(): Promise<number> {
       const file = files[0]
       if (!file) return 0
@@ -151,7 +151,7 @@ function rowsOnDisk(db: Db) {
   }
 }
 
-/** Writes what earlier processes journalled but did not store. Harmless to repeat: a request id is written once. */
+/** Writes the records that earlier processes left in their journals. Idempotent, because a request id is written once. */
 async function replay(db: Db, folder: string, logger: Logger) {
   const total = { records: 0, damaged: 0 }
   for (const path of filesLeft(folder)) {
@@ -160,7 +160,7 @@ async function replay(db: Db, folder: string, logger: Logger) {
       total.records += records.size
       total.damaged += damaged
     }
-    // Another process that starts at this moment may have taken it over as well.
+    // Another process that starts at the same time may have replayed and removed it as well.
     rmSync(path, { force: true })
   }
   if (total.records > 0 || total.damaged > 0) logger.warn('journal.replayed', total)

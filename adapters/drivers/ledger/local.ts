@@ -1,4 +1,4 @@
-/** Ledger of one process: limits in its memory, where two calls can never meet; exact within that process. */
+/** Ledger of one process: limits are counted in its memory, exact within that process. */
 
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import type { Clock, Db, Ledger } from '../../../core/ports.ts'

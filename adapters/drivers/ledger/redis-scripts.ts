@@ -1,17 +1,16 @@
 /**
- * Limits in Redis, as scripts: each runs by itself, so that no two calls anywhere are let in on the same last token.
+ * Lua scripts for limits in Redis. Each runs atomically, so that no two calls are admitted for the same last token.
  *
- * Every key has the hash tag {limits}, so that all of them are in one slot of a cluster, and is declared. Per user and
- * per key (`user:7`, `key:12`): `used:…:<start>` what the period has cost so far; `held:…` what calls under way may
- * still cost, in all and call by call; `running:…` those calls by the time their hold expires; `rate:…` when the last
- * minute's calls came. A process that dies leaves holds behind: they expire.
+ * All keys are declared in KEYS and have the hash tag {limits}, so that they are in one slot of a cluster. Per user and API
+ * key (`user:7`, `key:12`): `used:…:<start>`, the use of the period; `held:…`, what calls under way may still use, in total
+ * and by call; `running:…`, these calls by when their hold expires; `rate:…`, when the calls of the last minute came.
  */
 import { SCARCE_CASES } from '../../../core/limits/decide.ts'
 import { script } from '../redis/script.ts'
 
 const PREFIX = 'claude-gateway:{limits}'
 
-/** The keys of a user and of a key for the period that begins at `start`, as the scripts expect them. */
+/** The Redis keys of a user and an API key for the period that begins at `start` (ms since 1970), as the scripts take them. */
 export function limitKeys(userId: number, keyId: number, start: number) {
   const both = (of: (bearer: string) => string) => [of(`user:${userId}`), of(`key:${keyId}`)]
   return {
@@ -22,7 +21,7 @@ export function limitKeys(userId: number, keyId: number, start: number) {
   }
 }
 
-/** Kept for a day, so that a call is counted once however often it is settled. */
+/** Redis key that marks a call as settled for a day, so that it is counted once however often it is settled. */
 export function settledKey(id: string): string {
   return `${PREFIX}:settled:${id}`
 }
@@ -41,9 +40,10 @@ local function release(held, running, id)
 end`
 
 /**
- * As core/limits/decide.ts has it. KEYS: used, held, running and rate, each of user and key. ARGV: id, ms until the hold
- * expires, tokens and micros usually and at worst, then quota, budget, rate and concurrency of both. Answers {'seed'},
- * {'ok', tokens and micros used by the user}, or {'no'} with what both have used and hold, run and must wait for.
+ * The rule of core/limits/decide.ts. KEYS: used, held, running and rate, each of user and key. ARGV: id, ms until the hold
+ * expires, tokens and micro-dollars (usual, then worst), then quota, budget, rate and concurrency of user and key. Returns
+ * {'seed'} if the use is unknown, {'ok', tokens, micro-dollars used by the user}, or {'no'} and six figures for each of user
+ * and key: tokens and micro-dollars used, the same held, calls running, ms to wait.
  */
 export const RESERVE = script(`${COMMON}
 local id, expiry = ARGV[1], tonumber(ARGV[2])
@@ -98,7 +98,7 @@ for i = 1, 2 do
 end
 return {'ok', told[2], told[3]}`)
 
-/** KEYS: used, held and running, each of user and key, then settled. ARGV: id, tokens, micros. */
+/** KEYS: used, held and running, each of user and key, then settled. ARGV: id, tokens, micro-dollars. */
 export const SETTLE = script(`${COMMON}
 if not redis.call('SET', KEYS[7], '1', 'NX', 'EX', 86400) then return 0 end
 for i = 1, 2 do
@@ -110,7 +110,7 @@ for i = 1, 2 do
 end
 return 1`)
 
-/** KEYS: used. ARGV: end of the period, tokens, micros. The first to say what the database has counted is believed. */
+/** KEYS: used. ARGV: end of the period (ms), tokens, micro-dollars as the database has them. Only the first caller sets it. */
 export const SEED = script(`
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'tokens', ARGV[2], 'micros', ARGV[3])

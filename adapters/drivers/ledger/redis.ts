@@ -1,6 +1,6 @@
 /**
- * Ledger of many processes and machines: limits in Redis, exact over all of them; records by each process for itself.
- * All counters of a gateway are in one slot, so on a cluster one shard carries them.
+ * Ledger for many processes and machines: limits are in Redis, exact over all of them; each process writes its own records.
+ * All counters are in one hash slot, so one shard of a cluster has them all.
  */
 import * as z from 'zod'
 import { HOLD_EXPIRY_MS, refusalOf, type Standing, shareUsed } from '../../../core/limits/decide.ts'
@@ -14,7 +14,7 @@ import { limitKeys, RESERVE, SEED, SETTLE, settledKey } from './redis-scripts.ts
 import { type SharedParts, sharedLedger } from './shared.ts'
 
 const count = z.number()
-/** What used up, holds and waits for, as the script tells it: tokens, micros, both again held, running, wait ms. */
+/** Figures of a user or key from RESERVE: tokens and micro-dollars used, the same held, calls running, ms to wait. */
 const Told = [count, count, count, count, count, count] as const
 const Answer = z.union([
   z.tuple([z.literal('seed')]),

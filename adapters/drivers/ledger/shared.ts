@@ -1,6 +1,6 @@
 /**
- * What ledgers have in common whose limits are kept outside the process: records by each for itself, and one answer to
- * a place that cannot be reached. Calls pass without limits and are recorded, or none passes, as `failClosed` says.
+ * The common part of ledgers with limits outside the process. Each process writes its own records. While the limits cannot be
+ * reached, calls are refused if `failClosed`; otherwise they pass without limits and are recorded.
  */
 
 import { createLimitCounters } from '../../../core/limits/counters.ts'
@@ -27,16 +27,16 @@ export interface SharedParts {
   logger: Logger
 }
 
-/** Limits outside the process. Both reject when they cannot be reached. */
+/** Limits outside the process. Both methods reject if these cannot be reached. */
 export interface SharedLimits {
   reserve(call: Admission): Promise<Admitted>
-  /** Frees the hold of a call and counts what it used; `written` is done when its row is where it is safe. */
+  /** Frees the hold of a call and counts its use. `written` resolves when its record is safe. */
   settle(record: CallRecord, written: Promise<void>): Promise<void>
 }
 
 export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
   const { records, period, failClosed, clock, logger } = parts
-  /** What this process admitted itself. */
+  /** Calls that this process admitted, for `peek`. */
   const own = createLimitCounters(clock, period)
   const outage = createOutage(logger, {
     failed: 'ledger.limits_failed',
@@ -57,7 +57,7 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
       } catch (cause) {
         failed(cause)
         if (failClosed) {
-          // Perhaps only the answer was lost: a call that does not take place must not hold its place for an hour.
+          // Perhaps only the answer was lost. The hold of a refused call is freed, because it would otherwise stay for an hour.
           void limits.settle({ ...call.begun, ...NOTHING_USED }, Promise.resolve()).catch(() => {})
           return { ok: false, limit: 'unavailable' }
         }
@@ -72,11 +72,11 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
     peek: own.peek,
     update: records.update,
     async settle(record) {
-      // What it used is counted elsewhere.
+      // Without its use, which `limits` counts.
       own.settle({ ...record, ...NOTHING_USED })
-      // Written before anything is waited for: the last byte leaves right after.
+      // Called before any await, because the last byte is sent right after.
       const written = Promise.resolve(records.settle(record))
-      // What cannot be freed expires, and what it cost is in the database for the next count.
+      // A hold that cannot be freed expires; its use is in the database and counted from there.
       await Promise.all([written, limits.settle(record, written).then(worked, failed)])
     },
     healthy: () => outage.works() && records.healthy(),

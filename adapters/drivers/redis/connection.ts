@@ -1,4 +1,4 @@
-/** One connection to Redis for all stores of a process. It fails at once when Redis is away: no call waits for it. */
+/** The connection to Redis that all stores of a process share. Commands fail at once while it is down: no call waits. */
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { ConfigError } from '../../../config/error.ts'
 import type { Config } from '../../../config/schema.ts'
@@ -7,10 +7,10 @@ import type { Logger } from '../../../core/ports.ts'
 
 const COMMAND_TIMEOUT_MS = 1_000
 
-/** A server, or a cluster of them. */
+/** A connection to a single server or to a cluster. */
 export type RedisClient = Redis | Cluster
 
-/** `cluster`: the address is that of one node of a cluster, which tells the others. */
+/** `cluster`: `url` is one node of a cluster, from which the client learns the others. */
 export function connectRedis(
   { url, cluster = false }: { url: string; cluster?: boolean },
   logger: Logger,
@@ -35,7 +35,7 @@ export function connectRedis(
   return redis
 }
 
-/** The nodes of a cluster tell each other's addresses only. */
+/** Credentials for all nodes, because the addresses that a cluster reports have none. */
 function credentialsOf(url: string): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
   const { username, password, protocol } = new URL(url)
   return {
@@ -45,7 +45,7 @@ function credentialsOf(url: string): Pick<RedisOptions, 'username' | 'password' 
   }
 }
 
-/** Resolves when commands can be sent; rejects when they cannot within a second. */
+/** Resolves when commands can be sent; rejects after COMMAND_TIMEOUT_MS. */
 export async function readyRedis(redis: RedisClient): Promise<void> {
   if (redis.status === 'ready') return
   await new Promise<void>((resolve, reject) => {
@@ -58,8 +58,8 @@ export async function readyRedis(redis: RedisClient): Promise<void> {
 }
 
 /**
- * The connection that the configuration names; undefined for none. When Redis is away the start goes on: what then holds
- * for calls is the ledger's to say. Throws ConfigError where a node of a cluster is taken for all of Redis.
+ * Connects to `redis.url`; undefined if it is ''. If Redis is down the gateway starts all the same, and the ledger decides
+ * about calls. Throws ConfigError if the URL is a node of a cluster but `redis.cluster` is false.
  */
 export async function openRedis(
   { redis: settings }: Pick<Config, 'redis'>,
@@ -78,7 +78,7 @@ export async function openRedis(
 }
 
 async function isClusterNode(redis: RedisClient): Promise<boolean> {
-  // Who may not ask is believed.
+  // Without permission for INFO the setting is trusted.
   const info = await redis.info('cluster').catch(() => '')
   return info.includes('cluster_enabled:1')
 }

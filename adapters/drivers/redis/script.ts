@@ -1,10 +1,10 @@
-/** Lua scripts by their hash, so that their text crosses the wire once and not with every call. */
+/** Runs Lua scripts by their hash (https://redis.io/docs/latest/commands/evalsha/), so that their text is sent only once. */
 import { createHash } from 'node:crypto'
 import type { RedisClient } from './connection.ts'
 
 export interface Script {
   text: string
-  /** As Redis names it. */
+  /** SHA-1 of the text in hex, by which Redis finds it. */
   sha1: string
 }
 
@@ -12,7 +12,7 @@ export function script(text: string): Script {
   return { text, sha1: createHash('sha1').update(text).digest('hex') }
 }
 
-/** Runs a script. All its keys are in `keys` and, on a cluster, in one slot. */
+/** Runs a script. `keys` has all its keys; on a cluster they must be in one slot. */
 export async function runScript(
   redis: RedisClient,
   { text, sha1 }: Script,
@@ -22,7 +22,7 @@ export async function runScript(
   try {
     return await redis.evalsha(sha1, keys.length, ...keys, ...args)
   } catch (cause) {
-    // A server that was started anew knows none; nothing of the script has run.
+    // A restarted server has no scripts. Nothing of this one has run.
     if (!(cause instanceof Error && cause.message.startsWith('NOSCRIPT'))) throw cause
     return redis.eval(text, keys.length, ...keys, ...args)
   }

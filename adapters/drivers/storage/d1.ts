@@ -9,7 +9,7 @@ export function d1Storage(database: D1Database): Db {
   const db = drizzle(database, { schema })
   const batch = db.batch.bind(db)
   db.batch = (queries) => {
-    // drizzle 0.45 binds the parameters of a raw statement in a D1 batch to a prepared statement it never made.
+    // drizzle 0.45 does not prepare raw statements in a D1 batch before it binds their parameters.
     for (const query of queries) {
       if (is(query, SQLiteRaw)) Object.assign(query, { stmt: database.prepare(query.getQuery().sql) })
     }

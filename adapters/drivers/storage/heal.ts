@@ -1,17 +1,17 @@
 /**
- * Makes every text of a database file readable, before anything else reads it: the native driver ends the process at
- * the first text that is no UTF-8 (value.rs of libsql 0.9 unwraps it), and a file may come from anywhere. Such a text
- * is only ever looked at as hexadecimal digits or compared as bytes.
+ * Replaces invalid UTF-8 in the texts of a database file before anything else reads it, because the native driver aborts the
+ * process at such a text (value.rs of libsql 0.9 unwraps it) and imported files may have some. Here they are read only as
+ * hexadecimal digits and compared as bytes.
  */
 import type { Client } from '@libsql/client'
 
 const DECODER = new TextDecoder()
 const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-/** Whatever else SQLite reads as a character, such as a byte that is none. */
+/** SQL condition for a text with anything but ASCII, which includes invalid bytes. */
 const NOT_ASCII = "glob '*[^\u0001-\u007f]*'"
-/** How many texts of one column are healed at a time. */
+/** Number of texts of one column that are read at a time. */
 const SLICE = 1000
-/** The one table that grows without end: of its rows only those are looked at that came since the last start. */
+/** This table grows without end, so only the rows added since the last start are checked. */
 const LOG = 'usage_logs'
 
 export async function heal(client: Client): Promise<void> {
@@ -26,7 +26,7 @@ export async function heal(client: Client): Promise<void> {
   }
 }
 
-/** The highest id of the log at the last start. SQLite keeps this number for its users, and gives it no meaning. */
+/** The highest id of the log at the last start, kept in user_version: https://www.sqlite.org/pragma.html#pragma_user_version */
 async function seen(client: Client): Promise<number> {
   return Number((await client.execute('pragma user_version')).rows[0]?.user_version)
 }
@@ -61,7 +61,7 @@ async function healColumn(client: Client, table: string, column: string): Promis
   }
 }
 
-/** Where the healed text is taken already in a unique column, a number is put behind it. */
+/** Replaces a text. If a unique column has the new text already, a number is appended. */
 async function replace(client: Client, sql: string, blob: Uint8Array, isDone: () => Promise<boolean>) {
   const text = DECODER.decode(blob)
   for (let n = 1; n < 1000; n++) {
@@ -83,7 +83,7 @@ async function textColumnsOf(client: Client, table: string): Promise<string[]> {
   return namesIn(client, `select name from pragma_table_info(${literal(table)}) where type like '%text%'`)
 }
 
-/** Names that are no UTF-8 themselves are left out: nothing of ours has one. */
+/** Names that are not UTF-8 are left out, because none of our tables and columns has one. */
 async function namesIn(client: Client, select: string): Promise<string[]> {
   const { rows } = await client.execute(`select hex(name) as name from (${select})`)
   return rows

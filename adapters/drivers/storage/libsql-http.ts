@@ -1,4 +1,4 @@
-/** Db on a libSQL server (libsql://, http:// or https://), by fetch alone: it runs wherever fetch does. */
+/** Db on a libSQL server (libsql://, http:// or https://). It needs only fetch, so it runs on every runtime. */
 import { createClient } from '@libsql/client/web'
 import { drizzle } from 'drizzle-orm/libsql/web'
 import * as schema from '../../../core/db/schema.ts'

@@ -1,8 +1,8 @@
 /**
- * Db on a libSQL file, which serves one machine (several processes on it wait for each other), or on a libSQL server.
+ * Db on a libSQL file, which processes of one machine can share, or on a libSQL server.
  *
- * Decision: a busy file is waited for here, between attempts, instead of by SQLite's own busy timeout, because the
- * native driver is synchronous: its timeout would hold the whole event loop, and every stream with it.
+ * Decision: while the file is busy, this driver waits between attempts instead of using SQLite's busy timeout, because the
+ * native driver is synchronous and would block the event loop and every stream.
  */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -15,14 +15,14 @@ import { httpDatabase } from './libsql-http.ts'
 
 export interface Storage {
   db: Db
-  /** Copies the whole database to a new file while calls go on. Only for a file. */
+  /** Copies the database to a new file while calls go on. Rejects if the file exists or the database is a server. */
   backup(file: string): Promise<void>
   close(): void
 }
 
 const PATIENCE_MS = 5_000
 
-/** Opens (and creates, mode 0600) the database file. Throws an Error that names the path if it cannot be used. */
+/** Opens the database file, or creates it with mode 0600. Rejects with an Error that names the path if it cannot be used. */
 export async function openFile(path: string): Promise<Storage> {
   const memory = path === ':memory:'
   if (!memory) prepareFile(path)
@@ -60,7 +60,7 @@ function storage(client: Client): Storage {
   }
 }
 
-/** The same client, whose statements and batches wait for a busy file. A batch takes the write lock at its start. */
+/** The same client, whose statements and batches retry while the file is busy. A batch takes the write lock at its start. */
 function patient(client: Client): Client {
   const execute: Client['execute'] = (statement: never) => patiently(client, () => client.execute(statement))
   const batch: Client['batch'] = (statements) => patiently(client, () => client.batch(statements, 'write'))
@@ -82,11 +82,11 @@ async function patiently<T>(client: Client, action: () => Promise<T>): Promise<T
     } catch (cause) {
       if (!isBusy(cause) || performance.now() > deadline) throw cause
     }
-    // A statement that met a lock stays open in the native driver and pins its snapshot, so that every later write
-    // fails as well (libsql-client-ts issue 350): only a new connection gets rid of it.
+    // A statement that met a lock stays open in the native driver and pins its snapshot, so that every later write fails until
+    // there is a new connection: https://github.com/tursodatabase/libsql-client-ts/issues/350
     client.reconnect()
     await client.execute('pragma synchronous = normal').catch(() => {})
-    // The spread keeps two waiting processes from trying in step.
+    // Random, so that two waiting processes do not retry at the same moments.
     await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random())))
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Connections to upstreams, each with one call at a time.
+ * Connections to upstreams; each carries one call at a time.
  *
- * Decision: not undici's own Pool. It connects again, for nothing, for every call that is given up, and keeps a client for
- * every connection there ever was. Here the connection that was used last is used next, and one that closes is forgotten.
+ * Decision: no undici Pool, because it reconnects after every call that is given up and keeps a client for every connection
+ * it ever had. Here the connection that was used last is used next, and closed ones are removed.
  */
 import { buildConnector, Client } from 'undici'
 import { ConnectError } from '../../../core/backends/network.ts'
@@ -13,21 +13,21 @@ const CONNECT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_MS = 30_000
 
 export interface Connections {
-  /** For one call: the idle connection that was used last, or a new one; always a new one if `fresh`. */
+  /** A connection for one call: the idle one that was used last, or a new one. If `fresh`, always a new one. */
   take(origin: string, fresh: boolean): Client
-  /** The call is over and its connection good for another. */
+  /** The call is over and its connection can be used again. */
   release(origin: string, client: Client): void
-  /** The call failed or was given up, and its connection goes with it. */
+  /** The call failed or was given up: closes its connection. */
   drop(client: Client): void
   close(): Promise<void>
 }
 
 export function openConnections(): Connections {
-  // One for all, so that TLS sessions are resumed by whichever connection is next.
+  // Shared by all connections, so that any of them can resume a TLS session.
   const connector = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false, lookup: guardedLookup() })
   const connect: typeof connector = (options, callback) =>
     connector(options, (...[cause, socket]) => {
-      // Marked, because no call can cause it: it says something about the address alone.
+      // A ConnectError, because a failed connection says something about the address and nothing about the call.
       if (cause) callback(new ConnectError(cause), null)
       else callback(null, socket)
     })
@@ -42,11 +42,11 @@ export function openConnections(): Connections {
     const filter = interimFilter()
     const client = new Client(origin, {
       allowH2: false,
-      // Time limits are the core's: undici's own would cut long thinking.
+      // The core has the time limits; undici's would end calls that think for long.
       bodyTimeout: 0,
       headersTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      // Clients read 16 KiB of headers, and the gateway's own come on top.
+      // In bytes: Node clients accept 16 KiB of headers, and the gateway adds its own.
       maxHeaderSize: 14 * 1024,
       connect: (options, done) =>
         connect(options, (...result) => {
@@ -58,7 +58,7 @@ export function openConnections(): Connections {
     client.on('disconnect', () => {
       const waiting = idle.get(origin)
       const at = waiting?.indexOf(client) ?? -1
-      // A call under way hears of it by its own error.
+      // The client is not idle: its call gets an error of its own.
       if (at < 0) return
       waiting?.splice(at, 1)
       drop(client)

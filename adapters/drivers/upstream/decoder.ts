@@ -1,4 +1,4 @@
-/** What undoes a content-encoding. */
+/** Decoders for content-encoding. */
 import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 
@@ -10,7 +10,7 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
   zstd: createZstdDecompress,
 }
 
-/** Throws for an encoding that is not known, and for several one over the other. */
+/** Throws an Error for an unknown encoding and for several. */
 export function decoderFor(encoding: string): Transform {
   const create = DECODERS[encoding.trim().toLowerCase()]
   if (!create) throw new Error(`answered in the encoding ${encoding.slice(0, 40)}`)

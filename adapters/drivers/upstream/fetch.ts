@@ -1,4 +1,4 @@
-/** Upstream on the runtime's own fetch, for Workers. Redirects come back as they are. */
+/** Upstream on the runtime's fetch, for Workers. Redirects are returned, not followed. */
 import type { HeaderPairs, Upstream } from '../../../core/ports.ts'
 
 export function fetchUpstream(): Upstream {
@@ -13,7 +13,7 @@ export function fetchUpstream(): Upstream {
         headers,
         redirect: 'manual',
         signal: stop.signal,
-        // The bytes come from this process and are never a view of shared memory.
+        // The cast holds because the bytes are never a view of shared memory.
         ...(body ? { body: body as Uint8Array<ArrayBuffer> } : {}),
       })
       const fields = decodedHeaders(response.headers)
@@ -40,10 +40,10 @@ export function fetchUpstream(): Upstream {
   }
 }
 
-/** What every runtime's fetch decodes by itself. */
+/** Encodings that every runtime's fetch decodes. */
 const DECODED = new Set(['gzip', 'x-gzip', 'br'])
 
-/** The headers of the body as fetch hands it over. Throws for an encoding that it may leave as it is. */
+/** The headers of the decoded body. Throws an Error for an encoding that fetch may not decode. */
 function decodedHeaders(headers: Headers): HeaderPairs {
   const fields: HeaderPairs = [...headers].map(([name, value]) => [name, value])
   const encoding = headers.get('content-encoding')?.trim().toLowerCase()

@@ -1,35 +1,34 @@
 /**
- * Interim answers (1xx), which a client must be able to read in any number, asked for or not (RFC 9110 §15.2). undici takes
- * 100 for a broken connection and mixes the headers of the others into the final answer, so they are dropped before it.
- * 101 ends the exchange and is left to it.
+ * Removes interim answers (1xx), of which a client must accept any number (RFC 9110 §15.2), before undici parses them: it
+ * fails on 100 and mixes the headers of others into the final answer. 101 ends the exchange and is left to undici.
  */
 import type { Socket } from 'node:net'
 
 const INTERIM = /^HTTP\/1\.\d 1(?!01)\d\d/
-/** As many bytes tell whether a head is interim. */
+/** Number of bytes that show whether a head is interim. */
 const STATUS_LENGTH = 'HTTP/1.1 100'.length
 const LONGEST_HEAD = 16 * 1024
 const NOTHING: Buffer = Buffer.alloc(0)
 
 export interface InterimFilter {
-  /** What `socket` brings from here on passes this filter. */
+  /** Filters what is read from `socket` from now on. */
   attach(socket: Socket): void
-  /** A new answer is waited for: its head comes next. */
+  /** A new call begins: the next bytes are the head of its answer. */
   expectHead(): void
 }
 
 export function interimFilter(): InterimFilter {
   let atHead = true
-  /** The beginning of a head that is not decided yet. */
+  /** The start of a head of which too little has come to decide. */
   let held = NOTHING
 
-  /** What the parser may have of the bytes so far; null while there is nothing. */
+  /** The bytes to pass to the parser; null while there are none. */
   function passed(chunk: Buffer): Buffer | null {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
     while (held.length >= STATUS_LENGTH && INTERIM.test(held.toString('latin1', 0, STATUS_LENGTH))) {
       const end = held.indexOf('\r\n\r\n')
       if (end < 0 && held.length <= LONGEST_HEAD) return null
-      // What never ends is no head: the parser will say so.
+      // Too long for a head: the parser refuses it.
       if (end < 0) break
       held = held.subarray(end + 4)
     }

@@ -1,4 +1,4 @@
-/** Name resolution that never leads to where clouds give out their machines' credentials (security case G05). */
+/** DNS lookup that refuses the metadata services of clouds, which hand out the machine's credentials. */
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns'
 import { BlockList, type LookupFunction } from 'node:net'
 
@@ -14,7 +14,7 @@ type Resolve = (
   done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void
 
-/** For connecting: the configuration refuses such addresses where they are written out, this where a name leads to them. */
+/** A lookup for connections. The configuration refuses such addresses; this refuses names that resolve to them. */
 export function guardedLookup(resolve: Resolve = lookup): LookupFunction {
   return (name, options, done) => {
     resolve(name, { ...options, all: true }, (error, addresses) => {

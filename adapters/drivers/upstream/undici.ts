@@ -1,6 +1,6 @@
 /**
- * Upstream on undici's dispatch: each chunk goes on as it leaves the socket, with no stream object between.
- * HTTP/1.1 only: sessions that share one HTTP/2 connection block each other behind one slow reader.
+ * Upstream on undici's dispatch: each chunk is passed on as it is read, without a stream in between. HTTP/1.1 only, because
+ * calls that share an HTTP/2 connection block each other behind one slow reader.
  */
 import type { Transform } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
@@ -27,7 +27,7 @@ export function undiciUpstream(): Upstream {
             receiver(signal, exchange),
           )
         }
-        // A server may close an idle connection just as the call goes out on it. Nothing was processed then: once more.
+        // Retried once on a new connection, because a server may close an idle one just as a call is sent and processes nothing.
         attempt(false, (cause) => {
           if (signal.aborted || !(cause instanceof IdleClosed)) reject(cause)
           else attempt(true, reject)
@@ -37,22 +37,22 @@ export function undiciUpstream(): Upstream {
   }
 }
 
-/** The connection had served an answer before, and was closed before any byte of this one. */
+/** A connection that had served an earlier answer was closed before the first byte of this one. */
 class IdleClosed extends Error {}
 
 function wasIdleClosed(cause: unknown): boolean {
   return cause instanceof errors.SocketError && (cause.socket?.bytesRead ?? 0) > 0
 }
 
-/** What comes of a dispatched request. */
+/** Callbacks for the result of a dispatched request. */
 interface Exchange {
   resolve(reply: UpstreamReply): void
   reject(cause: unknown): void
-  /** The connection is done with it. */
+  /** The exchange no longer needs the connection; `good` if it can be used again. */
   over(good: boolean): void
 }
 
-/** What brings the body and can be held up: the connection, or the decoder behind it. */
+/** The source of the body, which can be paused: the connection or the decoder after it. */
 interface Source {
   pause(): unknown
   resume(): unknown
@@ -64,20 +64,20 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
   let decoder: Transform | undefined
   let status = 0
   let headers: HeaderPairs = []
-  /** Chunks that came before the pipe: the first, and one more that was read with it. */
+  /** Chunks that came before `pipe`: the first, and one more that was read with it. */
   const early: Uint8Array[] = []
   let sink: Sink | undefined
   let ended = false
-  /** The connection is done with this exchange; what it brought may still be on its way. */
+  /** The connection is released; its bytes may still be in the decoder. */
   let over = false
-  /** The last write, while its sink takes its time. */
+  /** The last write, while its promise is pending. */
   let writing: Promise<void> | undefined
   let failure: { cause: unknown } | undefined
   let body: { resolve(): void; reject(cause: unknown): void } | undefined
 
   const abort = (cause: unknown) => {
     controller?.abort(cause instanceof Error ? cause : new Error(String(cause)))
-    // It may not have begun to send, or be done with an answer that is still being decoded.
+    // Without a controller the request is not sent yet, or the answer is still being decoded.
     if (!controller) fail(cause)
   }
   const onAbort = () => abort(signal.reason)
@@ -87,7 +87,7 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
     const wait = writing ? writing.then(() => target.write(chunk)) : target.write(chunk)
     if (!wait) return
     writing = wait
-    // The connection may serve another call by now.
+    // The connection may serve another call by now, so it is not paused.
     if (ended) return
     source?.pause()
     wait.then(() => {
@@ -123,14 +123,14 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
   const take = (chunk: Uint8Array) => {
     if (sink) return deliver(sink, chunk)
     early.push(chunk)
-    // The rest of what was read with the first chunk may come, which often is the end: to stop it would cost more.
+    // Not paused after the first chunk, because the rest of the same read is often the end of the body.
     if (early.length === 1) answer()
     else source?.pause()
   }
   const finish = () => {
     signal.removeEventListener('abort', onAbort)
     ended = true
-    // The body is whole once its last chunk was taken, which may be after its end was seen.
+    // The last write may still be pending when the end of the body is read.
     if (body && writing) writing.then(body.resolve, body.reject)
     else if (body) body.resolve()
     else if (early.length === 0) answer()
@@ -147,7 +147,7 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
       exchange.reject(new IdleClosed('idle connection', { cause }))
     else exchange.reject(cause)
   }
-  /** Nobody asked for it, but what comes encoded is decoded: metered and judged it must be as everything else. */
+  /** Decodes a body that is encoded although nobody asked for that, because it must be metered like any other. */
   const decode = (encoding: string) => {
     headers = headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
     decoder = decoderFor(encoding)
@@ -173,7 +173,7 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
       if (encoding && encoding !== 'identity') decode(encoding)
     },
     onResponseData(_controller, chunk) {
-      // A body of announced length has an empty piece whenever it is resumed: handed on, each would cause the next.
+      // undici emits an empty chunk at each resume() of a body with content-length; passing it on would cause the next.
       if (chunk.byteLength === 0) return
       if (!decoder) return take(chunk)
       if (decoder.write(chunk)) return
@@ -182,7 +182,7 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
     },
     onResponseEnd() {
       over = true
-      // From here on the connection is another call's.
+      // From here on the connection may belong to another call.
       controller = undefined
       exchange.over(true)
       if (decoder) decoder.end()
