@@ -88,12 +88,10 @@ export function createScan(
   let place: Place = 'start'
   let bomBytes = 0
   let inString = false
-  /** The byte that comes next in a string stands after a backslash. */
-  let escaped = false
+  let escaped = false // the next byte of the string follows a backslash
   /** Closing brackets that are still to come, innermost last, without the object's own. */
   const owed: number[] = []
-  /** How many bytes earlier chunks had. */
-  let offset = 0
+  let offset = 0 // bytes in earlier chunks
   let closedAt: number | undefined
   let members = 0
   /** The wanted key whose value is next or under way. */
