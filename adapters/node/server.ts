@@ -28,7 +28,7 @@ const TASK_TICK_MS = 100
 
 export interface RunningServer {
   url: string
-  /** For the demo and tests. */
+  /** The open database, for callers in the same process. */
   db: Storage['db']
   /** Adopts a new configuration for new requests; calls under way keep the old one. Rejects if it cannot be used. */
   reload(config: Config): Promise<void>
