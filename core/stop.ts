@@ -34,9 +34,9 @@ export function createStop(): Stop {
       if (signal.aborted) return
       signal.aborted = true
       signal.reason = reason
-      const told = listeners
+      const listening = listeners
       listeners = []
-      for (const listener of told) listener()
+      for (const listener of listening) listener()
     },
   }
 }

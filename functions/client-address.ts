@@ -10,17 +10,17 @@ export type Addressing = (peer: string, headers: HeaderPairs) => string
 /** Addressing by `trustedProxies`. Logs once if there seems to be a proxy that is not among them. */
 export function createAddressing({ settings, logger }: Pick<Deps, 'settings' | 'logger'>): Addressing {
   const trusted = networksOf(settings.trustedProxies)
-  let told = false
+  let warned = false
   return (peer, headers) => {
     const address = clientAddress(peer, headers, trusted)
     const said = headerOf(headers, 'x-forwarded-for')
     if (
-      !told &&
+      !warned &&
       said !== undefined &&
       address === plain(peer) &&
       plain(said.split(',').at(-1) ?? '') !== address
     ) {
-      told = true
+      warned = true
       logger.warn('proxy.not_trusted', {
         peer: address,
         hint: 'X-Forwarded-For is ignored: name your proxies in server.trusted_proxies, or all clients count as one',

@@ -8,14 +8,14 @@ import type { HeaderPairs } from '../core/ports.ts'
 import { readCookie } from './cookies.ts'
 
 /** How old the key cache may be where no timer refreshes it. Changes by other processes hold within this time. */
-const DIRECTORY_MAX_AGE_MS = 1_000
+const KEY_CACHE_MAX_AGE_MS = 1_000
 
 /** The caller of the request's API key. Throws a Refusal as KeyCache.find. */
 export async function callerOf(
   deps: Pick<Deps, 'keyCache' | 'logger'>,
   headers: HeaderPairs,
 ): Promise<Caller> {
-  const refreshing = deps.keyCache.fresh(DIRECTORY_MAX_AGE_MS)
+  const refreshing = deps.keyCache.fresh(KEY_CACHE_MAX_AGE_MS)
   if (refreshing) {
     await refreshing.catch((cause) => deps.logger.error('key_cache.refresh_failed', { cause: String(cause) }))
   }

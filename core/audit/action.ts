@@ -94,7 +94,7 @@ export type CountedAction = {
 type All<F extends Field> = { [K in F]: AuditFields[K] }
 /** Fields that are undefined are left out. */
 type Some<F extends Field> = { [K in F]?: AuditFields[K] | undefined }
-type Told<S> = S extends { made: readonly (infer F extends Field)[] }
+type AuditedFields<S> = S extends { made: readonly (infer F extends Field)[] }
   ? { before?: never; after: All<F> }
   : S extends { changed: readonly (infer F extends Field)[] }
     ? { before: Some<F>; after: Some<F> }
@@ -106,5 +106,5 @@ type Told<S> = S extends { made: readonly (infer F extends Field)[] }
 
 /** An action with the `before` and `after` of its row, for every action that is not counted. */
 export type Audited = {
-  [A in Exclude<AuditAction, CountedAction>]: { action: A } & Told<(typeof AUDIT_ACTIONS)[A]>
+  [A in Exclude<AuditAction, CountedAction>]: { action: A } & AuditedFields<(typeof AUDIT_ACTIONS)[A]>
 }[Exclude<AuditAction, CountedAction>]

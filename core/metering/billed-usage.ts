@@ -74,7 +74,7 @@ export function billedUsage(usage: RawUsage, end: End): BilledUsage {
 
 /** Whether the usage tells its input, at its top level or by iterations. */
 function isInputKnown(usage: RawUsage): boolean {
-  return [usage.input_tokens, usage.iterations].some((told) => told !== undefined && told !== null)
+  return [usage.input_tokens, usage.iterations].some((found) => found !== undefined && found !== null)
 }
 
 type CountReader = ReturnType<typeof createCountReader>
@@ -141,12 +141,12 @@ function isBilled(entry: RawUsage, at: number, all: readonly RawUsage[]): boolea
  */
 function tokensOf(usage: RawUsage, oneHour: number, reader: CountReader): TokenCounts {
   const split = isRecord(usage.cache_creation) ? usage.cache_creation : undefined
-  const told = split && reader.count(split.ephemeral_1h_input_tokens)
+  const oneHourOfSplit = split && reader.count(split.ephemeral_1h_input_tokens)
   const writes =
     split && (usage.cache_creation_input_tokens ?? undefined) === undefined
-      ? (told ?? 0) + reader.count(split.ephemeral_5m_input_tokens)
+      ? (oneHourOfSplit ?? 0) + reader.count(split.ephemeral_5m_input_tokens)
       : reader.count(usage.cache_creation_input_tokens)
-  const cacheWrite1h = Math.min(told ?? oneHour, writes)
+  const cacheWrite1h = Math.min(oneHourOfSplit ?? oneHour, writes)
   return {
     input: reader.count(usage.input_tokens),
     output: reader.count(usage.output_tokens),

@@ -52,11 +52,11 @@ export function createCatalogue(parts: {
   function read(backend: Backend) {
     const running = reading.get(backend.name)
     if (running) return running
-    const started = readAnew(backend).finally(() => reading.delete(backend.name))
+    const started = readAgain(backend).finally(() => reading.delete(backend.name))
     reading.set(backend.name, started)
     return started
   }
-  async function readAnew(backend: Backend) {
+  async function readAgain(backend: Backend) {
     const found = await readModels({ upstream, clock }, backend)
     const listed = found.kind === 'listed'
     const before = listings.get(backend.name)

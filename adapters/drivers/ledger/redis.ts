@@ -15,11 +15,11 @@ import { type SharedParts, sharedLedger } from './shared.ts'
 
 const count = z.number()
 /** Figures of a user or key from RESERVE: tokens and micro-dollars used, the same held, calls running, ms to wait. */
-const Told = [count, count, count, count, count, count] as const
+const Figures = [count, count, count, count, count, count] as const
 const Answer = z.union([
   z.tuple([z.literal('seed')]),
   z.tuple([z.literal('ok'), count, count]),
-  z.tuple([z.literal('no'), ...Told, ...Told]),
+  z.tuple([z.literal('no'), ...Figures, ...Figures]),
 ])
 
 export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: RedisClient; db: Db }): Ledger {
@@ -50,8 +50,8 @@ export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: Redi
       const [, tokens, costMicros] = answer
       return { ok: true, used: shareUsed({ tokens, costMicros }, call.user), resetAt: end }
     }
-    const [, ...told] = answer
-    const refusal = refusalOf(call, standingOf(told.slice(0, 6)), standingOf(told.slice(6)), {
+    const [, ...figures] = answer
+    const refusal = refusalOf(call, standingOf(figures.slice(0, 6)), standingOf(figures.slice(6)), {
       now,
       periodEnd: end,
     })
@@ -78,7 +78,7 @@ export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: Redi
   })
 }
 
-function standingOf(told: readonly number[]): Standing {
-  const [tokens = 0, costMicros = 0, heldTokens = 0, heldMicros = 0, running = 0, waitMs = 0] = told
+function standingOf(figures: readonly number[]): Standing {
+  const [tokens = 0, costMicros = 0, heldTokens = 0, heldMicros = 0, running = 0, waitMs = 0] = figures
   return { tokens, costMicros, heldTokens, heldMicros, running, waitMs }
 }

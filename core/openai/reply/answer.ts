@@ -39,14 +39,14 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
         over = event.type === 'message_stop' || event.type === 'error'
         text += event.type === 'error' ? translator.failed(errorOf(event)) : translator.event(event)
       })
-      const told = () => {
+      const send = () => {
         const bytes = ENCODER.encode(text)
         text = ''
         if (bytes.length > 0) return sink.write(bytes)
       }
       const write = (chunk: Uint8Array) => {
         reader.write(chunk)
-        return told()
+        return send()
       }
       try {
         await reply.pipe({ ...sink, write })
@@ -57,7 +57,7 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
       }
       reader.end()
       if (!over) text += translator.failed(CUT)
-      await told()
+      await send()
     },
   }
 }

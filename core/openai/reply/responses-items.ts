@@ -53,8 +53,8 @@ export function createItems(emit: Emit, packsThinking: boolean) {
     /** Ends the answer; a refusal without output becomes a message. */
     finish(refusal: string | undefined): string {
       const begun = refusal && growing.items.length === 0 ? openMessage(growing) : undefined
-      const told = begun && refusal ? begun.events + addText(growing, begun.item, refusal) : ''
-      return told + closeMessage(growing)
+      const last = begun && refusal ? begun.events + addText(growing, begun.item, refusal) : ''
+      return last + closeMessage(growing)
     },
   }
 }
