@@ -32,10 +32,14 @@ describe('the command line, beside the running server', () => {
     await upstream.stop()
     folder.remove()
   })
-  const cli = async (args: string[], env: Record<string, string> = { CONFIG_PATH: gateway.configPath }) => {
+  const cli = async (
+    args: string[],
+    env: Record<string, string> = { CONFIG_PATH: gateway.configPath },
+    file = 'adapters/cli/index.ts',
+  ) => {
     const options = { env: { PATH: process.env.PATH, ...env }, cwd: join(import.meta.dirname, '../..') }
     try {
-      const { stdout, stderr } = await run(process.execPath, ['adapters/cli/index.ts', ...args], options)
+      const { stdout, stderr } = await run(process.execPath, [file, ...args], options)
       return { code: 0, stdout, stderr }
     } catch (cause) {
       const failed = cause as { code: number; stdout: string; stderr: string } // what execFile rejects with
@@ -51,6 +55,10 @@ describe('the command line, beside the running server', () => {
     expect(gateway.output()).toMatch(new RegExp(`^.*"event":"server.starting","version":"${version}"`))
     const { headers } = await fetch(`${gateway.url}/healthz`)
     expect(headers.get('x-gateway-version')).toBe(version)
+  })
+
+  test('is also where the scripts of operators have called it from the beginning', async () => {
+    expect(await cli(['--version'], {}, 'adapters/node/cli.ts')).toMatchObject({ code: 0 })
   })
 
   test('makes a user and a key that the server takes within a second, and disables it again', async () => {
