@@ -112,7 +112,7 @@ export const summaries = [
     method: 'GET',
     path: '/admin/api/usage/cache-misses',
     tier: 'admin',
-    summary: `Prompts that missed their cache or lost thinking, as answers told. Without dates: in the last ${STATS_DAYS} days.`,
+    summary: `Prompts that missed their cache or lost thinking, as answers reported. Without dates: in the last ${STATS_DAYS} days.`,
     query: DatesOnly,
     reply: z.strictObject({
       losses: z.array(

@@ -51,7 +51,7 @@ export async function reserveShared(
   ])
   const of = (scope: 'user' | 'key') => {
     const state = states.find((one) => one.scope === scope)
-    if (!state) throw new Error('the database told nothing of a limit')
+    if (!state) throw new Error('the database answered nothing about a limit')
     return { ...state, waitMs: Math.max(0, state.freeAt - now) }
   }
   const [user, key] = [of('user'), of('key')]

@@ -52,7 +52,7 @@ export async function findModel(parts: ListParts, caller: Caller, id: string) {
 async function modelsFor({ balancer, catalogue, settings, prices }: ListParts, caller: Caller) {
   const models = await catalogue.models()
   if (models.length === 0 && !catalogue.answered()) {
-    const problem = 'No upstream has told its models yet. Please try again shortly.'
+    const problem = 'No backend has listed its models yet. Please try again shortly.'
     throw new Refusal('no_backend_available', problem, { retryAfterMs: RETRY_MS })
   }
   return models

@@ -11,12 +11,12 @@ const MEANING: Record<ErrorStatus, string> = {
   409: 'It does not fit the present state.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
-  429: 'Too much or too fast; Retry-After tells when to come back.',
+  429: 'Too much or too fast; Retry-After says when to try again.',
   500: 'Something went wrong in the gateway.',
   502: 'Every backend failed, or one broke off its answer.',
   503: 'Not now; it may pass.',
   504: 'No backend began to answer in time.',
-  529: 'No backend can take calls now; Retry-After tells when to come back.',
+  529: 'No backend can take calls now; Retry-After says when to try again.',
 }
 
 const ENVELOPES: Record<Dialect, { prefix: string; schema: z.ZodType }> = {
