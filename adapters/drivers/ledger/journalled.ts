@@ -40,8 +40,10 @@ export async function journalledRecords(parts: {
   const setAside = rowsOnDisk(db)
   let cancelTimer: (() => void) | undefined
   let flushing: Promise<void> | undefined
+  let closing: Promise<void> | undefined
 
   function schedule(ms: number) {
+    if (closing) return
     cancelTimer ??= clock.after(ms, () => {
       cancelTimer = undefined
       void flush()
@@ -87,12 +89,10 @@ export async function journalledRecords(parts: {
     return promise
   }
 
-  let closing: Promise<void> | undefined
   async function close() {
     cancelTimer?.()
-    await flushing
     // Records that the database does not take now stay in the journal for the next start.
-    do await writePending()
+    do await flush()
     while (database.works() && (pending.size > 0 || setAside.waits()))
     journal.close()
   }
