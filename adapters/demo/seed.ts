@@ -1,7 +1,8 @@
 /** Generates some weeks of plausible usage for the demo, the same at every start. */
 import type { CallRecord, Db } from '../../core/ports.ts'
 import type { Prices } from '../../core/pricing/prices.ts'
-import { recordText, writeRecords } from '../../core/reports/write.ts'
+import { recordText } from '../../core/reports/stored-record.ts'
+import { writeRecords } from '../../core/reports/write.ts'
 import { DAY_MS, HOUR_MS } from '../../core/units.ts'
 
 const DAYS = 28

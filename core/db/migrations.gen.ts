@@ -134,5 +134,12 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "ALTER TABLE `audit_events` ADD `tally` text;",
       "CREATE UNIQUE INDEX `audit_tally` ON `audit_events` (`tally`) WHERE tally is not null;"
     ]
+  },
+  {
+    "name": "0012_database_identity.sql",
+    "statements": [
+      "CREATE TABLE `database_identity` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`identity` text NOT NULL\n);",
+      "INSERT INTO database_identity (id, identity) VALUES (1, lower(hex(randomblob(8))));"
+    ]
   }
 ]

@@ -124,6 +124,7 @@ export const usageLogs = sqliteTable(
 
 export { upstreamObjects } from './objects.ts'
 export { promptLosses, usageHourly, usageLatency, usageSummed, usageSums } from './rollups.ts'
+export { databaseIdentity, keyRevision } from './single-rows.ts'
 
 export const sessions = sqliteTable(
   'sessions',
@@ -241,9 +242,3 @@ export const ledgerHolds = sqliteTable(
   },
   (t) => [index('ledger_holds_user').on(t.userId, t.minuteEndsAt)],
 )
-
-/** One row. Triggers raise `revision` at every change of users, keys or grants, so that each process reloads its key cache. */
-export const keyRevision = sqliteTable('directory', {
-  id: integer().primaryKey(),
-  revision: integer().notNull(),
-})

@@ -29,6 +29,8 @@ export interface LimitCounters {
   restore(call: Admission): void
   /** Frees the hold of a call and counts what it really used. Does nothing for a call that holds nothing. */
   settle(record: CallRecord): void
+  /** Counts what a call used that these counters never held: one of another process. */
+  addUse(record: CallRecord): void
   /** Starts the count from what is recorded already. */
   seed(used: readonly Used[]): void
   /** The period that is counted now. */
@@ -139,19 +141,26 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
       return paceRefusal([userLimits, user], [keyLimits, key], clock.now())
     },
     restore: (call) => hold(call, call.worst),
+    addUse: (record) => addUse(record, span, accountOf(users, record.userId), accountOf(keys, record.keyId)),
     settle(record) {
       const held = holds.get(record.id)
       if (!held) return
       holds.delete(record.id)
-      const counts = record.createdAt >= span.start
       for (const account of [held.user, held.key]) {
         account.running -= 1
         account.heldTokens -= held.tokens
         account.heldMicros -= held.costMicros
-        account.tokens += counts ? totalTokens(record) : 0
-        account.costMicros += counts ? record.costMicros : 0
       }
+      addUse(record, span, held.user, held.key)
     },
+  }
+}
+
+function addUse(record: CallRecord, { start }: PeriodSpan, ...accounts: Account[]) {
+  if (record.createdAt < start) return
+  for (const account of accounts) {
+    account.tokens += totalTokens(record)
+    account.costMicros += record.costMicros
   }
 }
 

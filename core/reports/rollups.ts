@@ -1,7 +1,9 @@
 /** How calls become sums: the SQL that writing, repairing and reading share. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { usageLatency, usageSums } from '../db/schema.ts'
+import type { Db } from '../ports.ts'
 import { DAY_MS, HOUR_MS, QUARTER_MS } from '../units.ts'
+import { latencyOfLog } from './latency.ts'
 
 /** Fortnights are counted from 1970-01-01. */
 export const FORTNIGHT_MS = 14 * DAY_MS
@@ -63,6 +65,35 @@ export function ofSums(rows: SQL): SQL {
   return sql`select start, user_id, api_key_id, model, backend, ${COLUMNS} from ${rows}`
 }
 
+/** For a batch: takes the log rows out of all sums, and deletes sums of no calls. `log` is what follows FROM. */
+export function subtract(db: Db, log: SQL) {
+  const dimensions = sql.raw('user_id, start, api_key_id, model, backend')
+  const hours = sql`select user_id, start / ${HOUR} * ${HOUR}, api_key_id, model, backend from (${ofLog(log)})`
+  const units = sql`${ofUnits(['hour', 'day'])} select unit, start / ms * ms, backend, bucket from (${latencyOfLog(log)})
+    cross join units`
+  return [
+    db.run(addToHourly(negative(ofLog(log)))),
+    db.run(addToSums(negative(ofLog(log)))),
+    db.run(
+      addToLatency(sql`select start, backend, bucket, -requests as requests from (${latencyOfLog(log)})`),
+    ),
+    db.run(sql`delete from usage_hourly where requests = 0
+      and (user_id, hour, api_key_id, model, backend) in (${hours})`),
+    db.run(sql`delete from usage_sums where requests = 0 and (cut, ${dimensions}) in (${ofCuts(ALL_CUTS)}
+      select ${KEYS_OF_CUT} from (${ofLog(log)}) cross join cuts)`),
+    db.run(
+      sql`delete from usage_latency where requests = 0 and (unit, start, backend, bucket) in (${units})`,
+    ),
+  ] as const
+}
+
+function negative(rows: SQL): SQL {
+  return sql`select start, user_id, api_key_id, model, backend, -requests as requests, -errors as errors,
+    -input_tokens as input_tokens, -output_tokens as output_tokens, -cache_read_tokens as cache_read_tokens,
+    -cache_write_5m_tokens as cache_write_5m_tokens, -cache_write_1h_tokens as cache_write_1h_tokens,
+    -cost_micros as cost_micros, -latency_ms as latency_ms, last_at from (${rows})`
+}
+
 /** Adds rows with the columns of usage_sums to usage_hourly. */
 export function addToHourly(rows: SQL): SQL {
   return sql`insert into usage_hourly (hour, user_id, api_key_id, model, backend, ${COLUMNS})
@@ -72,24 +103,36 @@ export function addToHourly(rows: SQL): SQL {
 
 /** Adds rows with the columns of usage_sums to these cuts of it. */
 export function addToSums(rows: SQL, cuts: readonly Cut[] = ALL_CUTS): SQL {
-  const list = cuts.map((cut) => `('${cut}', ${CUTS[cut].ms}, ${CUTS[cut].people}, ${CUTS[cut].places})`)
   // Rows of the same quarter hour and dimensions are added up before they are written to every cut.
-  return sql`with cuts (cut, ms, people, places) as (values ${sql.raw(list.join())}),
+  return sql`${ofCuts(cuts)},
     fine as materialized (select start / ${QUARTER} * ${QUARTER} as start, user_id, api_key_id, model, backend, ${ADDED}
       from (${rows}) group by 1, 2, 3, 4, 5)
     insert into usage_sums (cut, user_id, start, api_key_id, model, backend, ${COLUMNS})
-    select cut, iif(people, user_id, 0), start / ms * ms, iif(people, api_key_id, 0), iif(places, model, ''),
-      iif(places, backend, ''), ${COLUMNS}
+    select ${KEYS_OF_CUT}, ${COLUMNS}
     from fine cross join cuts where true ${ADD_ON_CONFLICT}`
 }
 
 /** Adds counts of latencies to usage_latency, in rows of these units. */
 export function addToLatency(rows: SQL, units: readonly LatencyUnit[] = ['hour', 'day']): SQL {
-  const list = units.map((unit) => `('${unit}', ${unit === 'hour' ? HOUR_MS : DAY_MS})`)
-  return sql`with units (unit, ms) as (values ${sql.raw(list.join())}),
+  return sql`${ofUnits(units)},
     fine as materialized (select start / ${HOUR} * ${HOUR} as start, backend, bucket, sum(requests) as requests
       from (${rows}) group by 1, 2, 3)
     insert into usage_latency (unit, start, backend, bucket, requests)
     select unit, start / ms * ms, backend, bucket, requests from fine cross join units
     where true on conflict do update set requests = requests + excluded.requests`
+}
+
+/** The key of usage_sums in each cut. */
+const KEYS_OF_CUT = sql.raw(`cut, iif(people, user_id, 0), start / ms * ms, iif(people, api_key_id, 0),
+  iif(places, model, ''), iif(places, backend, '')`)
+
+/** A WITH clause that has the cuts as a table. */
+function ofCuts(cuts: readonly Cut[]): SQL {
+  const list = cuts.map((cut) => `('${cut}', ${CUTS[cut].ms}, ${CUTS[cut].people}, ${CUTS[cut].places})`)
+  return sql`with cuts (cut, ms, people, places) as (values ${sql.raw(list.join())})`
+}
+
+function ofUnits(units: readonly LatencyUnit[]): SQL {
+  const list = units.map((unit) => `('${unit}', ${unit === 'hour' ? HOUR_MS : DAY_MS})`)
+  return sql`with units (unit, ms) as (values ${sql.raw(list.join())})`
 }

@@ -105,6 +105,6 @@ export function since(start: number): SQL | undefined {
 }
 
 /** `column in (ids)` with one parameter, because D1 takes 100: https://developers.cloudflare.com/d1/platform/limits/ */
-function among<T>(column: Column & { _: { data: T } }, ids: readonly T[]): SQL {
+export function among<T>(column: Column & { _: { data: T } }, ids: readonly T[]): SQL {
   return sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`
 }

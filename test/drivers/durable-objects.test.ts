@@ -100,7 +100,7 @@ describe('ledger: durable objects', () => {
         clock: systemClock,
         logger: logs,
       } as const
-      return { records, ledger: durableLedger({ ...parts, records }) }
+      return { records, ledger: await durableLedger({ ...parts, records }) }
     }
     const before = await connect()
     const [written, open] = [ask(), ask()]

@@ -10,7 +10,8 @@ import { migrate } from '../../core/db/migrate.ts'
 import { ledgerHolds, usageLogs } from '../../core/db/schema.ts'
 import { sweepHolds } from '../../core/limits/shared.ts'
 import type { Db } from '../../core/ports.ts'
-import { recordText, writeRecords } from '../../core/reports/write.ts'
+import { recordText } from '../../core/reports/stored-record.ts'
+import { writeRecords } from '../../core/reports/write.ts'
 import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
 import { fakeClock } from '../support/clock.ts'
 import { startHrana } from '../support/hrana.ts'
@@ -144,7 +145,7 @@ describe('limits in the database', () => {
     })
     const logger = keptLogs()
     const parts = { ...settings, failClosed: true, clock: systemClock, logger }
-    const ledger = databaseLedger({ db, records: directRecords({ db: store.db, logger }), ...parts })
+    const ledger = await databaseLedger({ db, records: directRecords({ db: store.db, logger }), ...parts })
     const user = { ...NO_LIMITS, budgetMicros: 500, concurrentRequests: 1 }
     expect(await ledger.reserve(admission({ user }))).toEqual({ ok: false, limit: 'unavailable' })
     lost = false

@@ -23,11 +23,12 @@ import { dailyChart, hourlyChart } from '../../core/reports/charts.ts'
 import { logPage, logsAfter } from '../../core/reports/log-pages.ts'
 import { ALL_TIME, daySpans, hoursOf, rangeOf } from '../../core/reports/range.ts'
 import { repairSums } from '../../core/reports/repair.ts'
+import { recordText } from '../../core/reports/stored-record.ts'
 import { summarize } from '../../core/reports/summary.ts'
 import { totalsByUser } from '../../core/reports/totals.ts'
-import { recordText, usedSince, writeRecords } from '../../core/reports/write.ts'
+import { usedSince, writeRecords } from '../../core/reports/write.ts'
 import { callRecord } from '../support/records.ts'
-import { type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
+import { memoryStore, type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
 
 const person = (itcode: string) =>
   ({ itcode, name: itcode, role: 'user', status: 'active', createdAt: 1, updatedAt: 1 }) as const
@@ -91,6 +92,34 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
       [1, 1, 0, 500],
       [2, 1, 0, 500],
     ])
+  })
+
+  test('corrects the row of a call that was taken for interrupted when its end is known, and every sum with it', async () => {
+    const { db } = store
+    const begun = { outcome: 'interrupted', estimated: true, backend: '', attempts: 0, latencyMs: 0 } as const
+    const [whole, stopped, other] = [callRecord(), callRecord(), callRecord({ userId: 2 })]
+    const losses = [{ kind: 'cache_miss', reason: 'system', blocks: 0, tokens: 7 }] as const
+    const sent = { ...stopped, outcome: 'interrupted', latencyMs: 50, promptLosses: losses } as const
+    const steps = [
+      [other, { ...whole, ...begun }, { ...stopped, ...begun }],
+      // Its usage was known, and the answer was still being sent.
+      [sent],
+      [whole, { ...stopped, promptLosses: losses }],
+      // Late and again: nothing is worse known than before.
+      [{ ...whole, ...begun }, sent, whole],
+    ]
+    for (const records of steps) await writeRecords(db, texts(records))
+    const fresh = await memoryStore()
+    await writeRecords(fresh.db, texts([other, whole, { ...stopped, promptLosses: losses }]))
+    for (const table of [usageHourly, usageSums, usageLatency, promptLosses]) {
+      const [corrected, right] = [await db.select().from(table), await fresh.db.select().from(table)]
+      expect(corrected.map((row) => JSON.stringify(row)).sort()).toEqual(
+        right.map((row) => JSON.stringify(row)).sort(),
+      )
+    }
+    expect((await db.select().from(usageLogs)).map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok'])
+    expect(await repairSums(db, 0)).toBe(false)
+    await fresh.close()
   })
 
   test('makes sums anew that differ from the log, and leaves right ones alone', async () => {

@@ -25,12 +25,14 @@ export async function memoryStore(): Promise<OpenedStore> {
   return { db, close: async () => close() }
 }
 
-export async function fileStore(): Promise<OpenedStore> {
+export async function fileStore(): Promise<OpenedStore & { file: string }> {
   const folder = temporaryFolder()
-  const { db, close } = await openFile(join(folder.path, 'gateway.db'))
+  const file = join(folder.path, 'gateway.db')
+  const { db, close } = await openFile(file)
   await migrate(db)
   return {
     db,
+    file,
     async close() {
       close()
       folder.remove()

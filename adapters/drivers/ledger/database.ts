@@ -8,7 +8,7 @@ import { reserveShared, settleShared } from '../../../core/limits/shared.ts'
 import type { Db, Ledger } from '../../../core/ports.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
-export function databaseLedger({ db, ...parts }: SharedParts & { db: Db }): Ledger {
+export function databaseLedger({ db, ...parts }: SharedParts & { db: Db }): Promise<Ledger> {
   const { period, clock } = parts
   return sharedLedger(parts, {
     reserve(call) {

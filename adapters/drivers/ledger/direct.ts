@@ -1,12 +1,14 @@
 /** Writes records directly to the database, for runtimes without a disk. A call ends when its row is written. */
 import type { Db, Logger } from '../../../core/ports.ts'
-import { recordText, writeRecords } from '../../../core/reports/write.ts'
+import { recordText } from '../../../core/reports/stored-record.ts'
+import { writeRecords } from '../../../core/reports/write.ts'
 import type { Records } from './records.ts'
 
 export function directRecords({ db, logger }: { db: Db; logger: Logger }): Records {
   let works = true
   return {
-    reserve() {},
+    takeOver: async () => {},
+    reserve: () => true,
     update() {},
     async settle(record) {
       try {

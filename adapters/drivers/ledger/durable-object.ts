@@ -6,7 +6,7 @@ import { type SharedParts, sharedLedger } from './shared.ts'
 export function durableLedger({
   namespace,
   ...parts
-}: SharedParts & { namespace: DurableObjectNamespace<LedgerObject> }): Ledger {
+}: SharedParts & { namespace: DurableObjectNamespace<LedgerObject> }): Promise<Ledger> {
   const objectOf = (userId: number) => namespace.getByName(`user ${userId}`)
   return sharedLedger(parts, {
     async reserve(call) {

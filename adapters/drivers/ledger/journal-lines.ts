@@ -1,10 +1,8 @@
-/** Lines of the journal, and the journal files that dead processes left. */
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
+/** Lines of the journal. */
+import { appendFileSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { StoredRecord } from '../../../core/reports/write.ts'
-
-const FILE_NAME = /^usage-(\d+)(?:-(\d+))?\.journal$/
+import { StoredRecord } from '../../../core/reports/stored-record.ts'
 
 export function lineOf(json: string): string {
   return `${checksum(json)} ${json}\n`
@@ -38,14 +36,6 @@ export function* recordsOf(path: string, size: number): Generator<Batch> {
   yield batch
 }
 
-/** The files that dead processes left in `folder`, newest first. */
-export function filesLeft(folder: string): string[] {
-  return list(folder)
-    .filter((name) => !ownedByLivingProcess(name))
-    .sort((one, other) => generationOf(other) - generationOf(one))
-    .map((name) => join(folder, name))
-}
-
 function readLine(line: string): { id: string; json: string } | undefined {
   const json = line.slice(9)
   if (checksum(json) !== line.slice(0, 8)) return undefined
@@ -59,28 +49,4 @@ function readLine(line: string): { id: string; json: string } | undefined {
 
 function checksum(json: string): string {
   return crc32(json).toString(16).padStart(8, '0')
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => FILE_NAME.test(name))
-  } catch {
-    return []
-  }
-}
-
-function generationOf(name: string): number {
-  return Number(FILE_NAME.exec(name)?.[2] ?? 0)
-}
-
-/** Whether a live process owns the file. A file with our own process id is from an earlier start, as ids repeat in containers. */
-function ownedByLivingProcess(name: string): boolean {
-  const pid = Number(FILE_NAME.exec(name)?.[1])
-  if (pid === process.pid) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }

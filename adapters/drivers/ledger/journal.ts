@@ -2,14 +2,10 @@
  * An append-only file of usage records on their way to the database. Appended records survive kill -9. Each line is a CRC-32
  * and a record; the last line of a request counts, so reading a file twice gives the same records.
  */
-import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
-import type { CallRecord } from '../../../core/ports.ts'
-import { recordText } from '../../../core/reports/write.ts'
+import { closeSync, ftruncateSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import { journalPath } from './journal-files.ts'
 import { lineOf } from './journal-lines.ts'
 
-/** The first line of a call is written after this time, and not at all if the call ends before. */
-const BEGIN_MS = 20
 const ROTATE_BYTES = 8 * 1024 * 1024
 
 /** A journal file that is closed for appends, because the database was unavailable for long. */
@@ -20,10 +16,8 @@ export interface SetAside {
 }
 
 export interface Journal {
-  /** Appends within BEGIN_MS, together with others, unless `append` is called for the same id before. */
-  begin(record: CallRecord): void
-  /** Appends now, and keeps the record until it is `stored`. */
-  append(id: string, json: string): void
+  /** Appends now, and keeps the record until it is `stored`. False if the disk cannot be written. */
+  append(id: string, json: string): boolean
   /** Releases records that the database has. */
   stored(ids: readonly string[]): void
   /**
@@ -34,44 +28,25 @@ export interface Journal {
   close(): void
 }
 
-/** Opens this process's journal. `onError` is called if the disk cannot be written; calls continue without the journal. */
+/**
+ * Opens the journal of this process in `folder` under `name`. `onError` is called if the disk cannot be written; calls continue
+ * without the journal.
+ */
 export function openJournal(
   folder: string,
+  name: string,
   onError: (cause: unknown) => void,
   onWritten: () => void,
 ): Journal {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
   let generation = 0
-  let file = openFile(folder, generation)
+  let file = openFile(journalPath(folder, name, generation))
   /** Size of the file when it was begun. */
   let bytesKept = 0
   const unstored = new Map<string, string>()
-  const begun = new Map<string, CallRecord>()
-  let beginTimer: NodeJS.Timeout | undefined
 
-  function write(text: string) {
-    try {
-      file.append(text)
-      onWritten()
-    } catch (cause) {
-      onError(cause)
-    }
-  }
-  function remembered(id: string, json: string): string {
-    const line = lineOf(json)
-    unstored.set(id, line)
-    return line
-  }
-  function writeBegun() {
-    beginTimer = undefined
-    let text = ''
-    for (const [id, record] of begun) text += remembered(id, recordText(record))
-    begun.clear()
-    if (text) write(text)
-  }
   /** Switches to a new file that begins with `lines` and returns the old one. Throws, without any change, if it cannot. */
   function startFile(lines: Iterable<string>): JournalFile {
-    const next = openFile(folder, generation + 1)
+    const next = openFile(journalPath(folder, name, generation + 1))
     try {
       next.append([...lines].join(''))
     } catch (cause) {
@@ -88,13 +63,17 @@ export function openJournal(
   const rotate = () => startFile(unstored.values()).remove()
 
   return {
-    begin(record) {
-      begun.set(record.id, record)
-      beginTimer ??= setTimeout(writeBegun, BEGIN_MS)
-    },
     append(id, json) {
-      begun.delete(id)
-      write(remembered(id, json))
+      const line = lineOf(json)
+      unstored.set(id, line)
+      try {
+        file.append(line)
+        onWritten()
+        return true
+      } catch (cause) {
+        onError(cause)
+        return false
+      }
     },
     stored(ids) {
       for (const id of ids) unstored.delete(id)
@@ -123,8 +102,6 @@ export function openJournal(
       }
     },
     close() {
-      clearTimeout(beginTimer)
-      writeBegun()
       file.close()
       if (unstored.size === 0) rmSync(file.path, { force: true })
     },
@@ -143,8 +120,7 @@ interface JournalFile {
   remove(): void
 }
 
-function openFile(folder: string, generation: number): JournalFile {
-  const path = join(folder, `usage-${process.pid}${generation ? `-${generation}` : ''}.journal`)
+function openFile(path: string): JournalFile {
   const fd = openSync(path, 'a', 0o600)
   let bytes = 0
   let complete = true

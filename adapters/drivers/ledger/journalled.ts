@@ -1,13 +1,18 @@
 /**
  * Records of a process with a disk. They are appended to its journal before the last byte of an answer is sent, then written
- * to the database in batches. A killed process loses none, because the next start replays its journal.
+ * to the database in batches. A killed process loses none, because other processes on the same folder, or the next start, take
+ * its journal over.
  */
-import { rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
+import { databaseId } from '../../../core/db/identity.ts'
 import { createOutage } from '../../../core/outage.ts'
-import type { Clock, Db, Logger } from '../../../core/ports.ts'
-import { recordText, writeRecords } from '../../../core/reports/write.ts'
+import type { CallRecord, Clock, Db, Logger } from '../../../core/ports.ts'
+import { recordText } from '../../../core/reports/stored-record.ts'
+import { writeRecords } from '../../../core/reports/write.ts'
 import { openJournal, type SetAside } from './journal.ts'
-import { type Batch, filesLeft, recordsOf } from './journal-lines.ts'
+import { ownName } from './journal-files.ts'
+import { type Batch, recordsOf } from './journal-lines.ts'
+import { createTakeover } from './journal-takeover.ts'
 import type { Records } from './records.ts'
 
 const FLUSH_MS = 200
@@ -19,23 +24,21 @@ const HELD_ROWS = 10_000
 /** The most rows in memory if the disk cannot be written either. */
 const MOST_ROWS = 100_000
 
-export async function journalledRecords(parts: {
+interface Parts {
   db: Db
   /** Folder of the journal. */
   folder: string
   clock: Clock
   logger: Logger
-}): Promise<Records> {
-  const { db, folder, clock, logger } = parts
-  await replay(db, folder, logger)
+}
 
-  const disk = createOutage(logger, { failed: 'journal.failed', worksAgain: 'journal.works_again' })
-  const database = createOutage(logger, {
+export async function journalledRecords(parts: Parts): Promise<Records> {
+  const { db, clock, logger } = parts
+  const { journal, takeover, disk, lock } = await openOwnJournal(parts)
+  const rows = createOutage(logger, {
     failed: 'ledger.database_failed',
     worksAgain: 'ledger.database_works_again',
   })
-  const journal = openJournal(folder, disk.failed, disk.worked)
-
   const pending = new Map<string, string>()
   const setAside = rowsOnDisk(db)
   let cancelTimer: (() => void) | undefined
@@ -52,7 +55,7 @@ export async function journalledRecords(parts: {
   function flush(): Promise<void> {
     flushing ??= writePending().finally(() => {
       flushing = undefined
-      if (pending.size > 0 || setAside.waits()) schedule(database.works() ? 0 : RETRY_MS)
+      if (pending.size > 0 || setAside.waits()) schedule(rows.works() ? 0 : RETRY_MS)
     })
     return flushing
   }
@@ -65,10 +68,10 @@ export async function journalledRecords(parts: {
       )
       for (const [id] of batch) pending.delete(id)
       journal.stored(batch.map(([id]) => id))
-      const rows = batch.length + (await setAside.writeBatch())
-      database.worked({ rows })
+      const written = batch.length + (await setAside.writeBatch())
+      rows.worked({ rows: written })
     } catch (cause) {
-      database.failed(cause, { rows: pending.size })
+      rows.failed(cause, { rows: pending.size })
     }
   }
   function keepOnDisk() {
@@ -91,15 +94,19 @@ export async function journalledRecords(parts: {
 
   async function close() {
     cancelTimer?.()
+    await takeover.stop()
     // Records that the database does not take now stay in the journal for the next start.
     do await flush()
-    while (database.works() && (pending.size > 0 || setAside.waits()))
+    while (rows.works() && (pending.size > 0 || setAside.waits()))
     journal.close()
+    lock.remove()
   }
+  const append = (record: CallRecord) => journal.append(record.id, recordText(record))
 
   return {
-    reserve: journal.begin,
-    update: (record) => journal.append(record.id, recordText(record)),
+    takeOver: takeover.start,
+    reserve: append,
+    update: append,
     settle(record) {
       const text = recordText(record)
       journal.append(record.id, text)
@@ -110,14 +117,24 @@ export async function journalledRecords(parts: {
       if (pending.size >= BATCH_ROWS) void flush()
       else schedule(FLUSH_MS)
     },
-    works: () => disk.works() || database.works(),
+    works: () => disk.works() || rows.works(),
     hasRoom: () => pending.size < MOST_ROWS,
-    healthy: () => disk.works() && database.works(),
+    healthy: () => disk.works() && rows.works() && takeover.works(),
     close() {
       closing ??= close()
       return closing
     },
   }
+}
+
+async function openOwnJournal(parts: Parts) {
+  const { db, folder, logger } = parts
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const database = await databaseId(db)
+  const { name, lock } = await ownName(folder, database)
+  const disk = createOutage(logger, { failed: 'journal.failed', worksAgain: 'journal.works_again' })
+  const journal = openJournal(folder, name, disk.failed, disk.worked)
+  return { journal, takeover: createTakeover({ ...parts, own: name, database }), disk, lock }
 }
 
 /** Rows of this process that wait only on disk, oldest file first. */
@@ -149,19 +166,4 @@ function rowsOnDisk(db: Db) {
       return records.length
     },
   }
-}
-
-/** Writes the records that earlier processes left in their journals. Idempotent, because a request id is written once. */
-async function replay(db: Db, folder: string, logger: Logger) {
-  const total = { records: 0, damaged: 0 }
-  for (const path of filesLeft(folder)) {
-    for (const { records, damaged } of recordsOf(path, BATCH_ROWS)) {
-      await writeRecords(db, [...records.values()])
-      total.records += records.size
-      total.damaged += damaged
-    }
-    // Another process that starts at the same time may have replayed and removed it as well.
-    rmSync(path, { force: true })
-  }
-  if (total.records > 0 || total.damaged > 0) logger.warn('journal.replayed', total)
 }

@@ -22,7 +22,11 @@ const Answer = z.union([
   z.tuple([z.literal('no'), ...Figures, ...Figures]),
 ])
 
-export function redisLedger({ redis, db, ...parts }: SharedParts & { redis: RedisClient; db: Db }): Ledger {
+export function redisLedger({
+  redis,
+  db,
+  ...parts
+}: SharedParts & { redis: RedisClient; db: Db }): Promise<Ledger> {
   const { period, clock } = parts
 
   async function reserve(call: Admission): Promise<Admitted> {

@@ -8,16 +8,7 @@ import { periodOf } from '../../../core/limits/period.ts'
 import { createOutage } from '../../../core/outage.ts'
 import type { Admission, Admitted, CallRecord, Clock, Ledger, Logger } from '../../../core/ports.ts'
 import type { Period } from '../../../core/settings.ts'
-import type { Records } from './records.ts'
-
-const NOTHING_USED = {
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheReadTokens: 0,
-  cacheWrite5mTokens: 0,
-  cacheWrite1hTokens: 0,
-  costMicros: 0,
-}
+import { NOTHING_USED, type Records } from './records.ts'
 
 export interface SharedParts {
   records: Records
@@ -34,7 +25,7 @@ export interface SharedLimits {
   settle(record: CallRecord, written: Promise<void>): Promise<void>
 }
 
-export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
+export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Promise<Ledger> {
   const { records, period, failClosed, clock, logger } = parts
   /** Calls that this process admitted, for `peek`. */
   const own = createLimitCounters(clock, period)
@@ -45,6 +36,12 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
   const worked = () => outage.worked()
   const failed = (cause: unknown) => outage.failed(cause, { calls: failClosed ? 'refused' : 'pass' })
 
+  /** Frees what a call holds that is refused after all. */
+  function giveBack({ begun }: Admission) {
+    void limits.settle({ ...begun, ...NOTHING_USED }, Promise.resolve()).catch(() => {})
+  }
+
+  await records.takeOver((record) => limits.settle(record, Promise.resolve()).catch(() => {}))
   return {
     async reserve(call) {
       if (!records.hasRoom() || (failClosed && !records.works())) {
@@ -57,15 +54,18 @@ export function sharedLedger(parts: SharedParts, limits: SharedLimits): Ledger {
       } catch (cause) {
         failed(cause)
         if (failClosed) {
-          // Perhaps only the answer was lost. The hold of a refused call is freed, because it would otherwise stay for an hour.
-          void limits.settle({ ...call.begun, ...NOTHING_USED }, Promise.resolve()).catch(() => {})
+          // Perhaps only the answer was lost.
+          giveBack(call)
           return { ok: false, limit: 'unavailable' }
         }
         admitted = { ok: true, used: undefined, resetAt: periodOf(period, clock.now()).end }
       }
       if (admitted.ok) {
+        if (!records.reserve(call.begun) && failClosed) {
+          giveBack(call)
+          return { ok: false, limit: 'unavailable' }
+        }
         own.count(call)
-        records.reserve(call.begun)
       }
       return admitted
     },

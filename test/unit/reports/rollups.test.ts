@@ -6,7 +6,8 @@ import { usageHourly, usageLatency, usageLogs, usageSums } from '../../../core/d
 import type { Db } from '../../../core/ports.ts'
 import { boundsOf } from '../../../core/reports/latency.ts'
 import { repairSums } from '../../../core/reports/repair.ts'
-import { recordText, writeRecords } from '../../../core/reports/write.ts'
+import { recordText } from '../../../core/reports/stored-record.ts'
+import { writeRecords } from '../../../core/reports/write.ts'
 import {
   COUNTED,
   callStore,

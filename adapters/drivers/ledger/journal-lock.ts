@@ -1,0 +1,49 @@
+/**
+ * Which process owns which journal. The owner holds an SQLite write lock on a file beside it, which the kernel frees when the
+ * process dies. Process ids say nothing: containers repeat them, and they are used again.
+ */
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
+import { createClient, LibsqlError } from '@libsql/client'
+
+export interface FileLock {
+  /** Frees the lock and deletes its file. */
+  remove(): void
+}
+
+/** Locks the file, which is created if it is missing; undefined while a living process holds it. Throws if it cannot be used. */
+export async function lockFile(path: string): Promise<FileLock | undefined> {
+  closeSync(openSync(path, 'a', 0o600))
+  const client = createClient({ url: `file:${path}` })
+  try {
+    // Nothing is ever written to the file, so that it needs no journal of its own.
+    await client.execute('pragma journal_mode = off')
+    const transaction = await client.transaction('write')
+    const release = () => {
+      transaction.close()
+      client.close()
+    }
+    // Its holder until now may have deleted it; who holds the lock of a deleted file holds nothing.
+    if (!existsSync(path)) {
+      release()
+      return undefined
+    }
+    return {
+      remove() {
+        rmSync(path, { force: true })
+        release()
+      },
+    }
+  } catch (cause) {
+    client.close()
+    if (cause instanceof LibsqlError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined
+    throw cause
+  }
+}
+
+/** Whether a living process holds the lock. A file that is missing is held by nobody. */
+export async function isLocked(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false
+  const lock = await lockFile(path)
+  lock?.remove()
+  return lock === undefined
+}
