@@ -24,7 +24,7 @@ const LONG_FUNCTIONS: Readonly<Record<string, [most: number, reason: string]>> =
   'core/backends/balancer.ts createBalancer': [155, CLOSURE],
   'core/backends/choosing.ts createChooser': [74, CLOSURE],
   'core/backends/confirm.ts createConfirm': [125, CLOSURE],
-  'core/backends/health-book.ts createHealthBook': [117, CLOSURE],
+  'core/backends/health-book.ts createHealthBook': [115, CLOSURE],
   'core/backends/learning.ts createLearning': [146, CLOSURE],
   'adapters/drivers/upstream/undici.ts receiver': [133, CLOSURE],
   'adapters/drivers/ledger/journal.ts openJournal': [95, CLOSURE],
@@ -35,7 +35,6 @@ const LONG_FUNCTIONS: Readonly<Record<string, [most: number, reason: string]>> =
 const LONG_TESTS: Readonly<Record<string, number>> = {
   'test/unit/openai/request.test.ts': 674,
   'test/unit/config/schema.test.ts': 410,
-  'test/unit/backends/balancer.test.ts': 461,
   'test/api/openai.test.ts': 415,
 }
 /** Tables, not programs. */

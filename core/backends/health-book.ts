@@ -40,11 +40,13 @@ export function createHealthBook(parts: {
     return record
   }
   async function read(from: HealthStore) {
+    const before = new Map(stored)
     const found = new Map(await from.read())
     for (const [key, known] of stored) {
       const read = found.get(key)
       // A write that was won while the store was read is newer than what was read.
-      if (writing.has(key) || (read && read.revision < known.revision)) found.set(key, known)
+      const isNewer = read ? read.revision < known.revision : before.get(key) !== known
+      if (writing.has(key) || isNewer) found.set(key, known)
     }
     stored = found
     current.clear()
@@ -111,11 +113,7 @@ export function createHealthBook(parts: {
       return { before, after }
     },
     async claim(key, event) {
-      if (!store) {
-        const after = nextHealth(current.get(key), event, settings())
-        if (after) current.set(key, after)
-        return after !== undefined
-      }
+      if (!store) return this.record(key, event) !== undefined
       try {
         await writing.get(key)
         const seen = stored.get(key)
