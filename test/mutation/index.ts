@@ -1,6 +1,7 @@
 /**
  * `npm run test:mutation`: Stryker (https://stryker-mutator.io) changes the core's decisions one by one, and the unit
- * tests must notice. By hand, as it takes an hour; `-- --mutate core/limits/decide.ts` looks at one file in minutes.
+ * tests of the same folder must notice. All of it takes hours; `-- limits` looks at one folder, and
+ * `-- core/limits/decide.ts` at one file. What was found is kept in .tools, so that only what changed is tried again.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -8,16 +9,25 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '../..')
 const VERSION = '10.1.1'
-const FOLDER = join(ROOT, `.tools/stryker-${VERSION}`)
-const STRYKER = join(FOLDER, 'node_modules/.bin/stryker')
+const INSTALLED = join(ROOT, `.tools/stryker-${VERSION}`)
+const STRYKER = join(INSTALLED, 'node_modules/.bin/stryker')
+const FOLDERS = ['auth', 'backends', 'calls', 'limits', 'metering', 'models', 'pricing']
 
 if (!existsSync(STRYKER)) {
   const packages = ['core', 'vitest-runner'].map((name) => `@stryker-mutator/${name}@${VERSION}`)
   // Without its peers: it has to find the project's own vitest, in the folder above.
   const options = ['--no-save', '--no-audit', '--no-fund', '--legacy-peer-deps', '--loglevel=error']
-  execFileSync('npm', ['install', ...options, '--prefix', FOLDER, ...packages], { stdio: 'inherit' })
+  execFileSync('npm', ['install', ...options, '--prefix', INSTALLED, ...packages], { stdio: 'inherit' })
 }
-execFileSync(STRYKER, ['run', 'test/mutation/stryker.json', ...process.argv.slice(2)], {
-  cwd: ROOT,
-  stdio: 'inherit',
-})
+
+const asked = process.argv.slice(2)
+for (const one of asked.length > 0 ? asked : FOLDERS) {
+  const folder = one.startsWith('core/') ? one.split('/')[1] : one
+  const files = one.startsWith('core/') ? one : `core/${folder}/**/*.ts`
+  const kept = ['--incremental', '--incrementalFile', `.tools/mutants/${folder}.json`]
+  execFileSync(STRYKER, ['run', 'test/mutation/stryker.json', '--mutate', files, ...kept], {
+    cwd: ROOT,
+    env: { ...process.env, MUTATED: folder },
+    stdio: 'inherit',
+  })
+}

@@ -2,13 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import { holdOf, refusalOf, type Standing } from '../../../core/limits/decide.ts'
-import { periodOf } from '../../../core/limits/period.ts'
 import { createCallWindow } from '../../../core/limits/window.ts'
 import type { CallRecord } from '../../../core/ports.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { admission, callRecord, NO_LIMITS } from '../../support/records.ts'
 
-const DAY_MS = 86_400_000
 const NO_TOKENS = {
   inputTokens: 0,
   outputTokens: 0,
@@ -108,6 +106,39 @@ describe('limits', () => {
     })
   })
 
+  test('are not given out again by a clock that was set back', () => {
+    const start = Date.UTC(2026, 11, 1)
+    let wall = start
+    const clock = { ...fakeClock(), now: () => wall }
+    const counters = createLimitCounters(clock, 'monthly')
+    const user = { ...NO_LIMITS, budgetMicros: 500 }
+    const call = admission({ user, record: { createdAt: start } })
+    counters.reserve(call)
+    counters.settle(call.begun)
+    expect(counters.span()).toEqual({ start, end: Date.UTC(2027, 0, 1) })
+    wall = start - 1
+    expect(counters.reserve(admission({ user }))).toMatchObject({ ok: false, limit: 'budget', held: false })
+    expect(counters.span().start).toBe(start)
+  })
+
+  test('on requests per minute count calls of one that has such a limit alone', () => {
+    const counters = createLimitCounters(fakeClock(), 'monthly')
+    const rated = (requestsPerMinute: number) => ({ ...NO_LIMITS, requestsPerMinute })
+    counters.reserve(admission({ user: rated(5) }))
+    expect(counters.reserve(admission({ key: rated(1) })).ok).toBe(true)
+    expect(counters.reserve(admission({ key: rated(1) }))).toMatchObject({ ok: false, scope: 'key' })
+    expect(counters.reserve(admission({ user: rated(2) })).ok).toBe(true)
+    expect(counters.reserve(admission({ user: rated(2) }))).toMatchObject({ ok: false, scope: 'user' })
+  })
+
+  test('are seeded with tokens as with costs', () => {
+    const counters = createLimitCounters(fakeClock(), 'monthly')
+    counters.seed([{ userId: 1, keyId: 1, tokens: 100, costMicros: 0 }])
+    const spent = admission({ key: { ...NO_LIMITS, quotaTokens: 100 } })
+    const expected = { ok: false, limit: 'quota', held: false, resetAt: Date.UTC(2026, 11, 1) }
+    expect(counters.reserve(spent)).toMatchObject(expected)
+  })
+
   test('start from what is recorded already', () => {
     const counters = createLimitCounters(fakeClock(), 'monthly')
     counters.seed([
@@ -117,6 +148,85 @@ describe('limits', () => {
     const of = (budgetMicros: number) => ({ ...NO_LIMITS, budgetMicros })
     expect(counters.reserve(admission({ user: of(600) }))).toMatchObject({ ok: false, held: false })
     expect(counters.reserve(admission({ key: of(600) }))).toMatchObject({ ok: true })
+  })
+})
+
+describe('limits of a process that others share the work with', () => {
+  test('count a call that a shared store admitted, with the most that it may cost', () => {
+    const counters = createLimitCounters(fakeClock(), 'monthly')
+    const user = { ...NO_LIMITS, budgetMicros: 100 }
+    const call = admission({ user, costMicros: 100, usual: { tokens: 1, costMicros: 1 } })
+    counters.count(call)
+    expect(counters.reserve(admission({ user, costMicros: 1 }))).toMatchObject({
+      limit: 'budget',
+      held: true,
+    })
+    counters.settle({ ...call.begun, costMicros: 10 })
+    expect(counters.reserve(admission({ user, costMicros: 1 }))).toMatchObject({ ok: true, used: 0.1 })
+  })
+
+  test('hold the most that a call may cost which was admitted before', () => {
+    const counters = createLimitCounters(fakeClock(), 'monthly')
+    const limits = { ...NO_LIMITS, budgetMicros: 100, requestsPerMinute: 2 }
+    counters.restore(admission({ costMicros: 100, usual: { tokens: 1, costMicros: 1 } }))
+    expect(counters.reserve(admission({ user: limits }))).toMatchObject({ limit: 'budget', held: true })
+    // It does not count as a request of the last minute.
+    const rated = () => admission({ user: { ...limits, budgetMicros: 0 } })
+    expect([counters.reserve(rated()).ok, counters.reserve(rated()).ok]).toEqual([true, true])
+  })
+})
+
+describe('before the body of a call is read', () => {
+  const limits = (given: object) => ({ ...NO_LIMITS, ...given })
+  const NOBODY = { user: 0, key: 0 }
+  const caller = (user: object, key: object = {}) => {
+    return { userId: 1, keyId: 1, userLimits: limits(user), keyLimits: limits(key) }
+  }
+  function withCalls(...calls: object[]) {
+    const clock = fakeClock()
+    const counters = createLimitCounters(clock, 'monthly')
+    for (const limit of calls) counters.reserve(admission({ user: limits(limit), key: limits(limit) }))
+    return { clock, peek: counters.peek }
+  }
+
+  test.each([
+    ['user', (limit: object) => caller(limit)],
+    ['key', (limit: object) => caller({}, limit)],
+  ] as const)('it is refused for too many calls at once of its %s', (scope, callerWith) => {
+    const { peek, clock } = withCalls({})
+    const refused = { ok: false, limit: 'concurrency', scope, held: false, resetAt: clock.now() + 1_000 }
+    expect(peek(callerWith({ concurrentRequests: 1 }), NOBODY)).toEqual(refused)
+    expect(peek(callerWith({ concurrentRequests: 2 }), NOBODY)).toBeUndefined()
+    expect(peek(callerWith({ concurrentRequests: 2 }), { ...NOBODY, [scope]: 1 })).toEqual(refused)
+  })
+
+  test.each([
+    ['user', (limit: object) => caller(limit)],
+    ['key', (limit: object) => caller({}, limit)],
+  ] as const)('it is refused for too many calls a minute of its %s', (scope, callerWith) => {
+    const { peek, clock } = withCalls({ requestsPerMinute: 9 })
+    clock.advance(20_000)
+    const refused = { ok: false, limit: 'requests_per_minute', scope, held: false }
+    const peekWith = (requestsPerMinute: number, reading: number) =>
+      peek(callerWith({ requestsPerMinute }), { ...NOBODY, [scope]: reading })
+    expect(peekWith(1, 0)).toEqual({ ...refused, resetAt: clock.now() + 40_000 })
+    expect(peekWith(2, 0)).toBeUndefined()
+    expect(peekWith(2, 1)).toEqual({ ...refused, resetAt: clock.now() + 40_000 })
+    // Bodies that are being read take all places that there are.
+    expect(peekWith(2, 2)).toEqual({ ...refused, resetAt: clock.now() + 60_000 })
+  })
+
+  test('it passes where nothing limits its pace, or nobody called before', () => {
+    const { peek } = withCalls({})
+    expect(peek(caller({ quotaTokens: 1, budgetMicros: 1 }), { user: 99, key: 99 })).toBeUndefined()
+    const other = { ...caller({ concurrentRequests: 1, requestsPerMinute: 1 }), userId: 8, keyId: 8 }
+    expect(peek(other, NOBODY)).toBeUndefined()
+  })
+
+  test('it reserves nothing', () => {
+    const { peek } = withCalls()
+    const once = caller({ concurrentRequests: 1, requestsPerMinute: 1 })
+    expect([peek(once, NOBODY), peek(once, NOBODY)]).toEqual([undefined, undefined])
   })
 })
 
@@ -262,26 +372,4 @@ test('a limit is overspent by one call at most, whatever calls come and end in w
     }),
     { numRuns: 500 },
   )
-})
-
-describe('a period', () => {
-  const at = Date.UTC(2026, 1, 25, 13, 14, 15) // a Wednesday
-  test.each([
-    ['daily', Date.UTC(2026, 1, 25), Date.UTC(2026, 1, 26)],
-    ['weekly', Date.UTC(2026, 1, 23), Date.UTC(2026, 2, 2)],
-    ['monthly', Date.UTC(2026, 1, 1), Date.UTC(2026, 2, 1)],
-    ['total', 0, Number.MAX_SAFE_INTEGER],
-  ] as const)('%s begins and ends on the UTC calendar', (period, start, end) => {
-    expect(periodOf(period, at)).toEqual({ start, end })
-  })
-  test.each(['daily', 'weekly', 'monthly'] as const)('%s: each ms belongs to exactly one', (period) => {
-    let span = periodOf(period, Date.UTC(2024, 1, 27))
-    for (let i = 0; i < 60; i++) {
-      expect(periodOf(period, span.end - 1)).toEqual(span)
-      const next = periodOf(period, span.end)
-      expect(next.start).toBe(span.end)
-      expect(next.start % DAY_MS).toBe(0)
-      span = next
-    }
-  })
 })

@@ -25,6 +25,21 @@ describe('a call', () => {
     expect(refused({ concurrentRequests: 2 }, { running: 1 })).toBeUndefined()
   })
 
+  test('that comes while too many run may come again in a second', () => {
+    const expected = { ok: false, limit: 'concurrency', held: false, resetAt: AT.now + 1_000 }
+    expect(refused({ concurrentRequests: 2 }, { running: 2 })).toEqual({ ...expected, scope: 'user' })
+    expect(refused({}, {}, { concurrentRequests: 1 }, { running: 3 })).toEqual({ ...expected, scope: 'key' })
+  })
+
+  test('is refused for nothing but what is reached', () => {
+    const limits = { quotaTokens: 10, budgetMicros: 10, concurrentRequests: 2 }
+    expect(refused(limits, { tokens: 10, running: 1 })?.limit).toBe('quota')
+    expect(refused(limits, { running: 1, waitMs: 500 })).toMatchObject({
+      limit: 'requests_per_minute',
+      resetAt: AT.now + 500,
+    })
+  })
+
   test.each([
     ['quota', { quotaTokens: 100 }, { tokens: 100 }],
     ['budget', { budgetMicros: 100 }, { costMicros: 101, heldMicros: 5 }],
@@ -78,6 +93,8 @@ describe('what a call holds', () => {
     expect(held({ budgetMicros: 10_000 }, { heldMicros: 1 })).toBe(worst)
     expect(held({ quotaTokens: 1_000 })).toBe(usual)
     expect(held({ quotaTokens: 999 })).toBe(worst)
+    expect(held({ quotaTokens: 1_000 }, { tokens: 1 })).toBe(worst)
+    expect(held({ quotaTokens: 1_000 }, { heldTokens: 1 })).toBe(worst)
   })
 })
 

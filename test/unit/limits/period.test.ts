@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { periodOf } from '../../../core/limits/period.ts'
+import { DAY_MS } from '../../../core/units.ts'
 
 const at = (text: string) => Date.parse(text)
 
@@ -20,6 +21,17 @@ describe('the period that holds a moment', () => {
   test('before 1970 is as regular', () => {
     expect(periodOf('daily', -1)).toEqual({ start: at('1969-12-31'), end: 0 })
     expect(periodOf('weekly', 0)).toEqual({ start: at('1969-12-29'), end: at('1970-01-05') })
+  })
+
+  test.each(['daily', 'weekly', 'monthly'] as const)('%s: each ms belongs to exactly one', (period) => {
+    let span = periodOf(period, Date.UTC(2024, 1, 27))
+    for (let i = 0; i < 60; i++) {
+      expect(periodOf(period, span.end - 1)).toEqual(span)
+      const next = periodOf(period, span.end)
+      expect(next.start).toBe(span.end)
+      expect(next.start % DAY_MS).toBe(0)
+      span = next
+    }
   })
 
   test('of all time never ends', () => {

@@ -49,4 +49,12 @@ describe('a throttle', () => {
     expect(throttle.take('d')).toBe(1_000)
     expect(throttle.take('a')).toBe(0)
   })
+
+  test('remembers those that came again, and forgets those that did not', () => {
+    const throttle = createThrottle(fakeClock(), { burst: 2, everyMs: 1_000, keys: 3 })
+    for (const key of ['a', 'b', 'c', 'a', 'd']) throttle.take(key)
+    expect(throttle.take('a')).toBe(1_000)
+    expect(throttle.take('c')).toBe(0)
+    expect(throttle.take('c')).toBe(1_000)
+  })
 })

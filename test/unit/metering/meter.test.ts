@@ -1,7 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createStreamMeter } from '../../../core/metering/anthropic-stream.ts'
-import { createWholeMeter } from '../../../core/metering/whole-answer.ts'
 import {
   block,
   delta,
@@ -284,43 +282,15 @@ describe('a stream without its final usage', () => {
   })
 
   test.each(['content_block_delta', 'content_block_start', 'message_delta', 'unknown'])(
-    'is read through a %s of ten megabytes',
+    'is read through a %s of a megabyte',
     (name) => {
       const meter = createStreamMeter()
       meter.write(encoder.encode(`${start(STARTED)}event: ${name}\ndata: {"delta":{"text":"`))
       const piece = encoder.encode('x'.repeat(65_536))
-      for (let i = 0; i < 160; i++) meter.write(piece)
+      for (let i = 0; i < 16; i++) meter.write(piece)
       meter.write(encoder.encode(`"}}\n\n${end({ output_tokens: 7 })}${stop}`))
       expect(meter.state()).toBe('complete')
       expect(meter.usage()).toMatchObject({ parts: METERED.parts, estimated: name === 'message_delta' })
     },
-  )
-})
-
-test('no bytes make a meter throw, and no cut changes what it tells', () => {
-  const pieces = [
-    ...STREAM.split(/(?<=\n)/),
-    '\r',
-    '\n',
-    ':',
-    'data:',
-    'event: error\n',
-    '\ufeff',
-    '\\u12',
-    '"',
-    '{"text":"',
-  ]
-  const bytes = fc.oneof(
-    fc.uint8Array({ maxLength: 100 }),
-    fc.array(fc.constantFrom(...pieces), { maxLength: 20 }).map((parts) => encoder.encode(parts.join(''))),
-    fc.tuple(fc.nat(), fc.nat(255)).map(([at, byte]) => encoder.encode(STREAM).with(at % 400, byte)),
-  )
-  fc.assert(
-    fc.property(bytes, fc.array(fc.nat(), { maxLength: 8 }), (bytes, cuts) => {
-      for (const create of [createStreamMeter, createWholeMeter]) {
-        expect(told(create(), bytes, cuts)).toEqual(told(create(), bytes))
-      }
-    }),
-    { numRuns: 3000 },
   )
 })
