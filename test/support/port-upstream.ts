@@ -37,10 +37,7 @@ export function portUpstream(
 
 const JSON_TYPE: HeaderPairs = [['content-type', 'application/json']]
 
-function replyOf(
-  { status = 200, headers, body = '', cut }: PlainAnswer,
-  cancel = () => {},
-): UpstreamReply {
+function replyOf({ status = 200, headers, body = '', cut }: PlainAnswer, cancel = () => {}): UpstreamReply {
   const texts = Array.isArray(body) ? body : [typeof body === 'string' ? body : JSON.stringify(body)]
   const chunks = texts.filter((text) => text !== '').map((text) => new TextEncoder().encode(text))
   return {
