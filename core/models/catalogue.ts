@@ -89,17 +89,14 @@ export function createCatalogue(parts: {
   return {
     async check(backend) {
       const found = await read(backend)
-      if (found.kind === 'refused' || found.kind === 'down') {
-        const { kind, reason } = found
-        balancer.learnFromCheck(
-          backend,
-          kind === 'down' ? { kind, reason } : { kind, reason, forGood: false },
-        )
-        return false
+      if (found.kind === 'refused') balancer.learnFromCheck(backend, { ...found, forGood: false })
+      else if (found.kind === 'down') balancer.learnFromCheck(backend, found)
+      else {
+        ready = true
+        balancer.reopen(backend.name)
+        return true
       }
-      ready = true
-      balancer.reopen(backend.name)
-      return true
+      return false
     },
     async checkAll() {
       if (settings.health.startupCheck !== 'off') {

@@ -1,7 +1,8 @@
 /**
  * `npm run test:mutation`: Stryker (https://stryker-mutator.io) changes the core's decisions one by one, and the unit
  * tests of the same folder must notice. All of it takes hours; `-- limits` looks at one folder, and
- * `-- core/limits/decide.ts` at one file. What was found is kept in .tools, so that only what changed is tried again.
+ * `-- core/limits/decide.ts` at one file. What was found is kept in .tools, so that of a folder only what changed is
+ * tried again; of a file everything is.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -22,10 +23,12 @@ if (!existsSync(STRYKER)) {
 
 const asked = process.argv.slice(2)
 for (const one of asked.length > 0 ? asked : FOLDERS) {
-  const folder = one.startsWith('core/') ? one.split('/')[1] : one
-  const files = one.startsWith('core/') ? one : `core/${folder}/**/*.ts`
+  const isFile = one.startsWith('core/')
+  const folder = isFile ? one.split('/')[1] : one
+  const files = isFile ? one : `core/${folder}/**/*.ts`
   const kept = ['--incremental', '--incrementalFile', `.tools/mutants/${folder}.json`]
-  execFileSync(STRYKER, ['run', 'test/mutation/stryker.json', '--mutate', files, ...kept], {
+  const anew = isFile ? ['--force'] : []
+  execFileSync(STRYKER, ['run', 'test/mutation/stryker.json', '--mutate', files, ...kept, ...anew], {
     cwd: ROOT,
     env: { ...process.env, MUTATED: folder },
     stdio: 'inherit',

@@ -35,7 +35,14 @@ export function portUpstream(
   return upstream
 }
 
-const JSON_TYPE: HeaderPairs = [['content-type', 'application/json']]
+/** Rejects when the exchange is stopped: an upstream that never answers. */
+export function silence(signal: StopSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
+}
+
+export const JSON_TYPE: HeaderPairs = [['content-type', 'application/json']]
 
 function replyOf({ status = 200, headers, body = '', cut }: PlainAnswer, cancel = () => {}): UpstreamReply {
   const texts = Array.isArray(body) ? body : [typeof body === 'string' ? body : JSON.stringify(body)]

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createIntake } from '../../../core/calls/intake.ts'
 import { Refusal } from '../../../core/errors.ts'
-import { createBodyMemory } from '../../../core/limits/body-memory.ts'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import type { Admission } from '../../../core/ports.ts'
 import { fakeClock } from '../../support/clock.ts'
@@ -15,42 +14,6 @@ const refusal = (action: () => unknown) => {
     return thrown instanceof Refusal ? [thrown.code, thrown.retryAfterMs] : thrown
   }
 }
-const FULL = ['overloaded', 2_000]
-
-describe('the memory for bodies', () => {
-  test('has a quarter for one person, and all of it for all', () => {
-    const memory = createBodyMemory(100 * MB)
-    const held = [1, 2, 3, 4].map((user) => memory.hold(user, 25 * MB))
-    expect(refusal(() => memory.hold(1, 1))).toEqual(FULL)
-    expect(refusal(() => memory.hold(5, 1))).toEqual(FULL)
-    held[1]?.free()
-    held[1]?.free()
-    expect(refusal(() => memory.hold(1, 1))).toEqual(FULL)
-    expect(refusal(() => memory.hold(5, 25 * MB))).toBeUndefined()
-    expect(refusal(() => memory.hold(6, 1))).toEqual(FULL)
-  })
-
-  test('counts what comes where nothing was announced, and what was announced before it comes', () => {
-    const memory = createBodyMemory(40 * MB)
-    const [announced, growing] = [memory.hold(1, 4 * MB), memory.hold(1, 0)]
-    announced.add(4 * MB)
-    for (let i = 0; i < 6; i++) growing.add(MB)
-    expect(refusal(() => growing.add(1))).toEqual(FULL)
-    growing.free()
-    expect(refusal(() => memory.hold(1, 6 * MB))).toBeUndefined()
-  })
-
-  test('always has room for a body that is alone', () => {
-    const memory = createBodyMemory(MB)
-    const alone = memory.hold(1, 32 * MB)
-    alone.add(32 * MB)
-    expect(refusal(() => memory.hold(2, 1))).toEqual(FULL)
-    alone.free()
-    const growing = memory.hold(2, 0)
-    for (let i = 0; i < 8; i++) growing.add(MB)
-    expect(refusal(() => memory.hold(2, 1))).toEqual(FULL)
-  })
-})
 
 describe('before a body is read', () => {
   const limits = { quotaTokens: 0, budgetMicros: 0, requestsPerMinute: 0, concurrentRequests: 0 }

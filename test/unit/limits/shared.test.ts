@@ -58,7 +58,7 @@ describe('limits in the database', () => {
           await settleShared(store.db, done, SPAN.start)
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
   })
 

@@ -46,6 +46,8 @@ describe('access to a model', () => {
     expect(isOpenToAll(settingsWith({}))).toBe(true)
     expect(isOpenToAll(settings)).toBe(false)
     expect(isOpenToAll(settingsWith({ models: { rules: [{ match: 'x', access: 'approval' }] } }))).toBe(false)
+    expect(isOpenToAll(settingsWith({ models: { rules: [{ match: 'x', access: 'open' }] } }))).toBe(true)
+    expect(isOpenToAll(settingsWith({ models: { default_access: 'approval' } }))).toBe(false)
   })
 })
 
