@@ -24,6 +24,7 @@ import {
   printUsers,
 } from './commands.ts'
 import { importFile } from './import.ts'
+import { restoreFile } from './restore.ts'
 
 const USAGE = `Usage: npm run cli -- COMMAND
 
@@ -37,6 +38,7 @@ const USAGE = `Usage: npm run cli -- COMMAND
   objects list [ITCODE]
   usage [--by user|model|backend|day] [--days 30]
   backup FILE                                              while the server runs, too
+  restore FILE                                             while it does not run
   import FILE                                              takes over a gateway.db of the original Go gateway
   check-config                                             says what is wrong or left open, and prints the settings in force
   --version`
@@ -63,6 +65,7 @@ async function run(args: string[]): Promise<void> {
   if (values.version) return console.log(VERSION)
   const config = readSettings()
   if (first === 'check-config') return checkConfig(config)
+  if (first === 'restore') return restoreFile(config, needed(second, 'FILE'))
   const storage = await openStorage(config, TO_STDERR)
   const { db } = storage
   try {
@@ -95,7 +98,7 @@ async function run(args: string[]): Promise<void> {
         throw new Refusal('body_invalid', USAGE)
     }
   } finally {
-    storage.close()
+    await storage.close()
   }
 }
 

@@ -18,7 +18,7 @@ const config = loadConfig({ text, file: 'demo', env: {}, readFile: () => '' })
 
 const storage = await openStorage(config, { info() {}, warn() {} })
 const { secret, calls } = await seedCompany(storage.db, config)
-storage.close()
+await storage.close()
 
 const logger = createLogger({ ...config.log, clock: systemClock, print })
 const server = await startServer(config, logger).catch(async (cause: unknown) => {

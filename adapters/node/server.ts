@@ -13,7 +13,7 @@ import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
 import { openRedis } from '../drivers/redis/connection.ts'
-import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
+import { openFile, openServedFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
@@ -36,10 +36,14 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-/** Opens and migrates the database; logs what a migration changes for callers. Throws if it cannot be used. */
-export async function openStorage(config: Config, logger: Pick<Logger, 'info' | 'warn'>): Promise<Storage> {
+/** Opens and migrates the database for a command; logs what a migration changes for callers. Throws if it cannot be used. */
+export async function openStorage(
+  config: Config,
+  logger: Pick<Logger, 'info' | 'warn'>,
+  open: (path: string) => Promise<Storage> = (path) => openFile(path, logger),
+): Promise<Storage> {
   const { path, url, auth_token } = config.database
-  const storage = url ? openServer(url, auth_token) : await openFile(path)
+  const storage = url ? openServer(url, auth_token) : await open(path)
   await prepareDatabase(storage.db, config, logger)
   return storage
 }
@@ -52,7 +56,7 @@ function dataFolder(config: Config): string {
 /** The drivers that stay open when the configuration changes. */
 async function openDrivers(config: Config, logger: Logger) {
   const clock = systemClock
-  const storage = await openStorage(config, logger)
+  const storage = await openStorage(config, logger, (path) => openServedFile(path, logger))
   const { db } = storage
   const folder = join(dataFolder(config), 'journal')
   const records = await journalledRecords({ db, folder, clock, logger })
@@ -75,7 +79,7 @@ async function openDrivers(config: Config, logger: Logger) {
       await ledger.close()
       redis?.disconnect()
       await upstream.close()
-      storage.close()
+      await storage.close()
     },
   }
 }

@@ -22,7 +22,7 @@ export async function migrate(db: Db): Promise<string[]> {
       id integer primary key autoincrement, name text unique, applied_at timestamp default current_timestamp not null)`,
   )
   const applied: string[] = []
-  for (let pending = await missing(db); pending.length > 0; pending = await missing(db)) {
+  for (let pending = await missingMigrations(db); pending.length > 0; pending = await missingMigrations(db)) {
     const [next] = pending
     if (!next) break
     try {
@@ -32,13 +32,14 @@ export async function migrate(db: Db): Promise<string[]> {
       ])
       applied.push(next.name)
     } catch (cause) {
-      if ((await missing(db)).some(({ name }) => name === next.name)) throw cause
+      if ((await missingMigrations(db)).some(({ name }) => name === next.name)) throw cause
     }
   }
   return applied
 }
 
-async function missing(db: Db) {
+/** The migrations that a database lacks; it must have the table of those that it has. Throws NewerSchema. */
+export async function missingMigrations(db: Db) {
   const rows = await db.all<{ name: string }>(sql`select name from d1_migrations`)
   const done = new Set(rows.map(({ name }) => name))
   const unknown = [...done].filter((name) => !migrations.some((migration) => migration.name === name))

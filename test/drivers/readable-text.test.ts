@@ -96,9 +96,9 @@ describe('a file whose text is no text', () => {
       first.db,
       BAD.map((hex) => recordText(callRecord({ model: hex, extra: hex }))),
     )
-    first.close()
+    await first.close()
     // Once opened and closed, so that only what came since is looked at.
-    for (const reopened of [await openFile(path)]) reopened.close()
+    for (const reopened of [await openFile(path)]) await reopened.close()
 
     const other = createClient({ url: `file:${path}` })
     const bad = (hex: string) => `cast(x'${hex}' as text)`
@@ -134,7 +134,7 @@ describe('a file whose text is no text', () => {
     ]
     expect(texts.filter((text) => !text.isWellFormed() || text.includes('\0'))).toEqual([])
     expect(await db.select().from(usageLogs).where(sql`model = ${'\ufffd'}`)).toHaveLength(BAD.length)
-    close()
+    await close()
     folder.remove()
   })
 })

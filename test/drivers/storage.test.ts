@@ -233,7 +233,7 @@ describe('a database with a history', () => {
     await db.run(sql`delete from usage_sums`)
     expect(await repairSums(db, 0)).toBe(true)
     expect(migrated).toEqual(await tables())
-    close()
+    await close()
   })
 })
 
@@ -246,13 +246,13 @@ describe('a libSQL file', () => {
     expect(statSync(path('new/deep/gateway.db')).mode & 0o777).toBe(0o600)
     expect(await db.get(sql`pragma journal_mode`)).toEqual({ journal_mode: 'wal' })
     expect(await db.get(sql`pragma foreign_keys`)).toEqual({ foreign_keys: 1 })
-    close()
+    await close()
   })
 
   test('that others could read is closed to them', async () => {
     writeFileSync(path('open.db'), '')
     chmodSync(path('open.db'), 0o644)
-    ;(await openFile(path('open.db'))).close()
+    await (await openFile(path('open.db'))).close()
     expect(statSync(path('open.db')).mode & 0o777).toBe(0o600)
   })
 
@@ -271,7 +271,7 @@ describe('a libSQL file', () => {
     expect(codes).toEqual([0, 0, 0])
     const { db, close } = await openFile(path('race.db'))
     expect(await db.$count(keyRevision)).toBe(1)
-    close()
+    await close()
   })
 
   test('that another process holds for a while does not stop the event loop, and the write arrives', async () => {
@@ -290,7 +290,7 @@ describe('a libSQL file', () => {
     expect(await db.$count(usageLogs)).toBe(1)
     // Far below the 600 ms that the lock was held: the loop went on turning.
     expect(longestMs).toBeLessThan(300)
-    close()
+    await close()
   })
 
   test('is backed up while it is written to', async () => {
@@ -301,10 +301,10 @@ describe('a libSQL file', () => {
     await backup(path('copy.db'))
     await writing
     await expect(backup(path('copy.db'))).rejects.toThrow('exists already')
-    close()
+    await close()
     const copy = await openFile(path('copy.db'))
     expect(statSync(path('copy.db')).mode & 0o777).toBe(0o600)
     expect(await copy.db.$count(usageLogs)).toBeGreaterThanOrEqual(1)
-    copy.close()
+    await copy.close()
   })
 })

@@ -113,7 +113,7 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
     runTasks: async () => {},
     async stop() {
       await end('SIGKILL')
-      storage.close()
+      await storage.close()
       folder.remove()
     },
   }

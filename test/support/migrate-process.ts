@@ -4,4 +4,4 @@ import { migrate } from '../../core/db/migrate.ts'
 
 const storage = await openFile(process.argv[2] ?? '')
 await migrate(storage.db)
-storage.close()
+await storage.close()

@@ -22,7 +22,7 @@ export function temporaryFolder(): { path: string; remove(): void } {
 export async function memoryStore(): Promise<OpenedStore> {
   const { db, close } = await openFile(':memory:')
   await migrate(db)
-  return { db, close: async () => close() }
+  return { db, close }
 }
 
 export async function fileStore(): Promise<OpenedStore & { file: string }> {
@@ -34,7 +34,7 @@ export async function fileStore(): Promise<OpenedStore & { file: string }> {
     db,
     file,
     async close() {
-      close()
+      await close()
       folder.remove()
     },
   }
@@ -48,7 +48,7 @@ export async function serverStore(): Promise<OpenedStore> {
   return {
     db,
     async close() {
-      close()
+      await close()
       await hrana.stop()
       folder.remove()
     },

@@ -9,46 +9,105 @@ import { dirname } from 'node:path'
 import { type Client, createClient, LibsqlError } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import * as schema from '../../../core/db/schema.ts'
-import type { Db } from '../../../core/ports.ts'
+import type { Db, Logger } from '../../../core/ports.ts'
+import { connectionsClosed } from './close.ts'
+import { enter, GUARDED, type Guard, guardFile, markFile } from './guard.ts'
 import { heal } from './heal.ts'
+import { putAsideForeignLog } from './left-log.ts'
 import { httpDatabase } from './libsql-http.ts'
 
 export interface Storage {
   db: Db
   /** Copies the database to a new file while calls go on. Rejects if the file exists or the database is a server. */
   backup(file: string): Promise<void>
-  close(): void
+  /** After the last process closed it, a database is one file, without a write-ahead log. */
+  close(): Promise<void>
 }
 
 const PATIENCE_MS = 5_000
+const UNGUARDED = 'pragma synchronous = normal'
 
-/** Opens the database file, or creates it with mode 0600. Rejects with an Error that names the path if it cannot be used. */
-export async function openFile(path: string): Promise<Storage> {
+/**
+ * Opens the database file, or creates it with mode 0600. Rejects with an Error that names the path if it cannot be used. The
+ * caller must have no other connection to the file.
+ */
+export async function openFile(path: string, logger: Pick<Logger, 'warn'> = { warn() {} }): Promise<Storage> {
   const memory = path === ':memory:'
-  if (!memory) prepareFile(path)
-  const client = patient(createClient({ url: memory ? path : `file:${path}` }))
-  try {
-    await client.execute('pragma journal_mode = wal')
-    await client.execute('pragma synchronous = normal')
-    const [check] = (await client.execute('pragma quick_check(1)')).rows
-    if (check?.quick_check !== 'ok') throw new Error(`the integrity check says: ${check?.quick_check}`)
-    await heal(client)
-  } catch (cause) {
+  if (!memory) {
+    putAsideForeignLog(path, logger)
+    prepareFile(path)
+  }
+  const client = await usable(path, () => opened(memory ? path : `file:${path}`, UNGUARDED))
+  return storage(client, async () => {
     client.close()
+    if (!memory) await connectionsClosed()
+  })
+}
+
+/**
+ * As openFile, for a server: nobody can restore a backup meanwhile, and a file that somebody puts in its place is noticed. All
+ * statements reject from then on, so that neither file is damaged.
+ */
+export async function openServedFile(path: string, logger: Logger): Promise<Storage> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  putAsideForeignLog(path, logger)
+  prepareFile(path)
+  await usable(path, async () => markFile(path))
+  const held = await enter(path)
+  const file = openSync(path, 'r')
+  let guard: Guard | undefined
+  const check = () => {
+    const problem = guard?.problem()
+    if (problem) throw new Error(`Database ${path} cannot be used: ${problem}. Restart the gateway.`)
+  }
+  const client = await usable(path, () => opened(`file:${path}`, GUARDED, check))
+  guard = guardFile(path, file, logger)
+  return storage(client, async () => {
+    guard.close()
+    if (guard.problem()) return
+    client.close()
+    await connectionsClosed()
+    closeSync(file)
+    held.release()
+  })
+}
+
+async function usable<T>(path: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open()
+  } catch (cause) {
     throw new Error(`Database ${path} cannot be used: ${reason(cause)}`, { cause })
   }
-  return storage(client)
+}
+
+/** `pragmas` hold for each connection. `check` throws when the file must not be touched any more. */
+async function opened(url: string, pragmas: string, check = () => {}): Promise<Client> {
+  // One connection, because the driver is synchronous and another would have none of the pragmas.
+  const client = patient(createClient({ url, concurrency: 1 }), pragmas, check)
+  try {
+    await client.execute('pragma journal_mode = wal')
+    await client.executeMultiple(pragmas)
+    const [checked] = (await client.execute('pragma quick_check(1)')).rows
+    if (checked?.quick_check !== 'ok') throw new Error(`the integrity check says: ${checked?.quick_check}`)
+    await heal(client)
+    return client
+  } catch (cause) {
+    client.close()
+    throw cause
+  }
 }
 
 /** Connects to a libSQL server. */
 export function openServer(url: string, authToken: string): Storage {
+  const { db, close } = httpDatabase(url, authToken)
   return {
-    ...httpDatabase(url, authToken),
+    db,
+    close: async () => close(),
     backup: () => Promise.reject(new Error('A libSQL server is backed up where it runs.')),
   }
 }
 
-function storage(client: Client): Storage {
+function storage(client: Client, close: Storage['close']): Storage {
   return {
     db: drizzle(client, { schema }),
     async backup(file) {
@@ -56,14 +115,15 @@ function storage(client: Client): Storage {
       await client.execute({ sql: 'vacuum into ?', args: [file] })
       chmodSync(file, 0o600)
     },
-    close: () => client.close(),
+    close,
   }
 }
 
 /** The same client, whose statements and batches retry while the file is busy. A batch takes the write lock at its start. */
-function patient(client: Client): Client {
-  const execute: Client['execute'] = (statement: never) => patiently(client, () => client.execute(statement))
-  const batch: Client['batch'] = (statements) => patiently(client, () => client.batch(statements, 'write'))
+function patient(client: Client, pragmas: string, check: () => void): Client {
+  const retried = <T>(action: () => Promise<T>) => patiently(client, pragmas, check, action)
+  const execute: Client['execute'] = (statement: never) => retried(() => client.execute(statement))
+  const batch: Client['batch'] = (statements) => retried(() => client.batch(statements, 'write'))
   return new Proxy(client, {
     get(target, name) {
       if (name === 'execute') return execute
@@ -74,9 +134,15 @@ function patient(client: Client): Client {
   })
 }
 
-async function patiently<T>(client: Client, action: () => Promise<T>): Promise<T> {
+async function patiently<T>(
+  client: Client,
+  pragmas: string,
+  check: () => void,
+  action: () => Promise<T>,
+): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS
   for (let wait = 2; ; wait = Math.min(wait * 2, 100)) {
+    check()
     try {
       return await action()
     } catch (cause) {
@@ -85,7 +151,7 @@ async function patiently<T>(client: Client, action: () => Promise<T>): Promise<T
     // A statement that met a lock stays open in the native driver and pins its snapshot, so that every later write fails until
     // there is a new connection: https://github.com/tursodatabase/libsql-client-ts/issues/350
     client.reconnect()
-    await client.execute('pragma synchronous = normal').catch(() => {})
+    await client.executeMultiple(pragmas).catch(() => {})
     // Random, so that two waiting processes do not retry at the same moments.
     await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random())))
   }
