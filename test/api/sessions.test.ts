@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sessions, users } from '../../core/db/schema.ts'
 import { type App, startApp } from '../support/app.ts'
 import { type Browser, browserOf } from '../support/browser.ts'
-import { memoryStore } from '../support/stores.ts'
+import { memoryStore } from '../support/memory-store.ts'
 
 const SECRET = 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a'
 const NEXT_SECRET = 'f00dc4a96f42358e0d7a1c5f3b9e62d84ab1'

@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
 import { periodOf } from '../../core/limits/period.ts'
 import type { CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
+import type { OpenedStore } from '../support/memory-store.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
-import { fileStore, type OpenedStore } from '../support/stores.ts'
+import { fileStore } from '../support/stores.ts'
 
 export interface LedgerSuite {
   name: string

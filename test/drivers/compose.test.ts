@@ -4,7 +4,8 @@ import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { ConfigError } from '../../config/error.ts'
 import { systemClock } from '../../core/clock.ts'
 import { keptLogs } from '../support/logs.ts'
-import { fileStore, type OpenedStore } from '../support/stores.ts'
+import type { OpenedStore } from '../support/memory-store.ts'
+import { fileStore } from '../support/stores.ts'
 import { load, MINIMAL } from '../unit/config/settings.ts'
 
 describe('a store that a runtime does not have', () => {

@@ -5,8 +5,9 @@ import { redisHealth } from '../../adapters/drivers/health/redis.ts'
 import { connectRedis, readyRedis } from '../../adapters/drivers/redis/connection.ts'
 import { healthStoreContract } from '../contracts/health-store.ts'
 import { keptLogs } from '../support/logs.ts'
+import type { OpenedStore } from '../support/memory-store.ts'
 import { HAS_REDIS, type RealRedis, startRedis } from '../support/redis.ts'
-import { d1Store, fileStore, type OpenedStore, serverStore } from '../support/stores.ts'
+import { d1Store, fileStore, serverStore } from '../support/stores.ts'
 
 healthStoreContract('memory', async () => memoryHealth())
 

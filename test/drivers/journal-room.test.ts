@@ -9,8 +9,9 @@ import { systemClock } from '../../core/clock.ts'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
 import type { Db, Ledger } from '../../core/ports.ts'
 import { keptLogs } from '../support/logs.ts'
+import type { OpenedStore } from '../support/memory-store.ts'
 import { admission, callRecord } from '../support/records.ts'
-import { fileStore, type OpenedStore, temporaryFolder } from '../support/stores.ts'
+import { fileStore, temporaryFolder } from '../support/stores.ts'
 
 /** More than two files that are set aside, and some rows in memory. */
 const MANY = 20_500

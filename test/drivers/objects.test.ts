@@ -9,8 +9,9 @@ import { createObjects } from '../../core/objects/owner.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { fakeClock } from '../support/clock.ts'
+import type { OpenedStore } from '../support/memory-store.ts'
 import { callRecord } from '../support/records.ts'
-import { type OpenedStore, STORES } from '../support/stores.ts'
+import { STORES } from '../support/stores.ts'
 
 const settings = { objects: { unknown: 'refuse' as const } }
 const named = (kind: ObjectKind, id: string): NamedObject => ({ kind, id, path: kind })

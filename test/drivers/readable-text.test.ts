@@ -10,8 +10,9 @@ import { migrations } from '../../core/db/migrations.gen.ts'
 import { applications, auditEvents, usageHourly, usageLogs, usageSums, users } from '../../core/db/schema.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
+import type { OpenedStore } from '../support/memory-store.ts'
 import { callRecord } from '../support/records.ts'
-import { type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
+import { STORES, temporaryFolder } from '../support/stores.ts'
 
 /** "a", a lone surrogate as bytes, "b". */
 const SURROGATE = "cast(x'61eda08062' as text)"

@@ -27,8 +27,9 @@ import { recordText } from '../../core/reports/stored-record.ts'
 import { summarize } from '../../core/reports/summary.ts'
 import { totalsByUser } from '../../core/reports/totals.ts'
 import { usedSince, writeRecords } from '../../core/reports/write.ts'
+import { memoryStore, type OpenedStore } from '../support/memory-store.ts'
 import { callRecord } from '../support/records.ts'
-import { memoryStore, type OpenedStore, STORES, temporaryFolder } from '../support/stores.ts'
+import { STORES, temporaryFolder } from '../support/stores.ts'
 
 const person = (itcode: string) =>
   ({ itcode, name: itcode, role: 'user', status: 'active', createdAt: 1, updatedAt: 1 }) as const

@@ -19,7 +19,7 @@ import { load, MINIMAL } from '../unit/config/settings.ts'
 import { type Answer, answerOf, type Browser, browserOf } from './browser.ts'
 import { type FakeClock, fakeClock } from './clock.ts'
 import { type KeptLogs, keptLogs } from './logs.ts'
-import { memoryStore, type OpenedStore } from './stores.ts'
+import { memoryStore, type OpenedStore } from './memory-store.ts'
 
 export interface App {
   deps: Deps

@@ -6,8 +6,8 @@ import type { Filter } from '../../core/reports/query.ts'
 import { repairSums } from '../../core/reports/repair.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
+import { memoryStore, type OpenedStore } from './memory-store.ts'
 import { callRecord } from './records.ts'
-import { memoryStore, type OpenedStore } from './stores.ts'
 
 export type Row = typeof usageLogs.$inferSelect
 export const NOW = Date.UTC(2026, 9, 27, 12)

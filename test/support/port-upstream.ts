@@ -43,6 +43,7 @@ export function silence(signal: StopSignal): Promise<never> {
 }
 
 export const JSON_TYPE: HeaderPairs = [['content-type', 'application/json']]
+export const SSE_TYPE: HeaderPairs = [['content-type', 'text/event-stream']]
 
 function replyOf({ status = 200, headers, body = '', cut }: PlainAnswer, cancel = () => {}): UpstreamReply {
   const texts = Array.isArray(body) ? body : [typeof body === 'string' ? body : JSON.stringify(body)]

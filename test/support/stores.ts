@@ -6,23 +6,12 @@ import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import { openFile, openServer } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate } from '../../core/db/migrate.ts'
-import type { Db } from '../../core/ports.ts'
 import { startHrana } from './hrana.ts'
-
-export interface OpenedStore {
-  db: Db
-  close(): Promise<void>
-}
+import { memoryStore, type OpenedStore } from './memory-store.ts'
 
 export function temporaryFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'gateway-test-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
-}
-
-export async function memoryStore(): Promise<OpenedStore> {
-  const { db, close } = await openFile(':memory:')
-  await migrate(db)
-  return { db, close }
 }
 
 export async function fileStore(): Promise<OpenedStore & { file: string }> {

@@ -5,8 +5,8 @@ import { auditEvents } from '../../../core/db/schema.ts'
 import type { Backend } from '../../../core/settings.ts'
 import { ANN, BOB, backend, HAIKU, OPUS, SONNET } from '../../support/backends.ts'
 import { balancing, FAILED } from '../../support/balancing.ts'
+import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
 import { refusalOf } from '../../support/refusals.ts'
-import { memoryStore, type OpenedStore } from '../../support/stores.ts'
 
 const WELL = {
   state: 'healthy',

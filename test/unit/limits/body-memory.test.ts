@@ -22,6 +22,13 @@ describe('the bodies under way', () => {
     })
   })
 
+  test('take up what was announced until they are over, however little has come', () => {
+    const { hold } = memory()
+    const body = hold(ANN, 100)
+    body.add(10)
+    expect(refusalFrom(() => hold(ANN, 1)).message).toBe(YOURS)
+  })
+
   test('take up what has come beyond what was announced', () => {
     const { hold } = memory()
     const body = hold(ANN, 10)

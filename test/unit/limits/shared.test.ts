@@ -6,8 +6,8 @@ import { periodOf } from '../../../core/limits/period.ts'
 import { reserveShared, settleShared, sweepHolds } from '../../../core/limits/shared.ts'
 import type { Limits } from '../../../core/ports.ts'
 import { fakeClock } from '../../support/clock.ts'
+import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
 import { admission, NO_LIMITS } from '../../support/records.ts'
-import { memoryStore, type OpenedStore } from '../../support/stores.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 12)
 const SPAN = periodOf('monthly', NOW)

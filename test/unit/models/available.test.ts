@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { settingsFrom } from '../../../config/settings.ts'
 import { applications, grants, users } from '../../../core/db/schema.ts'
 import { availableModels } from '../../../core/models/available.ts'
-import { memoryStore, type OpenedStore } from '../../support/stores.ts'
+import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
 import { load, MINIMAL } from '../config/settings.ts'
 
 const times = { createdAt: 1, updatedAt: 1 }

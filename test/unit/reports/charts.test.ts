@@ -28,7 +28,7 @@ import {
   writeCalls,
   ZONES,
 } from '../../support/calls.ts'
-import type { OpenedStore } from '../../support/stores.ts'
+import type { OpenedStore } from '../../support/memory-store.ts'
 
 let store: OpenedStore
 let db: Db

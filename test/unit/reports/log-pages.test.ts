@@ -15,8 +15,8 @@ import {
   writeCalls,
   ZONES,
 } from '../../support/calls.ts'
+import type { OpenedStore } from '../../support/memory-store.ts'
 import { callRecord } from '../../support/records.ts'
-import type { OpenedStore } from '../../support/stores.ts'
 
 let store: OpenedStore
 let db: Db

@@ -1,0 +1,42 @@
+/** A call as the edge made it: complete, with only what matters given. */
+import type { Call } from '../../core/calls/call.ts'
+import type { Caller } from '../../core/keys/key-cache.ts'
+import { createStop } from '../../core/stop.ts'
+import { ANN, OPUS } from './backends.ts'
+import { NO_LIMITS } from './records.ts'
+
+export const caller = (given: Partial<Caller> = {}): Caller => ({
+  userId: ANN,
+  itcode: 'ann',
+  keyId: 7,
+  keyPrefix: 'sk-ann',
+  userLimits: NO_LIMITS,
+  keyLimits: NO_LIMITS,
+  grants: new Set(),
+  ...given,
+})
+
+export const call = (given: Partial<Call> = {}): Call => ({
+  id: 'req_1',
+  caller: caller(),
+  path: '/v1/messages',
+  headers: [],
+  body: new TextEncoder().encode('{}'),
+  requestedModel: OPUS,
+  model: OPUS,
+  stream: true,
+  maxTokens: 100,
+  namesContentByReference: false,
+  serverToolUses: 0,
+  webSearches: 0,
+  fast: false,
+  longCache: false,
+  otherModels: [],
+  conversation: undefined,
+  boundTo: undefined,
+  makes: undefined,
+  signal: createStop().signal,
+  createdAt: 0,
+  startedAt: 0,
+  ...given,
+})
