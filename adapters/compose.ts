@@ -9,6 +9,7 @@ import { createDeps, type Deps, type GatewayParts } from '../core/deps.ts'
 import { announceObjects } from '../core/objects/announce.ts'
 import type { Clock, Db, HealthStore, Ledger, Logger, MaybePromise } from '../core/ports.ts'
 import { createTaskRunner, type TaskRunner } from '../core/tasks.ts'
+import { MINUTE_MS } from '../core/units.ts'
 import { ensureAdmin, hasAdmin } from '../core/users/first-admin.ts'
 import { createGateway, functionsFrom, type Gateway } from '../functions/gateway.ts'
 import { databaseHealth } from './drivers/health/database.ts'
@@ -30,8 +31,11 @@ export async function prepareDatabase(
   announceObjects(logger, await migrate(db), objects)
 }
 
+/** What was used is taken from the database again at least this often. */
+const SEED_MS = MINUTE_MS
+
 /** The parts that each ledger needs. */
-export type LedgerParts = SharedParts & { db: Db }
+export type LedgerParts = SharedParts & { seedMs: number }
 
 export interface Stores {
   ledger: Ledger
@@ -50,15 +54,23 @@ export async function openStores(
     db: Db
     records: Records
     clock: Clock
+    /** The clock of a database that processes on several machines share. */
+    databaseClock?: Clock
     logger: Logger
     /** Stores that this runtime has besides memory and database. */
     ledgers: Partial<Record<Config['limits']['store'], (parts: LedgerParts) => MaybePromise<Ledger>>>
     healths: Partial<Record<Config['health']['store'], () => HealthStore>>
   },
 ): Promise<Stores> {
-  const { place, db, records, clock, logger } = runtime
-  const { period, failClosed } = settingsFrom(config).limits
-  const ledgers: typeof runtime.ledgers = { local: localLedger, database: databaseLedger, ...runtime.ledgers }
+  const { place, db, records, clock, databaseClock = clock, logger } = runtime
+  const { usageSyncMs, limits } = settingsFrom(config)
+  const { period, failClosed } = limits
+  const seedMs = Math.min(usageSyncMs, SEED_MS)
+  const ledgers: typeof runtime.ledgers = {
+    local: localLedger,
+    database: (parts) => databaseLedger({ ...parts, clock: databaseClock }),
+    ...runtime.ledgers,
+  }
   const healths: typeof runtime.healths = {
     memory: memoryHealth,
     database: () => databaseHealth(db),
@@ -67,7 +79,7 @@ export async function openStores(
   const openLedger = chosen(place, 'limits.store', config.limits.store, ledgers)
   const openHealth = chosen(place, 'health.store', config.health.store, healths)
   return {
-    ledger: await openLedger({ db, records, period, failClosed, clock, logger }),
+    ledger: await openLedger({ db, records, period, failClosed, clock, logger, seedMs }),
     health: openHealth(),
   }
 }

@@ -2,10 +2,11 @@
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import type { Health } from './backends/health.ts'
-import type { MadeObject } from './db/objects.ts'
 import type * as schema from './db/schema.ts'
-import type { PromptLoss } from './metering/prompt-losses.ts'
+import type { CallRecord } from './record.ts'
 import type { StopSignal } from './stop.ts'
+
+export type { CallRecord, Outcome } from './record.ts'
 
 export type MaybePromise<T> = T | Promise<T>
 
@@ -113,12 +114,22 @@ export interface Estimate {
   costMicros: number
 }
 
+/** Who or what a limit is of. Ids are those of users and keys. */
+export interface Scope {
+  scope: 'user' | 'key'
+  id: number
+}
+/** What a call counts against: its limits, and whose they are. */
+export interface Counter extends Scope {
+  limits: Limits
+}
+
 /** A call that asks for admission, with what is held against its limits until it is settled. */
 export interface Admission {
   /** The row to write if this process dies before the call is settled: outcome `interrupted`, figures estimated. */
   begun: CallRecord
-  user: Limits
-  key: Limits
+  /** All of them admit the call, or none holds anything for it. */
+  counters: readonly Counter[]
   /** The most that the call can use; held when a limit is nearly used up. */
   worst: Estimate
   /** Held instead of `worst` while much of every limit is left; never more than `worst`. */
@@ -128,48 +139,8 @@ export type Admitted =
   /** `used`: the larger share spent (0..1) of quota and budget, undefined without both. `resetAt`: ms since 1970. */
   | { ok: true; used: number | undefined; resetAt: number }
   /** `held`: the limit is not used up, but calls under way hold what is left of it. */
-  | { ok: false; limit: LimitName; scope: 'user' | 'key'; held: boolean; resetAt: number }
+  | { ok: false; limit: LimitName; scope: Scope['scope']; held: boolean; resetAt: number }
   | { ok: false; limit: 'unavailable' }
-
-export type Outcome = 'ok' | 'error' | 'client_aborted' | 'upstream_cut' | 'interrupted'
-
-/** One finished call, which becomes one row of usage_logs. Tokens are as billed, durations in ms. */
-export interface CallRecord {
-  id: string
-  userId: number
-  keyId: number
-  /** The model the client named, before model_replacements. */
-  requestedModel: string
-  /** The model that was checked, priced and sent. */
-  model: string
-  /** Name of the backend that answered or failed last; '' when none was reached. */
-  backend: string
-  inputTokens: number
-  outputTokens: number
-  cacheReadTokens: number
-  cacheWrite5mTokens: number
-  cacheWrite1hTokens: number
-  costMicros: number
-  statusCode: number
-  outcome: Outcome
-  /** Some figures are the gateway's own estimate, because the upstream's final usage never came. */
-  estimated: boolean
-  /** The model has no price: `costMicros` uses the rates for unknown models. */
-  unpriced: boolean
-  stream: boolean
-  /** How many backends were tried. */
-  attempts: number
-  latencyMs: number
-  /** Time to the first byte of the body; null when none came. */
-  ttftMs: number | null
-  /** Other usage the upstream reported (server tools, iterations, speed …) as JSON text, kept raw; null when none. */
-  extra: string | null
-  createdAt: number
-  /** Missed prompt caches and dropped thinking that the answer reported; nearly always none. */
-  promptLosses: readonly PromptLoss[]
-  /** Objects that the answer created in the account of `backend`; they belong to the user. */
-  madeObjects?: readonly MadeObject[]
-}
 
 /** A login code on its way to a person. */
 export interface CodeMail {
@@ -191,17 +162,19 @@ export interface Ledger {
   /** Admits a call and holds its estimate against every limit of its user and key, atomically. */
   reserve(call: Admission): MaybePromise<Admitted>
   /**
-   * The limit on calls at once or per minute that one more call would exceed, as far as this process knows. `reading` counts
-   * calls of user and key whose bodies are still arriving. Reserves nothing and asks no other process.
+   * The limit on calls at once or per minute that one more call would exceed, as far as this process knows. `reading` tells how
+   * many calls that count against a counter are still arriving. Reserves nothing and asks no other process.
    */
   peek(
-    caller: { userId: number; keyId: number; userLimits: Limits; keyLimits: Limits },
-    reading: { user: number; key: number },
-  ): Extract<Admitted, { scope: 'user' | 'key' }> | undefined
+    counters: readonly Counter[],
+    reading: (counter: Counter) => number,
+  ): Extract<Admitted, { scope: Scope['scope'] }> | undefined
   /** The record to leave if this process dies from here on: usage is final, but the answer is still being sent. */
   update(record: CallRecord): void
   /** Records the call and frees its hold in one step. Idempotent by the call's id. */
   settle(record: CallRecord): MaybePromise<void>
+  /** Writes the rows of calls whose processes died without a trace, and frees what they held. */
+  sweep(): Promise<void>
   /** False while calls can be admitted but not recorded or limited properly; /readyz fails then. */
   healthy(): boolean
   /** Writes all records that are still buffered. */

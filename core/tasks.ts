@@ -2,14 +2,16 @@
 import { sweepCodes } from './auth/codes.ts'
 import { sweepSessions } from './auth/sessions.ts'
 import type { Deps } from './deps.ts'
-import { sweepHolds } from './limits/shared.ts'
 import { sweepObjects } from './objects/manage.ts'
 import { createOutage } from './outage.ts'
 import { repairSums } from './reports/repair.ts'
 import type { Settings } from './settings.ts'
 import { HOUR_MS } from './units.ts'
 
-type TaskParts = Pick<Deps, 'db' | 'clock' | 'logger' | 'settings' | 'keyCache' | 'balancer' | 'catalogue'>
+type TaskParts = Pick<
+  Deps,
+  'db' | 'clock' | 'logger' | 'settings' | 'keyCache' | 'balancer' | 'catalogue' | 'ledger'
+>
 
 interface Task {
   name: string
@@ -21,6 +23,7 @@ const TASKS: readonly Task[] = [
   { name: 'key-cache', everyMs: () => 500, run: ({ keyCache }) => keyCache.refresh() },
   { name: 'health', everyMs: () => 1_000, run: ({ balancer }) => balancer.refresh() },
   { name: 'models', everyMs: () => HOUR_MS, run: ({ catalogue }) => catalogue.refresh() },
+  { name: 'ledger', everyMs: () => 30_000, run: ({ ledger }) => ledger.sweep() },
   { name: 'sweep', everyMs: () => HOUR_MS, run: sweep },
   { name: 'usage', everyMs: ({ usageSyncMs }) => usageSyncMs, run: repairUsage },
 ]
@@ -36,7 +39,6 @@ async function repairUsage({ db, clock, logger }: TaskParts): Promise<void> {
 async function sweep({ db, clock }: TaskParts): Promise<void> {
   await sweepSessions(db, clock.now())
   await sweepCodes(db, clock.now())
-  await sweepHolds(db, clock.now())
   await sweepObjects(db, clock.now())
 }
 

@@ -12,6 +12,7 @@ import { redisHealth } from '../drivers/health/redis.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
 import { openRedis } from '../drivers/redis/connection.ts'
+import { databaseClock } from '../drivers/storage/database-clock.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
@@ -43,6 +44,7 @@ async function build() {
     db,
     records: directRecords({ db, logger }),
     clock,
+    databaseClock: await databaseClock(db, clock),
     logger,
     ledgers: redis ? { redis: (parts) => redisLedger({ ...parts, redis }) } : {},
     healths: redis ? { redis: () => redisHealth(redis) } : {},

@@ -13,6 +13,7 @@ import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
 import { openRedis } from '../drivers/redis/connection.ts'
+import { databaseClock } from '../drivers/storage/database-clock.ts'
 import { openFile, openServedFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
@@ -66,6 +67,7 @@ async function openDrivers(config: Config, logger: Logger) {
     db,
     records,
     clock,
+    ...(config.database.url ? { databaseClock: await databaseClock(db, clock) } : {}),
     logger,
     ledgers: redis ? { redis: (parts) => redisLedger({ ...parts, redis }) } : {},
     healths: redis ? { redis: () => redisHealth(redis) } : {},

@@ -66,8 +66,7 @@ export function openCallRecord(deps: RecordParts, call: Call): OpenCallRecord {
   return {
     admission: {
       begun,
-      user: call.caller.userLimits,
-      key: call.caller.keyLimits,
+      counters: call.caller.counters,
       worst: reservation.worst,
       usual: reservation.usual,
     },

@@ -5,7 +5,7 @@
 import type { Caller } from '../keys/key-cache.ts'
 import { createBodyMemory } from '../limits/body-memory.ts'
 import { limitRefusal } from '../limits/refusals.ts'
-import type { Clock, Ledger } from '../ports.ts'
+import type { Clock, Ledger, Scope } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 
 export interface Intake {
@@ -29,12 +29,11 @@ export function createIntake(parts: { settings: Settings; ledger: Ledger; clock:
   const { settings, ledger, clock } = parts
   const memory = createBodyMemory(settings.limits.bodyMemoryBytes)
   /** Calls whose bodies are being read. */
-  const users = counts()
-  const keys = counts()
+  const counts = { user: createCounts(), key: createCounts() }
+  const reading = ({ scope, id }: Scope) => counts[scope].of(id)
 
-  function assertAllowed(caller: Caller) {
-    const reading = { user: users.of(caller.userId), key: keys.of(caller.keyId) }
-    const denied = ledger.peek(caller, reading)
+  function assertAllowed({ counters }: Caller) {
+    const denied = ledger.peek(counters, reading)
     if (denied) throw limitRefusal(settings, denied, clock.now())
   }
 
@@ -43,14 +42,12 @@ export function createIntake(parts: { settings: Settings; ledger: Ledger; clock:
       if (limited) assertAllowed(caller)
       const held = memory.hold(caller.userId, announced)
       if (!limited) return { add: held.add, read() {}, end: held.free }
-      let reading = true
-      users.add(caller.userId, 1)
-      keys.add(caller.keyId, 1)
+      let arriving = true
+      for (const { scope, id } of caller.counters) counts[scope].add(id, 1)
       const read = () => {
-        if (!reading) return
-        reading = false
-        users.add(caller.userId, -1)
-        keys.add(caller.keyId, -1)
+        if (!arriving) return
+        arriving = false
+        for (const { scope, id } of caller.counters) counts[scope].add(id, -1)
       }
       return {
         add: held.add,
@@ -65,7 +62,7 @@ export function createIntake(parts: { settings: Settings; ledger: Ledger; clock:
 }
 
 /** Counts by id; an id whose count is 0 takes no room. */
-function counts() {
+function createCounts() {
   const all = new Map<number, number>()
   const of = (id: number) => all.get(id) ?? 0
   return {

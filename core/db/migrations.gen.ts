@@ -141,5 +141,13 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE TABLE `database_identity` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`identity` text NOT NULL\n);",
       "INSERT INTO database_identity (id, identity) VALUES (1, lower(hex(randomblob(8))));"
     ]
+  },
+  {
+    "name": "0013_ledger_hold_records.sql",
+    "statements": [
+      "ALTER TABLE `ledger_holds` ADD `record` text;",
+      "DROP TRIGGER usage_logs_free_hold;",
+      "CREATE TRIGGER usage_logs_free_hold AFTER INSERT ON usage_logs BEGIN UPDATE ledger_holds SET tokens = 0, cost_micros = 0, running = 0, record = NULL, ends_at = minute_ends_at WHERE id = new.request_id; END;"
+    ]
   }
 ]

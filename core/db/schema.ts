@@ -237,8 +237,10 @@ export const ledgerHolds = sqliteTable(
     running: integer({ mode: 'boolean' }).notNull(),
     /** Until when it counts as a request of the last minute; 0 without such a limit. */
     minuteEndsAt: integer('minute_ends_at').notNull(),
-    /** When the hold expires, because a process that dies leaves its holds behind. */
+    /** When the hold expires unless it is renewed, because a process that dies leaves its holds behind. */
     endsAt: integer('ends_at').notNull(),
+    /** What to write to usage_logs if the process dies: text of core/reports/stored-record.ts; null once the call is settled. */
+    record: text(),
   },
   (t) => [index('ledger_holds_user').on(t.userId, t.minuteEndsAt)],
 )

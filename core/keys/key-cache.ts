@@ -7,7 +7,7 @@
 import { eq, isNull } from 'drizzle-orm'
 import { apiKeys, grants, keyRevision, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
-import type { Clock, Db, Limits } from '../ports.ts'
+import type { Clock, Counter, Db } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import type { Sha256 } from './mint.ts'
 
@@ -16,8 +16,8 @@ export interface Caller {
   itcode: string
   keyId: number
   keyPrefix: string
-  userLimits: Limits
-  keyLimits: Limits
+  /** What the caller's calls count against. */
+  counters: readonly Counter[]
   /** Canonical names of the models granted to the user. */
   grants: ReadonlySet<string>
 }
@@ -129,18 +129,7 @@ async function readAll(db: Db, settings: Settings): Promise<Map<string, Entry>> 
         itcode: user.itcode,
         keyId: key.id,
         keyPrefix: key.prefix,
-        userLimits: {
-          quotaTokens: user.quotaTokens,
-          budgetMicros: user.budgetMicros,
-          requestsPerMinute: user.requestsPerMinute ?? settings.limits.requestsPerMinute,
-          concurrentRequests: user.concurrentRequests ?? settings.limits.concurrentRequests,
-        },
-        keyLimits: {
-          quotaTokens: key.quotaTokens,
-          budgetMicros: key.budgetMicros,
-          requestsPerMinute: key.requestsPerMinute,
-          concurrentRequests: key.concurrentRequests,
-        },
+        counters: countersOf(user, key, settings),
         grants: granted.get(user.id) ?? NO_GRANTS,
         userActive: user.status === 'active',
         keyActive: key.status === 'active',
@@ -148,4 +137,27 @@ async function readAll(db: Db, settings: Settings): Promise<Map<string, Entry>> 
       },
     ]),
   )
+}
+
+function countersOf(
+  user: typeof users.$inferSelect,
+  key: typeof apiKeys.$inferSelect,
+  { limits }: Settings,
+): Counter[] {
+  const ofUser = {
+    quotaTokens: user.quotaTokens,
+    budgetMicros: user.budgetMicros,
+    requestsPerMinute: user.requestsPerMinute ?? limits.requestsPerMinute,
+    concurrentRequests: user.concurrentRequests ?? limits.concurrentRequests,
+  }
+  const ofKey = {
+    quotaTokens: key.quotaTokens,
+    budgetMicros: key.budgetMicros,
+    requestsPerMinute: key.requestsPerMinute,
+    concurrentRequests: key.concurrentRequests,
+  }
+  return [
+    { scope: 'user', id: user.id, limits: ofUser },
+    { scope: 'key', id: key.id, limits: ofKey },
+  ]
 }

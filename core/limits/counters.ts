@@ -1,13 +1,23 @@
 /**
- * Limits of users and keys, in the memory of one process: what is used, what is held for calls under way, how many
- * calls run and when the last ones came. Synchronous, so that no two calls can be admitted on the same last token.
+ * Limit counters in the memory of one process: what is used, what is held for calls under way, how many calls run and when
+ * the last ones came. Synchronous, so that no two calls can be admitted on the same last token.
  */
 
 import { totalTokens } from '../metering/tokens.ts'
-import type { Admission, Admitted, CallRecord, Clock, Estimate, Ledger, Limits } from '../ports.ts'
+import type {
+  Admission,
+  Admitted,
+  CallRecord,
+  Clock,
+  Counter,
+  Estimate,
+  Ledger,
+  Limits,
+  Scope,
+} from '../ports.ts'
 import type { Period } from '../settings.ts'
 import { MINUTE_MS } from '../units.ts'
-import { holdOf, paceRefusal, refusalOf, type Standing, shareUsed } from './decide.ts'
+import { admitted, type CounterStanding, holdOf, paceRefusal, refusalOf, type Standing } from './decide.ts'
 import { type PeriodSpan, periodOf } from './period.ts'
 import { type CallWindow, createCallWindow } from './window.ts'
 
@@ -33,6 +43,8 @@ export interface LimitCounters {
   addUse(record: CallRecord): void
   /** Starts the count from what is recorded already. */
   seed(used: readonly Used[]): void
+  /** Replaces what was used in the period. Holds and times of calls stay. */
+  reseed(used: readonly Used[]): void
   /** The period that is counted now. */
   span(): PeriodSpan
   /** How many users and keys are remembered. */
@@ -49,15 +61,13 @@ interface Account {
   calls: CallWindow | undefined
 }
 interface Hold extends Estimate {
-  user: Account
-  key: Account
+  accounts: readonly Account[]
 }
 
 export function createLimitCounters(clock: Clock, period: Period): LimitCounters {
   let span = periodOf(period, clock.now())
   let sweptAt = clock.elapsed()
-  const users = new Map<number, Account>()
-  const keys = new Map<number, Account>()
+  const accounts = createAccounts()
   const holds = new Map<string, Hold>()
 
   function roll(now: number) {
@@ -66,97 +76,88 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
     // A clock that was set back must not give the budget out twice.
     if (next.start < span.start) return
     span = next
-    for (const account of [...users.values(), ...keys.values()]) account.tokens = account.costMicros = 0
+    accounts.forgetUse()
   }
-  /** Once a minute, forgets empty windows, and whoever has no call under way and no use in this period. */
   function sweep(elapsed: number) {
     if (elapsed - sweptAt < MINUTE_MS) return
     sweptAt = elapsed
-    for (const accounts of [users, keys]) {
-      for (const [id, account] of accounts) {
-        if (account.calls?.isEmpty(elapsed)) account.calls = undefined
-        const { tokens, costMicros, running, calls } = account
-        if (!calls && running === 0 && tokens === 0 && costMicros === 0) accounts.delete(id)
-      }
-    }
+    accounts.sweep(elapsed)
   }
-  function hold({ begun: { id, userId, keyId } }: Admission, { tokens, costMicros }: Estimate) {
-    const user = accountOf(users, userId)
-    const key = accountOf(keys, keyId)
-    for (const account of [user, key]) {
+  function hold({ begun, counters }: Admission, { tokens, costMicros }: Estimate) {
+    const held = counters.map(accounts.of)
+    for (const account of held) {
       account.running += 1
       account.heldTokens += tokens
       account.heldMicros += costMicros
     }
-    holds.set(id, { user, key, tokens, costMicros })
+    holds.set(begun.id, { accounts: held, tokens, costMicros })
   }
 
-  function count(call: Admission, held: Estimate) {
-    const { userId, keyId } = call.begun
+  function count(call: Admission, held: Estimate, elapsed: number) {
     hold(call, held)
-    if (call.user.requestsPerMinute > 0) remember(accountOf(users, userId), clock.elapsed())
-    if (call.key.requestsPerMinute > 0) remember(accountOf(keys, keyId), clock.elapsed())
+    for (const counter of call.counters) {
+      if (counter.limits.requestsPerMinute > 0) remember(accounts.of(counter), elapsed)
+    }
   }
 
   return {
     span: () => span,
-    size: () => users.size + keys.size,
-    seed(used) {
-      for (const { userId, keyId, tokens, costMicros } of used) {
-        for (const account of [accountOf(users, userId), accountOf(keys, keyId)]) {
-          account.tokens += tokens
-          account.costMicros += costMicros
-        }
-      }
+    size: accounts.size,
+    seed: accounts.seed,
+    reseed(used) {
+      accounts.forgetUse()
+      accounts.seed(used)
     },
     reserve(call) {
       const now = clock.now()
       const elapsed = clock.elapsed()
       roll(now)
       sweep(elapsed)
-      const user = accountOf(users, call.begun.userId)
-      const key = accountOf(keys, call.begun.keyId)
-      const ofUser = standingOf(user, call.user.requestsPerMinute, elapsed)
-      const ofKey = standingOf(key, call.key.requestsPerMinute, elapsed)
-      const refusal = refusalOf(call, ofUser, ofKey, { now, periodEnd: span.end })
+      const standings = call.counters.map((counter) => standingOf(counter, accounts.of(counter), elapsed))
+      const refusal = refusalOf(standings, { now, periodEnd: span.end })
       if (refusal) return refusal
-      count(call, holdOf(call, ofUser, ofKey))
-      return { ok: true, used: shareUsed(user, call.user), resetAt: span.end }
+      count(call, holdOf(call, standings), elapsed)
+      return admitted(standings, span.end)
     },
     count(call) {
-      sweep(clock.elapsed())
-      count(call, call.worst)
-    },
-    peek({ userId, keyId, userLimits, keyLimits }, reading) {
-      if (!hasPace(userLimits) && !hasPace(keyLimits)) return undefined
       const elapsed = clock.elapsed()
-      const pace = (account: Account | undefined, limits: Limits, more: number) => {
-        const places = limits.requestsPerMinute - more
-        const isLimited = limits.requestsPerMinute > 0
-        const full = places > 0 ? (account?.calls?.waitMs(places, elapsed) ?? 0) : MINUTE_MS
-        return { running: (account?.running ?? 0) + more, waitMs: isLimited ? full : 0 }
-      }
-      const user = pace(users.get(userId), userLimits, reading.user)
-      const key = pace(keys.get(keyId), keyLimits, reading.key)
-      return paceRefusal([userLimits, user], [keyLimits, key], clock.now())
+      sweep(elapsed)
+      count(call, call.worst, elapsed)
+    },
+    peek(counters, reading) {
+      if (!counters.some(hasPace)) return undefined
+      const elapsed = clock.elapsed()
+      const paces = counters.map((counter) => {
+        const standing = paceOf(counter.limits, accounts.known(counter), reading(counter), elapsed)
+        return { ...counter, standing }
+      })
+      return paceRefusal(paces, clock.now())
     },
     restore: (call) => hold(call, call.worst),
-    addUse: (record) => addUse(record, span, accountOf(users, record.userId), accountOf(keys, record.keyId)),
+    addUse: (record) => addUse(record, span, scopesOf(record).map(accounts.of)),
     settle(record) {
       const held = holds.get(record.id)
       if (!held) return
       holds.delete(record.id)
-      for (const account of [held.user, held.key]) {
+      for (const account of held.accounts) {
         account.running -= 1
         account.heldTokens -= held.tokens
         account.heldMicros -= held.costMicros
       }
-      addUse(record, span, held.user, held.key)
+      addUse(record, span, held.accounts)
     },
   }
 }
 
-function addUse(record: CallRecord, { start }: PeriodSpan, ...accounts: Account[]) {
+/** What a call counts against, as its record tells it. */
+export function scopesOf({ userId, keyId }: Pick<CallRecord, 'userId' | 'keyId'>): Scope[] {
+  return [
+    { scope: 'user', id: userId },
+    { scope: 'key', id: keyId },
+  ]
+}
+
+function addUse(record: CallRecord, { start }: PeriodSpan, accounts: readonly Account[]) {
   if (record.createdAt < start) return
   for (const account of accounts) {
     account.tokens += totalTokens(record)
@@ -164,14 +165,23 @@ function addUse(record: CallRecord, { start }: PeriodSpan, ...accounts: Account[
   }
 }
 
-function hasPace({ concurrentRequests, requestsPerMinute }: Limits): boolean {
-  return concurrentRequests > 0 || requestsPerMinute > 0
+function hasPace({ limits }: Counter): boolean {
+  return limits.concurrentRequests > 0 || limits.requestsPerMinute > 0
 }
 
-function standingOf(account: Account, requestsPerMinute: number, elapsed: number): Standing {
+/** How busy an account is once `more` calls have arrived. */
+function paceOf(limits: Limits, account: Account | undefined, more: number, elapsed: number) {
+  const places = limits.requestsPerMinute - more
+  const full = places > 0 ? (account?.calls?.waitMs(places, elapsed) ?? 0) : MINUTE_MS
+  return { running: (account?.running ?? 0) + more, waitMs: limits.requestsPerMinute > 0 ? full : 0 }
+}
+
+function standingOf({ scope, id, limits }: Counter, account: Account, elapsed: number): CounterStanding {
   const { tokens, costMicros, heldTokens, heldMicros, running, calls } = account
+  const { requestsPerMinute } = limits
   const waitMs = requestsPerMinute > 0 ? (calls?.waitMs(requestsPerMinute, elapsed) ?? 0) : 0
-  return { tokens, costMicros, heldTokens, heldMicros, running, waitMs }
+  const standing: Standing = { tokens, costMicros, heldTokens, heldMicros, running, waitMs }
+  return { scope, id, limits, standing }
 }
 
 function remember(account: Account, elapsed: number) {
@@ -179,11 +189,41 @@ function remember(account: Account, elapsed: number) {
   account.calls.add(elapsed)
 }
 
-function accountOf(accounts: Map<number, Account>, id: number): Account {
-  let account = accounts.get(id)
-  if (!account) {
-    account = { tokens: 0, costMicros: 0, heldTokens: 0, heldMicros: 0, running: 0, calls: undefined }
-    accounts.set(id, account)
+function createAccounts() {
+  const all = { user: new Map<number, Account>(), key: new Map<number, Account>() }
+  function of({ scope, id }: Scope): Account {
+    const known = all[scope].get(id)
+    if (known) return known
+    const account = { tokens: 0, costMicros: 0, heldTokens: 0, heldMicros: 0, running: 0, calls: undefined }
+    all[scope].set(id, account)
+    return account
   }
-  return account
+  return {
+    of,
+    known: ({ scope, id }: Scope) => all[scope].get(id),
+    size: () => all.user.size + all.key.size,
+    forgetUse() {
+      for (const accounts of Object.values(all)) {
+        for (const account of accounts.values()) account.tokens = account.costMicros = 0
+      }
+    },
+    seed(used: readonly Used[]) {
+      for (const { userId, keyId, tokens, costMicros } of used) {
+        for (const account of scopesOf({ userId, keyId }).map(of)) {
+          account.tokens += tokens
+          account.costMicros += costMicros
+        }
+      }
+    },
+    /** Forgets empty windows, and whoever has no call under way and no use in this period. */
+    sweep(elapsed: number) {
+      for (const accounts of Object.values(all)) {
+        for (const [id, account] of accounts) {
+          if (account.calls?.isEmpty(elapsed)) account.calls = undefined
+          const { tokens, costMicros, running, calls } = account
+          if (!calls && running === 0 && tokens === 0 && costMicros === 0) accounts.delete(id)
+        }
+      }
+    },
+  }
 }

@@ -6,10 +6,9 @@
  * left: then nothing else passes until it is settled. So a limit is overspent by one call at most, and a small one
  * still serves a client that always asks for the longest answer.
  */
-import type { Admission, Admitted, Estimate, Limits } from '../ports.ts'
-import { HOUR_MS } from '../units.ts'
+import type { Admission, Admitted, Counter, Estimate, Limits } from '../ports.ts'
 
-/** What a user or a key has used in the period, holds for calls under way, and how busy it is. */
+/** What one counter has used in the period, holds for calls under way, and how busy it is. */
 export interface Standing {
   tokens: number
   costMicros: number
@@ -21,10 +20,16 @@ export interface Standing {
   waitMs: number
 }
 
+export interface CounterStanding extends Counter {
+  standing: Standing
+}
+
 type Denied = Exclude<Extract<Admitted, { ok: false }>, { limit: 'unavailable' }>
 
-/** A hold ends after this time, because the process that took it may have died. Calls do not last as long. */
-export const HOLD_EXPIRY_MS = HOUR_MS
+/** A hold expires after this time unless its process renews it, because that process may have died. */
+export const HOLD_EXPIRY_MS = 75_000
+/** How often a process renews the holds of its calls: two attempts may fail. */
+export const RENEW_MS = 25_000
 /** When to come again after too many calls at once: nobody knows when one ends. */
 const BUSY_RETRY_MS = 1_000
 /** While fewer worst cases than this are left of a limit, each call holds its worst case. */
@@ -40,9 +45,9 @@ export interface Moment {
 }
 
 /** The refusal of a call, if there is one: a spent limit before one that is only held, that before a rate. */
-export function refusalOf(call: Admission, user: Standing, key: Standing, at: Moment): Denied | undefined {
-  if (isWithin(call.user, user) && isWithin(call.key, key)) return undefined
-  const all = [...refusals('user', call.user, user, at), ...refusals('key', call.key, key, at)]
+export function refusalOf(counters: readonly CounterStanding[], at: Moment): Denied | undefined {
+  if (counters.every(isWithin)) return undefined
+  const all = counters.flatMap((counter) => [...refusals(counter, at)])
   const spent = all.find(({ limit, held }) => isAmount(limit) && !held)
   const held = all.find(({ held }) => held)
   const slowest = all.toSorted((a, b) => b.resetAt - a.resetAt)[0]
@@ -50,12 +55,15 @@ export function refusalOf(call: Admission, user: Standing, key: Standing, at: Mo
 }
 
 /** How much a call that may begin holds. */
-export function holdOf(call: Admission, user: Standing, key: Standing): Estimate {
-  const isScarce = isScarceFor(call, call.user, user) || isScarceFor(call, call.key, key)
-  return isScarce ? call.worst : call.usual
+export function holdOf(
+  { worst, usual }: Pick<Admission, 'worst' | 'usual'>,
+  counters: readonly CounterStanding[],
+): Estimate {
+  return counters.some((counter) => isScarceFor(worst, counter)) ? worst : usual
 }
 
-function isScarceFor({ worst }: Admission, { quotaTokens, budgetMicros }: Limits, at: Standing): boolean {
+function isScarceFor(worst: Estimate, { limits, standing: at }: CounterStanding): boolean {
+  const { quotaTokens, budgetMicros } = limits
   const tokensLeft = quotaTokens - at.tokens - at.heldTokens
   const microsLeft = budgetMicros - at.costMicros - at.heldMicros
   return (
@@ -64,7 +72,7 @@ function isScarceFor({ worst }: Admission, { quotaTokens, budgetMicros }: Limits
   )
 }
 
-function isWithin(limits: Limits, at: Standing): boolean {
+function isWithin({ limits, standing: at }: CounterStanding): boolean {
   const { quotaTokens, budgetMicros, concurrentRequests } = limits
   return (
     (quotaTokens === 0 || at.tokens + at.heldTokens < quotaTokens) &&
@@ -75,12 +83,8 @@ function isWithin(limits: Limits, at: Standing): boolean {
 }
 
 /** Every limit that refuses the call. */
-function* refusals(
-  scope: Denied['scope'],
-  limits: Limits,
-  at: Standing,
-  { now, periodEnd }: Moment,
-): Generator<Denied> {
+function* refusals(counter: CounterStanding, { now, periodEnd }: Moment): Generator<Denied> {
+  const { scope, limits, standing: at } = counter
   const amounts = [
     ['quota', limits.quotaTokens, at.tokens, at.heldTokens],
     ['budget', limits.budgetMicros, at.costMicros, at.heldMicros],
@@ -90,18 +94,17 @@ function* refusals(
     const isHeld = used < most
     yield { ok: false, limit, scope, held: isHeld, resetAt: isHeld ? now + heldRetryMs(now) : periodEnd }
   }
-  yield* tooBusy(scope, limits, at, now)
+  yield* tooBusy(counter, now)
 }
 
-/** How busy a user or a key is. */
-type Pace = Pick<Standing, 'running' | 'waitMs'>
+/** A counter, and how busy it is. */
+export interface CounterPace extends Counter {
+  standing: Pick<Standing, 'running' | 'waitMs'>
+}
 
-function* tooBusy(
-  scope: Denied['scope'],
-  { concurrentRequests }: Limits,
-  { running, waitMs }: Pace,
-  now: number,
-): Generator<Denied> {
+function* tooBusy({ scope, limits, standing }: CounterPace, now: number): Generator<Denied> {
+  const { concurrentRequests } = limits
+  const { running, waitMs } = standing
   if (concurrentRequests > 0 && running >= concurrentRequests) {
     yield { ok: false, limit: 'concurrency', scope, held: false, resetAt: now + BUSY_RETRY_MS }
   }
@@ -109,12 +112,8 @@ function* tooBusy(
 }
 
 /** The refusal of a call whose body is not read yet: only calls at once and calls a minute can be judged. */
-export function paceRefusal(
-  [userLimits, user]: readonly [Limits, Pace],
-  [keyLimits, key]: readonly [Limits, Pace],
-  now: number,
-): Denied | undefined {
-  const all = [...tooBusy('user', userLimits, user, now), ...tooBusy('key', keyLimits, key, now)]
+export function paceRefusal(counters: readonly CounterPace[], now: number): Denied | undefined {
+  const all = counters.flatMap((counter) => [...tooBusy(counter, now)])
   return all.toSorted((a, b) => b.resetAt - a.resetAt)[0]
 }
 
@@ -126,6 +125,12 @@ function heldRetryMs(now: number): number {
 
 function isAmount(limit: Denied['limit']): boolean {
   return limit === 'quota' || limit === 'budget'
+}
+
+/** The answer to a call that may begin. Headers tell the caller about their own use, so the user's counter counts. */
+export function admitted(counters: readonly CounterStanding[], periodEnd: number): Admitted {
+  const own = counters.find(({ scope }) => scope === 'user')
+  return { ok: true, used: own && shareUsed(own.standing, own.limits), resetAt: periodEnd }
 }
 
 /** The larger share of quota and budget that was used (0..1 and above), or undefined where neither is limited. */

@@ -61,17 +61,6 @@ export async function usedByUsers(
   return new Map(rows.map(({ id, ...used }) => [id, used]))
 }
 
-/** Use of one user since `start` (as above), in total and by key id. */
-export async function usedByUser(db: Db, userId: number, start: number) {
-  const rows = await usedByKey(db, userId, start)
-  const user = { tokens: 0, costMicros: 0 }
-  for (const { tokens, costMicros } of rows) {
-    user.tokens += tokens
-    user.costMicros += costMicros
-  }
-  return { user, keys: new Map(rows.map(({ keyId, ...used }) => [keyId, used])) }
-}
-
 /** Use of one user since `start` (as above) by key, and which of `calls` (request ids) it includes, read in one batch. */
 export async function usedWithCalls(db: Db, userId: number, start: number, calls: readonly string[]) {
   const [used, rows] = await db.batch([

@@ -1,16 +1,21 @@
 /** What every Ledger must do, whatever it keeps its state in, and what those must do that processes share. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
+import { RENEW_MS } from '../../core/limits/decide.ts'
 import { periodOf } from '../../core/limits/period.ts'
-import type { CallRecord, Db, Ledger, Limits } from '../../core/ports.ts'
+import type { CallRecord, Clock, Db, Ledger, Limits } from '../../core/ports.ts'
+import { repairSums } from '../../core/reports/repair.ts'
+import { fakeClock } from '../support/clock.ts'
 import type { OpenedStore } from '../support/memory-store.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
 import { fileStore } from '../support/stores.ts'
 
 export interface LedgerSuite {
   name: string
-  /** Counts by the month; opened twice on one database it is the same ledger, in two processes. */
-  open(db: Db): Promise<Ledger>
+  /** Counts by the month; opened twice on one database it is the same ledger, in two processes. Timers are those of `clock`. */
+  open(db: Db, clock?: Clock): Promise<Ledger>
+  /** Lets all holds expire, as if time had passed in which nobody renewed them. */
+  expireHolds?(db: Db): Promise<void>
   /** Default: a libSQL file. */
   openStore?(): Promise<OpenedStore>
   /** How many calls come at once, and how many are written; fewer where each takes long. */
@@ -205,7 +210,13 @@ export function ledgerContract({
 }
 
 /** What processes must not only do each for itself. */
-export function sharedLedgerContract({ name, open, openStore = fileStore, parallel = 500 }: LedgerSuite) {
+export function sharedLedgerContract({
+  name,
+  open,
+  openStore = fileStore,
+  expireHolds,
+  parallel = 500,
+}: LedgerSuite) {
   describe(`ledger of two processes: ${name}`, () => {
     let store: OpenedStore
     let one: Ledger
@@ -263,6 +274,58 @@ export function sharedLedgerContract({ name, open, openStore = fileStore, parall
       await expect.poll(async () => (await store.db.select().from(usageLogs)).length).toBe(1)
       expect(await fits(300)).toMatchObject(spent)
       expect(await fits(301)).toMatchObject({ ok: true })
+    })
+
+    describe.skipIf(!expireHolds)('of which one dies', () => {
+      const lonely = { user: limited({ concurrentRequests: 1 }) }
+      const outcomes = async () => {
+        const rows = await store.db.select().from(usageLogs)
+        return rows.map(({ requestId, outcome, costMicros }) => [requestId, outcome, costMicros])
+      }
+
+      test('what it held is free when nobody renews it, and its calls are in the log', async () => {
+        const lost = call(lonely)
+        expect(await one.reserve(lost)).toMatchObject({ ok: true })
+        expect((await two.reserve(call(lonely))).ok).toBe(false)
+        await two.sweep()
+        expect(await outcomes()).toEqual([])
+        await expireHolds?.(store.db)
+        await two.sweep()
+        expect(await outcomes()).toEqual([[lost.begun.id, 'interrupted', 500]])
+        expect((await two.reserve(call(lonely))).ok).toBe(true)
+        // Its use counts.
+        const spent = { ok: false, limit: 'budget', held: false }
+        expect(await two.reserve(call({ user: limited({ budgetMicros: 500 }) }))).toMatchObject(spent)
+        await two.sweep()
+        expect(await outcomes()).toHaveLength(1)
+      })
+
+      test('or only seemed to, the end of its call corrects the row', async () => {
+        const slow = call(lonely)
+        await one.reserve(slow)
+        await expireHolds?.(store.db)
+        await two.sweep()
+        await one.settle({ ...slow.begun, costMicros: 300, outcome: 'ok', estimated: false })
+        await expect.poll(outcomes).toEqual([[slow.begun.id, 'ok', 300]])
+        expect(await repairSums(store.db, 0)).toBe(false)
+      })
+
+      test('or lives: it renews what its calls hold', async () => {
+        const clock = fakeClock(Date.now())
+        const living = await open(store.db, clock)
+        const long = call(lonely)
+        expect(await living.reserve(long)).toMatchObject({ ok: true })
+        for (let i = 0; i < 2; i++) {
+          await expireHolds?.(store.db)
+          clock.advance(RENEW_MS)
+          await expect.poll(async () => (await two.reserve(call(lonely))).ok).toBe(false)
+        }
+        await living.settle({ ...long.begun, outcome: 'ok' })
+        await expireHolds?.(store.db)
+        clock.advance(RENEW_MS)
+        expect((await two.reserve(call(lonely))).ok).toBe(true)
+        await living.close()
+      })
     })
   })
 }

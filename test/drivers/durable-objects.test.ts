@@ -9,9 +9,10 @@ import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { usageHourly, usageLatency, usageLogs, usageSums } from '../../core/db/schema.ts'
-import type { Db } from '../../core/ports.ts'
+import type { Clock, Db } from '../../core/ports.ts'
 import { healthStoreContract } from '../contracts/health-store.ts'
 import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
+import { fakeClock } from '../support/clock.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
 import { workerModules } from '../support/worker-bundle.ts'
@@ -70,11 +71,12 @@ async function emptyStore() {
 const suiteOf = new WeakMap<Db, string>()
 const ledgerSuite = {
   name: 'durable objects',
-  async open(own: Db) {
+  async open(own: Db, clock: Clock = systemClock) {
     const logger = keptLogs()
     const namespace = await namespaceOf<never>('LEDGER', suiteOf.get(own) ?? '')
-    const parts = { namespace, period: 'monthly', failClosed: false, clock: systemClock, logger } as const
-    return durableLedger({ ...parts, records: directRecords({ db: own, logger }) })
+    const parts = { namespace, db: own, seedMs: 60_000, clock, logger } as const
+    const records = directRecords({ db: own, logger })
+    return durableLedger({ ...parts, records, period: 'monthly', failClosed: false })
   },
   openStore: emptyStore,
   parallel: 300,
@@ -95,6 +97,8 @@ describe('ledger: durable objects', () => {
       const namespace = await namespaceOf<never>('LEDGER', suite)
       const parts = {
         namespace,
+        db,
+        seedMs: 60_000,
         period: 'monthly',
         failClosed: false,
         clock: systemClock,
@@ -117,13 +121,22 @@ describe('ledger: durable objects', () => {
     expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })
   })
 
-  test('what an isolate that died has held is free after an hour', async () => {
-    const ledger = await ledgerSuite.open((await emptyStore()).db)
-    const user = { ...NO_LIMITS, budgetMicros: 500 }
-    const ask = (age: number) =>
-      ledger.reserve(admission({ user, record: { userId: 79, createdAt: Date.now() - age } }))
-    expect(await ask(3_600_001)).toMatchObject({ ok: true })
-    expect(await ask(0)).toMatchObject({ ok: true })
-    expect(await ask(0)).toMatchObject({ ok: false, limit: 'budget' })
-  })
+  test('an isolate that died leaves a row for its call, and what it held is free', async () => {
+    const store = await emptyStore()
+    const ledger = await ledgerSuite.open(store.db)
+    const user = { ...NO_LIMITS, concurrentRequests: 1 }
+    const ask = () => admission({ user, record: { userId: 79, createdAt: Date.now() } })
+    const lost = ask()
+    // Its timer never fires, so that nobody renews the hold.
+    const dead = await ledgerSuite.open(store.db, fakeClock(Date.now()))
+    expect(await dead.reserve(lost)).toMatchObject({ ok: true })
+    expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'concurrency' })
+    const rows = () => store.db.select().from(usageLogs)
+    await expect.poll(rows, { timeout: 120_000, interval: 1_000 }).toHaveLength(1)
+    expect(await rows()).toMatchObject([{ requestId: lost.begun.id, outcome: 'interrupted' }])
+    expect(await ledger.reserve(ask())).toMatchObject({ ok: true })
+    // It lived after all.
+    await dead.settle({ ...lost.begun, outcome: 'ok', costMicros: 300 })
+    await expect.poll(rows).toMatchObject([{ outcome: 'ok', costMicros: 300 }])
+  }, 180_000)
 })

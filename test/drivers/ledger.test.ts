@@ -8,10 +8,12 @@ import { SEED } from '../../adapters/drivers/ledger/redis-scripts.ts'
 import { connectRedis, type RedisClient, readyRedis } from '../../adapters/drivers/redis/connection.ts'
 import { systemClock } from '../../core/clock.ts'
 import { usageLogs } from '../../core/db/schema.ts'
-import type { Db } from '../../core/ports.ts'
+import type { Clock, Db } from '../../core/ports.ts'
+import { recordText } from '../../core/reports/stored-record.ts'
+import { writeRecords } from '../../core/reports/write.ts'
 import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
 import { keptLogs } from '../support/logs.ts'
-import { admission, NO_LIMITS } from '../support/records.ts'
+import { admission, callRecord, NO_LIMITS } from '../support/records.ts'
 import { HAS_REDIS, type RealRedis, startRedis } from '../support/redis.ts'
 import { fileStore, temporaryFolder } from '../support/stores.ts'
 
@@ -48,10 +50,25 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
     redis.disconnect()
     await server.stop()
   })
-  const open = async (db: Db, failClosed = false, client = redis) =>
-    redisLedger({ redis: client, db, records: await recordsOf(db), ...settings, failClosed, logger })
-
-  const suite = { name: 'redis', open: (db: Db) => open(db) }
+  const open = async (
+    db: Db,
+    failClosed = false,
+    client = redis,
+    given: { clock?: Clock; seedMs?: number } = {},
+  ) => {
+    const parts = { redis: client, seedMs: 60_000, db, records: await recordsOf(db), logger }
+    return redisLedger({ ...parts, ...settings, failClosed, ...given })
+  }
+  const suite = {
+    name: 'redis',
+    open: (db: Db, clock: Clock = systemClock) => open(db, false, redis, { clock }),
+    async expireHolds() {
+      const keys = await redis.keys('claude-gateway:{limits}:*')
+      for (const key of keys.filter((name) => /:(expiry|running:.*)$/.test(name))) {
+        for (const id of await redis.zrange(key, '0', '-1')) await redis.zadd(key, 1, id)
+      }
+    },
+  }
   ledgerContract(suite)
   sharedLedgerContract(suite)
 
@@ -81,6 +98,23 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
     const user = { ...NO_LIMITS, budgetMicros: 500 }
     expect(await prompt.reserve(admission({ user }))).toMatchObject({ ok: false, limit: 'budget' })
     for (const ledger of [prompt, slow]) await ledger.close()
+    await store.close()
+  })
+
+  test('what was used is taken from the database again and again, so that no mistake stays', async () => {
+    const store = await fileStore()
+    const [busy, fresh] = [await open(store.db), await open(store.db, false, redis, { seedMs: 1 })]
+    const createdAt = Date.now()
+    const first = admission({ record: { createdAt } })
+    await busy.reserve(first)
+    await busy.settle({ ...first.begun, outcome: 'ok' })
+    // Another 500, of which Redis has never heard.
+    await writeRecords(store.db, [recordText(callRecord({ createdAt }))])
+    const fits = (budgetMicros: number) =>
+      fresh.reserve(admission({ user: { ...NO_LIMITS, budgetMicros }, tokens: 0, costMicros: 0 }))
+    await expect.poll(() => fits(1_000)).toMatchObject({ ok: false, limit: 'budget', held: false })
+    expect(await fits(1_001)).toMatchObject({ ok: true })
+    for (const ledger of [busy, fresh]) await ledger.close()
     await store.close()
   })
 

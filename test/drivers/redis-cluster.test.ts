@@ -40,6 +40,7 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis Cluster', () =
     const records = await journalledRecords({ db, folder, clock: systemClock, logger })
     return redisLedger({
       redis,
+      seedMs: 60_000,
       db,
       records,
       period: 'monthly',

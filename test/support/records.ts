@@ -1,5 +1,5 @@
 /** Records of calls for tests: complete, with only what matters given. */
-import type { Admission, CallRecord, Limits } from '../../core/ports.ts'
+import type { Admission, CallRecord, Counter, Limits } from '../../core/ports.ts'
 
 export function callRecord(given: Partial<CallRecord> = {}): CallRecord {
   return {
@@ -37,12 +37,22 @@ export const NO_LIMITS: Limits = {
   concurrentRequests: 0,
 }
 
-/** `tokens` and `costMicros`: what the call holds, however little is left. */
-export function admission(
-  given: Partial<Admission> & { tokens?: number; costMicros?: number; record?: Partial<CallRecord> } = {},
-): Admission {
-  const { record, tokens = 36, costMicros = 500, ...rest } = given
+interface GivenAdmission extends Partial<Pick<Admission, 'worst' | 'usual'>> {
+  user?: Limits
+  key?: Limits
+  /** What the call holds, however little is left. */
+  tokens?: number
+  costMicros?: number
+  record?: Partial<CallRecord>
+}
+
+export function admission(given: GivenAdmission = {}): Admission {
+  const { record, tokens = 36, costMicros = 500, user = NO_LIMITS, key = NO_LIMITS, ...rest } = given
   const begun = callRecord({ outcome: 'interrupted', estimated: true, ...record })
   const worst = { tokens, costMicros }
-  return { begun, user: NO_LIMITS, key: NO_LIMITS, worst, usual: worst, ...rest }
+  const counters: Counter[] = [
+    { scope: 'user', id: begun.userId, limits: user },
+    { scope: 'key', id: begun.keyId, limits: key },
+  ]
+  return { begun, counters, worst, usual: worst, ...rest }
 }

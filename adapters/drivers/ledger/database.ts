@@ -4,17 +4,29 @@
  */
 
 import { periodOf } from '../../../core/limits/period.ts'
-import { reserveShared, settleShared } from '../../../core/limits/shared.ts'
-import type { Db, Ledger } from '../../../core/ports.ts'
+import {
+  lostCalls,
+  renewShared,
+  reserveShared,
+  settleShared,
+  sweepHolds,
+} from '../../../core/limits/shared.ts'
+import type { Ledger } from '../../../core/ports.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
-export function databaseLedger({ db, ...parts }: SharedParts & { db: Db }): Promise<Ledger> {
-  const { period, clock } = parts
+/** `clock` must agree with the clocks of the other processes: see database-clock.ts. */
+export function databaseLedger(parts: SharedParts): Promise<Ledger> {
+  const { db, period, clock } = parts
   return sharedLedger(parts, {
     reserve(call) {
       const now = clock.now()
       return reserveShared(db, call, periodOf(period, now), now)
     },
-    settle: (record) => settleShared(db, record, periodOf(period, clock.now()).start),
+    renew: ({ begun }) => renewShared(db, begun.id, clock.now()),
+    settle: (record) => settleShared(db, record, periodOf(period, clock.now()), clock.now()),
+    async lost() {
+      await sweepHolds(db, clock.now())
+      return lostCalls(db, clock.now())
+    },
   })
 }

@@ -3,19 +3,23 @@ import type { Ledger } from '../../../core/ports.ts'
 import type { LedgerObject } from '../durable-objects/ledger.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
-export function durableLedger({
-  namespace,
-  ...parts
-}: SharedParts & { namespace: DurableObjectNamespace<LedgerObject> }): Promise<Ledger> {
+/** `seedMs`: after this time an object takes what was used from the database again. */
+export function durableLedger(
+  parts: SharedParts & { namespace: DurableObjectNamespace<LedgerObject>; seedMs: number },
+): Promise<Ledger> {
+  const { namespace, period, seedMs } = parts
   const objectOf = (userId: number) => namespace.getByName(`user ${userId}`)
   return sharedLedger(parts, {
-    async reserve(call) {
-      return await objectOf(call.begun.userId).reserve(call, parts.period)
+    reserve: async (call) => await objectOf(call.begun.userId).reserve(call, { period, seedMs }),
+    async renew(call) {
+      await objectOf(call.begun.userId).renew(call)
     },
     async settle(record, written) {
       // The row is written first, because an evicted object reads its counts from the database again.
       await written
       await objectOf(record.userId).settle(record)
     },
+    // Each object writes the rows of its own.
+    lost: async () => [],
   })
 }

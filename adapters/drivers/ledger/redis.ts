@@ -3,86 +3,122 @@
  * All counters are in one hash slot, so one shard of a cluster has them all.
  */
 import * as z from 'zod'
-import { HOLD_EXPIRY_MS, refusalOf, type Standing, shareUsed } from '../../../core/limits/decide.ts'
+import { scopesOf } from '../../../core/limits/counters.ts'
+import { admitted, type CounterStanding, refusalOf } from '../../../core/limits/decide.ts'
 import { periodOf } from '../../../core/limits/period.ts'
 import { totalTokens } from '../../../core/metering/tokens.ts'
-import type { Admission, Admitted, Db, Ledger } from '../../../core/ports.ts'
-import { usedByUser } from '../../../core/reports/totals.ts'
+import type { Admission, Admitted, Counter, Ledger, Scope } from '../../../core/ports.ts'
+import { recordText } from '../../../core/reports/stored-record.ts'
+import { usedWithCalls } from '../../../core/reports/totals.ts'
+import { DAY_MS } from '../../../core/units.ts'
 import type { RedisClient } from '../redis/connection.ts'
 import { runScript } from '../redis/script.ts'
-import { limitKeys, RESERVE, SEED, SETTLE, settledKey } from './redis-scripts.ts'
+import { LOST, LOST_KEYS, limitKeys, RENEW, RESERVE, SEED, SETTLE } from './redis-scripts.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
-const count = z.number()
-/** Figures of a user or key from RESERVE: tokens and micro-dollars used, the same held, calls running, ms to wait. */
-const Figures = [count, count, count, count, count, count] as const
-const Answer = z.union([
-  z.tuple([z.literal('seed')]),
-  z.tuple([z.literal('ok'), count, count]),
-  z.tuple([z.literal('no'), ...Figures, ...Figures]),
-])
+const Answer = z.tuple([z.enum(['seed', 'ok', 'no']), z.number()]).rest(z.number())
+const Texts = z.array(z.string())
+/** Other processes may seed, or settle calls, while the database is read. */
+const SEED_ATTEMPTS = 5
+/** The last moment that a Date can tell. */
+const NEVER = 8.64e15
 
-export function redisLedger({
-  redis,
-  db,
-  ...parts
-}: SharedParts & { redis: RedisClient; db: Db }): Promise<Ledger> {
-  const { period, clock } = parts
+/** `seedMs`: after this time what was used is taken from the database again, so that no mistake stays. */
+export function redisLedger(parts: SharedParts & { redis: RedisClient; seedMs: number }): Promise<Ledger> {
+  const { redis, period, clock, seedMs } = parts
 
   async function reserve(call: Admission): Promise<Admitted> {
     const now = clock.now()
     const { start, end } = periodOf(period, now)
-    const { id, userId, keyId } = call.begun
-    const { used, held, running, rate } = limitKeys(userId, keyId, start)
-    const estimates = [call.usual, call.worst].flatMap(({ tokens, costMicros }) => [tokens, costMicros])
-    const limits = [call.user, call.key].flatMap((one) => [
-      one.quotaTokens,
-      one.budgetMicros,
-      one.requestsPerMinute,
-      one.concurrentRequests,
-    ])
-    const keys = [...used, ...held, ...running, ...rate]
-    const args = [id, HOLD_EXPIRY_MS, ...estimates, ...limits]
-    const ask = async () => Answer.parse(await runScript(redis, RESERVE, keys, args))
-    let answer = await ask()
-    if (answer[0] === 'seed') {
-      await seed(userId, keyId, used, start, end)
-      answer = await ask()
+    const { begun, counters } = call
+    const keys = limitKeys(counters, start, begun.id).reserve
+    const amounts = [call.usual, call.worst].flatMap(({ tokens, costMicros }) => [tokens, costMicros])
+    const args = [begun.id, recordText(begun), seedMs, ...amounts, ...counters.flatMap(limitsOf)]
+    for (let attempt = 0; attempt < SEED_ATTEMPTS; attempt++) {
+      const [answer, stale, ...figures] = Answer.parse(await runScript(redis, RESERVE, keys, args))
+      const seededAt = figures.slice(0, counters.length)
+      const seeding = stale ? seed(parts, call, seededAt) : undefined
+      if (answer === 'seed') {
+        await seeding
+        continue
+      }
+      // What was used is still known well enough for this call. A failure is met again by the next one.
+      seeding?.catch(() => {})
+      const standings = standingsOf(counters, figures.slice(counters.length))
+      if (answer === 'ok') return admitted(standings, end)
+      const refusal = refusalOf(standings, { now, periodEnd: end })
+      if (!refusal) throw new Error('Redis refused a call that is within its limits')
+      return refusal
     }
-    if (answer[0] === 'seed') throw new Error('the use of the period was lost twice')
-    if (answer[0] === 'ok') {
-      const [, tokens, costMicros] = answer
-      return { ok: true, used: shareUsed({ tokens, costMicros }, call.user), resetAt: end }
-    }
-    const [, ...figures] = answer
-    const refusal = refusalOf(call, standingOf(figures.slice(0, 6)), standingOf(figures.slice(6)), {
-      now,
-      periodEnd: end,
-    })
-    if (!refusal) throw new Error('Redis refused a call that is within its limits')
-    return refusal
-  }
-
-  async function seed(userId: number, keyId: number, used: readonly string[], start: number, end: number) {
-    const { user, keys } = await usedByUser(db, userId, start)
-    const key = keys.get(keyId) ?? { tokens: 0, costMicros: 0 }
-    for (const [at, { tokens, costMicros }] of [user, key].entries()) {
-      await runScript(redis, SEED, used.slice(at, at + 1), [end, tokens, costMicros])
-    }
+    throw new Error('Redis lost the use of the period again and again')
   }
 
   return sharedLedger(parts, {
     reserve,
-    async settle(record) {
-      const { id, userId, keyId, costMicros, createdAt } = record
-      const { used, held, running } = limitKeys(userId, keyId, periodOf(period, createdAt).start)
-      const keys = [...used, ...held, ...running, settledKey(id)]
-      await runScript(redis, SETTLE, keys, [id, totalTokens(record), costMicros])
+    async renew({ begun, counters, usual }) {
+      const { renew } = limitKeys(counters, periodOf(period, clock.now()).start, begun.id)
+      await runScript(redis, RENEW, renew, [begun.id, recordText(begun), usual.tokens, usual.costMicros])
     },
+    async settle(record) {
+      const { id, costMicros, createdAt } = record
+      const { start, end } = periodOf(period, createdAt)
+      const { settle } = limitKeys(scopesOf(record), start, id)
+      await runScript(redis, SETTLE, settle, [id, totalTokens(record), costMicros, forgottenAt(end)])
+    },
+    lost: async () => Texts.parse(await runScript(redis, LOST, LOST_KEYS, [])),
   })
 }
 
-function standingOf(figures: readonly number[]): Standing {
-  const [tokens = 0, costMicros = 0, heldTokens = 0, heldMicros = 0, running = 0, waitMs = 0] = figures
-  return { tokens, costMicros, heldTokens, heldMicros, running, waitMs }
+/** Takes from the database what the counters of a call have used. `seededAt`: when each was seeded last. */
+async function seed(
+  { redis, db, period, clock }: SharedParts & { redis: RedisClient },
+  { begun, counters }: Admission,
+  seededAt: readonly number[],
+): Promise<void> {
+  const { start, end } = periodOf(period, clock.now())
+  const keys = limitKeys(counters, start, begun.id).seed
+  let calls: string[] = []
+  for (let attempt = 0; attempt < SEED_ATTEMPTS; attempt++) {
+    const { used, recorded } = await usedWithCalls(db, begun.userId, start, calls)
+    const amounts = counters.flatMap((counter, i) => {
+      const { tokens, costMicros } = usedOf(counter, used)
+      return [seededAt[i] ?? 0, tokens, costMicros]
+    })
+    const included = calls.flatMap((id) => [id, recorded.has(id) ? 1 : 0])
+    const args = [forgottenAt(end), ...amounts, ...included]
+    const unknown = Texts.parse(await runScript(redis, SEED, keys, args))
+    if (unknown.length === 0) return
+    calls = [...new Set([...calls, ...unknown])]
+  }
+}
+
+type UsedByKey = Awaited<ReturnType<typeof usedWithCalls>>['used']
+
+function usedOf({ scope, id }: Scope, used: UsedByKey): { tokens: number; costMicros: number } {
+  const sum = { tokens: 0, costMicros: 0 }
+  for (const { keyId, tokens, costMicros } of used) {
+    if (scope === 'key' && keyId !== id) continue
+    sum.tokens += tokens
+    sum.costMicros += costMicros
+  }
+  return sum
+}
+
+function limitsOf({ limits }: Counter): number[] {
+  const { quotaTokens, budgetMicros, requestsPerMinute, concurrentRequests } = limits
+  return [quotaTokens, budgetMicros, requestsPerMinute, concurrentRequests]
+}
+
+/** `figures`: six for each counter, in the order of RESERVE. */
+function standingsOf(counters: readonly Counter[], figures: readonly number[]): CounterStanding[] {
+  return counters.map((counter, i) => {
+    const [tokens = 0, costMicros = 0, heldTokens = 0, heldMicros = 0, running = 0, waitMs = 0] =
+      figures.slice(6 * i)
+    return { ...counter, standing: { tokens, costMicros, heldTokens, heldMicros, running, waitMs } }
+  })
+}
+
+/** A day after the period, because calls that began in it may end later. */
+function forgottenAt(periodEnd: number): number {
+  return Math.min(periodEnd + DAY_MS, NEVER)
 }

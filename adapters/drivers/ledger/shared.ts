@@ -4,13 +4,17 @@
  */
 
 import { createLimitCounters } from '../../../core/limits/counters.ts'
+import { RENEW_MS } from '../../../core/limits/decide.ts'
 import { periodOf } from '../../../core/limits/period.ts'
 import { createOutage } from '../../../core/outage.ts'
-import type { Admission, Admitted, CallRecord, Clock, Ledger, Logger } from '../../../core/ports.ts'
+import type { Admission, Admitted, CallRecord, Clock, Db, Ledger, Logger } from '../../../core/ports.ts'
+import { parseRecord } from '../../../core/reports/stored-record.ts'
+import { writeRecords } from '../../../core/reports/write.ts'
 import type { Period } from '../../../core/settings.ts'
 import { NOTHING_USED, type Records } from './records.ts'
 
 export interface SharedParts {
+  db: Db
   records: Records
   period: Period
   failClosed: boolean
@@ -18,28 +22,32 @@ export interface SharedParts {
   logger: Logger
 }
 
-/** Limits outside the process. Both methods reject if these cannot be reached. */
+/** Limits outside the process. All methods reject if these cannot be reached. */
 export interface SharedLimits {
+  /** Holds the call's estimate for HOLD_EXPIRY_MS. */
   reserve(call: Admission): Promise<Admitted>
+  /** Holds it for another HOLD_EXPIRY_MS. */
+  renew(call: Admission): Promise<void>
   /** Frees the hold of a call and counts its use. `written` resolves when its record is safe. */
   settle(record: CallRecord, written: Promise<void>): Promise<void>
+  /** Texts of the records of calls whose holds expired, because nobody renewed them. They are told again until they are settled. */
+  lost(): Promise<string[]>
 }
 
 export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Promise<Ledger> {
   const { records, period, failClosed, clock, logger } = parts
   /** Calls that this process admitted, for `peek`. */
   const own = createLimitCounters(clock, period)
+  const renewals = createRenewals(clock, limits)
   const outage = createOutage(logger, {
     failed: 'ledger.limits_failed',
     worksAgain: 'ledger.limits_work_again',
   })
   const worked = () => outage.worked()
   const failed = (cause: unknown) => outage.failed(cause, { calls: failClosed ? 'refused' : 'pass' })
-
   /** Frees what a call holds that is refused after all. */
-  function giveBack({ begun }: Admission) {
+  const giveBack = ({ begun }: Admission) =>
     void limits.settle({ ...begun, ...NOTHING_USED }, Promise.resolve()).catch(() => {})
-  }
 
   await records.takeOver((record) => limits.settle(record, Promise.resolve()).catch(() => {}))
   return {
@@ -60,26 +68,58 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
         }
         admitted = { ok: true, used: undefined, resetAt: periodOf(period, clock.now()).end }
       }
+      if (admitted.ok && !records.reserve(call.begun) && failClosed) {
+        giveBack(call)
+        return { ok: false, limit: 'unavailable' }
+      }
       if (admitted.ok) {
-        if (!records.reserve(call.begun) && failClosed) {
-          giveBack(call)
-          return { ok: false, limit: 'unavailable' }
-        }
         own.count(call)
+        renewals.begin(call)
       }
       return admitted
     },
     peek: own.peek,
     update: records.update,
     async settle(record) {
+      renewals.end(record.id)
       // Without its use, which `limits` counts.
       own.settle({ ...record, ...NOTHING_USED })
       // Called before any await, because the last byte is sent right after.
       const written = Promise.resolve(records.settle(record))
-      // A hold that cannot be freed expires; its use is in the database and counted from there.
+      // A hold that cannot be freed expires; the use is in the database and counted from there.
       await Promise.all([written, limits.settle(record, written).then(worked, failed)])
     },
+    sweep: () => recordLost(parts, limits),
     healthy: () => outage.works() && records.healthy(),
     close: records.close,
+  }
+}
+
+/** Writes the rows of calls that nobody renews, and frees what they hold. */
+async function recordLost({ db, logger }: SharedParts, limits: SharedLimits): Promise<void> {
+  const lost = await limits.lost()
+  if (lost.length === 0) return
+  await writeRecords(db, lost)
+  await Promise.all(lost.map((text) => limits.settle(parseRecord(text), Promise.resolve())))
+  logger.warn('ledger.calls_interrupted', { calls: lost.length })
+}
+
+/** Renews the holds of calls under way. Each has a timer of its own, because on Workers it must belong to the call's request. */
+function createRenewals(clock: Clock, limits: SharedLimits) {
+  const cancels = new Map<string, () => void>()
+  function begin(call: Admission) {
+    const renew = () => {
+      begin(call)
+      // The next attempt comes before the hold expires.
+      limits.renew(call).catch(() => {})
+    }
+    cancels.set(call.begun.id, clock.after(RENEW_MS, renew))
+  }
+  return {
+    begin,
+    end(id: string) {
+      cancels.get(id)?.()
+      cancels.delete(id)
+    },
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createIntake } from '../../../core/calls/intake.ts'
 import { Refusal } from '../../../core/errors.ts'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
-import type { Admission } from '../../../core/ports.ts'
+import type { Admission, Counter } from '../../../core/ports.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { callRecord } from '../../support/records.ts'
 
@@ -23,16 +23,14 @@ describe('before a body is read', () => {
     const ledger = { peek: counters.peek } as never // nothing else is asked
     const settings = { limits: { bodyMemoryBytes: 100 * MB, period: 'monthly' }, publicUrl: '' } as never // nor is more of it
     const intake = createIntake({ settings, ledger, clock })
-    const caller = {
-      userId: 1,
-      keyId: 2,
-      userLimits: { ...limits, ...user },
-      keyLimits: { ...limits, ...key },
-    } as never // whose name and rights do not matter here
+    const of: Counter[] = [
+      { scope: 'user', id: 1, limits: { ...limits, ...user } },
+      { scope: 'key', id: 2, limits: { ...limits, ...key } },
+    ]
+    const caller = { userId: 1, keyId: 2, counters: of } as never // whose name and rights do not matter here
     const admission = (id: string): Admission => ({
       begun: callRecord({ id, userId: 1, keyId: 2, createdAt: clock.now() }),
-      user: { ...limits, ...user },
-      key: { ...limits, ...key },
+      counters: of,
       worst: { tokens: 1, costMicros: 1 },
       usual: { tokens: 1, costMicros: 1 },
     })

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
-import { holdOf, refusalOf, type Standing } from '../../../core/limits/decide.ts'
+import { type CounterStanding, holdOf, refusalOf, type Standing } from '../../../core/limits/decide.ts'
 import { createCallWindow } from '../../../core/limits/window.ts'
-import type { CallRecord } from '../../../core/ports.ts'
+import type { CallRecord, Counter } from '../../../core/ports.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { admission, callRecord, NO_LIMITS } from '../../support/records.ts'
 
@@ -178,10 +178,12 @@ describe('limits of a process that others share the work with', () => {
 
 describe('before the body of a call is read', () => {
   const limits = (given: object) => ({ ...NO_LIMITS, ...given })
-  const NOBODY = { user: 0, key: 0 }
-  const caller = (user: object, key: object = {}) => {
-    return { userId: 1, keyId: 1, userLimits: limits(user), keyLimits: limits(key) }
-  }
+  const NOBODY = () => 0
+  const caller = (user: object, key: object = {}, id = 1): Counter[] => [
+    { scope: 'user', id, limits: limits(user) },
+    { scope: 'key', id, limits: limits(key) },
+  ]
+  const calls = (scope: string, count: number) => (counter: Counter) => (counter.scope === scope ? count : 0)
   function withCalls(...calls: object[]) {
     const clock = fakeClock()
     const counters = createLimitCounters(clock, 'monthly')
@@ -197,7 +199,7 @@ describe('before the body of a call is read', () => {
     const refused = { ok: false, limit: 'concurrency', scope, held: false, resetAt: clock.now() + 1_000 }
     expect(peek(callerWith({ concurrentRequests: 1 }), NOBODY)).toEqual(refused)
     expect(peek(callerWith({ concurrentRequests: 2 }), NOBODY)).toBeUndefined()
-    expect(peek(callerWith({ concurrentRequests: 2 }), { ...NOBODY, [scope]: 1 })).toEqual(refused)
+    expect(peek(callerWith({ concurrentRequests: 2 }), calls(scope, 1))).toEqual(refused)
   })
 
   test.each([
@@ -208,7 +210,7 @@ describe('before the body of a call is read', () => {
     clock.advance(20_000)
     const refused = { ok: false, limit: 'requests_per_minute', scope, held: false }
     const peekWith = (requestsPerMinute: number, reading: number) =>
-      peek(callerWith({ requestsPerMinute }), { ...NOBODY, [scope]: reading })
+      peek(callerWith({ requestsPerMinute }), calls(scope, reading))
     expect(peekWith(1, 0)).toEqual({ ...refused, resetAt: clock.now() + 40_000 })
     expect(peekWith(2, 0)).toBeUndefined()
     expect(peekWith(2, 1)).toEqual({ ...refused, resetAt: clock.now() + 40_000 })
@@ -218,8 +220,8 @@ describe('before the body of a call is read', () => {
 
   test('it passes where nothing limits its pace, or nobody called before', () => {
     const { peek } = withCalls({})
-    expect(peek(caller({ quotaTokens: 1, budgetMicros: 1 }), { user: 99, key: 99 })).toBeUndefined()
-    const other = { ...caller({ concurrentRequests: 1, requestsPerMinute: 1 }), userId: 8, keyId: 8 }
+    expect(peek(caller({ quotaTokens: 1, budgetMicros: 1 }), () => 99)).toBeUndefined()
+    const other = caller({ concurrentRequests: 1, requestsPerMinute: 1 }, {}, 8)
     expect(peek(other, NOBODY)).toBeUndefined()
   })
 
@@ -299,7 +301,10 @@ describe('a call that is refused', () => {
     return { tokens: 0, costMicros: 0, heldTokens: 0, heldMicros: 0, running: 0, waitMs: 0, ...given }
   }
   const limits = { quotaTokens: 100, budgetMicros: 100, requestsPerMinute: 5, concurrentRequests: 2 }
-  const call = admission({ user: limits, key: limits })
+  const counters = (user: Partial<Standing>, key: Partial<Standing>): CounterStanding[] => [
+    { scope: 'user', id: 1, limits, standing: standing(user) },
+    { scope: 'key', id: 1, limits, standing: standing(key) },
+  ]
 
   test.each<[string, Partial<Standing>, Partial<Standing>, object | undefined]>([
     ['for nothing while anything is left', { tokens: 99 }, { heldMicros: 99 }, undefined],
@@ -322,7 +327,7 @@ describe('a call that is refused', () => {
       { limit: 'requests_per_minute', scope: 'key', resetAt: 11_321 },
     ],
   ])('is refused %s', (_, user, key, expected) => {
-    const refusal = refusalOf(call, standing(user), standing(key), at)
+    const refusal = refusalOf(counters(user, key), at)
     if (expected) expect(refusal).toMatchObject({ ok: false, ...expected })
     else expect(refusal).toBeUndefined()
   })
@@ -331,7 +336,7 @@ describe('a call that is refused', () => {
     const usual = { tokens: 1, costMicros: 1 }
     const worst = { tokens: 10, costMicros: 10 }
     const held = (user: Partial<Standing>, key: Partial<Standing> = {}) =>
-      holdOf(admission({ user: limits, key: limits, usual, worst }), standing(user), standing(key))
+      holdOf({ usual, worst }, counters(user, key))
     expect(held({})).toBe(usual)
     expect(held({ tokens: 1 })).toBe(worst)
     expect(held({}, { heldMicros: 1 })).toBe(worst)

@@ -1,21 +1,25 @@
 import { describe, expect, test } from 'vitest'
-import { holdOf, paceRefusal, refusalOf, type Standing, shareUsed } from '../../../core/limits/decide.ts'
-import { admission, NO_LIMITS } from '../../support/records.ts'
+import {
+  type CounterStanding,
+  holdOf,
+  paceRefusal,
+  refusalOf,
+  type Standing,
+  shareUsed,
+} from '../../../core/limits/decide.ts'
+import { NO_LIMITS } from '../../support/records.ts'
 
 const IDLE: Standing = { tokens: 0, costMicros: 0, heldTokens: 0, heldMicros: 0, running: 0, waitMs: 0 }
 const AT = { now: 10_000, periodEnd: 99_000 }
+const counter = (scope: 'user' | 'key', limits: object, standing: Partial<Standing>): CounterStanding => ({
+  ...{ scope, id: 1, limits: { ...NO_LIMITS, ...limits }, standing: { ...IDLE, ...standing } },
+})
 const refused = (
   limits: object,
   standing: Partial<Standing>,
   ofKey: object = {},
   key: Partial<Standing> = {},
-) =>
-  refusalOf(
-    admission({ user: { ...NO_LIMITS, ...limits }, key: { ...NO_LIMITS, ...ofKey } }),
-    { ...IDLE, ...standing },
-    { ...IDLE, ...key },
-    AT,
-  )
+) => refusalOf([counter('user', limits, standing), counter('key', ofKey, key)], AT)
 
 describe('a call', () => {
   test('passes while anything is left of each limit, whatever it may cost', () => {
@@ -71,12 +75,11 @@ describe('a call', () => {
     const busy = { running: 2, waitMs: 0 }
     const fast = { running: 0, waitMs: 7_000 }
     const limits = { ...NO_LIMITS, concurrentRequests: 2 }
-    expect(paceRefusal([limits, busy], [NO_LIMITS, fast], 0)).toMatchObject({ scope: 'key', resetAt: 7_000 })
-    expect(paceRefusal([limits, busy], [NO_LIMITS, busy], 0)).toMatchObject({
-      limit: 'concurrency',
-      scope: 'user',
-    })
-    expect(paceRefusal([NO_LIMITS, busy], [NO_LIMITS, busy], 0)).toBeUndefined()
+    const paced = (user: object, ofUser: Partial<Standing>, ofKey: Partial<Standing>) =>
+      paceRefusal([counter('user', user, ofUser), counter('key', NO_LIMITS, ofKey)], 0)
+    expect(paced(limits, busy, fast)).toMatchObject({ scope: 'key', resetAt: 7_000 })
+    expect(paced(limits, busy, busy)).toMatchObject({ limit: 'concurrency', scope: 'user' })
+    expect(paced(NO_LIMITS, busy, busy)).toBeUndefined()
   })
 })
 
@@ -84,7 +87,7 @@ describe('what a call holds', () => {
   const worst = { tokens: 100, costMicros: 1_000 }
   const usual = { tokens: 10, costMicros: 100 }
   const held = (limits: object, standing: Partial<Standing> = {}) =>
-    holdOf(admission({ user: { ...NO_LIMITS, ...limits }, worst, usual }), { ...IDLE, ...standing }, IDLE)
+    holdOf({ worst, usual }, [counter('user', limits, standing), counter('key', {}, IDLE)])
 
   test('is the usual where ten of the worst are left, and the worst where there are fewer', () => {
     expect(held({})).toBe(usual)

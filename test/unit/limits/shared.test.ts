@@ -2,16 +2,24 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ledgerHolds } from '../../../core/db/schema.ts'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
+import { HOLD_EXPIRY_MS } from '../../../core/limits/decide.ts'
 import { periodOf } from '../../../core/limits/period.ts'
-import { reserveShared, settleShared, sweepHolds } from '../../../core/limits/shared.ts'
+import {
+  lostCalls,
+  renewShared,
+  reserveShared,
+  settleShared,
+  sweepHolds,
+} from '../../../core/limits/shared.ts'
 import type { Limits } from '../../../core/ports.ts'
+import { recordText } from '../../../core/reports/stored-record.ts'
+import { HOUR_MS } from '../../../core/units.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
 import { admission, NO_LIMITS } from '../../support/records.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 12)
 const SPAN = periodOf('monthly', NOW)
-const HOUR_MS = 3_600_000
 
 let store: OpenedStore
 beforeAll(async () => {
@@ -46,6 +54,7 @@ describe('limits in the database', () => {
         const running: ReturnType<typeof admission>['begun'][] = []
         for (const { pause, tokens, costMicros, keyId, ends } of steps) {
           clock.advance(pause)
+          for (const { id } of running) await renewShared(store.db, id, clock.now())
           const usual = { tokens: Math.ceil(tokens / 2), costMicros: Math.ceil(costMicros / 2) }
           const record = { createdAt: clock.now(), keyId }
           const call = admission({ user, key, tokens, costMicros, usual, record })
@@ -55,14 +64,14 @@ describe('limits in the database', () => {
           const [done] = ends > 1 ? running.splice(0, 1) : []
           if (!done) continue
           counters.settle(done)
-          await settleShared(store.db, done, SPAN.start)
+          await settleShared(store.db, done, SPAN, clock.now())
         }
       }),
       { numRuns: 12 },
     )
   })
 
-  test('hold what a call may cost, for an hour and for its minute', async () => {
+  test('hold what a call may cost, until its hold expires and its minute ends, and what is recorded if its process dies', async () => {
     const user = { ...NO_LIMITS, requestsPerMinute: 5 }
     const call = admission({ user, tokens: 40, costMicros: 7, record: { userId: 3, keyId: 4 } })
     await reserve(call)
@@ -75,7 +84,8 @@ describe('limits in the database', () => {
         costMicros: 7,
         running: true,
         minuteEndsAt: NOW + 60_000,
-        endsAt: NOW + HOUR_MS,
+        endsAt: NOW + HOLD_EXPIRY_MS,
+        record: recordText(call.begun),
       },
     ])
   })
@@ -95,18 +105,36 @@ describe('limits in the database', () => {
     expect(await holds()).toHaveLength(1)
   })
 
-  test('are free again an hour after a process died, for those who call and for all by a sweep', async () => {
+  test('are free again when a process that died does not renew them, and its calls wait for their rows', async () => {
     const user = { ...NO_LIMITS, concurrentRequests: 1 }
     const call = (userId: number) => admission({ user, record: { userId } })
-    for (const userId of [1, 2, 3]) await reserve(call(userId))
-    expect(await reserve(call(1), NOW + HOUR_MS - 1)).toMatchObject({ ok: false })
-    expect(await reserve(call(1), NOW + HOUR_MS)).toMatchObject({ ok: true })
-    // Nobody else's was looked at.
+    const [first] = [call(1), call(2)].map(async (one) => {
+      await reserve(one)
+      return one.begun
+    })
+    const renewed = await first
+    const end = NOW + HOLD_EXPIRY_MS
+    await renewShared(store.db, renewed?.id ?? '', NOW + 1)
+    expect(await reserve(call(1), end)).toMatchObject({ ok: false })
+    expect(await reserve(call(2), end - 1)).toMatchObject({ ok: false })
+    expect(await reserve(call(2), end)).toMatchObject({ ok: true })
+    expect(await lostCalls(store.db, end - 1)).toEqual([])
+    expect(await lostCalls(store.db, end)).toHaveLength(1)
+    expect(await lostCalls(store.db, end + 1)).toHaveLength(2)
+    // Their rows are not written yet.
+    await sweepHolds(store.db, end + 1)
     expect(await holds()).toHaveLength(3)
+  })
+
+  test('that are settled are over an hour later, also if no row ever comes', async () => {
+    const call = admission()
+    await reserve(call)
+    await settleShared(store.db, call.begun, SPAN, NOW)
     await sweepHolds(store.db, NOW + HOUR_MS - 1)
-    expect(await holds()).toHaveLength(3)
-    await sweepHolds(store.db, NOW + HOUR_MS)
     expect(await holds()).toHaveLength(1)
+    expect(await lostCalls(store.db, NOW + HOUR_MS)).toEqual([])
+    await sweepHolds(store.db, NOW + HOUR_MS)
+    expect(await holds()).toEqual([])
   })
 })
 
@@ -114,9 +142,9 @@ describe('a call that is over', () => {
   test('holds what it used, once', async () => {
     const call = admission({ tokens: 1_000 })
     await reserve(call)
-    await settleShared(store.db, call.begun, SPAN.start)
+    await settleShared(store.db, call.begun, SPAN, NOW)
     expect(await holds()).toMatchObject([{ tokens: 36, costMicros: 500, running: false }])
-    await settleShared(store.db, { ...call.begun, costMicros: 9 }, SPAN.start)
+    await settleShared(store.db, { ...call.begun, costMicros: 9 }, SPAN, NOW)
     expect(await holds()).toMatchObject([{ costMicros: 500 }])
   })
 
@@ -124,7 +152,7 @@ describe('a call that is over', () => {
     for (const createdAt of [SPAN.start - 1, SPAN.start]) {
       const call = admission({ record: { createdAt } })
       await reserve(call)
-      await settleShared(store.db, call.begun, SPAN.start)
+      await settleShared(store.db, call.begun, SPAN, NOW)
     }
     const found = await holds()
     expect(found.map(({ tokens, costMicros }) => [tokens, costMicros]).sort()).toEqual([
@@ -137,7 +165,7 @@ describe('a call that is over', () => {
     const [one, other] = [admission(), admission()]
     await reserve(one)
     await reserve(other)
-    await settleShared(store.db, one.begun, SPAN.start)
+    await settleShared(store.db, one.begun, SPAN, NOW)
     expect((await holds()).find(({ id }) => id === other.begun.id)?.running).toBe(true)
   })
 })
