@@ -10,8 +10,10 @@ export const caller = (given: Partial<Caller> = {}): Caller => ({
   itcode: 'ann',
   keyId: 7,
   keyPrefix: 'sk-ann',
-  userLimits: NO_LIMITS,
-  keyLimits: NO_LIMITS,
+  counters: [
+    { scope: 'user', id: ANN, limits: NO_LIMITS },
+    { scope: 'key', id: 7, limits: NO_LIMITS },
+  ],
   grants: new Set(),
   ...given,
 })
