@@ -1,5 +1,5 @@
 /** `npm run build:lambda`: bundles all functions into one file, with the dashboard beside it, ready to be zipped. */
-import { cpSync, existsSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const OUT = 'dist/lambda'
@@ -21,4 +21,7 @@ await build({
   },
 })
 if (existsSync('site/build')) cpSync('site/build', `${OUT}/site`, { recursive: true })
-console.log(`Built ${OUT}. Put your config.yaml beside index.mjs, or its text into CONFIG.`)
+// Secrets are no part of it: ${NAME} in it reads the environment.
+if (existsSync('config/config.yaml')) copyFileSync('config/config.yaml', `${OUT}/config.yaml`)
+else console.warn('There is no config/config.yaml, so the bundle has no configuration.')
+console.log(`Built ${OUT}.`)

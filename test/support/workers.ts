@@ -45,7 +45,7 @@ async function startWorker(settings: GatewaySettings, { faulty = false, objects 
   const options = convertV4MiniflareOptions({
     modules: [...(faulty ? [FAULTY_OBJECTS] : []), ...(await workerModules(config))],
     compatibilityDate: '2026-11-01',
-    compatibilityFlags: ['nodejs_compat'],
+    compatibilityFlags: ['nodejs_compat', 'enable_request_signal'],
     bindings: { SESSION_SECRET: auth.session_secret },
     d1Databases: { DB: 'db' },
     kvNamespaces: { FAULTS: 'faults' },
@@ -86,6 +86,7 @@ async function startWorker(settings: GatewaySettings, { faulty = false, objects 
 export const WORKERS: Runtime = {
   name: 'Workers',
   abilities: {
+    // Miniflare's entry does not abort the request's signal, with or without the flag.
     hearsLeaving: 'by writing',
     atOnce: 500,
     replacesConnections: false,
