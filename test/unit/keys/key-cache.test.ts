@@ -1,0 +1,271 @@
+import { eq } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { apiKeys, grants, users } from '../../../core/db/schema.ts'
+import { createKeyCache } from '../../../core/keys/key-cache.ts'
+import type { Db } from '../../../core/ports.ts'
+import type { Settings } from '../../../core/settings.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
+import { refusalFrom } from '../../support/refusals.ts'
+
+const times = { createdAt: 1, updatedAt: 1 }
+const LIMITS = { requestsPerMinute: 60, concurrentRequests: 8 }
+
+let store: OpenedStore
+beforeAll(async () => {
+  store = await memoryStore()
+})
+afterAll(() => store.close())
+beforeEach(async () => {
+  const { db } = store
+  for (const table of [grants, apiKeys, users]) await db.delete(table)
+  await db.insert(users).values({
+    id: 1,
+    itcode: 'ann',
+    name: '',
+    role: 'user',
+    status: 'active',
+    quotaTokens: 5,
+    budgetMicros: 6,
+    ...times,
+  })
+  await addKey(1)
+})
+
+const addKey = (id: number, given: Partial<typeof apiKeys.$inferInsert> = {}) => {
+  const row = {
+    id,
+    userId: 1,
+    name: '',
+    hash: `#key-${id}`,
+    prefix: `sk-${id}`,
+    last4: '',
+    status: 'active',
+  } as const
+  return store.db.insert(apiKeys).values({ ...row, ...times, ...given })
+}
+
+function setUp(db: Db = store.db) {
+  const clock = fakeClock()
+  const settings = { limits: LIMITS } as unknown as Settings // what is read of them
+  const cache = createKeyCache({ db, clock, sha256: (text) => `#${text}`, settings })
+  const codeOf = (...presented: string[]) => refusalFrom(() => cache.find(presented)).code
+  return { ...cache, clock, codeOf }
+}
+/** A cache that has read all keys. */
+async function filled(db?: Db) {
+  const cache = setUp(db)
+  await cache.refresh()
+  return cache
+}
+
+/** A database that answers only once it is told to, and counts how often it was asked. */
+function slow() {
+  let asked = 0
+  let gate = Promise.withResolvers<void>()
+  const db = new Proxy(store.db, {
+    get: (target, name) => {
+      if (name !== 'select') return Reflect.get(target, name)
+      asked += 1
+      return (...fields: []) => ({
+        from: (table: never) => {
+          const query = target.select(...fields).from(table)
+          return Object.assign(
+            gate.promise.then(() => query),
+            {
+              innerJoin: query.innerJoin.bind(query),
+            },
+          )
+        },
+      })
+    },
+  })
+  return {
+    db,
+    asked: () => asked,
+    answer: () => gate.resolve(),
+    fail: (cause: Error) => gate.reject(cause),
+    again() {
+      gate = Promise.withResolvers<void>()
+    },
+  }
+}
+
+describe('the caller of a key', () => {
+  test('is its owner, with the limits of both', async () => {
+    await addKey(2, { quotaTokens: 1, budgetMicros: 2, requestsPerMinute: 3, concurrentRequests: 4 })
+    const { find } = await filled()
+    expect(find(['key-2'])).toMatchObject({
+      userId: 1,
+      itcode: 'ann',
+      keyId: 2,
+      keyPrefix: 'sk-2',
+      counters: [
+        { scope: 'user', id: 1, limits: { quotaTokens: 5, budgetMicros: 6, ...LIMITS } },
+        {
+          scope: 'key',
+          id: 2,
+          limits: { quotaTokens: 1, budgetMicros: 2, requestsPerMinute: 3, concurrentRequests: 4 },
+        },
+      ],
+      grants: new Set(),
+    })
+  })
+
+  test('has limits of their own where those are set, 0 for none', async () => {
+    await store.db.update(users).set({ requestsPerMinute: 0, concurrentRequests: 2 })
+    const { find } = await filled()
+    const [ofUser] = find(['key-1']).counters
+    expect(ofUser?.limits).toMatchObject({ requestsPerMinute: 0, concurrentRequests: 2 })
+  })
+
+  test('has what they were granted, and nothing of others', async () => {
+    await store.db
+      .insert(users)
+      .values({ id: 2, itcode: 'bob', name: '', role: 'user', status: 'active', ...times })
+    await store.db.insert(grants).values([
+      { userId: 1, model: 'a', createdAt: 1 },
+      { userId: 1, model: 'b', createdAt: 1 },
+      { userId: 2, model: 'c', createdAt: 1 },
+    ])
+    const { find } = await filled()
+    expect(find(['key-1']).grants).toEqual(new Set(['a', 'b']))
+  })
+
+  test('is that of the first valid key of several', async () => {
+    await addKey(2)
+    const { find } = await filled()
+    expect(find(['unknown', 'key-2', 'key-1']).keyId).toBe(2)
+  })
+})
+
+describe('a request is refused', () => {
+  test.each<[string, () => PromiseLike<unknown>, string, string]>([
+    ['with a key that is unknown', async () => {}, 'unknown', 'key_unknown'],
+    ['with a key that is disabled', () => addKey(2, { status: 'disabled' }), 'key-2', 'key_disabled'],
+    ['with a key that was deleted', () => addKey(2, { deletedAt: 5 }), 'key-2', 'key_unknown'],
+    [
+      'with a key that has expired',
+      () => addKey(2, { expiresAt: fakeClock().now() }),
+      'key-2',
+      'key_expired',
+    ],
+    [
+      'of a user who is disabled, whatever the key',
+      async () => {
+        await store.db.update(users).set({ status: 'disabled' })
+        await addKey(2, { status: 'disabled' })
+      },
+      'key-2',
+      'user_disabled',
+    ],
+  ])('%s', async (_, change, presented, code) => {
+    await change()
+    expect((await filled()).codeOf(presented)).toBe(code)
+  })
+
+  test('without a key', async () => {
+    const refusal = refusalFrom(() => setUp().find([]))
+    expect(refusal).toMatchObject({ code: 'key_missing' })
+    expect(refusal.message).toContain('Send your API key')
+  })
+
+  test('for the first reason of several keys', async () => {
+    await addKey(2, { status: 'disabled' })
+    expect((await filled()).codeOf('key-2', 'unknown')).toBe('key_disabled')
+  })
+
+  test('once a key expires', async () => {
+    await addKey(2, { expiresAt: fakeClock().now() + 1 })
+    const { find, clock, codeOf } = await filled()
+    expect(find(['key-2']).keyId).toBe(2)
+    clock.advance(1)
+    expect(codeOf('key-2')).toBe('key_expired')
+  })
+
+  test('with words that help', async () => {
+    await addKey(2, { status: 'disabled' })
+    await addKey(3, { expiresAt: 1 })
+    const { find } = await filled()
+    const messages = ['x', 'key-2', 'key-3'].map((key) => refusalFrom(() => find([key])).message)
+    expect(messages).toEqual([
+      'This API key is unknown. Check it, or make a new one.',
+      'This API key is disabled.',
+      'This API key has expired. Make a new one.',
+    ])
+    await store.db.update(users).set({ status: 'disabled' })
+    const { find: later } = await filled()
+    expect(refusalFrom(() => later(['key-1'])).message).toBe(
+      'Your account is disabled. Ask an administrator.',
+    )
+  })
+})
+
+describe('a change in the database', () => {
+  test('counts from the next refresh on', async () => {
+    const { refresh, codeOf, find } = await filled()
+    await addKey(2)
+    expect(codeOf('key-2')).toBe('key_unknown')
+    await refresh()
+    expect(find(['key-2']).keyId).toBe(2)
+    await store.db.update(apiKeys).set({ status: 'disabled' }).where(eq(apiKeys.id, 2))
+    await refresh()
+    expect(codeOf('key-2')).toBe('key_disabled')
+  })
+
+  test('alone makes all keys be read again', async () => {
+    const counting = slow()
+    counting.answer()
+    const { refresh } = await filled(counting.db)
+    const first = counting.asked()
+    await refresh()
+    expect(counting.asked() - first).toBe(1)
+    await addKey(2)
+    await refresh()
+    expect(counting.asked() - first).toBe(4)
+  })
+
+  test('is looked for once the last look is too old', async () => {
+    const { fresh, clock } = await filled()
+    clock.advance(1_000)
+    expect(fresh(1_000)).toBeUndefined()
+    clock.advance(1)
+    const looking = fresh(1_000)
+    expect(looking).toBeInstanceOf(Promise)
+    await looking
+    expect(fresh(0)).toBeUndefined()
+  })
+
+  test('is looked for by a cache that never looked', async () => {
+    const looking = setUp().fresh(1e15)
+    expect(looking).toBeInstanceOf(Promise)
+    await looking
+  })
+
+  test('is seen by whoever asks after it, while another look is under way', async () => {
+    const gated = slow()
+    const { refresh, find } = setUp(gated.db)
+    const first = refresh()
+    const [second, third] = [refresh(), refresh()]
+    expect(second).toBe(third)
+    await addKey(2)
+    gated.answer()
+    await Promise.all([first, second])
+    expect(find(['key-2']).keyId).toBe(2)
+    await refresh()
+  })
+
+  test('is told of as an error when the database fails, and looked for again', async () => {
+    const gated = slow()
+    const { refresh, find } = setUp(gated.db)
+    const first = refresh()
+    const second = refresh()
+    gated.fail(new Error('away'))
+    await expect(first).rejects.toThrow('away')
+    await expect(second).rejects.toThrow('away')
+    gated.again()
+    gated.answer()
+    await refresh()
+    expect(find(['key-1']).keyId).toBe(1)
+  })
+})
