@@ -49,6 +49,14 @@ const database = section({
   auth_token: headerSecret.default(''),
 })
 
+const backup = section({
+  /** null: no backups are made. */
+  every: duration.nullable().default(null),
+  keep: z.int().min(1).max(10_000).default(7),
+  /** '': backups, beside the database. */
+  folder: text.default(''),
+})
+
 const log = section({
   level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   format: z.enum(['json', 'text']).default('json'),
@@ -173,6 +181,7 @@ export const Config = z
   .strictObject({
     server,
     database,
+    backup,
     log,
     auth,
     usage_sync_time: wait.default(300_000),
@@ -199,7 +208,7 @@ export const Config = z
     /** The Redis of the stores that are set to redis; its URL may contain a password. */
     redis: section({ url: redisUrl.default(''), cluster: z.boolean().default(false) }),
   })
-  .superRefine(({ server, health, limits, redis }, context) => {
+  .superRefine(({ server, database, backup, health, limits, redis }, context) => {
     const fail = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
     const isShared = (store: string) => store === 'redis' || store === 'database'
     if (server.workers > 1 && !(isShared(health.store) && isShared(limits.store))) {
@@ -207,6 +216,9 @@ export const Config = z
         ['server', 'workers'],
         'more than one process need limits.store and health.store: redis or database',
       )
+    }
+    if (backup.every !== null && database.url !== '') {
+      fail(['backup', 'every'], 'a libSQL server is backed up where it runs; null is expected')
     }
     if ((health.store === 'redis' || limits.store === 'redis') && redis.url === '') {
       fail(['redis', 'url'], 'the address of Redis is expected')

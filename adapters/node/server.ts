@@ -8,6 +8,7 @@ import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
 import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
+import { scheduleBackups } from '../backup/schedule.ts'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
@@ -112,6 +113,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const checkBackends = () => void current.deps.catalogue.checkAll()
   checkBackends()
   const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
+  const backups = scheduleBackups(() => settings, { db, clock, logger })
   logger.info('server.listening', { url, backends: current.deps.settings.backends.length })
 
   async function reload(next: Config) {
@@ -129,6 +131,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     await new Promise(setImmediate)
     await settled()
     clearInterval(ticker)
+    await backups.stop()
     await close()
     logger.info('server.stopped')
   }

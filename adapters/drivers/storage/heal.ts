@@ -13,17 +13,29 @@ const NOT_ASCII = "glob '*[^\u0001-\u007f]*'"
 const SLICE = 1000
 /** This table grows without end, so only the rows added since the last start are checked. */
 const LOG = 'usage_logs'
+/** Their texts are those of the log. They may have millions of rows, so they are checked if new rows of the log have some. */
+const DERIVED = new Set(['usage_hourly', 'usage_sums', 'usage_latency', 'prompt_losses'])
 
 export async function heal(client: Client): Promise<void> {
-  for (const table of await namesIn(client, "select name from sqlite_master where type = 'table'")) {
-    const columns = await textColumnsOf(client, table)
-    if (columns.length === 0) continue
-    const source = table === LOG ? `(select * from ${LOG} where id > ${await seen(client)})` : quoted(table)
-    const unusual = columns.map((column) => `${quoted(column)} ${NOT_ASCII}`).join(' or ')
-    const { rows } = await client.execute(`select 1 from ${source} where ${unusual} limit 1`)
-    if (rows.length > 0) for (const column of columns) await healColumn(client, table, column)
-    if (table === LOG) await remember(client)
+  const tables = await namesIn(client, "select name from sqlite_master where type = 'table'")
+  const isFirst = !tables.includes(LOG) || (await seen(client)) === 0
+  const healed = tables.includes(LOG) && (await healTable(client, LOG))
+  for (const table of tables) {
+    if (table === LOG || (DERIVED.has(table) && !isFirst && !healed)) continue
+    await healTable(client, table)
   }
+  if (tables.includes(LOG)) await remember(client)
+}
+
+/** Returns whether a new row of the table had a text that is not ASCII. */
+async function healTable(client: Client, table: string): Promise<boolean> {
+  const columns = await textColumnsOf(client, table)
+  if (columns.length === 0) return false
+  const source = table === LOG ? `(select * from ${LOG} where id > ${await seen(client)})` : quoted(table)
+  const unusual = columns.map((column) => `${quoted(column)} ${NOT_ASCII}`).join(' or ')
+  const { rows } = await client.execute(`select 1 from ${source} where ${unusual} limit 1`)
+  if (rows.length > 0) for (const column of columns) await healColumn(client, table, column)
+  return rows.length > 0
 }
 
 /** The highest id of the log at the last start, kept in user_version: https://www.sqlite.org/pragma.html#pragma_user_version */

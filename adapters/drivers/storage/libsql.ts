@@ -13,6 +13,7 @@ import type { Db, Logger } from '../../../core/ports.ts'
 import { connectionsClosed } from './close.ts'
 import { enter, GUARDED, type Guard, guardFile, markFile } from './guard.ts'
 import { heal } from './heal.ts'
+import { checkInBackground, checkIntegrity, isLarge } from './integrity.ts'
 import { putAsideForeignLog } from './left-log.ts'
 import { httpDatabase } from './libsql-http.ts'
 
@@ -37,7 +38,9 @@ export async function openFile(path: string, logger: Pick<Logger, 'warn'> = { wa
     putAsideForeignLog(path, logger)
     prepareFile(path)
   }
-  const client = await usable(path, () => opened(memory ? path : `file:${path}`, UNGUARDED))
+  const client = await usable(path, () =>
+    opened(memory ? path : `file:${path}`, UNGUARDED, { background: isLarge(path) }),
+  )
   return storage(client, async () => {
     client.close()
     if (!memory) await connectionsClosed()
@@ -60,9 +63,12 @@ export async function openServedFile(path: string, logger: Logger): Promise<Stor
     const problem = guard?.problem()
     if (problem) throw new Error(`Database ${path} cannot be used: ${problem}. Restart the gateway.`)
   }
-  const client = await usable(path, () => opened(`file:${path}`, GUARDED, check))
+  const background = isLarge(path)
+  const client = await usable(path, () => opened(`file:${path}`, GUARDED, { check, background }))
   guard = guardFile(path, file, logger)
+  const stopCheck = background ? checkInBackground(path, logger) : () => {}
   return storage(client, async () => {
+    stopCheck()
     guard.close()
     if (guard.problem()) return
     client.close()
@@ -80,15 +86,21 @@ async function usable<T>(path: string, open: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `pragmas` hold for each connection. `check` throws when the file must not be touched any more. */
-async function opened(url: string, pragmas: string, check = () => {}): Promise<Client> {
+/**
+ * `pragmas` hold for each connection. `check` throws when the file must not be touched any more. `background`: the integrity is
+ * checked elsewhere.
+ */
+async function opened(
+  url: string,
+  pragmas: string,
+  { check = () => {}, background = false }: { check?: () => void; background?: boolean } = {},
+): Promise<Client> {
   // One connection, because the driver is synchronous and another would have none of the pragmas.
   const client = patient(createClient({ url, concurrency: 1 }), pragmas, check)
   try {
     await client.execute('pragma journal_mode = wal')
     await client.executeMultiple(pragmas)
-    const [checked] = (await client.execute('pragma quick_check(1)')).rows
-    if (checked?.quick_check !== 'ok') throw new Error(`the integrity check says: ${checked?.quick_check}`)
+    if (!background) await checkIntegrity(client)
     await heal(client)
     return client
   } catch (cause) {

@@ -17,6 +17,8 @@ const FULL = {
     workers: 2,
   },
   database: { path: 'x.db', url: 'libsql://db.test', auth_token: 'tok-4711-abc' },
+  // A server has no backups of ours.
+  backup: { every: null, keep: 3, folder: '/var/backups' },
   log: { level: 'debug', format: 'text' },
   auth: {
     session_secret: [SECRET],
@@ -85,6 +87,7 @@ const DEFAULTS = {
     workers: 1,
   },
   database: { path: 'data/gateway.db', url: '', auth_token: '' },
+  backup: { every: null, keep: 7, folder: '' },
   log: { level: 'info', format: 'json' },
   auth: {
     session_secret: [SECRET],
@@ -245,34 +248,6 @@ test('a model is named by the rule that holds for every request', () => {
 test.each(['"\\ud800"', '{ "claude-*": "\\udc00" }'])('half of a character is no text: %s', (value) => {
   const text = `model_replacements: ${value.startsWith('{') ? value : `{ a: ${value} }`}`
   expect(errorOf(`${text}\nauth: { session_secret: "${SECRET}" }`).message).toContain('half of a character')
-})
-
-describe('several processes', () => {
-  const settings = (limits: string, health: string) => ({
-    ...MINIMAL,
-    server: { workers: 2 },
-    redis: { url: 'redis://cache.test' },
-    limits: { store: limits },
-    health: { store: health },
-  })
-
-  test.each([
-    ['local', 'memory'],
-    ['local', 'database'],
-    ['database', 'memory'],
-    ['durable-object', 'durable-object'],
-  ])('do not share limits in %s and health in %s', (limits, health) => {
-    expect(pathsOf(settings(limits, health))).toEqual(['server.workers'])
-  })
-
-  test.each([
-    ['database', 'database'],
-    ['database', 'redis'],
-    ['redis', 'database'],
-    ['redis', 'redis'],
-  ])('share limits in %s and health in %s', (limits, health) => {
-    expect(load(settings(limits, health)).server.workers).toBe(2)
-  })
 })
 
 test('a configuration of the original gateway loads unchanged', () => {
