@@ -228,11 +228,9 @@ function scaledCost(tokens: TokenCounts, rates: Rates, multiplier: number): numb
   )
 }
 
-/** The name in lower case, without a provider's prefix, the affixes of Bedrock and Vertex, or "-latest". */
+/** A comparable name in lower case, without a provider's prefix, the affixes of Bedrock and Vertex, or "-latest". */
 function bareName(model: string): string {
   return model
-    .normalize('NFKC')
-    .trim()
     .toLowerCase()
     .replace(/^.*\//s, '')
     .replace(/^(?:[a-z-]+\.)?anthropic\./, '')

@@ -46,6 +46,13 @@ describe('a call costs', () => {
       {},
       27_501,
     ],
+    [
+      'the high band by short caches as well',
+      'claude-haiku-5-5',
+      { input: 100_000, cacheWrite5m: 1 },
+      {},
+      50_001,
+    ],
     ['twice as much when fast', 'claude-opus-5-5', { input: M, output: M }, { fast: true }, 48 * M],
     ['no more when fast is not priced', 'claude-sonnet-5-5', { input: M }, { fast: true }, 2 * M],
     ['a tenth more in the US', 'claude-opus-5-5', { cacheRead: M }, { geoUs: true }, 220_000],
@@ -129,6 +136,15 @@ test.each([
   ['us.anthropic.claude-sonnet-4-5-20250929-v1:0', 'claude-sonnet-4-5'],
   ['global.anthropic.claude-haiku-4-5-20251001-v1:0', 'claude-haiku-4-5'],
   ['My-Model-20260101', 'my-model'],
+  ['\u00a0\uff23laude-opus-5-5 ', 'claude-opus-5-5'],
+  ['a-v12', 'a'],
+  ['a-v1:10', 'a'],
+  ['a-v1:0:200k', 'a'],
+  // What only looks like an affix is a part of the name.
+  ['a-v1-b', 'a-v1-b'],
+  ['a-latest-b', 'a-latest-b'],
+  ['a-20260101-b', 'a-20260101-b'],
+  ['us2.anthropic.a', 'us2.anthropic.a'],
   ['', ''],
 ])('%j is %j', (name, canonical) => {
   expect(prices.canonical(name)).toBe(canonical)
@@ -200,4 +216,20 @@ test('older entries of a history say only what differed from the era after them'
   expect(rates('m', Date.parse('2026-01-31'))).toMatchObject({ input: 1, output: 5, cache_read: 3 })
   expect(rates('m', Date.parse('2026-02-01'))).toMatchObject({ output: 1, cache_read: 3 })
   expect(rates('m', Date.parse('2026-03-01'))).toMatchObject({ output: 1, cache_read: 1 })
+})
+
+test('a name that is listed with its date keeps it, and an alias is known without its own', () => {
+  const rates = { input: 1, output: 1, cache_read: 1, cache_write_5m: 1, cache_write_1h: 1 }
+  const models = [
+    { ...rates, id: 'm-20260101' },
+    { ...rates, id: 'n', aliases: ['old-20250101', 'older'] },
+  ]
+  const { canonical } = createPrices({ ...list, models })
+  const names = ['m-20260101', 'm-20260202', 'n-20260101', 'old-20250101', 'old', 'old-20260101', 'older']
+  expect(names.map(canonical)).toEqual(['m-20260101', 'm', 'n', 'n', 'n', 'n', 'n'])
+})
+
+test('a very long name is one of no model', () => {
+  const name = 'x'.repeat(1_000)
+  expect([prices.canonical(name), prices.rates(name, NOW)]).toEqual([name, undefined])
 })

@@ -1,0 +1,63 @@
+/** What becomes of every field of OpenAI's requests: mapped, given up with a warning, or refused by name. */
+import { describe, expect, test } from 'vitest'
+import { refusal, responses } from '../../support/translation.ts'
+
+describe('a field of a response', () => {
+  test.each([
+    ['instructions', { instructions: 'brief' }, { system: [{ type: 'text', text: 'brief' }] }],
+    ['max_output_tokens', { max_output_tokens: 5 }, { max_tokens: 5 }],
+    ['effort', { reasoning: { effort: 'high' } }, { output_config: { effort: 'high' } }],
+    [
+      'flat tools',
+      { tools: [{ type: 'function', name: 'f', parameters: {} }], tool_choice: 'auto' },
+      { tools: [{ name: 'f' }], tool_choice: { type: 'auto' } },
+    ],
+    [
+      'web search',
+      { tools: [{ type: 'web_search' }] },
+      { tools: [{ type: 'web_search_20250305', name: 'web_search' }] },
+    ],
+    [
+      'a schema',
+      { text: { format: { type: 'json_schema', name: 'x', schema: { type: 'object' } } } },
+      { output_config: { format: { schema: { type: 'object', additionalProperties: false } } } },
+    ],
+    [
+      'an easy message',
+      { input: [{ role: 'user', content: 'x' }] },
+      { messages: [{ role: 'user', content: [{ type: 'text', text: 'x' }] }] },
+    ],
+    [
+      'a file at an address',
+      { input: [{ role: 'user', content: [{ type: 'input_file', file_url: 'https://x.test/a.pdf' }] }] },
+      { messages: [{ content: [{ type: 'document', source: { type: 'url' } }] }] },
+    ],
+    [
+      'a picture',
+      { input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'https://x.test/a.png' }] }] },
+      { messages: [{ content: [{ type: 'image' }] }] },
+    ],
+  ])('%s', (_what, body, expected) => {
+    expect(responses(body).request).toMatchObject(expected)
+  })
+
+  test.each([
+    [{ previous_response_id: 'r' }, 'previous_response_id'],
+    [{ store: true }, 'store'],
+    [{ background: true }, 'background'],
+    [{ conversation: 'c' }, 'conversation'],
+    [{ input: [{ type: 'item_reference', id: 'x' }] }, 'input[0].type'],
+    [{ input: [{ type: 'computer_call' }] }, 'input[0].type'],
+    [{ input: [{ type: 'function_call_output', call_id: 'c', output: 'x' }] }, 'input[0].call_id'],
+    [{ tools: [{ type: 'file_search' }] }, 'tools[0].type'],
+    [{ tools: [{ type: 'function' }] }, 'tools[0].name'],
+  ])('is refused by name: %j', (body, param) => {
+    expect(refusal(() => responses(body)).param).toBe(param)
+  })
+
+  test('store: false and fields without meaning are taken', () => {
+    expect(
+      responses({ store: false, truncation: 'auto', service_tier: 'auto', metadata: { a: 'b' } }).warnings,
+    ).toEqual([])
+  })
+})
