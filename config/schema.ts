@@ -57,6 +57,11 @@ const backup = section({
   folder: text.default(''),
 })
 
+const journal = section({
+  /** Whether an answer waits until its record is on the disk itself, so that power loss loses no row. */
+  fsync: z.boolean().default(false),
+})
+
 const log = section({
   level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   format: z.enum(['json', 'text']).default('json'),
@@ -182,6 +187,7 @@ export const Config = z
     server,
     database,
     backup,
+    journal,
     log,
     auth,
     usage_sync_time: wait.default(300_000),

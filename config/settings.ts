@@ -4,7 +4,7 @@ import { microsOf } from '../core/units.ts'
 import type { Config } from './schema.ts'
 
 export function settingsFrom(config: Config): Settings {
-  const { limits, health, retry } = config
+  const { limits, health, retry, journal } = config
   return {
     auth: authFrom(config.auth),
     backends: config.backends.map(({ name, url, api_key, weight, enabled, models, openai }) => ({
@@ -29,6 +29,7 @@ export function settingsFrom(config: Config): Settings {
       reserveOutputTokens: limits.reserve_output ?? undefined,
       failClosed: limits.fail_closed,
     },
+    journal: { fsync: journal.fsync },
     health: {
       startupCheck: health.startup_check,
       failureThreshold: health.failure_threshold,

@@ -52,6 +52,8 @@ export interface Settings {
     reserveOutputTokens: number | undefined
     failClosed: boolean
   }
+  /** `fsync`: an answer's last byte waits until its record cannot be lost by power loss. */
+  journal: { fsync: boolean }
   health: { startupCheck: 'normal' | 'strict' | 'off'; failureThreshold: number; cooldownMs: number }
   balancer: { strategy: 'sticky' | 'random' }
   retry: {

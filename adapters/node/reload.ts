@@ -8,6 +8,7 @@ export function upToRestart(running: Config, next: Config): { changed: string[];
   const fixed = {
     server: { port, host, workers },
     database: running.database,
+    journal: running.journal,
     limits: { period, store, fail_closed },
     health: { store: running.health.store },
     redis: running.redis,

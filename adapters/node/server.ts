@@ -58,10 +58,10 @@ function dataFolder(config: Config): string {
 /** The drivers that stay open when the configuration changes. */
 async function openDrivers(config: Config, logger: Logger) {
   const clock = systemClock
-  const storage = await openStorage(config, logger, (path) => openServedFile(path, logger))
+  const storage = await openStorage(config, logger, (path) => openServedFile(path, logger, config.journal))
   const { db } = storage
   const folder = join(dataFolder(config), 'journal')
-  const records = await journalledRecords({ db, folder, clock, logger })
+  const records = await journalledRecords({ db, folder, ...config.journal, clock, logger })
   const redis = await openRedis(config, logger)
   const { ledger, health } = await openStores(config, {
     place: redis ? 'Node' : 'Node without redis.url',

@@ -18,7 +18,7 @@ export interface OpenCallRecord {
   firstByte(elapsed: number): void
   /** Final usage is known, the answer still flows. */
   update(status: number, usage: BilledUsage, made?: readonly MadeObject[]): void
-  /** The call is over. Called once. A promise where the last byte has to wait for what its answer made to be stored. */
+  /** The call is over. Called once. A promise where the last byte has to wait until something is stored. */
   settle(end: CallEnd): MaybePromise<void>
 }
 
@@ -88,7 +88,7 @@ export function openCallRecord(deps: RecordParts, call: Call): OpenCallRecord {
       const work = ledger.settle(record)
       if (work) deps.waitUntil(work)
       log(logger, call, record)
-      if (made.length > 0) return work
+      if (made.length > 0 || deps.settings.journal.fsync) return work
     },
   }
 }

@@ -1,10 +1,11 @@
 /** What a process leaves in its journal, and who takes it over. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs'
+import fs, { mkdirSync, readdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { isLocked } from '../../adapters/drivers/ledger/journal-lock.ts'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
@@ -209,5 +210,52 @@ describe('the journal of the local ledger', () => {
     await expect.poll(() => ledger.healthy()).toBe(true)
     expect(await rows()).toHaveLength(1)
     await ledger.close()
+  })
+
+  test('with fsync an answer waits for the disk itself, and many wait for it together', async () => {
+    const syncs: (() => void)[] = []
+    const disk = vi
+      .spyOn(fs, 'fdatasync')
+      .mockImplementation((_file, done) => void syncs.push(() => done(null)))
+    syncBuiltinESMExports()
+    const parts = { db: store.db, folder: folder(), clock: systemClock, logger: keptLogs(), fsync: true }
+    const ledger = await localLedger({ ...parts, records: await journalledRecords(parts), ...settings })
+    const ended: number[] = []
+    const end = async (nth: number) => {
+      await ledger.settle(callRecord())
+      ended.push(nth)
+    }
+    const all = [end(0), end(1), end(2)]
+    expect(syncs).toHaveLength(1)
+    syncs[0]?.()
+    // What was appended after the disk began needs another turn.
+    await expect.poll(() => syncs.length).toBe(2)
+    expect(ended).toEqual([0])
+    syncs[1]?.()
+    await Promise.all(all)
+    disk.mockRestore()
+    syncBuiltinESMExports()
+    await ledger.close()
+  })
+
+  test('that a full disk does not take lets calls pass, or none where limits fail closed, because a row could be missing', async () => {
+    const disk = vi.spyOn(fs, 'writeSync').mockImplementation(() => {
+      throw new Error('ENOSPC: no space left on device')
+    })
+    syncBuiltinESMExports()
+    const parts = { db: store.db, clock: systemClock, logger: keptLogs() }
+    const open = async (name: string, failClosed: boolean) => {
+      const records = await journalledRecords({ ...parts, folder: join(folder(), name) })
+      return localLedger({ ...parts, records, period: 'monthly', failClosed })
+    }
+    const [ajar, shut] = [await open('ajar', false), await open('shut', true)]
+    expect(await ajar.reserve(admission())).toMatchObject({ ok: true })
+    const user = { ...NO_LIMITS, concurrentRequests: 1 }
+    const refused = { ok: false, limit: 'unavailable' }
+    for (let i = 0; i < 2; i++) expect(await shut.reserve(admission({ user }))).toEqual(refused)
+    disk.mockRestore()
+    syncBuiltinESMExports()
+    expect(await shut.reserve(admission({ user }))).toMatchObject({ ok: true })
+    for (const ledger of [ajar, shut]) await ledger.close()
   })
 })

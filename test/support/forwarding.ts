@@ -36,6 +36,7 @@ export function forwardingScene(
     ...parts,
     settings: {
       ...parts.settings,
+      journal: { fsync: false },
       retry: { ...parts.settings.retry, idleTimeoutMs: 90_000 },
       limits: { period: given.period ?? 'monthly', reserveOutputTokens: undefined },
       publicUrl: '',

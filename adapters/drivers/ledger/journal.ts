@@ -2,7 +2,17 @@
  * An append-only file of usage records on their way to the database. Appended records survive kill -9. Each line is a CRC-32
  * and a record; the last line of a request counts, so reading a file twice gives the same records.
  */
-import { closeSync, ftruncateSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
 import { journalPath } from './journal-files.ts'
 import { lineOf } from './journal-lines.ts'
 
@@ -18,6 +28,8 @@ export interface SetAside {
 export interface Journal {
   /** Appends now, and keeps the record until it is `stored`. False if the disk cannot be written. */
   append(id: string, json: string): boolean
+  /** Resolves when all that was appended is on the disk itself, or the disk has failed. */
+  synced(): Promise<void>
   /** Releases records that the database has. */
   stored(ids: readonly string[]): void
   /**
@@ -32,14 +44,18 @@ export interface Journal {
  * Opens the journal of this process in `folder` under `name`. `onError` is called if the disk cannot be written; calls continue
  * without the journal.
  */
-export function openJournal(
-  folder: string,
-  name: string,
-  onError: (cause: unknown) => void,
-  onWritten: () => void,
-): Journal {
+export function openJournal(parts: {
+  folder: string
+  name: string
+  /** Whether new files are synced before older ones are removed. */
+  fsync: boolean
+  onError: (cause: unknown) => void
+  onWritten: () => void
+}): Journal {
+  const { folder, name, fsync, onError, onWritten } = parts
   let generation = 0
   let file = openFile(journalPath(folder, name, generation))
+  if (fsync) file.syncNow()
   /** Size of the file when it was begun. */
   let bytesKept = 0
   const unstored = new Map<string, string>()
@@ -49,6 +65,7 @@ export function openJournal(
     const next = openFile(journalPath(folder, name, generation + 1))
     try {
       next.append([...lines].join(''))
+      if (fsync) next.syncNow()
     } catch (cause) {
       next.remove()
       throw cause
@@ -59,6 +76,7 @@ export function openJournal(
     bytesKept = next.bytes()
     return old
   }
+  const synced = oneForMany(() => file.sync().then(onWritten, onError))
   /** Replaces the file with one that has only the records not stored yet. */
   const rotate = () => startFile(unstored.values()).remove()
 
@@ -75,6 +93,7 @@ export function openJournal(
         return false
       }
     },
+    synced,
     stored(ids) {
       for (const id of ids) unstored.delete(id)
       try {
@@ -108,10 +127,32 @@ export function openJournal(
   }
 }
 
+/** Runs `action` for all that ask before it begins; who asks while it runs waits for the next run. */
+function oneForMany(action: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  return function run(): Promise<void> {
+    if (!running) {
+      running = action().finally(() => {
+        running = undefined
+      })
+      return running
+    }
+    next ??= running.then(() => {
+      next = undefined
+      return run()
+    })
+    return next
+  }
+}
+
 interface JournalFile {
   path: string
   /** Throws if the disk takes only a part or nothing. */
   append(text: string): void
+  /** Resolves when the disk has what was appended; the file may be closed meanwhile. Rejects if the disk fails. */
+  sync(): Promise<void>
+  syncNow(): void
   bytes(): number
   /** False if an append failed since the file was last empty. */
   complete(): boolean
@@ -125,6 +166,12 @@ function openFile(path: string): JournalFile {
   let bytes = 0
   let complete = true
   let torn = false
+  let inUse: Promise<void> | undefined
+  const close = () => {
+    if (!inUse) return closeSync(fd)
+    const closeNow = () => closeSync(fd)
+    void inUse.then(closeNow, closeNow)
+  }
   return {
     path,
     append(text) {
@@ -140,6 +187,18 @@ function openFile(path: string): JournalFile {
         throw cause
       }
     },
+    async sync() {
+      inUse = new Promise<void>((resolve, reject) => {
+        fdatasync(fd, (cause) => (cause ? reject(cause) : resolve()))
+      })
+      return inUse
+    },
+    syncNow() {
+      fsyncSync(fd)
+      const directory = openSync(dirname(path), 'r')
+      fsyncSync(directory)
+      closeSync(directory)
+    },
     bytes: () => bytes,
     complete: () => complete,
     empty() {
@@ -148,9 +207,9 @@ function openFile(path: string): JournalFile {
       complete = true
       torn = false
     },
-    close: () => closeSync(fd),
+    close,
     remove() {
-      closeSync(fd)
+      close()
       unlinkSync(path)
     },
   }

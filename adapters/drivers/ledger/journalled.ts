@@ -28,12 +28,14 @@ interface Parts {
   db: Db
   /** Folder of the journal. */
   folder: string
+  /** Whether `settle` resolves only when the record is on the disk itself. */
+  fsync?: boolean
   clock: Clock
   logger: Logger
 }
 
 export async function journalledRecords(parts: Parts): Promise<Records> {
-  const { db, clock, logger } = parts
+  const { db, fsync = false, clock, logger } = parts
   const { journal, takeover, disk, lock } = await openOwnJournal(parts)
   const rows = createOutage(logger, {
     failed: 'ledger.database_failed',
@@ -113,9 +115,10 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
       pending.set(record.id, text)
       // Tried only once in HELD_ROWS records, in case the disk cannot be written.
       if (pending.size % HELD_ROWS === 0) keepOnDisk()
-      if (record.madeObjects?.length) return soonStored(record.id)
+      const stored = record.madeObjects?.length ? soonStored(record.id) : undefined
       if (pending.size >= BATCH_ROWS) void flush()
       else schedule(FLUSH_MS)
+      return fsync ? Promise.all([stored, journal.synced()]).then(() => {}) : stored
     },
     works: () => disk.works() || rows.works(),
     hasRoom: () => pending.size < MOST_ROWS,
@@ -128,12 +131,12 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
 }
 
 async function openOwnJournal(parts: Parts) {
-  const { db, folder, logger } = parts
+  const { db, folder, fsync = false, logger } = parts
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const database = await databaseId(db)
   const { name, lock } = await ownName(folder, database)
   const disk = createOutage(logger, { failed: 'journal.failed', worksAgain: 'journal.works_again' })
-  const journal = openJournal(folder, name, disk.failed, disk.worked)
+  const journal = openJournal({ folder, name, fsync, onError: disk.failed, onWritten: disk.worked })
   return { journal, takeover: createTakeover({ ...parts, own: name, database }), disk, lock }
 }
 

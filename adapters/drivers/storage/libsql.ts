@@ -49,9 +49,14 @@ export async function openFile(path: string, logger: Pick<Logger, 'warn'> = { wa
 
 /**
  * As openFile, for a server: nobody can restore a backup meanwhile, and a file that somebody puts in its place is noticed. All
- * statements reject from then on, so that neither file is damaged.
+ * statements reject from then on, so that neither file is damaged. `fsync`: whether a batch is on the disk itself when it
+ * resolves; else power loss may take the last ones back.
  */
-export async function openServedFile(path: string, logger: Logger): Promise<Storage> {
+export async function openServedFile(
+  path: string,
+  logger: Logger,
+  { fsync }: { fsync: boolean },
+): Promise<Storage> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   putAsideForeignLog(path, logger)
   prepareFile(path)
@@ -64,7 +69,8 @@ export async function openServedFile(path: string, logger: Logger): Promise<Stor
     if (problem) throw new Error(`Database ${path} cannot be used: ${problem}. Restart the gateway.`)
   }
   const background = isLarge(path)
-  const client = await usable(path, () => opened(`file:${path}`, GUARDED, { check, background }))
+  const pragmas = fsync ? `${GUARDED}; pragma synchronous = full` : GUARDED
+  const client = await usable(path, () => opened(`file:${path}`, pragmas, { check, background }))
   guard = guardFile(path, file, logger)
   const stopCheck = background ? checkInBackground(path, logger) : () => {}
   return storage(client, async () => {

@@ -1,8 +1,4 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { itcode, modelName } from '../../../config/values.ts'
-import { accountName } from '../../../core/auth/account.ts'
-import { ModelName } from '../../../core/models/name.ts'
 import { BACKEND, errorOf, load, MINIMAL, pathsIn, pathsOf, SECRET, withLeaf } from './settings.ts'
 
 /** Every setting there is, none at its default. */
@@ -19,6 +15,7 @@ const FULL = {
   database: { path: 'x.db', url: 'libsql://db.test', auth_token: 'tok-4711-abc' },
   // A server has no backups of ours.
   backup: { every: null, keep: 3, folder: '/var/backups' },
+  journal: { fsync: true },
   log: { level: 'debug', format: 'text' },
   auth: {
     session_secret: [SECRET],
@@ -88,6 +85,7 @@ const DEFAULTS = {
   },
   database: { path: 'data/gateway.db', url: '', auth_token: '' },
   backup: { every: null, keep: 7, folder: '' },
+  journal: { fsync: false },
   log: { level: 'info', format: 'json' },
   auth: {
     session_secret: [SECRET],
@@ -210,39 +208,6 @@ describe('every setting', () => {
   ] as const)('%s refuses what is out of bounds', (name, path, values) => {
     for (const value of values) expect(pathsOf(withLeaf(FULL, path, value))).toEqual([name])
   })
-})
-
-test('an administrator is named by the rule that holds for every account', () => {
-  const isTaken = (name: string) => {
-    try {
-      return accountName(name)
-    } catch {
-      return undefined
-    }
-  }
-  const part = fc.constantFrom('a', 'É', 'ﬁ', '張', '１', '.', '+', '-', '_', '@', ' ', '\n', '/', '\u0301')
-  const names = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    fc.array(part).map((parts) => parts.join('')),
-  )
-  fc.assert(
-    fc.property(names, (name) => {
-      // Nobody is named by nothing.
-      fc.pre(name.normalize('NFKC').trim() !== '')
-      const { data } = itcode.safeParse(name)
-      expect(data === undefined ? data : accountName(data)).toBe(isTaken(name))
-    }),
-  )
-})
-
-test('a model is named by the rule that holds for every request', () => {
-  const part = fc.constantFrom('a', '*', '\0', '\n', '\u0085', '\u2028', '\ufffd', '模', ' ')
-  fc.assert(
-    fc.property(fc.array(part, { maxLength: 300 }), (parts) => {
-      const name = parts.join('')
-      expect(modelName.safeParse(name).success).toBe(ModelName.safeParse(name).success)
-    }),
-  )
 })
 
 test.each(['"\\ud800"', '{ "claude-*": "\\udc00" }'])('half of a character is no text: %s', (value) => {
