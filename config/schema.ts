@@ -14,6 +14,7 @@ import {
   size,
   upstreamUrl,
   wait,
+  waitOrNone,
 } from './values.ts'
 
 const count = z.int().min(0)
@@ -37,7 +38,9 @@ const server = section({
   mode: z.enum(['debug', 'release']).default('release'),
   public_url: originUrl.default(''),
   trusted_proxies: z.array(network).default([]),
-  /** How long answers may continue after SIGTERM. */
+  /** How long new calls are still taken after SIGTERM, while /readyz says 503 already. */
+  drain_delay: waitOrNone.default(5_000),
+  /** How long answers may continue after that. */
   drain_timeout: wait.default(30_000),
   /** Processes that share the port; more than one needs shared stores. */
   workers: z.int().min(1).max(64).default(1),

@@ -10,18 +10,26 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 const NO_DURATION = 'a duration such as 500ms, 30s, 5m, 2h or 1d, up to 10 years, is expected'
 
 /** '500ms', '30s', '5m', '2h', '1d' or a number of seconds, parsed to ms. */
-export const duration = z
+const durationOrNone = z
   .union([z.number(), z.string()], { error: NO_DURATION })
   .transform((value, context) => {
     const [, amount, unit] = /^(\d{1,15}(?:\.\d{1,15})?)(ms|s|m|h|d)?$/.exec(String(value).trim()) ?? []
     const ms = Math.round(Number(amount) * (UNITS[unit ?? 's'] ?? Number.NaN))
-    if (ms > 0 && ms <= LONGEST_MS) return ms
+    if (ms <= LONGEST_MS) return ms
     context.addIssue({ code: 'custom', message: NO_DURATION })
     return z.NEVER
   })
+const fitsTimer = (ms: number) => ms <= LONGEST_TIMER_MS
+const NO_TIMER = 'at most 24 days are expected'
+
+/** As `durationOrNone`, above 0. */
+export const duration = durationOrNone.refine((ms) => ms > 0, NO_DURATION)
 
 /** A duration for timers, at most LONGEST_TIMER_MS. */
-export const wait = duration.refine((ms) => ms <= LONGEST_TIMER_MS, 'at most 24 days are expected')
+export const wait = duration.refine(fitsTimer, NO_TIMER)
+
+/** The same, or 0 for none. */
+export const waitOrNone = durationOrNone.refine(fitsTimer, NO_TIMER)
 
 const SIZES: Readonly<Record<string, number>> = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }
 const LARGEST_SIZE = 2 ** 40

@@ -2,6 +2,7 @@
 import type { MadeObject } from './db/objects.ts'
 import type { PromptLoss } from './metering/prompt-losses.ts'
 
+/** `interrupted`: this process ended before the answer did, by a kill or because the answer outlasted the shutdown. */
 export type Outcome = 'ok' | 'error' | 'client_aborted' | 'upstream_cut' | 'interrupted'
 
 /** One finished call, which becomes one row of usage_logs. Tokens are as billed, durations in ms. */

@@ -9,6 +9,9 @@ export interface StopSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
+/** The reason of a stop that no caller wanted: this process ends and waits no longer. */
+export class ProcessEnds extends Error {}
+
 export interface Stop {
   signal: StopSignal
   /** The first reason counts; later calls change nothing. */

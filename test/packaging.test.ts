@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { matchesGlob } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { loadConfig } from '../config/load.ts'
 
 describe('the context of an image', () => {
   const rules = readFileSync('.dockerignore', 'utf8')
@@ -67,6 +68,19 @@ test('what is installed is what the lock file says, also on other machines', () 
     Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !isLocked(path, name)),
   )
   expect(missing).toEqual([])
+})
+
+test('whoever stops the service waits longer than its calls may', () => {
+  const { drain_delay, drain_timeout } = loadConfig({
+    text: readFileSync('config/config.example.yaml', 'utf8'),
+    file: 'config.example.yaml',
+    env: { SESSION_SECRET: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a', ANTHROPIC_API_KEY: 'sk-ant-4711' },
+    readFile: () => '',
+  }).server
+  const unit = readFileSync('adapters/node/claude-gateway.service', 'utf8')
+  expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]) * 1000).toBeGreaterThan(
+    drain_delay + drain_timeout,
+  )
 })
 
 test('the service leaves no core behind and may do little', () => {

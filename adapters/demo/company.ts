@@ -56,7 +56,7 @@ export const ADMIN = PEOPLE[0].itcode
 export function companySettings(folder: string, claudeUrl: string): string {
   const backend = (name: string, weight: number) => ({ name, url: claudeUrl, api_key: `sim-${name}`, weight })
   return stringify({
-    server: { port: Number(process.env.PORT ?? 8080), host: '127.0.0.1', mode: 'debug' },
+    server: { port: Number(process.env.PORT ?? 8080), host: '127.0.0.1', mode: 'debug', drain_delay: 0 },
     database: { path: join(folder, 'gateway.db') },
     log: { format: 'text', level: 'warn' },
     auth: { session_secret: randomText(48, 'abcdefghijklmnopqrstuvwxyz0123456789'), admin_itcode: ADMIN },

@@ -13,9 +13,11 @@ const NAMELESS = 'localhost'
 
 type Fetch = Parameters<typeof getRequestListener>[0]
 
-export function createHttpServer(fetch: Fetch): Server {
+/** `isLeaving`: whether each answer has to close its connection, because the server is about to end. */
+export function createHttpServer(fetch: Fetch, isLeaving: () => boolean): Server {
   const listener = getRequestListener(fetch, { hostname: NAMELESS })
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (isLeaving()) outgoing.shouldKeepAlive = false
     const fault = faultOf(incoming)
     if (fault) refuse(outgoing, fault)
     else void listener(incoming, outgoing)

@@ -2,69 +2,100 @@
 import cluster from 'node:cluster'
 import { setFlagsFromString } from 'node:v8'
 import { ConfigError } from '../../config/error.ts'
-import { systemClock } from '../../core/clock.ts'
-import { createLogger } from '../../core/logger.ts'
-import { flushPrint, print } from '../cli/print.ts'
-import { EXIT_CONFIG, NoConfig, readSettings } from '../shared/settings.ts'
+import type { Config } from '../../config/schema.ts'
+import type { Logger } from '../../core/ports.ts'
+import { EXIT_CONFIG, NoConfig, readSettings, readSettingsFile, settingsOf } from '../shared/settings.ts'
 import { VERSION } from '../shared/version.ts'
 import { superviseWorkers } from './cluster.ts'
+import { openLog } from './log.ts'
+import { upToRestart } from './reload.ts'
 import { startServer } from './server.ts'
+import { notifyStarted, socketOfSystemd } from './systemd.ts'
+import { work } from './worker.ts'
 
 // After a thousand concurrent streams V8 assumes that a call's objects live long and allocates them as old ones for good,
 // which made each later call of the benchmark cost half as much again.
 setFlagsFromString('--no-allocation-site-pretenuring')
 
-function settingsOrExit() {
-  try {
-    return readSettings()
-  } catch (cause) {
-    if (!(cause instanceof ConfigError || cause instanceof NoConfig)) throw cause
-    console.error(cause.message)
-    process.exit(EXIT_CONFIG)
-  }
+try {
+  await (cluster.isPrimary ? main() : work())
+} catch (cause) {
+  console.error(cause instanceof Error ? cause.message : String(cause))
+  const isConfig = cause instanceof ConfigError || cause instanceof NoConfig
+  process.exit(isConfig ? EXIT_CONFIG : codeOf(cause))
 }
 
-const config = settingsOrExit()
-const logger = createLogger({ ...config.log, clock: systemClock, print })
-if (cluster.isPrimary) logger.info('server.starting', { version: VERSION, node: process.version })
-process.once('exit', flushPrint)
+async function main() {
+  const file = readSettingsFile()
+  const config = file ? settingsOf(file) : readSettings()
+  const logger = openLog(config)
+  logger.info('server.starting', { version: VERSION, node: process.version })
+  const socket = socketOfSystemd(process.env, process.pid)
+  if (file && config.server.workers > 1) await supervise(config, { file, socket, logger })
+  else await serve(config, { socket, logger })
+  notifyStarted(process.env, logger)
+}
 
-// The process exits, because its state is unknown. Records are safe in the journal.
-for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.once(event, (cause: unknown) => {
-    logger.error('process.crashed', {
-      event,
-      cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+interface Parts {
+  socket: number | undefined
+  logger: Logger
+}
+
+async function serve(config: Config, { socket, logger }: Parts) {
+  const server = await startServer(config, logger, { socket, warns: true, listensReady: false })
+  onStop(logger, (now) => {
+    const stopped = now ? server.stop(0) : server.stop()
+    void stopped.then(() => process.exit(0))
+  })
+  process.on('SIGHUP', () => {
+    reading(logger, () => {
+      const failed = (cause: unknown) => logger.error('config.reload_failed', { cause: String(cause) })
+      server.reload(readSettings()).catch(failed)
     })
-    flushPrint()
-    process.exit(1)
   })
+  process.on('SIGUSR2', () => logger.warn('cluster.no_workers', { hint: 'server.workers: 2 or more' }))
 }
 
-if (config.server.workers > 1 && cluster.isPrimary) superviseWorkers(config.server.workers, logger)
-else await serve()
-
-async function serve() {
-  const server = await startServer(config, logger).catch((cause: unknown) => {
-    console.error(cause instanceof Error ? cause.message : String(cause))
-    process.exit(cause instanceof ConfigError ? EXIT_CONFIG : 1)
+async function supervise(
+  config: Config,
+  { file, socket, logger }: Parts & { file: NonNullable<ReturnType<typeof readSettingsFile>> },
+) {
+  const { workers: count } = config.server
+  const onFailed = (code: number) => process.exit(code)
+  const supervisor = await superviseWorkers({ count, file, socket, logger, onFailed })
+  onStop(logger, supervisor.stop)
+  process.on('SIGHUP', () => {
+    reading(logger, () => {
+      const next = readSettingsFile()
+      if (!next) throw new NoConfig(`${file.file}: cannot be read.`)
+      const { changed } = upToRestart(config, settingsOf(next))
+      for (const name of changed) logger.warn('config.needs_restart', { setting: name })
+      supervisor.restart(next)
+    })
   })
+  process.on('SIGUSR2', () => supervisor.restart())
+}
 
+/** At Ctrl-C nobody asks /readyz, so new calls are refused at once. */
+function onStop(logger: Logger, stop: (now: boolean) => void) {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       logger.info('server.stopping', { signal })
-      void server.stop().then(() => process.exit(0))
+      stop(signal === 'SIGINT')
     })
   }
+}
 
-  process.on('SIGHUP', () => {
-    try {
-      server
-        .reload(readSettings())
-        .catch((cause) => logger.error('config.reload_failed', { cause: String(cause) }))
-    } catch (cause) {
-      // The running configuration stays as it is.
-      logger.error('config.reload_failed', { cause: cause instanceof Error ? cause.message : String(cause) })
-    }
-  })
+/** A configuration that cannot be read or used leaves the running one as it is. */
+function reading(logger: Logger, read: () => void) {
+  try {
+    read()
+  } catch (cause) {
+    logger.error('config.reload_failed', { cause: cause instanceof Error ? cause.message : String(cause) })
+  }
+}
+
+/** The exit code of a worker that could not start, because its primary ends for the same reason. */
+function codeOf(cause: unknown): number {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'number' ? cause.code : 1
 }

@@ -1,15 +1,14 @@
 /** A gateway in a Node process: opens the drivers, serves, reloads and stops. */
-import cluster from 'node:cluster'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/schema.ts'
 import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
 import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
-import { compose, openStores, prepareDatabase } from '../compose.ts'
+import { type Composed, compose, openStores, prepareDatabase } from '../compose.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
@@ -22,11 +21,13 @@ import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
 import { createHttpServer } from './http-server.ts'
 import { upToRestart } from './reload.ts'
-import { drain } from './stop.ts'
+import { createDeparture } from './stop.ts'
 import { socketWire } from './wire.ts'
 
 const SITE = join(import.meta.dirname, '../../site/build')
 const TASK_TICK_MS = 100
+/** How long the first check of the backends may keep a process from listening whose place others fill meanwhile. */
+const CHECK_MS = 10_000
 
 export interface RunningServer {
   url: string
@@ -34,8 +35,22 @@ export interface RunningServer {
   db: Storage['db']
   /** Adopts a new configuration for new requests; calls under way keep the old one. Rejects if it cannot be used. */
   reload(config: Config): Promise<void>
-  /** Stops accepting work, lets answers end within `drain_timeout` and writes all records. A second call ends the wait. */
-  stop(): Promise<void>
+  /**
+   * Says on /readyz that it leaves, takes calls for `acceptMs` more, by default `drain_delay`, lets answers end within
+   * `drain_timeout` and writes all records. A second call, also after `retire`, waits no longer.
+   */
+  stop(acceptMs?: number): Promise<void>
+  /** Leaves its place to another process on the same socket: takes no new connection and lets every answer end. */
+  retire(): Promise<void>
+}
+
+export interface Place {
+  /** A listening socket that another process opened, as a file descriptor; without it the server opens one. */
+  socket?: number | undefined
+  /** Whether to log warnings about the configuration; false if another process on it does. */
+  warns: boolean
+  /** Whether the backends are checked before the first connection is taken, because other processes serve meanwhile. */
+  listensReady: boolean
 }
 
 /** Opens and migrates the database for a command; logs what a migration changes for callers. Throws if it cannot be used. */
@@ -87,46 +102,20 @@ async function openDrivers(config: Config, logger: Logger) {
   }
 }
 
-export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  logger: Logger,
+  place: Place = { warns: true, listensReady: false },
+): Promise<RunningServer> {
   const { parts, close } = await openDrivers(config, logger)
   const { db, clock } = parts
   const { waitUntil, settled } = createPendingWork()
-  let stopping: Promise<void> | undefined
-  const composed = async (settings: Config, known?: BackendMemory) => {
-    const brought = {
-      ...{ ...parts, waitUntil, wire: socketWire(waitUntil), codes: codesFrom(settings, logger) },
-      accepting: () => !stopping,
-      functions: process.env.GATEWAY_FUNCTIONS,
-      listens: true,
-      // Only one of several workers logs the warnings.
-      warns: !cluster.worker || cluster.worker.id === 1,
-    }
-    const made = await compose(settings, brought, known)
-    await made.deps.keyCache.refresh()
-    return made
-  }
-
-  let settings = config
-  let current = await composed(config)
-  const server = createHttpServer((request, bindings) => current.gateway.fetch(request, bindings))
-  const url = await listen(server, config)
-  const checkBackends = () => void current.deps.catalogue.checkAll()
-  checkBackends()
-  const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
-  const backups = scheduleBackups(() => settings, { db, clock, logger })
-  logger.info('server.listening', { url, backends: current.deps.settings.backends.length })
-
-  async function reload(next: Config) {
-    const { changed, inForce } = upToRestart(config, next)
-    for (const name of changed) logger.warn('config.needs_restart', { setting: name })
-    current = await composed(inForce, current.deps.balancer.memory)
-    settings = inForce
-    checkBackends()
-    await auditRow(db, { actor: COMMAND_LINE, at: clock.now(), action: 'config.reload', target: 'config' })
-    logger.info('config.reloaded')
-  }
-  async function stop() {
-    await drain(server, settings.server.drain_timeout)
+  let current: Composed
+  const server = createHttpServer(
+    (request, bindings) => current.gateway.fetch(request, bindings),
+    () => departure.leaving(),
+  )
+  const departure = createDeparture(server, async () => {
     // Calls whose connections were closed notice it in the next turn of the event loop and settle then.
     await new Promise(setImmediate)
     await settled()
@@ -134,26 +123,56 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     await backups.stop()
     await close()
     logger.info('server.stopped')
+  })
+  const wire = socketWire(waitUntil, departure.cutting)
+  const { accepting } = departure
+  const composed = async (settings: Config, known?: BackendMemory) => {
+    const brought = { ...parts, waitUntil, wire, accepting, codes: codesFrom(settings, logger) }
+    const runtime = { functions: process.env.GATEWAY_FUNCTIONS, listens: true, warns: place.warns }
+    const made = await compose(settings, { ...brought, ...runtime }, known)
+    await made.deps.keyCache.refresh()
+    return made
   }
+
+  let settings = config
+  current = await composed(config)
+  const checking = current.deps.catalogue.checkAll()
+  if (place.listensReady) await Promise.race([checking, sleep(CHECK_MS, undefined, { ref: false })])
+  const url = await listen(server, config, place.socket)
+  const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
+  const backups = scheduleBackups(() => settings, { db, clock, logger })
+  logger.info('server.listening', { url, backends: current.deps.settings.backends.length })
   return {
     url,
     db,
-    reload,
-    stop() {
-      if (stopping) server.closeAllConnections()
-      stopping ??= stop()
-      return stopping
+    async reload(next) {
+      const { changed, inForce } = upToRestart(config, next)
+      for (const name of changed) logger.warn('config.needs_restart', { setting: name })
+      current = await composed(inForce, current.deps.balancer.memory)
+      settings = inForce
+      void current.deps.catalogue.checkAll()
+      await auditRow(db, { actor: COMMAND_LINE, at: clock.now(), action: 'config.reload', target: 'config' })
+      logger.info('config.reloaded')
     },
+    stop(acceptMs = settings.server.drain_delay) {
+      const { drain_delay: idleMs, drain_timeout: answerMs } = settings.server
+      return departure.stop({ acceptMs, idleMs, answerMs })
+    },
+    retire: () => departure.retire(settings.server.drain_delay),
   }
 }
 
-function listen(server: Server, { server: { port, host } }: Config): Promise<string> {
+function listen(server: Server, { server: { port, host } }: Config, socket?: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   server.once('error', reject)
-  server.listen(port, host, () => {
-    // The cast holds because the address is a string only for pipes.
-    const { port: bound } = server.address() as AddressInfo
-    resolve(`http://${host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${bound}`)
+  const where = socket === undefined ? { port, host } : { fd: socket }
+  server.listen(where, () => {
+    const bound = server.address()
+    // The address of a socket in the file system is a string; a listening server has one.
+    if (bound === null || typeof bound === 'string') return resolve(`unix:${bound}`)
+    const { address, family } = bound
+    const everywhere = address === '0.0.0.0' || address === '::'
+    resolve(`http://${everywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address}:${bound.port}`)
   })
   return promise
 }

@@ -4,7 +4,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { joined } from '../../core/bytes.ts'
 import { headerOf } from '../../core/http/headers.ts'
 import type { HeaderPairs, MaybePromise, Reply, TakeBytes, Wire } from '../../core/ports.ts'
-import { createStop } from '../../core/stop.ts'
+import { createStop, ProcessEnds } from '../../core/stop.ts'
 import { MOST_DISCARDED } from '../../functions/body.ts'
 import { flatHeaders } from '../drivers/flat-headers.ts'
 import { askForBody, expectsContinue } from './http-server.ts'
@@ -12,8 +12,11 @@ import { askForBody, expectsContinue } from './http-server.ts'
 /** The cast holds because @hono/node-server passes Node's request and response to fetch as the second argument. */
 const socketOf = (bindings: unknown) => bindings as HttpBindings
 
-/** Bodies do not pass through Request and Response, because these cost more than the gateway's own work. */
-export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
+/**
+ * Bodies do not pass through Request and Response, because these cost more than the gateway's own work. `cuts` tells whether
+ * connections are closed by this process rather than by their clients.
+ */
+export function socketWire(waitUntil: (work: Promise<unknown>) => void, cuts: () => boolean): Wire {
   return {
     headers(_request, bindings) {
       const { headers } = socketOf(bindings).incoming
@@ -31,7 +34,8 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void): Wire {
       const { outgoing } = socketOf(bindings)
       const { signal, abort } = createStop()
       const onClose = () => {
-        if (!outgoing.writableFinished) abort(new Error('the client left'))
+        if (outgoing.writableFinished) return
+        abort(cuts() ? new ProcessEnds('the gateway stopped') : new Error('the client left'))
       }
       // `close` does not fire again for a client that has left already.
       if (outgoing.destroyed) onClose()

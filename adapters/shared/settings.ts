@@ -14,12 +14,16 @@ const HEX = '0123456789abcdef'
 /** Thrown if there is no configuration. The message says what to do. */
 export class NoConfig extends Error {}
 
+export interface SettingsFile {
+  /** Its path, for messages. */
+  file: string
+  text: string
+}
+
 /** Throws ConfigError or NoConfig. */
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Config {
-  const file = env.CONFIG_PATH ?? DEFAULT_FILE
-  if (env.CONFIG_PATH !== undefined || existsSync(file)) {
-    return loadConfig({ text: readText(file), file, env, readFile: (path) => readFileSync(path, 'utf8') })
-  }
+  const found = readSettingsFile(env)
+  if (found) return settingsOf(found, env)
   if (!env.ANTHROPIC_API_KEY) {
     throw new NoConfig(
       `There is no ${DEFAULT_FILE}. Copy config/config.example.yaml there and fill it in, or name a file with ` +
@@ -27,6 +31,18 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Config {
     )
   }
   return configFromApiKey(env.ANTHROPIC_API_KEY, keptSecret(join('data', 'session.secret')), env)
+}
+
+/** The configuration file as it is now; undefined if none is named and there is none. Throws NoConfig. */
+export function readSettingsFile(env: NodeJS.ProcessEnv = process.env): SettingsFile | undefined {
+  const file = env.CONFIG_PATH ?? DEFAULT_FILE
+  if (env.CONFIG_PATH === undefined && !existsSync(file)) return undefined
+  return { file, text: readText(file) }
+}
+
+/** Throws ConfigError. */
+export function settingsOf({ file, text }: SettingsFile, env: NodeJS.ProcessEnv = process.env): Config {
+  return loadConfig({ text, file, env, readFile: (path) => readFileSync(path, 'utf8') })
 }
 
 function readText(file: string): string {

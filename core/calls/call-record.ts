@@ -52,8 +52,9 @@ export function openCallRecord(deps: RecordParts, call: Call): OpenCallRecord {
   function recordOf({ outcome, status, usage, estimatedOutput, made = [] }: CallEnd): CallRecord {
     const latencyMs = Math.round(clock.elapsed() - call.startedAt)
     const base = { ...begun, backend, attempts, ttftMs, latencyMs, outcome, statusCode: status }
-    // Claude may have read the input of a client that left before any usage came.
-    const guessed = estimatedOutput ?? (outcome === 'client_aborted' && !usage ? 0 : undefined)
+    // Claude may have read the input of a call that was given up before any usage came.
+    const givenUp = outcome === 'client_aborted' || outcome === 'interrupted'
+    const guessed = estimatedOutput ?? (givenUp && !usage ? 0 : undefined)
     if (guessed === undefined) return { ...base, ...figuresOf(usage, begun, prices), madeObjects: made }
     const size = { input: begun.inputTokens, output: guessed }
     return { ...base, outputTokens: guessed, costMicros: prices.estimate(call.model, size, call.createdAt) }

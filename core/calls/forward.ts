@@ -8,7 +8,7 @@ import type { Call } from './call.ts'
 import { type OpenCallRecord, openCallRecord } from './call-record.ts'
 import { type Served, sendWithFailover } from './failover.ts'
 import { clientHeaders } from './forwarded-headers.ts'
-import { relay } from './relay.ts'
+import { outcomeOfLeaving, relay } from './relay.ts'
 
 /** The client left before it was answered: there is nobody to tell. */
 export class ClientGone extends Error {}
@@ -34,7 +34,7 @@ export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
   }
   if (served.kind === 'client_gone') {
     const estimatedOutput = waitsForWhole(call) ? writtenSince(deps, call, sentAt) : 0
-    record.settle({ outcome: 'client_aborted', status: 499, usage: undefined, estimatedOutput })
+    record.settle({ outcome: outcomeOfLeaving(call.signal), status: 499, usage: undefined, estimatedOutput })
     throw new ClientGone()
   }
   if (served.kind === 'whole_answer_late') {

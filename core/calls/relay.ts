@@ -10,7 +10,7 @@ import { createOpenAiStreamMeter, OPENAI_ANSWERS } from '../metering/openai.ts'
 import { createWholeMeter } from '../metering/whole-answer.ts'
 import { createMadeReader } from '../objects/made.ts'
 import type { HeaderPairs, MaybePromise, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
-import type { Stop } from '../stop.ts'
+import { ProcessEnds, type Stop, type StopSignal } from '../stop.ts'
 import type { Call } from './call.ts'
 import type { OpenCallRecord } from './call-record.ts'
 import { clientHeaders } from './forwarded-headers.ts'
@@ -105,7 +105,7 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
     meter?.end()
     const left = clientLeft || (stalled && clientIsSlow)
     if (reply.status >= 400) settle('error')
-    else settle(left ? 'client_aborted' : 'upstream_cut')
+    else settle(left ? outcomeOfLeaving(call.signal) : 'upstream_cut')
     // A client that left in the middle proves nothing about the backend.
     selection.done(left ? undefined : cut(stalled ? 'silent for too long' : 'cut its answer'))
     throw cause
@@ -138,6 +138,11 @@ function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
     cancelWatch()
     for (const signal of signals) signal.removeEventListener('abort', onGone)
   })
+}
+
+/** How a call ended whose answer nobody takes any more: the client left, or this process ended before the answer did. */
+export function outcomeOfLeaving({ reason }: StopSignal): 'client_aborted' | 'interrupted' {
+  return reason instanceof ProcessEnds ? 'interrupted' : 'client_aborted'
 }
 
 function isStream({ reply }: Answer): boolean {

@@ -107,7 +107,7 @@ describe('the life of the process', () => {
     gateway.process.kill('SIGTERM')
     expect(await ended).toBe(0)
     expect(await reading).toBe('cut')
-    expect(await gateway.rows(1)).toMatchObject([{ outcome: 'client_aborted', inputTokens: 10 }])
+    expect(await gateway.rows(1)).toMatchObject([{ outcome: 'interrupted', inputTokens: 10 }])
   })
 
   test('SIGHUP puts a valid configuration in force between requests, and a broken one changes nothing', async () => {

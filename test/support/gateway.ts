@@ -32,7 +32,10 @@ export interface TestGateway extends Gateway {
   configure(settings: Partial<GatewaySettings>): void
 }
 
-const DEFAULTS = { ...EVERYWHERE, server: { port: 0, host: '127.0.0.1', drain_timeout: '5s' } }
+const DEFAULTS = {
+  ...EVERYWHERE,
+  server: { port: 0, host: '127.0.0.1', drain_delay: 0, drain_timeout: '5s' },
+}
 
 /** A libSQL server that several gateways share. */
 const SharedDatabase = z.object({ url: z.string(), auth_token: z.string() })

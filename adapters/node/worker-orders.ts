@@ -1,0 +1,20 @@
+/** What the primary process tells a worker. */
+import * as z from 'zod'
+
+const File = z.object({ file: z.string(), text: z.string() })
+
+/** The first message to a worker. */
+export const Start = z.object({
+  /** The configuration file as it was when the primary started, which settles what only a start can change. */
+  started: File,
+  /** The configuration file that is in force. */
+  inForce: File,
+  /** A listening socket of the primary, as its file descriptor. */
+  socket: z.int().optional(),
+  warns: z.boolean(),
+})
+export type Start = z.infer<typeof Start>
+
+/** Every later message. `stop` may come twice; `now`: new calls are refused at once. */
+export const Order = z.enum(['retire', 'stop', 'stop now'])
+export type Order = z.infer<typeof Order>
