@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: [`test/unit/${process.env.MUTATED}/**/*.test.ts`],
-    exclude: ['test/unit/metering/meter-cuts.test.ts', 'test/unit/backends/many-conversations.test.ts'],
+    exclude: ['test/unit/*/{many-*,meter-cuts}.test.ts'],
     // Nothing here waits by the clock, so that a test which takes longer hangs, however busy the machine is.
     testTimeout: 20_000,
   },
