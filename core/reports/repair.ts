@@ -1,7 +1,7 @@
 /** Repairs sums that differ from the log. Both are written in one batch, so they differ only if someone edits the database. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
-import { DAY_MS } from '../units.ts'
+import { DAY_MS, HOUR_MS } from '../units.ts'
 import { latencyOfLog } from './latency.ts'
 import {
   ALL_TOKENS,
@@ -16,35 +16,120 @@ import {
 } from './rollups.ts'
 import { sumUp } from './write.ts'
 
+/** Users whose sums are written again in one batch. */
+const USERS = 200
+
 /**
  * Compares the sums since `start` (ms, the start of a UTC hour) with the log and writes them again if they differ. Returns
  * whether they did.
+ *
+ * They are written in pieces, each in a batch of its own, so that writers never wait for long. A call that is written between
+ * two pieces is in the sums that are repaired already and in those that are not, because it is added to all of them.
  */
 export async function repairSums(db: Db, start: number): Promise<boolean> {
-  const day = Math.floor(start / DAY_MS) * DAY_MS
-  const fortnight = Math.floor(start / FORTNIGHT_MS) * FORTNIGHT_MS
+  const day = startOf(start, DAY_MS)
+  const fortnight = startOf(start, FORTNIGHT_MS)
   if (await agree(db, { start, day, fortnight })) return false
-  const log = sql`usage_logs where created_at >= ${start}`
-  const hours = ofHours(sql`usage_hourly where hour >= ${day}`)
-  const days = ofSums(sql`usage_sums where cut = 'full_day' and start >= ${fortnight}`)
-  const timedHours = sql`select start, backend, bucket, requests from usage_latency where unit = 'hour' and start >= ${day}`
-  await db.batch([
-    ...sumUp(db),
-    db.run(sql`delete from usage_hourly where hour >= ${start}`),
-    db.run(addToHourly(ofLog(log))),
-    db.run(sql`delete from usage_sums where cut in ('site_quarter', 'site_hour') and start >= ${start}`),
-    db.run(addToSums(ofLog(log), ['site_quarter', 'site_hour'])),
-    db.run(sql`delete from usage_sums where cut in ('site_day', 'key_day', 'full_day') and start >= ${day}`),
-    db.run(addToSums(hours, ['site_day', 'key_day', 'full_day'])),
-    db.run(sql`delete from usage_sums where cut = 'full_fortnight' and start >= ${fortnight}`),
-    db.run(addToSums(days, ['full_fortnight'])),
-    db.run(sql`delete from usage_sums where cut = 'total'`),
-    db.run(addToSums(ofSums(sql`usage_sums where cut = 'full_fortnight'`), ['total'])),
-    db.run(sql`delete from usage_latency where start >= iif(unit = 'day', ${day}, ${start})`),
-    db.run(addToLatency(latencyOfLog(log), ['hour'])),
-    db.run(addToLatency(timedHours, ['day'])),
-  ])
+  await db.batch(sumUp(db))
+  const users = await usersSince(db, start)
+  const hours = await hoursSince(db, start)
+  for (const hour of hours) await repairHour(db, hour)
+  const days = new Set([...hours.map((hour) => startOf(hour, DAY_MS)), ...(await daysSince(db, day, users))])
+  for (const each of days) await repairDay(db, each, users)
+  const fortnights = new Set([...days].map((each) => startOf(each, FORTNIGHT_MS)))
+  for (let i = 0; i < users.length; i += USERS) {
+    await repairPeople(db, [...fortnights], users.slice(i, i + USERS))
+  }
   return true
+}
+
+const startOf = (at: number, ms: number) => Math.floor(at / ms) * ms
+
+/** What is made from the log: sums and latencies of one hour. */
+async function repairHour(db: Db, hour: number): Promise<void> {
+  const end = hour + HOUR_MS
+  const log = sql`usage_logs where created_at >= ${hour} and created_at < ${end}`
+  await db.batch([
+    db.run(sql`delete from usage_hourly where hour = ${hour}`),
+    db.run(addToHourly(ofLog(log))),
+    db.run(sql`delete from usage_sums where cut in ('site_quarter', 'site_hour') and user_id = 0
+      and start >= ${hour} and start < ${end}`),
+    db.run(addToSums(ofLog(log), ['site_quarter', 'site_hour'])),
+    db.run(sql`delete from usage_latency where unit = 'hour' and start = ${hour}`),
+    db.run(addToLatency(latencyOfLog(log), ['hour'])),
+  ])
+}
+
+/** What is made from the hours: sums and latencies of one day. */
+async function repairDay(db: Db, day: number, users: readonly number[]): Promise<void> {
+  const end = day + DAY_MS
+  const timed = sql`select start, backend, bucket, requests from usage_latency
+    where unit = 'hour' and start >= ${day} and start < ${end}`
+  await db.batch([
+    db.run(sql`delete from usage_sums where cut in ('site_day', 'key_day', 'full_day')
+      and user_id in (${listed([0, ...users])}) and start = ${day}`),
+    db.run(
+      addToSums(ofHours(sql`usage_hourly where hour >= ${day} and hour < ${end}`), [
+        'site_day',
+        'key_day',
+        'full_day',
+      ]),
+    ),
+    db.run(sql`delete from usage_latency where unit = 'day' and start = ${day}`),
+    db.run(addToLatency(timed, ['day'])),
+  ])
+}
+
+/** What is made from the days of some users: their fortnights and totals. */
+async function repairPeople(db: Db, fortnights: readonly number[], users: readonly number[]): Promise<void> {
+  const ofUsers = (cut: Cut) => sql`usage_sums where cut = ${cut} and user_id in (${listed(users)})`
+  const again = fortnights.flatMap((from) => {
+    const span = sql`start >= ${from} and start < ${from + FORTNIGHT_MS}`
+    return [
+      db.run(sql`delete from ${ofUsers('full_fortnight')} and ${span}`),
+      db.run(addToSums(ofSums(sql`${ofUsers('full_day')} and ${span}`), ['full_fortnight'])),
+    ]
+  })
+  await db.batch([
+    db.run(sql`delete from ${ofUsers('total')}`),
+    ...again,
+    db.run(addToSums(ofSums(ofUsers('full_fortnight')), ['total'])),
+  ])
+}
+
+/** Everybody with calls or sums, since `start` or in the totals. */
+async function usersSince(db: Db, start: number): Promise<number[]> {
+  const rows = await db.all<{ id: number }>(sql`
+    select user_id as id from usage_logs where created_at >= ${start}
+    union select user_id from usage_hourly where hour >= ${start}
+    union select user_id from usage_sums where cut = 'full_fortnight'
+    union select user_id from usage_sums where cut = 'total'`)
+  return rows.map(({ id }) => id)
+}
+
+/** The hours since `start` with calls, sums or latencies. */
+async function hoursSince(db: Db, start: number): Promise<number[]> {
+  const hour = sql.raw(String(HOUR_MS))
+  const rows = await db.all<{ at: number }>(sql`
+    select created_at / ${hour} * ${hour} as at from usage_logs where created_at >= ${start}
+    union select hour from usage_hourly where hour >= ${start}
+    union select start from usage_latency where unit = 'hour' and start >= ${start}
+    union select start / ${hour} * ${hour} from usage_sums
+      where cut in ('site_quarter', 'site_hour') and user_id = 0 and start >= ${start}`)
+  return rows.map(({ at }) => at)
+}
+
+/** The days since `day` with sums or latencies of these users. */
+async function daysSince(db: Db, day: number, users: readonly number[]): Promise<number[]> {
+  const rows = await db.all<{ at: number }>(sql`
+    select start as at from usage_latency where unit = 'day' and start >= ${day}
+    union select start from usage_sums where cut in ('site_day', 'key_day', 'full_day')
+      and user_id in (${listed([0, ...users])}) and start >= ${day}`)
+  return rows.map(({ at }) => at)
+}
+
+function listed(ids: readonly number[]): SQL {
+  return sql`select value from json_each(${JSON.stringify(ids)})`
 }
 
 /** Whether the log since `start`, every cut for that time and the totals are equal. */

@@ -122,6 +122,26 @@ describe('the sums', () => {
     await expectSums(rows)
   })
 
+  test('are mended in pieces, between which calls are written', async () => {
+    await writeCalls(db, fc.sample(sequence, { numRuns: 3, seed: 3 }).flat())
+    await db.run(sql`delete from usage_hourly`)
+    await db.run(sql`delete from usage_sums where cut <> 'total'`)
+    let written = 0
+    let repaired = false
+    const repairing = repairSums(db, 0).finally(() => {
+      repaired = true
+    })
+    while (!repaired) {
+      const createdAt = FIRST + (written % 6) * DAY_MS
+      const record = callRecord({ id: `between_${++written}`, userId: 1 + (written % 3), createdAt })
+      await writeRecords(db, [recordText(record)])
+    }
+    expect(await repairing).toBe(true)
+    expect(written).toBeGreaterThan(10)
+    await expectSums(await db.select().from(usageLogs))
+    expect(await repairSums(db, 0)).toBe(false)
+  })
+
   test('take in rows that other hands have added to the log, with the next call', async () => {
     await writeCalls(db, [[callRecord({ id: 'req_1' })]])
     await db.run(sql`insert into usage_logs select null, 'req_2', user_id, api_key_id, requested_model, model, backend,
