@@ -46,8 +46,11 @@ export const REFUSALS = {
   /** `shown` overrides status and type with those of the upstream's own answer. */
   upstream_refused: { status: 529, type: 'overloaded_error', retry: true },
   overloaded: { status: 503, type: 'overloaded_error', retry: true },
+  database_unavailable: { status: 503, type: 'overloaded_error', retry: true },
   no_backend_available: { status: 529, type: 'overloaded_error', retry: true },
 } as const satisfies Record<string, Row>
+
+const DATABASE_RETRY_MS = 5_000
 
 export type RefusalCode = keyof typeof REFUSALS
 
@@ -97,9 +100,25 @@ export class Refusal extends Error {
   }
 }
 
+/** Thrown by drivers of the database when it is locked, away or replaced. The message names it and says why. */
+export class DatabaseUnavailable extends Error {}
+
+/** What was thrown first, because the query layer puts its own error, with all parameters, around what a driver throws. */
+export function rootOf(thrown: unknown): unknown {
+  let root = thrown
+  while (root instanceof Error && root.cause !== undefined && !(root instanceof DatabaseUnavailable)) {
+    root = root.cause
+  }
+  return root
+}
+
 /** Anything thrown, as a Refusal. A bug becomes `internal`, whose message reveals nothing to the caller. */
 export function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown
+  if (rootOf(thrown) instanceof DatabaseUnavailable) {
+    const message = 'The database cannot be reached at the moment. Please try again.'
+    return new Refusal('database_unavailable', message, { cause: thrown, retryAfterMs: DATABASE_RETRY_MS })
+  }
   return new Refusal('internal', 'Something went wrong in the gateway.', { cause: thrown })
 }
 

@@ -1,4 +1,5 @@
 /** Logs the failure of something outside once, and once that it works again, instead of at every attempt. */
+import { rootOf } from './errors.ts'
 import type { Fields, Logger } from './ports.ts'
 
 export interface Outage {
@@ -16,7 +17,7 @@ export function createOutage(
   let works = true
   return {
     failed(cause, fields) {
-      if (works) logger.error(events.failed, { ...fields, cause: String(cause) })
+      if (works) logger.error(events.failed, { ...fields, cause: String(rootOf(cause)) })
       works = false
     },
     worked(fields) {

@@ -7,6 +7,7 @@ import { warningsOf } from '../../config/warnings.ts'
 import { Refusal } from '../../core/errors.ts'
 import type { Fields } from '../../core/ports.ts'
 import { openStorage } from '../node/server.ts'
+import { problemOf } from '../shared/problem.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from '../shared/settings.ts'
 import { knownPrices, pricesFrom } from '../shared/tables.ts'
 import { VERSION } from '../shared/version.ts'
@@ -112,6 +113,6 @@ function checkConfig(config: Config) {
 try {
   await run(process.argv.slice(2))
 } catch (cause) {
-  console.error(cause instanceof Error ? cause.message : String(cause))
+  console.error(problemOf(cause))
   process.exitCode = cause instanceof ConfigError || cause instanceof NoConfig ? EXIT_CONFIG : 1
 }

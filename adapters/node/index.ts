@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { ConfigError } from '../../config/error.ts'
 import type { Config } from '../../config/schema.ts'
 import type { Logger } from '../../core/ports.ts'
+import { problemOf } from '../shared/problem.ts'
 import { EXIT_CONFIG, NoConfig, readSettings, readSettingsFile, settingsOf } from '../shared/settings.ts'
 import { VERSION } from '../shared/version.ts'
 import { superviseWorkers } from './cluster.ts'
@@ -20,7 +21,7 @@ setFlagsFromString('--no-allocation-site-pretenuring')
 try {
   await (cluster.isPrimary ? main() : work())
 } catch (cause) {
-  console.error(cause instanceof Error ? cause.message : String(cause))
+  console.error(problemOf(cause))
   const isConfig = cause instanceof ConfigError || cause instanceof NoConfig
   process.exit(isConfig ? EXIT_CONFIG : codeOf(cause))
 }

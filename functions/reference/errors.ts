@@ -66,7 +66,8 @@ export function errorsOf(route: Route): ErrorStatus[] {
     429: accepts || tier === 'session' || tier === 'admin' || isOurChange,
     500: accepts,
     502: accepts,
-    503: accepts,
+    // The database may be away.
+    503: accepts ?? (tier === 'session' || tier === 'admin' || isOurChange),
     504: accepts,
     529: accepts && dialect !== 'openai',
   }

@@ -2,13 +2,31 @@
 import { createClient } from '@libsql/client/web'
 import { drizzle } from 'drizzle-orm/libsql/web'
 import * as schema from '../../../core/db/schema.ts'
+import { DatabaseUnavailable, rootOf } from '../../../core/errors.ts'
 import type { Db } from '../../../core/ports.ts'
 
 const TIMEOUT_MS = 10_000
 
 export function httpDatabase(url: string, authToken: string): { db: Db; close(): void } {
-  const timed: typeof fetch = (input, init) =>
-    fetch(input, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })
+  /** Rejects with DatabaseUnavailable, which names address and cause. */
+  const timed: typeof fetch = async (input, init) => {
+    let answer: Response
+    try {
+      answer = await fetch(input, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })
+    } catch (cause) {
+      throw new DatabaseUnavailable(`The database at ${url} cannot be reached: ${reasonOf(rootOf(cause))}`, {
+        cause,
+      })
+    }
+    if (answer.status < 500) return answer
+    throw new DatabaseUnavailable(`The database at ${url} answers ${answer.status}.`)
+  }
   const client = createClient({ url, ...(authToken ? { authToken } : {}), fetch: timed })
   return { db: drizzle(client, { schema }), close: () => client.close() }
+}
+
+/** Some errors of connections have no message but a code, such as ECONNREFUSED. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  return cause.message || ('code' in cause ? String(cause.code) : cause.name)
 }

@@ -9,6 +9,7 @@ import { dirname } from 'node:path'
 import { type Client, createClient, LibsqlError } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import * as schema from '../../../core/db/schema.ts'
+import { DatabaseUnavailable } from '../../../core/errors.ts'
 import type { Db, Logger } from '../../../core/ports.ts'
 import { connectionsClosed } from './close.ts'
 import { enter, GUARDED, type Guard, guardFile, markFile } from './guard.ts'
@@ -66,7 +67,9 @@ export async function openServedFile(
   let guard: Guard | undefined
   const check = () => {
     const problem = guard?.problem()
-    if (problem) throw new Error(`Database ${path} cannot be used: ${problem}. Restart the gateway.`)
+    if (problem) {
+      throw new DatabaseUnavailable(`Database ${path} cannot be used: ${problem}. Restart the gateway.`)
+    }
   }
   const background = isLarge(path)
   const pragmas = fsync ? `${GUARDED}; pragma synchronous = full` : GUARDED
@@ -164,7 +167,10 @@ async function patiently<T>(
     try {
       return await action()
     } catch (cause) {
-      if (!isBusy(cause) || performance.now() > deadline) throw cause
+      if (!isBusy(cause)) throw cause
+      if (performance.now() > deadline) {
+        throw new DatabaseUnavailable('The database is locked by another process.', { cause })
+      }
     }
     // A statement that met a lock stays open in the native driver and pins its snapshot, so that every later write fails until
     // there is a new connection: https://github.com/tursodatabase/libsql-client-ts/issues/350

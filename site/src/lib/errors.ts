@@ -22,6 +22,7 @@ const TEXTS: ReadonlyMap<string, Key> = new Map<RefusalCode | 'offline' | 'unkno
   ['conflict', 'error.conflict'],
   ['body_too_large', 'error.body_too_large'],
   ['internal', 'error.internal'],
+  ['database_unavailable', 'error.database_unavailable'],
 ])
 const FIELDS: ReadonlyMap<string, Key> = new Map<string, Key>([
   ['itcode', 'error.field.itcode'],

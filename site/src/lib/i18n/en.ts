@@ -52,6 +52,7 @@ export const en = {
   'error.conflict.apply':
     'You have applied for this model or may use it already, or too many of your applications are waiting.',
   'error.body_too_large': 'This is too long.',
+  'error.database_unavailable': 'The gateway cannot reach its database at the moment.',
   'error.internal': 'Something went wrong in the gateway. Please try again later.',
   'error.field': 'Please check this.',
   'error.field.itcode': 'Enter an account name or an e-mail address.',

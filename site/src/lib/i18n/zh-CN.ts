@@ -51,6 +51,7 @@ export const zhCN: Messages = {
   'error.conflict.keys': '您的密钥数量已达上限，请先删除一个。',
   'error.conflict.apply': '您已申请过或已可使用此模型，或者待审批的申请过多。',
   'error.body_too_large': '内容太长。',
+  'error.database_unavailable': '网关暂时无法访问数据库。',
   'error.internal': '网关出现问题，请稍后重试。',
   'error.field': '请检查此项。',
   'error.field.itcode': '请填写账号或邮箱地址。',
