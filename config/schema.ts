@@ -117,8 +117,11 @@ const limits = section({
   requests_per_minute: z.int().min(0).max(1_000_000).default(0),
   concurrent_requests: count.default(0),
   max_body_bytes: z.int().min(1024).max(268_435_456).default(33_554_432),
-  /** Bytes that all request bodies in one process may take up together; one user may have a quarter of them. */
-  body_memory: size.default(268_435_456),
+  /**
+   * Bytes that all request bodies in one process may take up together; one user may have a quarter of them. null: a quarter
+   * of the memory there is.
+   */
+  body_memory: size.nullable().default(null),
   /** The most output tokens that a reservation assumes while much of a limit is left; null: max_tokens. */
   reserve_output: count.nullable().default(null),
   fail_closed: z.boolean().default(false),

@@ -3,6 +3,12 @@ import type { Settings } from '../core/settings.ts'
 import { microsOf } from '../core/units.ts'
 import type { Config } from './schema.ts'
 
+/**
+ * Where nobody says how much memory there is: a quarter of what an isolate of Workers has,
+ * https://developers.cloudflare.com/workers/platform/limits/#memory
+ */
+const ISOLATE_BODY_BYTES = 32 * 2 ** 20
+
 export function settingsFrom(config: Config): Settings {
   const { limits, health, retry, journal } = config
   return {
@@ -25,7 +31,7 @@ export function settingsFrom(config: Config): Settings {
       requestsPerMinute: limits.requests_per_minute,
       concurrentRequests: limits.concurrent_requests,
       maxBodyBytes: limits.max_body_bytes,
-      bodyMemoryBytes: limits.body_memory,
+      bodyMemoryBytes: limits.body_memory ?? ISOLATE_BODY_BYTES,
       reserveOutputTokens: limits.reserve_output ?? undefined,
       failClosed: limits.fail_closed,
     },

@@ -9,6 +9,7 @@ import { EXIT_CONFIG, NoConfig, readSettings, readSettingsFile, settingsOf } fro
 import { VERSION } from '../shared/version.ts'
 import { superviseWorkers } from './cluster.ts'
 import { openLog } from './log.ts'
+import { collectAsItGrows } from './memory.ts'
 import { upToRestart } from './reload.ts'
 import { startServer } from './server.ts'
 import { notifyStarted, socketOfSystemd } from './systemd.ts'
@@ -17,6 +18,7 @@ import { work } from './worker.ts'
 // After a thousand concurrent streams V8 assumes that a call's objects live long and allocates them as old ones for good,
 // which made each later call of the benchmark cost half as much again.
 setFlagsFromString('--no-allocation-site-pretenuring')
+collectAsItGrows()
 
 try {
   await (cluster.isPrimary ? main() : work())

@@ -53,17 +53,21 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void, cuts: ()
 /** Reads the body. A client that expects 100 Continue gets it here. */
 function read({ incoming, outgoing }: HttpBindings, take: TakeBytes): Promise<Uint8Array | undefined> {
   if (expectsContinue(incoming)) askForBody(outgoing)
+  const announced = Number(incoming.headers['content-length'])
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = []
+    const body = announced > 0 ? announcedBody(announced) : bodyInChunks()
     let discarded = 0
-    incoming.on('data', (chunk: Uint8Array) => {
-      if (discarded === 0 && take(chunk.length)) return void chunks.push(chunk)
-      chunks.length = 0
-      resolve(undefined)
-      discarded += chunk.length
-      if (discarded > MOST_DISCARDED) incoming.destroy()
+    incoming.on('data', (chunk: Uint8Array<ArrayBuffer>) => {
+      if (discarded === 0 && take(chunk.length)) body.add(chunk)
+      else {
+        body.clear()
+        resolve(undefined)
+        discarded += chunk.length
+        freeNow(chunk)
+        if (discarded > MOST_DISCARDED) incoming.destroy()
+      }
     })
-    incoming.once('end', () => resolve(joined(chunks)))
+    incoming.once('end', () => resolve(body.whole()))
     incoming.once('error', reject)
     const onClose = () => {
       if (!incoming.readableEnded) reject(new Error('the client left'))
@@ -71,6 +75,50 @@ function read({ incoming, outgoing }: HttpBindings, take: TakeBytes): Promise<Ui
     if (incoming.destroyed) onClose()
     else incoming.once('close', onClose)
   })
+}
+
+interface Body {
+  add(chunk: Uint8Array<ArrayBuffer>): void
+  clear(): void
+  whole(): Uint8Array
+}
+
+/** A body whose size is known is gathered where it stays, because pieces would take as much again until they are joined. */
+function announcedBody(bytes: number): Body {
+  let room: Uint8Array | undefined
+  let size = 0
+  return {
+    add(chunk) {
+      const into = room ?? new Uint8Array(bytes)
+      room = into
+      into.set(chunk, size)
+      size += chunk.length
+      freeNow(chunk)
+    },
+    clear() {
+      room = undefined
+    },
+    whole: () => room ?? new Uint8Array(),
+  }
+}
+
+function bodyInChunks(): Body {
+  const chunks: Uint8Array[] = []
+  return {
+    add: (chunk) => void chunks.push(chunk),
+    clear() {
+      chunks.length = 0
+    },
+    whole: () => joined(chunks),
+  }
+}
+
+/**
+ * Gives the memory of a piece back at once. The collector counts a piece as a few bytes and would let hundreds of megabytes
+ * gather before it runs.
+ */
+function freeNow({ buffer, length }: Uint8Array<ArrayBuffer>) {
+  if (buffer.byteLength === length) buffer.transfer(0)
 }
 
 /**

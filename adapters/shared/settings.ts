@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { configFromApiKey, loadConfig } from '../../config/load.ts'
 import type { Config } from '../../config/schema.ts'
 import { randomText } from '../../core/ids.ts'
+import { withBodyMemory } from './memory.ts'
 
 /** EX_CONFIG of sysexits.h: a process manager should not restart the gateway after this exit code. */
 export const EXIT_CONFIG = 78
@@ -30,7 +31,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Config {
         'CONFIG_PATH, or set ANTHROPIC_API_KEY to start with one backend and defaults.',
     )
   }
-  return configFromApiKey(env.ANTHROPIC_API_KEY, keptSecret(join('data', 'session.secret')), env)
+  const secret = keptSecret(join('data', 'session.secret'))
+  return withBodyMemory(configFromApiKey(env.ANTHROPIC_API_KEY, secret, env))
 }
 
 /** The configuration file as it is now; undefined if none is named and there is none. Throws NoConfig. */
@@ -42,7 +44,7 @@ export function readSettingsFile(env: NodeJS.ProcessEnv = process.env): Settings
 
 /** Throws ConfigError. */
 export function settingsOf({ file, text }: SettingsFile, env: NodeJS.ProcessEnv = process.env): Config {
-  return loadConfig({ text, file, env, readFile: (path) => readFileSync(path, 'utf8') })
+  return withBodyMemory(loadConfig({ text, file, env, readFile: (path) => readFileSync(path, 'utf8') }))
 }
 
 function readText(file: string): string {

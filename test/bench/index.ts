@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { startGateway } from '../support/gateway.ts'
+import { sendLargeBodies } from '../support/large-bodies.ts'
 import { openStreams, run, type Target } from './load.ts'
 import { cpuMicros, median, residentBytes } from './measure.ts'
 
@@ -154,6 +155,7 @@ const results = {
   cpu_us_per_event_translated_to_openai: compared(streamed, 'gateway', 'translated'),
   latency_ms_p50_one_connection: await latency(),
   memory_kib_per_open_stream: { streams: OPEN_STREAMS, ...memoryOfStreams },
+  memory_mb_of_40_calls_of_31_mb: await sendLargeBodies(),
 }
 await gateway.stop()
 pipe.stop()

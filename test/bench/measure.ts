@@ -16,6 +16,11 @@ export function residentBytes(pid: number): number {
   return Number(kilobytes) * 1024
 }
 
+/** The most resident memory that a process ever had, in bytes. */
+export function mostResidentBytes(pid: number): number {
+  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1

@@ -181,12 +181,12 @@ describe('server.workers', () => {
       ...stores,
     })
     const started = () => gateway.output().match(/"server\.listening"/g)?.length
-    await expect.poll(started).toBe(2)
+    await expect.poll(started, { timeout: 60_000 }).toBe(2)
     for (let i = 0; i < 10; i++) expect((await gateway.send(ASK)).status).toBe(200)
     const { pid } = gateway.process
     const [worker] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
     process.kill(Number(worker), 'SIGKILL')
-    await expect.poll(started).toBe(3)
+    await expect.poll(started, { timeout: 60_000 }).toBe(3)
     expect(await gateway.rows(10)).toHaveLength(10)
     const { secret } = await gateway.newKey({ budgetMicros: HELD_MICROS * 100 })
     const path = '/v1/messages/count_tokens'
@@ -202,7 +202,7 @@ describe('server.workers', () => {
 
   test('several processes on one port share one database file and its limits, one that is killed loses nothing and is replaced, and all end together', async () => {
     await work({ limits: { store: 'database' } })
-  }, 40_000)
+  }, 120_000)
 
   test.skipIf(!HAS_REDIS && !process.env.CI)(
     'and with limits in Redis',
@@ -215,7 +215,7 @@ describe('server.workers', () => {
       })
       await redis.stop()
     },
-    40_000,
+    120_000,
   )
 })
 

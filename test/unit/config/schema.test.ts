@@ -113,7 +113,7 @@ const DEFAULTS = {
     requests_per_minute: 0,
     concurrent_requests: 0,
     max_body_bytes: 33_554_432,
-    body_memory: 268_435_456,
+    body_memory: null,
     reserve_output: null,
     fail_closed: false,
     store: 'local',
@@ -188,7 +188,7 @@ describe('every setting', () => {
 
   test.each([
     ['server.port', ['server', 'port'], [-1, 65_536, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '80']],
-    ['limits.body_memory', ['limits', 'body_memory'], [0, 1_048_575, 1.5, '2 apples', '1TB', '2048GB', null]],
+    ['limits.body_memory', ['limits', 'body_memory'], [0, 1_048_575, 1.5, '2 apples', '1TB', '2048GB', {}]],
     ['limits.default_quota_tokens', ['limits', 'default_quota_tokens'], [-1, 0.5, 2 ** 53, '5', null]],
     ['limits.default_budget_usd', ['limits', 'default_budget_usd'], [-0.01, Number.NaN, 1e10, 4e-7]],
     ['retry.max_attempts', ['retry', 'max_attempts'], [0, 21]],
