@@ -1,5 +1,6 @@
 /** Every setting with its default and limits. Names are those of the file; durations are parsed to ms, sizes to bytes. */
 import * as z from 'zod'
+import { DAY_MS } from '../core/units.ts'
 import { headerSecret, secret, signingSecrets } from './secrets.ts'
 import {
   databaseUrl,
@@ -64,6 +65,12 @@ const journal = section({
   /** Whether an answer waits until its record is on the disk itself, so that power loss loses no row. */
   fsync: z.boolean().default(false),
 })
+
+/** How long rows are kept; null: for ever. The last days are needed to check sums. */
+const keep = duration
+  .refine((ms) => ms >= 2 * DAY_MS, 'at least 2d is expected')
+  .nullable()
+  .default(null)
 
 const log = section({
   level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -197,6 +204,8 @@ export const Config = z
     log,
     auth,
     usage_sync_time: wait.default(300_000),
+    usage: section({ keep }),
+    audit: section({ keep }),
     model_replacements: z.record(modelName, modelName).default({}),
     models,
     limits,

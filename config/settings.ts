@@ -56,6 +56,7 @@ export function settingsFrom(config: Config): Settings {
     },
     objects: config.objects,
     openai: { webSearch: config.openai.web_search, automaticCaching: config.openai.automatic_caching },
+    keepMs: { usage: config.usage.keep ?? undefined, audit: config.audit.keep ?? undefined },
     usageSyncMs: config.usage_sync_time,
     publicUrl: config.server.public_url,
     trustedProxies: config.server.trusted_proxies,

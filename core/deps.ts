@@ -12,7 +12,18 @@ import { createPersonLimits, type PersonLimits } from './limits/person.ts'
 import type { AbilityTable } from './models/abilities.ts'
 import { type Catalogue, createCatalogue } from './models/catalogue.ts'
 import { createObjects, type Objects } from './objects/owner.ts'
-import type { Clock, CodeSender, Db, HealthStore, Ledger, Logger, Site, Upstream, Wire } from './ports.ts'
+import type {
+  Archive,
+  Clock,
+  CodeSender,
+  Db,
+  HealthStore,
+  Ledger,
+  Logger,
+  Site,
+  Upstream,
+  Wire,
+} from './ports.ts'
 import type { Prices } from './pricing/prices.ts'
 import type { Settings } from './settings.ts'
 
@@ -37,6 +48,7 @@ export interface GatewayParts {
   waitUntil(work: Promise<unknown>): void
   wire: Wire
   site?: Site
+  archive?: Archive
   /** False once this process takes no new work. */
   accepting(): boolean
   /** The memory of the deps that these replace at a reload, so that what is known of the backends is kept. */

@@ -151,6 +151,12 @@ export interface CodeMail {
   html: string
 }
 
+/** Keeps what is removed from the database. */
+export interface Archive {
+  /** Stores lines of JSON under a name, in place of what it has already; resolves when they are on the disk. */
+  write(name: string, lines: readonly string[]): Promise<void>
+}
+
 /** Delivers login codes. */
 export interface CodeSender {
   /** Resolves when the mail is accepted; otherwise rejects within 5 s. */

@@ -82,6 +82,8 @@ export interface Settings {
     /** Whether long prompts with tools are cached although the client did not ask for it. */
     automaticCaching: boolean
   }
+  /** For how long, in ms, rows are kept; undefined: for ever. */
+  keepMs: { usage: number | undefined; audit: number | undefined }
   /** How often, in ms, the sums are compared with the log. */
   usageSyncMs: number
   /** Origin of the dashboard in the browser: scheme, host and port; '' when unknown. */

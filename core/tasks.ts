@@ -5,12 +5,13 @@ import type { Deps } from './deps.ts'
 import { sweepObjects } from './objects/manage.ts'
 import { createOutage } from './outage.ts'
 import { repairSums } from './reports/repair.ts'
+import { expireAudit, expireUsage } from './retention/retention.ts'
 import type { Settings } from './settings.ts'
 import { HOUR_MS } from './units.ts'
 
 type TaskParts = Pick<
   Deps,
-  'db' | 'clock' | 'logger' | 'settings' | 'keyCache' | 'balancer' | 'catalogue' | 'ledger'
+  'db' | 'clock' | 'logger' | 'settings' | 'keyCache' | 'balancer' | 'catalogue' | 'ledger' | 'archive'
 >
 
 interface Task {
@@ -25,6 +26,7 @@ const TASKS: readonly Task[] = [
   { name: 'models', everyMs: () => HOUR_MS, run: ({ catalogue }) => catalogue.refresh() },
   { name: 'ledger', everyMs: () => 30_000, run: ({ ledger }) => ledger.sweep() },
   { name: 'sweep', everyMs: () => HOUR_MS, run: sweep },
+  { name: 'retention', everyMs: () => HOUR_MS, run: expire },
   { name: 'usage', everyMs: ({ usageSyncMs }) => usageSyncMs, run: repairUsage },
 ]
 
@@ -40,6 +42,18 @@ async function sweep({ db, clock }: TaskParts): Promise<void> {
   await sweepSessions(db, clock.now())
   await sweepCodes(db, clock.now())
   await sweepObjects(db, clock.now())
+}
+
+/** Removes rows that are not to be kept any longer. */
+async function expire(parts: TaskParts): Promise<void> {
+  const { db, clock, archive, logger, settings } = parts
+  const { usage, audit } = settings.keepMs
+  const rows = {
+    usage: usage === undefined ? 0 : await expireUsage({ db, clock, archive }, usage),
+    audit: audit === undefined ? 0 : await expireAudit({ db, clock, archive }, audit),
+  }
+  if (rows.usage + rows.audit > 0)
+    logger.info('retention.removed', { ...rows, archived: archive !== undefined })
 }
 
 /** Runs the tasks that are due, none twice at once. Failures are logged, not thrown. */

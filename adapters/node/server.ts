@@ -7,6 +7,7 @@ import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
 import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
+import { fileArchive } from '../backup/archive.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
 import { type Composed, compose, openStores, prepareDatabase } from '../compose.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
@@ -89,10 +90,11 @@ async function openDrivers(config: Config, logger: Logger) {
     healths: redis ? { redis: () => redisHealth(redis) } : {},
   })
   const upstream = undiciUpstream()
+  const archive = fileArchive(join(dataFolder(config), 'archive'))
   const site = siteFrom(SITE)
   if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
   return {
-    parts: { db, clock, logger, ledger, health, upstream, ...(site ? { site } : {}) },
+    parts: { db, clock, logger, ledger, health, upstream, archive, ...(site ? { site } : {}) },
     async close() {
       await ledger.close()
       redis?.disconnect()

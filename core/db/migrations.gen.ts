@@ -149,5 +149,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "DROP TRIGGER usage_logs_free_hold;",
       "CREATE TRIGGER usage_logs_free_hold AFTER INSERT ON usage_logs BEGIN UPDATE ledger_holds SET tokens = 0, cost_micros = 0, running = 0, record = NULL, ends_at = minute_ends_at WHERE id = new.request_id; END;"
     ]
+  },
+  {
+    "name": "0014_usage_kept_since.sql",
+    "statements": [
+      "ALTER TABLE `usage_summed` ADD `kept_since` integer DEFAULT 0 NOT NULL;"
+    ]
   }
 ]

@@ -87,8 +87,11 @@ export const promptLosses = sqliteTable(
   (t) => [primaryKey({ columns: [t.hour, t.userId, t.model, t.kind, t.reason] })],
 )
 
-/** One row: the highest usage_logs.id that the sums include. */
+/** One row: what the sums include. */
 export const usageSummed = sqliteTable('usage_summed', {
   id: integer().primaryKey(),
+  /** The highest usage_logs.id in them. */
   logId: integer('log_id').notNull(),
+  /** Calls before this time (ms, the start of a UTC day) may have no row any more, only sums; 0 = all have. */
+  keptSince: integer('kept_since').notNull().default(0),
 })

@@ -5,6 +5,7 @@ import { applications, grants, usageLogs } from '../db/schema.ts'
 import type { CallRecord } from '../ports.ts'
 import { recordText } from '../reports/stored-record.ts'
 import { writeRecords } from '../reports/write.ts'
+import { keptSince } from '../retention/retention.ts'
 import { microsOf } from '../units.ts'
 import { GoApplication, GoUsage } from './go-rows.ts'
 import { type ImportParts, type ImportReport, rowsOf } from './rows.ts'
@@ -73,8 +74,15 @@ export async function importUsage(
 ): Promise<void> {
   const [first] = await db.select({ n: sql<number>`count(*)`.mapWith(Number) }).from(usageLogs)
   let before = first?.n ?? 0
+  const since = await keptSince(db)
+  let tooOld = 0
   for await (const rows of rowsOf(read, 'usage_logs', GoUsage, report)) {
     const records = rows.flatMap((row) => {
+      // A row that was imported before and is not kept any more would be added to the sums again.
+      if (row.created_at < since) {
+        tooOld += 1
+        return []
+      }
       const userId = userIds.get(row.user_id)
       if (userId !== undefined) return [recordOf(row, userId, keyIds.get(row.api_key_id ?? 0) ?? 0)]
       report.skipped.push(`usage_logs ${row.id}: its user ${row.user_id} is not there`)
@@ -87,6 +95,7 @@ export async function importUsage(
     report.added.usage_logs += added
     report.present.usage_logs += records.length - added
   }
+  if (tooOld > 0) report.skipped.push(`usage_logs: ${tooOld} calls are older than what is kept (usage.keep)`)
 }
 
 /** The id contains the time, because rows of two imported databases may have the same number. */

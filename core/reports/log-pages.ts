@@ -5,6 +5,7 @@
 import { desc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { apiKeys, usageLogs, users } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
+import { keptSince } from '../retention/retention.ts'
 import { HOUR_MS } from '../units.ts'
 import { type Filter, placesOf, restOf, slotsOf, sumsOf, withOwner } from './query.ts'
 import { ALL_TIME, type Range } from './range.ts'
@@ -30,7 +31,13 @@ export interface LogPage {
 /** The number of matching calls. */
 export async function countLogs(db: Db, filter: Filter, range: Range): Promise<number> {
   const known = await withOwner(db, filter)
-  return known ? countOf(db, known, range) : 0
+  return known ? countOf(db, known, await keptOf(db, range)) : 0
+}
+
+/** The part of the range in which every call has its row; sums go back further. */
+async function keptOf(db: Db, { from, to }: Range): Promise<Range> {
+  const since = await keptSince(db)
+  return { from: Math.max(from, since), to: Math.max(to, since) }
 }
 
 async function countOf(db: Db, known: Filter, range: Range): Promise<number> {
@@ -43,10 +50,11 @@ async function countOf(db: Db, known: Filter, range: Range): Promise<number> {
 export async function logPage(
   db: Db,
   filter: Filter,
-  range: Range,
+  asked: Range,
   { page, pageSize }: { page: number; pageSize: number },
 ): Promise<LogPage> {
   const known = await withOwner(db, filter)
+  const range = await keptOf(db, asked)
   const total = known ? await countOf(db, known, range) : 0
   const skip = (page - 1) * pageSize
   if (!known || skip >= total) return { logs: [], total, next: null }
@@ -60,10 +68,11 @@ export async function logPage(
 export async function logsAfter(
   db: Db,
   filter: Filter,
-  range: Range,
+  asked: Range,
   { cursor, take }: { cursor: Cursor | null; take: number },
 ): Promise<Omit<LogPage, 'total'>> {
   const known = await withOwner(db, filter)
+  const range = await keptOf(db, asked)
   if (!known) return { logs: [], next: null }
   const from = cursor && cursor.at < range.to ? cursor : { at: range.to, id: 0 }
   const { keyId, model, backend } = known

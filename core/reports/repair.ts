@@ -1,6 +1,7 @@
 /** Repairs sums that differ from the log. Both are written in one batch, so they differ only if someone edits the database. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
+import { keptSince } from '../retention/retention.ts'
 import { DAY_MS, HOUR_MS } from '../units.ts'
 import { latencyOfLog } from './latency.ts'
 import {
@@ -20,13 +21,14 @@ import { sumUp } from './write.ts'
 const USERS = 200
 
 /**
- * Compares the sums since `start` (ms, the start of a UTC hour) with the log and writes them again if they differ. Returns
- * whether they did.
+ * Compares the sums since a time (ms, the start of a UTC hour) with the log and writes them again if they differ. Returns
+ * whether they did. Days whose rows are not kept are left alone.
  *
  * They are written in pieces, each in a batch of its own, so that writers never wait for long. A call that is written between
  * two pieces is in the sums that are repaired already and in those that are not, because it is added to all of them.
  */
-export async function repairSums(db: Db, start: number): Promise<boolean> {
+export async function repairSums(db: Db, since: number): Promise<boolean> {
+  const start = Math.max(since, await keptSince(db))
   const day = startOf(start, DAY_MS)
   const fortnight = startOf(start, FORTNIGHT_MS)
   if (await agree(db, { start, day, fortnight })) return false

@@ -33,6 +33,8 @@ const FULL = {
     invite_code: 'open sesame',
   },
   usage_sync_time: '1m',
+  usage: { keep: '400d' },
+  audit: { keep: '3650d' },
   model_replacements: { 'claude-3-*': 'claude-sonnet-5-5' },
   models: { default_access: 'approval', rules: [{ match: 'claude-opus-*', access: 'closed' }] },
   limits: {
@@ -104,6 +106,8 @@ const DEFAULTS = {
     invite_code: '',
   },
   usage_sync_time: 300_000,
+  usage: { keep: null },
+  audit: { keep: null },
   model_replacements: {},
   models: { default_access: 'open', rules: [] },
   limits: {
@@ -192,6 +196,7 @@ describe('every setting', () => {
     ['limits.default_quota_tokens', ['limits', 'default_quota_tokens'], [-1, 0.5, 2 ** 53, '5', null]],
     ['limits.default_budget_usd', ['limits', 'default_budget_usd'], [-0.01, Number.NaN, 1e10, 4e-7]],
     ['retry.max_attempts', ['retry', 'max_attempts'], [0, 21]],
+    ['usage.keep', ['usage', 'keep'], ['47h', 'for ever']],
     ['backends.0.weight', ['backends', 0, 'weight'], [-1, Number.NaN]],
     ['pricing.0.effective_from', ['pricing', 0, 'effective_from'], ['2026-02-30', '1.2.2026']],
     ['server.trusted_proxies.0', ['server', 'trusted_proxies', 0], ['10.0.0.0/33', 'proxy', '1.2.3', '']],

@@ -1,0 +1,1 @@
+ALTER TABLE `usage_summed` ADD `kept_since` integer DEFAULT 0 NOT NULL;
