@@ -233,3 +233,41 @@ test('a very long name is one of no model', () => {
   const name = 'x'.repeat(1_000)
   expect([prices.canonical(name), prices.rates(name, NOW)]).toEqual([name, undefined])
 })
+
+test('every field of a list and of the operator’s own prices counts', () => {
+  const flat = (rate: number) => ({
+    input: rate,
+    output: rate,
+    cache_read: rate,
+    cache_write_5m: rate,
+    cache_write_1h: rate,
+  })
+  const listed = {
+    ...flat(1),
+    id: 'm',
+    name: 'M',
+    context: 5,
+    max_output: 6,
+    fast_multiplier: 3,
+    long_prompt: { ...flat(9), threshold_prompt_tokens: 10 },
+    history: [{ until: '2026-01-01', cache_write_5m: 4, cache_write_1h: 5 }],
+  }
+  const later = { model: 'm', ...flat(8), effective_from: '2026-12-02' }
+  const sooner = { model: 'm', ...flat(7), effective_from: '2026-12-01' }
+  const { rates } = createPrices({ ...list, models: [listed] }, [later, sooner])
+  const known = { name: 'M', context: 5, maxOutput: 6, fastMultiplier: 3 }
+  const longPrompt = { ...flat(9), thresholdPromptTokens: 10 }
+  expect(rates('m', NOW)).toEqual({ ...flat(1), ...known, longPrompt })
+  const older = { ...flat(1), cache_write_5m: 4, cache_write_1h: 5 }
+  expect(rates('m', Date.parse('2025-12-31'))).toEqual({ ...older, ...known, longPrompt })
+  expect(rates('m', Date.parse('2026-12-01'))).toMatchObject({ ...flat(7), ...known, longPrompt: undefined })
+  expect(rates('m', Date.parse('2026-12-02'))).toMatchObject(flat(8))
+  expect(createPrices({ ...list, models: [{ ...flat(1), id: 'm' }] }).rates('m', NOW)).toEqual({
+    ...flat(1),
+    name: undefined,
+    context: undefined,
+    maxOutput: undefined,
+    longPrompt: undefined,
+    fastMultiplier: 1,
+  })
+})
