@@ -51,6 +51,8 @@ export interface GatewayParts {
   archive?: Archive
   /** False once this process takes no new work. */
   accepting(): boolean
+  /** False while this process cannot open the connections of another call. Absent where that cannot be. */
+  hasRoomForCall?(): boolean
   /** The memory of the deps that these replace at a reload, so that what is known of the backends is kept. */
   backendMemory?: BackendMemory
 }

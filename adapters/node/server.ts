@@ -9,7 +9,7 @@ import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
 import { fileArchive } from '../backup/archive.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
-import { type Composed, compose, openStores, prepareDatabase } from '../compose.ts'
+import { type Composed, compose, openStores, prepareDatabase, type Runtime } from '../compose.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
@@ -20,6 +20,7 @@ import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
+import { watchDescriptors } from './descriptors.ts'
 import { createHttpServer } from './http-server.ts'
 import { upToRestart } from './reload.ts'
 import { createDeparture } from './stop.ts'
@@ -104,6 +105,16 @@ async function openDrivers(config: Config, logger: Logger) {
   }
 }
 
+/** Composes a gateway from settings, with all keys read. `known`: the memory of the gateway that it replaces. */
+function createComposer(brought: Omit<Runtime, 'codes'>) {
+  return async (settings: Config, known?: BackendMemory): Promise<Composed> => {
+    const codes = codesFrom(settings, brought.logger)
+    const made = await compose(settings, { ...brought, codes }, known)
+    await made.deps.keyCache.refresh()
+    return made
+  }
+}
+
 export async function startServer(
   config: Config,
   logger: Logger,
@@ -126,15 +137,11 @@ export async function startServer(
     await close()
     logger.info('server.stopped')
   })
-  const wire = socketWire(waitUntil, departure.cutting)
-  const { accepting } = departure
-  const composed = async (settings: Config, known?: BackendMemory) => {
-    const brought = { ...parts, waitUntil, wire, accepting, codes: codesFrom(settings, logger) }
-    const runtime = { functions: process.env.GATEWAY_FUNCTIONS, listens: true, warns: place.warns }
-    const made = await compose(settings, { ...brought, ...runtime }, known)
-    await made.deps.keyCache.refresh()
-    return made
-  }
+  const composed = createComposer({
+    ...{ ...parts, waitUntil, wire: socketWire(waitUntil, departure.cutting) },
+    ...{ accepting: departure.accepting, hasRoomForCall: watchDescriptors(server, logger) },
+    ...{ functions: process.env.GATEWAY_FUNCTIONS, listens: true, warns: place.warns },
+  })
 
   let settings = config
   current = await composed(config)

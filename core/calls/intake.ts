@@ -2,6 +2,7 @@
  * What is asked before the body of a call is read: whether its caller may have another call, and whether there is room for
  * its bytes. The ledger asks again, exactly, once the call is known.
  */
+import { Refusal } from '../errors.ts'
 import type { Caller } from '../keys/key-cache.ts'
 import { createBodyMemory } from '../limits/body-memory.ts'
 import { limitRefusal } from '../limits/refusals.ts'
@@ -25,8 +26,16 @@ export interface Visit {
   end(): void
 }
 
-export function createIntake(parts: { settings: Settings; ledger: Ledger; clock: Clock }): Intake {
-  const { settings, ledger, clock } = parts
+/** When to come again: most calls end within seconds. */
+const RETRY_MS = 2_000
+
+export function createIntake(parts: {
+  settings: Settings
+  ledger: Ledger
+  clock: Clock
+  hasRoomForCall?(): boolean
+}): Intake {
+  const { settings, ledger, clock, hasRoomForCall = () => true } = parts
   const memory = createBodyMemory(settings.limits.bodyMemoryBytes)
   /** Calls whose bodies are being read. */
   const counts = { user: createCounts(), key: createCounts() }
@@ -39,6 +48,7 @@ export function createIntake(parts: { settings: Settings; ledger: Ledger; clock:
 
   return {
     begin(caller, announced, limited) {
+      if (!hasRoomForCall()) throw crowded()
       if (limited) assertAllowed(caller)
       const held = memory.hold(caller.userId, announced)
       if (!limited) return { add: held.add, read() {}, end: held.free }
@@ -59,6 +69,12 @@ export function createIntake(parts: { settings: Settings; ledger: Ledger; clock:
       }
     },
   }
+}
+
+/** Closes the connection, because connections are what is short. */
+function crowded(): Refusal {
+  const message = 'The gateway has as many connections open as it can. Please try again.'
+  return new Refusal('overloaded', message, { retryAfterMs: RETRY_MS, headers: [['connection', 'close']] })
 }
 
 /** Counts by id; an id whose count is 0 takes no room. */
