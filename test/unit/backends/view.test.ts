@@ -76,6 +76,27 @@ describe('a backend as people see it', () => {
     expect(viewOf()?.models).toEqual([])
   })
 
+  test('says nothing of a wait that is over', () => {
+    const { viewOf, balancer, clock, now } = setUp(backend('a'))
+    const { shared } = balancer.memory
+    shared.record('a', { kind: 'cooldown', at: now, until: now + 5, reason: 'busy' })
+    clock.advance(5)
+    expect(viewOf()).toMatchObject({ state: 'healthy', reason: '', until: 0 })
+    const failed = { kind: 'failed', person: ANN, alone: false, trial: false, reason: 'x' } as const
+    shared.record('a', { ...failed, at: now + 5 })
+    shared.record('a', { kind: 'cooldown', at: now + 5, until: now + 9, reason: 'busy' })
+    clock.advance(4)
+    expect(viewOf()).toMatchObject({ state: 'failing', reason: 'busy', until: 0, failures: 1 })
+  })
+
+  test('is worse when a model is not offered than when it is out', () => {
+    const { viewOf, balancer, now } = setUp(backend('a'))
+    const { shared, local } = balancer.memory
+    shared.record(`a ${OPUS}`, { kind: 'not_offered', at: now, reason: 'no' })
+    local.record(`a ${OPUS}`, { kind: 'ejected', at: now, reason: 'out' })
+    expect(viewOf()?.models).toMatchObject([{ state: 'unavailable', reason: 'no' }])
+  })
+
   test.each([
     ['refused', { kind: 'account_refused', reason: 'answered 401' }, 60_000],
     ['unpaid', { kind: 'account_unpaid', reason: 'answered 402', resetAt: undefined }, 300_000],
