@@ -28,7 +28,8 @@ export async function prepareDatabase(
   { objects }: Config,
   logger: Pick<Logger, 'info' | 'warn'>,
 ): Promise<void> {
-  announceObjects(logger, await migrate(db), objects)
+  const begins = (migration: string) => logger.info('database.migrating', { migration })
+  announceObjects(logger, await migrate(db, begins), objects)
 }
 
 /** What was used is taken from the database again at least this often. */

@@ -1,18 +1,23 @@
 /** `cli import FILE`: imports the original gateway's database, without writing to it, and prints the result. */
 import { existsSync } from 'node:fs'
 import { type Client, createClient, type Value } from '@libsql/client'
+import type { Config } from '../../config/schema.ts'
+import { settingsFrom } from '../../config/settings.ts'
 import { systemClock } from '../../core/clock.ts'
 import { Refusal } from '../../core/errors.ts'
 import { GO_COLUMNS, type GoTable, type ReadRows } from '../../core/import/go-rows.ts'
 import { importGateway } from '../../core/import/import.ts'
+import { overLimit } from '../../core/import/over-limit.ts'
 import type { Db } from '../../core/ports.ts'
-import type { Prices } from '../../core/pricing/prices.ts'
+import { usdOf } from '../../core/units.ts'
 import { sha256 } from '../drivers/sha256.ts'
+import { pricesFrom } from '../shared/tables.ts'
+import { createProgress } from './progress.ts'
 
 const DECODER = new TextDecoder()
 const MOST_REASONS = 20
 
-export async function importFile(db: Db, prices: Prices, file: string): Promise<void> {
+export async function importFile(db: Db, config: Config, file: string): Promise<void> {
   if (!existsSync(file)) throw new Refusal('not_found', `There is no file ${file}.`)
   const old = createClient({ url: `file:${file}` })
   try {
@@ -20,24 +25,50 @@ export async function importFile(db: Db, prices: Prices, file: string): Promise<
     if (known.users.length === 0 || known.api_keys.length === 0) {
       throw new Refusal('body_invalid', `${file} is no database of the original gateway.`)
     }
+    const progress = createProgress('Reading usage_logs', 'rows')
+    const total = known.usage_logs.length > 0 ? await countIn(old, 'usage_logs') : 0
+    let done = 0
     const read: ReadRows = async (table, after, limit) => {
       if (known[table].length === 0) return []
       const sql = `select ${known[table].map(asBytes)} from ${table} where id > ? order by id limit ?`
       const { rows } = await old.execute({ sql, args: [after, limit] })
+      if (table === 'usage_logs') {
+        done += rows.length
+        progress.at(done, total)
+      }
       return rows.map((row) =>
         Object.fromEntries(known[table].map((column) => [column, textOf(row[column])])),
       )
     }
-    const { added, present, skipped } = await importGateway({ db, clock: systemClock, sha256, prices, read })
+    const parts = { db, clock: systemClock, sha256, prices: pricesFrom(config), read }
+    const { added, present, skipped } = await importGateway(parts).finally(progress.end)
     for (const table of Object.keys(added) as GoTable[]) {
       // its keys are the tables' names
       console.log(`${table}: ${added[table]} imported, ${present[table]} here already`)
     }
     for (const reason of skipped.slice(0, MOST_REASONS)) console.log(`skipped ${reason}`)
     if (skipped.length > MOST_REASONS) console.log(`… and ${skipped.length - MOST_REASONS} more`)
+    await printOverLimit(db, config)
   } finally {
     old.close()
   }
+}
+
+/** Says whom the gateway refuses from now on, so that nobody is shut out by surprise. */
+async function printOverLimit(db: Db, config: Config) {
+  const { period } = settingsFrom(config).limits
+  const over = await overLimit({ db, clock: systemClock }, period)
+  if (over.length === 0) return
+  console.log(`Over a limit already (limits.period: ${period}):`)
+  for (const { itcode, limit, used, allowed } of over) {
+    const [have, may] = limit === 'quota' ? [used, allowed] : [usdOf(used), usdOf(allowed)]
+    const unit = limit === 'quota' ? 'tokens' : 'US dollars'
+    console.log(`  ${itcode}: ${have.toLocaleString('en')} of ${may.toLocaleString('en')} ${unit}`)
+  }
+}
+
+async function countIn(old: Client, table: GoTable): Promise<number> {
+  return Number((await old.execute(`select count(*) as n from ${table}`)).rows[0]?.n)
 }
 
 /** The existing columns of each table; none if the table is missing. */

@@ -9,7 +9,7 @@ import type { Fields } from '../../core/ports.ts'
 import { openStorage } from '../node/server.ts'
 import { problemOf } from '../shared/problem.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from '../shared/settings.ts'
-import { knownPrices, pricesFrom } from '../shared/tables.ts'
+import { knownPrices } from '../shared/tables.ts'
 import { VERSION } from '../shared/version.ts'
 import {
   adopt,
@@ -94,7 +94,7 @@ async function run(args: string[]): Promise<void> {
       case 'backup':
         return await backup(storage, second)
       case 'import':
-        return await importFile(db, pricesFrom(config), needed(second, 'FILE'))
+        return await importFile(db, config, needed(second, 'FILE'))
       default:
         throw new Refusal('body_invalid', USAGE)
     }

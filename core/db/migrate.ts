@@ -14,17 +14,20 @@ export class NewerSchema extends Error {
 /**
  * Applies missing migrations, each in one batch together with its name, and returns their names. The name is unique: of two
  * processes that race, the second one's batch fails as a whole and it then finds the work done. The table is wrangler's, so
- * that `wrangler d1 migrations apply` agrees. Throws NewerSchema, or what the database throws.
+ * that `wrangler d1 migrations apply` agrees. `begins` is called before each, unless the database is new. Throws NewerSchema,
+ * or what the database throws.
  */
-export async function migrate(db: Db): Promise<string[]> {
+export async function migrate(db: Db, begins: (name: string) => void = () => {}): Promise<string[]> {
   await db.run(
     sql`create table if not exists d1_migrations (
       id integer primary key autoincrement, name text unique, applied_at timestamp default current_timestamp not null)`,
   )
   const applied: string[] = []
+  const isNew = (await missingMigrations(db)).length === migrations.length
   for (let pending = await missingMigrations(db); pending.length > 0; pending = await missingMigrations(db)) {
     const [next] = pending
     if (!next) break
+    if (!isNew) begins(next.name)
     try {
       await db.batch([
         db.run(sql`insert into d1_migrations (name) values (${next.name})`),

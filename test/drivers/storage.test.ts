@@ -222,7 +222,9 @@ describe('a database with a history', () => {
     await db.run(sql`insert into usage_hourly select created_at, user_id, api_key_id, model, backend, 1,
       outcome <> 'ok', input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
       cost_micros, latency_ms, created_at from usage_logs`)
-    expect(await migrate(db)).toContain('0003_usage_rollups.sql')
+    const begun: string[] = []
+    expect(await migrate(db, (name) => begun.push(name))).toContain('0003_usage_rollups.sql')
+    expect(begun).toEqual(migrations.slice(older.length).map(({ name }) => name))
     const tables = async () => [
       await db.select().from(usageHourly),
       await db.select().from(usageSums),

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { parseTime } from '../../core/import/go-rows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { createInstallation } from '../support/installation.ts'
 import { temporaryFolder } from '../support/stores.ts'
 import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
 
@@ -90,6 +91,19 @@ describe('the database of the original gateway', () => {
     ]
     return JSON.stringify(tables)
   }
+
+  test('names who is over a limit from then on', async () => {
+    const other = createInstallation({
+      backends: [{ name: 'a', url: upstream.url }],
+      limits: { period: 'total' },
+    })
+    const { code, stdout } = await other.cli('import', file)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /Over a limit already \(limits\.period: total\):\n {2}ann: 180,000 of 5,000 tokens\n$/,
+    )
+    await other.remove()
+  })
 
   test('is taken over with its ids; what cannot be is named; a second run changes nothing', async () => {
     const before = readFileSync(file)
