@@ -13,6 +13,7 @@ import { Refusal } from '../errors.ts'
 import { randomText } from '../ids.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { AuthSettings } from '../settings.ts'
+import { CLOCK_SKEW_MS } from '../skew.ts'
 import { DAY_MS, HOUR_MS } from '../units.ts'
 import { keyedHash } from './keyed-hash.ts'
 
@@ -74,7 +75,8 @@ async function record({ db, clock, auth }: Parts, asker: Asker, codeHash: string
   const isSame = sql`itcode = ${itcode} and itcode <> '' and browser_hash = ${browser}`
   /** Creation time of the `most`-th newest code within `age` ms: it must expire first. Null while there is room. */
   const full = (which: SQL, age: number, most: number) =>
-    sql`(select created_at from login_codes where created_at > ${now - age} and ${which}
+    sql`(select created_at from login_codes
+      where created_at > ${now - age} and created_at <= ${now + CLOCK_SKEW_MS} and ${which}
       order by created_at desc limit 1 offset ${most - 1})`
   const limits = {
     // A code that was used or invalidated does not delay the next one.

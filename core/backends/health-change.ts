@@ -12,6 +12,7 @@ import {
   EVIDENCE_MS,
   type Health,
   type HealthState,
+  inTime,
   NOBODY,
   standingOf,
   TRY_MS,
@@ -86,7 +87,7 @@ export function nextHealth(
   event: HealthEvent,
   settings: HealthSettings,
 ): Health | undefined {
-  const from = healed(seen ?? FRESH, event.at)
+  const from = healed(inTime(seen ?? FRESH, event.at), event.at)
   const change = changeBy(from, event, settings)
   return change && { ...from, ...change, revision: from.revision + 1 }
 }

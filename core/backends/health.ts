@@ -1,5 +1,6 @@
 /** What is kept of the health of an account or of a (backend, model), and whether calls may go there. Pure. */
 import * as z from 'zod'
+import { isAhead } from '../skew.ts'
 
 /** Stands for no person: the network, or a check of our own. User ids begin at 1. */
 export const NOBODY = 0
@@ -51,13 +52,31 @@ export function parsedHealth(json: string): Health | undefined {
   }
 }
 
+/**
+ * The record as it holds at `now`. A clock that was ahead, here or on another machine, must not keep anything out for as long
+ * as it was ahead: what it took out is due at once, and its evidence does not count.
+ */
+export function inTime(health: Health, now: number): Health {
+  const { since, until, failures, doubts, lastTry } = health
+  const wasAhead = isAhead(since, now)
+  return {
+    ...health,
+    since: wasAhead ? now - EVIDENCE_MS : since,
+    until: wasAhead ? Math.min(until, now) : until,
+    failures: failures.filter(({ at }) => !isAhead(at, now)),
+    doubts: doubts.filter(({ at }) => !isAhead(at, now)),
+    lastTry: lastTry && isAhead(lastTry.endsAt - TRY_MS, now) ? null : lastTry,
+  }
+}
+
 /** Whether calls may go there: freely, as the half-open call, or not at all. */
 export function standingOf(
   health: Health | undefined,
   now: number,
 ): 'usable' | 'due' | Exclude<HealthState, 'healthy'> {
   if (!health || health.state === 'healthy') return 'usable'
-  const { state, until, lastTry } = health
+  const { state } = health
+  const { until, lastTry } = inTime(health, now)
   if (until > now) return state
   if (state === 'cooling_down' || state === 'unavailable') return 'usable'
   return lastTry && lastTry.endsAt > now ? state : 'due'

@@ -10,6 +10,7 @@ import { totalTokens } from '../metering/tokens.ts'
 import type { Admission, Admitted, CallRecord, Counter, Db, Scope } from '../ports.ts'
 import { recordText } from '../reports/stored-record.ts'
 import { ofUserSince, TOTAL_TOKENS } from '../reports/totals.ts'
+import { CLOCK_SKEW_MS } from '../skew.ts'
 import { HOUR_MS, MINUTE_MS } from '../units.ts'
 import { admitted, type CounterStanding, HOLD_EXPIRY_MS, refusalOf, SCARCE_CASES } from './decide.ts'
 import type { PeriodSpan } from './period.ts'
@@ -115,7 +116,8 @@ function isOver(now: number): SQL | undefined {
  */
 function statesOf(call: Admission, span: PeriodSpan, now: number): SQL {
   const { userId } = call.begun
-  const runs = sql`running and ends_at > ${now}`
+  // No hold lasts longer than its expiry: a later end was written by a clock that was ahead.
+  const runs = sql`running and ends_at > ${now} and ends_at <= ${now + HOLD_EXPIRY_MS + CLOCK_SKEW_MS}`
   const states = call.counters.map((counter) => stateOf(call, counter, now))
   return sql`
     with by_key as materialized (

@@ -4,13 +4,16 @@ import type { Clock } from '../../core/ports.ts'
 export interface FakeClock extends Clock {
   /** Moves time on by `ms` and runs what became due, in order. */
   advance(ms: number): void
+  /** Sets the wall clock forward, or back if negative; what never runs backwards does not notice. */
+  set(ms: number): void
 }
 
 export function fakeClock(start = Date.UTC(2026, 10, 23, 12)): FakeClock {
   let elapsed = 0
+  let setBy = 0
   const timers = new Set<{ at: number; action: () => void }>()
   return {
-    now: () => start + elapsed,
+    now: () => start + elapsed + setBy,
     elapsed: () => elapsed,
     after(ms, action) {
       const timer = { at: elapsed + ms, action }
@@ -27,6 +30,9 @@ export function fakeClock(start = Date.UTC(2026, 10, 23, 12)): FakeClock {
         next.action()
       }
       elapsed = end
+    },
+    set(ms) {
+      setBy += ms
     },
   }
 }
