@@ -142,6 +142,24 @@ describe('while a gateway runs', () => {
     ).toBe(true)
   }, 60_000)
 
+  test('who removes its journal is told once, and a new one keeps what is not in the database yet', async () => {
+    await shell('rm -r journal')
+    const told = () => gateway.output().match(/"event":"journal\.(failed|works_again)"/g)
+    await expect.poll(told, NOTICED).toEqual(['"event":"journal.failed"', '"event":"journal.works_again"'])
+    expect(gateway.output()).toMatch(/the journal in .*journal was removed or replaced/)
+    expect(await gateway.ready()).toBe(200)
+    // Rows stay in the journal alone while there is no database.
+    await shell('cp $SHELF/backup.db gateway.db')
+    await expect.poll(gateway.ready, NOTICED).toBe(503)
+    const headers = { 'content-type': 'application/json', 'x-api-key': key }
+    const body = JSON.stringify(ASK)
+    expect((await fetch(`${gateway.url()}/v1/messages`, { method: 'POST', headers, body })).status).toBe(200)
+    await gateway.end('SIGKILL')
+    await gateway.start()
+    await gateway.end('SIGTERM')
+    expect(await numbersIn(gateway.database)).toMatchObject({ calls: BACKED_UP + 1, integrity: 'ok' })
+  }, 60_000)
+
   test('its log is moved into the database before it has grown by much', async () => {
     const big = 'x'.repeat(6_000_000)
     const written = await gateway.shell(`'${process.execPath}' -e '

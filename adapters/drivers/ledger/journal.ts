@@ -5,10 +5,12 @@
 import {
   closeSync,
   fdatasync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   openSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs'
@@ -37,6 +39,10 @@ export interface Journal {
    * change, if the disk cannot be written.
    */
   setAside(ids: readonly string[]): SetAside | undefined
+  /** False when somebody removed or replaced the file. */
+  present(): boolean
+  /** Begins a new file, because the present one is gone. Throws if the disk cannot be written. */
+  renew(): void
   close(): void
 }
 
@@ -120,6 +126,11 @@ export function openJournal(parts: {
         return undefined
       }
     },
+    present: () => file.present(),
+    renew() {
+      startFile(unstored.values()).close()
+      onWritten()
+    },
     close() {
       file.close()
       if (unstored.size === 0) rmSync(file.path, { force: true })
@@ -156,6 +167,8 @@ interface JournalFile {
   bytes(): number
   /** False if an append failed since the file was last empty. */
   complete(): boolean
+  /** Whether the path still leads to this file. */
+  present(): boolean
   empty(): void
   close(): void
   remove(): void
@@ -163,6 +176,7 @@ interface JournalFile {
 
 function openFile(path: string): JournalFile {
   const fd = openSync(path, 'a', 0o600)
+  const { ino } = fstatSync(fd)
   let bytes = 0
   let complete = true
   let torn = false
@@ -201,6 +215,7 @@ function openFile(path: string): JournalFile {
     },
     bytes: () => bytes,
     complete: () => complete,
+    present: () => statSync(path, { throwIfNoEntry: false })?.ino === ino,
     empty() {
       if (bytes > 0) ftruncateSync(fd, 0)
       bytes = 0

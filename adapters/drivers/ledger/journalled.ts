@@ -13,6 +13,7 @@ import { openJournal, type SetAside } from './journal.ts'
 import { ownName } from './journal-files.ts'
 import { type Batch, recordsOf } from './journal-lines.ts'
 import { createTakeover } from './journal-takeover.ts'
+import { watchJournal } from './journal-watch.ts'
 import type { Records } from './records.ts'
 
 const FLUSH_MS = 200
@@ -36,7 +37,7 @@ interface Parts {
 
 export async function journalledRecords(parts: Parts): Promise<Records> {
   const { db, fsync = false, clock, logger } = parts
-  const { journal, takeover, disk, lock } = await openOwnJournal(parts)
+  const { journal, takeover, disk, free } = await openOwnJournal(parts)
   const rows = createOutage(logger, {
     failed: 'ledger.database_failed',
     worksAgain: 'ledger.database_works_again',
@@ -101,7 +102,7 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
     do await flush()
     while (rows.works() && (pending.size > 0 || setAside.waits()))
     journal.close()
-    lock.remove()
+    free()
   }
   const append = (record: CallRecord) => journal.append(record.id, recordText(record))
 
@@ -137,7 +138,12 @@ async function openOwnJournal(parts: Parts) {
   const { name, lock } = await ownName(folder, database)
   const disk = createOutage(logger, { failed: 'journal.failed', worksAgain: 'journal.works_again' })
   const journal = openJournal({ folder, name, fsync, onError: disk.failed, onWritten: disk.worked })
-  return { journal, takeover: createTakeover({ ...parts, own: name, database }), disk, lock }
+  const unwatch = watchJournal({ ...parts, name, journal, disk })
+  const free = () => {
+    unwatch()
+    lock.remove()
+  }
+  return { journal, takeover: createTakeover({ ...parts, own: name, database }), disk, free }
 }
 
 /** Rows of this process that wait only on disk, oldest file first. */
