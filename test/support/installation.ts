@@ -42,7 +42,7 @@ export function createInstallation(given: GatewaySettings): Installation {
   const database = join(folder, 'data/gateway.db')
   const configPath = join(folder, 'config.yaml')
   let settings: GatewaySettings = {
-    server: { port: 0, host: '127.0.0.1', drain_timeout: '5s' },
+    server: { port: 0, host: '127.0.0.1', drain_delay: 0, drain_timeout: '5s' },
     ...given,
     database: { path: database },
   }

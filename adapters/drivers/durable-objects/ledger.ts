@@ -126,6 +126,8 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
         this.#running.set(id, { call, expiresAt: systemClock.now() + GRACE_MS })
       }
     }
+    // Sooner than the alarm that was set before, because that one may be of a call that has ended since.
+    if (this.#running.size > 0) await this.ctx.storage.setAlarm(Date.now() + GRACE_MS)
     return counters
   }
 

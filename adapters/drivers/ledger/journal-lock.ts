@@ -12,7 +12,8 @@ export interface FileLock {
 
 /** Locks the file, which is created if it is missing; undefined while a living process holds it. Throws if it cannot be used. */
 export async function lockFile(path: string): Promise<FileLock | undefined> {
-  closeSync(openSync(path, 'a', 0o600))
+  // A descriptor that is closed would free a lock that this process holds on the same file.
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
   const client = createClient({ url: `file:${path}` })
   try {
     // Nothing is ever written to the file, so that it needs no journal of its own.
