@@ -1,4 +1,5 @@
 /** The Durable Objects in workerd, asked through their real drivers. */
+import { eq } from 'drizzle-orm'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -131,7 +132,7 @@ describe('ledger: durable objects', () => {
     const dead = await ledgerSuite.open(store.db, fakeClock(Date.now()))
     expect(await dead.reserve(lost)).toMatchObject({ ok: true })
     expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'concurrency' })
-    const rows = () => store.db.select().from(usageLogs)
+    const rows = () => store.db.select().from(usageLogs).where(eq(usageLogs.requestId, lost.begun.id))
     await expect.poll(rows, { timeout: 120_000, interval: 1_000 }).toHaveLength(1)
     expect(await rows()).toMatchObject([{ requestId: lost.begun.id, outcome: 'interrupted' }])
     expect(await ledger.reserve(ask())).toMatchObject({ ok: true })

@@ -2,12 +2,13 @@
 import { DurableObject } from 'cloudflare:workers'
 import { systemClock } from '../../../core/clock.ts'
 import { createLimitCounters, type LimitCounters } from '../../../core/limits/counters.ts'
-import { HOLD_EXPIRY_MS, RENEW_MS } from '../../../core/limits/decide.ts'
+import { HOLD_EXPIRY_MS } from '../../../core/limits/decide.ts'
 import type { Admission, Admitted, CallRecord, Db, Estimate, Limits } from '../../../core/ports.ts'
 import { recordText } from '../../../core/reports/stored-record.ts'
 import { usedWithCalls } from '../../../core/reports/totals.ts'
 import { writeRecords } from '../../../core/reports/write.ts'
 import type { Period } from '../../../core/settings.ts'
+import { HOUR_MS } from '../../../core/units.ts'
 import { NOTHING_USED } from '../ledger/records.ts'
 import { d1Storage } from '../storage/d1.ts'
 
@@ -16,7 +17,8 @@ type Earlier = { begun: CallRecord; user: Limits; key: Limits } & (
   | Pick<Admission, 'worst' | 'usual'>
   | Estimate
 )
-type Stored = Admission | Earlier
+/** `expiresAt`: when its isolate is taken for dead unless it renews the call, ms since 1970. */
+type Stored = (Admission | Earlier) & { expiresAt?: number }
 
 interface LedgerSettings {
   period: Period
@@ -24,20 +26,11 @@ interface LedgerSettings {
   seedMs: number
 }
 
-/** An object that was evicted does not know when holds expire. A living isolate renews them within this time. */
-const GRACE_MS = 1.5 * RENEW_MS
-
-interface Running {
-  call: Admission
-  /** When its isolate is taken for dead, ms since 1970. */
-  expiresAt: number
-}
-
 export class LedgerObject extends DurableObject<{ DB: D1Database }> {
   #counters: Promise<LimitCounters> | undefined
   #seededAt = Number.NEGATIVE_INFINITY
   /** Calls under way. They are also in storage, because Cloudflare may evict the object meanwhile. */
-  #running = new Map<string, Running>()
+  #running = new Map<string, Admission>()
   /** Calls whose use the counters have from the database. */
   #counted = new Set<string>()
   /** Calls that were settled while the database was read; undefined at other times. */
@@ -55,9 +48,7 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
 
   /** Its isolate lives. */
   async renew(call: Admission): Promise<void> {
-    const { id } = call.begun
-    const isUnderWay = this.#running.has(id) || (await this.ctx.storage.get(id)) !== undefined
-    if (isUnderWay) this.#running.set(id, { call, expiresAt: systemClock.now() + HOLD_EXPIRY_MS })
+    if ((await this.ctx.storage.get(call.begun.id)) !== undefined) await this.#store(call)
   }
 
   async settle(record: CallRecord): Promise<void> {
@@ -73,11 +64,9 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
     const stored = await this.ctx.storage.list<Stored>()
     const lost: CallRecord[] = []
     let next = Number.POSITIVE_INFINITY
-    for (const [id, one] of stored) {
-      const running = this.#running.get(id) ?? { call: readable(one), expiresAt: now + GRACE_MS }
-      this.#running.set(id, running)
-      if (running.expiresAt <= now) lost.push(one.begun)
-      else next = Math.min(next, running.expiresAt)
+    for (const { begun, expiresAt = begun.createdAt + HOUR_MS } of stored.values()) {
+      if (expiresAt <= now) lost.push(begun)
+      else next = Math.min(next, expiresAt)
     }
     await writeRecords(this.#db(), lost.map(recordText))
     for (const record of lost) await this.settle(record)
@@ -85,10 +74,15 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
   }
 
   async #remember(call: Admission): Promise<void> {
-    this.#running.set(call.begun.id, { call, expiresAt: systemClock.now() + HOLD_EXPIRY_MS })
-    await this.ctx.storage.put(call.begun.id, call)
-    if ((await this.ctx.storage.getAlarm()) === null)
-      await this.ctx.storage.setAlarm(Date.now() + HOLD_EXPIRY_MS)
+    this.#running.set(call.begun.id, call)
+    await this.#store(call)
+    if ((await this.ctx.storage.getAlarm()) === null) {
+      await this.ctx.storage.setAlarm(systemClock.now() + HOLD_EXPIRY_MS)
+    }
+  }
+
+  async #store(call: Admission): Promise<void> {
+    await this.ctx.storage.put(call.begun.id, { ...call, expiresAt: systemClock.now() + HOLD_EXPIRY_MS })
   }
 
   async #forget(id: string): Promise<void> {
@@ -123,11 +117,9 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
       else {
         const call = readable(one)
         counters.restore(call)
-        this.#running.set(id, { call, expiresAt: systemClock.now() + GRACE_MS })
+        this.#running.set(id, call)
       }
     }
-    // Sooner than the alarm that was set before, because that one may be of a call that has ended since.
-    if (this.#running.size > 0) await this.ctx.storage.setAlarm(Date.now() + GRACE_MS)
     return counters
   }
 
