@@ -94,10 +94,10 @@ describe('a secret', () => {
   })
 
   test('is tested against placeholders in linear time', () => {
+    // Of a test that takes as long as the square of this, nobody sees the end.
     for (const character of ['<', 'x', '.', '-', 'my-']) {
-      const started = performance.now()
-      errorOf({ ...MINIMAL, auth: { session_secret: character.repeat(100_000) } })
-      expect(performance.now() - started).toBeLessThan(250)
+      const auth = { session_secret: character.repeat(1_000_000) }
+      expect(pathsOf({ ...MINIMAL, auth })).not.toEqual([])
     }
   })
 
