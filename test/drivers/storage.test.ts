@@ -296,6 +296,16 @@ describe('a libSQL file', () => {
     await close()
   })
 
+  test('that another process holds for a while takes all that waits, however many ask at once', async () => {
+    const { db, close } = await openFile(path('busy.db'))
+    await migrate(db)
+    const holder = fork(join(import.meta.dirname, '../support/hold-process.ts'), [path('busy.db'), '300'])
+    await once(holder, 'message')
+    await Promise.all(Array.from({ length: 40 }, () => writeRecords(db, texts([callRecord()]))))
+    expect(await db.$count(usageLogs)).toBe(40)
+    await close()
+  })
+
   test('is backed up while it is written to', async () => {
     const { db, backup, close } = await openFile(path('source.db'))
     await migrate(db)

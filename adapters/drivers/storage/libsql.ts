@@ -167,6 +167,8 @@ async function patiently<T>(
     try {
       return await action()
     } catch (cause) {
+      // Nothing of it has run: another statement, which met a lock, took the connection away before.
+      if (wasReplaced(cause) && !client.closed && performance.now() <= deadline) continue
       if (!isBusy(cause)) throw cause
       if (performance.now() > deadline) {
         throw new DatabaseUnavailable('The database is locked by another process.', { cause })
@@ -183,6 +185,10 @@ async function patiently<T>(
 
 function isBusy(cause: unknown): boolean {
   return cause instanceof LibsqlError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)
+}
+
+function wasReplaced(cause: unknown): boolean {
+  return cause instanceof LibsqlError && cause.code === 'CLIENT_CLOSED'
 }
 
 function prepareFile(path: string) {
