@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { isLocked } from '../../adapters/drivers/ledger/journal-lock.ts'
+import { lockFile } from '../../adapters/drivers/ledger/journal-lock.ts'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -150,8 +150,11 @@ describe('the journal of the local ledger', () => {
     const ledger = await open(store.db, keptLogs(), clock)
     expect(await rows()).toEqual([])
     const locks = readdirSync(folder()).filter((name) => name.endsWith('.lock'))
-    const held = async () =>
-      (await Promise.all(locks.map((lock) => isLocked(join(folder(), lock))))).filter(Boolean)
+    const held = async () => {
+      const taken = await Promise.all(locks.map((lock) => lockFile(join(folder(), lock))))
+      for (const lock of taken) lock?.remove()
+      return taken.filter((lock) => lock === undefined)
+    }
     // Its own, and that of the ledger here.
     expect(await held()).toHaveLength(2)
     child.kill('SIGKILL')

@@ -40,11 +40,3 @@ export async function lockFile(path: string): Promise<FileLock | undefined> {
     throw cause
   }
 }
-
-/** Whether a living process holds the lock. A file that is missing is held by nobody. */
-export async function isLocked(path: string): Promise<boolean> {
-  if (!existsSync(path)) return false
-  const lock = await lockFile(path)
-  lock?.remove()
-  return lock === undefined
-}

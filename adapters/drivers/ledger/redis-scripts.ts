@@ -14,7 +14,7 @@ import { script } from '../redis/script.ts'
 const PREFIX = 'claude-gateway:{limits}'
 const EXPIRY = `${PREFIX}:expiry`
 const BEGUN = `${PREFIX}:begun`
-const LOST_CALLS = 100
+const LOST_CALLS = 1_000
 
 /** The Redis keys of the scripts, for what a call counts against in the period that begins at `start` (ms since 1970). */
 export function limitKeys(scopes: readonly Scope[], start: number, id: string) {
