@@ -19,6 +19,7 @@ import { localLedger } from './drivers/ledger/local.ts'
 import type { Records } from './drivers/ledger/records.ts'
 import type { SharedParts } from './drivers/ledger/shared.ts'
 import { sha256 } from './drivers/sha256.ts'
+import { readHealth } from './shared/known-health.ts'
 import { pricesFrom, shippedAbilities } from './shared/tables.ts'
 import { VERSION } from './shared/version.ts'
 
@@ -118,7 +119,10 @@ export interface Composed {
   runTasks: TaskRunner
 }
 
-/** `known`: at a reload, the memory of the previous gateway. Throws ConfigError or what the database throws. */
+/**
+ * `known`: at a reload, the memory of the previous gateway. A gateway knows what other processes know of the backends before
+ * its first call. Throws ConfigError or what the database throws.
+ */
 export async function compose(config: Config, runtime: Runtime, known?: BackendMemory): Promise<Composed> {
   const { functions, listens, warns, ...parts } = runtime
   const prices = pricesFrom(config)
@@ -133,7 +137,7 @@ export async function compose(config: Config, runtime: Runtime, known?: BackendM
     ...(known ? { backendMemory: known } : {}),
   })
   const { db, logger, clock } = parts
-  const admin = await ensureAdmin(deps)
+  const [admin] = await Promise.all([ensureAdmin(deps), readHealth(deps)])
   if (admin) logger.info('admin.created', { itcode: admin })
   if (warns) {
     const hasPrice = (model: string) => prices.rates(model, clock.now()) !== undefined

@@ -16,6 +16,7 @@ import { databaseClock } from '../drivers/storage/database-clock.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
+import { readHealth } from '../shared/known-health.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
 import { VERSION } from '../shared/version.ts'
@@ -69,17 +70,18 @@ async function build() {
 
 const built = build()
 
-/** The health of backends is refreshed at most this often, because an answer waits for it. */
+/** The health of backends is read again at most this often (ms), because a call waits for it. */
 const REFRESH_MS = 1_000
-let refreshedAt = Number.NEGATIVE_INFINITY
+let healthReadAt = Number.NEGATIVE_INFINITY
 
 /** The handler of the Function URL. */
 export const handler = functionUrl(async (request, bindings) => {
   const { gateway, deps } = await built
-  // Reads what other invocations know of the backends. `scheduled` does all other recurring work.
-  if (systemClock.elapsed() - refreshedAt >= REFRESH_MS) {
-    refreshedAt = systemClock.elapsed()
-    pending.waitUntil(deps.balancer.refresh())
+  // Before the call, because a process that was frozen knows nothing of what others met since. `scheduled` does all other
+  // recurring work.
+  if (systemClock.elapsed() - healthReadAt >= REFRESH_MS) {
+    healthReadAt = systemClock.elapsed()
+    await readHealth(deps)
   }
   return gateway.fetch(request, bindings)
 }, pending.settled)

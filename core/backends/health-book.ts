@@ -48,6 +48,8 @@ export function createHealthBook(parts: {
       const isNewer = read ? read.revision < known.revision : before.get(key) !== known
       if (writing.has(key) || isNewer) found.set(key, known)
     }
+    // What a first write brought is not taken over before that write ends, else its events would count twice.
+    for (const key of writing.keys()) if (!stored.has(key)) found.delete(key)
     stored = found
     current.clear()
     for (const [key, record] of stored) current.set(key, record)

@@ -207,6 +207,26 @@ export function faultsContract({ name, start, abilities }: Runtime) {
       for (const up of ups) await up.stop()
     })
 
+    test('a process that begins knows which backends are out before its first call', async () => {
+      const model = backed('ejected')
+      const up = await startUpstream()
+      up.answer(failing(529, 'overloaded_error'))
+      const sharing = await started({
+        backends: [
+          { name: 'out', url: up.url, weight: 1_000_000 },
+          { name: 'well', url: good.url, weight: 0.000_001 },
+        ],
+        health: { store: 'database', cooldown: '60s' },
+      })
+      const asked = () => up.requests.filter(({ body }) => body.includes(model)).length
+      for (let i = 0; i < 6; i++) await (await sharing.send(ask(model))).text()
+      expect(asked()).toBe(5)
+      await sharing.restart()
+      expect((await sharing.send(ask(model))).status).toBe(200)
+      expect(asked()).toBe(5)
+      await up.stop()
+    })
+
     test('silence in the middle of a stream is a cut', async () => {
       bad.answer({ chunks: messageStream().slice(0, 3), end: 'hang' })
       const answer = await gateway.send({ ...ask(alone('silent')), stream: true })

@@ -189,6 +189,25 @@ describe('what other processes know', () => {
     await settled()
   })
 
+  test('holds an event once that was read before its write ended', async () => {
+    const store = memoryHealth()
+    const ended = Promise.withResolvers<void>()
+    const { book, settled } = bookOn({
+      ...store,
+      async swap(key, seen, next) {
+        const won = await store.swap(key, seen, next)
+        await ended.promise
+        return won
+      },
+    })
+    book.record(KEY, failed(ANN))
+    await book.refresh()
+    expect(book.get(KEY)?.failures).toHaveLength(1)
+    ended.resolve()
+    await settled()
+    expect(book.get(KEY)).toEqual(await storedIn(store))
+  })
+
   test('is not there to be taken over while the store is away', async () => {
     const { store } = unsteady()
     const { book } = bookOn(store)
