@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/schema.ts'
-import { auditRow, COMMAND_LINE } from '../../core/audit/record.ts'
+import { auditRow, SYSTEM } from '../../core/audit/record.ts'
 import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
@@ -33,8 +33,6 @@ const CHECK_MS = 10_000
 
 export interface RunningServer {
   url: string
-  /** The open database, for callers in the same process. */
-  db: Storage['db']
   /** Adopts a new configuration for new requests; calls under way keep the old one. Rejects if it cannot be used. */
   reload(config: Config): Promise<void>
   /**
@@ -153,14 +151,13 @@ export async function startServer(
   logger.info('server.listening', { url, backends: current.deps.settings.backends.length })
   return {
     url,
-    db,
     async reload(next) {
       const { changed, inForce } = upToRestart(config, next)
       for (const name of changed) logger.warn('config.needs_restart', { setting: name })
       current = await composed(inForce, current.deps.balancer.memory)
       settings = inForce
       void current.deps.catalogue.checkAll()
-      await auditRow(db, { actor: COMMAND_LINE, at: clock.now(), action: 'config.reload', target: 'config' })
+      await auditRow(db, { actor: SYSTEM, at: clock.now(), action: 'config.reload', target: 'config' })
       logger.info('config.reloaded')
     },
     stop(acceptMs = settings.server.drain_delay) {

@@ -22,7 +22,7 @@ export interface OpenCallRecord {
   settle(end: CallEnd): MaybePromise<void>
 }
 
-type RecordParts = Pick<
+export type CallRecordParts = Pick<
   Deps,
   'clock' | 'settings' | 'prices' | 'catalogue' | 'abilities' | 'ledger' | 'objects' | 'logger' | 'waitUntil'
 >
@@ -41,7 +41,7 @@ interface CallEnd {
   made?: readonly MadeObject[] | undefined
 }
 
-export function openCallRecord(deps: RecordParts, call: Call): OpenCallRecord {
+export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecord {
   const { clock, prices, ledger, logger } = deps
   const reservation = reservationOf(deps, call)
   const begun = beginningOf(call, reservation, prices)

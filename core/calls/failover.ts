@@ -18,7 +18,7 @@ const SOONEST_RETRY_MS = 1_000
 const LATEST_RETRY_MS = 5_000
 const ACCOUNT_RETRY_MS = 30_000
 
-type FailoverParts = Pick<
+export type FailoverParts = Pick<
   Deps,
   'balancer' | 'settings' | 'clock' | 'random' | 'logger' | 'upstream' | 'confirm' | 'waitUntil'
 >

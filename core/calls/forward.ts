@@ -5,10 +5,10 @@ import { limitHeaders, limitRefusal } from '../limits/refusals.ts'
 import type { Admitted, HeaderPairs, Reply } from '../ports.ts'
 import type { KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
-import { type OpenCallRecord, openCallRecord } from './call-record.ts'
-import { type Served, sendWithFailover } from './failover.ts'
+import { type CallRecordParts, type OpenCallRecord, openCallRecord } from './call-record.ts'
+import { type FailoverParts, type Served, sendWithFailover } from './failover.ts'
 import { clientHeaders } from './forwarded-headers.ts'
-import { outcomeOfLeaving, relay } from './relay.ts'
+import { outcomeOfLeaving, type RelayParts, relay } from './relay.ts'
 
 /** The client left before it was answered: there is nobody to tell. */
 export class ClientGone extends Error {}
@@ -19,8 +19,10 @@ export type Forwarded = Reply & { native: boolean }
 /** Output tokens a second that are assumed of an answer that never came: about the most that Claude writes. */
 const TOKENS_A_SECOND = 80
 
+export type ForwardParts = CallRecordParts & FailoverParts & Pick<Deps, 'ledger'>
+
 /** A metered call: exactly one record, whatever its end. Throws a Refusal, or ClientGone. */
-export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
+export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded> {
   const record = openCallRecord(deps, call)
   const admitted = await deps.ledger.reserve(record.admission)
   if (!admitted.ok) throw limitRefusal(deps.settings, admitted, deps.clock.now())
@@ -45,7 +47,7 @@ export async function forward(deps: Deps, call: Call): Promise<Forwarded> {
 }
 
 /** A call that is neither metered nor limited: count_tokens. Throws a Refusal, or ClientGone. */
-export async function forwardFree(deps: Deps, call: Call): Promise<Reply> {
+export async function forwardFree(deps: FailoverParts, call: Call): Promise<Reply> {
   const counting = { ...call, countsTokens: true }
   const served = await sendWithFailover(deps, counting)
   if (served.kind === 'client_gone') throw new ClientGone()
@@ -63,7 +65,7 @@ function writtenSince({ clock }: Pick<Deps, 'clock'>, { maxTokens }: Call, sentA
 }
 
 function answer(
-  deps: Deps,
+  deps: RelayParts,
   call: Call,
   served: Exclude<Served, { kind: 'client_gone' }>,
   metering: { record: OpenCallRecord; admitted: Extract<Admitted, { ok: true }> } | undefined,

@@ -13,6 +13,9 @@ import { upstreamHeaders } from './forwarded-headers.ts'
 import { type Inspected, inspect, withModels } from './inspect.ts'
 import { DEFAULT_USES, type NamedModel } from './named.ts'
 
+/** What decides who may use which model. */
+export type AccessParts = Pick<Deps, 'settings' | 'prices'>
+
 export interface Received {
   id: string
   caller: Caller
@@ -24,7 +27,10 @@ export interface Received {
 }
 
 /** Throws a Refusal: body_invalid or model_not_allowed. A promise only where objects are named that have to be looked up. */
-export function receive(deps: Deps, received: Received): MaybePromise<Call> {
+export function receive(
+  deps: AccessParts & Pick<Deps, 'clock' | 'objects'>,
+  received: Received,
+): MaybePromise<Call> {
   const { clock, settings } = deps
   const { body, caller, headers } = received
   const inspected = inspect(body)
@@ -60,7 +66,7 @@ export function receive(deps: Deps, received: Received): MaybePromise<Call> {
 }
 
 /** Models that the request names besides its own obey the same rules. Answers those to be replaced. Throws a Refusal. */
-function nestedReplacements(deps: Deps, caller: Caller, models: readonly NamedModel[]) {
+function nestedReplacements(deps: AccessParts, caller: Caller, models: readonly NamedModel[]) {
   return models.flatMap(({ name, path, start, end }) => {
     if (path === 'fallbacks' && name === 'default') {
       if (isOpenToAll(deps.settings)) return []
@@ -122,7 +128,7 @@ function sumOf(tools: readonly { maxUses: number }[]): number {
 }
 
 /** Throws a Refusal model_not_allowed, whose message begins with `where` it is named. */
-export function assertAllowed({ settings, prices }: Deps, caller: Caller, model: string, where = '') {
+export function assertAllowed({ settings, prices }: AccessParts, caller: Caller, model: string, where = '') {
   const canonical = prices.canonical(model)
   const access = accessOf(settings, model, canonical)
   if (isAllowed(access, caller.grants, model, canonical)) return

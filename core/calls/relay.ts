@@ -16,6 +16,8 @@ import type { OpenCallRecord } from './call-record.ts'
 import { clientHeaders } from './forwarded-headers.ts'
 import type { Verdict } from './verdict.ts'
 
+export type RelayParts = Pick<Deps, 'clock' | 'settings'>
+
 export interface Answer {
   call: Call
   reply: UpstreamReply
@@ -32,7 +34,7 @@ export interface Answer {
   selection: Selection
 }
 
-export function relay(deps: Deps, answer: Answer): Reply {
+export function relay(deps: RelayParts, answer: Answer): Reply {
   const { call, reply } = answer
   return {
     status: reply.status,
@@ -41,7 +43,7 @@ export function relay(deps: Deps, answer: Answer): Reply {
   }
 }
 
-function flow(deps: Deps, answer: Answer, sink: Sink): MaybePromise<void> {
+function flow(deps: RelayParts, answer: Answer, sink: Sink): MaybePromise<void> {
   const { call, reply, stop, record, selection } = answer
   const { clock, settings } = deps
   const meter = record && reply.first && reply.status < 300 ? meterFor(answer) : undefined

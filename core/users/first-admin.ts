@@ -1,6 +1,6 @@
 /** The first administrator: while there is no active one, the account in `auth.adminItcode` becomes one. */
 import { and, eq, notExists, sql } from 'drizzle-orm'
-import { auditIfChanged, COMMAND_LINE } from '../audit/record.ts'
+import { auditIfChanged, SYSTEM } from '../audit/record.ts'
 import { accountName, findAccount } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
 import type { Clock, Db } from '../ports.ts'
@@ -27,7 +27,7 @@ export async function ensureAdmin(parts: {
   if (await hasAdmin(db)) return undefined
   if (!(await findAccount(db, settings.auth, itcode))) {
     const person = { itcode, role: 'user', quotaTokens, budgetMicros } as const
-    await registerUser({ db, clock, actor: COMMAND_LINE }, person)
+    await registerUser({ db, clock, actor: SYSTEM }, person)
   }
   const account = await findAccount(db, settings.auth, itcode)
   if (!account) return undefined
@@ -39,7 +39,7 @@ export async function ensureAdmin(parts: {
       .where(and(eq(users.id, account.id), notExists(admins)))
       .returning({ id: users.id }),
     auditIfChanged(db, {
-      actor: COMMAND_LINE,
+      actor: SYSTEM,
       at: now,
       action: 'user.first_admin',
       target: `user:${account.id}`,
