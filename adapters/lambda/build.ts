@@ -1,8 +1,8 @@
-/** `npm run build:lambda`: bundles all functions into one file, with the dashboard beside it, ready to be zipped. */
+/** `npm run build:lambda [FOLDER]`: bundles all functions into one file, with the dashboard beside it, ready to be zipped. */
 import { copyFileSync, cpSync, existsSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
-const OUT = 'dist/lambda'
+const OUT = process.argv[2] ?? 'dist/lambda'
 
 rmSync(OUT, { recursive: true, force: true })
 await build({

@@ -1,11 +1,10 @@
-/** What must hold on every runtime. */
+/** What must hold on every runtime. Isolation stands in files of its own, because it waits for minutes. */
 import type { Runtime } from '../support/runtime.ts'
 import { accountsContract } from './accounts.ts'
 import { approvalsContract } from './approvals.ts'
 import { edgesContract } from './edges.ts'
 import { faultsContract } from './faults.ts'
 import { gatewayContract } from './gateway.ts'
-import { isolationContract } from './isolation.ts'
 import { limitsContract } from './limits.ts'
 import { meteringContract } from './metering.ts'
 import { moneyContract } from './money.ts'
@@ -20,7 +19,6 @@ export function allContracts(runtime: Runtime) {
   approvalsContract(runtime)
   edgesContract(runtime)
   faultsContract(runtime)
-  isolationContract(runtime)
   limitsContract(runtime)
   moneyContract(runtime)
   usageContract(runtime)

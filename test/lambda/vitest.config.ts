@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/lambda/**/*.test.ts'],
     globalSetup: 'test/lambda/install.ts',
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 5_000 } },

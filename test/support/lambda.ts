@@ -12,7 +12,7 @@ import { clientOf, complete, type Gateway, type GatewaySettings, type Runtime } 
 import { temporaryFolder } from './stores.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const BUNDLE = join(ROOT, 'dist/lambda')
+let bundle = join(ROOT, 'dist/lambda')
 /** The client for every day. */
 export const LAMBDA_LOCAL = join(import.meta.dirname, 'lambda-local.ts')
 
@@ -20,8 +20,12 @@ export const LAMBDA_LOCAL = join(import.meta.dirname, 'lambda-local.ts')
 const SHARES = HAS_REDIS || process.env.CI !== undefined
 const AT_ONCE = SHARES ? 3 : 1
 
-export function buildLambda() {
-  execFileSync(process.execPath, ['adapters/lambda/build.ts'], { cwd: ROOT, stdio: 'ignore' })
+/** Builds a bundle for the tests of one file, because other files run at the same time. The result removes it. */
+export function buildLambda(): () => void {
+  const { path, remove } = temporaryFolder()
+  execFileSync(process.execPath, ['adapters/lambda/build.ts', path], { cwd: ROOT, stdio: 'ignore' })
+  bundle = path
+  return remove
 }
 
 /** `client` is the entry point of a runtime client. */
@@ -53,7 +57,7 @@ async function startOn(runtime: string, settings: GatewaySettings, redis?: RealR
     limits: { store: redis ? 'redis' : 'local', ...Object(settings.limits) },
     health: { ...complete(settings).health, store: 'database' },
   }
-  const parts = { runtime, folder: BUNDLE, env: { CONFIG: stringify(config) } }
+  const parts = { runtime, folder: bundle, env: { CONFIG: stringify(config) } }
   const served = await startLambda({ ...parts, handler: 'index.handler', atOnce: AT_ONCE })
   const tasks = await startLambda({ ...parts, handler: 'index.scheduled', atOnce: 1 })
   return {

@@ -1,0 +1,4 @@
+import { isolationContract } from '../contracts/isolation.ts'
+import { NODE } from '../support/gateway.ts'
+
+isolationContract(NODE)
