@@ -24,7 +24,7 @@ const LONG_FUNCTIONS: Readonly<Record<string, [most: number, reason: string]>> =
   'core/backends/balancer.ts createBalancer': [155, CLOSURE],
   'core/backends/choosing.ts createChooser': [74, CLOSURE],
   'core/backends/confirm.ts createConfirm': [125, CLOSURE],
-  'core/backends/health-book.ts createHealthBook': [115, CLOSURE],
+  'core/backends/health-book.ts createHealthBook': [108, CLOSURE],
   'core/backends/learning.ts createLearning': [146, CLOSURE],
   'adapters/drivers/upstream/undici.ts receiver': [133, CLOSURE],
   'adapters/drivers/ledger/journal.ts openJournal': [95, CLOSURE],

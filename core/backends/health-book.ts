@@ -41,16 +41,7 @@ export function createHealthBook(parts: {
   }
   async function read(from: HealthStore) {
     const before = new Map(stored)
-    const found = new Map(await from.read())
-    for (const [key, known] of stored) {
-      const read = found.get(key)
-      // A write that was won while the store was read is newer than what was read.
-      const isNewer = read ? read.revision < known.revision : before.get(key) !== known
-      if (writing.has(key) || isNewer) found.set(key, known)
-    }
-    // What a first write brought is not taken over before that write ends, else its events would count twice.
-    for (const key of writing.keys()) if (!stored.has(key)) found.delete(key)
-    stored = found
+    stored = takenOver(new Map(await from.read()), { before, stored, writing })
     current.clear()
     for (const [key, record] of stored) current.set(key, record)
     for (const [key, events] of unwritten) {
@@ -136,4 +127,18 @@ export function createHealthBook(parts: {
       if (store) await read(store)
     },
   }
+}
+
+/** What was read, except where own writes ended or go on since: they are newer, and their events must not count twice. */
+function takenOver(
+  found: Map<string, Health>,
+  own: { before: Map<string, Health>; stored: Map<string, Health>; writing: Map<string, unknown> },
+): Map<string, Health> {
+  for (const key of own.writing.keys()) if (!own.stored.has(key)) found.delete(key)
+  for (const [key, known] of own.stored) {
+    const read = found.get(key)
+    const isNewer = read ? read.revision < known.revision : own.before.get(key) !== known
+    if (own.writing.has(key) || isNewer) found.set(key, known)
+  }
+  return found
 }
