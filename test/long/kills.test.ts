@@ -1,11 +1,23 @@
 import { expect, test } from 'vitest'
-import { playKills } from '../support/kills.ts'
+import { playKills, playWorkerKills } from '../support/kills.ts'
+
+const ROUNDS = 200
+const ANSWERS = 10 * ROUNDS
 
 test.each(['local', 'database', 'redis'] as const)(
   '200 kills -9 under load, limits in: %s',
   async (store) => {
-    const played = await playKills(store, 200)
+    const played = await playKills(store, ROUNDS)
     console.log(store, played)
-    expect(played.finished).toBeGreaterThanOrEqual(2_000)
+    expect(played.finished).toBeGreaterThanOrEqual(ANSWERS)
+  },
+)
+
+test.each(['database', 'redis'] as const)(
+  '200 kills -9 of one of two workers under load, limits in: %s',
+  async (store) => {
+    const played = await playWorkerKills(store, ROUNDS)
+    console.log(store, played)
+    expect(played.finished).toBeGreaterThanOrEqual(ANSWERS)
   },
 )

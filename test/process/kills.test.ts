@@ -1,6 +1,6 @@
 /** A short form of test/long/kills.test.ts. */
 import { expect, test } from 'vitest'
-import { playKills } from '../support/kills.ts'
+import { playKills, playWorkerKills } from '../support/kills.ts'
 import { HAS_REDIS } from '../support/redis.ts'
 
 const STORES = ['local', 'database', ...(HAS_REDIS || process.env.CI ? ['redis' as const] : [])] as const
@@ -13,3 +13,8 @@ test.each(STORES)(
   },
   240_000,
 )
+
+test('the books are right after a worker is killed under load', async () => {
+  const { finished } = await playWorkerKills('database', 2)
+  expect(finished).toBeGreaterThanOrEqual(20)
+}, 240_000)
