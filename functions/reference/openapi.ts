@@ -1,4 +1,8 @@
-/** The route table as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0), made from the schemas that check requests. */
+/**
+ * The route table as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0), made from the schemas that check requests. Without
+ * zod-openapi, because zod itself makes the schemas: what is left is this loop over our table, which such a library does not
+ * know either, and moving named parts to `components` (`hoisted`).
+ */
 import * as z from 'zod'
 import type { Route, Tier } from '../route.ts'
 import { errorResponse, errorsOf } from './errors.ts'
