@@ -18,7 +18,10 @@ for (const file of process.argv.slice(2)) {
   failed += report.numFailedTests
   for (const suite of report.testResults.filter((one) => one.status === 'failed')) {
     const tests = suite.assertionResults.filter((one) => one.status === 'failed')
-    if (tests.length === 0) console.log(`FAILED: ${suite.name}\n${suite.message}`)
+    if (tests.length === 0) {
+      failed += 1
+      console.log(`FAILED: ${suite.name}\n${suite.message}`)
+    }
     for (const test of tests) {
       const lines = test.failureMessages.join('\n').split('\n').slice(0, MESSAGE_LINES)
       console.log(`FAILED: ${suite.name}\n  ${test.fullName}\n    ${lines.join('\n    ')}`)

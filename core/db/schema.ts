@@ -122,9 +122,10 @@ export const usageLogs = sqliteTable(
   ],
 )
 
+export { keyRevision, userChanges } from './key-changes.ts'
 export { upstreamObjects } from './objects.ts'
 export { promptLosses, usageHourly, usageLatency, usageSummed, usageSums } from './rollups.ts'
-export { databaseIdentity, keyRevision } from './single-rows.ts'
+export { databaseIdentity } from './single-rows.ts'
 
 export const sessions = sqliteTable(
   'sessions',

@@ -1,15 +1,15 @@
 /**
  * The key cache: every key with its owner in memory, so that no call waits for the database.
  *
- * Decision: when the revision has changed, all keys are read again instead of single rows, because triggers in the database
- * raise it for every writer (this process, others, the command line), so that no change is missed.
+ * Decision: triggers in the database write down whose keys, rights or limits changed, because they see every writer (this
+ * process, others, the command line) and so no change is missed. Only what changed is read, because reading a hundred
+ * thousand keys takes seconds in which no stream would get a byte.
  */
-import { eq, isNull } from 'drizzle-orm'
-import { apiKeys, grants, keyRevision, users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Counter, Db } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import type { Sha256 } from './mint.ts'
+import { changedSince, type ReadKey, readAfter, readOf, readRevision } from './read-keys.ts'
 
 export interface Caller {
   userId: number
@@ -34,33 +34,39 @@ export interface KeyCache {
    * key_unknown, key_disabled, key_expired (401) or user_disabled (403).
    */
   find(presented: readonly string[]): Caller
-  /** Reads all keys again if the revision has changed. Rejects if the database fails. */
+  /** Reads what has changed, at first everything. Rejects if the database fails. */
   refresh(): Promise<void>
   /** Refreshes if the last check was over `maxAgeMs` ago; otherwise returns undefined. */
   fresh(maxAgeMs: number): Promise<void> | undefined
 }
 
 const NO_GRANTS: ReadonlySet<string> = new Set()
+/** So many keys, or the keys of so many users, are read at once: a few milliseconds. Calls go on between two readings. */
+const KEYS_AT_ONCE = 200
+const USERS_AT_ONCE = 50
 
-export function createKeyCache(parts: {
+interface KeyCacheParts {
   db: Db
   clock: Clock
   sha256: Sha256
   settings: Settings
-}): KeyCache {
+}
+
+export function createKeyCache(parts: KeyCacheParts): KeyCache {
   const { db, clock, sha256, settings } = parts
-  let byHash: ReadonlyMap<string, Entry> = new Map()
-  let revision = -1
+  let entries = createEntries(settings)
+  let revision: number | undefined
   let lookedAt = Number.NEGATIVE_INFINITY
   let looking: Promise<void> | undefined
 
   async function look() {
     const startedAt = clock.elapsed()
-    const [row] = await db.select().from(keyRevision)
-    if (row && row.revision !== revision) {
-      byHash = await readAll(db, settings)
-      revision = row.revision
-    }
+    // Read first: what changes while keys are read is read again next time.
+    const current = await readRevision(db)
+    // A lower one is that of another database.
+    if (revision === undefined || current < revision) entries = await readAll(parts)
+    else if (current > revision) await readChanged(parts, entries, await changedSince(db, revision))
+    revision = current
     lookedAt = startedAt
   }
   /** One check runs at a time. A caller during it gets one that starts afterwards, so that it sees its own writes. */
@@ -87,7 +93,7 @@ export function createKeyCache(parts: {
     find(presented) {
       let refusal: Refusal | undefined
       for (const secret of presented) {
-        const entry = byHash.get(sha256(secret))
+        const entry = entries.find(sha256(secret))
         const problem = judge(entry, clock.now())
         if (!problem && entry) return entry
         refusal ??= problem
@@ -110,54 +116,73 @@ function judge(entry: Entry | undefined, now: number): Refusal | undefined {
   return undefined
 }
 
-async function readAll(db: Db, settings: Settings): Promise<Map<string, Entry>> {
-  const rows = await db
-    .select({ user: users, key: apiKeys })
-    .from(apiKeys)
-    .innerJoin(users, eq(users.id, apiKeys.userId))
-    .where(isNull(apiKeys.deletedAt))
-  const granted = new Map<number, Set<string>>()
-  for (const { userId, model } of await db.select().from(grants)) {
-    const models = granted.get(userId) ?? new Set()
-    granted.set(userId, models.add(model))
+async function readAll({ db, clock, settings }: KeyCacheParts): Promise<Entries> {
+  const all = createEntries(settings)
+  for (let after = 0; ; ) {
+    const rows = await readAfter(db, after, KEYS_AT_ONCE)
+    all.add(rows)
+    if (rows.length < KEYS_AT_ONCE) return all
+    after = rows.at(-1)?.keyId ?? 0
+    await pause(clock)
   }
-  return new Map(
-    rows.map(({ user, key }) => [
-      key.hash,
-      {
-        userId: user.id,
-        itcode: user.itcode,
-        keyId: key.id,
-        keyPrefix: key.prefix,
-        counters: countersOf(user, key, settings),
-        grants: granted.get(user.id) ?? NO_GRANTS,
-        userActive: user.status === 'active',
-        keyActive: key.status === 'active',
-        expiresAt: key.expiresAt,
-      },
-    ]),
-  )
 }
 
-function countersOf(
-  user: typeof users.$inferSelect,
-  key: typeof apiKeys.$inferSelect,
-  { limits }: Settings,
-): Counter[] {
-  const ofUser = {
-    quotaTokens: user.quotaTokens,
-    budgetMicros: user.budgetMicros,
-    requestsPerMinute: user.requestsPerMinute ?? limits.requestsPerMinute,
-    concurrentRequests: user.concurrentRequests ?? limits.concurrentRequests,
+async function readChanged({ db, clock }: KeyCacheParts, entries: Entries, userIds: readonly number[]) {
+  for (let from = 0; from < userIds.length; from += USERS_AT_ONCE) {
+    if (from > 0) await pause(clock)
+    const some = userIds.slice(from, from + USERS_AT_ONCE)
+    const rows = await readOf(db, some)
+    entries.forget(some)
+    entries.add(rows)
   }
-  const ofKey = {
-    quotaTokens: key.quotaTokens,
-    budgetMicros: key.budgetMicros,
-    requestsPerMinute: key.requestsPerMinute,
-    concurrentRequests: key.concurrentRequests,
+}
+
+function pause(clock: Clock): Promise<void> {
+  return new Promise((resolve) => void clock.after(0, resolve))
+}
+
+type Entries = ReturnType<typeof createEntries>
+
+/** Keys by their hash, and the hashes of each user's. */
+function createEntries({ limits }: Settings) {
+  const byHash = new Map<string, Entry>()
+  const hashesOf = new Map<number, string[]>()
+
+  function ownersOf(rows: readonly ReadKey[]) {
+    const owners = new Map<number, Pick<Caller, 'grants'> & { counter: Counter }>()
+    for (const { userId, userLimits, models } of rows) {
+      if (owners.has(userId)) continue
+      const ofUser = {
+        ...userLimits,
+        requestsPerMinute: userLimits.requestsPerMinute ?? limits.requestsPerMinute,
+        concurrentRequests: userLimits.concurrentRequests ?? limits.concurrentRequests,
+      }
+      const granted = models.length === 0 ? NO_GRANTS : new Set(models)
+      owners.set(userId, { grants: granted, counter: { scope: 'user', id: userId, limits: ofUser } })
+    }
+    return owners
   }
-  return [
-    { scope: 'user', id: user.id, limits: ofUser },
-    { scope: 'key', id: key.id, limits: ofKey },
-  ]
+
+  return {
+    find: (hash: string) => byHash.get(hash),
+    forget(userIds: readonly number[]) {
+      for (const userId of userIds) {
+        for (const hash of hashesOf.get(userId) ?? []) byHash.delete(hash)
+        hashesOf.delete(userId)
+      }
+    },
+    add(rows: readonly ReadKey[]) {
+      const owners = ownersOf(rows)
+      for (const { keyId, hash, prefix, keyActive, expiresAt, limits, userId, itcode, userActive } of rows) {
+        const owner = owners.get(userId)
+        if (!owner) continue
+        const counters: Counter[] = [owner.counter, { scope: 'key', id: keyId, limits }]
+        const caller = { userId, itcode, keyId, keyPrefix: prefix, counters, grants: owner.grants }
+        byHash.set(hash, { ...caller, userActive, keyActive, expiresAt })
+        const hashes = hashesOf.get(userId)
+        if (hashes) hashes.push(hash)
+        else hashesOf.set(userId, [hash])
+      }
+    },
+  }
 }

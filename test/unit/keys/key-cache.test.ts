@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { apiKeys, grants, users } from '../../../core/db/schema.ts'
-import { createKeyCache } from '../../../core/keys/key-cache.ts'
+import { apiKeys, grants, keyRevision, userChanges, users } from '../../../core/db/schema.ts'
+import { createKeyCache, type KeyCache } from '../../../core/keys/key-cache.ts'
 import type { Db } from '../../../core/ports.ts'
 import type { Settings } from '../../../core/settings.ts'
 import { fakeClock } from '../../support/clock.ts'
@@ -51,6 +51,14 @@ function setUp(db: Db = store.db) {
   const cache = createKeyCache({ db, clock, sha256: (text) => `#${text}`, settings })
   const codeOf = (...presented: string[]) => refusalFrom(() => cache.find(presented)).code
   return { ...cache, clock, codeOf }
+}
+/** The caller of a key, or why it is refused. */
+function foundBy({ find }: KeyCache, key: string) {
+  try {
+    return find([key])
+  } catch (cause) {
+    return cause
+  }
 }
 /** A cache that has read all keys. */
 async function filled(db?: Db) {
@@ -213,16 +221,88 @@ describe('a change in the database', () => {
     expect(codeOf('key-2')).toBe('key_disabled')
   })
 
-  test('alone makes all keys be read again', async () => {
+  test('alone makes keys be read', async () => {
     const counting = slow()
     counting.answer()
     const { refresh } = await filled(counting.db)
     const first = counting.asked()
     await refresh()
     expect(counting.asked() - first).toBe(1)
+  })
+
+  test.each<[string, () => PromiseLike<unknown>]>([
+    ['a new key', () => addKey(5)],
+    [
+      'a key that is disabled',
+      () => store.db.update(apiKeys).set({ status: 'disabled' }).where(eq(apiKeys.id, 1)),
+    ],
+    ['limits of a key', () => store.db.update(apiKeys).set({ quotaTokens: 9 }).where(eq(apiKeys.id, 1))],
+    ['a key that is deleted', () => store.db.update(apiKeys).set({ deletedAt: 5 }).where(eq(apiKeys.id, 1))],
+    ['a key whose row goes', () => store.db.delete(apiKeys).where(eq(apiKeys.id, 1))],
+    [
+      'a user who is disabled',
+      () => store.db.update(users).set({ status: 'disabled' }).where(eq(users.id, 1)),
+    ],
+    ['limits of a user', () => store.db.update(users).set({ budgetMicros: 9 }).where(eq(users.id, 1))],
+    ['a grant', () => store.db.insert(grants).values({ userId: 1, model: 'd', createdAt: 1 })],
+    ['another grant', () => store.db.update(grants).set({ model: 'd' }).where(eq(grants.userId, 1))],
+    ['a grant that is withdrawn', () => store.db.delete(grants).where(eq(grants.userId, 1))],
+  ])('is read for the person whom it concerns alone: %s', async (_, change) => {
+    const bob = { id: 2, itcode: 'bob', name: '', role: 'user', status: 'active', ...times } as const
+    await store.db.insert(users).values(bob)
     await addKey(2)
+    await addKey(3, { userId: 2 })
+    await store.db.insert(grants).values({ userId: 1, model: 'a', createdAt: 1 })
+    const cache = await filled()
+    const before = cache.find(['key-3'])
+    await change()
+    await cache.refresh()
+    const anew = await filled()
+    for (const key of ['key-1', 'key-2', 'key-3', 'key-5']) {
+      expect(foundBy(cache, key)).toEqual(foundBy(anew, key))
+    }
+    expect(cache.find(['key-3'])).toBe(before)
+  })
+
+  test('of many people, and keys of many, are read a part at a time', async () => {
+    const people = Array.from({ length: 120 }, (_, i) => i + 10)
+    await store.db
+      .insert(users)
+      .values(
+        people.map(
+          (id) => ({ id, itcode: `p${id}`, name: '', role: 'user', status: 'active', ...times }) as const,
+        ),
+      )
+    for (const id of people) for (let i = 0; i < 6; i++) await addKey(id * 10 + i, { userId: id })
+    const { refresh, find, codeOf, clock } = setUp()
+    let done = false
+    const finished = async (work: Promise<void>) => {
+      done = false
+      void work.finally(() => {
+        done = true
+      })
+      let pauses = 0
+      for (; !done; pauses++) {
+        clock.advance(0)
+        await new Promise(setImmediate)
+      }
+      return pauses
+    }
+    expect(await finished(refresh())).toBeGreaterThan(2)
+    expect(people.map((id) => find([`key-${id * 10 + 5}`]).userId)).toEqual(people)
+    await store.db.update(users).set({ status: 'disabled' })
+    expect(await finished(refresh())).toBeGreaterThan(2)
+    expect(new Set(people.map((id) => codeOf(`key-${id * 10}`)))).toEqual(new Set(['user_disabled']))
+  })
+
+  test('is not missed when another database is put in the place of this one', async () => {
+    const { refresh, codeOf } = await filled()
+    await store.db.update(keyRevision).set({ revision: 0 })
+    await store.db.delete(userChanges)
+    await store.db.delete(apiKeys)
+    await store.db.update(keyRevision).set({ revision: 0 })
     await refresh()
-    expect(counting.asked() - first).toBe(4)
+    expect(codeOf('key-1')).toBe('key_unknown')
   })
 
   test('is looked for once the last look is too old', async () => {
