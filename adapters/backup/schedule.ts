@@ -1,6 +1,6 @@
 /** Backups every so often. All servers on a database look after them; a lock in their folder lets one at a time make one. */
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import type { Config } from '../../config/schema.ts'
 import { createOutage } from '../../core/outage.ts'
@@ -9,7 +9,7 @@ import { MINUTE_MS } from '../../core/units.ts'
 import { lockFile } from '../drivers/ledger/journal-lock.ts'
 import { runScript, type Script } from '../shared/script.ts'
 
-const COPY = join(import.meta.dirname, 'copy-script.ts')
+const COPY = join(import.meta.dirname, `copy-script${extname(import.meta.filename)}`)
 const LOOK_MS = 1_000
 const RETRY_MS = 10 * MINUTE_MS
 const NAME = /^gateway-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z\.db$/

@@ -35,7 +35,7 @@ describe('the command line, beside the running server', () => {
   const cli = async (
     args: string[],
     env: Record<string, string> = { CONFIG_PATH: gateway.configPath },
-    file = 'adapters/cli/index.ts',
+    file = 'adapters/cli/start.mjs',
   ) => {
     const options = { env: { PATH: process.env.PATH, ...env }, cwd: join(import.meta.dirname, '../..') }
     try {

@@ -74,7 +74,7 @@ describe('the database of the original gateway', () => {
     folder.remove()
   })
   const run = () =>
-    execFileSync(process.execPath, ['adapters/cli/index.ts', 'import', file], {
+    execFileSync(process.execPath, ['adapters/cli/start.mjs', 'import', file], {
       env: { PATH: process.env.PATH, CONFIG_PATH: gateway.configPath },
       encoding: 'utf8',
     })
@@ -169,7 +169,7 @@ describe('the database of the original gateway', () => {
     execFileSync(process.execPath, ['-e', `require('fs').writeFileSync(${JSON.stringify(other)}, '')`])
     const failing = (path: string) => {
       try {
-        return execFileSync(process.execPath, ['adapters/cli/index.ts', 'import', path], {
+        return execFileSync(process.execPath, ['adapters/cli/start.mjs', 'import', path], {
           env: { PATH: process.env.PATH, CONFIG_PATH: gateway.configPath },
           stdio: 'pipe',
         }).toString()

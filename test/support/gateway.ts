@@ -64,7 +64,7 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
   let url = ''
   const launch = async () => {
     const env = { ...process.env, CONFIG_PATH: configPath }
-    child = spawn(process.execPath, ['adapters/node/index.ts'], {
+    child = spawn(process.execPath, ['adapters/node/start.mjs'], {
       cwd: ROOT,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -66,7 +66,7 @@ export function createInstallation(given: GatewaySettings): Installation {
   async function start() {
     output = ''
     url = ''
-    const started = spawn(process.execPath, ['adapters/node/index.ts'], { cwd: ROOT, env })
+    const started = spawn(process.execPath, ['adapters/node/start.mjs'], { cwd: ROOT, env })
     child = started
     const listening = Promise.withResolvers<void>()
     const hear = (data: Buffer) => {
@@ -94,9 +94,9 @@ export function createInstallation(given: GatewaySettings): Installation {
     url: () => url,
     output: () => output,
     ready: async () => (await fetch(`${url}/readyz`)).status,
-    cli: (...args) => command(process.execPath, ['adapters/cli/index.ts', ...args], ROOT),
+    cli: (...args) => command(process.execPath, ['adapters/cli/start.mjs', ...args], ROOT),
     shell: (script) => {
-      const cli = `(cd '${ROOT}' && '${process.execPath}' adapters/cli/index.ts restore "$file")`
+      const cli = `(cd '${ROOT}' && '${process.execPath}' adapters/cli/start.mjs restore "$file")`
       return command(
         'sh',
         ['-ec', `restore() { file=$(realpath -m "$1"); ${cli}; }\n${script}`],

@@ -1,6 +1,6 @@
 /** Whether a database file is whole. A small one is checked before it is used, a large one while it is used. */
 import { statSync } from 'node:fs'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import type { Client } from '@libsql/client'
 import type { Logger } from '../../../core/ports.ts'
 import { runScript } from '../../shared/script.ts'
@@ -8,7 +8,7 @@ import { lockFile } from '../ledger/journal-lock.ts'
 
 /** About a tenth of a second. */
 const LARGE_BYTES = 64 * 1024 * 1024
-const SCRIPT = join(import.meta.dirname, 'check-script.ts')
+const SCRIPT = join(import.meta.dirname, `check-script${extname(import.meta.filename)}`)
 
 export function isLarge(path: string): boolean {
   return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LARGE_BYTES

@@ -1,0 +1,30 @@
+/** `npm run build:node`: bundles the server, the command line and their scripts. Only libsql stays outside, which is native. */
+import { rmSync } from 'node:fs'
+import { build } from 'esbuild'
+
+const OUT = 'dist/node'
+
+rmSync(OUT, { recursive: true, force: true })
+await build({
+  entryPoints: {
+    node: 'adapters/node/index.ts',
+    cli: 'adapters/cli/index.ts',
+    'check-script': 'adapters/drivers/storage/check-script.ts',
+    'copy-script': 'adapters/backup/copy-script.ts',
+  },
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'esm',
+  keepNames: true,
+  sourcemap: true,
+  external: ['libsql'],
+  outdir: OUT,
+  outExtension: { '.js': '.mjs' },
+  // Some packages are CommonJS and need `require`.
+  banner: {
+    js: "import { createRequire as _createRequire } from 'node:module';const require=_createRequire(import.meta.url);",
+  },
+})
+console.log(`Built ${OUT}.`)
