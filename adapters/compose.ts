@@ -12,6 +12,7 @@ import { createTaskRunner, type TaskRunner } from '../core/tasks.ts'
 import { MINUTE_MS } from '../core/units.ts'
 import { ensureAdmin, hasAdmin } from '../core/users/first-admin.ts'
 import { createGateway, functionsFrom, type Gateway } from '../functions/gateway.ts'
+import { decompress } from './drivers/decompress.ts'
 import { databaseHealth } from './drivers/health/database.ts'
 import { memoryHealth } from './drivers/health/memory.ts'
 import { databaseLedger } from './drivers/ledger/database.ts'
@@ -103,7 +104,7 @@ function chosen<Store extends string, Open>(
 export interface Runtime
   extends Omit<
     GatewayParts,
-    'version' | 'settings' | 'prices' | 'abilities' | 'sha256' | 'random' | 'backendMemory'
+    'version' | 'settings' | 'prices' | 'abilities' | 'sha256' | 'decompress' | 'random' | 'backendMemory'
   > {
   /** The value of GATEWAY_FUNCTIONS. */
   functions: string | undefined
@@ -133,6 +134,7 @@ export async function compose(config: Config, runtime: Runtime, known?: BackendM
     prices,
     abilities: shippedAbilities(),
     sha256,
+    decompress,
     random: Math.random,
     ...(known ? { backendMemory: known } : {}),
   })

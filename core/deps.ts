@@ -17,6 +17,7 @@ import type {
   Clock,
   CodeSender,
   Db,
+  Decompress,
   HealthStore,
   Ledger,
   Logger,
@@ -35,6 +36,7 @@ export interface GatewayParts {
   health: HealthStore
   ledger: Ledger
   upstream: Upstream
+  decompress: Decompress
   codes: CodeSender
   clock: Clock
   logger: Logger

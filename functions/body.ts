@@ -1,9 +1,9 @@
-/** Reads request bodies within limits of size and time. */
+/** Reads request bodies within limits of size and time, and undoes their content-encoding. */
 
 import { ClientGone } from '../core/calls/forward.ts'
 import { asRefusal, Refusal } from '../core/errors.ts'
 import { headerOf } from '../core/http/headers.ts'
-import type { Clock, HeaderPairs, TakeBytes } from '../core/ports.ts'
+import type { Clock, ContentEncoding, Decompress, HeaderPairs, TakeBytes } from '../core/ports.ts'
 
 /** Bytes of a too large body that are read and discarded before its connection is closed. */
 export const MOST_DISCARDED = 64 * 1024 * 1024
@@ -11,62 +11,111 @@ export const MOST_DISCARDED = 64 * 1024 * 1024
 /** An upload that sends nothing for this long is given up. */
 const STALLED_MS = 30_000
 
+/** Names of content-encodings, and what is meant by them. */
+const ENCODINGS: ReadonlyMap<string, ContentEncoding> = new Map([
+  ['zstd', 'zstd'],
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['br', 'br'],
+  ['deflate', 'deflate'],
+])
+
 export interface Reading {
   clock: Clock
+  headers: HeaderPairs
   /** Wire.body of this request. */
   read(take: TakeBytes): Promise<Uint8Array | undefined>
-  /** Called with the size of each piece. May throw a Refusal. */
+  decompress: Decompress
+  /** Called with the size of each piece, as it came and as it is decompressed. May throw a Refusal. */
   add?(bytes: number): void
 }
 
-/** content-length in bytes, 0 without it. Throws a Refusal: body_too_large, or body_invalid for a content-encoding. */
+/** content-length in bytes, 0 without it. Throws a Refusal: body_too_large, or unsupported_media_type for its encoding. */
 export function announcedBytes(headers: HeaderPairs, most: number): number {
-  const encoding = headerOf(headers, 'content-encoding')
-  if (encoding && encoding !== 'identity') {
-    throw new Refusal(
-      'body_invalid',
-      `Send the body uncompressed: content-encoding ${encoding} is not supported.`,
-    )
-  }
+  encodingOf(headers)
   const announced = Number(headerOf(headers, 'content-length') ?? 0)
   if (announced > most) throw tooLarge(most, announced)
   return announced
 }
 
-/** Reads at most `most` bytes. Rejects with a Refusal (body_too_large, upload_stalled, what `add` throws) or ClientGone. */
-export function readBody(most: number, { clock, read, add }: Reading): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+/** The body's content-encoding, undefined for none. Throws a Refusal unsupported_media_type for others, and for several. */
+function encodingOf(headers: HeaderPairs): ContentEncoding | undefined {
+  const named = headerOf(headers, 'content-encoding')?.trim().toLowerCase() ?? ''
+  if (named === '' || named === 'identity') return undefined
+  const encoding = ENCODINGS.get(named)
+  if (encoding) return encoding
+  throw new Refusal(
+    'unsupported_media_type',
+    `The content-encoding ${named.slice(0, 40)} is not understood. Send the body as it is, or in zstd, gzip, br or deflate.`,
+    { headers: [['accept-encoding', 'zstd, gzip, br, deflate']] },
+  )
+}
+
+/**
+ * Reads and decompresses at most `most` bytes. Rejects with a Refusal (body_too_large, body_invalid, upload_stalled,
+ * unsupported_media_type, what `add` throws) or ClientGone.
+ */
+export async function readBody(most: number, reading: Reading): Promise<Uint8Array> {
+  const encoding = encodingOf(reading.headers)
+  const body = await arrived(most, reading)
+  return encoding ? decompressed(body, encoding, most, reading) : body
+}
+
+/** Counts the pieces of a body. `take` answers false once there are more than `most` bytes, or `add` throws. */
+function createTaking(most: number, add: Reading['add']) {
   let size = 0
-  let lastByteAt = clock.elapsed()
   let refused: Refusal | undefined
+  return {
+    take(bytes: number): boolean {
+      if (refused) return false
+      size += bytes
+      try {
+        if (size > most) throw tooLarge(most, 0)
+        add?.(bytes)
+      } catch (thrown) {
+        refused = asRefusal(thrown)
+      }
+      return refused === undefined
+    },
+    refused: () => refused,
+  }
+}
+
+async function decompressed(
+  body: Uint8Array,
+  encoding: ContentEncoding,
+  most: number,
+  { decompress, add }: Reading,
+): Promise<Uint8Array> {
+  const taking = createTaking(most, add)
+  const whole = await decompress(encoding, body, taking.take).catch((cause: unknown) => {
+    throw new Refusal('body_invalid', `The body is no valid ${encoding}.`, { cause })
+  })
+  if (whole) return whole
+  throw taking.refused() ?? tooLarge(most, 0)
+}
+
+function arrived(most: number, { clock, read, add }: Reading): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  const taking = createTaking(most, add)
+  let lastByteAt = clock.elapsed()
   const take = (bytes: number) => {
-    if (refused) return false
     lastByteAt = clock.elapsed()
-    size += bytes
-    try {
-      if (size > most) throw tooLarge(most, 0)
-      add?.(bytes)
-    } catch (thrown) {
-      refused = asRefusal(thrown)
-    }
-    return refused === undefined
+    return taking.take(bytes)
   }
   // One timer per body instead of one per piece: it fires when the upload may have stalled and then checks.
   const watch = (ms: number): (() => void) =>
     clock.after(ms, () => {
       const silentMs = clock.elapsed() - lastByteAt
       if (silentMs < STALLED_MS) cancelWatch = watch(STALLED_MS - silentMs)
-      else {
-        refused ??= stalled()
-        reject(refused)
-      }
+      else reject(taking.refused() ?? stalled())
     })
   let cancelWatch = watch(STALLED_MS)
   read(take).then(
     (body) => {
       cancelWatch()
-      if (body && !refused) resolve(body)
-      else reject(refused)
+      if (body && !taking.refused()) resolve(body)
+      else reject(taking.refused())
     },
     () => {
       cancelWatch()

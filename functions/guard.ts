@@ -51,9 +51,9 @@ function assertJson(headers: HeaderPairs): void {
 }
 
 /** The parsed JSON body. Throws a Refusal: unsupported_media_type, invalid_input with its fields, or as `readBody`. */
-export async function readJson(schema: z.ZodType, headers: HeaderPairs, reading: Reading): Promise<unknown> {
-  assertJson(headers)
-  announcedBytes(headers, FORM_BYTES)
+export async function readJson(schema: z.ZodType, reading: Reading): Promise<unknown> {
+  assertJson(reading.headers)
+  announcedBytes(reading.headers, FORM_BYTES)
   const bytes = await readBody(FORM_BYTES, reading)
   return checked(schema, parseJson(bytes))
 }

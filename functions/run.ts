@@ -51,13 +51,13 @@ export async function run(
 /** A request with an API key. The handler reads the body, and only if the caller's limits allow another call. */
 async function runCall(route: Route, incoming: Incoming, { base, read }: Begun): Promise<Response> {
   const { deps, headers, id } = base
-  const { wire, clock, intake } = deps
+  const { wire, clock, intake, decompress } = deps
   const { request, bindings } = incoming
   const caller = await callerOf(deps, headers)
   let visit: Visit | undefined
   const readWhenAllowed = async (most: number, limited: boolean) => {
     visit = intake.begin(caller, announcedBytes(headers, most), limited)
-    const body = await readBody(most, { clock, read, add: visit.add })
+    const body = await readBody(most, { clock, headers, read, decompress, add: visit.add })
     visit.read()
     return body
   }
@@ -81,7 +81,7 @@ async function runOwn(
   { base, read, request, ip }: Begun & { request: Request; ip: string },
 ): Promise<Response> {
   const { deps, headers, id } = base
-  const { settings, clock } = deps
+  const { settings, clock, decompress } = deps
   assertSameOrigin(request, headers, settings)
   if (tier === 'public' && isChange(request.method)) deps.signInLimits.request(addressGroup(ip))
   const caller = tier === 'public' ? undefined : await identify(deps, tier, headers)
@@ -92,7 +92,7 @@ async function runOwn(
     const cookies: string[] = []
     const setCookie = (cookie: string) => void cookies.push(cookie)
     assertNoOtherBody(request, headers)
-    const body = route.body && (await readJson(route.body, headers, { clock, read }))
+    const body = route.body && (await readJson(route.body, { clock, headers, read, decompress }))
     const answer = await route.handle({ ...base, caller, body, actor, setCookie, over: end } as never) // as above
     const response = toResponse(route, answer, id)
     for (const cookie of cookies) response.headers.append('set-cookie', cookie)

@@ -2,6 +2,7 @@
 import type { Runtime } from '../support/runtime.ts'
 import { accountsContract } from './accounts.ts'
 import { approvalsContract } from './approvals.ts'
+import { compressionContract } from './compression.ts'
 import { edgesContract } from './edges.ts'
 import { faultsContract } from './faults.ts'
 import { gatewayContract } from './gateway.ts'
@@ -17,6 +18,7 @@ export function allContracts(runtime: Runtime) {
   meteringContract(runtime)
   accountsContract(runtime)
   approvalsContract(runtime)
+  compressionContract(runtime)
   edgesContract(runtime)
   faultsContract(runtime)
   limitsContract(runtime)

@@ -128,12 +128,6 @@ describe('what clients send', () => {
       expect(upstream.requests.at(-1)?.body.toString()).toBe(text)
     })
 
-    test('that are compressed are refused with a reason', async () => {
-      const answer = await gateway.send(ASK, { headers: { 'content-encoding': 'gzip' } })
-      expect(answer.status).toBe(400)
-      expect(await answer.text()).toContain('gzip')
-    })
-
     test.each([
       '',
       '[]',

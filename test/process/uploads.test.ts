@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { apiKeys } from '../../core/db/schema.ts'
 import { startApp } from '../support/app.ts'
@@ -136,6 +137,16 @@ describe('uploads', () => {
     const [answer] = await once(socket, 'data')
     expect(String(answer)).toMatch(/^HTTP\/1.1 503 /)
     held.socket.destroy()
+  })
+
+  test('that are compressed are counted as they grow', async () => {
+    const { gateway } = await started({ body_memory: '8MB' })
+    const held = await begin(gateway, { length: MB })
+    const compressed = gzipSync(BODY.padEnd(1.5 * MB))
+    const headers = { 'content-encoding': 'gzip' }
+    await expect.poll(async () => (await gateway.send(compressed, { headers })).status).toBe(503)
+    held.socket.destroy()
+    await expect.poll(async () => (await gateway.send(compressed, { headers })).status).toBe(200)
   })
 
   test('are asked for only when they may come, where the client wants to be asked', async () => {

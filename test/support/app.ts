@@ -1,5 +1,6 @@
 /** The whole gateway in this process: real core, functions and storage, a clock that stands still, mail that is kept. */
 
+import { decompress } from '../../adapters/drivers/decompress.ts'
 import { memoryHealth } from '../../adapters/drivers/health/memory.ts'
 import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
@@ -80,6 +81,7 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
     prices: pricesFrom(config),
     abilities: shippedAbilities(),
     sha256,
+    decompress,
     random: () => 0.5,
     waitUntil,
     // What app.request passes as the runtime's bindings.
