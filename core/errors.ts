@@ -131,3 +131,11 @@ export function invalidField(field: string, problem: string): Refusal {
 export function nothingHere(): Refusal {
   return new Refusal('not_found', 'There is nothing at this address.')
 }
+
+/** A Refusal not_found for a response that OpenAI would have stored. */
+export function nothingStored(id: string): Refusal {
+  return new Refusal(
+    'not_found',
+    `The response ${id.slice(0, 80)} is not here: nothing is stored, so send the whole conversation.`,
+  )
+}

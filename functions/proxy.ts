@@ -2,8 +2,11 @@
 import * as z from 'zod'
 import { forward, forwardFree } from '../core/calls/forward.ts'
 import { type Received, receive } from '../core/calls/receive.ts'
+import { nothingStored } from '../core/errors.ts'
 import { findModel, listModels } from '../core/models/list.ts'
 import { ModelName } from '../core/models/name.ts'
+import { compact } from '../core/openai/compact.ts'
+import { inputTokens } from '../core/openai/input-tokens.ts'
 import { ChatRequest } from '../core/openai/request/chat-shape.ts'
 import { ResponsesRequest } from '../core/openai/request/responses-shape.ts'
 import { chatCompletions, responses } from '../core/openai/serve.ts'
@@ -24,6 +27,7 @@ const MessagesRequest = z
     max_tokens: z.unknown().optional().meta({ description: 'The most tokens that the answer may have.' }),
   })
   .meta({ id: 'MessagesRequest' })
+const Responses = ResponsesRequest.meta({ id: 'ResponsesRequest' })
 const Model = z.looseObject({ id: z.string(), display_name: z.string() }).meta({ id: 'Model' })
 const ModelList = z.strictObject({
   object: z.literal('list'),
@@ -32,6 +36,14 @@ const ModelList = z.strictObject({
   first_id: z.string().nullable(),
   last_id: z.string().nullable(),
 })
+
+/** What OpenAI has for responses that it stored. */
+const STORED = [
+  { method: 'GET', path: '/v1/responses/:id' },
+  { method: 'DELETE', path: '/v1/responses/:id' },
+  { method: 'GET', path: '/v1/responses/:id/input_items' },
+  { method: 'POST', path: '/v1/responses/:id/cancel' },
+] as const
 
 export const proxy = [
   route({
@@ -74,11 +86,44 @@ export const proxy = [
     dialect: 'openai',
     summary:
       "OpenAI's responses, answered by Claude. Nothing is stored: each request brings its conversation.",
-    accepts: ResponsesRequest.meta({ id: 'ResponsesRequest' }),
+    accepts: Responses,
     reply: z.looseObject({}),
     produces: ['application/json', 'text/event-stream'],
     handle: async (call) => responses(call.deps, await received(call)),
   }),
+  route({
+    method: 'POST',
+    path: '/v1/responses/compact',
+    tier: 'key',
+    dialect: 'openai',
+    summary:
+      'A conversation made short: what the user said, and a summary by Claude that later requests go on from.',
+    accepts: Responses,
+    reply: z.looseObject({}),
+    handle: async (call) => compact(call.deps, await received(call)),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/responses/input_tokens',
+    tier: 'key',
+    dialect: 'openai',
+    summary: 'How many input tokens a request for a response would have. Free: neither metered nor limited.',
+    accepts: Responses,
+    reply: z.looseObject({ object: z.literal('response.input_tokens'), input_tokens: z.int() }),
+    handle: async (call) => inputTokens(call.deps, await received(call, false)),
+  }),
+  ...STORED.map(({ method, path }) =>
+    route({
+      method,
+      path,
+      tier: 'key',
+      dialect: 'openai',
+      summary: 'Always 404, because responses are not stored.',
+      handle({ params }) {
+        throw nothingStored(params.id)
+      },
+    }),
+  ),
   route({
     method: 'GET',
     path: '/v1/models',

@@ -17,7 +17,7 @@ const LONG_FUNCTIONS: Readonly<Record<string, [most: number, reason: string]>> =
   'core/json/walk.ts walkObjects': [80, SCANNER],
   'core/metering/characters.ts createCharacterCounter': [109, SCANNER],
   'core/metering/anthropic-stream.ts createStreamMeter': [76, CLOSURE],
-  'core/openai/reply/chat-reply.ts createChatStream': [89, CLOSURE],
+  'core/openai/reply/chat-reply.ts createChatStream': [68, CLOSURE],
   'core/models/catalogue.ts createCatalogue': [107, CLOSURE],
   'core/limits/counters.ts createLimitCounters': [103, CLOSURE],
   'core/calls/relay.ts flow': [98, 'the hot path: one loop from the upstream to the client'],

@@ -13,8 +13,12 @@ import { outcomeOfLeaving, type RelayParts, relay } from './relay.ts'
 /** The client left before it was answered: there is nobody to tell. */
 export class ClientGone extends Error {}
 
-/** `native`: a backend answered that speaks OpenAI's interface, in which the call came. */
-export type Forwarded = Reply & { native: boolean }
+export type Forwarded = Reply & {
+  /** The answer is of a backend that speaks OpenAI's interface, in which the call came. */
+  native: boolean
+  /** The backend that answered; '' where none did. */
+  backend: string
+}
 
 /** Output tokens a second that are assumed of an answer that never came: about the most that Claude writes. */
 const TOKENS_A_SECOND = 80
@@ -47,7 +51,7 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
 }
 
 /** A call that is neither metered nor limited: count_tokens. Throws a Refusal, or ClientGone. */
-export async function forwardFree(deps: FailoverParts, call: Call): Promise<Reply> {
+export async function forwardFree(deps: FailoverParts, call: Call): Promise<Forwarded> {
   const counting = { ...call, countsTokens: true }
   const served = await sendWithFailover(deps, counting)
   if (served.kind === 'client_gone') throw new ClientGone()
@@ -73,7 +77,8 @@ function answer(
   const { settings } = deps
   const extraHeaders = metering ? limitHeaders(settings, metering.admitted) : []
   if (served.kind === 'whole_answer_late') {
-    if (served.answer) return { ...keptReply(served.answer, call.id, extraHeaders), native: false }
+    if (served.answer)
+      return { ...keptReply(served.answer, call.id, extraHeaders), native: false, backend: '' }
     throw new Refusal(
       'upstream_timeout',
       'Claude did not finish its answer in time. Please stream long answers.',
@@ -81,12 +86,12 @@ function answer(
   }
   if (served.kind === 'kept') {
     metering?.record.settle({ outcome: 'error', status: served.answer.status, usage: undefined })
-    return { ...keptReply(served.answer, call.id, extraHeaders), native: false }
+    return { ...keptReply(served.answer, call.id, extraHeaders), native: false, backend: '' }
   }
   const { selection, reply, stop, callers } = served
   const native = call.native !== undefined && selection.backend.speaksOpenAi
   const relayed = { call, reply, stop, native, callers, record: metering?.record, extraHeaders, selection }
-  return { ...relay(deps, relayed), native }
+  return { ...relay(deps, relayed), native, backend: selection.backend.name }
 }
 
 function keptReply(kept: KeptAnswer, requestId: string, extraHeaders: HeaderPairs): Reply {

@@ -38,7 +38,18 @@ export interface ThinkingBlock {
   thinking: string
   signature: string
 }
-export type Block = TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock
+export interface RedactedThinkingBlock {
+  type: 'redacted_thinking'
+  data: string
+}
+export type Block =
+  | TextBlock
+  | ImageBlock
+  | DocumentBlock
+  | ToolUseBlock
+  | ToolResultBlock
+  | ThinkingBlock
+  | RedactedThinkingBlock
 export type Role = 'user' | 'assistant' | 'system'
 export interface Turn {
   role: Role
@@ -61,6 +72,7 @@ export interface Tool {
 export interface WebSearchTool {
   type: 'web_search_20250305'
   name: 'web_search'
+  allowed_domains?: string[]
   user_location?: object
 }
 

@@ -1,25 +1,51 @@
 /**
- * Carries Claude's thinking through OpenAI's API as `encrypted_content` of a reasoning item: base64 of JSON. It is packed,
- * not encrypted, because Claude's signature protects it. Content that does not unpack came from somewhere else.
+ * Carries what is Claude's through OpenAI's API as `encrypted_content`: base64 of JSON. Thinking is packed, not encrypted,
+ * because Claude's signature protects it, and a summary is the caller's own. Content that does not unpack came from
+ * somewhere else.
  */
 import * as z from 'zod'
-import type { ThinkingBlock } from './messages-api.ts'
+import { parsedJson } from '../json/parse.ts'
+import type { RedactedThinkingBlock, ThinkingBlock } from './messages-api.ts'
 
-const Envelope = z.strictObject({ thinking: z.string(), signature: z.string().min(1) })
+const Thinking = z.strictObject({ thinking: z.string(), signature: z.string().min(1) })
+const Redacted = z.strictObject({ redacted: z.string().min(1) })
+const Summary = z.strictObject({ summary: z.string().min(1) })
 
-export function packReasoning({ thinking, signature }: { thinking: string; signature: string }): string {
-  const bytes = new TextEncoder().encode(JSON.stringify({ thinking, signature }))
+export function packReasoning(block: ThinkingBlock | RedactedThinkingBlock): string {
+  if (block.type === 'redacted_thinking') return packed({ redacted: block.data })
+  return packed({ thinking: block.thinking, signature: block.signature })
+}
+
+export function unpackReasoning(
+  text: string | null | undefined,
+): ThinkingBlock | RedactedThinkingBlock | undefined {
+  const content = unpacked(text)
+  const thinking = Thinking.safeParse(content)
+  if (thinking.success) return { type: 'thinking', ...thinking.data }
+  const redacted = Redacted.safeParse(content)
+  return redacted.success ? { type: 'redacted_thinking', data: redacted.data.redacted } : undefined
+}
+
+/** The summary of a conversation, for a compaction item. */
+export function packSummary(summary: string): string {
+  return packed({ summary })
+}
+
+export function unpackSummary(text: string | null | undefined): string | undefined {
+  return Summary.safeParse(unpacked(text)).data?.summary
+}
+
+function packed(content: object): string {
+  const bytes = new TextEncoder().encode(JSON.stringify(content))
   let text = ''
   for (const byte of bytes) text += String.fromCharCode(byte)
   return btoa(text)
 }
 
-export function unpackReasoning(packed: string | null | undefined): ThinkingBlock | undefined {
-  if (!packed) return undefined
+function unpacked(text: string | null | undefined): unknown {
+  if (!text) return undefined
   try {
-    const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0))
-    const found = Envelope.safeParse(JSON.parse(new TextDecoder().decode(bytes)))
-    return found.success ? { type: 'thinking', ...found.data } : undefined
+    return parsedJson(new TextDecoder().decode(Uint8Array.from(atob(text), (c) => c.charCodeAt(0))))
   } catch {
     return undefined
   }

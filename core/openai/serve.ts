@@ -10,6 +10,8 @@ import { shapeOf } from '../json/depth.ts'
 import { abilitiesOf } from '../models/abilities.ts'
 import { replacementFor } from '../models/access.ts'
 import type { Reply } from '../ports.ts'
+import { continued } from './continue.ts'
+import type { MessagesRequest } from './messages-api.ts'
 import { collected, type OpenAiAnswer, translated } from './reply/answer.ts'
 import { createChatCollector, createChatStream } from './reply/chat-reply.ts'
 import { hidingUsage } from './reply/hidden-usage.ts'
@@ -29,13 +31,13 @@ const MESSAGES_PATH = '/v1/messages'
 const VENDOR = /^anthropic\//
 
 /** What differs between chat completions and responses. `created`: Unix seconds. */
-interface Interface {
+export interface Interface {
   streamed: boolean
   model: string
   promptCacheKey: string | null | undefined
   translate(context: TranslationContext): Translated
-  stream(created: number): StreamTranslator
-  collect(created: number): Collector
+  stream(created: number, translated: Translated): StreamTranslator
+  collect(created: number, translated: Translated): Collector
   /** The body for backends that serve OpenAI's API; `addsUsage` if it asks for usage that the client did not ask for. */
   native(model: string): { body: Uint8Array; addsUsage: boolean }
 }
@@ -68,31 +70,67 @@ export async function responses(deps: Deps, received: Received): Promise<Reply |
   const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
   const { model } = asked
   const packsThinking = asked.include?.includes('reasoning.encrypted_content') ?? false
-  const context = (created: number) => ({ model, created, packsThinking, echo: echoOf(asked) })
+  const tellsSources = asked.include?.includes('web_search_call.action.sources') ?? false
+  const context = (created: number, { clientTools: tools }: Translated) => {
+    return { model, created, packsThinking, tellsSources, tools, echo: echoOf(asked) }
+  }
   return serve(deps, received, {
     streamed: asked.stream === true,
     model,
     promptCacheKey: asked.prompt_cache_key,
     translate: (around) => responsesToMessages(asked, around),
-    stream: (created) => createResponsesStream(context(created)),
-    collect: (created) => createResponsesCollector(context(created)),
-    native(sent) {
-      if (sent === model) return { body: received.body, addsUsage: false }
-      return { body: ENCODER.encode(JSON.stringify({ ...asked, model: sent })), addsUsage: false }
-    },
+    stream: (created, translated) => createResponsesStream(context(created, translated)),
+    collect: (created, translated) => createResponsesCollector(context(created, translated)),
+    native: nativeResponses(asked, received),
   })
 }
 
-async function serve(deps: Deps, received: Received, spoken: Interface): Promise<Reply | Response> {
+export function nativeResponses(asked: ResponsesRequest, { body }: Received): Interface['native'] {
+  return (model) => {
+    if (model === asked.model) return { body, addsUsage: false }
+    return { body: ENCODER.encode(JSON.stringify({ ...asked, model })), addsUsage: false }
+  }
+}
+
+/** A call of an interface from its translation to its answer. Throws a Refusal, or ClientGone. */
+export async function serve(deps: Deps, received: Received, spoken: Interface): Promise<Reply | Response> {
+  const { call, translation, addsUsage } = prepared(deps, received, spoken)
+  const { request, warnings, forcedTool } = translation
+  const reply = await forward(deps, call)
+  const created = Math.floor(call.createdAt / 1000)
+  if (reply.native) return addsUsage && reply.status === 200 ? hidingUsage(reply) : reply
+  const { backend } = reply
+  const goOn: OpenAiAnswer['goOn'] = (paused, times) =>
+    continued(deps, { call, request, backend }, paused, times)
+  const pauses = request.tools?.some((tool) => 'type' in tool) ?? false
+  const answer: OpenAiAnswer = {
+    reply,
+    warnings,
+    signal: received.signal,
+    usedIds: callIdsOf(request),
+    forcedTool,
+    goOn: pauses ? goOn : undefined,
+  }
+  if (spoken.streamed && reply.status === 200) return translated(answer, spoken.stream(created, translation))
+  try {
+    return await collected(answer, spoken.collect(created, translation))
+  } catch (cause) {
+    if (received.signal.aborted) throw new ClientGone()
+    throw cause
+  }
+}
+
+/** The call to Claude for a request, and how it was translated. Throws a Refusal. */
+export function prepared(deps: Deps, received: Received, spoken: Omit<Interface, 'stream' | 'collect'>) {
   const { clock, settings, prices, catalogue } = deps
   const { caller } = received
   const model = replacementFor(settings, spoken.model.replace(VENDOR, ''))
   assertAllowed(deps, caller, model)
   const abilities = abilitiesOf(deps.abilities, prices.canonical(model), catalogue.known(model))
   const userId = deps.sha256(`${settings.auth.secrets[0]} ${caller.userId}`).slice(0, 32)
-  const { request, warnings } = spoken.translate({ model, abilities, userId, ...settings.openai })
+  const translation = spoken.translate({ model, abilities, userId, ...settings.openai })
   const native = spoken.native(model)
-  const body = ENCODER.encode(JSON.stringify(request))
+  const body = ENCODER.encode(JSON.stringify(translation.request))
   const call: Call = {
     id: received.id,
     caller,
@@ -116,20 +154,10 @@ async function serve(deps: Deps, received: Received, spoken: Interface): Promise
     createdAt: clock.now(),
     startedAt: clock.elapsed(),
   }
-  const reply = await forward(deps, call)
-  const created = Math.floor(call.createdAt / 1000)
-  const answer: OpenAiAnswer = { reply, id: call.id, warnings, signal: received.signal }
-  if (reply.native) return native.addsUsage && reply.status === 200 ? hidingUsage(reply) : reply
-  if (spoken.streamed && reply.status === 200) return translated(answer, spoken.stream(created))
-  try {
-    return await collected(answer, spoken.collect(created))
-  } catch (cause) {
-    if (received.signal.aborted) throw new ClientGone()
-    throw cause
-  }
+  return { call, translation, addsUsage: native.addsUsage }
 }
 
-function jsonOf(body: Uint8Array): unknown {
+export function jsonOf(body: Uint8Array): unknown {
   const shape = shapeOf(body)
   if (shape === 'too deep') throw invalidField('body', 'it is nested too deep')
   if (shape !== 'complete') throw invalidField('body', 'a JSON object is expected')
@@ -138,6 +166,12 @@ function jsonOf(body: Uint8Array): unknown {
   } catch {
     throw invalidField('body', 'valid JSON is expected')
   }
+}
+
+/** Ids of the tool calls of the conversation so far. */
+function callIdsOf({ messages }: MessagesRequest): string[] {
+  const blocks = messages.flatMap(({ content }) => content)
+  return blocks.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []))
 }
 
 /** The fields of the request that its response repeats. */

@@ -62,9 +62,9 @@ describe('the reference', () => {
     ['put', '/admin/api/users/{id}', [400, 401, 403, 404, 408, 409, 413, 415, 429, 503]],
     ['post', '/api/auth/login', [400, 401, 403, 408, 413, 415, 429, 503]],
     ['get', '/v1/models', [400, 401, 403, 529]],
-    ['post', '/v1/messages', [400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504, 529]],
+    ['post', '/v1/messages', [400, 401, 403, 404, 408, 413, 415, 429, 500, 502, 503, 504, 529]],
     ['get', '/readyz', [503]],
-    ['post', '/v1/chat/completions', [400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504]],
+    ['post', '/v1/chat/completions', [400, 401, 403, 404, 408, 413, 415, 429, 500, 502, 503, 504]],
   ])('names the errors of %s %s and no others', async (method, path, statuses) => {
     const { body } = await app.request('/openapi.json')
     const { responses } = body.paths[path][method]

@@ -67,8 +67,11 @@ export function compressionContract({ name, start }: Runtime) {
       ['br', brotliCompressSync],
       ['zstd', zstdCompressSync],
     ] as const)('in %s that would be too large are refused like any other', async (encoding, compress) => {
-      const answer = await send(compress(Buffer.alloc(30 * MOST_BYTES, ' ')), encoding)
-      expect([answer.status, await answer.json()]).toMatchObject([413, { error: { type: 'request_too_large' } }])
+      const answer = await send(compress(Buffer.alloc(4 * MOST_BYTES, ' ')), encoding)
+      expect([answer.status, await answer.json()]).toMatchObject([
+        413,
+        { error: { type: 'request_too_large' } },
+      ])
       expect(upstream.requests).toEqual([])
     })
 
@@ -86,11 +89,14 @@ export function compressionContract({ name, start }: Runtime) {
       }
     })
 
-    test.each(['compress', 'gzip, gzip', 'constructor'])('in %s are refused, and what is taken is told', async (encoding) => {
-      const answer = await send(HELLO, encoding)
-      expect(answer.status).toBe(415)
-      expect(answer.headers.get('accept-encoding')).toBe('zstd, gzip, br, deflate')
-      expect(await answer.text()).toContain(encoding)
-    })
+    test.each(['compress', 'gzip, gzip', 'constructor'])(
+      'in %s are refused, and what is taken is told',
+      async (encoding) => {
+        const answer = await send(HELLO, encoding)
+        expect(answer.status).toBe(415)
+        expect(answer.headers.get('accept-encoding')).toBe('zstd, gzip, br, deflate')
+        expect(await answer.text()).toContain(encoding)
+      },
+    )
   })
 }

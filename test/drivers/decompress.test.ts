@@ -10,7 +10,7 @@ describe('decompressing', () => {
   test('a body asks before each piece, and gives up at the first that is not taken', async () => {
     const asked: number[] = []
     const take = (bytes: number) => asked.push(bytes) < 3
-    expect(await decompress('gzip', gzipSync(Buffer.alloc(200 * MEGABYTE)), take)).toBeUndefined()
+    expect(await decompress('gzip', gzipSync(Buffer.alloc(20 * MEGABYTE)), take)).toBeUndefined()
     expect(asked).toHaveLength(3)
     expect(Math.max(...asked)).toBeLessThan(MEGABYTE / 10)
   })

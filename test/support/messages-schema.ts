@@ -71,6 +71,7 @@ const Tool = z.union([
   z.strictObject({
     type: z.literal('web_search_20250305'),
     name: z.literal('web_search'),
+    allowed_domains: z.array(nonEmpty).min(1).optional(),
     user_location: z.looseObject({ type: z.literal('approximate') }).optional(),
   }),
 ])

@@ -2,15 +2,21 @@
 import { joined } from '../../bytes.ts'
 import { Refusal } from '../../errors.ts'
 import { mediaTypeOf } from '../../http/headers.ts'
-import type { HeaderPairs, Reply } from '../../ports.ts'
+import { parsedJson } from '../../json/parse.ts'
+import type { HeaderPairs, Reply, Sink } from '../../ports.ts'
 import type { StopSignal } from '../../stop.ts'
 import { claudeErrorAsOpenAi, type OpenAiError } from '../errors.ts'
 import type { Collector, StreamTranslator } from '../translator.ts'
 import { type ClaudeEvent, createClaudeReader } from './events.ts'
+import { createForcedCall } from './forced-call.ts'
 import { wholeMessageEvents } from './message.ts'
+import { createNormalizer } from './normalize.ts'
+import { createPausedMessage, type PausedContent } from './pauses.ts'
 
 const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
+/** How often a paused message is continued. */
+const MOST_CONTINUATIONS = 5
 const CUT: OpenAiError = {
   message: 'The upstream broke off its answer.',
   type: 'server_error',
@@ -20,42 +26,44 @@ const CUT: OpenAiError = {
 
 export interface OpenAiAnswer {
   reply: Reply
-  id: string
   warnings: readonly string[]
   /** Aborts when the client leaves. */
   signal: StopSignal
+  /** Ids of the tool calls of the conversation so far. */
+  usedIds: readonly string[]
+  /** The tool that the answer's text is the input of. */
+  forcedTool: string | undefined
+  /** Asks Claude to go on with a paused message; undefined where nothing can go on. Absent where messages do not pause. */
+  goOn?: ((content: PausedContent, times: number) => Promise<Reply | undefined>) | undefined
 }
 
+type OnEvent = (event: ClaudeEvent) => void
+
 /** Translates the stream event by event. If it breaks off, an error event says so, and no regular end follows. */
-export function translated({ reply, warnings }: OpenAiAnswer, translator: StreamTranslator): Reply {
+export function translated(answer: OpenAiAnswer, translator: StreamTranslator): Reply {
   return {
     status: 200,
-    headers: headersOf(reply.headers, warnings, 'text/event-stream; charset=utf-8'),
+    headers: headersOf(answer.reply.headers, answer.warnings, 'text/event-stream; charset=utf-8'),
     async pipe(sink) {
       let text = ''
       let over = false
-      const reader = createClaudeReader((event) => {
+      const onEvent = (event: ClaudeEvent) => {
         if (over) return
         over = event.type === 'message_stop' || event.type === 'error'
         text += event.type === 'error' ? translator.failed(errorOf(event)) : translator.event(event)
-      })
+      }
       const send = () => {
         const bytes = ENCODER.encode(text)
         text = ''
         if (bytes.length > 0) return sink.write(bytes)
       }
-      const write = (chunk: Uint8Array) => {
-        reader.write(chunk)
-        return send()
-      }
       try {
-        await reply.pipe({ ...sink, write })
+        await playAll(answer, onEvent, { ...sink, write: send })
       } catch (cause) {
         // Not awaited, because a client that does not read it must not keep its connection open.
         if (!over) void Promise.resolve(sink.write(ENCODER.encode(translator.failed(CUT)))).catch(() => {})
         throw cause
       }
-      reader.end()
       if (!over) text += translator.failed(CUT)
       await send()
     },
@@ -65,38 +73,97 @@ export function translated({ reply, warnings }: OpenAiAnswer, translator: Stream
 /** Reads the whole answer and returns it as one JSON object. Throws a Refusal all_backends_failed if it breaks off. */
 export async function collected(answer: OpenAiAnswer, collector: Collector): Promise<Response> {
   const { reply, warnings, signal } = answer
-  const chunks: Uint8Array[] = []
-  const streamed = mediaTypeOf(reply.headers) === 'text/event-stream'
-  let error: OpenAiError | undefined
-  let status = reply.status
+  const respond = (body: object, status: number) => {
+    return Response.json(body, { status, headers: jsonHeaders(reply.headers, warnings) })
+  }
+  if (reply.status !== 200) {
+    const { error, status } = claudeErrorAsOpenAi(await wholeBody(reply, signal), reply.status)
+    return respond({ error }, status)
+  }
+  let failure: ReturnType<typeof claudeErrorAsOpenAi> | undefined
   let ended = false
   const onEvent = (event: ClaudeEvent) => {
-    if (event.type === 'error') ({ error, status } = claudeErrorAsOpenAi(event, 502))
+    if (event.type === 'error') failure = claudeErrorAsOpenAi(event, 502)
     else collector.event(event)
     ended ||= event.type === 'message_stop' || event.type === 'error'
   }
-  const reader = createClaudeReader(onEvent)
-  const write = (chunk: Uint8Array) => {
-    if (streamed) reader.write(chunk)
-    else chunks.push(chunk)
-  }
   try {
-    await reply.pipe({ write, left: signal })
+    await playAll(answer, onEvent, { write() {}, left: signal })
   } catch (cause) {
     if (!ended) throw new Refusal('all_backends_failed', CUT.message, { cause })
   }
+  if (failure) return respond({ error: failure.error }, failure.status)
+  if (!ended) throw new Refusal('all_backends_failed', CUT.message)
+  return respond(collector.whole(), 200)
+}
+
+/** The events of the answer and of all that goes on with it. `sink.write` is called after each piece, without its bytes. */
+async function playAll(
+  answer: OpenAiAnswer,
+  onEvent: OnEvent,
+  sink: Omit<Sink, 'write'> & Pick<Played, 'write'>,
+) {
+  const { reply, usedIds, forcedTool, goOn } = answer
+  const called = forcedTool === undefined ? onEvent : createForcedCall(forcedTool, onEvent)
+  const normalized = createNormalizer(called, usedIds)
+  if (!goOn) return play(reply, normalized, sink)
+  const message = createPausedMessage(normalized)
+  let next: Reply | undefined = reply
+  for (let times = 1; next; times++) {
+    await play(next, message.event, sink)
+    const paused = message.paused()
+    if (!paused) return
+    next = times <= MOST_CONTINUATIONS ? await goOn(paused, times) : undefined
+    if (next) message.resume()
+  }
+  message.end()
+}
+
+interface Played {
+  /** Called when the events of a piece have been told. */
+  write(): void | Promise<void>
+}
+
+async function play(reply: Reply, onEvent: OnEvent, sink: Omit<Sink, 'write'> & Played) {
+  const reader = readerOf(reply, onEvent)
+  const write = (chunk: Uint8Array) => {
+    reader.write(chunk)
+    return sink.write()
+  }
+  await reply.pipe({ ...sink, write })
   reader.end()
-  const body = streamed ? undefined : parsed(joined(chunks))
-  if (status !== 200 && !error) ({ error, status } = claudeErrorAsOpenAi(body, status))
-  // A backend that does not stream answers with the message itself.
-  if (!streamed && !error) for (const event of wholeMessageEvents(body)) onEvent(event)
-  if (!ended && !error) throw new Refusal('all_backends_failed', CUT.message)
-  const headers = new Headers(headersOf(reply.headers, warnings, 'application/json'))
-  return Response.json(error ? { error } : collector.whole(), { status, headers })
+}
+
+/** A backend that does not stream answers with the message itself. */
+function readerOf(reply: Reply, onEvent: OnEvent) {
+  if (mediaTypeOf(reply.headers) === 'text/event-stream') return createClaudeReader(onEvent)
+  const chunks: Uint8Array[] = []
+  return {
+    write: (chunk: Uint8Array) => void chunks.push(chunk),
+    end() {
+      for (const event of wholeMessageEvents(parsedJson(DECODER.decode(joined(chunks))))) onEvent(event)
+    },
+  }
+}
+
+/** The parsed body of an error answer. Throws a Refusal all_backends_failed if it breaks off. */
+async function wholeBody(reply: Reply, left: StopSignal): Promise<unknown> {
+  const chunks: Uint8Array[] = []
+  try {
+    await reply.pipe({ write: (chunk) => void chunks.push(chunk), left })
+  } catch (cause) {
+    throw new Refusal('all_backends_failed', CUT.message, { cause })
+  }
+  return parsedJson(DECODER.decode(joined(chunks)))
 }
 
 function errorOf(event: ClaudeEvent): OpenAiError {
   return claudeErrorAsOpenAi(event, 502).error
+}
+
+/** Headers of an answer that is one JSON object, with what was given up for it. */
+export function jsonHeaders(from: HeaderPairs, warnings: readonly string[]): Headers {
+  return new Headers(headersOf(from, warnings, 'application/json'))
 }
 
 /** The answer's headers, less those that describe the original body. */
@@ -106,12 +173,4 @@ function headersOf(from: HeaderPairs, warnings: readonly string[], type: string)
   to.push(['content-type', type], ['cache-control', type === 'application/json' ? 'no-store' : 'no-cache'])
   if (warnings.length > 0) to.push(['x-gateway-warning', warnings.join('; ').replace(/[^\x20-\x7e]/g, '?')])
   return to
-}
-
-function parsed(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(DECODER.decode(bytes))
-  } catch {
-    return undefined
-  }
 }

@@ -1,9 +1,10 @@
 /** Translates Claude's message into a chat completion, whole or streamed (core/calls/PROTOCOL.md, OpenAI's replies). */
 
 import type { AnswerContext, Collector, StreamTranslator } from '../translator.ts'
-import type { ClaudeEvent } from './events.ts'
+import { createCitedText } from './cited-text.ts'
+import type { Delta, StartedBlock } from './events.ts'
 import { createMessageCollector } from './message.ts'
-import { chatUsage, createUsageReader, finishReason } from './projection.ts'
+import { type Counts, chatUsage, createUsageReader, finishReason, refusalOf } from './projection.ts'
 
 export interface ChatContext extends AnswerContext {
   includeUsage: boolean
@@ -20,8 +21,7 @@ export function createChatCollector({ model, created, legacyFunctions }: ChatCon
       const said = blocks.flatMap((block) => (block.type === 'text' ? [block] : []))
       const calls = blocks.flatMap((block) => (block.type === 'tool_use' ? [block] : []))
       const text = said.map((block) => block.text).join('')
-      const refusal =
-        end.stop_reason === 'refusal' && text === '' ? (end.stop_details?.explanation ?? '') : null
+      const refusal = refusalOf(end) ?? null
       const functions = calls.map(({ name, arguments: input }) => ({ name, arguments: input }))
       const message = {
         role: 'assistant',
@@ -51,86 +51,99 @@ export function createChatCollector({ model, created, legacyFunctions }: ChatCon
   }
 }
 
-export function createChatStream({
-  model,
-  created,
-  includeUsage,
-  legacyFunctions,
-}: ChatContext): StreamTranslator {
-  const usage = createUsageReader()
-  /** Index of a block → position of its tool call among the calls, and whether any of its input has come. */
-  const calls = new Map<number, { position: number; begun: boolean }>()
-  // What surrounds the delta in a chunk is the same in all chunks.
+/** Writes chunks. What surrounds the delta in a chunk is the same in all of them. */
+function createChunks({ model, created, includeUsage, legacyFunctions }: ChatContext) {
   let head = ''
   const tail = `,"logprobs":null}]${includeUsage ? ',"usage":null' : ''}}\n\n`
   const chunk = (delta: string, finish = 'null') => `${head}${delta},"finish_reason":${finish}${tail}`
-  const argumentsChunk = (position: number, text: string) =>
-    chunk(
-      legacyFunctions
-        ? `{"function_call":{"arguments":${JSON.stringify(text)}}}`
-        : `{"tool_calls":[{"index":${position},"function":{"arguments":${JSON.stringify(text)}}}]}`,
-    )
+  return {
+    chunk,
+    /** To be called first. */
+    begin(messageId: string) {
+      const id = JSON.stringify(`chatcmpl-${messageId}`)
+      const opening = `{"id":${id},"object":"chat.completion.chunk","created":${created}`
+      head = `data: ${opening},"model":${JSON.stringify(model)},"choices":[{"index":0,"delta":`
+      return chunk('{"role":"assistant","content":""}')
+    },
+    call(position: number, id: string, name: string) {
+      const begun = { name, arguments: '' }
+      const call = { index: position, id, type: 'function', function: begun }
+      return chunk(JSON.stringify(legacyFunctions ? { function_call: begun } : { tool_calls: [call] }))
+    },
+    arguments(position: number, json: string) {
+      const text = JSON.stringify(json)
+      return chunk(
+        legacyFunctions
+          ? `{"function_call":{"arguments":${text}}}`
+          : `{"tool_calls":[{"index":${position},"function":{"arguments":${text}}}]}`,
+      )
+    },
+    end(counts: Counts) {
+      if (!includeUsage) return 'data: [DONE]\n\n'
+      const figures = JSON.stringify(chatUsage(counts))
+      const empty = `${head.slice(0, head.lastIndexOf('[{"index"'))}[],"usage":${figures}}\n\n`
+      return `${empty}data: [DONE]\n\n`
+    },
+  }
+}
 
-  function blockStart({
-    index,
-    content_block: block,
-  }: Extract<ClaudeEvent, { type: 'content_block_start' }>) {
-    if (block.type === 'text') return block.text ? chunk(`{"content":${JSON.stringify(block.text)}}`) : ''
+export function createChatStream(context: ChatContext): StreamTranslator {
+  const { legacyFunctions } = context
+  const usage = createUsageReader()
+  /** Index of a block → position of its tool call among the calls, and whether any of its input has come. */
+  const calls = new Map<number, { position: number; begun: boolean }>()
+  const cited = createCitedText()
+  const chunks = createChunks(context)
+  const { chunk } = chunks
+
+  function blockStart(index: number, block: StartedBlock): string {
+    if (block.type === 'text') cited.begin()
     if (block.type !== 'tool_use') return ''
     const position = calls.size
     calls.set(index, { position, begun: false })
-    const { id, name } = block
-    return chunk(
-      JSON.stringify(
-        legacyFunctions
-          ? { function_call: { name, arguments: '' } }
-          : { tool_calls: [{ index: position, id, type: 'function', function: { name, arguments: '' } }] },
-      ),
-    )
+    return chunks.call(position, block.id, block.name)
   }
-  function blockDelta({ index, delta }: Extract<ClaudeEvent, { type: 'content_block_delta' }>): string {
-    if (delta.type === 'text_delta') return chunk(`{"content":${JSON.stringify(delta.text)}}`)
+  function blockDelta(index: number, delta: Delta): string {
+    if (delta.type === 'text_delta') {
+      cited.add(delta.text)
+      return chunk(`{"content":${JSON.stringify(delta.text)}}`)
+    }
+    if (delta.type === 'citations_delta') cited.cite(delta.citation)
     const call = calls.get(index)
     if (delta.type !== 'input_json_delta' || delta.partial_json === '' || !call) return ''
     call.begun = true
-    return argumentsChunk(call.position, delta.partial_json)
+    return chunks.arguments(call.position, delta.partial_json)
   }
-  function stop(): string {
-    if (!includeUsage) return 'data: [DONE]\n\n'
-    const figures = JSON.stringify(chatUsage(usage.counts()))
-    const empty = `${head.slice(0, head.lastIndexOf('[{"index"'))}[],"usage":${figures}}\n\n`
-    return `${empty}data: [DONE]\n\n`
+  function blockStop(index: number): string {
+    const call = calls.get(index)
+    if (call) return call.begun ? '' : chunks.arguments(call.position, '{}')
+    const annotations = cited.end().map((url_citation) => ({ type: 'url_citation', url_citation }))
+    return annotations.length > 0 ? chunk(JSON.stringify({ annotations })) : ''
   }
 
   return {
     event(event) {
       switch (event.type) {
-        case 'message_start': {
+        case 'message_start':
           usage.read(event.message.usage)
-          const id = JSON.stringify(`chatcmpl-${event.message.id}`)
-          const opening = `{"id":${id},"object":"chat.completion.chunk","created":${created}`
-          head = `data: ${opening},"model":${JSON.stringify(model)},"choices":[{"index":0,"delta":`
-          return chunk('{"role":"assistant","content":""}')
-        }
+          return chunks.begin(event.message.id)
         case 'content_block_start':
-          return blockStart(event)
+          return blockStart(event.index, event.content_block)
         case 'content_block_delta':
-          return blockDelta(event)
-        case 'content_block_stop': {
-          const call = calls.get(event.index)
-          return call && !call.begun ? argumentsChunk(call.position, '{}') : ''
-        }
+          return blockDelta(event.index, event.delta)
+        case 'content_block_stop':
+          return blockStop(event.index)
         case 'message_delta': {
           usage.read(event.usage)
-          const { stop_reason, stop_details } = event.delta
-          const explanation = stop_reason === 'refusal' ? stop_details?.explanation : undefined
-          const refusal = explanation ? chunk(JSON.stringify({ refusal: explanation })) : ''
+          const { stop_reason } = event.delta
+          const refusal = refusalOf(event.delta)
+          const said = refusal === undefined ? '' : chunk(JSON.stringify({ refusal }))
           return stop_reason
-            ? refusal + chunk('{}', JSON.stringify(finishReason(stop_reason, legacyFunctions)))
+            ? said + chunk('{}', JSON.stringify(finishReason(stop_reason, legacyFunctions)))
             : ''
         }
         case 'message_stop':
-          return stop()
+          return chunks.end(usage.counts())
         case 'ping':
           return ': ping\n\n'
         default:

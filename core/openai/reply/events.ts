@@ -19,19 +19,27 @@ export type ClaudeEvent =
   | { type: 'error'; error: { type?: string; message?: string } }
 
 export type StartedBlock =
-  | { type: 'text'; text?: string }
+  | { type: 'text'; text?: string; citations?: Citation[] | null }
   | { type: 'thinking'; thinking?: string; signature?: string }
+  | { type: 'redacted_thinking'; data: string }
   | { type: 'tool_use'; id: string; name: string; input?: unknown }
+  | { type: 'server_tool_use'; id: string; name: string; input?: unknown }
+  | { type: 'web_search_tool_result'; tool_use_id: string; content?: unknown }
   | { type: 'other' }
+export interface Citation {
+  type?: string
+  url?: string
+  title?: string | null
+}
 export type Delta =
   | { type: 'text_delta'; text: string }
   | { type: 'thinking_delta'; thinking: string }
   | { type: 'signature_delta'; signature: string }
   | { type: 'input_json_delta'; partial_json: string }
-  | { type: 'citations_delta'; citation: { type?: string; url?: string; title?: string } }
+  | { type: 'citations_delta'; citation: Citation }
 export interface MessageEnd {
   stop_reason?: string | null
-  stop_details?: { explanation?: string | null } | null
+  stop_details?: { explanation?: string | null | undefined } | null
 }
 
 const READ = new Set<string>([

@@ -1,11 +1,11 @@
 /** Collects a streamed message of Claude's, for callers who did not ask for a stream. */
 import * as z from 'zod'
-import type { ClaudeEvent, Delta, MessageEnd, StartedBlock } from './events.ts'
+import { createCitedText, type UrlCitation } from './cited-text.ts'
+import type { ClaudeEvent, MessageEnd, StartedBlock } from './events.ts'
 import { type Counts, createUsageReader } from './projection.ts'
 
 type CollectedBlock =
-  | { type: 'text'; text: string; citations: { url: string; title: string }[] }
-  | { type: 'thinking'; thinking: string; signature: string }
+  | { type: 'text'; text: string; citations: UrlCitation[] }
   | { type: 'tool_use'; id: string; name: string; arguments: string }
 
 interface CollectedMessage {
@@ -27,6 +27,7 @@ export function createMessageCollector(): MessageCollector {
   const blocks = new Map<number, CollectedBlock>()
   /** Index → pieces of the block's text, joined at the end. */
   const pieces = new Map<number, string[]>()
+  const cited = createCitedText()
   let id = ''
   let end: MessageEnd = {}
   let serviceTier: string | undefined
@@ -50,20 +51,21 @@ export function createMessageCollector(): MessageCollector {
           const { content_block: started, index } = event
           const block = emptyBlock(started)
           if (block) blocks.set(index, block)
-          if (started.type === 'text' && started.text) add(index, started.text)
+          if (block?.type === 'text') cited.begin()
           break
         }
         case 'content_block_delta': {
           const { delta, index } = event
-          const block = blocks.get(index)
-          if (delta.type === 'text_delta') add(index, delta.text)
-          else if (delta.type === 'input_json_delta') add(index, delta.partial_json)
-          else if (delta.type === 'thinking_delta') add(index, delta.thinking)
-          else if (delta.type === 'signature_delta' && block?.type === 'thinking') {
-            block.signature += delta.signature
-          } else if (delta.type === 'citations_delta' && block?.type === 'text' && delta.citation.url) {
-            block.citations.push({ url: delta.citation.url, title: delta.citation.title ?? '' })
-          }
+          if (delta.type === 'text_delta') {
+            add(index, delta.text)
+            cited.add(delta.text)
+          } else if (delta.type === 'input_json_delta') add(index, delta.partial_json)
+          else if (delta.type === 'citations_delta') cited.cite(delta.citation)
+          break
+        }
+        case 'content_block_stop': {
+          const block = blocks.get(event.index)
+          if (block?.type === 'text') block.citations.push(...cited.end())
           break
         }
         case 'message_delta':
@@ -83,14 +85,12 @@ export function createMessageCollector(): MessageCollector {
 /** Undefined for blocks of other types. */
 function emptyBlock(started: StartedBlock): CollectedBlock | undefined {
   if (started.type === 'text') return { type: 'text', text: '', citations: [] }
-  if (started.type === 'thinking') return { type: 'thinking', thinking: '', signature: '' }
   if (started.type !== 'tool_use') return undefined
   return { type: 'tool_use', id: started.id, name: started.name, arguments: '' }
 }
 
 function setText(block: CollectedBlock, text: string): void {
   if (block.type === 'text') block.text = text
-  else if (block.type === 'thinking') block.thinking = text
   else block.arguments = text || '{}'
 }
 
@@ -98,6 +98,7 @@ const Message = z.looseObject({
   id: z.string(),
   content: z.array(z.looseObject({ type: z.string() })),
   stop_reason: z.string().nullish(),
+  stop_details: z.looseObject({ explanation: z.string().nullish() }).nullish().catch(null),
   usage: z.record(z.string(), z.unknown()).optional(),
 })
 
@@ -105,23 +106,15 @@ const Message = z.looseObject({
 export function wholeMessageEvents(body: unknown): ClaudeEvent[] {
   const message = Message.safeParse(body).data
   if (!message) return []
-  const { id, content, stop_reason = null, usage } = message
-  const started = usage ? { id, usage } : { id }
+  const { id, content, stop_reason = null, stop_details = null, usage } = message
   return [
-    { type: 'message_start', message: started },
+    { type: 'message_start', message: usage ? { id, usage } : { id } },
     ...content.flatMap((block, index): ClaudeEvent[] => [
-      // The cast holds because a block has the members of its start event; the input of a tool is sent as a delta.
+      // The cast holds because a block has the members of its start event.
       { type: 'content_block_start', index, content_block: block as unknown as StartedBlock },
-      ...('input' in block
-        ? [{ type: 'content_block_delta' as const, index, delta: inputDelta(block.input) }]
-        : []),
       { type: 'content_block_stop', index },
     ]),
-    { type: 'message_delta', delta: { stop_reason } },
+    { type: 'message_delta', delta: { stop_reason, stop_details } },
     { type: 'message_stop' },
   ]
-}
-
-function inputDelta(input: unknown): Delta {
-  return { type: 'input_json_delta', partial_json: JSON.stringify(input) }
 }

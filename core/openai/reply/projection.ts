@@ -2,6 +2,7 @@
 
 import { isRecord } from '../../json/is-record.ts'
 import { mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
+import type { MessageEnd } from './events.ts'
 
 export interface Counts {
   input: number
@@ -58,18 +59,23 @@ export function responsesUsage({ input, output, cached, cacheWritten, reasoning 
   }
 }
 
+/** Stop reasons of answers that are not whole. A pause is one where nothing goes on. */
+export const UNFINISHED: ReadonlySet<string> = new Set([
+  'max_tokens',
+  'model_context_window_exceeded',
+  'pause_turn',
+])
+
+/** Why Claude declined, undefined where it did not. Claude does not always say. */
+export function refusalOf({ stop_reason, stop_details }: MessageEnd): string | undefined {
+  if (stop_reason !== 'refusal') return undefined
+  return stop_details?.explanation || 'Claude declined to answer this.'
+}
+
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'function_call' | 'content_filter'
 
 export function finishReason(stopReason: string | null | undefined, legacyFunctions: boolean): FinishReason {
-  switch (stopReason) {
-    case 'max_tokens':
-    case 'model_context_window_exceeded':
-      return 'length'
-    case 'tool_use':
-      return legacyFunctions ? 'function_call' : 'tool_calls'
-    case 'refusal':
-      return 'content_filter'
-    default:
-      return 'stop'
-  }
+  if (stopReason && UNFINISHED.has(stopReason)) return 'length'
+  if (stopReason === 'tool_use') return legacyFunctions ? 'function_call' : 'tool_calls'
+  return stopReason === 'refusal' ? 'content_filter' : 'stop'
 }

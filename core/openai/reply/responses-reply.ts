@@ -1,16 +1,20 @@
 /** Translates Claude's message into an OpenAI response, whole or streamed (core/calls/PROTOCOL.md, OpenAI's replies). */
 
+import type { OpenAiError } from '../errors.ts'
 import type { AnswerContext, Collector, StreamTranslator } from '../translator.ts'
 import type { ClaudeEvent, MessageEnd } from './events.ts'
-import { createUsageReader, responsesUsage } from './projection.ts'
-import { createItems, type Emit } from './responses-items.ts'
+import type { Emit } from './item.ts'
+import { createUsageReader, refusalOf, responsesUsage, UNFINISHED } from './projection.ts'
+import { createItems, type ItemOptions } from './responses-items.ts'
 
-export interface ResponsesContext extends AnswerContext {
+export interface ResponsesContext extends AnswerContext, ItemOptions {
   /** The fields of the request that the response repeats. */
   echo: Record<string, unknown>
-  /** The request asks for `reasoning.encrypted_content`. */
-  packsThinking: boolean
 }
+
+const STATELESS = { background: false, previous_response_id: null, store: false, truncation: 'disabled' }
+/** Codes of errors that clients of responses act upon; any other is the server's. */
+const CODES = new Set(['rate_limit_exceeded', 'insufficient_quota', 'context_length_exceeded'])
 
 export function createResponsesCollector(context: ResponsesContext): Collector {
   const machine = createMachine(context, () => '')
@@ -24,46 +28,40 @@ export function createResponsesStream(context: ResponsesContext): StreamTranslat
   const machine = createMachine(context, emit)
   return {
     event: machine.event,
-    failed: ({ code, message, param }) => emit('error', { code, message, param }),
+    failed: machine.fail,
   }
 }
 
-function createMachine({ model, created, echo, packsThinking }: ResponsesContext, emit: Emit) {
+function createMachine({ model, created, echo, ...options }: ResponsesContext, emit: Emit) {
   const usage = createUsageReader()
-  const items = createItems(emit, packsThinking)
-  let id = ''
+  const items = createItems(emit, options)
+  let id: string = crypto.randomUUID()
   let end: MessageEnd = {}
-  let status: 'in_progress' | 'completed' | 'incomplete' = 'in_progress'
+  let status: 'in_progress' | 'completed' | 'incomplete' | 'failed' = 'in_progress'
+  let error: { code: string; message: string } | null = null
 
-  function response(): Record<string, unknown> {
-    const reason = incompleteReason(end)
-    return {
-      id: `resp_${id}`,
-      object: 'response',
-      created_at: created,
-      status,
-      background: false,
-      error: null,
-      incomplete_details: status === 'incomplete' ? { reason } : null,
-      model,
-      output: items.output(),
-      previous_response_id: null,
-      store: false,
-      truncation: 'disabled',
-      ...echo,
-      usage: status === 'in_progress' ? null : responsesUsage(usage.counts()),
-    }
-  }
+  const response = (): Record<string, unknown> => ({
+    id: `resp_${id}`,
+    object: 'response',
+    created_at: created,
+    status,
+    error,
+    incomplete_details: status === 'incomplete' ? { reason: incompleteReason(end) } : null,
+    model,
+    output: items.output(),
+    ...STATELESS,
+    ...echo,
+    usage: status === 'in_progress' ? null : responsesUsage(usage.counts()),
+  })
 
   function event(event: ClaudeEvent): string {
     switch (event.type) {
-      case 'message_start':
+      case 'message_start': {
         id = event.message.id
         usage.read(event.message.usage)
-        return (
-          emit('response.created', { response: response() }) +
-          emit('response.in_progress', { response: response() })
-        )
+        const begun = emit('response.created', { response: response() })
+        return begun + emit('response.in_progress', { response: response() })
+      }
       case 'content_block_start':
         return items.start(event.index, event.content_block)
       case 'content_block_delta':
@@ -75,8 +73,7 @@ function createMachine({ model, created, echo, packsThinking }: ResponsesContext
         usage.read(event.usage)
         return ''
       case 'message_stop': {
-        const refusal = end.stop_reason === 'refusal' ? end.stop_details?.explanation : undefined
-        const last = items.finish(refusal ?? undefined)
+        const last = items.finish(refusalOf(end))
         status = incompleteReason(end) ? 'incomplete' : 'completed'
         return last + emit(`response.${status}`, { response: response() })
       }
@@ -86,11 +83,14 @@ function createMachine({ model, created, echo, packsThinking }: ResponsesContext
         return ''
     }
   }
-  return { event, response }
+  function fail({ code, message }: OpenAiError): string {
+    status = 'failed'
+    error = { code: code !== null && CODES.has(code) ? code : 'server_error', message }
+    return emit('response.failed', { response: response() })
+  }
+  return { event, response, fail }
 }
 
-function incompleteReason({ stop_reason }: MessageEnd): 'max_output_tokens' | 'content_filter' | undefined {
-  if (stop_reason === 'max_tokens' || stop_reason === 'model_context_window_exceeded')
-    return 'max_output_tokens'
-  return stop_reason === 'refusal' ? 'content_filter' : undefined
+function incompleteReason({ stop_reason }: MessageEnd): 'max_output_tokens' | undefined {
+  return stop_reason && UNFINISHED.has(stop_reason) ? 'max_output_tokens' : undefined
 }

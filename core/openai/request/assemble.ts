@@ -1,8 +1,10 @@
 /** Builds the request to Claude for both of OpenAI's APIs (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { Abilities } from '../../models/abilities.ts'
+import type { ClientTools } from '../client-tools.ts'
 import type { MessagesRequest, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
 import { conversation } from './conversation.ts'
-import { type AskedFormat, outputFormat } from './output-format.ts'
+import { type ForcedTool, forcedTool } from './forced-tool.ts'
+import { type AskedFormat, type Format, outputFormat } from './output-format.ts'
 import { type Choice, chosenTools } from './tools.ts'
 import { outputTokens, type ReasoningEffort, reasoning, sampling, stopSequences } from './tuning.ts'
 
@@ -22,6 +24,7 @@ export interface ModelRequest {
   turnsParam: string
   system: TextBlock[]
   tools: (Tool | WebSearchTool)[]
+  clientTools: ClientTools
   choice: Choice | undefined
   parallel: boolean
   format: AskedFormat | undefined
@@ -42,6 +45,10 @@ export interface Translated {
   request: MessagesRequest
   /** What the translation dropped or changed, for x-gateway-warning. */
   warnings: string[]
+  /** What the tools stand for in the caller's interface. */
+  clientTools: ClientTools
+  /** The tool that the answer's text will be the input of. */
+  forcedTool: string | undefined
 }
 
 /** Prompts with tools and more characters (UTF-16 units) than this are cached. */
@@ -52,12 +59,16 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
   const { abilities, model } = context
   const warn = (text: string) => void warnings.push(text)
   const talk = conversation(asked.turns, abilities, asked.turnsParam)
-  const format = outputFormat(asked.format, abilities)
+  const given = outputFormat(asked.format, abilities)
   const limit = outputTokens(asked.maxTokens, asked.streamed, abilities)
   const reason = reasoning(asked.effort, talk.messages, abilities, limit)
   const thinking = asked.thinking ?? reason.thinking
   const thinkingEnabled = thinking?.type === 'enabled'
-  const choice = { choice: asked.choice, parallel: asked.parallel, thinkingEnabled }
+  const mayForce = abilities.forcedTools && !thinkingEnabled
+  const isText = (asked.format?.type ?? 'text') === 'text'
+  const forced = !mayForce && isText ? forcedTool(asked.tools, asked.choice, abilities) : undefined
+  const format = forced ? formatOf(forced) : given
+  const choice = { choice: forced ? NO_TOOL : asked.choice, parallel: asked.parallel, mayForce }
   const stops = stopSequences(asked.stop)
   const system = [...asked.system, ...talk.system, ...format.system]
   const request: MessagesRequest = {
@@ -68,7 +79,7 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
     ...(system.length > 0 ? { system } : {}),
     ...(stops.length > 0 ? { stop_sequences: stops } : {}),
     ...sampling({ temperature: asked.temperature, top_p: asked.topP }, abilities, thinkingEnabled, warn),
-    ...chosenTools(asked.tools, choice, abilities, warn),
+    ...chosenTools(asked.tools, choice, warn),
     ...(thinking ? { thinking } : {}),
     ...outputConfig(reason.effort, format.format),
     ...(asked.hasUser ? { metadata: { user_id: context.userId } } : {}),
@@ -76,7 +87,14 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
   if (context.automaticCaching && !asked.explicitCaching && request.tools && isLong(request)) {
     request.cache_control = { type: 'ephemeral' }
   }
-  return { request, warnings }
+  return { request, warnings, clientTools: asked.clientTools, forcedTool: forced?.name }
+}
+
+const NO_TOOL: Choice = { kind: 'none' }
+
+/** The tools stay, because the conversation may have calls of them. */
+function formatOf({ schema, system }: ForcedTool): Format {
+  return { format: { type: 'json_schema', schema }, system: [system] }
 }
 
 function outputConfig(

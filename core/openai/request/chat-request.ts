@@ -21,6 +21,7 @@ export function chatToMessages(asked: ChatRequest, context: TranslationContext):
       turnsParam: 'messages',
       system: [],
       tools: toolsOf(asked, context),
+      clientTools: new Map(),
       choice: choiceOf(asked),
       parallel: asked.parallel_tool_calls !== false,
       format: formatOf(asked),

@@ -16,10 +16,11 @@ function paramOf(path: readonly PropertyKey[]): string {
   )
 }
 
-/** The parsed body. Throws a Refusal invalid_input for the first problem. */
-export function parsedBody<T>(schema: z.ZodType<T>, body: unknown): T {
+/** The parsed body, or a part of it at `param`. Throws a Refusal invalid_input for the first problem. */
+export function parsedBody<T>(schema: z.ZodType<T>, body: unknown, param = ''): T {
   const result = schema.safeParse(body)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  throw invalidField(paramOf(issue?.path ?? []) || 'body', issue?.message ?? 'this is not what is expected')
+  const path = [param, paramOf(issue?.path ?? [])].filter(Boolean).join('.')
+  throw invalidField(path || 'body', issue?.message ?? 'this is not what is expected')
 }

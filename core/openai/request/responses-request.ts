@@ -1,31 +1,37 @@
 /** Translates a request of OpenAI's responses into one to Claude (core/calls/PROTOCOL.md, OpenAI's requests). */
 
-import { invalidField } from '../../errors.ts'
-import type { Block, ImageBlock, Role, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
+import type { Block, ImageBlock, Role, TextBlock, Turn } from '../messages-api.ts'
 import { unpackReasoning } from '../reasoning-envelope.ts'
 import { assemble, type Translated, type TranslationContext } from './assemble.ts'
 import { fileBlock, imageBlock, marked, textBlock } from './content.ts'
 import { createToolIds, toolInput } from './conversation.ts'
 import type { AskedFormat } from './output-format.ts'
 import { unsupported } from './refuse.ts'
+import { type History, toolsOfItems, turnOfItem } from './responses-history.ts'
 import { type Item, PASSED_OVER, type Part, ResponsesRequest } from './responses-shape.ts'
-import { type Choice, toolOf, webSearchTool } from './tools.ts'
+import { choiceOfResponses, toolsOfResponses } from './responses-tools.ts'
 
 const KNOWN = new Set(Object.keys(ResponsesRequest.shape))
-type ToolIds = ReturnType<typeof createToolIds>
 
 /** Throws a Refusal that names the parameter. */
 export function responsesToMessages(asked: ResponsesRequest, context: TranslationContext): Translated {
   assertStateless(asked)
+  const warnings: string[] = []
+  const warn = (text: string) => void warnings.push(text)
+  const items = typeof asked.input === 'string' ? [] : asked.input
+  const given = [{ tools: asked.tools ?? [], param: 'tools' }, ...toolsOfItems(items)]
+  const { webSearch } = context
+  const tools = toolsOfResponses(given, { webSearch, warn })
   const unknown = Object.keys(asked).filter((name) => !KNOWN.has(name) && !PASSED_OVER.has(name))
   const system = asked.instructions ? [textBlock(asked.instructions)].flatMap((block) => block ?? []) : []
   return assemble(
     {
-      turns: turnsOf(asked.input),
+      turns: turnsOf(asked.input, { names: tools.names, warn }),
       turnsParam: 'input',
       system,
-      tools: toolsOf(asked, context),
-      choice: choiceOf(asked),
+      tools: tools.tools,
+      clientTools: tools.names.all,
+      choice: choiceOfResponses(asked.tool_choice, tools),
       parallel: asked.parallel_tool_calls !== false,
       format: formatOf(asked),
       maxTokens: asked.max_output_tokens,
@@ -39,7 +45,7 @@ export function responsesToMessages(asked: ResponsesRequest, context: Translatio
       explicitCaching: asked.prompt_cache_options?.mode === 'explicit',
     },
     context,
-    unknown.length > 0 ? [`ignored: ${unknown.join(', ')}`] : [],
+    unknown.length > 0 ? [`ignored: ${unknown.join(', ')}`, ...warnings] : warnings,
   )
 }
 
@@ -51,15 +57,16 @@ function assertStateless(asked: ResponsesRequest) {
   if (asked.store) throw unsupported('store', why)
 }
 
-function turnsOf(input: ResponsesRequest['input']): Turn[] {
+function turnsOf(input: ResponsesRequest['input'], given: Omit<History, 'ids'>): Turn[] {
   if (typeof input === 'string') {
     return [{ role: 'user', content: [textBlock(input)].flatMap((block) => block ?? []) }]
   }
-  const ids = createToolIds()
-  return input.flatMap((item, i) => turnOf(item, ids, `input[${i}]`))
+  const history = { ...given, ids: createToolIds() }
+  return input.flatMap((item, i) => turnOf(item, history, `input[${i}]`))
 }
 
-function turnOf(item: Item, ids: ToolIds, param: string): Turn[] {
+function turnOf(item: Item, history: History, param: string): Turn[] {
+  const { ids, names } = history
   if ('role' in item && 'content' in item) {
     const { role, content } = item as Extract<Item, { role: string; content: unknown }> // only messages have both
     const to: Role = role === 'developer' ? 'system' : role
@@ -67,10 +74,13 @@ function turnOf(item: Item, ids: ToolIds, param: string): Turn[] {
   }
   switch (item.type) {
     case 'function_call': {
-      const { call_id, name, arguments: text } = item as Extract<Item, { type: 'function_call' }> // by its type
+      const { call_id, arguments: text, ...named } = item as Extract<Item, { type: 'function_call' }> // by its type
       const input = toolInput(text, `${param}.arguments`)
-      return [{ role: 'assistant', content: [{ type: 'tool_use', id: ids.call(call_id), name, input }] }]
+      const tool = { kind: 'function' as const, name: named.name, namespace: named.namespace ?? undefined }
+      const block = { type: 'tool_use' as const, id: ids.call(call_id), name: names.of(tool), input }
+      return [{ role: 'assistant', content: [block] }]
     }
+    case 'custom_tool_call_output':
     case 'function_call_output': {
       const { call_id, output } = item as Extract<Item, { type: 'function_call_output' }> // by its type
       const content = contentOf(output, `${param}.output`).filter(isShown)
@@ -82,10 +92,8 @@ function turnOf(item: Item, ids: ToolIds, param: string): Turn[] {
       const thinking = unpackReasoning(encrypted_content)
       return thinking ? [{ role: 'assistant', content: [thinking] }] : []
     }
-    case 'item_reference':
-      throw unsupported(`${param}.type`, 'items are not stored here: send them whole, with store: false')
     default:
-      throw unsupported(`${param}.type`, `items of type ${item.type} are not understood`)
+      return turnOfItem(item, history, param)
   }
 }
 
@@ -119,29 +127,6 @@ function partOf(part: Part, param: string): Block[] {
   }
   const block = textBlock(part.text)
   return block ? [marked(block, breakpoint)] : []
-}
-
-function toolsOf({ tools }: ResponsesRequest, { webSearch }: TranslationContext): (Tool | WebSearchTool)[] {
-  return (tools ?? []).map((tool, i) => {
-    const param = `tools[${i}]`
-    if (tool.type === 'function') {
-      if (!tool.name) throw invalidField(`${param}.name`, 'a name is expected')
-      return toolOf({ ...tool, name: tool.name }, param)
-    }
-    const searches = tool.type === 'web_search' || tool.type === 'web_search_preview'
-    if (searches && webSearch) return webSearchTool(tool)
-    throw unsupported(
-      `${param}.type`,
-      searches ? 'web search is not switched on here' : 'only functions are understood',
-    )
-  })
-}
-
-function choiceOf({ tool_choice: choice }: ResponsesRequest): Choice | undefined {
-  if (!choice) return undefined
-  if (typeof choice === 'string') return { kind: choice }
-  if (choice.type === 'function') return { kind: 'function', name: choice.name }
-  return { kind: 'allowed', mode: choice.mode, names: choice.tools.flatMap(({ name }) => name ?? []) }
 }
 
 function formatOf({ text }: ResponsesRequest): AskedFormat | undefined {

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { ModelName } from '../../models/name.ts'
 import { tokens } from './chat-shape.ts'
+import { AskedChoice, AskedTool } from './responses-tools.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
 const text = z.string()
@@ -37,10 +38,11 @@ const FunctionCall = z.looseObject({
   type: z.literal('function_call'),
   call_id: text,
   name: text,
+  namespace: text.nullish(),
   arguments: text,
 })
 const FunctionOutput = z.looseObject({
-  type: z.literal('function_call_output'),
+  type: z.enum(['function_call_output', 'custom_tool_call_output']),
   call_id: text,
   output: z.union([text, z.array(Part)]),
 })
@@ -57,29 +59,8 @@ export const ResponsesRequest = z.looseObject({
   stream: z.boolean().nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  tools: z
-    .array(
-      z.looseObject({
-        type: text,
-        name: text.optional(),
-        description: text.nullish(),
-        parameters: z.record(text, z.unknown()).nullish(),
-        strict: z.boolean().nullish(),
-        user_location: z.unknown().optional(),
-      }),
-    )
-    .nullish(),
-  tool_choice: z
-    .union([
-      z.enum(['none', 'auto', 'required']),
-      z.looseObject({ type: z.literal('function'), name: text }),
-      z.looseObject({
-        type: z.literal('allowed_tools'),
-        mode: z.enum(['auto', 'required']),
-        tools: z.array(z.looseObject({ name: text.optional() })),
-      }),
-    ])
-    .nullish(),
+  tools: z.array(AskedTool).nullish(),
+  tool_choice: AskedChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
   text: z
     .looseObject({

@@ -2,7 +2,6 @@
 
 import { invalidField } from '../../errors.ts'
 import { isRecord } from '../../json/is-record.ts'
-import type { Abilities } from '../../models/abilities.ts'
 import type { MessagesRequest, Tool, ToolChoice, WebSearchTool } from '../messages-api.ts'
 import { assertFinite, isStrict } from './schema.ts'
 
@@ -31,12 +30,16 @@ export function toolOf(given: FunctionTool, param: string): Tool {
   }
 }
 
-export function webSearchTool(options: { user_location?: unknown }): WebSearchTool {
-  const { user_location: location } = options
+export function webSearchTool(options: {
+  user_location?: unknown
+  allowed_domains?: readonly string[] | undefined
+}): WebSearchTool {
+  const { user_location: location, allowed_domains: domains } = options
   // Chat completions nest the location in `approximate`.
   const place = isRecord(location) && isRecord(location.approximate) ? location.approximate : location
   const where = isRecord(place) ? { user_location: { ...place, type: 'approximate' } } : {}
-  return { type: 'web_search_20250305', name: 'web_search', ...where }
+  const within = domains && domains.length > 0 ? { allowed_domains: [...domains] } : {}
+  return { type: 'web_search_20250305', name: 'web_search', ...within, ...where }
 }
 
 /** The caller's tool choice, in one form for all APIs. */
@@ -48,11 +51,10 @@ export type Choice =
 /** Tools and tool choice as the model accepts them. `warn` gets what was changed. Throws a Refusal invalid_input. */
 export function chosenTools(
   all: (Tool | WebSearchTool)[],
-  asked: { choice: Choice | undefined; parallel: boolean; thinkingEnabled: boolean },
-  abilities: Abilities,
+  asked: { choice: Choice | undefined; parallel: boolean; mayForce: boolean },
   warn: (text: string) => void,
 ): Pick<MessagesRequest, 'tools' | 'tool_choice'> {
-  const { choice, parallel, thinkingEnabled } = asked
+  const { choice, parallel, mayForce } = asked
   if (all.length === 0) return {}
   const tools = choice?.kind === 'allowed' ? all.filter(({ name }) => choice.names.includes(name)) : all
   if (tools.length === 0) throw invalidField('tool_choice', 'none of the allowed tools is among the tools')
@@ -62,7 +64,6 @@ export function chosenTools(
   if (choice?.kind === 'none') return { tools, tool_choice: { type: 'none' } }
   const wanted = wantedChoice(choice)
   const isForced = wanted?.type === 'any' || wanted?.type === 'tool'
-  const mayForce = abilities.forcedTools && !thinkingEnabled
   if (isForced && !mayForce) warn('tool_choice downgraded to auto')
   const kept: ToolChoice | undefined = isForced && !mayForce ? { type: 'auto' } : wanted
   if (parallel) return { tools, ...(kept ? { tool_choice: kept } : {}) }

@@ -3,7 +3,10 @@ import { packReasoning, unpackReasoning } from '../../../core/openai/reasoning-e
 
 test('what is packed unpacks to the same thinking, whatever its characters', () => {
   const thinking = { thinking: 'Überlegung 思考 \u0000 "quoted" 🤔', signature: 'sig==' }
-  expect(unpackReasoning(packReasoning(thinking))).toEqual({ type: 'thinking', ...thinking })
+  const block = { type: 'thinking', ...thinking } as const
+  expect(unpackReasoning(packReasoning(block))).toEqual(block)
+  const redacted = { type: 'redacted_thinking', data: 'EmwKAhgB==' } as const
+  expect(unpackReasoning(packReasoning(redacted))).toEqual(redacted)
 })
 
 test.each([

@@ -10,7 +10,14 @@ import {
 import type { StreamTranslator } from '../../../core/openai/translator.ts'
 
 const CHAT = { model: 'm', created: 1, includeUsage: true, legacyFunctions: false }
-const RESPONSES = { model: 'm', created: 1, echo: {}, packsThinking: false }
+const RESPONSES = {
+  model: 'm',
+  created: 1,
+  echo: {},
+  packsThinking: false,
+  tellsSources: false,
+  tools: new Map(),
+}
 
 type Block = { kind: 'text' | 'thinking' | 'tool'; pieces: string[] }
 
@@ -189,8 +196,8 @@ describe('how an answer ends', () => {
     ['max_tokens', undefined, ['length', null, 'incomplete', 'max_output_tokens']],
     ['model_context_window_exceeded', undefined, ['length', null, 'incomplete', 'max_output_tokens']],
     ['tool_use', undefined, ['tool_calls', null, 'completed', undefined]],
-    ['refusal', 'I cannot', ['content_filter', 'I cannot', 'incomplete', 'content_filter']],
-    ['pause_turn', undefined, ['stop', null, 'completed', undefined]],
+    ['refusal', 'I cannot', ['content_filter', 'I cannot', 'completed', undefined]],
+    ['pause_turn', undefined, ['length', null, 'incomplete', 'max_output_tokens']],
   ] as const)('%s', (reason, explanation, expected) => {
     expect(ending(reason, explanation)).toEqual(expected)
   })

@@ -47,9 +47,11 @@ describe('a field of a response', () => {
     [{ background: true }, 'background'],
     [{ conversation: 'c' }, 'conversation'],
     [{ input: [{ type: 'item_reference', id: 'x' }] }, 'input[0].type'],
-    [{ input: [{ type: 'computer_call' }] }, 'input[0].type'],
     [{ input: [{ type: 'function_call_output', call_id: 'c', output: 'x' }] }, 'input[0].call_id'],
-    [{ tools: [{ type: 'file_search' }] }, 'tools[0].type'],
+    [{ tool_choice: { type: 'file_search' } }, 'tool_choice'],
+    [{ input: [{ type: 'custom_tool_call', call_id: 'c', name: 'n' }] }, 'input[0].input'],
+    [{ input: [{ type: 'local_shell_call_output', id: 'c', output: 'x' }] }, 'input[0].call_id'],
+    [{ tools: [{ type: 'namespace', name: 'n', tools: [{ type: 'function' }] }] }, 'tools[0].tools[0].name'],
     [{ tools: [{ type: 'function' }] }, 'tools[0].name'],
   ])('is refused by name: %j', (body, param) => {
     expect(refusal(() => responses(body)).param).toBe(param)

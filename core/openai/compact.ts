@@ -1,0 +1,67 @@
+/** POST /v1/responses/compact: the conversation as what its user said and a summary that only the gateway unpacks. */
+import type { Received } from '../calls/receive.ts'
+import type { Deps } from '../deps.ts'
+import { Refusal } from '../errors.ts'
+import type { Reply } from '../ports.ts'
+import { packSummary } from './reasoning-envelope.ts'
+import { createMessageCollector } from './reply/message.ts'
+import { responsesUsage } from './reply/projection.ts'
+import { parsedBody } from './request/refuse.ts'
+import { responsesToMessages } from './request/responses-request.ts'
+import { ResponsesRequest } from './request/responses-shape.ts'
+import { jsonOf, nativeResponses, serve } from './serve.ts'
+import type { Collector } from './translator.ts'
+
+const TASK = `Write a summary of this conversation, for yourself: it will take the place of everything before it, so nothing
+that is needed to go on may be missing. Name what the user wants, what was decided and why, what was done and found (files,
+functions, commands and their results, exactly), and what is left to do. Answer with the summary alone.`
+
+/** The summary is a call like any other: metered and limited. Throws a Refusal, or ClientGone. */
+export function compact(deps: Deps, received: Received): Promise<Reply | Response> {
+  const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
+  const items = typeof asked.input === 'string' ? [userItem(asked.input)] : asked.input
+  const input: ResponsesRequest['input'] = [...items, userItem(TASK)]
+  const { text: _, max_output_tokens: __, ...rest } = asked
+  const summarising: ResponsesRequest = { ...rest, input, stream: false, tool_choice: 'none' }
+  return serve(deps, received, {
+    streamed: false,
+    model: asked.model,
+    promptCacheKey: asked.prompt_cache_key,
+    translate: (context) => responsesToMessages(summarising, context),
+    stream() {
+      throw new Error('compactions are not streamed')
+    },
+    collect: (created) => createCompactionCollector(items, created),
+    native: nativeResponses(asked, received),
+  })
+}
+
+function userItem(text: string) {
+  return { type: 'message' as const, role: 'user' as const, content: [{ type: 'input_text' as const, text }] }
+}
+
+type Items = Exclude<ResponsesRequest['input'], string>
+
+function createCompactionCollector(items: Items, created: number): Collector {
+  const collector = createMessageCollector()
+  return {
+    event: collector.event,
+    whole() {
+      const { id, blocks, counts } = collector.message()
+      const summary = blocks.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('')
+      if (summary.trim() === '') throw new Refusal('all_backends_failed', 'Claude wrote no summary.')
+      const said = items.flatMap((item) => {
+        if (!('role' in item) || item.role !== 'user') return []
+        return typeof item.content === 'string' ? [userItem(item.content)] : [item]
+      })
+      const compaction = { id: `cmp_${id}`, type: 'compaction', encrypted_content: packSummary(summary) }
+      return {
+        id: `resp_${id}`,
+        object: 'response.compaction',
+        created_at: created,
+        output: [...said, compaction],
+        usage: responsesUsage(counts),
+      }
+    },
+  }
+}

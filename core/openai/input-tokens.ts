@@ -1,0 +1,53 @@
+/** POST /v1/responses/input_tokens: how many tokens a request would have, counted by Claude. */
+import * as z from 'zod'
+import { joined } from '../bytes.ts'
+import { forwardFree } from '../calls/forward.ts'
+import type { Received } from '../calls/receive.ts'
+import type { Deps } from '../deps.ts'
+import { Refusal } from '../errors.ts'
+import { parsedJson } from '../json/parse.ts'
+import type { Reply } from '../ports.ts'
+import { claudeErrorAsOpenAi } from './errors.ts'
+import type { MessagesRequest } from './messages-api.ts'
+import { jsonHeaders } from './reply/answer.ts'
+import { parsedBody } from './request/refuse.ts'
+import { responsesToMessages } from './request/responses-request.ts'
+import { ResponsesRequest } from './request/responses-shape.ts'
+import { jsonOf, nativeResponses, prepared } from './serve.ts'
+
+const ENCODER = new TextEncoder()
+const COUNT_PATH = '/v1/messages/count_tokens'
+const Counted = z.looseObject({ input_tokens: z.int() })
+
+/** Free: neither metered nor limited. Throws a Refusal, or ClientGone. */
+export async function inputTokens(deps: Deps, received: Received): Promise<Reply | Response> {
+  const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
+  const { call, translation } = prepared(deps, received, {
+    streamed: false,
+    model: asked.model,
+    promptCacheKey: asked.prompt_cache_key,
+    translate: (context) => responsesToMessages(asked, context),
+    native: nativeResponses(asked, received),
+  })
+  const body = ENCODER.encode(countedText(translation.request))
+  const reply = await forwardFree(deps, { ...call, path: COUNT_PATH, body })
+  if (reply.native) return reply
+  const chunks: Uint8Array[] = []
+  await reply.pipe({ write: (chunk) => void chunks.push(chunk), left: received.signal })
+  const answer = parsedJson(new TextDecoder().decode(joined(chunks)))
+  const headers = jsonHeaders(reply.headers, translation.warnings)
+  if (reply.status !== 200) {
+    const { error, status } = claudeErrorAsOpenAi(answer, reply.status)
+    return Response.json({ error }, { status, headers })
+  }
+  const counted = Counted.safeParse(answer)
+  if (!counted.success) throw new Refusal('all_backends_failed', 'The upstream did not count the tokens.')
+  const { input_tokens } = counted.data
+  return Response.json({ object: 'response.input_tokens', input_tokens }, { headers })
+}
+
+/** The members that Claude counts; it refuses the others here. */
+function countedText(request: MessagesRequest): string {
+  const { model, messages, system, tools, tool_choice, thinking, output_config } = request
+  return JSON.stringify({ model, messages, system, tools, tool_choice, thinking, output_config })
+}

@@ -1,0 +1,95 @@
+/** Items of OpenAI's responses that come back with the next request and are neither messages nor calls of functions. */
+import * as z from 'zod'
+import { builtIn, builtInOfItem, CUSTOM_INPUT } from '../client-tools.ts'
+import type { TextBlock, Turn } from '../messages-api.ts'
+import { unpackSummary } from '../reasoning-envelope.ts'
+import { parsedBody, unsupported } from './refuse.ts'
+import { AskedTool } from './responses-tools.ts'
+import type { ToolNames } from './tool-names.ts'
+
+const text = z.string()
+const CustomCall = z.looseObject({ call_id: text, name: text, namespace: text.nullish(), input: text })
+const Ids = z.looseObject({ call_id: text.nullish(), id: text.nullish() })
+const Loaded = z.looseObject({ tools: z.array(AskedTool) })
+/** Items that bring tools with them, which hold from there on. */
+const BRINGS_TOOLS = new Set(['additional_tools', 'tool_search_output'])
+const COMPACTIONS = new Set(['compaction', 'compaction_summary', 'context_compaction'])
+
+export interface History {
+  ids: { call(id: string): string; result(id: string, param: string): string }
+  names: ToolNames
+  warn(text: string): void
+}
+type AnyItem = Record<string, unknown> & { type: string }
+
+/** Throws a Refusal that names the parameter. What stays at OpenAI is left out with a warning. */
+export function turnOfItem(item: AnyItem, { ids, names, warn }: History, param: string): Turn[] {
+  const { type } = item
+  const call = (id: string, name: string, input: object): Turn[] => {
+    return [{ role: 'assistant', content: [{ type: 'tool_use', id: ids.call(id), name, input }] }]
+  }
+  if (type === 'custom_tool_call') {
+    const { call_id, name, namespace, input } = parsedBody(CustomCall, item, param)
+    const tool = { kind: 'custom' as const, name, namespace: namespace ?? undefined }
+    return call(call_id, names.of(tool), { [CUSTOM_INPUT]: input })
+  }
+  const found = builtInOfItem(type)
+  if (found) {
+    const id = idOf(item, param)
+    // OpenAI's own tool search has no call of the caller's.
+    if (id === undefined) return []
+    if (found.isCall) return call(id, names.of({ kind: found.name }), builtIn(found.name).inputOf(item))
+    const content: TextBlock[] = [{ type: 'text', text: resultText(item) }]
+    const tool_use_id = ids.result(id, `${param}.call_id`)
+    return [{ role: 'user', content: [{ type: 'tool_result', tool_use_id, content }] }]
+  }
+  if (type === 'item_reference')
+    throw unsupported(`${param}.type`, 'items are not stored here: send them whole, with store: false')
+  if (COMPACTIONS.has(type)) return compacted(item, param, warn)
+  if (!BRINGS_TOOLS.has(type)) warn(`${param} ignored: items of type ${type.slice(0, 40)} are not understood`)
+  return []
+}
+
+/** The tools that items bring, with the parameters that they stand at. */
+export function toolsOfItems(
+  items: readonly { type?: string | undefined }[],
+): { tools: AskedTool[]; param: string }[] {
+  return items.flatMap((item, i) => {
+    if (!BRINGS_TOOLS.has(item.type ?? '')) return []
+    return [{ tools: parsedBody(Loaded, item, `input[${i}]`).tools, param: `input[${i}].tools` }]
+  })
+}
+
+function idOf(item: AnyItem, param: string): string | undefined {
+  const { call_id, id } = parsedBody(Ids, item, param)
+  return call_id ?? (item.type.startsWith('tool_search') ? undefined : (id ?? undefined))
+}
+
+/** What a result says: its text, or all of it but what only tells the item. */
+function resultText(item: AnyItem): string {
+  const { type, id: _, call_id: __, ...result } = item
+  if (type === 'tool_search_output') {
+    const { tools = [] } = Loaded.safeParse(item).data ?? {}
+    const loaded = tools.flatMap((tool) => [tool.name, ...(tool.tools ?? []).map(({ name }) => name)])
+    return `Loaded: ${loaded.filter(Boolean).join(', ') || 'nothing'}`
+  }
+  const { output, status } = result
+  const isText = typeof output === 'string' && output !== '' && status !== 'failed'
+  return isText ? output : JSON.stringify(result)
+}
+
+/** A conversation that was compacted here goes on from its summary. */
+function compacted(item: AnyItem, param: string, warn: (text: string) => void): Turn[] {
+  const packed = item.encrypted_content
+  const summary = unpackSummary(typeof packed === 'string' ? packed : undefined)
+  if (summary !== undefined) {
+    return [
+      {
+        role: 'user',
+        content: [{ type: 'text', text: `Summary of the conversation so far:\n\n${summary}` }],
+      },
+    ]
+  }
+  warn(`${param} ignored: it was compacted elsewhere, and only that place can read it`)
+  return []
+}
