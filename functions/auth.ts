@@ -81,11 +81,11 @@ export const auth = [
     tier: 'public',
     summary: 'Ends the session. Its token is worth nothing from here on.',
     reply: Message,
-    async handle({ deps, headers, setCookie }) {
-      const session = await sessionOf(deps, headers)
+    async handle(call) {
+      const { deps } = call
+      const session = await sessionOf(deps, call.headers)
       if (session) await closeSession({ ...deps, auth: deps.settings.auth }, session.sessionId)
-      setCookie(sessionCookie(deps.settings, headers, ''))
-      return { message: 'logged out' }
+      return signedOut(call, 'logged out')
     },
   }),
   route({
@@ -94,10 +94,9 @@ export const auth = [
     tier: 'session',
     summary: 'Ends all sessions of the caller, on every device.',
     reply: Message,
-    async handle({ deps, headers, caller, actor, setCookie }) {
-      await logOutEverywhere({ ...deps, actor }, caller.user.id)
-      setCookie(sessionCookie(deps.settings, headers, ''))
-      return { message: 'logged out everywhere' }
+    async handle(call) {
+      await logOutEverywhere({ ...call.deps, actor: call.actor }, call.caller.user.id)
+      return signedOut(call, 'logged out everywhere')
     },
   }),
   route({
@@ -109,6 +108,15 @@ export const auth = [
     handle: ({ caller }) => ({ user: userView(caller.user) }),
   }),
 ]
+
+/** Takes the session's cookie away. */
+function signedOut(
+  { deps, headers, setCookie }: { deps: Deps; headers: HeaderPairs; setCookie(cookie: string): void },
+  message: string,
+) {
+  setCookie(sessionCookie(deps.settings, headers, ''))
+  return { message }
+}
 
 /** The value of the browser cookie, set when this browser first asked for a code. */
 function browserOf(deps: Pick<Deps, 'settings'>, headers: HeaderPairs): string | undefined {

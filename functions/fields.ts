@@ -63,6 +63,21 @@ export const modelName = line(LONGEST_MODEL_NAME).pipe(ModelName)
 
 export const quotaTokens = z.int().min(0)
 
+/** Limits of a body in core's names; undefined where not given. */
+export function limitsOf<L>(body: {
+  quota_tokens?: number | undefined
+  budget_usd?: number | undefined
+  requests_per_minute?: L
+  concurrent_requests?: L
+}) {
+  return {
+    quotaTokens: body.quota_tokens,
+    budgetMicros: body.budget_usd,
+    requestsPerMinute: body.requests_per_minute,
+    concurrentRequests: body.concurrent_requests,
+  }
+}
+
 /** A number in a query string that matches `pattern`. */
 function digits(pattern: RegExp, expected: string) {
   return z.string().regex(pattern, `${expected} is expected`).transform(Number)

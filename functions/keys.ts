@@ -14,7 +14,7 @@ import {
   updateKey,
 } from '../core/keys/manage.ts'
 import { timeText, usdOf } from '../core/units.ts'
-import { dollars, idInQuery, idOf, line, moment, quotaTokens, timestamp } from './fields.ts'
+import { dollars, idInQuery, idOf, limitsOf, line, moment, quotaTokens, timestamp } from './fields.ts'
 import { route } from './route.ts'
 import { requestLimit } from './views.ts'
 
@@ -45,6 +45,7 @@ const NewKey = KeyView.extend({
 }).meta({ id: 'NewKey' })
 
 const KeyAnswer = z.strictObject({ key: KeyView })
+const STATUS_AFTER = { disable: 'disabled', enable: 'active' } as const
 const name = line(100)
 const limits = {
   quota_tokens: quotaTokens.optional(),
@@ -99,24 +100,8 @@ export const keys = [
       return changed(deps, actor, { ownerId: caller.user.id }, params.id, change)
     },
   }),
-  route({
-    method: 'PUT',
-    path: '/api/keys/:id/disable',
-    tier: 'session',
-    summary: 'Switches a key off from the next request on.',
-    reply: KeyAnswer,
-    handle: ({ deps, caller, params, actor }) =>
-      changed(deps, actor, { ownerId: caller.user.id }, params.id, { status: 'disabled' }),
-  }),
-  route({
-    method: 'PUT',
-    path: '/api/keys/:id/enable',
-    tier: 'session',
-    summary: 'Switches a key on again, unless an administrator switched it off.',
-    reply: KeyAnswer,
-    handle: ({ deps, caller, params, actor }) =>
-      changed(deps, actor, { ownerId: caller.user.id }, params.id, { status: 'active' }),
-  }),
+  ownSwitch('disable', 'Switches a key off from the next request on.'),
+  ownSwitch('enable', 'Switches a key on again, unless an administrator switched it off.'),
   route({
     method: 'DELETE',
     path: '/api/keys/:id',
@@ -141,39 +126,39 @@ export const keys = [
       return { keys: listed.map((one) => ({ ...keyView(one), itcode: one.itcode })) }
     },
   }),
-  route({
-    method: 'PUT',
-    path: '/admin/api/keys/:id/disable',
-    tier: 'admin',
-    summary: 'Switches a key off; its owner cannot switch it on again.',
-    reply: KeyAnswer,
-    handle: ({ deps, params, actor }) => changed(deps, actor, 'admin', params.id, { status: 'disabled' }),
-  }),
-  route({
-    method: 'PUT',
-    path: '/admin/api/keys/:id/enable',
-    tier: 'admin',
-    summary: 'Switches a key on again.',
-    reply: KeyAnswer,
-    handle: ({ deps, params, actor }) => changed(deps, actor, 'admin', params.id, { status: 'active' }),
-  }),
+  adminSwitch('disable', 'Switches a key off; its owner cannot switch it on again.'),
+  adminSwitch('enable', 'Switches a key on again.'),
 ]
+
+function ownSwitch(action: keyof typeof STATUS_AFTER, summary: string) {
+  return route({
+    method: 'PUT',
+    path: `/api/keys/:id/${action}`,
+    tier: 'session',
+    summary,
+    reply: KeyAnswer,
+    handle: ({ deps, caller, params, actor }) =>
+      changed(deps, actor, { ownerId: caller.user.id }, params.id, { status: STATUS_AFTER[action] }),
+  })
+}
+
+function adminSwitch(action: keyof typeof STATUS_AFTER, summary: string) {
+  return route({
+    method: 'PUT',
+    path: `/admin/api/keys/:id/${action}`,
+    tier: 'admin',
+    summary,
+    reply: KeyAnswer,
+    handle: ({ deps, params, actor }) =>
+      changed(deps, actor, 'admin', params.id, { status: STATUS_AFTER[action] }),
+  })
+}
 
 async function changed(deps: Deps, actor: Actor, scope: Scope, idText: string, change: KeyChange) {
   const id = idOf(idText)
   await updateKey({ ...deps, actor }, scope, id, change)
   await deps.keyCache.refresh()
   return { key: keyView(await describedKey(deps.db, id)) }
-}
-
-/** Limits of the body in core's names; undefined where not given. */
-function limitsOf(body: z.output<z.ZodObject<typeof limits>>) {
-  return {
-    quotaTokens: body.quota_tokens,
-    budgetMicros: body.budget_usd,
-    requestsPerMinute: body.requests_per_minute,
-    concurrentRequests: body.concurrent_requests,
-  }
 }
 
 function assertInFuture({ clock }: Pick<Deps, 'clock'>, at: number | null) {

@@ -5,7 +5,17 @@ import { nothingHere } from '../core/errors.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { describedUser, findUsers, type ListedUser } from '../core/users/list.ts'
 import { createUser, updateUser } from '../core/users/manage.ts'
-import { dollars, idOf, line, page, pageSize, quotaTokens, searchText, timestamp } from './fields.ts'
+import {
+  dollars,
+  idOf,
+  limitsOf,
+  line,
+  page,
+  pageSize,
+  quotaTokens,
+  searchText,
+  timestamp,
+} from './fields.ts'
 import { route } from './route.ts'
 import { requestLimit, UserView, userView } from './views.ts'
 
@@ -74,19 +84,15 @@ export const users = [
     reply: UserAnswer,
     status: 201,
     async handle({ deps, body, actor }) {
+      const { itcode, name, role } = body
       const { defaultQuotaTokens, defaultBudgetMicros } = deps.settings.limits
-      const user = await createUser(
-        { ...deps, actor },
-        {
-          itcode: body.itcode,
-          name: body.name,
-          role: body.role,
-          quotaTokens: body.quota_tokens ?? defaultQuotaTokens,
-          budgetMicros: body.budget_usd ?? defaultBudgetMicros,
-          requestsPerMinute: body.requests_per_minute,
-          concurrentRequests: body.concurrent_requests,
-        },
-      )
+      const {
+        quotaTokens = defaultQuotaTokens,
+        budgetMicros = defaultBudgetMicros,
+        ...requests
+      } = limitsOf(body)
+      const wanted = { itcode, name, role, quotaTokens, budgetMicros, ...requests }
+      const user = await createUser({ ...deps, actor }, wanted)
       return userAnswer(deps, user.id)
     },
   }),
@@ -106,15 +112,8 @@ export const users = [
     reply: UserAnswer,
     async handle({ deps, params, body, actor }) {
       const id = idOf(params.id)
-      await updateUser({ ...deps, actor }, id, {
-        name: body.name,
-        role: body.role,
-        status: body.status,
-        quotaTokens: body.quota_tokens,
-        budgetMicros: body.budget_usd,
-        requestsPerMinute: body.requests_per_minute,
-        concurrentRequests: body.concurrent_requests,
-      })
+      const { name, role, status } = body
+      await updateUser({ ...deps, actor }, id, { name, role, status, ...limitsOf(body) })
       await deps.keyCache.refresh()
       return userAnswer(deps, id)
     },

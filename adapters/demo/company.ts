@@ -16,39 +16,18 @@ import { sha256 } from '../drivers/sha256.ts'
 import { pricesFrom } from '../shared/tables.ts'
 import { seedUsage } from './seed.ts'
 
-const PEOPLE = [
-  {
-    itcode: 'admin',
-    name: 'Ada Admin',
-    role: 'admin',
-    calls: 25,
-    models: ['claude-opus-5-5', 'claude-sonnet-5-5'],
-  },
-  {
-    itcode: 'dev',
-    name: 'Dev Developer',
-    role: 'user',
-    calls: 60,
-    models: ['claude-opus-5-5', 'claude-haiku-5-5'],
-  },
-  {
-    itcode: 'li.wei',
-    name: '李伟',
-    role: 'user',
-    calls: 40,
-    models: ['claude-sonnet-5-5', 'claude-opus-5-5'],
-  },
-  {
-    itcode: 'maria',
-    name: 'María Pérez',
-    role: 'user',
-    calls: 15,
-    models: ['claude-haiku-5-5', 'claude-fable-5-2'],
-  },
-] as const
-export const BUDGET_MICROS = 200_000_000
+const OPUS = 'claude-opus-5-5'
+const SONNET = 'claude-sonnet-5-5'
+const HAIKU = 'claude-haiku-5-5'
 /** A model that needs approval; the user maria has a grant. */
 const APPROVED_MODEL = 'claude-fable-5-2'
+const PEOPLE = [
+  { itcode: 'admin', name: 'Ada Admin', role: 'admin', calls: 25, models: [OPUS, SONNET] },
+  { itcode: 'dev', name: 'Dev Developer', role: 'user', calls: 60, models: [OPUS, HAIKU] },
+  { itcode: 'li.wei', name: '李伟', role: 'user', calls: 40, models: [SONNET, OPUS] },
+  { itcode: 'maria', name: 'María Pérez', role: 'user', calls: 15, models: [HAIKU, APPROVED_MODEL] },
+] as const
+export const BUDGET_MICROS = 200_000_000
 
 export const ADMIN = PEOPLE[0].itcode
 

@@ -5,17 +5,22 @@
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { LOSS_KINDS } from '../metering/prompt-losses.ts'
 
-/** The summed columns, the same in every table of sums. */
-const sums = {
-  requests: integer().notNull(),
-  /** Calls whose outcome is not `ok`. */
-  errors: integer().notNull(),
+/** What one call used and cost, or many together. */
+export const usage = {
   inputTokens: integer('input_tokens').notNull(),
   outputTokens: integer('output_tokens').notNull(),
   cacheReadTokens: integer('cache_read_tokens').notNull(),
   cacheWrite5mTokens: integer('cache_write_5m_tokens').notNull(),
   cacheWrite1hTokens: integer('cache_write_1h_tokens').notNull(),
   costMicros: integer('cost_micros').notNull(),
+}
+
+/** The summed columns, the same in every table of sums. */
+const sums = {
+  requests: integer().notNull(),
+  /** Calls whose outcome is not `ok`. */
+  errors: integer().notNull(),
+  ...usage,
   latencyMs: integer('latency_ms').notNull(),
   lastAt: integer('last_at').notNull(),
 }

@@ -1,6 +1,7 @@
 /** All tables. Money is in whole micro-dollars, time in ms since 1970, durations in ms; ids are never reused. */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { usage } from './rollups.ts'
 
 export const users = sqliteTable('users', {
   id: integer().primaryKey({ autoIncrement: true }),
@@ -97,12 +98,7 @@ export const usageLogs = sqliteTable(
     requestedModel: text('requested_model').notNull(),
     model: text().notNull(),
     backend: text().notNull(),
-    inputTokens: integer('input_tokens').notNull(),
-    outputTokens: integer('output_tokens').notNull(),
-    cacheReadTokens: integer('cache_read_tokens').notNull(),
-    cacheWrite5mTokens: integer('cache_write_5m_tokens').notNull(),
-    cacheWrite1hTokens: integer('cache_write_1h_tokens').notNull(),
-    costMicros: integer('cost_micros').notNull(),
+    ...usage,
     statusCode: integer('status_code').notNull(),
     outcome: text({ enum: ['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted'] }).notNull(),
     estimated: integer({ mode: 'boolean' }).notNull(),

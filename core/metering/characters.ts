@@ -1,16 +1,10 @@
 /** Counts the characters a model wrote, in the JSON that carries them, as they pass. */
+import { BACKSLASH, COLON, isCloser, isOpener, QUOTE } from '../json/tokens.ts'
 
 const LF = 0x0a
 const CR = 0x0d
 const SPACE = 0x20
-const COLON = 0x3a
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
 const LOWER_U = 0x75
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-/** `[` is `{` and `]` is `}` without this bit. */
-const BRACKET_BIT = 0x20
 const STOP = 2
 /**
  * What a byte of a string adds to its characters: 0 for 10xxxxxx, the later bytes of a longer character
@@ -106,17 +100,16 @@ export function createCharacterCounter(keys: CountedKeys): CharacterCounter {
   }
   /** A byte between strings. */
   function readStructure(byte: number) {
-    const isOpener = (byte | BRACKET_BIT) === OPEN_BRACE
     if (depth > 0) {
       count += 1
-      if (isOpener) depth += 1
-      else if ((byte | BRACKET_BIT) === CLOSE_BRACE) depth -= 1
+      if (isOpener(byte)) depth += 1
+      else if (isCloser(byte)) depth -= 1
     } else if (byte === COLON) {
       const isKnown = length <= keys.longest
       countsValue = isKnown && keys.values.includes(hash)
       countsText = countsValue || (isKnown && keys.texts.includes(hash))
     } else {
-      if (countsValue && isOpener) {
+      if (countsValue && isOpener(byte)) {
         depth = 1
         count += 1
       }

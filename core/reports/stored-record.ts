@@ -7,59 +7,40 @@ import { storable } from '../text.ts'
 
 const count = z.int().nonnegative()
 
-/** A record as the journal stores it and writeRecords takes it: a JSON array. */
-export const StoredRecord = z.tuple([
-  z.string().min(1), // request_id
-  z.int(), // user_id
-  z.int(), // api_key_id
-  z.string(), // requested_model
-  z.string(), // model
-  z.string(), // backend
-  count, // input_tokens
-  count, // output_tokens
-  count, // cache_read_tokens
-  count, // cache_write_5m_tokens
-  count, // cache_write_1h_tokens
-  count, // cost_micros
-  z.int(), // status_code
-  z.enum(['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted']),
-  z.boolean(), // estimated
-  z.boolean(), // unpriced
-  z.boolean(), // stream
-  count, // attempts
-  count, // latency_ms
-  count.nullable(), // ttft_ms
-  z.string().nullable(), // extra
-  z.int(), // created_at
+/** What a record has, in the order in which it is stored; its lists follow. */
+const FIELDS = z.object({
+  id: z.string().min(1),
+  userId: z.int(),
+  keyId: z.int(),
+  requestedModel: z.string(),
+  model: z.string(),
+  backend: z.string(),
+  inputTokens: count,
+  outputTokens: count,
+  cacheReadTokens: count,
+  cacheWrite5mTokens: count,
+  cacheWrite1hTokens: count,
+  costMicros: count,
+  statusCode: z.int(),
+  outcome: z.enum(['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted']),
+  estimated: z.boolean(),
+  unpriced: z.boolean(),
+  stream: z.boolean(),
+  attempts: count,
+  latencyMs: count,
+  ttftMs: count.nullable(),
+  extra: z.string().nullable(),
+  createdAt: z.int(),
+})
+const NAMES = FIELDS.keyof().options
+const Lists = z.tuple([
   z.array(z.tuple([z.enum(LOSS_KINDS), z.string(), count, count])).optional(), // kind, reason, blocks, tokens
   z.array(z.tuple([z.enum(OBJECT_KINDS), z.string(), z.int().nullable()])).optional(), // kind, id, expires_at
 ])
-/** A record as the JSON text of a StoredRecord. An array is half as long as an object and much cheaper to read and write. */
+
+/** A record as the JSON text of an array, which is half as long as an object and much cheaper to read and write. */
 export function recordText(record: CallRecord): string {
-  const values: z.infer<typeof StoredRecord> = [
-    record.id,
-    record.userId,
-    record.keyId,
-    record.requestedModel,
-    record.model,
-    record.backend,
-    record.inputTokens,
-    record.outputTokens,
-    record.cacheReadTokens,
-    record.cacheWrite5mTokens,
-    record.cacheWrite1hTokens,
-    record.costMicros,
-    record.statusCode,
-    record.outcome,
-    record.estimated,
-    record.unpriced,
-    record.stream,
-    record.attempts,
-    record.latencyMs,
-    record.ttftMs,
-    record.extra,
-    record.createdAt,
-  ]
+  const values: unknown[] = NAMES.map((name) => record[name])
   const made = record.madeObjects ?? []
   if (record.promptLosses.length > 0 || made.length > 0) {
     values.push(record.promptLosses.map(({ kind, reason, blocks, tokens }) => [kind, reason, blocks, tokens]))
@@ -68,47 +49,12 @@ export function recordText(record: CallRecord): string {
   return JSON.stringify(values)
 }
 
-/** The record in a text of StoredRecord. Throws if the text is none. */
+/** The record in such a text. Throws if the text is none. */
 export function parseRecord(text: string): CallRecord {
-  const [
-    id,
-    userId,
-    keyId,
-    requestedModel,
-    model,
-    backend,
-    inputTokens,
-    outputTokens,
-    cacheReadTokens,
-    cacheWrite5mTokens,
-    cacheWrite1hTokens,
-    costMicros,
-    statusCode,
-    outcome,
-    estimated,
-    unpriced,
-    stream,
-    attempts,
-    latencyMs,
-    ttftMs,
-    extra,
-    createdAt,
-    losses = [],
-    made = [],
-  ] = StoredRecord.parse(JSON.parse(text))
+  const values = z.array(z.unknown()).parse(JSON.parse(text))
+  const [losses = [], made = []] = Lists.parse(values.slice(NAMES.length))
   return {
-    ...{ id, userId, keyId, requestedModel, model, backend, inputTokens, outputTokens, cacheReadTokens },
-    ...{
-      cacheWrite5mTokens,
-      cacheWrite1hTokens,
-      costMicros,
-      statusCode,
-      outcome,
-      estimated,
-      unpriced,
-      stream,
-    },
-    ...{ attempts, latencyMs, ttftMs, extra, createdAt },
+    ...FIELDS.parse(Object.fromEntries(NAMES.map((name, at) => [name, values[at]]))),
     promptLosses: losses.map(([kind, reason, blocks, tokens]) => ({ kind, reason, blocks, tokens })),
     madeObjects: made.map(([kind, id, expiresAt]) => ({ kind, id, expiresAt })),
   }

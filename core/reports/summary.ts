@@ -66,24 +66,19 @@ function byCost(a: MainFigures, b: MainFigures): number {
 
 function mainOf(rows: readonly MainFigures[]): MainFigures {
   const sum = { requests: 0, errors: 0, totalTokens: 0, costMicros: 0 }
-  for (const row of rows) {
-    sum.requests += row.requests
-    sum.errors += row.errors
-    sum.totalTokens += row.totalTokens
-    sum.costMicros += row.costMicros
-  }
+  for (const row of rows) add(sum, row)
   return sum
 }
 
 function addedUp(rows: readonly Figures[]): Figures {
   const sum = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 }
-  for (const row of rows) {
-    sum.inputTokens += row.inputTokens
-    sum.outputTokens += row.outputTokens
-    sum.cacheReadTokens += row.cacheReadTokens
-    sum.cacheWriteTokens += row.cacheWriteTokens
-  }
+  for (const row of rows) add(sum, row)
   return { ...sum, ...mainOf(rows) }
+}
+
+/** Adds to each figure of `sum` the same one of `row`. */
+function add<F extends string>(sum: Record<F, number>, row: NoInfer<Readonly<Record<F, number>>>) {
+  for (const figure in sum) sum[figure] += row[figure]
 }
 
 async function namesOf<T>(

@@ -10,7 +10,7 @@ import { addToHourly, addToLatency, addToSums, ofLog, subtract } from './rollups
 import { hasLists, parseRecord, recordText, wellFormed } from './stored-record.ts'
 import { among, since, TOTAL_TOKENS } from './totals.ts'
 
-/** The columns of usage_logs that a record fills, in the order of StoredRecord. */
+/** The columns of usage_logs that a record fills, in the order of `recordText`. */
 const COLUMNS = `request_id, user_id, api_key_id, requested_model, model, backend, input_tokens, output_tokens,
   cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, status_code, outcome, estimated, unpriced,
   stream, attempts, latency_ms, ttft_ms, extra, created_at`
@@ -20,7 +20,7 @@ const LOSSES_AT = VALUES.length
 const OBJECTS_AT = LOSSES_AT + 1
 
 /**
- * Writes records (texts of StoredRecord) in one atomic batch. A request id that is in the log already changes neither the
+ * Writes records (texts of `recordText`) in one atomic batch. A request id that is in the log already changes neither the
  * log nor the sums, unless its row says `interrupted` and the record knows more. The ids in `records` must differ.
  */
 export async function writeRecords(db: Db, records: readonly string[]): Promise<void> {

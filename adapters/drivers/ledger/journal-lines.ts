@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { StoredRecord } from '../../../core/reports/stored-record.ts'
+import { parseRecord } from '../../../core/reports/stored-record.ts'
 
 export function lineOf(json: string): string {
   return `${checksum(json)} ${json}\n`
@@ -40,8 +40,7 @@ function readLine(line: string): { id: string; json: string } | undefined {
   const json = line.slice(9)
   if (checksum(json) !== line.slice(0, 8)) return undefined
   try {
-    const parsed = StoredRecord.safeParse(JSON.parse(json))
-    return parsed.success ? { id: parsed.data[0], json } : undefined
+    return { id: parseRecord(json).id, json }
   } catch {
     return undefined
   }
