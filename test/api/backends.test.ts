@@ -1,29 +1,23 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { type App, startApp } from '../support/app.ts'
 import type { Browser } from '../support/browser.ts'
-import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
+import { startUpstream } from '../support/upstream.ts'
+
+const [first, second] = [await startUpstream(), await startUpstream()]
+afterAll(() => Promise.all([first.stop(), second.stop()]))
 
 describe('backends', () => {
-  let [first, second]: FakeUpstream[] = []
   let app: App
   let boss: Browser
   let secret: string
-  beforeAll(async () => {
-    first = await startUpstream()
-    second = await startUpstream()
-  })
-  afterAll(async () => {
-    await first?.stop()
-    await second?.stop()
-  })
   beforeEach(async () => {
-    first?.reset()
-    second?.reset()
+    first.reset()
+    second.reset()
     app = await startApp({
       backends: [
-        { name: 'a', url: first?.url, api_key: 'secret-of-a', weight: 1000 },
-        { name: 'b', url: `${second?.url}/relay`, api_key: 'secret-of-b', weight: 1 },
+        { name: 'a', url: first.url, api_key: 'secret-of-a', weight: 1000 },
+        { name: 'b', url: `${second.url}/relay`, api_key: 'secret-of-b', weight: 1 },
       ],
     })
     boss = await app.signIn('boss', 'admin')
@@ -36,7 +30,7 @@ describe('backends', () => {
       headers: { 'x-api-key': secret, 'x-claude-code-session-id': session },
       body: '{"model":"claude-opus-5-5","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}',
     })
-  const called = () => [first, second].map((upstream) => upstream?.requests.length)
+  const called = () => [first, second].map((upstream) => upstream.requests.length)
 
   test('are shown with how they are, and never with a credential', async () => {
     const answer = await boss.get('/admin/api/backends')
@@ -44,7 +38,7 @@ describe('backends', () => {
       {
         name: 'a',
         type: 'anthropic',
-        url: first?.url,
+        url: first.url,
         weight: 1000,
         enabled: true,
         state: 'healthy',
@@ -101,7 +95,7 @@ describe('backends', () => {
   })
 
   test('are checked on request, which gives one a call at once that had refused our credential', async () => {
-    first?.models({ status: 401, chunks: ['{}'] })
+    first.models({ status: 401, chunks: ['{}'] })
     const bad = await boss.post('/admin/api/backends/a/check')
     expect(bad.body.backend).toMatchObject({
       state: 'disabled',
@@ -112,7 +106,7 @@ describe('backends', () => {
     })
     await call('while it is out')
     expect(called()).toEqual([1, 1])
-    first?.models(['claude-opus-5-5'])
+    first.models(['claude-opus-5-5'])
     expect((await boss.post('/admin/api/backends/a/check')).body.backend.state).toBe('half_open')
     await call()
     await app.settled()
@@ -120,7 +114,7 @@ describe('backends', () => {
   })
 
   test('are shown with each model that is not well there, since when and why', async () => {
-    first?.answer({
+    first.answer({
       status: 429,
       headers: { 'content-type': 'application/json', 'retry-after': '20' },
       chunks: ['{"type":"error","error":{"type":"rate_limit_error","message":"m"}}'],

@@ -1,5 +1,5 @@
 /** What becomes of calls when an account, a model or an address is out, and what administrators are told. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { GATEWAY_ID } from '../../core/reports/gateway-calls.ts'
 import { type App, startApp } from '../support/app.ts'
 import type { Browser } from '../support/browser.ts'
@@ -26,20 +26,17 @@ const OK: Script = { headers: JSON_TYPE, chunks: [messageJson()] }
 const isOwn = ({ body }: AskedRequest) =>
   body.toString() === `{"model":"${OPUS}","max_tokens":1,"messages":[{"role":"user","content":"."}]}`
 
+const [first, second] = [await startUpstream(), await startUpstream()]
+beforeEach(() => {
+  first.reset()
+  second.reset()
+})
+afterAll(() => Promise.all([first.stop(), second.stop()]))
+
 describe('an account', () => {
-  let first: FakeUpstream
-  let second: FakeUpstream
   let app: App
   let boss: Browser
   let secret: string
-  beforeAll(async () => {
-    first = await startUpstream()
-    second = await startUpstream()
-  })
-  afterAll(async () => {
-    await first.stop()
-    await second.stop()
-  })
   const begin = async (names: string[]) => {
     const urls = { a: first.url, b: second.url } as Record<string, string>
     app = await startApp({
@@ -53,11 +50,7 @@ describe('an account', () => {
     boss = await app.signIn('boss', 'admin')
     secret = (await boss.post('/api/keys', { name: 'x' })).body.key.key
   }
-  beforeEach(() => {
-    first.reset()
-    second.reset()
-    return () => app.close()
-  })
+  afterEach(() => app.close())
   const call = (more: object = {}) =>
     app.request('/v1/messages', {
       method: 'POST',
@@ -75,6 +68,15 @@ describe('an account', () => {
     return backends.find((backend: { name: string }) => backend.name === name)
   }
   const ownCalls = () => first.requests.filter(isOwn)
+  /** It gets no call for `ms`, in which callers hear `status`, and then serves. */
+  const expectOut = async (ms: number, status: number) => {
+    const asked = first.requests.length
+    expect((await call()).status).toBe(status)
+    expect(first.requests).toHaveLength(asked)
+    app.clock.advance(ms)
+    first.answer(OK)
+    expect((await call()).status).toBe(200)
+  }
   const outages = async () =>
     (await app.audit()).filter(({ action }) => action.startsWith('backend.disabled'))
 
@@ -132,12 +134,7 @@ describe('an account', () => {
     first.answer(error(401, 'authentication_error'))
     await call()
     await app.settled()
-    const asked = first.requests.length
-    expect((await call()).status).toBe(502)
-    expect(first.requests).toHaveLength(asked)
-    app.clock.advance(60_000)
-    first.answer(OK)
-    expect((await call()).status).toBe(200)
+    await expectOut(60_000, 502)
     expect(await stateOf('a')).toMatchObject({ state: 'healthy' })
   })
 
@@ -172,12 +169,7 @@ describe('an account', () => {
     first.models(error(404, 'not_found_error', `model: ${OPUS}`))
     expect((await call()).status).toBe(502)
     expect((await stateOf('a')).models).toMatchObject([{ model: OPUS, state: 'unavailable' }])
-    const asked = first.requests.length
-    expect((await call()).status).toBe(404)
-    expect(first.requests).toHaveLength(asked)
-    app.clock.advance(300_000)
-    first.answer(OK)
-    expect((await call()).status).toBe(200)
+    await expectOut(300_000, 404)
   })
 
   test('that lists the models it offers does not offer another one', async () => {
@@ -192,13 +184,10 @@ describe('an account', () => {
 })
 
 describe('time', () => {
-  let slow: FakeUpstream
-  let good: FakeUpstream
+  const [slow, good] = [first, second]
   let app: App
   let secret: string
   beforeEach(async () => {
-    slow = await startUpstream()
-    good = await startUpstream()
     app = await startApp({
       backends: [
         { name: 'slow', url: slow.url, api_key: 'secret-of-slow', weight: 1e6 },
@@ -207,11 +196,7 @@ describe('time', () => {
     })
     const boss = await app.signIn('boss', 'admin')
     secret = (await boss.post('/api/keys', { name: 'x' })).body.key.key
-    return async () => {
-      await app.close()
-      await slow.stop()
-      await good.stop()
-    }
+    return () => app.close()
   })
   const call = (stream: boolean, headers: Record<string, string> = {}) =>
     app.request('/v1/messages', {

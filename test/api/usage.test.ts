@@ -1,38 +1,25 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { CallRecord } from '../../core/ports.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { type App, startApp } from '../support/app.ts'
-import type { Browser } from '../support/browser.ts'
 import { callRecord } from '../support/records.ts'
+import { type UsagePeople, usagePeople } from '../support/usage-people.ts'
 
-type Person = Browser & { id: number }
 const at = (text: string) => Date.parse(text)
 const OWN = ['', '/daily', '/hourly', '/summary', '/export'].map((path) => `/api/usage${path}`)
 const ALL = OWN.map((path) => `/admin${path}`)
 
 describe('usage', () => {
   let app: App
-  let ann: Person
-  let bob: Person
-  let boss: Person
-  let annKey: number
-  let bobKey: number
+  let people: UsagePeople
   beforeEach(async () => {
     app = await startApp({ limits: { period: 'monthly' } })
-    ann = await app.signIn('ann')
-    bob = await app.signIn('bob')
-    boss = await app.signIn('boss', 'admin')
-    annKey = (await ann.post('/api/keys', { name: '=HYPERLINK("http://evil.test","x")' })).body.key.id
-    bobKey = (await bob.post('/api/keys', { name: "bob's" })).body.key.id
+    people = await usagePeople(app.db, app.signIn)
     return () => app.close()
   })
-  const write = (records: CallRecord[]) => writeRecords(app.db, records.map(recordText))
-  const ofAnn = (given: Partial<CallRecord> = {}) => callRecord({ userId: ann.id, keyId: annKey, ...given })
-  const ofBob = (given: Partial<CallRecord> = {}) =>
-    callRecord({ userId: bob.id, keyId: bobKey, backend: 'b', ...given })
 
   test('I04: wrong pages, cursors, dates and zones are named', async () => {
+    const { ann, boss } = people
     const bad: [string, string][] = [
       ['start_date=2026-02-30', 'start_date'],
       ['start_date=2026-2-3', 'start_date'],
@@ -69,6 +56,7 @@ describe('usage', () => {
   })
 
   test('without dates, days are the last 30 and hours the last 24', async () => {
+    const { ann, write, ofAnn } = people
     const moments = ['2026-10-24T23:59Z', '2026-10-25T00:00Z', '2026-11-22T12:59Z', '2026-11-22T13:00Z']
     await write(moments.map((moment) => ofAnn({ createdAt: at(moment) })))
     const { stats: days } = (await ann.get('/api/usage/daily')).body
@@ -78,6 +66,7 @@ describe('usage', () => {
   })
 
   test('the summary tells what is used and left in the period, whatever it is asked for', async () => {
+    const { ann, bob, boss, annKey, write, ofAnn, ofBob } = people
     await boss.put(`/admin/api/users/${ann.id}`, { quota_tokens: 100, budget_usd: 0.3 })
     await write([
       ofAnn({ createdAt: at('2026-11-01'), costMicros: 100_000 }),
@@ -114,6 +103,7 @@ describe('usage', () => {
   })
 
   test('days belong to their zone, hours are UTC', async () => {
+    const { ann, write, ofAnn } = people
     await write([
       ofAnn({ createdAt: at('2026-10-24T21:59:59.999Z') }),
       ofAnn({ createdAt: at('2026-10-24T22:00Z'), outcome: 'error' }),
@@ -153,6 +143,7 @@ describe('usage', () => {
   })
 
   test('the summary of everybody tells users, keys, models and backends apart, the dearest first', async () => {
+    const { ann, bob, boss, write, ofAnn, ofBob } = people
     await write([
       ofAnn({ costMicros: 1 }),
       ofAnn({ costMicros: 2 }),
@@ -171,6 +162,7 @@ describe('usage', () => {
   })
 
   test('backends are told apart by calls, failures and how long they took', async () => {
+    const { boss, write, ofAnn, ofBob } = people
     const slow = Array.from({ length: 10 }, (_, i) => ofAnn({ latencyMs: i === 9 ? 60_000 : 1_000 }))
     await write([...slow, ofBob({ outcome: 'error', latencyMs: 50 }), ofBob({ backend: '' })])
     await write([ofBob({ createdAt: at('2026-10-01') })])

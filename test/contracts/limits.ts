@@ -1,6 +1,6 @@
 /** Who may call how much, whatever runtime the gateway is on. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Client, Gateway, Runtime } from '../support/runtime.ts'
+import { type Client, type Gateway, knownKey, type Runtime } from '../support/runtime.ts'
 import {
   errorJson,
   type FakeUpstream,
@@ -31,17 +31,7 @@ export function limitsContract({ name, start, abilities }: Runtime) {
     })
     beforeEach(() => upstream.reset())
 
-    /** A key that every process knows already. */
-    const known = async (given: Parameters<Client['newKey']>[0]) => {
-      const key = await gateway.newKey(given)
-      const path = '/v1/messages/count_tokens'
-      const status = async () => (await gateway.send(ASK, { key: key.secret, path })).status
-      const statuses = () => Promise.all(Array.from({ length: Math.min(abilities.atOnce, 10) }, status))
-      await expect
-        .poll(async () => (await statuses()).every((got) => got === 200), { timeout: 15_000 })
-        .toBe(true)
-      return key
-    }
+    const known = (given: Parameters<Client['newKey']>[0]) => knownKey(gateway, abilities, given)
 
     const budgeted = Math.min(100, abilities.atOnce - 1)
     test.skipIf(budgeted === 0)(

@@ -2,7 +2,7 @@
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { usageLogs } from '../../core/db/schema.ts'
-import type { Client, Gateway, Runtime } from '../support/runtime.ts'
+import { type Client, type Gateway, knownKey, type Runtime } from '../support/runtime.ts'
 import { type FakeUpstream, messageJson, startUpstream } from '../support/upstream.ts'
 
 const DOLLAR = 1_000_000
@@ -50,16 +50,7 @@ export function moneyContract({ name, start, abilities }: Runtime) {
     })
     beforeEach(() => upstream.reset())
 
-    /** A key that every process knows already. */
-    const known = async (given: Parameters<Client['newKey']>[0]) => {
-      const key = await gateway.newKey(given)
-      const path = '/v1/messages/count_tokens'
-      const status = async () => (await gateway.send(ASK, { key: key.secret, path })).status
-      const statuses = () => Promise.all(Array.from({ length: Math.min(abilities.atOnce, 10) }, status))
-      const everywhere = async () => (await statuses()).every((got) => got === 200)
-      await expect.poll(everywhere, { timeout: 15_000 }).toBe(true)
-      return key
-    }
+    const known = (given: Parameters<Client['newKey']>[0]) => knownKey(gateway, abilities, given)
     const spentBy = async (userId: number) => {
       const rows = await gateway.db.select().from(usageLogs).where(eq(usageLogs.userId, userId))
       return rows.reduce((sum, { costMicros }) => sum + costMicros, 0)

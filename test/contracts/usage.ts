@@ -2,13 +2,10 @@
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { auditEvents, usageLogs } from '../../core/db/schema.ts'
-import type { CallRecord } from '../../core/ports.ts'
 import { repairSums } from '../../core/reports/repair.ts'
-import { recordText } from '../../core/reports/stored-record.ts'
-import { writeRecords } from '../../core/reports/write.ts'
-import { type People, type Person, startPeople } from '../support/people.ts'
-import { callRecord } from '../support/records.ts'
+import { type People, startPeople } from '../support/people.ts'
 import type { Gateway, Runtime } from '../support/runtime.ts'
+import { FORMULA, type UsagePeople, usagePeople } from '../support/usage-people.ts'
 
 const at = (text: string) => Date.parse(text)
 const OWN = ['', '/daily', '/hourly', '/summary', '/export'].map((path) => `/api/usage${path}`)
@@ -31,21 +28,14 @@ export function usageContract({ name, start }: Runtime) {
   describe(`usage on ${name}`, () => {
     let people: People
     let gateway: Gateway
-    let ann: Person
-    let bob: Person
-    let boss: Person
-    let annKey: number
-    let bobKey: number
+    let scene: UsagePeople
     beforeAll(async () => {
       people = await startPeople()
       gateway = await start({
         auth: { send_code_url: people.url },
         backends: [{ name: 'a', url: 'http://127.0.0.1:9' }],
       })
-      ann = await people.signIn(gateway, 'ann')
-      bob = await people.signIn(gateway, 'bob')
-      boss = await people.signIn(gateway, 'boss', 'admin')
-      bobKey = (await bob.post('/api/keys', { name: "bob's" })).body.key.id
+      scene = await usagePeople(gateway.db, (itcode, role) => people.signIn(gateway, itcode, role))
     })
     afterAll(async () => {
       await gateway?.stop()
@@ -54,14 +44,11 @@ export function usageContract({ name, start }: Runtime) {
     beforeEach(async () => {
       await gateway.db.delete(usageLogs)
       await repairSums(gateway.db, 0)
-      annKey = (await ann.post('/api/keys', { name: '=HYPERLINK("http://evil.test","x")' })).body.key.id
+      await scene.renewKey()
     })
-    const write = (records: CallRecord[]) => writeRecords(gateway.db, records.map(recordText))
-    const ofAnn = (given: Partial<CallRecord> = {}) => callRecord({ userId: ann.id, keyId: annKey, ...given })
-    const ofBob = (given: Partial<CallRecord> = {}) =>
-      callRecord({ userId: bob.id, keyId: bobKey, backend: 'b', ...given })
 
     test('a row shows everything of its call, and the name of a key that was deleted', async () => {
+      const { ann, annKey, write, ofAnn } = scene
       const record = ofAnn({ outcome: 'upstream_cut', estimated: true, costMicros: 1_234_567, ttftMs: null })
       await write([record])
       await ann.delete(`/api/keys/${annKey}`)
@@ -74,7 +61,7 @@ export function usageContract({ name, start }: Runtime) {
             user_id: ann.id,
             itcode: 'ann',
             api_key_id: annKey,
-            key_name: '=HYPERLINK("http://evil.test","x")',
+            key_name: FORMULA,
             model: 'claude-opus-5-5',
             backend: 'a',
             input_tokens: 10,
@@ -101,6 +88,7 @@ export function usageContract({ name, start }: Runtime) {
     })
 
     test("Z03: no list, chart, summary or file of a user holds anybody else's rows", async () => {
+      const { ann, bobKey, write, ofAnn, ofBob } = scene
       const createdAt = Date.now()
       await write([ofAnn({ createdAt, costMicros: 1 }), ofBob({ createdAt, costMicros: 1_000 })])
       for (const query of ['', `?key_id=${bobKey}`, '?model=claude-opus-5-5']) {
@@ -116,6 +104,7 @@ export function usageContract({ name, start }: Runtime) {
     })
 
     test('Z04: a user cannot ask for others or for backends, an administrator can', async () => {
+      const { ann, bob, boss, annKey, write, ofAnn, ofBob } = scene
       const createdAt = Date.now()
       await write([ofAnn({ createdAt }), ofBob({ createdAt }), ofBob({ createdAt, backend: '' })])
       for (const path of OWN) {
@@ -140,6 +129,7 @@ export function usageContract({ name, start }: Runtime) {
     })
 
     test('pages by number and by cursor hold every row once, newest first', async () => {
+      const { ann, write, ofAnn } = scene
       await write(
         Array.from({ length: 25 }, (_, i) => ofAnn({ createdAt: at('2026-11-20') + i * 3_600_000 })),
       )
@@ -160,6 +150,7 @@ export function usageContract({ name, start }: Runtime) {
     })
 
     test('I13: the file holds the fields of a row, and nothing that a spreadsheet would run', async () => {
+      const { ann, write, ofAnn, ofBob } = scene
       await write([ofAnn({ ttftMs: null, model: '+cmd, "x"', backend: '@b' }), ofBob()])
       const answer = await ann.get('/api/usage/export?tz=Asia/Shanghai&start_date=2026-11-01')
       expect(answer.status).toBe(200)
@@ -183,6 +174,7 @@ export function usageContract({ name, start }: Runtime) {
     })
 
     test('L06: taking a file is in the audit, with what was asked for', async () => {
+      const { ann, boss } = scene
       await ann.get('/api/usage/export?model=claude-opus-5-5')
       await boss.get(`/admin/api/usage/export?backend=a`)
       const exports = eq(auditEvents.action, 'usage.export')
@@ -195,6 +187,7 @@ export function usageContract({ name, start }: Runtime) {
     })
 
     test('M16: rows, pages, days, hours, summary and file add up to the same micro-dollar', async () => {
+      const { boss, write, ofAnn, ofBob } = scene
       const records = Array.from({ length: 700 }, (_, i) =>
         (i % 3 ? ofAnn : ofBob)({
           createdAt: at('2026-11-02T22:10Z') + i * 1_234_567,
@@ -232,6 +225,7 @@ export function usageContract({ name, start }: Runtime) {
     })
 
     test('a file that breaks off in the middle is no whole file, and the log tells why', async () => {
+      const { ann } = scene
       await gateway.db.run(sql`alter table usage_logs rename to gone`)
       await expect(ann.get('/api/usage/export')).rejects.toThrow()
       await expect.poll(() => gateway.output()).toContain('"level":"error","event":"usage.export_failed"')

@@ -7,27 +7,27 @@ import { type FakeUpstream, messageJson, messageStream, startUpstream } from '..
 
 const ASK = { model: 'claude-opus-5-5', max_tokens: 50, messages: [{ role: 'user', content: 'hi' }] }
 const JSON_TYPE = { 'content-type': 'application/json' }
+const SETTINGS = {
+  limits: { max_body_bytes: 100_000 },
+  model_replacements: {
+    fast: 'claude-haiku-5-5',
+    'gpt-*': 'claude-sonnet-5-5',
+    secret: 'claude-fable-5-2',
+  },
+  models: {
+    rules: [
+      { match: 'claude-fable-*', access: 'closed' },
+      { match: 'claude-opus-4-6', access: 'approval' },
+    ],
+  },
+}
 
 describe('what clients send', () => {
   let upstream: FakeUpstream
   let gateway: TestGateway
   beforeAll(async () => {
     upstream = await startUpstream()
-    gateway = await startGateway({
-      backends: [{ name: 'a', url: upstream.url }],
-      limits: { max_body_bytes: 100_000 },
-      model_replacements: {
-        fast: 'claude-haiku-5-5',
-        'gpt-*': 'claude-sonnet-5-5',
-        secret: 'claude-fable-5-2',
-      },
-      models: {
-        rules: [
-          { match: 'claude-fable-*', access: 'closed' },
-          { match: 'claude-opus-4-6', access: 'approval' },
-        ],
-      },
-    })
+    gateway = await startGateway({ backends: [{ name: 'a', url: upstream.url }], ...SETTINGS })
   })
   afterAll(async () => {
     await gateway?.stop()

@@ -4,13 +4,7 @@ import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { apiKeys, usageHourly, usageLogs } from '../../core/db/schema.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-import {
-  errorJson,
-  type FakeUpstream,
-  messageJson,
-  messageStream,
-  startUpstream,
-} from '../support/upstream.ts'
+import { errorJson, type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 
@@ -135,9 +129,7 @@ describe('the life of the process', () => {
     const overloaded = { status: 529, headers: JSON_TYPE, chunks: [errorJson('overloaded_error')] }
     const model = 'claude-fable-5-2'
     const calls = () => upstream.requests.filter(({ body }) => body.includes(model)).length
-    upstream.answer(({ body }) =>
-      body.includes(model) ? overloaded : { headers: JSON_TYPE, chunks: [messageJson()] },
-    )
+    upstream.answer(({ body }) => (body.includes(model) ? overloaded : { chunks: messageStream() }))
     for (let i = 0; i < 5; i++) expect((await gateway.send({ ...ASK, model })).status).toBe(529)
     upstream.models(overloaded)
     gateway.process.kill('SIGHUP')

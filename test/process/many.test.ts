@@ -15,69 +15,76 @@ const ASK = { model: 'claude-opus-5-5', max_tokens: 100, messages: [{ role: 'use
 /** What the gateway holds for ASK: its bytes / 4 at 4 and 100 tokens at 20 micro-dollars. */
 const HELD_MICROS = Math.ceil(JSON.stringify(ASK).length / 4) * 4 + 100 * 20
 
-describe.skipIf(!HAS_REDIS && !process.env.CI)('two gateways on one database server and one Redis', () => {
+/** Two gateways on one database server. The spare upstream serves Haiku when the first does not. */
+async function startTwo(stores: object) {
   const folder = temporaryFolder()
-  let hrana: Awaited<ReturnType<typeof startHrana>>
+  const hrana = await startHrana(join(folder.path, 'shared.db'))
+  const upstream = await startUpstream()
+  const spare = await startUpstream()
+  const settings = {
+    backends: [
+      { name: 'a', url: upstream.url, weight: 1e6 },
+      { name: 'spare', url: spare.url, weight: 1e-6, models: ['claude-haiku-*'] },
+    ],
+    database: { url: hrana.url, auth_token: hrana.token },
+    ...stores,
+  }
+  const one = await startGateway(settings)
+  const two = await startGateway(settings)
+  const stop = async () => {
+    for (const started of [one, two, upstream, spare, hrana]) await started.stop()
+    folder.remove()
+  }
+  return { one, two, upstream, stop }
+}
+type Two = Awaited<ReturnType<typeof startTwo>>
+
+/** A key that both know already. */
+async function known({ one, two }: Two, given: Partial<typeof users.$inferInsert>) {
+  const key = await one.newKey(given)
+  const ask = async (gateway: TestGateway) =>
+    (await gateway.send(ASK, { key: key.secret, path: '/v1/messages/count_tokens' })).status
+  await expect.poll(() => ask(one)).toBe(200)
+  await expect.poll(() => ask(two)).toBe(200)
+  return key
+}
+
+describe.skipIf(!HAS_REDIS && !process.env.CI)('two gateways on one database server and one Redis', () => {
   let redis: RealRedis
-  let upstream: FakeUpstream
-  let spare: FakeUpstream
-  let one: TestGateway
-  let two: TestGateway
+  let both: Two
   beforeAll(async () => {
-    hrana = await startHrana(join(folder.path, 'shared.db'))
     redis = await startRedis()
-    upstream = await startUpstream()
-    spare = await startUpstream()
-    const settings = {
-      backends: [
-        { name: 'a', url: upstream.url, weight: 1e6 },
-        { name: 'spare', url: spare.url, weight: 1e-6, models: ['claude-haiku-*'] },
-      ],
-      database: { url: hrana.url, auth_token: hrana.token },
+    both = await startTwo({
       redis: { url: redis.url },
       limits: { store: 'redis' },
       health: { startup_check: 'off', store: 'redis', cooldown: '20s' },
-    }
-    one = await startGateway(settings)
-    two = await startGateway(settings)
+    })
   })
   afterAll(async () => {
-    await one?.stop()
-    await two?.stop()
-    await upstream?.stop()
-    await spare?.stop()
+    await both?.stop()
     await redis?.stop()
-    await hrana?.stop()
-    folder.remove()
   })
-  const known = async (given: Partial<typeof users.$inferInsert>) => {
-    const key = await one.newKey(given)
-    const ask = async (gateway: TestGateway) =>
-      (await gateway.send(ASK, { key: key.secret, path: '/v1/messages/count_tokens' })).status
-    await expect.poll(() => ask(one)).toBe(200)
-    await expect.poll(() => ask(two)).toBe(200)
-    return key
-  }
 
   test('500 calls at once over both, on a budget for 100, pass exactly 100', async () => {
-    const { secret } = await known({ budgetMicros: HELD_MICROS * 100 })
-    await expectHundredOf500({ gateways: [one, two], upstream, secret })
+    const { secret } = await known(both, { budgetMicros: HELD_MICROS * 100 })
+    await expectHundredOf500({ ...both, secret })
   }, 40_000)
 
   test('a key that is revoked at one is refused at the other within a second', async () => {
-    const { secret, keyId } = await known({})
-    await one.db.update(apiKeys).set({ status: 'disabled' }).where(eq(apiKeys.id, keyId))
-    const status = async () => (await two.send(ASK, { key: secret })).status
+    const { secret, keyId } = await known(both, {})
+    await both.one.db.update(apiKeys).set({ status: 'disabled' }).where(eq(apiKeys.id, keyId))
+    const status = async () => (await both.two.send(ASK, { key: secret })).status
     await expect.poll(status, { timeout: 1_500 }).toBe(401)
   })
 
   test('what one learns of a backend, the other knows', async () => {
-    const { secret } = await known({})
-    await expectLearned({ one, two, upstream, secret })
+    const { secret } = await known(both, {})
+    await expectLearned({ ...both, secret })
   })
 
   test('kill -9 of one loses nothing, and its limits are not held for good', async () => {
-    const { secret, userId } = await known({ budgetMicros: 1e9 })
+    const { secret, userId } = await known(both, { budgetMicros: 1e9 })
+    const { one, two } = both
     const sent: string[] = []
     for (let i = 0; i < 20; i++) {
       const answer = await (i % 2 ? one : two).send(ASK, { key: secret })
@@ -96,48 +103,22 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('two gateways on one database ser
 })
 
 describe('two gateways on one database server and nothing else', () => {
-  const folder = temporaryFolder()
-  let hrana: Awaited<ReturnType<typeof startHrana>>
-  let upstream: FakeUpstream
-  let spare: FakeUpstream
-  let one: TestGateway
-  let two: TestGateway
+  let both: Two
   beforeAll(async () => {
-    hrana = await startHrana(join(folder.path, 'shared.db'))
-    upstream = await startUpstream()
-    spare = await startUpstream()
-    const settings = {
-      backends: [
-        { name: 'a', url: upstream.url, weight: 1e6 },
-        { name: 'spare', url: spare.url, weight: 1e-6, models: ['claude-haiku-*'] },
-      ],
-      database: { url: hrana.url, auth_token: hrana.token },
+    both = await startTwo({
       limits: { store: 'database' },
       health: { startup_check: 'off', store: 'database', cooldown: '20s' },
-    }
-    one = await startGateway(settings)
-    two = await startGateway(settings)
+    })
   })
-  afterAll(async () => {
-    await one?.stop()
-    await two?.stop()
-    await upstream?.stop()
-    await spare?.stop()
-    await hrana?.stop()
-    folder.remove()
-  })
+  afterAll(() => both?.stop())
 
   test('500 calls at once over both, on a budget for 100, pass exactly 100', async () => {
-    const { secret } = await one.newKey({ budgetMicros: HELD_MICROS * 100 })
-    for (const gateway of [one, two]) {
-      const path = '/v1/messages/count_tokens'
-      await expect.poll(async () => (await gateway.send(ASK, { key: secret, path })).status).toBe(200)
-    }
-    await expectHundredOf500({ gateways: [one, two], upstream, secret })
+    const { secret } = await known(both, { budgetMicros: HELD_MICROS * 100 })
+    await expectHundredOf500({ ...both, secret })
   }, 40_000)
 
   test('what one learns of a backend, the other knows', async () => {
-    await expectLearned({ one, two, upstream, secret: one.key })
+    await expectLearned({ ...both, secret: both.one.key })
   })
 })
 
@@ -193,7 +174,7 @@ describe('server.workers', () => {
     for (let i = 0; i < 10; i++)
       await expect.poll(async () => (await gateway.send(ASK, { key: secret, path })).status).toBe(200)
     upstream.reset()
-    await expectHundredOf500({ gateways: [gateway, gateway], upstream, secret })
+    await expectHundredOf500({ one: gateway, two: gateway, upstream, secret })
     expect(gateway.output()).not.toContain('limits_failed')
     expect(await gateway.end('SIGTERM')).toBe(0)
     await gateway.stop()
@@ -221,18 +202,19 @@ describe('server.workers', () => {
 
 /** Asks by turns. The hundred that are let in hang until all others were refused. */
 async function expectHundredOf500(parts: {
-  gateways: [TestGateway, TestGateway]
+  one: TestGateway
+  two: TestGateway
   upstream: FakeUpstream
   secret: string
 }) {
-  const { gateways, upstream, secret } = parts
+  const { one, two, upstream, secret } = parts
   upstream.answer(() => ({ chunks: messageStream({ usage: { input_tokens: 1 } }), before: 'hang' }))
   const stop = new AbortController()
   const refused: number[] = []
   const done = Promise.withResolvers<void>()
   const calls = Array.from({ length: 500 }, async (_, i) => {
     try {
-      const answer = await gateways[i % 2 ? 0 : 1].send(ASK, { key: secret, signal: stop.signal })
+      const answer = await (i % 2 ? one : two).send(ASK, { key: secret, signal: stop.signal })
       refused.push(answer.status)
       await answer.text()
       if (refused.length === 400) done.resolve()

@@ -6,6 +6,8 @@ export interface FakeClock extends Clock {
   advance(ms: number): void
   /** Sets the wall clock forward, or back if negative; what never runs backwards does not notice. */
   set(ms: number): void
+  /** How many timers are running. */
+  timers(): number
 }
 
 export function fakeClock(start = Date.UTC(2026, 10, 23, 12)): FakeClock {
@@ -34,5 +36,6 @@ export function fakeClock(start = Date.UTC(2026, 10, 23, 12)): FakeClock {
     set(ms) {
       setBy += ms
     },
+    timers: () => timers.size,
   }
 }

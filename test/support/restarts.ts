@@ -41,14 +41,14 @@ export function countOf(gateway: TestGateway, event: string): number {
   return gateway.output().split(`"event":"${event}"`).length - 1
 }
 
-/** Two workers that are replaced `rounds` times. Every process that served at the start has ended at the end. */
-export async function restartWorkers({
-  perSecond,
-  rounds,
-}: {
+interface Load {
+  /** Calls that begin. */
   perSecond: number
   rounds: number
-}): Promise<Ended> {
+}
+
+/** Two workers that are replaced `rounds` times. Every process that served at the start has ended at the end. */
+export async function restartWorkers({ perSecond, rounds }: Load): Promise<Ended> {
   const upstream = await startSlowUpstream()
   const gateway = await startGateway({
     backends: [{ name: 'a', url: upstream.url }],
@@ -72,13 +72,7 @@ export async function restartWorkers({
 }
 
 /** Two gateways behind a balancer; each is stopped and started `rounds` times. */
-export async function restartBalanced({
-  perSecond,
-  rounds,
-}: {
-  perSecond: number
-  rounds: number
-}): Promise<Ended> {
+export async function restartBalanced({ perSecond, rounds }: Load): Promise<Ended> {
   const upstream = await startSlowUpstream()
   const folder = temporaryFolder()
   const hrana = await startHrana(`${folder.path}/shared.db`)

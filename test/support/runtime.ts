@@ -1,5 +1,6 @@
 /** A gateway on any runtime, as tests use it: calls, people with keys, rows, and what is different between runtimes. */
 import { eq } from 'drizzle-orm'
+import { expect } from 'vitest'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -137,6 +138,21 @@ export async function clientOf({ db, url }: { db: () => Db; url: () => string })
       return row
     },
   }
+}
+
+/** A key of a new user that every process of the gateway knows already. */
+export async function knownKey(
+  { newKey, send }: Client,
+  { atOnce }: Pick<Abilities, 'atOnce'>,
+  given: Parameters<Client['newKey']>[0],
+) {
+  const key = await newKey(given)
+  const body = { model: 'claude-opus-5-5', messages: [{ role: 'user', content: 'hi' }] }
+  const status = async () => (await send(body, { key: key.secret, path: '/v1/messages/count_tokens' })).status
+  const statuses = () => Promise.all(Array.from({ length: Math.min(atOnce, 10) }, status))
+  const everywhere = async () => (await statuses()).every((got) => got === 200)
+  await expect.poll(everywhere, { timeout: 15_000 }).toBe(true)
+  return key
 }
 
 /** What `find` finds once it is `count`, or after 5 s. */

@@ -1,7 +1,7 @@
 /** Claude's streams, frame by frame, and what a usage meter tells of them. */
 import { createStreamMeter } from '../../core/metering/anthropic-stream.ts'
 import type { UsageMeter } from '../../core/metering/meter.ts'
-import type { TokenCounts } from '../../core/metering/tokens.ts'
+import type { BilledUsage, TokenCounts } from '../../core/metering/tokens.ts'
 import { createWholeMeter } from '../../core/metering/whole-answer.ts'
 
 const encoder = new TextEncoder()
@@ -23,6 +23,19 @@ export const json = (value: unknown) => told(createWholeMeter(), encoder.encode(
 export const one = (tokens: Partial<TokenCounts>, model?: string) => [
   { model, tokens: { ...NONE, ...tokens } },
 ]
+/** What is billed for these tokens, and nothing else unless `given` says so. */
+export const billed = (tokens: Partial<TokenCounts>, given: Partial<BilledUsage> = {}): BilledUsage => ({
+  parts: [{ model: undefined, tokens: { ...NONE, ...tokens } }],
+  webSearches: 0,
+  fast: false,
+  geoUs: false,
+  batch: false,
+  estimated: false,
+  inputUnknown: false,
+  extra: null,
+  promptLosses: [],
+  ...given,
+})
 
 export const frame = (name: string, data: object) =>
   `event: ${name}\ndata: ${JSON.stringify({ type: name, ...data })}\n\n`

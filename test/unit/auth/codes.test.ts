@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import {
   cancelCode,
   handOverCode,
@@ -11,7 +11,7 @@ import {
   useHandedOver,
 } from '../../../core/auth/codes.ts'
 import { loginCodes } from '../../../core/db/schema.ts'
-import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
+import { memoryStore } from '../../support/memory-store.ts'
 import { refusalOf } from '../../support/refusals.ts'
 import { ASKER, signInScene } from '../../support/sign-in.ts'
 
@@ -21,10 +21,7 @@ const DAY = 24 * HOUR
 const OTHER = { ...ASKER, browser: 'browser-2' }
 const ADMIN = { id: null, ip: null, requestId: null }
 
-let store: OpenedStore
-beforeAll(async () => {
-  store = await memoryStore()
-})
+const store = await memoryStore()
 afterAll(() => store.close())
 const setUp = async (auth: object = {}) => {
   const scene = await signInScene(store, auth)

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { handOverCode } from '../../../core/auth/codes.ts'
 import { login, sendCode } from '../../../core/auth/login.ts'
 import { codeMail } from '../../../core/auth/mail.ts'
@@ -6,7 +6,7 @@ import { findSession } from '../../../core/auth/sessions.ts'
 import { createSignInLimits } from '../../../core/auth/sign-in-limits.ts'
 import { users } from '../../../core/db/schema.ts'
 import { fakeClock } from '../../support/clock.ts'
-import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
+import { memoryStore } from '../../support/memory-store.ts'
 import { refusalFrom, refusalOf } from '../../support/refusals.ts'
 import { signInScene } from '../../support/sign-in.ts'
 
@@ -16,10 +16,7 @@ const WRONG = {
   message: 'The code is wrong, used up or too old. Ask for a new one if in doubt.',
 }
 
-let store: OpenedStore
-beforeAll(async () => {
-  store = await memoryStore()
-})
+const store = await memoryStore()
 afterAll(() => store.close())
 const setUp = async (auth: object = {}, limits: object = {}) => {
   const scene = await signInScene(store, auth, limits)

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import { SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { COMMAND_LINE } from '../../../core/audit/record.ts'
 import {
   closeSession,
@@ -11,17 +11,14 @@ import {
   sweepSessions,
 } from '../../../core/auth/sessions.ts'
 import { sessions, users } from '../../../core/db/schema.ts'
-import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
+import { memoryStore } from '../../support/memory-store.ts'
 import { signInScene } from '../../support/sign-in.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const GIVEN = { ip: '192.0.2.1', userAgent: 'Firefox', previous: undefined, itcode: 'ann' }
 
-let store: OpenedStore
-beforeAll(async () => {
-  store = await memoryStore()
-})
+const store = await memoryStore()
 afterAll(() => store.close())
 const setUp = async (auth: object = {}) => {
   const scene = await signInScene(store, auth)

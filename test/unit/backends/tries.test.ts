@@ -113,23 +113,13 @@ describe('waiting for the next end', () => {
   })
 
   test('leaves no timer behind', async () => {
-    let running = 0
-    const clock = fakeClock()
-    const after: typeof clock.after = (ms, action) => {
-      running += 1
-      const cancel = clock.after(ms, action)
-      return () => {
-        running -= 1
-        cancel()
-      }
-    }
-    const tries = createTries({ ...clock, after })
+    const { tries, clock } = setUp()
     const giveBack = tries.take(PAIR, 1, 'ejected')
     const waiting = tries.nextEnd([PAIR], 1_000)
-    expect(running).toBe(1)
+    expect(clock.timers()).toBe(1)
     giveBack?.()
     await waiting
-    expect(running).toBe(0)
+    expect(clock.timers()).toBe(0)
   })
 
   test('goes on while a place elsewhere is given back', async () => {

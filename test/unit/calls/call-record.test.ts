@@ -1,25 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { MadeObject } from '../../../core/db/objects.ts'
-import type { BilledUsage, TokenCounts } from '../../../core/metering/tokens.ts'
 import { ANN, OPUS } from '../../support/backends.ts'
 import { forwardingScene } from '../../support/forwarding.ts'
-import { NONE } from '../../support/usage-streams.ts'
+import { billed, NONE } from '../../support/usage-streams.ts'
 
 const BODY = new TextEncoder().encode('x'.repeat(400))
 const MADE: MadeObject[] = [{ kind: 'container', id: 'c1', expiresAt: 5 }]
 
-const usage = (tokens: Partial<TokenCounts>, given: Partial<BilledUsage> = {}): BilledUsage => ({
-  parts: [{ model: undefined, tokens: { ...NONE, ...tokens } }],
-  webSearches: 0,
-  fast: false,
-  geoUs: false,
-  batch: false,
-  estimated: false,
-  inputUnknown: false,
-  extra: null,
-  promptLosses: [],
-  ...given,
-})
 const DONE = { outcome: 'ok', status: 200 } as const
 
 describe('the record of a call', () => {
@@ -73,7 +60,7 @@ describe('the record of a call', () => {
     clock.advance(1_000)
     const tokens = { input: 1, output: 2, cacheRead: 4, cacheWrite5m: 8, cacheWrite1h: 16 }
     const losses = [{ kind: 'cache_miss', reason: 'other', blocks: 0, tokens: 0 }] as const
-    const twice = usage(tokens, { extra: '{"a":1}', promptLosses: losses })
+    const twice = billed(tokens, { extra: '{"a":1}', promptLosses: losses })
     twice.parts.push({ model: 'claude-haiku-5-5', tokens: { ...NONE, ...tokens } })
     record.settle({ ...DONE, usage: twice })
     expect(settled).toMatchObject([
@@ -109,8 +96,8 @@ describe('the record of a call', () => {
 
   test('takes the input from the size of the body where the answer never told it', () => {
     const { open, settled } = forwardingScene({})
-    open({ body: BODY }).settle({ ...DONE, usage: usage({ output: 3 }, { inputUnknown: true }) })
-    open({ body: BODY }).settle({ ...DONE, usage: usage({}, { inputUnknown: true, parts: [] }) })
+    open({ body: BODY }).settle({ ...DONE, usage: billed({ output: 3 }, { inputUnknown: true }) })
+    open({ body: BODY }).settle({ ...DONE, usage: billed({}, { inputUnknown: true, parts: [] }) })
     expect(settled).toMatchObject([
       { inputTokens: 100, outputTokens: 3, estimated: true, costMicros: 100 * 4 + 3 * 20 },
       { inputTokens: 0, costMicros: 0, estimated: false },
@@ -122,7 +109,7 @@ describe('the record of a call', () => {
     const end = { outcome: 'error', status: 504, usage: undefined, estimatedOutput: 30 } as const
     open({ body: BODY }).settle(end)
     open({ body: BODY }).settle({ outcome: 'client_aborted', status: 499, usage: undefined })
-    open({ body: BODY }).settle({ outcome: 'client_aborted', status: 200, usage: usage({ input: 1 }) })
+    open({ body: BODY }).settle({ outcome: 'client_aborted', status: 200, usage: billed({ input: 1 }) })
     expect(settled).toMatchObject([
       { inputTokens: 100, outputTokens: 30, costMicros: 1_000, estimated: true },
       { inputTokens: 100, outputTokens: 0, costMicros: 400, estimated: true },
@@ -134,8 +121,8 @@ describe('the record of a call', () => {
     const { open, updated, settled, remembered } = forwardingScene({})
     const record = open()
     record.sentTo('a')
-    record.update(200, usage({ input: 1, output: 2 }), MADE)
-    record.update(200, usage({ input: 1 }))
+    record.update(200, billed({ input: 1, output: 2 }), MADE)
+    record.update(200, billed({ input: 1 }))
     expect(updated).toMatchObject([
       { outcome: 'interrupted', statusCode: 200, inputTokens: 1, outputTokens: 2, madeObjects: MADE },
       { madeObjects: [] },
@@ -147,11 +134,11 @@ describe('the record of a call', () => {
   test('is waited for only where its answer made something', async () => {
     const settling = Promise.resolve()
     const { open, pending, remembered } = forwardingScene({}, { settling })
-    expect(open().settle({ ...DONE, usage: usage({}) })).toBeUndefined()
-    expect(open().settle({ ...DONE, usage: usage({}), made: MADE })).toBe(settling)
+    expect(open().settle({ ...DONE, usage: billed({}) })).toBeUndefined()
+    expect(open().settle({ ...DONE, usage: billed({}), made: MADE })).toBe(settling)
     expect([pending, remembered.length]).toEqual([[settling, settling], 1])
     const quick = forwardingScene({})
-    expect(quick.open().settle({ ...DONE, usage: usage({}), made: MADE })).toBeUndefined()
+    expect(quick.open().settle({ ...DONE, usage: billed({}), made: MADE })).toBeUndefined()
     expect(quick.pending).toEqual([])
   })
 
@@ -163,7 +150,7 @@ describe('the record of a call', () => {
     record.firstByte(clock.elapsed())
     record.settle({
       ...DONE,
-      usage: usage({ input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 }),
+      usage: billed({ input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 }),
     })
     const cost = expect.any(Number)
     expect(logger.lines).toEqual([
@@ -190,7 +177,7 @@ describe('the record of a call', () => {
         },
       },
     ])
-    open().settle({ ...DONE, usage: usage({}, { estimated: true }) })
+    open().settle({ ...DONE, usage: billed({}, { estimated: true }) })
     expect(logger.lines.at(-1)?.fields.estimated).toBe(true)
   })
 })

@@ -1,20 +1,17 @@
 import { eq } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { apiKeys, grants, keyRevision, userChanges, users } from '../../../core/db/schema.ts'
 import { createKeyCache, type KeyCache } from '../../../core/keys/key-cache.ts'
 import type { Db } from '../../../core/ports.ts'
 import type { Settings } from '../../../core/settings.ts'
 import { fakeClock } from '../../support/clock.ts'
-import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
+import { memoryStore } from '../../support/memory-store.ts'
 import { refusalFrom } from '../../support/refusals.ts'
 
 const times = { createdAt: 1, updatedAt: 1 }
 const LIMITS = { requestsPerMinute: 60, concurrentRequests: 8 }
 
-let store: OpenedStore
-beforeAll(async () => {
-  store = await memoryStore()
-})
+const store = await memoryStore()
 afterAll(() => store.close())
 beforeEach(async () => {
   const { db } = store

@@ -4,29 +4,18 @@ import pricing from '../../../config/pricing.json' with { type: 'json' }
 import type { Call } from '../../../core/calls/call.ts'
 import { reservationOf } from '../../../core/limits/reservation.ts'
 import { createPrices, PriceList } from '../../../core/pricing/prices.ts'
+import { call } from '../../support/call.ts'
 
 const prices = createPrices(PriceList.parse(pricing))
 const NOW = Date.UTC(2026, 10, 25)
 
 /** For an Opus of 400 bytes that asks for 100,000 tokens. */
 function reserved(given: Partial<Call> = {}, reserveOutputTokens?: number) {
-  const call = {
-    model: 'claude-opus-5-5',
-    body: new Uint8Array(400),
-    maxTokens: 100_000,
-    namesContentByReference: false,
-    serverToolUses: 0,
-    webSearches: 0,
-    fast: false,
-    longCache: false,
-    otherModels: [],
-    createdAt: NOW,
-    ...given,
-  } as unknown as Call // what a reservation reads of it
+  const asked = call({ body: new Uint8Array(400), maxTokens: 100_000, createdAt: NOW, ...given })
   const settings = { limits: { reserveOutputTokens } }
   const catalogue = { known: () => undefined }
   // What a reservation asks of them.
-  return reservationOf({ prices, abilities: shippedAbilities(), settings, catalogue } as never, call)
+  return reservationOf({ prices, abilities: shippedAbilities(), settings, catalogue } as never, asked)
 }
 const worst = (given: Partial<Call>) => reserved(given).worst
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { ledgerHolds } from '../../../core/db/schema.ts'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import { HOLD_EXPIRY_MS } from '../../../core/limits/decide.ts'
@@ -15,16 +15,13 @@ import type { Limits } from '../../../core/ports.ts'
 import { recordText } from '../../../core/reports/stored-record.ts'
 import { HOUR_MS } from '../../../core/units.ts'
 import { fakeClock } from '../../support/clock.ts'
-import { memoryStore, type OpenedStore } from '../../support/memory-store.ts'
+import { memoryStore } from '../../support/memory-store.ts'
 import { admission, NO_LIMITS } from '../../support/records.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 12)
 const SPAN = periodOf('monthly', NOW)
 
-let store: OpenedStore
-beforeAll(async () => {
-  store = await memoryStore()
-})
+const store = await memoryStore()
 afterEach(async () => void (await store.db.delete(ledgerHolds)))
 afterAll(() => store.close())
 const holds = () => store.db.select().from(ledgerHolds)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createStreamMeter } from '../../../core/metering/anthropic-stream.ts'
 import {
+  billed,
   block,
   delta,
   end,
@@ -22,15 +23,9 @@ const encoder = new TextEncoder()
 describe('a stream', () => {
   test('is told from its start and its last message_delta', () => {
     expect(stream(STREAM)).toEqual({
-      ...METERED,
+      ...billed({}, METERED),
       state: 'complete',
       error: undefined,
-      webSearches: 0,
-      fast: false,
-      geoUs: false,
-      batch: false,
-      inputUnknown: false,
-      promptLosses: [],
     })
   })
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createOpenAiStreamMeter, OPENAI_ANSWERS } from '../../../core/metering/openai.ts'
 import { createWholeMeter } from '../../../core/metering/whole-answer.ts'
-import { one, told } from '../../support/usage-streams.ts'
+import { billed, one, told } from '../../support/usage-streams.ts'
 
 const encoder = new TextEncoder()
 const stream = (...events: (object | string)[]) => {
@@ -29,15 +29,7 @@ describe('a chat that is streamed', () => {
     ).toEqual({
       state: 'complete',
       error: undefined,
-      parts: one({ input: 10, output: 4 }),
-      webSearches: 0,
-      fast: false,
-      geoUs: false,
-      batch: false,
-      estimated: false,
-      inputUnknown: false,
-      extra: null,
-      promptLosses: [],
+      ...billed({ input: 10, output: 4 }),
     })
   })
 

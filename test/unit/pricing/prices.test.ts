@@ -3,27 +3,22 @@ import pricing from '../../../config/pricing.json' with { type: 'json' }
 import { billedUsage } from '../../../core/metering/billed-usage.ts'
 import type { BilledUsage, TokenCounts } from '../../../core/metering/tokens.ts'
 import { createPrices, PriceList, type PriceOverride } from '../../../core/pricing/prices.ts'
+import { billed, NONE } from '../../support/usage-streams.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')
-const NONE: TokenCounts = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
 const list = PriceList.parse(pricing)
 const prices = createPrices(list)
 
-const metered = (tokens: Partial<TokenCounts>, change: Partial<BilledUsage> = {}): BilledUsage => ({
-  parts: [{ model: undefined, tokens: { ...NONE, ...tokens } }],
-  webSearches: 0,
-  fast: false,
-  geoUs: false,
-  batch: false,
-  estimated: false,
-  inputUnknown: false,
-  promptLosses: [],
-  extra: null,
-  ...change,
-})
 const cost = (model: string, tokens: Partial<TokenCounts>, change?: Partial<BilledUsage>, at = NOW) =>
-  prices.cost(metered(tokens, change), model, at).costMicros
+  prices.cost(billed(tokens, change), model, at).costMicros
 const M = 1_000_000
+const flat = (rate: number) => ({
+  input: rate,
+  output: rate,
+  cache_read: rate,
+  cache_write_5m: rate,
+  cache_write_1h: rate,
+})
 
 describe('a call costs', () => {
   test.each<[string, string, Partial<TokenCounts>, Partial<BilledUsage>, number]>([
@@ -101,11 +96,11 @@ describe('a call costs', () => {
   })
 
   test('the unknown tier for an unknown model, and says so', () => {
-    expect(prices.cost(metered({ input: M, output: M }), 'gpt-9', NOW)).toEqual({
+    expect(prices.cost(billed({ input: M, output: M }), 'gpt-9', NOW)).toEqual({
       costMicros: 30 * M,
       unpriced: true,
     })
-    expect(prices.cost(metered({ input: 1 }), 'claude-opus-5-5', NOW).unpriced).toBe(false)
+    expect(prices.cost(billed({ input: 1 }), 'claude-opus-5-5', NOW).unpriced).toBe(false)
     expect(prices.rates('gpt-9', NOW)).toBeUndefined()
     expect(prices.estimate('gpt-9', { input: 1000, output: 0 }, NOW)).toBe(5000)
   })
@@ -152,13 +147,6 @@ test.each([
 })
 
 describe('prices of the operator', () => {
-  const flat = (rate: number) => ({
-    input: rate,
-    output: rate,
-    cache_read: rate,
-    cache_write_5m: rate,
-    cache_write_1h: rate,
-  })
   const override = (model: string, rate: number, effective_from?: string): PriceOverride => ({
     model,
     effective_from,
@@ -171,7 +159,7 @@ describe('prices of the operator', () => {
     override('House-Model', 7),
   ])
   const input = (model: string, at: string, change: Partial<BilledUsage> = {}) =>
-    own.cost(metered({ input: M }, change), model, Date.parse(at)).costMicros
+    own.cost(billed({ input: M }, change), model, Date.parse(at)).costMicros
 
   test('hold from their day on', () => {
     expect(input('claude-opus-5-5', '2026-09-30T23:59:59Z')).toBe(4 * M)
@@ -193,7 +181,7 @@ describe('prices of the operator', () => {
   })
 
   test('price a model that is in no list', () => {
-    expect(own.cost(metered({ output: 10 }), 'house-model', NOW)).toEqual({ costMicros: 70, unpriced: false })
+    expect(own.cost(billed({ output: 10 }), 'house-model', NOW)).toEqual({ costMicros: 70, unpriced: false })
   })
 })
 
@@ -235,13 +223,6 @@ test('a very long name is one of no model', () => {
 })
 
 test('every field of a list and of the operator’s own prices counts', () => {
-  const flat = (rate: number) => ({
-    input: rate,
-    output: rate,
-    cache_read: rate,
-    cache_write_5m: rate,
-    cache_write_1h: rate,
-  })
   const listed = {
     ...flat(1),
     id: 'm',

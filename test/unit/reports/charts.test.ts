@@ -1,6 +1,5 @@
 /** Σ log = Σ every chart, summary and total, after any sequence of calls (M16), against plain reckoning. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Db } from '../../../core/ports.ts'
+import { afterAll, describe, expect, test } from 'vitest'
 import { backendStats } from '../../../core/reports/backend-stats.ts'
 import { dailyChart, hourlyChart } from '../../../core/reports/charts.ts'
 import { countLogs } from '../../../core/reports/log-pages.ts'
@@ -28,15 +27,9 @@ import {
   writeCalls,
   ZONES,
 } from '../../support/calls.ts'
-import type { OpenedStore } from '../../support/memory-store.ts'
 
-let store: OpenedStore
-let db: Db
-beforeEach(async () => {
-  store = await callStore()
-  db = store.db
-})
-afterEach(() => store.close())
+const { db, close } = await callStore()
+afterAll(close)
 
 describe('charts and totals', () => {
   test('M13, M16: by day hold the calls that arrived on it, in every zone and for every filter', async () => {

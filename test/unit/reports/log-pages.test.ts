@@ -1,7 +1,6 @@
 /** Every row of the log once, newest first, however it is asked for. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { apiKeys } from '../../../core/db/schema.ts'
-import type { Db } from '../../../core/ports.ts'
 import { allLogs, type Cursor, logPage, logsAfter } from '../../../core/reports/log-pages.ts'
 import { ALL_TIME, rangeOf } from '../../../core/reports/range.ts'
 import {
@@ -15,16 +14,10 @@ import {
   writeCalls,
   ZONES,
 } from '../../support/calls.ts'
-import type { OpenedStore } from '../../support/memory-store.ts'
 import { callRecord } from '../../support/records.ts'
 
-let store: OpenedStore
-let db: Db
-beforeEach(async () => {
-  store = await callStore()
-  db = store.db
-})
-afterEach(() => store.close())
+const { db, close } = await callStore()
+afterAll(close)
 
 describe('lists', () => {
   const newestFirst = (rows: readonly Row[]) =>

@@ -1,9 +1,8 @@
 /** Σ log = Σ every sum, after any sequence of calls (M16), against plain reckoning. */
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { usageHourly, usageLatency, usageLogs, usageSums } from '../../../core/db/schema.ts'
-import type { Db } from '../../../core/ports.ts'
 import { boundsOf } from '../../../core/reports/latency.ts'
 import { repairSums } from '../../../core/reports/repair.ts'
 import { recordText } from '../../../core/reports/stored-record.ts'
@@ -21,16 +20,10 @@ import {
   sum,
   writeCalls,
 } from '../../support/calls.ts'
-import type { OpenedStore } from '../../support/memory-store.ts'
 import { callRecord } from '../../support/records.ts'
 
-let store: OpenedStore
-let db: Db
-beforeEach(async () => {
-  store = await callStore()
-  db = store.db
-})
-afterEach(() => store.close())
+const { db, close } = await callStore()
+afterAll(close)
 
 /** What the table of sums must hold, given what its rows tell apart. */
 function reckoned(rows: readonly Row[], nameOf: (row: Row) => object) {
