@@ -11,6 +11,7 @@ import type { Sha256 } from './keys/mint.ts'
 import { createPersonLimits, type PersonLimits } from './limits/person.ts'
 import type { AbilityTable } from './models/abilities.ts'
 import { type Catalogue, createCatalogue } from './models/catalogue.ts'
+import { plainSpelling } from './models/name.ts'
 import { createObjects, type Objects } from './objects/owner.ts'
 import type {
   Archive,
@@ -76,9 +77,13 @@ export function createDeps(parts: GatewayParts): Deps {
   const memory =
     parts.backendMemory ??
     createBackendMemory({ store: health, clock, logger, settings: settings.health, waitUntil })
-  /** All names that neither the price list nor a backend knows share one, so that clients cannot make records without end. */
+  /**
+   * All names that neither the price list nor a backend knows share one, so that clients cannot make records without end.
+   * A spelling that backends may not understand says nothing about the model that it means.
+   */
   const healthNameOf = (model: string): string => {
-    if (prices.rates(model, clock.now())) return prices.canonical(model)
+    if (prices.rates(model, clock.now()) && plainSpelling(model).name === model)
+      return prices.canonical(model)
     return catalogue.known(model) ? model : OTHER_MODEL
   }
   const balancer: Balancer = createBalancer({

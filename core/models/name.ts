@@ -29,6 +29,18 @@ export function comparableName(name: string): string {
     .trim()
 }
 
+const OF_CLAUDE = /claude/i
+/** What a client adds to a name to say how it wants the model: the size of its context, as [1m], or its speed. */
+const CONTEXT_MARK = /\[[^[\]]*\]$/
+const FAST_MARK = /-fast$/i
+
+/** A Claude model's name as Anthropic writes it, without dots and marks; `fast`: a mark asked for the fast speed. */
+export function plainSpelling(name: string): { name: string; fast: boolean } {
+  if (!OF_CLAUDE.test(name)) return { name, fast: false }
+  const dashed = name.replace(/(?<=\d)\.(?=\d)/g, '-').replace(CONTEXT_MARK, '')
+  return { name: dashed.replace(FAST_MARK, ''), fast: FAST_MARK.test(dashed) }
+}
+
 export const ModelName = z
   .string()
   .min(1)

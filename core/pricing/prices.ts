@@ -5,7 +5,7 @@
  */
 import * as z from 'zod'
 import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../metering/tokens.ts'
-import { comparableName } from '../models/name.ts'
+import { createSpellings } from './spellings.ts'
 
 const rate = z.number().min(0)
 const RateFields = {
@@ -63,7 +63,7 @@ export interface Prices {
   estimate(model: string, size: EstimatedSize, at: number): number
   /** Dollars per million tokens; undefined for an unknown model. */
   rates(model: string, at: number): ModelRates | undefined
-  /** The canonical name of a model: without date, alias, provider's prefix and upper case. */
+  /** The canonical name of a model: without date, alias, provider's prefix, dots, marks ([1m], -fast) and upper case. */
   canonical(model: string): string
 }
 
@@ -81,9 +81,6 @@ const BATCH = 0.5
 const MICROS_PER_SEARCH = 10_000
 /** A rate times its multipliers has at most six decimals, so that its product with SCALE is an integer. */
 const SCALE = 1_000_000
-const REMEMBERED_NAMES = 1_000
-/** In characters. Longer names are no model's and are not remembered. */
-const LONGEST_NAME = 256
 const INPUT_CLASS = { '5m': 'cacheWrite5m', '1h': 'cacheWrite1h' } as const
 
 type ListedPrice = PriceList['models'][number]
@@ -94,19 +91,12 @@ interface Era {
 }
 
 export function createPrices(list: PriceList, overrides: readonly PriceOverride[] = []): Prices {
-  const ids = idsOf(list)
-  const names = new Map<string, string>()
+  const spellingOf = createSpellings(
+    list,
+    overrides.map(({ model }) => model),
+  )
   const unknown = list.modifiers.unknown_model_default
-
-  function canonical(model: string): string {
-    const known = names.get(model)
-    if (known !== undefined) return known
-    const bare = bareName(comparableName(model))
-    const name = ids.get(bare) ?? ids.get(undated(bare)) ?? undated(bare)
-    if (names.size >= REMEMBERED_NAMES) names.clear()
-    if (model.length <= LONGEST_NAME) names.set(model, name)
-    return name
-  }
+  const canonical = (model: string) => spellingOf(model).name
 
   const eras = new Map(list.models.map((model) => [model.id, erasOf(model)]))
   for (const override of overrides.toSorted((a, b) => startOf(a) - startOf(b))) {
@@ -125,10 +115,16 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
       let scaled = metered.webSearches * MICROS_PER_SEARCH * SCALE
       let unpriced = false
       for (const part of metered.parts) {
-        const found = rates(part.model ?? model, at)
+        const served = part.model ?? model
+        const found = rates(served, at)
         if (!found) unpriced = true
         const base = bandOf(found ?? unknown, found?.longPrompt, promptOf(part.tokens))
-        scaled += scaledCost(part.tokens, base, multiplierOf(metered, found?.fastMultiplier ?? 1))
+        const fast = metered.fast || spellingOf(served).fast
+        scaled += scaledCost(
+          part.tokens,
+          base,
+          multiplierOf({ ...metered, fast }, found?.fastMultiplier ?? 1),
+        )
       }
       const rest = scaled % SCALE
       return { costMicros: (scaled - rest) / SCALE + (2 * rest >= SCALE ? 1 : 0), unpriced }
@@ -137,18 +133,11 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
       const found = rates(model, at)
       const band = bandOf(found ?? unknown, found?.longPrompt, input)
       const tokens = { ...NO_TOKENS, output, [cached ? INPUT_CLASS[cached] : 'input']: input }
-      const scaled = scaledCost(tokens, band, fast ? (found?.fastMultiplier ?? 1) : 1)
+      const isFast = fast || spellingOf(model).fast
+      const scaled = scaledCost(tokens, band, isFast ? (found?.fastMultiplier ?? 1) : 1)
       return Math.ceil(scaled / SCALE) + webSearches * MICROS_PER_SEARCH
     },
   }
-}
-
-/** Map of every listed id and alias, with and without its date, to the model's id. */
-function idsOf(list: PriceList): Map<string, string> {
-  const ids = new Map<string, string>()
-  for (const { id, aliases = [] } of list.models) for (const alias of aliases) ids.set(undated(alias), id)
-  for (const { id, aliases = [] } of list.models) for (const name of [id, ...aliases]) ids.set(name, id)
-  return ids
 }
 
 /** A history entry holds before its `until`; rates that it leaves out are those of the next era. */
@@ -211,7 +200,10 @@ function bandOf(base: Rates, long: ModelRates['longPrompt'], promptTokens: numbe
 }
 
 /** Fast mode does not exist in batches (config/pricing.json, modifiers.fast.excludes). */
-function multiplierOf({ batch, fast, geoUs }: BilledUsage, fastMultiplier: number): number {
+function multiplierOf(
+  { batch, fast, geoUs }: Pick<BilledUsage, 'batch' | 'fast' | 'geoUs'>,
+  fastMultiplier: number,
+): number {
   const speed = fast && !batch ? fastMultiplier : 1
   return speed * (batch ? BATCH : 1) * (geoUs ? GEO_US : 1)
 }
@@ -226,19 +218,4 @@ function scaledCost(tokens: TokenCounts, rates: Rates, multiplier: number): numb
     tokens.cacheWrite5m * scaled(rates.cache_write_5m) +
     tokens.cacheWrite1h * scaled(rates.cache_write_1h)
   )
-}
-
-/** A comparable name in lower case, without a provider's prefix, the affixes of Bedrock and Vertex, or "-latest". */
-function bareName(model: string): string {
-  return model
-    .toLowerCase()
-    .replace(/^.*\//s, '')
-    .replace(/^(?:[a-z-]+\.)?anthropic\./, '')
-    .replace(/-v\d+(?::\w+)*$/, '')
-    .replace(/@.*$/s, '')
-    .replace(/-latest$/, '')
-}
-
-function undated(name: string): string {
-  return name.replace(/-20\d{6}$/, '')
 }

@@ -125,6 +125,47 @@ describe('the headers that Claude Code reads', () => {
     expect(warned(0.95)).toEqual(['allowed_warning', 'allowed_warning', '0.95'])
   })
 
+  test('never say that all is spent while calls pass', () => {
+    expect(headers(0.999)[`${PREFIX}-overage-utilization`]).toBe('0.99')
+  })
+
+  test('say of a call over its limit what is spent, for which period, and nothing that hides our sentence', () => {
+    const refused = (denied: Partial<Denied>, settings = MONTHLY) =>
+      Object.fromEntries(
+        limitRefusal(
+          settings,
+          { ok: false, scope: 'user', held: false, resetAt: RESET, ...denied } as Denied,
+          NOW,
+        ).headers,
+      )
+    const spent = {
+      [`${PREFIX}-status`]: 'rejected',
+      [`${PREFIX}-overage-utilization`]: '1',
+      [`${PREFIX}-overage-surpassed-threshold`]: '1',
+      [`${PREFIX}-overage-disabled-reason`]: 'org_spend_cap_reached',
+    }
+    const reset = {
+      [`${PREFIX}-reset`]: String(RESET / 1000),
+      [`${PREFIX}-overage-reset`]: String(RESET / 1000),
+    }
+    expect(refused({ limit: 'budget' })).toEqual({
+      ...spent,
+      ...reset,
+      [`${PREFIX}-overage-period`]: 'monthly',
+    })
+    expect(refused({ limit: 'quota', scope: 'key' }, settingsWith('daily'))).toMatchObject({
+      ...spent,
+      [`${PREFIX}-overage-period`]: 'daily',
+    })
+    expect(refused({ limit: 'budget' }, settingsWith('total'))).toEqual(spent)
+    expect(refused({ limit: 'unavailable' } as Partial<Denied>)).toEqual({
+      [`${PREFIX}-overage-disabled-reason`]: 'fetch_error',
+    })
+    // What passes by itself is no spent allowance.
+    expect(refused({ limit: 'budget', held: true })).toEqual({})
+    expect(refused({ limit: 'requests_per_minute' })).toEqual({})
+  })
+
   test('name no end of a limit of all time', () => {
     expect(Object.keys(headers(0.5, settingsWith('total')))).not.toContain(`${PREFIX}-reset`)
     expect(Object.keys(headers(0.5, settingsWith('total')))).toHaveLength(4)

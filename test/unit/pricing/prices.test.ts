@@ -49,6 +49,9 @@ describe('a call costs', () => {
       50_001,
     ],
     ['twice as much when fast', 'claude-opus-5-5', { input: M, output: M }, { fast: true }, 48 * M],
+    ['twice as much when its name says fast', 'claude-opus-5.5-fast', { input: M, output: M }, {}, 48 * M],
+    ['twice as much, not four times', 'claude-opus-5-5-fast', { input: M }, { fast: true }, 8 * M],
+    ['no more for a name that says fast in vain', 'claude-sonnet-5-5-fast', { input: M }, {}, 2 * M],
     ['no more when fast is not priced', 'claude-sonnet-5-5', { input: M }, { fast: true }, 2 * M],
     ['a tenth more in the US', 'claude-opus-5-5', { cacheRead: M }, { geoUs: true }, 220_000],
     ['both when fast in the US', 'claude-opus-5-5', { input: M }, { geoUs: true, fast: true }, 8.8 * M],
@@ -135,6 +138,16 @@ test.each([
   ['a-v12', 'a'],
   ['a-v1:10', 'a'],
   ['a-v1:0:200k', 'a'],
+  ['claude-opus-5-5[1m]', 'claude-opus-5-5'],
+  ['us.anthropic.claude-sonnet-4-5-20250929-v1:0[1m]', 'claude-sonnet-4-5'],
+  ['claude-opus-4.5', 'claude-opus-4-5'],
+  ['anthropic/Claude-3.5-Haiku', 'claude-haiku-3-5'],
+  ['claude-opus-5-5-fast', 'claude-opus-5-5'],
+  ['claude-opus-4.6-fast[1m]', 'claude-opus-4-6'],
+  ['claude-opus-5-5-20260922-fast', 'claude-opus-5-5'],
+  // Of other vendors, dots and marks make other models.
+  ['gpt-4.1', 'gpt-4.1'],
+  ['grok-4-fast', 'grok-4-fast'],
   // What only looks like an affix is a part of the name.
   ['a-v1-b', 'a-v1-b'],
   ['a-latest-b', 'a-latest-b'],
@@ -178,6 +191,15 @@ describe('prices of the operator', () => {
       longPrompt: undefined,
       fastMultiplier: 1,
     })
+  })
+
+  test('for a name with a mark price that name alone, and once', () => {
+    const marked = createPrices(list, [override('claude-opus-4.6-fast', 9), override('claude-opus-4.7', 3)])
+    const price = (model: string) => marked.cost(billed({ input: M }), model, NOW).costMicros
+    expect(price('claude-opus-4.6-fast')).toBe(9 * M)
+    expect(price('claude-opus-4.6')).toBe(5 * M)
+    // A dot is the same name in another spelling.
+    expect([price('claude-opus-4-7'), price('claude-opus-4.7-fast')]).toEqual([3 * M, 3 * M])
   })
 
   test('price a model that is in no list', () => {
