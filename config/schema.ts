@@ -4,12 +4,14 @@ import { DAY_MS } from '../core/units.ts'
 import { headerSecret, secret, signingSecrets } from './secrets.ts'
 import {
   databaseUrl,
+  dollars,
   duration,
   itcode,
   modelName,
   network,
   optionalUrl,
   originUrl,
+  pageOrigin,
   redisUrl,
   serverPattern,
   size,
@@ -20,12 +22,6 @@ import {
 
 const count = z.int().min(0)
 const text = z.string()
-/** US dollars. Less than a micro-dollar is refused, because it would round to 0, which means no limit. */
-const dollars = z
-  .number()
-  .min(0)
-  .max(1e9)
-  .refine((usd) => usd <= 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
 const access = z.enum(['open', 'approval', 'closed'])
 
 /** A section that may be left out; its defaults hold then. */
@@ -39,6 +35,7 @@ const server = section({
   mode: z.enum(['debug', 'release']).default('release'),
   public_url: originUrl.default(''),
   trusted_proxies: z.array(network).default([]),
+  cors_origins: z.array(pageOrigin).default([]),
   /** How long new calls are still taken after SIGTERM, while /readyz says 503 already. */
   drain_delay: waitOrNone.default(5_000),
   /** How long answers may continue after that. */

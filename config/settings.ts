@@ -60,6 +60,7 @@ export function settingsFrom(config: Config): Settings {
     usageSyncMs: config.usage_sync_time,
     publicUrl: config.server.public_url,
     trustedProxies: config.server.trusted_proxies,
+    corsOrigins: config.server.cors_origins,
   }
 }
 

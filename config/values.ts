@@ -31,6 +31,13 @@ export const wait = duration.refine(fitsTimer, NO_TIMER)
 /** The same, or 0 for none. */
 export const waitOrNone = durationOrNone.refine(fitsTimer, NO_TIMER)
 
+/** US dollars. Less than a micro-dollar is refused, because it would round to 0, which means no limit. */
+export const dollars = z
+  .number()
+  .min(0)
+  .max(1e9)
+  .refine((usd) => usd <= 0 || usd >= 0.000_001, '0 or at least 0.000001 is expected')
+
 const SIZES: Readonly<Record<string, number>> = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }
 const LARGEST_SIZE = 2 ** 40
 const NO_SIZE = 'a size such as 256MB, or a number of bytes, of at least 1MB is expected'
@@ -94,6 +101,15 @@ export const originUrl = address((text) => {
   }
   return undefined
 }).transform((text) => (text === '' ? '' : new URL(text).origin))
+
+/** The origin of pages, as browsers and what is built on them send it, such as chrome-extension://abc. */
+export const pageOrigin = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+\/?$/i,
+    'an origin with nothing after the host is expected, such as https://app.example.com',
+  )
+  .transform((text) => (parsedUrl(text) ? new URL(text).origin : text.toLowerCase().replace(/\/$/, '')))
 
 /** An http(s) URL, unchanged, or ''. */
 export const optionalUrl = address((text) => (text === '' || parsedUrl(text) ? undefined : NO_URL))

@@ -90,4 +90,6 @@ export interface Settings {
   publicUrl: string
   /** CIDR networks of proxies whose X-Forwarded-For is believed. */
   trustedProxies: readonly string[]
+  /** Origins whose pages may call what takes an API key. */
+  corsOrigins: readonly string[]
 }

@@ -2,13 +2,16 @@
 import { Hono } from 'hono'
 import { ClientGone } from '../core/calls/forward.ts'
 import type { Deps } from '../core/deps.ts'
-import { asRefusal, nothingHere, Refusal } from '../core/errors.ts'
+import { asRefusal, Refusal } from '../core/errors.ts'
+import { headerOf } from '../core/http/headers.ts'
 import { requestId } from '../core/ids.ts'
+import type { HeaderPairs } from '../core/ports.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'
 import { backends } from './backends.ts'
 import { createAddressing } from './client-address.ts'
+import { corsHeaders, preflight } from './cors.ts'
 import { anthropicError } from './envelopes/anthropic.ts'
 import { apiError } from './envelopes/api.ts'
 import { openAiError } from './envelopes/openai.ts'
@@ -17,9 +20,10 @@ import { health } from './health.ts'
 import { keys } from './keys.ts'
 import { proxy } from './proxy.ts'
 import { docsOf } from './reference/page.ts'
-import type { Dialect, Route } from './route.ts'
+import type { Dialect, Route, Tier } from './route.ts'
 import { pathOf, run } from './run.ts'
 import { fromSite } from './site.ts'
+import { unserved } from './unserved.ts'
 import { usage } from './usage.ts'
 import { users } from './users.ts'
 
@@ -58,47 +62,87 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
   const newId = () => requestId(deps.clock.now())
   const chosen = Object.fromEntries(names.map((name): [string, Route[]] => [name, functions[name]]))
   const routes = [...Object.values(chosen).flat(), ...docsOf(chosen)]
+  const { corsOrigins } = deps.settings
+  /** Reads the headers only where some origin is allowed, because that is rare. */
+  const corsOf = (tier: Tier, request: Request, bindings: unknown) =>
+    tier !== 'key' || corsOrigins.length === 0
+      ? []
+      : corsHeaders(corsOrigins, deps.wire.headers(request, bindings))
   for (const route of routes) {
-    const { dialect = 'api' } = route
+    const { dialect = 'api', tier } = route
     // Hono serves HEAD through GET routes, so a HEAD route is registered as GET.
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, async (c) => {
       if (route.method === 'HEAD' && c.req.method !== 'HEAD') return c.notFound()
       const id = newId()
+      const cors = corsOf(tier, c.req.raw, c.env)
       try {
         return await run({ deps, addressOf }, route, {
           id,
+          cors,
           request: c.req.raw,
           bindings: c.env,
           params: () => c.req.param(),
         })
       } catch (thrown) {
         if (thrown instanceof ClientGone) return new Response(null, { status: CLIENT_GONE })
-        return toError(deps, thrown, dialect, id)
+        return toError(deps, thrown, dialect, { id, cors })
       }
     })
   }
   const servedAt = servedBy(routes)
   // 405 is answered here, because with one handler per path Hono finds it by a single map lookup.
-  app.notFound(async (c) => {
-    const served = servedAt(c.req.path)
-    if (served) {
-      const { methods, dialect } = served
-      const refusal = new Refusal('method_not_allowed', `Use ${methods.join(' or ')} here.`, {
-        headers: [['allow', methods.join(', ')]],
-      })
-      return toError(deps, refusal, dialect, newId())
-    }
-    const found = deps.site && (await fromSite(deps.site, c.req.raw, c.req.path))
-    if (found) return secured(found, deps.settings)
-    return toError(deps, nothingHere(), unservedDialect(c.req.path), newId())
+  app.notFound((c) => {
+    const { raw: request, path } = c.req
+    // An address that nobody has is open too, because a page could not read the error otherwise.
+    const { tier = 'key' } = servedAt(path) ?? {}
+    const cors = corsOf(tier, request, c.env)
+    return elsewhere(deps, { id: newId(), cors, tier, request, bindings: c.env, path }, servedAt)
   })
-  app.onError((thrown, c) => toError(deps, thrown, unservedDialect(c.req.path), newId()))
+  app.onError((thrown) => toError(deps, thrown, 'api', { id: newId(), cors: [] }))
   return app
 }
 
 export type Gateway = ReturnType<typeof createGateway>
 
-function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Response {
+interface Elsewhere {
+  id: string
+  cors: HeaderPairs
+  tier: Tier
+  request: Request
+  bindings: unknown
+  path: string
+}
+
+/** The answer where no route has path and method: a preflight's, 405, what the dashboard has there, or 404. */
+async function elsewhere(
+  deps: Deps,
+  { id, cors, tier, request, bindings, path }: Elsewhere,
+  servedAt: (path: string) => Served | undefined,
+): Promise<Response> {
+  const { settings, wire } = deps
+  const isPreflight = tier === 'key' && request.method === 'OPTIONS'
+  const opened = isPreflight && preflight(settings.corsOrigins, wire.headers(request, bindings))
+  if (opened) return secured(opened, settings)
+  const served = servedAt(path)
+  if (served) {
+    const { methods, dialect } = served
+    const refusal = new Refusal('method_not_allowed', `Use ${methods.join(' or ')} here.`, {
+      headers: [['allow', methods.join(', ')]],
+    })
+    return toError(deps, refusal, dialect, { id, cors })
+  }
+  const found = deps.site && (await fromSite(deps.site, request, path))
+  if (found) return secured(found, settings)
+  const { refusal, dialect } = unserved(path, servedAt, () => originOf(deps, request, bindings))
+  return toError(deps, refusal, dialect, { id, cors })
+}
+
+function toError(
+  deps: Deps,
+  thrown: unknown,
+  dialect: Dialect,
+  { id, cors }: { id: string; cors: HeaderPairs },
+): Response {
   const refusal = asRefusal(thrown)
   if (refusal.code === 'internal') {
     const { cause } = refusal
@@ -110,23 +154,35 @@ function toError(deps: Deps, thrown: unknown, dialect: Dialect, id: string): Res
     deps.logger.debug('request.refused', { id, code: refusal.code })
   }
   const envelope = { anthropic: anthropicError, openai: openAiError, api: apiError }[dialect]
-  return secured(envelope(refusal, id), deps.settings)
+  const response = envelope(refusal, id)
+  for (const [name, value] of cors) response.headers.append(name, value)
+  return secured(response, deps.settings)
 }
 
-/** The dialect of errors for paths without a route: below /v1 the client most likely speaks Claude's API. */
-function unservedDialect(path: string): Dialect {
-  return path.startsWith('/v1/') || path === '/v1' ? 'anthropic' : 'api'
+/** Scheme, host and port by which this caller reached the gateway. What they say of themselves is only told to them. */
+function originOf({ settings, wire }: Deps, request: Request, bindings: unknown): string {
+  if (settings.publicUrl !== '') return settings.publicUrl
+  const { host, protocol } = new URL(request.url)
+  const forwarded = headerOf(wire.headers(request, bindings), 'x-forwarded-proto')
+  return `${forwarded === 'https' ? 'https:' : protocol}//${host}`
 }
 
-/** Methods and dialect of a path; undefined if no route has it. Paths without parameters match first. */
-function servedBy(
-  routes: readonly Route[],
-): (path: string) => { methods: string[]; dialect: Dialect } | undefined {
+interface Served {
+  path: string
+  methods: string[]
+  dialect: Dialect
+  tier: Tier
+}
+
+/** The routes of a path; undefined if none has it. Paths without parameters match first. */
+function servedBy(routes: readonly Route[]): (path: string) => Served | undefined {
   const paths = [...Map.groupBy(routes, ({ path }) => path)].map(([path, served]) => ({
+    path,
     // A parameter matches one segment.
     pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`),
     parameters: path.split(':').length,
     dialect: served[0]?.dialect ?? 'api',
+    tier: served[0]?.tier ?? 'public',
     methods: served.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])),
   }))
   paths.sort((a, b) => a.parameters - b.parameters)

@@ -47,9 +47,12 @@ export async function identify(
   return caller
 }
 
-/** The keys in Authorization and x-api-key. Claude Code can send two different ones; one valid key is enough. */
+/**
+ * The keys in Authorization and x-api-key. Claude Code can send two different ones; one valid key is enough. Of a header
+ * that is repeated, and so comes with commas, the first value counts.
+ */
 function presentedKeys(headers: HeaderPairs): string[] {
-  const bearer = /^bearer[ \t]+(\S+)[ \t]*$/i.exec(headerOf(headers, 'authorization') ?? '')?.[1]
-  const header = headerOf(headers, 'x-api-key')?.trim()
-  return [bearer, header].filter((key): key is string => key !== undefined && key !== '')
+  const first = (name: string) => headerOf(headers, name)?.split(',', 1)[0]?.trim() ?? ''
+  const bearer = /^bearer[ \t]+(\S+)$/i.exec(first('authorization'))?.[1]
+  return [bearer, first('x-api-key')].filter((key): key is string => key !== undefined && key !== '')
 }

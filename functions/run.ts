@@ -11,6 +11,8 @@ import { type Answer, isChange, type Route } from './route.ts'
 
 export interface Incoming {
   id: string
+  /** Headers for the answer, about the page that asks. */
+  cors: HeaderPairs
   request: Request
   bindings: unknown
   params(): Record<string, string>
@@ -52,7 +54,7 @@ export async function run(
 async function runCall(route: Route, incoming: Incoming, { base, read }: Begun): Promise<Response> {
   const { deps, headers, id } = base
   const { wire, clock, intake, decompress } = deps
-  const { request, bindings } = incoming
+  const { request, bindings, cors } = incoming
   const caller = await callerOf(deps, headers)
   let visit: Visit | undefined
   const readWhenAllowed = async (most: number, limited: boolean) => {
@@ -65,9 +67,14 @@ async function runCall(route: Route, incoming: Incoming, { base, read }: Begun):
   try {
     // The cast holds because path, tier and query come from the same route, whose types `route()` dropped.
     const answer = await route.handle({ ...base, caller, read: readWhenAllowed, left } as never)
-    if (isReply(answer)) return wire.respond(visit ? endingReply(answer, visit.end) : answer, bindings)
+    if (isReply(answer)) {
+      const reply = cors.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...cors] }
+      return wire.respond(visit ? endingReply(reply, visit.end) : reply, bindings)
+    }
     visit?.end()
-    return secured(toResponse(route, answer, id), deps.settings)
+    const response = toResponse(route, answer, id)
+    for (const [name, value] of cors) response.headers.append(name, value)
+    return secured(response, deps.settings)
   } catch (thrown) {
     visit?.end()
     throw thrown

@@ -30,15 +30,26 @@ const NEVER_TO_CLIENT = ['anthropic-ratelimit-', 'anthropic-priority-', 'anthrop
 export function upstreamHeaders(from: Iterable<readonly [string, string]>): HeaderPairs {
   const to: HeaderPairs = [['accept-encoding', 'identity']]
   let hopByHop: readonly string[] | undefined
-  let versioned = false
+  let version: string | undefined
   for (const [name, value] of from) {
     if (name === 'connection') hopByHop = namesIn(value)
     if (!mayGoUpstream(name)) continue
-    if (name === 'anthropic-version') versioned = true
-    to.push([name, value])
+    if (name !== 'anthropic-version') to.push([name, value])
+    else if (version === undefined) {
+      version = firstOf(value)
+      if (version !== undefined) to.push([name, version])
+    }
   }
-  if (!versioned) to.push(['anthropic-version', DEFAULT_VERSION])
+  if (version === undefined) to.push(['anthropic-version', DEFAULT_VERSION])
   return hopByHop ? to.filter(([name]) => !hopByHop.includes(name)) : to
+}
+
+/** The first of the values that a repeated header has; undefined for an empty one. Runtimes join them with commas. */
+function firstOf(value: string): string | undefined {
+  return value
+    .split(',')
+    .map((one) => one.trim())
+    .find((one) => one !== '')
 }
 
 function mayGoUpstream(name: string): boolean {

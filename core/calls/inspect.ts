@@ -1,5 +1,4 @@
 /** What the gateway needs to know of a Messages request, read from its bytes. The rest is the upstream's business. */
-import { joined } from '../bytes.ts'
 import { Refusal } from '../errors.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan, type Member, type Span, wantedKeys } from '../json/scan.ts'
@@ -106,12 +105,13 @@ export function inspect(body: Uint8Array): Inspected {
   if (parsedJson(found.get('speed')?.text) === 'fast') named.fast = true
   if (content.sawLongCache()) named.longCache = true
   const stream = found.get('stream')
-  const streamed = stream === undefined ? false : parsedJson(stream.text)
-  if (typeof streamed !== 'boolean') throw invalid('stream: true or false is expected.')
+  // Some clients write null for what they leave out.
+  const streamed = stream === undefined ? null : parsedJson(stream.text)
+  if (streamed !== null && typeof streamed !== 'boolean') throw invalid('stream: true or false is expected.')
   return {
     model: modelOf(models),
     modelSpans: models.map(({ start, end }) => ({ start, end })),
-    stream: streamed,
+    stream: streamed ?? false,
     maxTokens: maxTokensOf(limits, named.maxTokens),
     named,
     betas: betas.flatMap(betasIn),
@@ -120,7 +120,8 @@ export function inspect(body: Uint8Array): Inspected {
   }
 }
 
-function modelOf(models: readonly Member[]): string {
+/** The one name that all of these `model` members have. Throws a Refusal body_invalid. */
+export function modelOf(models: readonly Member[]): string {
   const [name, ...others] = models.map(({ text }) => parsedJson(text))
   if (models.some(({ text }) => text === undefined)) throw invalid('model: this is too long for a name.')
   if (others.some((other) => other !== name)) throw invalid('model: it is given twice with different values.')
@@ -146,19 +147,6 @@ function maxTokensOf(
     most = Math.max(most, limit)
   }
   return most
-}
-
-/** The same bytes with each span replaced by its model as a JSON string. */
-export function withModels(body: Uint8Array, places: readonly (Span & { model: string })[]): Uint8Array {
-  const inOrder = places.toSorted((a, b) => a.start - b.start)
-  const parts: Uint8Array[] = []
-  let from = 0
-  for (const { start, end, model } of inOrder) {
-    parts.push(body.subarray(from, start), new TextEncoder().encode(JSON.stringify(model)))
-    from = end
-  }
-  parts.push(body.subarray(from))
-  return joined(parts)
 }
 
 function invalid(problem: string): Refusal {

@@ -1,6 +1,8 @@
 /** From the bytes of a Messages request to a call: its model, who may use it, and what keeps its conversation together. */
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
+import type { Span } from '../json/scan.ts'
+import { type Splice, spliced } from '../json/splice.ts'
 import type { Caller } from '../keys/key-cache.ts'
 import { accessOf, isAllowed, isOpenToAll, replacementFor } from '../models/access.ts'
 import { modelNameProblem } from '../models/name.ts'
@@ -10,7 +12,7 @@ import { type Call, clientTimeout, type RequestSize } from './call.ts'
 import { type Conversation, conversationOf } from './conversation.ts'
 import { assertFeatures } from './features.ts'
 import { upstreamHeaders } from './forwarded-headers.ts'
-import { type Inspected, inspect, withModels } from './inspect.ts'
+import { type Inspected, inspect } from './inspect.ts'
 import { DEFAULT_USES, type NamedModel } from './named.ts'
 
 /** What decides who may use which model. */
@@ -37,9 +39,8 @@ export function receive(
   assertFeatures(settings.messages, inspected, headers)
   const model = replacementFor(settings, inspected.model)
   assertAllowed(deps, caller, model)
-  const places = inspected.modelSpans.map((span) => ({ ...span, model }))
   const changed = [
-    ...(model === inspected.model ? [] : places),
+    ...(model === inspected.model ? [] : renamed(inspected.modelSpans, model)),
     ...nestedReplacements(deps, caller, inspected.named.models),
   ]
   const call: Call = {
@@ -47,7 +48,7 @@ export function receive(
     caller,
     path: received.path,
     headers: upstreamHeaders(headers),
-    body: changed.length === 0 ? body : withModels(body, changed),
+    body: spliced(body, changed),
     requestedModel: inspected.model,
     model,
     stream: inspected.stream,
@@ -65,8 +66,17 @@ export function receive(
     : { ...call, ...binding }
 }
 
+/** The same model at each of these places. */
+export function renamed(places: readonly Span[], model: string): Splice[] {
+  return places.map(({ start, end }) => ({ start, end, text: JSON.stringify(model) }))
+}
+
 /** Models that the request names besides its own obey the same rules. Answers those to be replaced. Throws a Refusal. */
-function nestedReplacements(deps: AccessParts, caller: Caller, models: readonly NamedModel[]) {
+export function nestedReplacements(
+  deps: AccessParts,
+  caller: Caller,
+  models: readonly NamedModel[],
+): Splice[] {
   return models.flatMap(({ name, path, start, end }) => {
     if (path === 'fallbacks' && name === 'default') {
       if (isOpenToAll(deps.settings)) return []
@@ -79,7 +89,7 @@ function nestedReplacements(deps: AccessParts, caller: Caller, models: readonly 
     if (problem !== undefined) throw new Refusal('body_invalid', `${path}: ${problem}`)
     const model = replacementFor(deps.settings, name)
     assertAllowed(deps, caller, model, `${path}: `)
-    return model === name ? [] : [{ start, end, model }]
+    return model === name ? [] : renamed([{ start, end }], model)
   })
 }
 

@@ -5,6 +5,7 @@ import { approvalsContract } from './approvals.ts'
 import { compressionContract } from './compression.ts'
 import { edgesContract } from './edges.ts'
 import { faultsContract } from './faults.ts'
+import { firstStepsContract } from './first-steps.ts'
 import { gatewayContract } from './gateway.ts'
 import { limitsContract } from './limits.ts'
 import { meteringContract } from './metering.ts'
@@ -15,6 +16,7 @@ import { usageContract } from './usage.ts'
 
 export function allContracts(runtime: Runtime) {
   gatewayContract(runtime)
+  firstStepsContract(runtime)
   meteringContract(runtime)
   accountsContract(runtime)
   approvalsContract(runtime)

@@ -47,6 +47,7 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
   let settings: GatewaySettings = {
     ...DEFAULTS,
     ...given,
+    server: { ...DEFAULTS.server, ...(typeof given.server === 'object' ? given.server : {}) },
     database: { path: databasePath, ...(typeof given.database === 'object' ? given.database : {}) },
   }
   const configure = (change: Partial<GatewaySettings>) => {

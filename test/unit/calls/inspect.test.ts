@@ -1,16 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { inspect, withModels } from '../../../core/calls/inspect.ts'
+import { inspect } from '../../../core/calls/inspect.ts'
+import { renamed as renamedAt } from '../../../core/calls/receive.ts'
 import { Refusal } from '../../../core/errors.ts'
+import { spliced } from '../../../core/json/splice.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const inspected = (text: string) => inspect(encoder.encode(text))
 const renamed = (text: string, model: string) =>
-  withModels(
-    encoder.encode(text),
-    inspected(text).modelSpans.map((span) => ({ ...span, model })),
-  )
+  spliced(encoder.encode(text), renamedAt(inspected(text).modelSpans, model))
 const refusal = (text: string) => {
   try {
     inspected(text)
@@ -42,6 +41,7 @@ describe('what a request says of itself', () => {
   test.each([
     ['no stream', '{"model":"m"}', { stream: false, maxTokens: undefined, metadata: undefined }],
     ['an escaped key and value', '{"mod\\u0065l":"\\u006d"}', { model: 'm' }],
+    ['stream: null', '{"model":"m","stream":null}', { stream: false }],
     ['a key twice', '{"model":"m","stream":true,"stream":false}', { stream: false }],
     ['no messages', '{"model":"m"}', { messages: undefined }],
     ['long metadata', `{"model":"m","metadata":{"a":"${'x'.repeat(20_000)}"}}`, { metadata: undefined }],
@@ -95,7 +95,6 @@ describe('what a request says of itself', () => {
     ['model: control characters are not allowed.', '{"model":"a\\nb"}'],
     ['model: control characters are not allowed.', '{"model":"a\\u0085b"}'],
     ['stream: true or false is expected.', '{"model":"m","stream":"true"}'],
-    ['stream: true or false is expected.', '{"model":"m","stream":null}'],
     ['stream: true or false is expected.', '{"model":"m","stream":{"a":"long enough not to be kept"}}'],
   ])('is refused: %s %s', (problem, text) => {
     expect(refusal(text)).toBe(`body_invalid ${problem}`)

@@ -9,6 +9,7 @@ const FULL = {
     mode: 'debug',
     public_url: 'https://gateway.test',
     trusted_proxies: ['10.0.0.0/8'],
+    cors_origins: ['https://app.example.com', 'chrome-extension://abc'],
     drain_delay: '10s',
     drain_timeout: '1m',
     workers: 2,
@@ -83,6 +84,7 @@ const DEFAULTS = {
     mode: 'release',
     public_url: '',
     trusted_proxies: [],
+    cors_origins: [],
     drain_delay: 5_000,
     drain_timeout: 30_000,
     workers: 1,
@@ -200,6 +202,11 @@ describe('every setting', () => {
     ['backends.0.weight', ['backends', 0, 'weight'], [-1, Number.NaN]],
     ['pricing.0.effective_from', ['pricing', 0, 'effective_from'], ['2026-02-30', '1.2.2026']],
     ['server.trusted_proxies.0', ['server', 'trusted_proxies', 0], ['10.0.0.0/33', 'proxy', '1.2.3', '']],
+    [
+      'server.cors_origins.0',
+      ['server', 'cors_origins', 0],
+      ['*', 'https://a.test/b', 'a.test', 'https://*.a.test', 'null'],
+    ],
     [
       'auth.admin_itcode',
       ['auth', 'admin_itcode'],
