@@ -27,10 +27,7 @@ export function createChooser(
   const books = [memory.shared, memory.local]
   const sticky = settings.balancer.strategy === 'sticky'
   const pairOf = (backend: Backend, model: string) => pairKey(backend.name, healthNameOf(model))
-  const serving = ({ model, boundTo }: Pick<Wanted, 'model' | 'boundTo'>) =>
-    backends.filter((backend) => {
-      return backend.enabled && canServe(backend, model) && (boundTo ?? backend.name) === backend.name
-    })
+  const serving = (wanted: Where) => backends.filter((backend) => backend.enabled && maySend(wanted, backend))
 
   /** The worst standing that is known of the account or of the pair. */
   function standing(backend: Backend, pair: string, now: number) {
@@ -92,6 +89,13 @@ export function createChooser(
     clock.elapsed() - (firstByteAt.get(accountKey(name)) ?? Number.NEGATIVE_INFINITY) <= ANSWERED_LATELY_MS
 
   return { choose, pairOf, serving, standing }
+}
+
+type Where = Pick<Wanted, 'model' | 'boundTo' | 'onlyNative'>
+
+function maySend({ model, boundTo, onlyNative }: Where, backend: Backend): boolean {
+  if (boundTo !== undefined && boundTo !== backend.name) return false
+  return canServe(backend, model) && (backend.speaksOpenAi || !onlyNative)
 }
 
 export function canServe(backend: Backend, model: string): boolean {

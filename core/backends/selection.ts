@@ -11,6 +11,8 @@ export interface Wanted {
   conversation: { id: string; cacheLifeMs: number } | undefined
   /** The only backend that may serve it, because it names what belongs to that account. */
   boundTo: string | undefined
+  /** Only backends that speak OpenAI's interface may serve it. */
+  onlyNative?: boolean | undefined
   /** How the call ends will say nothing about the backend (it only counts tokens), so it cannot be the half-open call. */
   teachesNothing: boolean
 }

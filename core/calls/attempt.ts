@@ -20,6 +20,8 @@ const REST_MS = 5_000
 
 /** An error answer, whole. */
 export interface KeptAnswer {
+  /** It is in OpenAI's interface, in which the call came. */
+  native?: boolean
   status: number
   headers: HeaderPairs
   body: Uint8Array
@@ -61,7 +63,9 @@ export async function attempt(
       cancelTimer()
       cancelTimer = after(REST_MS)
     }
-    return await judged(deps, reply, { backend, stop, whole: limit.whole })
+    const result = await judged(deps, reply, { backend, stop, whole: limit.whole })
+    if (call.native && backend.speaksOpenAi && 'kept' in result && result.kept) result.kept.native = true
+    return result
   } catch (cause) {
     if (call.signal.aborted) return { kind: 'client_gone' }
     if (timedOut && limit.whole)
@@ -150,10 +154,9 @@ function addressed(
 ): UpstreamRequest {
   const { origin, base } = originOf(backend.url)
   if (call.native && backend.speaksOpenAi) {
-    const { path, body } = call.native
-    const headers: HeaderPairs = call.headers.filter(([name]) => name !== 'anthropic-version')
-    headers.push(['authorization', `Bearer ${backend.apiKey}`])
-    return { origin, method: 'POST', path: base + path, headers, body }
+    const { path, headers, body } = call.native
+    const credential: [string, string] = ['authorization', `Bearer ${backend.apiKey}`]
+    return { origin, method: 'POST', path: base + path, headers: [...headers, credential], body }
   }
   return {
     origin,

@@ -34,8 +34,11 @@ export interface Call extends RequestSize {
   path: string
   headers: HeaderPairs
   body: Uint8Array
-  /** The same call in OpenAI's interface, for backends that speak it themselves. */
-  native?: { path: string; body: Uint8Array }
+  /**
+   * The same call in OpenAI's interface, for backends that speak it themselves. `only`: it goes to no others, because
+   * Claude's interface cannot say it.
+   */
+  native?: { path: string; headers: HeaderPairs; body: Uint8Array; only: boolean }
   /** As the client named it, and as it is sent. */
   requestedModel: string
   model: string

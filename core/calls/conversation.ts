@@ -84,6 +84,8 @@ function sessionIn(userId: string): string | undefined {
  * of it, however it is escaped, and whatever else a block says, such as that it is to be cached.
  */
 function firstUserText(body: Uint8Array, messages: Span): string | undefined {
+  // The input of OpenAI's responses may be the text itself.
+  if (body[messages.start] === QUOTE) return `user text ${textSample(body, messages)}`
   let looked = 0
   for (const span of elementsOf(body, messages)) {
     const message = membersOf(body, span, MESSAGE)

@@ -91,8 +91,9 @@ export async function sendWithFailover(
   throw noneRefusal(deps, call)
 }
 
-function wantedOf({ model, caller, conversation, boundTo, countsTokens = false }: Call): Wanted {
-  return { model, person: caller.userId, conversation, boundTo, teachesNothing: countsTokens }
+function wantedOf({ model, caller, conversation, boundTo, native, countsTokens = false }: Call): Wanted {
+  const onlyNative = native?.only
+  return { model, person: caller.userId, conversation, boundTo, onlyNative, teachesNothing: countsTokens }
 }
 
 /** The next backend. Where none is usable and none was tried, one that is out is tried all the same, or we refuse. */

@@ -5,13 +5,18 @@ import { comparableName } from '../models/name.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import type { Inspected } from './inspect.ts'
+import type { Named } from './named.ts'
 
 type Features = Settings['messages']
 
 const EVERYTHING = '*'
 
 /** Throws a Refusal body_invalid that names what is not allowed, and where it stands. */
-export function assertFeatures(features: Features, { betas, named }: Inspected, headers: HeaderPairs): void {
+export function assertFeatures(
+  features: Features,
+  { betas, named }: Pick<Inspected, 'betas'> & { named: Pick<Named, 'serverTools' | 'mcpServers'> },
+  headers: HeaderPairs,
+): void {
   if (!isOpen(features.betas)) assertBetas(features, betas, headers)
   for (const { type, path } of named.serverTools) {
     const name = comparableName(type).toLowerCase()

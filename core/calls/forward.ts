@@ -77,8 +77,7 @@ function answer(
   const { settings } = deps
   const extraHeaders = metering ? limitHeaders(settings, metering.admitted) : []
   if (served.kind === 'whole_answer_late') {
-    if (served.answer)
-      return { ...keptReply(served.answer, call.id, extraHeaders), native: false, backend: '' }
+    if (served.answer) return keptReply(served.answer, call.id, extraHeaders)
     throw new Refusal(
       'upstream_timeout',
       'Claude did not finish its answer in time. Please stream long answers.',
@@ -86,7 +85,7 @@ function answer(
   }
   if (served.kind === 'kept') {
     metering?.record.settle({ outcome: 'error', status: served.answer.status, usage: undefined })
-    return { ...keptReply(served.answer, call.id, extraHeaders), native: false, backend: '' }
+    return keptReply(served.answer, call.id, extraHeaders)
   }
   const { selection, reply, stop, callers } = served
   const native = call.native !== undefined && selection.backend.speaksOpenAi
@@ -94,8 +93,10 @@ function answer(
   return { ...relay(deps, relayed), native, backend: selection.backend.name }
 }
 
-function keptReply(kept: KeptAnswer, requestId: string, extraHeaders: HeaderPairs): Reply {
+function keptReply(kept: KeptAnswer, requestId: string, extraHeaders: HeaderPairs): Forwarded {
   return {
+    native: kept.native ?? false,
+    backend: '',
     status: kept.status,
     headers: [...clientHeaders(kept.headers, requestId), ...extraHeaders],
     async pipe(sink) {

@@ -3,13 +3,14 @@ import type { Received } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import type { Reply } from '../ports.ts'
+import { nativeCall } from './native-call.ts'
 import { packSummary } from './reasoning-envelope.ts'
 import { createMessageCollector } from './reply/message.ts'
 import { responsesUsage } from './reply/projection.ts'
 import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
-import { jsonOf, nativeResponses, serve } from './serve.ts'
+import { type Interface, jsonOf, serve } from './serve.ts'
 import type { Collector } from './translator.ts'
 
 const TASK = `Write a summary of this conversation, for yourself: it will take the place of everything before it, so nothing
@@ -18,12 +19,16 @@ functions, commands and their results, exactly), and what is left to do. Answer 
 
 /** The summary is a call like any other: metered and limited. Throws a Refusal, or ClientGone. */
 export function compact(deps: Deps, received: Received): Promise<Reply | Response> {
+  return serve(deps, received, compactionIn, nativeCall(deps, received, false))
+}
+
+function compactionIn(received: Received): Interface {
   const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
   const items = typeof asked.input === 'string' ? [userItem(asked.input)] : asked.input
   const input: ResponsesRequest['input'] = [...items, userItem(TASK)]
   const { text: _, max_output_tokens: __, ...rest } = asked
   const summarising: ResponsesRequest = { ...rest, input, stream: false, tool_choice: 'none' }
-  return serve(deps, received, {
+  return {
     streamed: false,
     model: asked.model,
     promptCacheKey: asked.prompt_cache_key,
@@ -32,8 +37,7 @@ export function compact(deps: Deps, received: Received): Promise<Reply | Respons
       throw new Error('compactions are not streamed')
     },
     collect: (created) => createCompactionCollector(items, created),
-    native: nativeResponses(asked, received),
-  })
+  }
 }
 
 function userItem(text: string) {

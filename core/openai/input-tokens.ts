@@ -9,11 +9,13 @@ import { parsedJson } from '../json/parse.ts'
 import type { Reply } from '../ports.ts'
 import { claudeErrorAsOpenAi } from './errors.ts'
 import type { MessagesRequest } from './messages-api.ts'
+import { nativeCall } from './native-call.ts'
 import { jsonHeaders } from './reply/answer.ts'
+import type { TranslationContext } from './request/assemble.ts'
 import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
-import { jsonOf, nativeResponses, prepared } from './serve.ts'
+import { jsonOf, prepared, wayOf } from './serve.ts'
 
 const ENCODER = new TextEncoder()
 const COUNT_PATH = '/v1/messages/count_tokens'
@@ -21,14 +23,19 @@ const Counted = z.looseObject({ input_tokens: z.int() })
 
 /** Free: neither metered nor limited. Throws a Refusal, or ClientGone. */
 export async function inputTokens(deps: Deps, received: Received): Promise<Reply | Response> {
-  const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
-  const { call, translation } = prepared(deps, received, {
-    streamed: false,
-    model: asked.model,
-    promptCacheKey: asked.prompt_cache_key,
-    translate: (context) => responsesToMessages(asked, context),
-    native: nativeResponses(asked, received),
+  const native = nativeCall(deps, received, false)
+  const way = wayOf(native, () => {
+    const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
+    const spoken = {
+      streamed: false,
+      model: asked.model,
+      promptCacheKey: asked.prompt_cache_key,
+      translate: (context: TranslationContext) => responsesToMessages(asked, context),
+    }
+    return prepared(deps, received, spoken, native)
   })
+  if ('native' in way) return forwardFree(deps, way.native.call)
+  const { call, translation } = way
   const body = ENCODER.encode(countedText(translation.request))
   const reply = await forwardFree(deps, { ...call, path: COUNT_PATH, body })
   if (reply.native) return reply

@@ -5,13 +5,13 @@ import { ClientGone, forward } from '../calls/forward.ts'
 import { inspect } from '../calls/inspect.ts'
 import { assertAllowed, factsOf, type Received } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
-import { invalidField } from '../errors.ts'
+import { invalidField, Refusal } from '../errors.ts'
 import { shapeOf } from '../json/depth.ts'
 import { abilitiesOf } from '../models/abilities.ts'
-import { replacementFor } from '../models/access.ts'
 import type { Reply } from '../ports.ts'
 import { continued } from './continue.ts'
 import type { MessagesRequest } from './messages-api.ts'
+import { meantModel, type NativeCall, nativeCall } from './native-call.ts'
 import { collected, type OpenAiAnswer, translated } from './reply/answer.ts'
 import { createChatCollector, createChatStream } from './reply/chat-reply.ts'
 import { hidingUsage } from './reply/hidden-usage.ts'
@@ -27,8 +27,6 @@ import type { Collector, StreamTranslator } from './translator.ts'
 const ENCODER = new TextEncoder()
 const CLAUDE_VERSION = '2023-06-01'
 const MESSAGES_PATH = '/v1/messages'
-/** Some clients name the vendor before the model. */
-const VENDOR = /^anthropic\//
 
 /** What differs between chat completions and responses. `created`: Unix seconds. */
 export interface Interface {
@@ -38,35 +36,35 @@ export interface Interface {
   translate(context: TranslationContext): Translated
   stream(created: number, translated: Translated): StreamTranslator
   collect(created: number, translated: Translated): Collector
-  /** The body for backends that serve OpenAI's API; `addsUsage` if it asks for usage that the client did not ask for. */
-  native(model: string): { body: Uint8Array; addsUsage: boolean }
 }
 
 /** POST /v1/chat/completions. Throws a Refusal, or ClientGone. */
 export async function chatCompletions(deps: Deps, received: Received): Promise<Reply | Response> {
+  return serve(deps, received, chatIn, nativeCall(deps, received, true))
+}
+
+function chatIn(received: Received): Interface {
   const asked = parsedBody(ChatRequest, jsonOf(received.body))
   const { model } = asked
   const includeUsage = asked.stream_options?.include_usage === true
   const legacyFunctions = asked.functions != null
   const context = (created: number) => ({ model, created, includeUsage, legacyFunctions })
-  return serve(deps, received, {
+  return {
     streamed: asked.stream === true,
     model,
     promptCacheKey: asked.prompt_cache_key,
     translate: (around) => chatToMessages(asked, around),
     stream: (created) => createChatStream(context(created)),
     collect: (created) => createChatCollector(context(created)),
-    native(sent) {
-      const addsUsage = asked.stream === true && !includeUsage
-      if (!addsUsage && sent === model) return { body: received.body, addsUsage }
-      const options = addsUsage ? { stream_options: { ...asked.stream_options, include_usage: true } } : {}
-      return { body: ENCODER.encode(JSON.stringify({ ...asked, model: sent, ...options })), addsUsage }
-    },
-  })
+  }
 }
 
 /** POST /v1/responses. Throws a Refusal, or ClientGone. */
 export async function responses(deps: Deps, received: Received): Promise<Reply | Response> {
+  return serve(deps, received, responseIn, nativeCall(deps, received, false))
+}
+
+function responseIn(received: Received): Interface {
   const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
   const { model } = asked
   const packsThinking = asked.include?.includes('reasoning.encrypted_content') ?? false
@@ -74,31 +72,36 @@ export async function responses(deps: Deps, received: Received): Promise<Reply |
   const context = (created: number, { clientTools: tools }: Translated) => {
     return { model, created, packsThinking, tellsSources, tools, echo: echoOf(asked) }
   }
-  return serve(deps, received, {
+  return {
     streamed: asked.stream === true,
     model,
     promptCacheKey: asked.prompt_cache_key,
     translate: (around) => responsesToMessages(asked, around),
     stream: (created, translated) => createResponsesStream(context(created, translated)),
     collect: (created, translated) => createResponsesCollector(context(created, translated)),
-    native: nativeResponses(asked, received),
-  })
-}
-
-export function nativeResponses(asked: ResponsesRequest, { body }: Received): Interface['native'] {
-  return (model) => {
-    if (model === asked.model) return { body, addsUsage: false }
-    return { body: ENCODER.encode(JSON.stringify({ ...asked, model })), addsUsage: false }
   }
 }
 
-/** A call of an interface from its translation to its answer. Throws a Refusal, or ClientGone. */
-export async function serve(deps: Deps, received: Received, spoken: Interface): Promise<Reply | Response> {
-  const { call, translation, addsUsage } = prepared(deps, received, spoken)
+/**
+ * A call of an interface from its translation to its answer. `read` may refuse it. `native`: the call for backends that take
+ * it as it came, if any serves its model. Throws a Refusal, or ClientGone.
+ */
+export async function serve(
+  deps: Deps,
+  received: Received,
+  read: (received: Received) => Interface,
+  native: NativeCall | undefined,
+): Promise<Reply | Response> {
+  const way = wayOf(native, () => {
+    const spoken = read(received)
+    return { spoken, ...prepared(deps, received, spoken, native) }
+  })
+  if ('native' in way) return shown(await forward(deps, way.native.call), way.native)
+  const { spoken, call, translation } = way
   const { request, warnings, forcedTool } = translation
   const reply = await forward(deps, call)
   const created = Math.floor(call.createdAt / 1000)
-  if (reply.native) return addsUsage && reply.status === 200 ? hidingUsage(reply) : reply
+  if (native && reply.native) return shown(reply, native)
   const { backend } = reply
   const goOn: OpenAiAnswer['goOn'] = (paused, times) =>
     continued(deps, { call, request, backend }, paused, times)
@@ -120,16 +123,42 @@ export async function serve(deps: Deps, received: Received, spoken: Interface): 
   }
 }
 
+/** A native answer as the client asked for it. */
+function shown(reply: Reply, { addsUsage }: NativeCall): Reply {
+  return addsUsage ? hidingUsage(reply) : reply
+}
+
+/**
+ * What `prepare` makes to translate the call, or the native one: where all backends take that, and where Claude's interface
+ * cannot say what is asked. Throws what `prepare` throws.
+ */
+export function wayOf<T extends object>(
+  native: NativeCall | undefined,
+  prepare: () => T,
+): T | { native: NativeCall } {
+  if (native && !native.mixed) return { native }
+  try {
+    return prepare()
+  } catch (thrown) {
+    if (native && thrown instanceof Refusal) return { native }
+    throw thrown
+  }
+}
+
 /** The call to Claude for a request, and how it was translated. Throws a Refusal. */
-export function prepared(deps: Deps, received: Received, spoken: Omit<Interface, 'stream' | 'collect'>) {
+export function prepared(
+  deps: Deps,
+  received: Received,
+  spoken: Omit<Interface, 'stream' | 'collect'>,
+  native: NativeCall | undefined,
+) {
   const { clock, settings, prices, catalogue } = deps
   const { caller } = received
-  const model = replacementFor(settings, spoken.model.replace(VENDOR, ''))
+  const model = meantModel(settings, spoken.model)
   assertAllowed(deps, caller, model)
   const abilities = abilitiesOf(deps.abilities, prices.canonical(model), catalogue.known(model))
   const userId = deps.sha256(`${settings.auth.secrets[0]} ${caller.userId}`).slice(0, 32)
   const translation = spoken.translate({ model, abilities, userId, ...settings.openai })
-  const native = spoken.native(model)
   const body = ENCODER.encode(JSON.stringify(translation.request))
   const call: Call = {
     id: received.id,
@@ -142,7 +171,7 @@ export function prepared(deps: Deps, received: Received, spoken: Omit<Interface,
       ...received.headers.filter(([name]) => name === 'traceparent' || name === 'tracestate'),
     ],
     body,
-    native: { path: received.path, body: native.body },
+    ...(native ? { native: { ...native.call.native, only: false } } : {}),
     requestedModel: spoken.model,
     model,
     stream: spoken.streamed,
@@ -154,7 +183,7 @@ export function prepared(deps: Deps, received: Received, spoken: Omit<Interface,
     createdAt: clock.now(),
     startedAt: clock.elapsed(),
   }
-  return { call, translation, addsUsage: native.addsUsage }
+  return { call, translation }
 }
 
 export function jsonOf(body: Uint8Array): unknown {

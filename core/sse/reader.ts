@@ -32,6 +32,8 @@ export interface StreamEvent {
 export interface EventReaderOptions {
   /** Called at the end of each event that has data. */
   onEvent(event: StreamEvent): void
+  /** Called at each blank line that ends no data: behind comments, and where several follow each other. `end`: as above. */
+  onEmpty?(end: number): void
   /** The most bytes of data to keep of an event of this name, undefined as long as it has none. Default: no limit. */
   most?(name: string | undefined): number
   inPlace?: InPlaceReader
@@ -54,7 +56,7 @@ export interface EventReader {
 type Line = 'field' | 'name' | 'data' | 'skipped'
 
 export function createEventReader(options: EventReaderOptions): EventReader {
-  const { onEvent, most = () => Number.POSITIVE_INFINITY, inPlace } = options
+  const { onEvent, onEmpty, most = () => Number.POSITIVE_INFINITY, inPlace } = options
   const usual = inPlace && new TextEncoder().encode(`event: ${inPlace.name}\ndata: `)
   let line: Line = 'field'
   let firstLine = true
@@ -163,7 +165,7 @@ export function createEventReader(options: EventReaderOptions): EventReader {
   function endEvent(end: number, whole: boolean) {
     const ended = name
     name = undefined
-    if (!hasData) return
+    if (!hasData) return onEmpty?.(end)
     hasData = false
     const isInPlace = inPlace !== undefined && ended === inPlace.name
     // Data lines that came before the event's name were kept.

@@ -14,7 +14,9 @@ describe('a backend that speaks it', () => {
     const backend = { name: 'native', url: native.url, api_key: 'k-of-native', openai: 'passthrough' }
     // Answers that break off on purpose must not eject the only backend.
     const health = { startup_check: 'off', failure_threshold: 1000 }
-    app = await startApp({ health, backends: [backend] })
+    const model_replacements = { 'house-model': 'claude-opus-5-5' }
+    const messages = { server_tools: ['web_search*', 'mcp'], mcp_servers: ['https://mcp.test/*'] }
+    app = await startApp({ health, backends: [backend], model_replacements, messages })
     const ann = await app.signIn('ann')
     key = (await ann.post('/api/keys', { name: 'x' })).body.key.key
   })
@@ -23,12 +25,13 @@ describe('a backend that speaks it', () => {
     await native.stop()
   })
   beforeEach(() => native.reset())
-  const post = (path: string, body: object) =>
+  const post = (path: string, body: object | string, headers: Record<string, string> = {}) =>
     app.request(path, {
       method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
     })
+  const sent = () => native.requests.at(-1)?.body.toString()
   const chat = (body: object) => post('/v1/chat/completions', { messages: HI, ...body })
   const respond = (body: object) => post('/v1/responses', { input: 'hi', ...body })
   const bytes = (usage: string) =>
@@ -106,5 +109,117 @@ describe('a backend that speaks it', () => {
       expect(row).toMatchObject({ outcome: 'upstream_cut', estimated: true, outputTokens: 25 })
       expect(row.inputTokens).toBeGreaterThan(10)
     }
+  })
+
+  test.each([
+    [
+      'chat completions',
+      '/v1/chat/completions?a=%2F',
+      '"messages":[{"role":"user","content":[{"type":"input_audio"}]}]',
+    ],
+    ['responses', '/v1/responses', '"input":"hi","store":true,"previous_response_id":"resp_1"'],
+  ])('gets %s byte for byte, with all that Claude has nothing like', async (_, path, members) => {
+    native.answer({ headers: { 'content-type': 'application/json' }, chunks: ['{"usage":{}}'] })
+    const body = `{ "n":2, "seed" : 12345678901234567890,"model":"anthropic/other-1", "tools":[{"type":"custom"}],${members}, "x":1.0 }`
+    const answer = await post(path, body, {
+      'openai-beta': 'b=1',
+      'openai-organization': 'org',
+      'x-stainless-lang': 'js',
+    })
+    expect(answer.status).toBe(200)
+    expect(sent()).toBe(body)
+    expect(native.requests.at(-1)?.url).toBe(path)
+    expect(native.requests.at(-1)?.headers).toMatchObject({
+      'openai-beta': 'b=1',
+      'x-stainless-lang': 'js',
+      'content-type': 'application/json',
+    })
+    expect(native.requests.at(-1)?.headers).not.toHaveProperty('openai-organization')
+  })
+
+  test('gets another model only where a replacement says so, and nothing else is changed', async () => {
+    native.answer({ headers: { 'content-type': 'application/json' }, chunks: ['{"usage":{}}'] })
+    await post('/v1/chat/completions', '{"model": "house-model" ,"seed":12345678901234567890}')
+    expect(sent()).toBe('{"model": "claude-opus-5-5" ,"seed":12345678901234567890}')
+    expect((await app.rows()).at(-1)).toMatchObject({
+      requestedModel: 'house-model',
+      model: 'claude-opus-5-5',
+    })
+  })
+
+  test('gets no tool and no server that is not allowed here', async () => {
+    native.answer({ headers: { 'content-type': 'application/json' }, chunks: ['{"usage":{}}'] })
+    const tools = async (tool: object) => {
+      const { status, body } = await respond({ model: 'other-1', tools: [tool] })
+      return [status, body.error?.message]
+    }
+    expect(await tools({ type: 'web_search' })).toEqual([200, undefined])
+    expect(await tools({ type: 'code_interpreter' })).toEqual([
+      400,
+      'tools.0.type: the tool code_interpreter is not allowed here.',
+    ])
+    expect(await tools({ type: 'mcp', server_url: 'https://mcp.test/a' })).toEqual([200, undefined])
+    expect(await tools({ type: 'mcp', server_url: 'https://evil.test/a' })).toEqual([
+      400,
+      'tools.0.server_url: this MCP server is not allowed here.',
+    ])
+  })
+
+  test('tells its errors in its own words', async () => {
+    const error =
+      '{"error":{"message":"n is too large","type":"invalid_request_error","param":"n","code":"odd"}}'
+    const headers = { 'content-type': 'application/json' }
+    native.answer({ status: 400, headers, chunks: [error] })
+    expect((await chat({ model: 'other-1', n: 900 })).text).toBe(error)
+    const overloaded = '{"error":{"message":"busy","type":"server_error","param":null,"code":"busy"}}'
+    native.answer({ status: 503, headers, chunks: [overloaded] })
+    expect(await chat({ model: 'other-1' })).toMatchObject({ status: 503, text: overloaded })
+  })
+})
+
+describe('beside a backend that speaks only Claude’s interface', () => {
+  let native: FakeUpstream
+  let claude: FakeUpstream
+  let app: App
+  let key: string
+  beforeAll(async () => {
+    native = await startUpstream()
+    claude = await startUpstream()
+    app = await startApp({
+      health: { startup_check: 'off', failure_threshold: 1000 },
+      backends: [
+        { name: 'native', url: native.url, api_key: 'k', openai: 'passthrough', models: ['both', 'native'] },
+        { name: 'claude', url: claude.url, api_key: 'k', weight: 1000, models: ['both', 'claude'] },
+      ],
+    })
+    const ann = await app.signIn('ann')
+    key = (await ann.post('/api/keys', { name: 'x' })).body.key.key
+  })
+  afterAll(async () => {
+    await app.close()
+    await native.stop()
+    await claude.stop()
+  })
+  beforeEach(() => {
+    for (const upstream of [native, claude]) upstream.reset()
+    native.answer({ headers: { 'content-type': 'application/json' }, chunks: ['{"usage":{}}'] })
+  })
+  const ask = async (body: object) => {
+    const { status } = await app.request('/v1/chat/completions', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ messages: HI, ...body }),
+    })
+    return [status, native.requests.length, claude.requests.length]
+  }
+
+  test('what can be translated goes to either', async () => {
+    expect(await ask({ model: 'both' })).toEqual([200, 0, 1])
+  })
+  test('what cannot be translated goes to the one that takes it', async () => {
+    expect(await ask({ model: 'both', n: 2 })).toEqual([200, 1, 0])
+  })
+  test('what cannot be translated is refused where only the other has the model', async () => {
+    expect(await ask({ model: 'claude', n: 2 })).toEqual([400, 0, 0])
   })
 })

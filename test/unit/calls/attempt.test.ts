@@ -13,7 +13,12 @@ import { JSON_TYPE, type PlainAnswer, portUpstream, SSE_TYPE, silence } from '..
 const KEY = 'sk-ant-secret-of-the-company'
 const A = backend('a', { url: 'https://a.test/base', apiKey: KEY })
 const OPENAI = { ...A, speaksOpenAi: true }
-const NATIVE = { path: '/v1/chat/completions', body: new TextEncoder().encode('native') }
+const NATIVE = {
+  path: '/v1/chat/completions',
+  body: new TextEncoder().encode('native'),
+  headers: [['accept', '*/*']] satisfies HeaderPairs,
+  only: false,
+}
 const errorBody = (type: string, message = 'm') => ({ type: 'error', error: { type, message } })
 const START = 'event: message_start\ndata: {}\n\n'
 const PAGE: HeaderPairs = [['content-type', 'text/html']]
@@ -63,11 +68,7 @@ describe('a request to a backend', () => {
 
   test('is the one of OpenAI where the call came so and the backend speaks it', async () => {
     const { upstream, send } = setUp({ body: '{}' })
-    const headers: HeaderPairs = [
-      ['anthropic-version', '2023-06-01'],
-      ['accept', '*/*'],
-    ]
-    await send({ native: NATIVE, headers }, OPENAI)
+    await send({ native: NATIVE, headers: [['anthropic-version', '2023-06-01']] }, OPENAI)
     expect(upstream.asked).toEqual([
       {
         origin: 'https://a.test',

@@ -36,6 +36,7 @@ describe('a conversation without a name', () => {
     ['with a mark for the cache', said([block('hello', mark)])],
     ['with its members in another order', said([{ ...mark, text: 'hello', type: 'text' }])],
     ['after messages of others', { messages: [turn('be kind', 'system'), turn('hello')] }],
+    ["as a text alone, as the input of OpenAI's responses may be", { messages: 'hello' }],
     ['with another system prompt', { ...said('hello'), system: 'x' }],
   ])('is the same %s', (_, members) => {
     expect(idOf(members)).toBe(hello)
@@ -73,7 +74,7 @@ describe('a conversation without a name', () => {
 
   test.each([
     ['no messages', {}],
-    ['messages of another kind', { messages: 'hello' }],
+    ['messages of another kind', { messages: 5 }],
     ['no message of the user', { messages: [turn('hello', 'assistant')] }],
     ['elements of another kind', { messages: ['hello', 1, null] }],
   ])('is none with %s', (_, members) => {

@@ -62,13 +62,14 @@ describe('a call', () => {
   })
 
   test('knows whether a backend answered in the interface of OpenAI', async () => {
-    const native = { path: '/v1/chat/completions', body: new Uint8Array() }
+    const native = { path: '/v1/chat/completions', headers: [], body: new Uint8Array(), only: false }
     const options = { backends: [backend('a', { speaksOpenAi: true })] }
     const { forward } = forwardingScene({ a: ANSWER }, { options })
     expect([(await forward({ native })).native, (await forward()).native]).toEqual([true, false])
     const { forward: toClaude } = forwardingScene({ a: ANSWER })
     expect((await toClaude({ native })).native).toBe(false)
-    expect((await forwardingScene({ a: OVERLOADED }, { options }).forward({ native })).native).toBe(false)
+    // An error that is all that there is, too.
+    expect((await forwardingScene({ a: OVERLOADED }, { options }).forward({ native })).native).toBe(true)
   })
 })
 

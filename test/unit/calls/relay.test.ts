@@ -120,7 +120,7 @@ describe('an answer', () => {
       ),
     ],
   ])('of a backend that speaks OpenAI’s interface is metered in it (%s)', async (_, answer) => {
-    const native = { path: '/v1/chat/completions', body: new Uint8Array() }
+    const native = { path: '/v1/chat/completions', headers: [], body: new Uint8Array(), only: false }
     const options = { backends: [backend('a', { speaksOpenAi: true })] }
     const { settled } = await relayed(answer, { native }, { options })
     expect(settled).toMatchObject([{ outcome: 'ok', inputTokens: 4, outputTokens: 5 }])

@@ -113,7 +113,7 @@ describe('in any framing, cut anywhere', () => {
         const shown: Uint8Array[] = []
         const reply = hidingUsage({
           status: 200,
-          headers: [],
+          headers: [['content-type', 'text/event-stream']],
           pipe: ({ write }) => void pieces.map((piece) => write(piece)),
         })
         await reply.pipe({ write: (piece) => void shown.push(piece) })
