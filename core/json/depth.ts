@@ -2,13 +2,13 @@
 import { createScan, type Scan } from './scan.ts'
 
 /** Brackets that may be open at once: more than any real request has, far fewer than a stack overflows at. */
-const DEEPEST = 500
+export const DEEPEST = 500
 
 const ENCODER = new TextEncoder()
 const NOTHING: readonly never[] = []
 
 /** What a JSON object in `bytes` is as a whole, without parsing it. */
-export function shapeOf(bytes: Uint8Array): ReturnType<Scan['state']> {
+function shapeOf(bytes: Uint8Array): ReturnType<Scan['state']> {
   const scan = createScan(NOTHING, () => {}, { deepest: DEEPEST })
   scan.write(bytes)
   return scan.state()

@@ -26,11 +26,13 @@ const Row = z.strictObject({
   thinking_by_default: z.boolean(),
   thinking: z.array(z.enum(THINKING)),
   effort: z.array(z.enum(EFFORTS)),
+  /** Takes `speed: fast`. */
+  fast: z.boolean().default(false),
 })
 export const AbilityTable = z.array(
   Row.extend({
     match: z.array(z.string()),
-    except: z.array(Row.partial().extend({ match: z.string() })).default([]),
+    except: z.array(Row.extend({ fast: z.boolean() }).partial().extend({ match: z.string() })).default([]),
   }),
 )
 export type AbilityTable = z.infer<typeof AbilityTable>
@@ -45,6 +47,7 @@ export interface Abilities {
   thinkingByDefault: boolean
   thinking: ReadonlySet<ThinkingType>
   effort: ReadonlySet<Effort>
+  fast: boolean
 }
 
 const supported = z.looseObject({ supported: z.boolean() })
@@ -84,5 +87,6 @@ export function abilitiesOf(table: AbilityTable, canonical: string, listed?: Lis
     effort: new Set(
       levels ? EFFORTS.filter((level) => supported.safeParse(levels[level]).data?.supported) : own.effort,
     ),
+    fast: own.fast,
   }
 }

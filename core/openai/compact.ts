@@ -7,10 +7,11 @@ import { nativeCall } from './native-call.ts'
 import { packSummary } from './reasoning-envelope.ts'
 import { createMessageCollector } from './reply/message.ts'
 import { responsesUsage } from './reply/projection.ts'
+import { bodyOf } from './request/read.ts'
 import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
-import { type Interface, jsonOf, serve } from './serve.ts'
+import { type Interface, serve } from './serve.ts'
 import type { Collector } from './translator.ts'
 
 const TASK = `Write a summary of this conversation, for yourself: it will take the place of everything before it, so nothing
@@ -23,7 +24,7 @@ export function compact(deps: Deps, received: Received): Promise<Reply | Respons
 }
 
 function compactionIn(received: Received): Interface {
-  const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
+  const asked = parsedBody(ResponsesRequest, bodyOf(received.body))
   const items = typeof asked.input === 'string' ? [userItem(asked.input)] : asked.input
   const input: ResponsesRequest['input'] = [...items, userItem(TASK)]
   const { text: _, max_output_tokens: __, ...rest } = asked

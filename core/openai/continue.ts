@@ -5,7 +5,7 @@ import { inspect } from '../calls/inspect.ts'
 import { factsOf } from '../calls/receive.ts'
 import { Refusal } from '../errors.ts'
 import type { Reply } from '../ports.ts'
-import type { MessagesRequest } from './messages-api.ts'
+import { type MessagesRequest, requestText } from './messages-api.ts'
 import type { PausedContent } from './reply/pauses.ts'
 
 const ENCODER = new TextEncoder()
@@ -57,6 +57,6 @@ function continuedRequest(
   const last = messages.at(-1)
   const begun = last?.role === 'assistant' ? last.content : []
   const before = last?.role === 'assistant' ? messages.slice(0, -1) : messages
-  const turn = { role: 'assistant', content: [...begun, ...blocks] }
-  return JSON.stringify({ ...request, max_tokens, messages: [...before, turn] })
+  const turn = { role: 'assistant' as const, content: [...begun, ...blocks] }
+  return requestText({ ...request, max_tokens, messages: [...before, turn] })
 }

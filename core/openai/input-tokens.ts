@@ -8,14 +8,15 @@ import { Refusal } from '../errors.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Reply } from '../ports.ts'
 import { claudeErrorAsOpenAi } from './errors.ts'
-import type { MessagesRequest } from './messages-api.ts'
+import { type MessagesRequest, requestText } from './messages-api.ts'
 import { nativeCall } from './native-call.ts'
 import { jsonHeaders } from './reply/answer.ts'
 import type { TranslationContext } from './request/assemble.ts'
+import { bodyOf } from './request/read.ts'
 import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
-import { jsonOf, prepared, wayOf } from './serve.ts'
+import { prepared, wayOf } from './serve.ts'
 
 const ENCODER = new TextEncoder()
 const COUNT_PATH = '/v1/messages/count_tokens'
@@ -25,7 +26,7 @@ const Counted = z.looseObject({ input_tokens: z.int() })
 export async function inputTokens(deps: Deps, received: Received): Promise<Reply | Response> {
   const native = nativeCall(deps, received, false)
   const way = wayOf(native, () => {
-    const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
+    const asked = parsedBody(ResponsesRequest, bodyOf(received.body))
     const spoken = {
       streamed: false,
       model: asked.model,
@@ -56,5 +57,5 @@ export async function inputTokens(deps: Deps, received: Received): Promise<Reply
 /** The members that Claude counts; it refuses the others here. */
 function countedText(request: MessagesRequest): string {
   const { model, messages, system, tools, tool_choice, thinking, output_config } = request
-  return JSON.stringify({ model, messages, system, tools, tool_choice, thinking, output_config })
+  return requestText({ model, messages, system, tools, tool_choice, thinking, output_config })
 }

@@ -3,6 +3,14 @@ export interface CacheControl {
   type: 'ephemeral'
   ttl?: '5m' | '1h'
 }
+/** An object as JSON, kept as the text it came in: its numbers, its order and its white space. */
+export class JsonText {
+  readonly json: string
+
+  constructor(json: string) {
+    this.json = json
+  }
+}
 interface Cached {
   cache_control?: CacheControl
 }
@@ -26,12 +34,13 @@ interface ToolUseBlock extends Cached {
   type: 'tool_use'
   id: string
   name: string
-  input: unknown
+  input: JsonText
 }
+export type ResultPart = TextBlock | ImageBlock | DocumentBlock
 interface ToolResultBlock extends Cached {
   type: 'tool_result'
   tool_use_id: string
-  content: string | (TextBlock | ImageBlock)[]
+  content: ResultPart[]
 }
 export interface ThinkingBlock {
   type: 'thinking'
@@ -91,4 +100,24 @@ export interface MessagesRequest {
   output_config?: { effort?: string; format?: { type: 'json_schema'; schema: object } }
   metadata?: { user_id: string }
   cache_control?: CacheControl
+  speed?: 'fast'
+}
+
+/** The request as JSON, with the input of each tool call as it was written. Content may be what Claude answered. */
+export function requestText<T extends { messages: readonly SentTurn[] }>({ messages, ...rest }: T): string {
+  const turns = messages.map(
+    ({ role, content }) => `{"role":"${role}","content":[${content.map(blockText).join(',')}]}`,
+  )
+  return `${JSON.stringify({ ...rest, messages: [] }).slice(0, -2)}${turns.join(',')}]}`
+}
+
+interface SentTurn {
+  role: Role
+  content: readonly object[]
+}
+
+function blockText(block: object): string {
+  if (!('input' in block && block.input instanceof JsonText)) return JSON.stringify(block)
+  const { input, ...rest } = block
+  return `${JSON.stringify(rest).slice(0, -1)},"input":${input.json}}`
 }

@@ -5,12 +5,11 @@ import { ClientGone, forward } from '../calls/forward.ts'
 import { inspect } from '../calls/inspect.ts'
 import { assertAllowed, factsOf, type Received } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
-import { invalidField, Refusal } from '../errors.ts'
-import { shapeOf } from '../json/depth.ts'
+import { Refusal } from '../errors.ts'
 import { abilitiesOf } from '../models/abilities.ts'
 import type { Reply } from '../ports.ts'
 import { continued } from './continue.ts'
-import type { MessagesRequest } from './messages-api.ts'
+import { type MessagesRequest, requestText } from './messages-api.ts'
 import { meantModel, type NativeCall, nativeCall } from './native-call.ts'
 import { collected, type OpenAiAnswer, translated } from './reply/answer.ts'
 import { createChatCollector, createChatStream } from './reply/chat-reply.ts'
@@ -19,6 +18,7 @@ import { createResponsesCollector, createResponsesStream } from './reply/respons
 import type { Translated, TranslationContext } from './request/assemble.ts'
 import { chatToMessages } from './request/chat-request.ts'
 import { ChatRequest } from './request/chat-shape.ts'
+import { bodyOf } from './request/read.ts'
 import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
@@ -44,7 +44,7 @@ export async function chatCompletions(deps: Deps, received: Received): Promise<R
 }
 
 function chatIn(received: Received): Interface {
-  const asked = parsedBody(ChatRequest, jsonOf(received.body))
+  const asked = parsedBody(ChatRequest, bodyOf(received.body))
   const { model } = asked
   const includeUsage = asked.stream_options?.include_usage === true
   const legacyFunctions = asked.functions != null
@@ -65,7 +65,7 @@ export async function responses(deps: Deps, received: Received): Promise<Reply |
 }
 
 function responseIn(received: Received): Interface {
-  const asked = parsedBody(ResponsesRequest, jsonOf(received.body))
+  const asked = parsedBody(ResponsesRequest, bodyOf(received.body))
   const { model } = asked
   const packsThinking = asked.include?.includes('reasoning.encrypted_content') ?? false
   const tellsSources = asked.include?.includes('web_search_call.action.sources') ?? false
@@ -159,7 +159,7 @@ export function prepared(
   const abilities = abilitiesOf(deps.abilities, prices.canonical(model), catalogue.known(model))
   const userId = deps.sha256(`${settings.auth.secrets[0]} ${caller.userId}`).slice(0, 32)
   const translation = spoken.translate({ model, abilities, userId, ...settings.openai })
-  const body = ENCODER.encode(JSON.stringify(translation.request))
+  const body = ENCODER.encode(requestText(translation.request))
   const call: Call = {
     id: received.id,
     caller,
@@ -184,17 +184,6 @@ export function prepared(
     startedAt: clock.elapsed(),
   }
   return { call, translation }
-}
-
-export function jsonOf(body: Uint8Array): unknown {
-  const shape = shapeOf(body)
-  if (shape === 'too deep') throw invalidField('body', 'it is nested too deep')
-  if (shape !== 'complete') throw invalidField('body', 'a JSON object is expected')
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body))
-  } catch {
-    throw invalidField('body', 'valid JSON is expected')
-  }
 }
 
 /** Ids of the tool calls of the conversation so far. */

@@ -183,7 +183,8 @@ describe('the simulated Claude', () => {
   })
 
   test('gives Bash a harmless command, and speaks of the result', async () => {
-    const first = await ask({ ...user('run something'), tools: [BASH] })
+    const asked = user('run something')
+    const first = await ask({ ...asked, tools: [BASH] })
     const call = first.content[1]
     expect(call?.input?.command).toBe('echo hello from the simulated Claude')
     const result = {
@@ -192,7 +193,11 @@ describe('the simulated Claude', () => {
       content: [{ type: 'text', text: 'hello from afar' }],
     }
     const { content, stop_reason } = await ask({
-      ...user([result, { type: 'text', text: 'run' }]),
+      messages: [
+        ...asked.messages,
+        { role: 'assistant', content: first.content },
+        ...user([result, { type: 'text', text: 'run' }]).messages,
+      ],
       tools: [BASH],
     })
     expect(content).toHaveLength(1)
@@ -202,7 +207,9 @@ describe('the simulated Claude', () => {
 
   test('is forced to a tool by tool_choice, and kept from it', async () => {
     const chosen = async (tool_choice: object, text = 'Hi') => {
-      const { content } = await ask({ ...user(text), tools: [BASH, WEATHER], tool_choice })
+      // A model that takes a forced choice.
+      const model = 'claude-opus-4-8'
+      const { content } = await ask({ model, ...user(text), tools: [BASH, WEATHER], tool_choice })
       return content.at(-1)?.name
     }
     expect(await chosen({ type: 'any' })).toBe('Bash')
@@ -222,9 +229,19 @@ describe('the simulated Claude', () => {
         extra: { type: 'string' },
       },
       required: ['title', 'tags', 'note'],
+      additionalProperties: false,
     }
     const { content } = await ask({ output_config: { format: { type: 'json_schema', schema } } })
     expect(JSON.parse(content[0].text)).toEqual({ title: 'Hello, you!', tags: ['a'], note: null })
+  })
+
+  test('refuses what Claude refuses, counting tokens too', async () => {
+    const body = { ...HELLO, messages: [{ role: 'assistant', content: 'Hello' }, ...HELLO.messages] }
+    for (const path of ['/v1/messages', '/v1/messages/count_tokens']) {
+      const answer = await post(body, { path })
+      expect(answer.status).toBe(400)
+      expect(await answer.text()).toContain('first message must use')
+    }
   })
 
   test('counts tokens', async () => {

@@ -1,6 +1,6 @@
 /**
- * A request of Claude's Messages interface, strictly: fields, kinds and rules as the types of @anthropic-ai/sdk 1.12.0
- * and its API's documented refusals have them. For checking what translations write.
+ * A request of Claude's Messages interface, strictly: fields and kinds as the types of @anthropic-ai/sdk 1.14.0 have them.
+ * For checking what translations write, beside the rules that the simulated Claude refuses by.
  */
 import * as z from 'zod'
 
@@ -32,17 +32,19 @@ const toolName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/)
 const ToolUse = z.strictObject({
   type: z.literal('tool_use'),
   id: toolId,
-  name: z.string().min(1),
+  name: toolName,
   input: z.record(z.string(), z.unknown()),
   ...cached,
 })
 const ToolResult = z.strictObject({
   type: z.literal('tool_result'),
   tool_use_id: toolId,
-  content: z.union([z.string(), z.array(z.union([Text, Image]))]),
+  content: z.array(z.union([Text, Image, Document])),
   ...cached,
 })
 const Thinking = z.strictObject({ type: z.literal('thinking'), thinking: z.string(), signature: nonEmpty })
+
+const Redacted = z.strictObject({ type: z.literal('redacted_thinking'), data: nonEmpty })
 
 const User = z.strictObject({
   role: z.literal('user'),
@@ -50,7 +52,7 @@ const User = z.strictObject({
 })
 const Assistant = z.strictObject({
   role: z.literal('assistant'),
-  content: z.array(z.union([Text, ToolUse, Thinking])).min(1),
+  content: z.array(z.union([Text, ToolUse, Thinking, Redacted])).min(1),
 })
 const System = z.strictObject({ role: z.literal('system'), content: z.array(Text).min(1) })
 
@@ -71,68 +73,46 @@ const Tool = z.union([
   z.strictObject({
     type: z.literal('web_search_20250305'),
     name: z.literal('web_search'),
-    allowed_domains: z.array(nonEmpty).min(1).optional(),
-    user_location: z.looseObject({ type: z.literal('approximate') }).optional(),
+    allowed_domains: z.array(z.string()).min(1).optional(),
+    user_location: z
+      .strictObject({
+        type: z.literal('approximate'),
+        city: nonEmpty.optional(),
+        region: nonEmpty.optional(),
+        country: nonEmpty.optional(),
+        timezone: nonEmpty.optional(),
+      })
+      .optional(),
   }),
 ])
 
-export const StrictMessagesRequest = z
-  .strictObject({
-    model: nonEmpty,
-    max_tokens: z.int().min(1),
-    messages: z.array(z.discriminatedUnion('role', [User, Assistant, System])).min(1),
-    stream: z.literal(true),
-    system: z.array(Text).min(1).optional(),
-    stop_sequences: z.array(z.string().regex(/\S/)).min(1).optional(),
-    temperature: z.number().min(0).max(1).optional(),
-    top_p: z.number().min(0).max(1).optional(),
-    tools: z.array(Tool).min(1).optional(),
-    tool_choice: ToolChoice.optional(),
-    thinking: z
-      .discriminatedUnion('type', [
-        z.strictObject({ type: z.enum(['adaptive', 'disabled', 'between_tools']) }),
-        z.strictObject({ type: z.literal('enabled'), budget_tokens: z.int().min(1024) }),
-      ])
-      .optional(),
-    output_config: z
-      .strictObject({
-        effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).optional(),
-        format: z
-          .strictObject({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) })
-          .optional(),
-      })
-      .optional(),
-    metadata: z.strictObject({ user_id: z.string().max(256) }).optional(),
-    cache_control: CacheControl.optional(),
-  })
-  .superRefine((request, context) => {
-    const fail = (message: string) => context.addIssue({ code: 'custom', message })
-    const { messages, temperature, top_p, thinking, max_tokens, tools, tool_choice } = request
-    if (messages[0]?.role !== 'user' && messages[0]?.role !== 'assistant')
-      fail('begins with a system message')
-    for (const [i, { role }] of messages.entries())
-      if (messages[i + 1]?.role === role) fail('one role twice in a row')
-    if (temperature !== undefined && top_p !== undefined) fail('temperature and top_p together')
-    if (thinking?.type === 'enabled') {
-      if (thinking.budget_tokens >= max_tokens) fail('the budget is not below max_tokens')
-      if (temperature !== undefined && temperature !== 1) fail('temperature while thinking')
-      if (tool_choice?.type === 'any' || tool_choice?.type === 'tool') fail('a forced tool while thinking')
-    }
-    if (tool_choice && !tools) fail('tool_choice without tools')
-    const open = new Set<string>()
-    for (const { content } of messages) {
-      let sawOther = false
-      for (const block of content) {
-        if (block.type === 'tool_use') open.add(block.id)
-        if (block.type === 'tool_result') {
-          if (sawOther) fail('a tool result after something else')
-          if (!open.has(block.tool_use_id)) fail('a result of no call')
-        } else sawOther = true
-      }
-    }
-    const last = messages.at(-1)
-    const end = last?.role === 'assistant' ? last.content.at(-1) : undefined
-    if (end?.type === 'text' && end.text !== end.text.trimEnd()) fail('white space at the end of a prefill')
-    const marked = JSON.stringify([request.system, messages]).match(/"cache_control"/g) ?? []
-    if (marked.length > 4) fail('more than four breakpoints')
-  })
+export const StrictMessagesRequest = z.strictObject({
+  model: nonEmpty,
+  max_tokens: z.int().min(1),
+  messages: z.array(z.discriminatedUnion('role', [User, Assistant, System])).min(1),
+  stream: z.literal(true),
+  system: z.array(Text).min(1).optional(),
+  stop_sequences: z.array(z.string().regex(/\S/)).min(1).optional(),
+  temperature: z.number().min(0).max(1).optional(),
+  top_p: z.number().min(0).max(1).optional(),
+  tools: z.array(Tool).min(1).optional(),
+  tool_choice: ToolChoice.optional(),
+  thinking: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.enum(['adaptive', 'disabled', 'between_tools']) }),
+      z.strictObject({ type: z.literal('enabled'), budget_tokens: z.int().min(1024) }),
+    ])
+    .optional(),
+  output_config: z
+    .strictObject({
+      effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).optional(),
+      format: z
+        .strictObject({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) })
+        .optional(),
+    })
+    .optional(),
+  metadata: z.strictObject({ user_id: z.string().max(256) }).optional(),
+  cache_control: CacheControl.optional(),
+  speed: z.literal('fast').optional(),
+})
+export type StrictMessagesRequest = z.infer<typeof StrictMessagesRequest>

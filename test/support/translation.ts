@@ -2,12 +2,15 @@
 import { shippedAbilities } from '../../adapters/shared/tables.ts'
 import { Refusal } from '../../core/errors.ts'
 import { type Abilities, abilitiesOf } from '../../core/models/abilities.ts'
+import { requestText } from '../../core/openai/messages-api.ts'
+import type { Translated, TranslationContext } from '../../core/openai/request/assemble.ts'
 import { chatToMessages } from '../../core/openai/request/chat-request.ts'
 import { ChatRequest } from '../../core/openai/request/chat-shape.ts'
+import { bodyOf } from '../../core/openai/request/read.ts'
 import { parsedBody } from '../../core/openai/request/refuse.ts'
 import { responsesToMessages } from '../../core/openai/request/responses-request.ts'
 import { ResponsesRequest } from '../../core/openai/request/responses-shape.ts'
-import { StrictMessagesRequest } from './messages-schema.ts'
+import { taken } from './claude-rules.ts'
 
 const TABLE = shippedAbilities()
 export const context = (model: string, change: Partial<Abilities> = {}) => ({
@@ -18,16 +21,32 @@ export const context = (model: string, change: Partial<Abilities> = {}) => ({
   automaticCaching: true,
 })
 export const HI = [{ role: 'user', content: 'hi' }]
-export const chat = (body: object, model = 'claude-opus-5-5') => {
-  const result = chatToMessages(parsedBody(ChatRequest, { model, messages: HI, ...body }), context(model))
-  StrictMessagesRequest.parse(result.request)
-  return result
+
+/** The request as Claude reads it, which keeps all its rules, and the text that is sent. */
+function checked({ request, ...rest }: Translated, { abilities }: TranslationContext) {
+  const text = requestText(request)
+  return { ...rest, request: taken(text, abilities), text }
+}
+/** The body goes through the reader of bodies, as in the gateway. */
+const read = (body: string) => bodyOf(new TextEncoder().encode(body))
+
+const textOf = (body: object | string, usual: object) =>
+  typeof body === 'string'
+    ? `${JSON.stringify(usual).slice(0, -1)},${body.slice(1)}`
+    : JSON.stringify({ ...usual, ...body })
+
+/** `body`: what is asked beside a model and a message; as a text it is the whole body but for the model. */
+export const chat = (body: object | string, model = 'claude-opus-5-5') => {
+  const around = context(model)
+  return checked(
+    chatToMessages(parsedBody(ChatRequest, read(textOf(body, { model, messages: HI }))), around),
+    around,
+  )
 }
 export const responses = (body: object, model = 'claude-opus-5-5') => {
-  const asked = parsedBody(ResponsesRequest, { model, input: 'hi', ...body })
-  const result = responsesToMessages(asked, context(model))
-  StrictMessagesRequest.parse(result.request)
-  return result
+  const around = context(model)
+  const asked = parsedBody(ResponsesRequest, read(textOf(body, { model, input: 'hi' })))
+  return checked(responsesToMessages(asked, around), around)
 }
 export const refusal = (translate: () => unknown) => {
   try {

@@ -6,7 +6,8 @@ import type * as z from 'zod'
 import { createSimulatedAccount, type SimulatedAccount } from './account.ts'
 import { answerTo } from './answer.ts'
 import { Asked, AskedMessage } from './asked.ts'
-import { isCallable, modelById, modelPage } from './models.ts'
+import { abilitiesOfModel, isCallable, modelById, modelPage } from './models.ts'
+import { violation } from './rules/index.ts'
 import { framesOf, messageOf, type Reply } from './stream.ts'
 import { createUsageMeter, tokensOf, type UsageMeter } from './usage.ts'
 
@@ -90,6 +91,7 @@ async function route(call: Call): Promise<void> {
     const body = await bodyOf(request)
     const asked = parsed(Asked, body)
     knownModel(asked.model)
+    keepsRules(body, asked.model)
     ownObjects(call.account, asked)
     return sendJson(response, { input_tokens: tokensOf(body.length) })
   }
@@ -108,6 +110,7 @@ async function sendMessage(call: Call, credential: string): Promise<void> {
   const body = await bodyOf(request)
   const asked = parsed(AskedMessage, body)
   knownModel(asked.model)
+  keepsRules(body, asked.model)
   ownObjects(account, asked)
   const container = account.containerFor(asked)
   const reply: Reply = {
@@ -180,6 +183,12 @@ function ownObjects(account: SimulatedAccount, asked: unknown): void {
 
 function knownModel(model: string): void {
   if (!isCallable(model)) throw new Fault(404, 'not_found_error', `model: ${model}`)
+}
+
+/** Refuses what Claude would refuse, in its words. */
+function keepsRules(body: Buffer, model: string): void {
+  const problem = violation(JSON.parse(body.toString()), abilitiesOfModel(model))
+  if (problem) throw new Fault(400, 'invalid_request_error', problem)
 }
 
 function idOf(kind: string): string {

@@ -1,7 +1,8 @@
 /** The models of the simulated Claude: those of the price list. */
 import pricing from '../../../config/pricing.json' with { type: 'json' }
+import { type Abilities, abilitiesOf } from '../../../core/models/abilities.ts'
+import { shippedAbilities } from '../../shared/tables.ts'
 
-const DEFAULT_MAX_TOKENS = 64_000
 const DEFAULT_PAGE = 20
 const LARGEST_PAGE = 1000
 /** Claude's value for an unknown release date. */
@@ -16,6 +17,7 @@ interface Listed {
   context: number
   max_output?: number
 }
+const ABILITIES = shippedAbilities()
 const LISTED: readonly Listed[] = pricing.models
 const ACTIVE = LISTED.filter(({ status }) => status === 'active').map(modelInfo)
 const CALLABLE = new Set(
@@ -56,35 +58,33 @@ function modelInfo({ id, name, released, status, context, max_output }: Listed) 
     display_name: name.replace(/ \(.*/, ''),
     created_at: `${released ?? UNKNOWN_DATE}T00:00:00Z`,
     max_input_tokens: context,
-    max_tokens: max_output ?? DEFAULT_MAX_TOKENS,
+    max_tokens: max_output ?? abilitiesOfModel(id).maxOutput,
     lifecycle: status === 'active' ? 'active' : 'deprecated',
     capabilities: capabilitiesOf(id),
   }
 }
 
+/** What the model takes; of an unknown one what every current model does. */
+export function abilitiesOfModel(model: string): Abilities {
+  const listed = LISTED.find(({ id, aliases }) => id === model || aliases?.includes(model))
+  return abilitiesOf(ABILITIES, listed?.id ?? model)
+}
+
 function capabilitiesOf(id: string) {
   const supported = { supported: true }
-  // From 5.1 on thinking is always adaptive (core/calls/PROTOCOL.md, Models).
-  const adaptsOnly = /-5-[1-9]$/.test(id)
+  const { thinking, effort, structuredOutputs } = abilitiesOfModel(id)
+  const among = <T extends string>(names: readonly T[], own: ReadonlySet<T>) =>
+    Object.fromEntries(names.map((name) => [name, { supported: own.has(name) }]))
   return {
     thinking: {
-      ...supported,
-      types: {
-        adaptive: supported,
-        between_tools: { supported: adaptsOnly },
-        disabled: { supported: !adaptsOnly },
-        enabled: { supported: !adaptsOnly },
-      },
+      supported: thinking.has('adaptive') || thinking.has('enabled'),
+      types: among(['adaptive', 'between_tools', 'disabled', 'enabled'], thinking),
     },
     effort: {
-      ...supported,
-      low: supported,
-      medium: supported,
-      high: supported,
-      xhigh: supported,
-      max: supported,
+      supported: effort.size > 0,
+      ...among(['low', 'medium', 'high', 'xhigh', 'max'], effort),
     },
-    structured_outputs: supported,
+    structured_outputs: { supported: structuredOutputs },
     image_input: supported,
     pdf_input: supported,
     batch: supported,

@@ -1,10 +1,12 @@
 /** Builds the request to Claude for both of OpenAI's APIs (core/calls/PROTOCOL.md, OpenAI's requests). */
 import type { Abilities } from '../../models/abilities.ts'
 import type { ClientTools } from '../client-tools.ts'
-import type { MessagesRequest, TextBlock, Tool, Turn, WebSearchTool } from '../messages-api.ts'
-import { conversation } from './conversation.ts'
+import type { MessagesRequest, TextBlock, Tool, WebSearchTool } from '../messages-api.ts'
+import { cacheMarks } from './caching.ts'
+import { conversation, type Talk } from './conversation.ts'
 import { type ForcedTool, forcedTool } from './forced-tool.ts'
 import { type AskedFormat, type Format, outputFormat } from './output-format.ts'
+import { unsupported } from './refuse.ts'
 import { type Choice, chosenTools } from './tools.ts'
 import { outputTokens, type ReasoningEffort, reasoning, sampling, stopSequences } from './tuning.ts'
 
@@ -20,16 +22,16 @@ export interface TranslationContext {
 
 /** A request in the terms that both APIs share. `param` names are those of the caller's API. */
 export interface ModelRequest {
-  turns: Turn[]
-  turnsParam: string
+  talk: Talk
   system: TextBlock[]
   tools: (Tool | WebSearchTool)[]
   clientTools: ClientTools
   choice: Choice | undefined
   parallel: boolean
   format: AskedFormat | undefined
-  maxTokens: number | null | undefined
-  effort: ReasoningEffort | null | undefined
+  /** The parameter that limits the output, and its value. */
+  limit: { param: string; tokens: number | null | undefined }
+  effort: { param: string; level: ReasoningEffort | null | undefined }
   thinking: Record<string, unknown> | null | undefined
   temperature: number | null | undefined
   topP: number | null | undefined
@@ -39,6 +41,7 @@ export interface ModelRequest {
   hasUser: boolean
   /** Only what the request marks may be cached. */
   explicitCaching: boolean
+  fast: boolean
 }
 
 export interface Translated {
@@ -51,25 +54,25 @@ export interface Translated {
   forcedTool: string | undefined
 }
 
-/** Prompts with tools and more characters (UTF-16 units) than this are cached. */
-const CACHED_CHARACTERS = 4_000
-
 /** Throws a Refusal that names the parameter. Appends to `warnings`. */
 export function assemble(asked: ModelRequest, context: TranslationContext, warnings: string[]): Translated {
   const { abilities, model } = context
   const warn = (text: string) => void warnings.push(text)
-  const talk = conversation(asked.turns, abilities, asked.turnsParam)
-  const given = outputFormat(asked.format, abilities)
-  const limit = outputTokens(asked.maxTokens, asked.streamed, abilities)
-  const reason = reasoning(asked.effort, talk.messages, abilities, limit)
-  const thinking = asked.thinking ?? reason.thinking
-  const thinkingEnabled = thinking?.type === 'enabled'
-  const mayForce = abilities.forcedTools && !thinkingEnabled
+  const talk = conversation(asked.talk, abilities, warn)
+  const given = outputFormat(asked.format, abilities, warn)
+  const limit = outputTokens(asked.limit, asked.streamed, abilities, warn)
+  const reason = reasoning(asked, { messages: talk.messages, abilities, limit, warn })
+  const { thinking } = reason
+  const thinks = thinking?.type === 'enabled' || thinking?.type === 'adaptive'
+  const mayForce = abilities.forcedTools && !thinks
   const isText = (asked.format?.type ?? 'text') === 'text'
   const forced = !mayForce && isText ? forcedTool(asked.tools, asked.choice, abilities) : undefined
   const format = forced ? formatOf(forced) : given
+  if (format.format && talk.messages.at(-1)?.role === 'assistant') {
+    throw unsupported(asked.talk.param, 'structured output cannot continue a message of the assistant')
+  }
   const choice = { choice: forced ? NO_TOOL : asked.choice, parallel: asked.parallel, mayForce }
-  const stops = stopSequences(asked.stop)
+  const stops = stopSequences(asked.stop, warn)
   const system = [...asked.system, ...talk.system, ...format.system]
   const request: MessagesRequest = {
     model,
@@ -78,15 +81,15 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
     stream: true,
     ...(system.length > 0 ? { system } : {}),
     ...(stops.length > 0 ? { stop_sequences: stops } : {}),
-    ...sampling({ temperature: asked.temperature, top_p: asked.topP }, abilities, thinkingEnabled, warn),
+    ...sampling({ temperature: asked.temperature, top_p: asked.topP }, abilities, thinks, warn),
     ...chosenTools(asked.tools, choice, warn),
     ...(thinking ? { thinking } : {}),
     ...outputConfig(reason.effort, format.format),
     ...(asked.hasUser ? { metadata: { user_id: context.userId } } : {}),
+    ...(asked.fast ? { speed: 'fast' } : {}),
   }
-  if (context.automaticCaching && !asked.explicitCaching && request.tools && isLong(request)) {
-    request.cache_control = { type: 'ephemeral' }
-  }
+  const automatic = context.automaticCaching && !asked.explicitCaching
+  Object.assign(request, cacheMarks(request, automatic, warn))
   return { request, warnings, clientTools: asked.clientTools, forcedTool: forced?.name }
 }
 
@@ -103,16 +106,4 @@ function outputConfig(
 ): Pick<MessagesRequest, 'output_config'> {
   if (!effort && !format) return {}
   return { output_config: { ...(effort ? { effort } : {}), ...(format ? { format } : {}) } }
-}
-
-function isLong({ system = [], messages }: MessagesRequest): boolean {
-  let length = 0
-  for (const block of [...system, ...messages.flatMap(({ content }) => content)]) {
-    if (block.type === 'text') length += block.text.length
-    if (block.type === 'tool_result' && typeof block.content !== 'string') {
-      for (const part of block.content) if (part.type === 'text') length += part.text.length
-    }
-    if (length > CACHED_CHARACTERS) return true
-  }
-  return false
 }

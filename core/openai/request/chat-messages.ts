@@ -1,25 +1,27 @@
 /** Translates messages of chat completions into Claude's turns (core/calls/PROTOCOL.md, OpenAI's requests). */
 
-import type { Block, TextBlock, Turn } from '../messages-api.ts'
-import type { ChatMessage } from './chat-shape.ts'
+import type { Block, ResultPart, TextBlock, Turn } from '../messages-api.ts'
+import type { ChatMessage, UserPart } from './chat-shape.ts'
 import { fileBlock, imageBlock, marked, textBlock } from './content.ts'
-import { createToolIds, toolInput } from './conversation.ts'
+import type { Talk } from './conversation.ts'
 import { unsupported } from './refuse.ts'
+import { calledName, createToolIds, type ToolIds, toolInput } from './tool-ids.ts'
 
 type Message<R extends ChatMessage['role']> = Extract<ChatMessage, { role: R }>
-type ToolIds = ReturnType<typeof createToolIds>
 
 /** Tool calls of the messages so far. */
 interface Called {
   ids: ToolIds
-  /** Name → id of its newest call, because the deprecated `function_call` has no id. */
+  /** Name → id of its calls, because the deprecated `function_call` has no id. */
   functions: Map<string, string>
 }
 
 /** Throws a Refusal that names the part. */
-export function turnsOf(messages: readonly ChatMessage[]): Turn[] {
-  const called: Called = { ids: createToolIds(), functions: new Map() }
-  return messages.map((message, i) => turnOf(message, called, `messages[${i}]`))
+export function talkOf(messages: readonly ChatMessage[]): Talk {
+  const ids = createToolIds()
+  const called: Called = { ids, functions: new Map() }
+  const turns = messages.map((message, i) => turnOf(message, called, `messages[${i}]`))
+  return { turns, ids, param: 'messages' }
 }
 
 function turnOf(message: ChatMessage, called: Called, param: string): Turn {
@@ -28,12 +30,12 @@ function turnOf(message: ChatMessage, called: Called, param: string): Turn {
     case 'developer':
       return { role: 'system', content: texts(message.content) }
     case 'user':
-      return { role: 'user', content: userContent(message, param) }
+      return { role: 'user', content: partsOf(message.content, param) }
     case 'assistant':
       return { role: 'assistant', content: assistantContent(message, called, param) }
     case 'tool': {
       const tool_use_id = called.ids.result(message.tool_call_id, `${param}.tool_call_id`)
-      return { role: 'user', content: [resultOf(tool_use_id, texts(message.content))] }
+      return { role: 'user', content: [resultOf(tool_use_id, partsOf(message.content, param))] }
     }
     case 'function': {
       const tool_use_id = called.ids.result(called.functions.get(message.name) ?? '', `${param}.name`)
@@ -52,16 +54,16 @@ function texts(
   })
 }
 
-function resultOf(tool_use_id: string, content: TextBlock[]): Block {
+function resultOf(tool_use_id: string, content: ResultPart[]): Block {
   return { type: 'tool_result', tool_use_id, content }
 }
 
-function userContent({ content }: Message<'user'>, param: string): Block[] {
+function partsOf(content: string | readonly UserPart[], param: string): ResultPart[] {
   if (typeof content === 'string') return texts(content)
-  return content.flatMap((part, i) => userPart(part, `${param}.content[${i}]`))
+  return content.flatMap((part, i) => partOf(part, `${param}.content[${i}]`))
 }
 
-function userPart(part: Exclude<Message<'user'>['content'], string>[number], param: string): Block[] {
+function partOf(part: UserPart, param: string): ResultPart[] {
   switch (part.type) {
     case 'text':
       return texts([part])
@@ -85,14 +87,15 @@ function assistantContent(message: Message<'assistant'>, called: Called, param: 
     if (!call.function) throw unsupported(`${at}.type`, 'only function calls are understood')
     const { name, arguments: text } = call.function
     const input = toolInput(text, `${at}.function.arguments`)
-    blocks.push({ type: 'tool_use', id: called.ids.call(call.id), name, input })
+    blocks.push({ type: 'tool_use', id: called.ids.call(call.id, at), name: calledName(name), input })
   }
   if (function_call) {
     const { name, arguments: text } = function_call
-    const id = `function_call_${called.functions.size}_${name}`
-    called.functions.set(name, id)
-    const input = toolInput(text, `${param}.function_call.arguments`)
-    blocks.push({ type: 'tool_use', id: called.ids.call(id), name, input })
+    const at = `${param}.function_call`
+    const given = `function_call_${calledName(name)}`
+    called.functions.set(name, given)
+    const input = toolInput(text, `${at}.arguments`)
+    blocks.push({ type: 'tool_use', id: called.ids.call(given, at), name: calledName(name), input })
   }
   return blocks
 }

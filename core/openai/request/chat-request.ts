@@ -3,7 +3,7 @@
 import { invalidField } from '../../errors.ts'
 import type { Tool, WebSearchTool } from '../messages-api.ts'
 import { assemble, type Translated, type TranslationContext } from './assemble.ts'
-import { turnsOf } from './chat-messages.ts'
+import { talkOf } from './chat-messages.ts'
 import { ChatRequest, PASSED_OVER } from './chat-shape.ts'
 import type { AskedFormat } from './output-format.ts'
 import { unsupported } from './refuse.ts'
@@ -15,18 +15,22 @@ const KNOWN = new Set(Object.keys(ChatRequest.shape))
 export function chatToMessages(asked: ChatRequest, context: TranslationContext): Translated {
   assertPossible(asked)
   const unknown = Object.keys(asked).filter((name) => !KNOWN.has(name) && !PASSED_OVER.has(name))
+  const warnings = unknown.length > 0 ? [`ignored: ${unknown.join(', ')}`] : []
+  const warn = (text: string) => void warnings.push(text)
   return assemble(
     {
-      turns: turnsOf(asked.messages),
-      turnsParam: 'messages',
+      talk: talkOf(asked.messages),
       system: [],
-      tools: toolsOf(asked, context),
+      tools: toolsOf(asked, context, warn),
       clientTools: new Map(),
       choice: choiceOf(asked),
       parallel: asked.parallel_tool_calls !== false,
       format: formatOf(asked),
-      maxTokens: asked.max_completion_tokens ?? asked.max_tokens,
-      effort: asked.reasoning_effort,
+      limit:
+        asked.max_completion_tokens != null
+          ? { param: 'max_completion_tokens', tokens: asked.max_completion_tokens }
+          : { param: 'max_tokens', tokens: asked.max_tokens },
+      effort: { param: 'reasoning_effort', level: asked.reasoning_effort },
       thinking: asked.thinking,
       temperature: asked.temperature,
       topP: asked.top_p,
@@ -34,9 +38,10 @@ export function chatToMessages(asked: ChatRequest, context: TranslationContext):
       streamed: asked.stream === true,
       hasUser: Boolean(asked.user || asked.safety_identifier),
       explicitCaching: asked.prompt_cache_options?.mode === 'explicit',
+      fast: false,
     },
     context,
-    unknown.length > 0 ? [`ignored: ${unknown.join(', ')}`] : [],
+    warnings,
   )
 }
 
@@ -45,14 +50,18 @@ function assertPossible({ n, modalities }: ChatRequest) {
   if (modalities?.some((one) => one !== 'text')) throw unsupported('modalities', 'Claude answers in text')
 }
 
-function toolsOf(asked: ChatRequest, { webSearch }: TranslationContext): (Tool | WebSearchTool)[] {
+function toolsOf(
+  asked: ChatRequest,
+  { webSearch }: TranslationContext,
+  warn: (text: string) => void,
+): (Tool | WebSearchTool)[] {
   const tools: (Tool | WebSearchTool)[] = (asked.tools ?? []).map((tool, i) => {
     const param = `tools[${i}]`
     if (tool.type !== 'function') throw unsupported(`${param}.type`, 'only functions are understood')
     if (!tool.function) throw invalidField(`${param}.function`, 'a function is expected')
-    return toolOf(tool.function, `${param}.function`)
+    return toolOf(tool.function, `${param}.function`, warn)
   })
-  tools.push(...(asked.functions ?? []).map((one, i) => toolOf(one, `functions[${i}]`)))
+  tools.push(...(asked.functions ?? []).map((one, i) => toolOf(one, `functions[${i}]`, warn)))
   if (asked.web_search_options) {
     if (!webSearch) throw unsupported('web_search_options', 'web search is not switched on here')
     tools.push(webSearchTool(asked.web_search_options))

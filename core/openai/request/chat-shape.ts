@@ -29,6 +29,7 @@ const UserPart = z.discriminatedUnion('type', [
   }),
   z.looseObject({ type: z.literal('input_audio') }),
 ])
+export type UserPart = z.infer<typeof UserPart>
 const AssistantPart = z.discriminatedUnion('type', [
   TextPart,
   z.looseObject({ type: z.literal('refusal'), refusal: text }),
@@ -49,7 +50,11 @@ export const ChatMessage = z.discriminatedUnion('role', [
       .nullish(),
     function_call: FunctionCall.nullish(),
   }),
-  z.looseObject({ role: z.literal('tool'), tool_call_id: text, content: Texts }),
+  z.looseObject({
+    role: z.literal('tool'),
+    tool_call_id: text,
+    content: z.union([text, z.array(UserPart)]),
+  }),
   z.looseObject({ role: z.literal('function'), name: text, content: text.nullish() }),
 ])
 export type ChatMessage = z.infer<typeof ChatMessage>

@@ -1,37 +1,52 @@
-/** Orders OpenAI's turns as Claude accepts them: system first, equal roles merged, tool results at the start of a turn. */
-
+/**
+ * Orders OpenAI's turns as Claude takes them (core/calls/PROTOCOL.md, Order of turns): the user first, equal roles joined,
+ * each call answered in the next turn and there first, system messages behind a turn of the user.
+ */
 import { invalidField } from '../../errors.ts'
-import { shapeOfText } from '../../json/depth.ts'
-import { isRecord } from '../../json/is-record.ts'
 import type { Abilities } from '../../models/abilities.ts'
-import type { Block, TextBlock, Turn } from '../messages-api.ts'
+import type { Block, Role, TextBlock, Turn } from '../messages-api.ts'
 import { unsupported } from './refuse.ts'
+import type { ToolIds } from './tool-ids.ts'
 
-const TOOL_ID = /^[A-Za-z0-9_-]+$/
-const MOST_BREAKPOINTS = 4
+type ToolResult = Extract<Block, { type: 'tool_result' }>
 
-/** Throws a Refusal: invalid_input without a user's turn; unsupported_value if the model takes no assistant turn at the end. */
+/** What is put before a conversation that the assistant begins. */
+const BEGINNING: TextBlock = { type: 'text', text: '(The conversation begins with the assistant.)' }
+
+export interface Talk {
+  turns: readonly Turn[]
+  ids: ToolIds
+  /** The parameter that holds the conversation. */
+  param: string
+}
+
+/**
+ * Throws a Refusal: invalid_input without a user's turn or for a call without a result; unsupported_value if the model takes
+ * no assistant turn at the end. `warn` gets what was changed.
+ */
 export function conversation(
-  turns: readonly Turn[],
+  { turns, ids, param }: Talk,
   abilities: Abilities,
-  param: string,
+  warn: (text: string) => void,
 ): { system: TextBlock[]; messages: Turn[] } {
-  const system: TextBlock[] = []
   const messages: Turn[] = []
+  const order: Order = { messages, waiting: [], calls: [], results: resultsIn(turns), ids }
+  const system: TextBlock[] = []
   for (const { role, content } of turns) {
     if (content.length === 0) continue
-    const isLater = messages.length > 0
-    if (role === 'system' && !(isLater && abilities.systemInPlace)) {
-      system.push(...content.filter((block) => block.type === 'text'))
-      continue
-    }
-    const last = messages.at(-1)
-    if (last?.role === role) last.content.push(...content)
-    else messages.push({ role, content: [...content] })
+    if (role === 'assistant') addAssistant(order, content)
+    else if (role === 'user') addUser(order, content)
+    else (messages.length > 0 && abilities.systemInPlace ? order.waiting : system).push(...texts(content))
   }
-  for (const turn of messages) if (turn.role === 'user') turn.content = resultsFirst(turn.content)
+  endAssistant(order)
+  placeSystem(order)
+  system.push(...order.waiting)
   if (!messages.some(({ role }) => role === 'user')) {
-    throw invalidField(param, 'at least one message of the user is expected')
+    throw invalidField(param, 'at least one message of the user with some content is expected')
+  }
+  if (messages[0]?.role === 'assistant') {
+    warn(`${param}[0]: a turn of the user was put before it`)
+    messages.unshift({ role: 'user', content: [BEGINNING] })
   }
   const last = messages.at(-1)
   if (last?.role === 'assistant') {
@@ -39,57 +54,103 @@ export function conversation(
       throw unsupported(param, 'this model takes no message of the assistant at the end')
     trimEnd(last)
   }
-  limitBreakpoints([...system, ...messages.flatMap(({ content }) => content)])
   return { system, messages }
 }
 
-function resultsFirst(content: readonly Block[]): Block[] {
-  const isResult = (block: Block) => block.type === 'tool_result'
-  return [...content.filter(isResult), ...content.filter((block) => !isResult(block))]
+interface Came {
+  result: ToolResult
+  /** How many results came before. */
+  position: number
+}
+
+/** Every result by the id of its call. */
+function resultsIn(turns: readonly Turn[]): Map<string, Came> {
+  const results = new Map<string, Came>()
+  for (const { content } of turns) {
+    for (const block of content) {
+      if (block.type === 'tool_result')
+        results.set(block.tool_use_id, { result: block, position: results.size })
+    }
+  }
+  return results
+}
+
+/** The conversation as far as it is put in order. */
+interface Order {
+  messages: Turn[]
+  /** System messages that wait for the end of a user's turn. */
+  waiting: TextBlock[]
+  /** Calls of the turn under way. */
+  calls: string[]
+  results: ReadonlyMap<string, Came>
+  ids: ToolIds
+}
+
+function add({ messages }: Order, role: Role, content: readonly Block[]) {
+  const last = messages.at(-1)
+  if (last?.role === role) last.content.push(...content)
+  else messages.push({ role, content: [...content] })
+}
+
+function addUser(order: Order, content: readonly Block[]) {
+  endAssistant(order)
+  const said = content.filter(({ type }) => type !== 'tool_result')
+  if (said.length > 0) add(order, 'user', said)
+}
+
+function addAssistant(order: Order, content: readonly Block[]) {
+  // What is said after a call was said after its result.
+  const isAfter = order.calls.length > 0 && content.some(({ type }) => type === 'text')
+  const thoughts = isAfter ? endAssistant(order) : []
+  placeSystem(order)
+  add(order, 'assistant', [...thoughts, ...content])
+  for (const block of content) if (block.type === 'tool_use') order.calls.push(block.id)
+}
+
+function placeSystem(order: Order) {
+  if (order.waiting.length === 0 || order.messages.at(-1)?.role !== 'user') return
+  order.messages.push({ role: 'system', content: order.waiting })
+  order.waiting = []
+}
+
+/** Ends a turn of the assistant and answers its calls. Returns the thinking at its end, which Claude refuses there. */
+function endAssistant(order: Order): Block[] {
+  const { messages } = order
+  const last = messages.at(-1)
+  if (last?.role !== 'assistant') return []
+  const from = last.content.findLastIndex((block) => !isThinking(block)) + 1
+  const thoughts = last.content.splice(from)
+  if (last.content.length === 0) {
+    messages.pop()
+    const before = messages.at(-1)
+    if (before?.role === 'system') {
+      messages.pop()
+      order.waiting.unshift(...texts(before.content))
+    }
+  }
+  answerCalls(order)
+  return thoughts
+}
+
+function answerCalls(order: Order) {
+  const { calls, results, ids } = order
+  const came = calls.map((id) => {
+    const found = results.get(id)
+    if (!found) throw invalidField(ids.madeBy(id), 'no later message has the result of this tool call')
+    return found
+  })
+  order.calls = []
+  for (const { result } of came.sort((a, b) => a.position - b.position)) add(order, 'user', [result])
+}
+
+const texts = (content: readonly Block[]) => content.filter((block) => block.type === 'text')
+
+function isThinking({ type }: Block): boolean {
+  return type === 'thinking' || type === 'redacted_thinking'
 }
 
 /** Claude refuses an assistant turn at the end whose text ends in white space. */
 function trimEnd(turn: Turn) {
   const block = turn.content.at(-1)
   if (block?.type === 'text') block.text = block.text.trimEnd()
-  turn.content = turn.content.filter((one) => one.type !== 'text' || one.text !== '')
-}
-
-/** Claude accepts four breakpoints. The last ones stay, because they cache the longest prompts. */
-function limitBreakpoints(blocks: readonly Block[]) {
-  const marked = blocks.filter((block) => 'cache_control' in block && block.cache_control)
-  for (const block of marked.slice(0, -MOST_BREAKPOINTS))
-    if ('cache_control' in block) delete block.cache_control
-}
-
-/** Converts ids of tool calls to the characters that Claude accepts; the same id always gets the same result. */
-export function createToolIds() {
-  const called = new Map<string, string>()
-  return {
-    call(id: string): string {
-      const safe = TOOL_ID.test(id) ? id : `call_${called.size}_${id.replace(/[^A-Za-z0-9_-]/g, '_')}`
-      const known = called.get(id)
-      if (known === undefined) called.set(id, safe)
-      return known ?? safe
-    },
-    /** Throws a Refusal invalid_input if no earlier call has this id. */
-    result(id: string, param: string): string {
-      const known = called.get(id)
-      if (known === undefined)
-        throw invalidField(param, 'no earlier message of the assistant made this tool call')
-      return known
-    },
-  }
-}
-
-/** Parses the input of a tool call. Throws a Refusal invalid_input. */
-export function toolInput(text: string, param: string): unknown {
-  if (shapeOfText(text) === 'too deep') throw invalidField(param, 'it is nested too deep')
-  try {
-    const input: unknown = JSON.parse(text.trim() === '' ? '{}' : text)
-    if (isRecord(input)) return input
-  } catch {
-    // Refused below.
-  }
-  throw invalidField(param, 'a JSON object is expected')
 }

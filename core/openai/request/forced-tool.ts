@@ -26,7 +26,7 @@ export function forcedTool(
   try {
     return {
       name: tool.name,
-      schema: structuredSchema(tool.input_schema, 'tools'),
+      schema: structuredSchema(tool.input_schema, 'tools', () => {}),
       system: {
         type: 'text',
         text: `Call the tool ${tool.name}: respond with its input as JSON and nothing else.`,

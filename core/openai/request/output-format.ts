@@ -20,12 +20,17 @@ export interface Format {
   system: TextBlock[]
 }
 
-export function outputFormat(asked: AskedFormat | undefined, abilities: Abilities): Format {
+/** `warn` gets keywords of the schema that are dropped. Throws a Refusal unsupported_value. */
+export function outputFormat(
+  asked: AskedFormat | undefined,
+  abilities: Abilities,
+  warn: (text: string) => void,
+): Format {
   if (asked?.type === 'json_object') return { system: [JSON_ONLY] }
   if (asked?.type !== 'json_schema') return { system: [] }
   if (!abilities.structuredOutputs) {
     throw unsupported(asked.param, 'this model has no structured output')
   }
-  const schema = structuredSchema(asked.schema, asked.param)
+  const schema = structuredSchema(asked.schema, asked.param, warn)
   return { format: { type: 'json_schema', schema }, system: [] }
 }

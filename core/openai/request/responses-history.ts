@@ -1,10 +1,12 @@
 /** Items of OpenAI's responses that come back with the next request and are neither messages nor calls of functions. */
 import * as z from 'zod'
 import { builtIn, builtInOfItem, CUSTOM_INPUT } from '../client-tools.ts'
-import type { TextBlock, Turn } from '../messages-api.ts'
+import { JsonText, type Turn } from '../messages-api.ts'
 import { unpackSummary } from '../reasoning-envelope.ts'
+import { textBlock } from './content.ts'
 import { parsedBody, unsupported } from './refuse.ts'
 import { AskedTool } from './responses-tools.ts'
+import { calledName, type ToolIds } from './tool-ids.ts'
 import type { ToolNames } from './tool-names.ts'
 
 const text = z.string()
@@ -16,7 +18,7 @@ const BRINGS_TOOLS = new Set(['additional_tools', 'tool_search_output'])
 const COMPACTIONS = new Set(['compaction', 'compaction_summary', 'context_compaction'])
 
 export interface History {
-  ids: { call(id: string): string; result(id: string, param: string): string }
+  ids: ToolIds
   names: ToolNames
   warn(text: string): void
 }
@@ -26,7 +28,14 @@ type AnyItem = Record<string, unknown> & { type: string }
 export function turnOfItem(item: AnyItem, { ids, names, warn }: History, param: string): Turn[] {
   const { type } = item
   const call = (id: string, name: string, input: object): Turn[] => {
-    return [{ role: 'assistant', content: [{ type: 'tool_use', id: ids.call(id), name, input }] }]
+    const written = new JsonText(JSON.stringify(input))
+    const block = {
+      type: 'tool_use' as const,
+      id: ids.call(id, param),
+      name: calledName(name),
+      input: written,
+    }
+    return [{ role: 'assistant', content: [block] }]
   }
   if (type === 'custom_tool_call') {
     const { call_id, name, namespace, input } = parsedBody(CustomCall, item, param)
@@ -39,7 +48,7 @@ export function turnOfItem(item: AnyItem, { ids, names, warn }: History, param: 
     // OpenAI's own tool search has no call of the caller's.
     if (id === undefined) return []
     if (found.isCall) return call(id, names.of({ kind: found.name }), builtIn(found.name).inputOf(item))
-    const content: TextBlock[] = [{ type: 'text', text: resultText(item) }]
+    const content = [textBlock(resultText(item))].flatMap((block) => block ?? [])
     const tool_use_id = ids.result(id, `${param}.call_id`)
     return [{ role: 'user', content: [{ type: 'tool_result', tool_use_id, content }] }]
   }

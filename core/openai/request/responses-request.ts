@@ -1,15 +1,16 @@
 /** Translates a request of OpenAI's responses into one to Claude (core/calls/PROTOCOL.md, OpenAI's requests). */
 
-import type { Block, ImageBlock, Role, TextBlock, Turn } from '../messages-api.ts'
+import type { ResultPart, TextBlock, Turn } from '../messages-api.ts'
 import { unpackReasoning } from '../reasoning-envelope.ts'
 import { assemble, type Translated, type TranslationContext } from './assemble.ts'
 import { fileBlock, imageBlock, marked, textBlock } from './content.ts'
-import { createToolIds, toolInput } from './conversation.ts'
+import type { Talk } from './conversation.ts'
 import type { AskedFormat } from './output-format.ts'
 import { unsupported } from './refuse.ts'
 import { type History, toolsOfItems, turnOfItem } from './responses-history.ts'
 import { type Item, PASSED_OVER, type Part, ResponsesRequest } from './responses-shape.ts'
 import { choiceOfResponses, toolsOfResponses } from './responses-tools.ts'
+import { calledName, createToolIds, toolInput } from './tool-ids.ts'
 
 const KNOWN = new Set(Object.keys(ResponsesRequest.shape))
 
@@ -23,19 +24,17 @@ export function responsesToMessages(asked: ResponsesRequest, context: Translatio
   const { webSearch } = context
   const tools = toolsOfResponses(given, { webSearch, warn })
   const unknown = Object.keys(asked).filter((name) => !KNOWN.has(name) && !PASSED_OVER.has(name))
-  const system = asked.instructions ? [textBlock(asked.instructions)].flatMap((block) => block ?? []) : []
   return assemble(
     {
-      turns: turnsOf(asked.input, { names: tools.names, warn }),
-      turnsParam: 'input',
-      system,
+      talk: talkOf(asked.input, { names: tools.names, warn }),
+      system: textsOf(asked.instructions ?? ''),
       tools: tools.tools,
       clientTools: tools.names.all,
       choice: choiceOfResponses(asked.tool_choice, tools),
       parallel: asked.parallel_tool_calls !== false,
       format: formatOf(asked),
-      maxTokens: asked.max_output_tokens,
-      effort: asked.reasoning?.effort,
+      limit: { param: 'max_output_tokens', tokens: asked.max_output_tokens },
+      effort: { param: 'reasoning.effort', level: asked.reasoning?.effort },
       thinking: asked.thinking,
       temperature: asked.temperature,
       topP: asked.top_p,
@@ -43,6 +42,7 @@ export function responsesToMessages(asked: ResponsesRequest, context: Translatio
       streamed: asked.stream === true,
       hasUser: Boolean(asked.user || asked.safety_identifier),
       explicitCaching: asked.prompt_cache_options?.mode === 'explicit',
+      fast: false,
     },
     context,
     unknown.length > 0 ? [`ignored: ${unknown.join(', ')}`, ...warnings] : warnings,
@@ -57,33 +57,43 @@ function assertStateless(asked: ResponsesRequest) {
   if (asked.store) throw unsupported('store', why)
 }
 
-function turnsOf(input: ResponsesRequest['input'], given: Omit<History, 'ids'>): Turn[] {
-  if (typeof input === 'string') {
-    return [{ role: 'user', content: [textBlock(input)].flatMap((block) => block ?? []) }]
-  }
-  const history = { ...given, ids: createToolIds() }
-  return input.flatMap((item, i) => turnOf(item, history, `input[${i}]`))
+function talkOf(input: ResponsesRequest['input'], given: Omit<History, 'ids'>): Talk {
+  const ids = createToolIds()
+  const turns =
+    typeof input === 'string'
+      ? [{ role: 'user' as const, content: textsOf(input) }]
+      : input.flatMap((item, i) => turnOf(item, { ...given, ids }, `input[${i}]`))
+  return { turns, ids, param: 'input' }
 }
 
 function turnOf(item: Item, history: History, param: string): Turn[] {
   const { ids, names } = history
   if ('role' in item && 'content' in item) {
     const { role, content } = item as Extract<Item, { role: string; content: unknown }> // only messages have both
-    const to: Role = role === 'developer' ? 'system' : role
-    return [{ role: to, content: contentOf(content, `${param}.content`) }]
+    const blocks = contentOf(content, `${param}.content`)
+    if (role === 'user') return [{ role, content: blocks }]
+    if (blocks.some(({ type }) => type !== 'text')) {
+      throw unsupported(`${param}.content`, `messages of the ${role} have texts only; send files as the user`)
+    }
+    return [{ role: role === 'assistant' ? role : 'system', content: blocks }]
   }
   switch (item.type) {
     case 'function_call': {
       const { call_id, arguments: text, ...named } = item as Extract<Item, { type: 'function_call' }> // by its type
       const input = toolInput(text, `${param}.arguments`)
       const tool = { kind: 'function' as const, name: named.name, namespace: named.namespace ?? undefined }
-      const block = { type: 'tool_use' as const, id: ids.call(call_id), name: names.of(tool), input }
+      const block = {
+        type: 'tool_use' as const,
+        id: ids.call(call_id, param),
+        name: calledName(names.of(tool)),
+        input,
+      }
       return [{ role: 'assistant', content: [block] }]
     }
     case 'custom_tool_call_output':
     case 'function_call_output': {
       const { call_id, output } = item as Extract<Item, { type: 'function_call_output' }> // by its type
-      const content = contentOf(output, `${param}.output`).filter(isShown)
+      const content = contentOf(output, `${param}.output`)
       const tool_use_id = ids.result(call_id, `${param}.call_id`)
       return [{ role: 'user', content: [{ type: 'tool_result', tool_use_id, content }] }]
     }
@@ -97,36 +107,29 @@ function turnOf(item: Item, history: History, param: string): Turn[] {
   }
 }
 
-function isShown(block: Block): block is TextBlock | ImageBlock {
-  return block.type === 'text' || block.type === 'image'
-}
-
-function contentOf(content: string | readonly Part[], param: string): Block[] {
-  if (typeof content === 'string') return [textBlock(content)].flatMap((block) => block ?? [])
+function contentOf(content: string | readonly Part[], param: string): ResultPart[] {
+  if (typeof content === 'string') return textsOf(content)
   return content.flatMap((part, i) => partOf(part, `${param}[${i}]`))
 }
 
-function partOf(part: Part, param: string): Block[] {
-  if (part.type === 'refusal') return [textBlock(String(part.refusal))].flatMap((block) => block ?? [])
-  const { prompt_cache_breakpoint: breakpoint } = part
-  if (part.type === 'input_image') {
-    if (!part.image_url)
-      throw unsupported(`${param}.file_id`, 'stored files are not known here; send image_url')
-    return [marked(imageBlock(String(part.image_url), `${param}.image_url`), breakpoint)]
+function textsOf(text: string): TextBlock[] {
+  const block = textBlock(text)
+  return block ? [block] : []
+}
+
+function partOf(part: Part, param: string): ResultPart[] {
+  switch (part.type) {
+    case 'refusal':
+      return textsOf(part.refusal)
+    case 'input_image':
+      if (!part.image_url)
+        throw unsupported(`${param}.file_id`, 'stored files are not known here; send image_url')
+      return [marked(imageBlock(part.image_url, `${param}.image_url`), part.prompt_cache_breakpoint)]
+    case 'input_file':
+      return [marked(fileBlock(part, param), part.prompt_cache_breakpoint)]
+    default:
+      return textsOf(part.text).map((block) => marked(block, part.prompt_cache_breakpoint))
   }
-  if (part.type === 'input_file') {
-    const { file_data, file_id, filename, file_url: url } = part
-    if (url)
-      return [marked({ type: 'document', source: { type: 'url', url: String(url) } } as const, breakpoint)]
-    const file = {
-      file_data: file_data ?? undefined,
-      file_id: file_id ?? undefined,
-      filename: filename ?? undefined,
-    }
-    return [marked(fileBlock(file, param), breakpoint)]
-  }
-  const block = textBlock(part.text)
-  return block ? [marked(block, breakpoint)] : []
 }
 
 function formatOf({ text }: ResponsesRequest): AskedFormat | undefined {

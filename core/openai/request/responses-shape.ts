@@ -26,7 +26,7 @@ const FilePart = z.looseObject({
   prompt_cache_breakpoint: z.unknown().optional(),
 })
 const RefusalPart = z.looseObject({ type: z.literal('refusal'), refusal: text })
-const Part = z.union([TextPart, ImagePart, FilePart, RefusalPart])
+const Part = z.discriminatedUnion('type', [TextPart, ImagePart, FilePart, RefusalPart])
 export type Part = z.infer<typeof Part>
 
 const Message = z.looseObject({

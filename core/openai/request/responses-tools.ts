@@ -47,7 +47,7 @@ export function toolsOfResponses(
   const tools = new Map<string, Tool | WebSearchTool>()
   const add = (tool: ClientTool, given: Omit<FunctionTool, 'name'>, param: string) => {
     const name = names.add(tool)
-    tools.set(name, toolOf({ ...given, name }, param))
+    tools.set(name, toolOf({ ...given, name }, param, warn))
   }
 
   function addTool(tool: AskedTool, param: string, namespace?: string) {

@@ -1,24 +1,11 @@
-/** Adapts JSON schemas to those that Claude's structured output accepts (core/calls/PROTOCOL.md, OpenAI's requests). */
-
-import { isRecord } from '../../json/is-record.ts'
+/**
+ * Adapts JSON schemas to those that Claude's structured output accepts, as Anthropic's own SDK does
+ * (core/calls/PROTOCOL.md, Schemas).
+ */
+import { isJsonObject } from '../../json/exact.ts'
 import { unsupported } from './refuse.ts'
+import { assertFinite, childrenOf, DEEPEST, propertiesOf, type Schema, withinLimits } from './schema-size.ts'
 
-const DROPPED = new Set([
-  'minimum',
-  'maximum',
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  'minLength',
-  'maxLength',
-  'maxItems',
-  'uniqueItems',
-  'minProperties',
-  'maxProperties',
-  '$schema',
-  'default',
-  'examples',
-])
 const FORMATS = new Set([
   'date-time',
   'time',
@@ -31,105 +18,179 @@ const FORMATS = new Set([
   'ipv6',
   'uuid',
 ])
-/** Levels of nested schemas, references included. */
-const DEEPEST = 64
-/** The most schemas after every reference is expanded, because a compiler expands them too. */
-const MOST_SCHEMAS = 20_000
+/** Keywords that constrain nothing. */
+const IDLE = new Set(['$schema', '$id', '$comment', '$anchor', 'discriminator'])
+/** Keywords that hold schemas which Claude has not; they are dropped with a warning. */
+const UNKNOWN = new Set([
+  'not',
+  'if',
+  'then',
+  'else',
+  'patternProperties',
+  'prefixItems',
+  'additionalItems',
+  'contains',
+  'propertyNames',
+  'dependentSchemas',
+  'dependentRequired',
+  'dependencies',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+])
 
-type Schema = Record<string, unknown>
+/** Keywords of a strict tool's schema, beside those whose value decides. */
+const STRICT = new Set([
+  ...['type', 'properties', 'required', 'additionalProperties', 'items', 'anyOf', 'allOf', '$ref', '$defs'],
+  ...['definitions', 'description', 'title', 'default', 'pattern', '$schema', '$id', '$comment'],
+])
 
-/** A copy that Claude accepts. Throws a Refusal unsupported_value for external or circular references and too large schemas. */
-export function structuredSchema(schema: unknown, param: string): Schema {
-  const root = isRecord(schema) ? schema : {}
-  assertFinite(root, param)
-  return adapted(root, param, 0)
-}
-
-/** Whether a tool with these parameters may be marked strict without a change. */
-export function isStrict(schema: unknown): boolean {
-  if (!isRecord(schema)) return true
-  if (schema.type === 'object' || isRecord(schema.properties)) {
-    const names = Object.keys(isRecord(schema.properties) ? schema.properties : {})
-    const required = Array.isArray(schema.required) ? schema.required : []
-    if (schema.additionalProperties !== false || names.some((name) => !required.includes(name))) return false
-  }
-  if (Object.keys(schema).some((key) => DROPPED.has(key) && key !== '$schema' && key !== 'default'))
-    return false
-  return childrenOf(schema).every(isStrict)
-}
-
-function adapted(schema: Schema, param: string, depth: number): Schema {
-  if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
-  const copy: Schema = {}
-  for (const [key, value] of Object.entries(schema)) {
-    if (DROPPED.has(key)) continue
-    if (key === 'minItems' && typeof value === 'number' && value > 1) continue
-    if (key === 'format' && !(typeof value === 'string' && FORMATS.has(value))) continue
-    copy[key] =
-      key === 'enum' || key === 'const' || key === 'required' ? value : below(key, value, param, depth)
-  }
-  if (copy.type === 'object' || isRecord(copy.properties)) copy.additionalProperties = false
-  return copy
-}
-
-/** Adapts the value of a keyword. The keys below `properties` and the like are names, not keywords. */
-function below(key: string, value: unknown, param: string, depth: number): unknown {
-  if (Array.isArray(value)) return value.map((one) => (isRecord(one) ? adapted(one, param, depth + 1) : one))
-  if (!isRecord(value)) return value
-  if (key !== 'properties' && key !== '$defs' && key !== 'definitions')
-    return adapted(value, param, depth + 1)
-  return Object.fromEntries(
-    Object.entries(value).map(([name, one]) => [name, isRecord(one) ? adapted(one, param, depth + 1) : one]),
-  )
+interface Around {
+  param: string
+  warn: (text: string) => void
+  depth: number
 }
 
 /**
- * Checks the size of a schema with its references expanded. The size of each target is computed once, so that references
- * that double at each level stay cheap. Throws a Refusal unsupported_value.
+ * A copy that Claude accepts. Bounds become a part of the description, as in Anthropic's SDK; `warn` gets keywords that are
+ * dropped. Throws a Refusal unsupported_value for external or circular references, for too large schemas and for parts that
+ * say no type.
  */
-export function assertFinite(root: Schema, param: string) {
-  const sizes = new Map<string, number>()
-  const sizeOf = (schema: Schema, open: readonly string[], depth: number): number => {
-    if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
-    let size = 1
-    const { $ref } = schema
-    if (typeof $ref === 'string') size += sizes.get($ref) ?? sizeOfTarget($ref, open, depth)
-    for (const child of childrenOf(schema)) size += sizeOf(child, open, depth + 1)
-    if (size > MOST_SCHEMAS) throw unsupported(param, `more than ${MOST_SCHEMAS} schemas are not taken`)
-    return size
+export function structuredSchema(schema: unknown, param: string, warn: (text: string) => void): Schema {
+  const root = isJsonObject(schema) ? schema : {}
+  assertFinite(root, param)
+  const copy = adapted(root, { param, warn, depth: 0 })
+  if (!withinLimits(propertiesOf(copy))) {
+    throw unsupported(param, 'at most 24 optional properties and 16 of several types are taken')
   }
-  const sizeOfTarget = ($ref: string, open: readonly string[], depth: number): number => {
-    if (!$ref.startsWith('#')) throw unsupported(param, 'schemas at other addresses are not taken')
-    const target = resolve(root, $ref)
-    if (open.includes($ref) || target === root) {
-      throw unsupported(param, 'schemas that contain themselves are not taken')
+  return copy
+}
+
+function adapted(schema: Schema, around: Around): Schema {
+  const { param, depth } = around
+  if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
+  const rest = { ...schema }
+  const take = (key: string) => {
+    const value = rest[key]
+    delete rest[key]
+    return value
+  }
+  const copy: Schema = {}
+  for (const key of ['$defs', 'definitions']) {
+    const named = take(key)
+    if (isJsonObject(named)) copy[key] = each(named, below(around, key))
+  }
+  const $ref = take('$ref')
+  if (typeof $ref === 'string') return { ...copy, $ref }
+  const choices = take('enum')
+  if (Array.isArray(choices) && choices.length > 0 && choices.every(isPlain)) copy.enum = choices
+  else if (choices !== undefined) rest.enum = choices
+  if ('const' in rest && isPlain(rest.const)) copy.const = take('const')
+  const given = take('type')
+  const type = copy.enum || 'const' in copy ? undefined : (given ?? typeMeant(rest))
+  if (Array.isArray(type) && type.some((one) => one === 'object' || one === 'array')) {
+    return { ...copy, anyOf: type.map((one) => adapted({ ...rest, type: one }, deeper(around))) }
+  }
+  combine(copy, { rest, take, type, around })
+  for (const key of ['description', 'title']) {
+    const text = take(key)
+    if (text !== undefined) copy[key] = text
+  }
+  if (type === 'object') describeObject(copy, take, around)
+  else if (type === 'string' && FORMATS.has(String(rest.format))) copy.format = take('format')
+  else if (type === 'array') {
+    if (isJsonObject(rest.items)) copy.items = adapted(take('items') as Schema, below(around, 'items')) // just seen
+    if (rest.minItems === 0 || rest.minItems === 1) copy.minItems = take('minItems')
+  }
+  return withRest(copy, rest, around)
+}
+
+/** The type of a schema that says none, by its other keywords. */
+function typeMeant(schema: Schema): string | undefined {
+  if (isJsonObject(schema.properties)) return 'object'
+  return isJsonObject(schema.items) ? 'array' : undefined
+}
+
+interface Taking {
+  rest: Schema
+  take: (key: string) => unknown
+  type: unknown
+  around: Around
+}
+
+/** anyOf, oneOf (which Claude has as anyOf) or allOf; else the type. */
+function combine(copy: Schema, { rest, take, type, around }: Taking) {
+  const key = ['anyOf', 'oneOf', 'allOf'].find((one) => Array.isArray(rest[one]))
+  if (key) {
+    const parts = take(key)
+    copy[key === 'allOf' ? 'allOf' : 'anyOf'] = Array.isArray(parts)
+      ? parts.map((one, i) => adapted(schemaOf(one, around), below(around, `${key}[${i}]`)))
+      : []
+  } else if (copy.enum === undefined && !('const' in copy)) {
+    if (type === undefined) {
+      throw unsupported(around.param, 'a type, an enum, a const, a $ref or anyOf is expected in each schema')
     }
-    const size = target ? sizeOf(target, [...open, $ref], depth + 1) : 0
-    sizes.set($ref, size)
-    return size
+    copy.type = type
   }
-  sizeOf({ ...root, $defs: undefined, definitions: undefined }, [], 0)
 }
 
-function resolve(root: Schema, reference: string): Schema | undefined {
-  if (reference === '#') return root
-  const path = reference
-    .slice(2)
-    .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-  const found = path.reduce<unknown>((node, key) => (isRecord(node) ? node[key] : undefined), root)
-  return isRecord(found) ? found : undefined
+function describeObject(copy: Schema, take: (key: string) => unknown, around: Around) {
+  const properties = take('properties')
+  copy.properties = isJsonObject(properties) ? each(properties, below(around, 'properties')) : {}
+  take('additionalProperties')
+  copy.additionalProperties = false
+  const required = take('required')
+  if (Array.isArray(required)) copy.required = required
 }
 
-function childrenOf(schema: Schema): Schema[] {
-  return Object.entries(schema).flatMap(([key, value]) => {
-    if (key === 'enum' || key === 'const' || key === 'default' || key === 'examples') return []
-    const inner =
-      key === 'properties' || key === '$defs' || key === 'definitions' ? values(value) : [value].flat()
-    return inner.filter(isRecord)
-  })
+/** What Claude has no keyword for is said in words. */
+function withRest(copy: Schema, rest: Schema, { param, warn }: Around): Schema {
+  const said: string[] = []
+  for (const [key, value] of Object.entries(rest)) {
+    if (UNKNOWN.has(key) || key === 'oneOf' || key === 'allOf') warn(`${param}.${key}`)
+    else if (!IDLE.has(key)) said.push(`${key}: ${JSON.stringify(value)}`)
+  }
+  if (said.length === 0) return copy
+  const before = typeof copy.description === 'string' ? `${copy.description}\n\n` : ''
+  return { ...copy, description: `${before}{${said.join(', ')}}` }
 }
 
-function values(value: unknown): unknown[] {
-  return isRecord(value) ? Object.values(value) : []
+function each(named: Schema, around: Around): Schema {
+  return Object.fromEntries(
+    Object.entries(named).map(([name, one]) => {
+      const here = below(around, name)
+      return [name, adapted(schemaOf(one, here), here)]
+    }),
+  )
+}
+
+function schemaOf(value: unknown, { param }: Around): Schema {
+  if (isJsonObject(value)) return value
+  throw unsupported(param, 'a schema that is an object is expected')
+}
+
+const deeper = (around: Around): Around => ({ ...around, depth: around.depth + 1 })
+const below = (around: Around, key: string): Around => ({
+  ...around,
+  param: `${around.param}.${key}`,
+  depth: around.depth + 1,
+})
+const isPlain = (value: unknown) => typeof value !== 'object' || value === null || JSON.isRawJSON(value)
+
+/** Whether a tool with these parameters may be marked strict without a change. */
+export function isStrict(schema: unknown): boolean {
+  if (!isJsonObject(schema)) return true
+  if (schema.type === 'object' || isJsonObject(schema.properties)) {
+    const names = Object.keys(isJsonObject(schema.properties) ? schema.properties : {})
+    const required = Array.isArray(schema.required) ? schema.required : []
+    if (schema.additionalProperties !== false || names.some((name) => !required.includes(name))) return false
+  }
+  return Object.entries(schema).every(isStrictKeyword) && childrenOf(schema).every(isStrict)
+}
+
+function isStrictKeyword([key, value]: [string, unknown]): boolean {
+  if (key === 'enum') return Array.isArray(value) && value.every(isPlain)
+  if (key === 'const') return isPlain(value)
+  if (key === 'format') return FORMATS.has(String(value))
+  if (key === 'minItems') return value === 0 || value === 1
+  return STRICT.has(key)
 }

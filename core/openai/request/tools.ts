@@ -3,7 +3,9 @@
 import { invalidField } from '../../errors.ts'
 import { isRecord } from '../../json/is-record.ts'
 import type { MessagesRequest, Tool, ToolChoice, WebSearchTool } from '../messages-api.ts'
-import { assertFinite, isStrict } from './schema.ts'
+import { isStrict } from './schema.ts'
+import { assertFinite, propertiesOf, withinLimits } from './schema-size.ts'
+import { inputSchema } from './tool-schema.ts'
 
 /** Claude's rule for names of tools. */
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/
@@ -15,31 +17,44 @@ export interface FunctionTool {
   strict?: boolean | null | undefined
 }
 
-export function toolOf(given: FunctionTool, param: string): Tool {
+/** `warn` gets what was changed. Throws a Refusal that names the part. */
+export function toolOf(given: FunctionTool, param: string, warn: (text: string) => void): Tool {
   const { name, description, parameters, strict } = given
   if (!TOOL_NAME.test(name))
     throw invalidField(`${param}.name`, 'letters, digits, _ and -, at most 128, are expected')
-  const input_schema = { properties: {}, ...parameters, type: 'object' }
-  const isKeptTo = strict === true && isStrict(input_schema)
-  if (isKeptTo) assertFinite(input_schema, `${param}.parameters`)
+  const { schema, said } = inputSchema(parameters, `${param}.parameters`, warn)
+  const isKeptTo = strict === true && isStrict(schema)
+  if (isKeptTo) assertFinite(schema, `${param}.parameters`)
+  else if (strict) warn(`${param}.strict: the parameters have what Claude cannot keep a tool to`)
+  const words = [description, said].filter(Boolean).join('\n\n')
   return {
     name,
-    ...(description ? { description } : {}),
-    input_schema,
+    ...(words ? { description: words.toWellFormed() } : {}),
+    input_schema: schema,
     ...(isKeptTo ? { strict: true } : {}),
   }
 }
 
-export function webSearchTool(options: {
+interface SearchOptions {
   user_location?: unknown
   allowed_domains?: readonly string[] | undefined
-}): WebSearchTool {
-  const { user_location: location, allowed_domains: domains } = options
+}
+const PLACES = ['city', 'region', 'country', 'timezone']
+
+export function webSearchTool({
+  user_location: location,
+  allowed_domains: domains = [],
+}: SearchOptions): WebSearchTool {
   // Chat completions nest the location in `approximate`.
   const place = isRecord(location) && isRecord(location.approximate) ? location.approximate : location
-  const where = isRecord(place) ? { user_location: { ...place, type: 'approximate' } } : {}
-  const within = domains && domains.length > 0 ? { allowed_domains: [...domains] } : {}
-  return { type: 'web_search_20250305', name: 'web_search', ...within, ...where }
+  const said = isRecord(place) ? Object.entries(place) : []
+  const where = said.filter(([key, value]) => PLACES.includes(key) && typeof value === 'string' && value)
+  return {
+    type: 'web_search_20250305',
+    name: 'web_search',
+    ...(domains.length > 0 ? { allowed_domains: [...domains] } : {}),
+    ...(where.length > 0 ? { user_location: { type: 'approximate', ...Object.fromEntries(where) } } : {}),
+  }
 }
 
 /** The caller's tool choice, in one form for all APIs. */
@@ -48,15 +63,28 @@ export type Choice =
   | { kind: 'function'; name: string }
   | { kind: 'allowed'; mode: 'auto' | 'required'; names: readonly string[] }
 
+export interface AskedTools {
+  choice: Choice | undefined
+  parallel: boolean
+  /** The model takes a forced choice in this request. */
+  mayForce: boolean
+}
+
 /** Tools and tool choice as the model accepts them. `warn` gets what was changed. Throws a Refusal invalid_input. */
 export function chosenTools(
   all: (Tool | WebSearchTool)[],
-  asked: { choice: Choice | undefined; parallel: boolean; mayForce: boolean },
+  { choice, parallel, mayForce }: AskedTools,
   warn: (text: string) => void,
 ): Pick<MessagesRequest, 'tools' | 'tool_choice'> {
-  const { choice, parallel, mayForce } = asked
-  if (all.length === 0) return {}
-  const tools = choice?.kind === 'allowed' ? all.filter(({ name }) => choice.names.includes(name)) : all
+  if (all.length === 0) {
+    if (choice && choice.kind !== 'none' && choice.kind !== 'auto') warn('tool_choice: there are no tools')
+    return {}
+  }
+  assertUnique(all)
+  const tools = limitStrict(
+    choice?.kind === 'allowed' ? all.filter(({ name }) => choice.names.includes(name)) : all,
+    warn,
+  )
   if (tools.length === 0) throw invalidField('tool_choice', 'none of the allowed tools is among the tools')
   if (choice?.kind === 'function' && !tools.some(({ name }) => name === choice.name)) {
     throw invalidField('tool_choice', `there is no tool ${choice.name}`)
@@ -68,6 +96,38 @@ export function chosenTools(
   const kept: ToolChoice | undefined = isForced && !mayForce ? { type: 'auto' } : wanted
   if (parallel) return { tools, ...(kept ? { tool_choice: kept } : {}) }
   return { tools, tool_choice: { ...(kept ?? { type: 'auto' }), disable_parallel_tool_use: true } }
+}
+
+function assertUnique(tools: readonly (Tool | WebSearchTool)[]) {
+  const names = new Set<string>()
+  for (const [i, { name }] of tools.entries()) {
+    if (names.has(name)) throw invalidField(`tools[${i}].name`, `there is another tool ${name}`)
+    names.add(name)
+  }
+}
+
+const MOST_STRICT = 20
+
+/** Tools are kept to their schemas as long as Claude compiles all of these. */
+function limitStrict(
+  tools: (Tool | WebSearchTool)[],
+  warn: (text: string) => void,
+): (Tool | WebSearchTool)[] {
+  const total = { optional: 0, unions: 0 }
+  let count = 0
+  return tools.map((tool, i) => {
+    if (!('strict' in tool)) return tool
+    const { optional, unions } = propertiesOf({ ...tool.input_schema })
+    const sum = { optional: total.optional + optional, unions: total.unions + unions }
+    if (count < MOST_STRICT && withinLimits(sum)) {
+      count += 1
+      Object.assign(total, sum)
+      return tool
+    }
+    warn(`tools[${i}].strict: Claude keeps fewer and simpler tools to their parameters`)
+    const { strict: _, ...loose } = tool
+    return loose
+  })
 }
 
 function wantedChoice(choice: Choice | undefined): Exclude<ToolChoice, { type: 'none' }> | undefined {

@@ -4,6 +4,7 @@ import type { MessagesRequest, Thinking, Turn } from '../messages-api.ts'
 
 export const REASONING_EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
 export type ReasoningEffort = (typeof REASONING_EFFORTS)[number]
+type Warn = (text: string) => void
 
 const USUAL_OUTPUT = { streamed: 64_000, whole: 32_000 }
 const BUDGETS: Record<ReasoningEffort, number> = {
@@ -15,82 +16,145 @@ const BUDGETS: Record<ReasoningEffort, number> = {
   xhigh: 16_384,
   max: 16_384,
 }
+const LEAST_BUDGET = 1024
 /** The least output tokens left for the answer after thinking. */
 const ANSWER_TOKENS = 1024
 
-/** max_tokens: what was asked for or a default, at most the model's limit. */
+/** max_tokens: what was asked for or a default, at most the model's limit. `warn` is told of the limit. */
 export function outputTokens(
-  asked: number | null | undefined,
+  { param, tokens }: { param: string; tokens: number | null | undefined },
   streamed: boolean,
   { maxOutput }: Abilities,
+  warn: Warn,
 ): number {
-  return Math.min(maxOutput, asked ?? (streamed ? USUAL_OUTPUT.streamed : USUAL_OUTPUT.whole))
+  if ((tokens ?? 0) > maxOutput) warn(`${param}: at most ${maxOutput} with this model`)
+  return Math.min(maxOutput, tokens ?? (streamed ? USUAL_OUTPUT.streamed : USUAL_OUTPUT.whole))
 }
 
-/** The effort that was asked for, as the model's effort or thinking budget; `maxTokens` may grow to hold the budget. */
-export function reasoning(
-  effort: ReasoningEffort | null | undefined,
-  messages: readonly Turn[],
-  abilities: Abilities,
-  maxTokens: number,
-): { thinking?: Thinking; effort?: Effort; maxTokens: number } {
-  if (!effort) return { maxTokens }
-  if (abilities.effort.size > 0) return { ...byEffort(effort, abilities), maxTokens }
+interface AskedReasoning {
+  effort: { param: string; level: ReasoningEffort | null | undefined }
+  /** Claude's own parameter, which some clients send. */
+  thinking: Record<string, unknown> | null | undefined
+}
+interface ReasoningContext {
+  messages: readonly Turn[]
+  abilities: Abilities
+  /** max_tokens so far. */
+  limit: number
+  warn: Warn
+}
+interface Reasoning {
+  thinking?: Thinking | Record<string, unknown>
+  effort?: Effort
+  /** At least what a thinking budget needs. */
+  maxTokens: number
+}
+
+/** Thinking as it was asked for, if the model takes it: Claude's own parameter goes first. */
+export function reasoning({ effort, thinking }: AskedReasoning, context: ReasoningContext): Reasoning {
+  const byLevel = effort.level ? leveled(effort.level, effort.param, context) : { maxTokens: context.limit }
+  const own = thinking ? ownThinking(thinking, context) : undefined
+  const chosen = own ? { ...byLevel, ...own } : byLevel
+  if (!chosen.thinking || context.messages.at(-1)?.role !== 'assistant') return chosen
+  context.warn('thinking: not while a message of the assistant is continued')
+  const { thinking: _, ...rest } = chosen
+  return rest
+}
+
+function leveled(level: ReasoningEffort, param: string, context: ReasoningContext): Reasoning {
+  const { messages, abilities, limit, warn } = context
+  const told = (text: string) => warn(`${param}: ${text}`)
+  if (abilities.effort.size > 0) return { ...byEffort(level, abilities, told), maxTokens: limit }
+  if (level === 'none') return { maxTokens: limit }
   // Such a model needs its signed thinking back after a tool call, and OpenAI's API does not return it.
   const goesOn = messages.at(-1)?.content.some(({ type }) => type === 'tool_result')
-  if (!abilities.thinking.has('enabled') || effort === 'none' || goesOn) return { maxTokens }
-  const budget = Math.min(BUDGETS[effort], abilities.maxOutput - ANSWER_TOKENS)
+  if (!abilities.thinking.has('enabled') || goesOn) {
+    told(goesOn ? 'this model does not think between the calls of tools' : 'this model does not think')
+    return { maxTokens: limit }
+  }
+  const budget = Math.min(BUDGETS[level], abilities.maxOutput - ANSWER_TOKENS)
+  return withBudget(budget, limit, abilities)
+}
+
+function withBudget(budget: number, limit: number, { maxOutput }: Abilities): Reasoning {
   return {
     thinking: { type: 'enabled', budget_tokens: budget },
-    maxTokens: Math.min(abilities.maxOutput, Math.max(maxTokens, budget + ANSWER_TOKENS)),
+    maxTokens: Math.min(maxOutput, Math.max(limit, budget + ANSWER_TOKENS)),
   }
+}
+
+function ownThinking(
+  thinking: Record<string, unknown>,
+  { abilities, limit, warn }: ReasoningContext,
+): Reasoning | undefined {
+  const { type, budget_tokens: budget } = thinking
+  if (![...abilities.thinking].some((one) => one === type)) {
+    warn(`thinking: this model takes ${[...abilities.thinking].join(', ')} only`)
+    return undefined
+  }
+  if (type !== 'enabled') return { thinking, maxTokens: limit }
+  const most = abilities.maxOutput - ANSWER_TOKENS
+  const wanted = Number(budget)
+  const kept = Math.max(LEAST_BUDGET, Math.min(Number.isInteger(wanted) ? wanted : LEAST_BUDGET, most))
+  if (kept !== wanted) warn(`thinking.budget_tokens: ${kept}`)
+  return withBudget(kept, limit, abilities)
+}
+
+/** Claude's levels for each of OpenAI's, best first. */
+const LEVELS: Record<Exclude<ReasoningEffort, 'none'>, readonly Effort[]> = {
+  minimal: ['low'],
+  low: ['low'],
+  medium: ['medium'],
+  high: ['high'],
+  xhigh: ['xhigh', 'max', 'high'],
+  max: ['max', 'high'],
 }
 
 function byEffort(
   asked: ReasoningEffort,
   { effort, thinking, thinkingByDefault }: Abilities,
+  warn: Warn,
 ): { thinking?: Thinking; effort?: Effort } {
   if (asked === 'none') {
     if (thinking.has('disabled')) return thinkingByDefault ? { thinking: { type: 'disabled' } } : {}
     if (thinking.has('between_tools')) return { thinking: { type: 'between_tools' } }
+    warn('low, because this model always thinks')
     return { effort: 'low' }
   }
-  const wanted: readonly Effort[] = {
-    minimal: ['low'],
-    low: ['low'],
-    medium: ['medium'],
-    high: ['high'],
-    xhigh: ['xhigh', 'max', 'high'],
-    max: ['max', 'high'],
-  }[asked] as readonly Effort[] // the literals above are efforts
-  const level = wanted.find((one) => effort.has(one))
+  const level = LEVELS[asked].find((one) => effort.has(one))
+  if (level !== asked) warn(level ?? 'this model has no such level')
   const adapts = !thinkingByDefault && thinking.has('adaptive')
   return { ...(level ? { effort: level } : {}), ...(adapts ? { thinking: { type: 'adaptive' } } : {}) }
 }
 
-/** temperature or top_p, never both, if the model accepts them; neither with a thinking budget. `warn` gets what was dropped. */
+/** temperature or top_p, never both, if the model accepts them; neither while it thinks. `warn` gets what was dropped. */
 export function sampling(
   asked: { temperature?: number | null | undefined; top_p?: number | null | undefined },
   abilities: Abilities,
-  thinkingEnabled: boolean,
-  warn: (text: string) => void,
+  thinks: boolean,
+  warn: Warn,
 ): Pick<MessagesRequest, 'temperature' | 'top_p'> {
   const temperature = asked.temperature ?? undefined
   const topP = asked.top_p ?? undefined
-  const isUsual = (temperature ?? 1) === 1 && (topP ?? 1) === 1
-  if (!abilities.sampling || thinkingEnabled) {
-    if (!isUsual) warn('temperature and top_p ignored')
+  if (!abilities.sampling || thinks) {
+    for (const [name, value] of Object.entries({ temperature, top_p: topP }))
+      if ((value ?? 1) !== 1) warn(`${name}: this model takes none${thinks ? ' while it thinks' : ''}`)
     return {}
   }
   if (temperature !== undefined) {
     if (topP !== undefined && topP !== 1) warn('top_p ignored beside temperature')
+    if (temperature > 1) warn('temperature: at most 1')
     return { temperature: Math.min(temperature, 1) }
   }
   return topP === undefined ? {} : { top_p: topP }
 }
 
-/** Stop sequences less those that are empty or white space, because Claude refuses them. */
-export function stopSequences(stop: string | readonly string[] | null | undefined): string[] {
+/** Stop sequences less those of nothing but white space, because Claude refuses them. `warn` is told which. */
+export function stopSequences(stop: string | readonly string[] | null | undefined, warn: Warn): string[] {
   const all = typeof stop === 'string' ? [stop] : (stop ?? [])
-  return all.filter((text) => text.trim() !== '')
+  return all.flatMap((text, i) => {
+    if (text.trim() !== '') return [text.toWellFormed()]
+    if (text !== '') warn(`stop${typeof stop === 'string' ? '' : `[${i}]`}: white space alone ends nothing`)
+    return []
+  })
 }

@@ -23,6 +23,7 @@ describe('what a model can do', () => {
     expect(abilitiesOf(TABLE, 'big-1')).toEqual({
       maxOutput: 1_000,
       sampling: true,
+      fast: false,
       forcedTools: true,
       prefill: false,
       systemInPlace: false,

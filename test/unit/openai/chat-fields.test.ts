@@ -39,7 +39,11 @@ describe('a field of a chat', () => {
         output_config: {
           format: {
             type: 'json_schema',
-            schema: { type: 'object', properties: { a: { type: 'integer' } }, additionalProperties: false },
+            schema: {
+              type: 'object',
+              properties: { a: { type: 'integer', description: '{minimum: 3}' } },
+              additionalProperties: false,
+            },
           },
         },
       },
@@ -214,26 +218,6 @@ describe('a field of a chat', () => {
     ],
   ])('%s', (_what, body, model, expected) => {
     expect(chat(body, model).request).toMatchObject(expected)
-  })
-
-  test.each([
-    ['temperature', { temperature: 0.2 }, 'claude-opus-5-5', 'temperature and top_p ignored'],
-    ['temperature and top_p', { temperature: 0.2, top_p: 0.2 }, FOUR_SIX, 'top_p ignored beside temperature'],
-    [
-      'forced tools',
-      { tools: [tool('t')], tool_choice: 'required' },
-      'claude-opus-5-5',
-      'tool_choice downgraded to auto',
-    ],
-    [
-      'forced tools while thinking',
-      { tools: [tool('t')], tool_choice: 'required', reasoning_effort: 'low' },
-      OLD,
-      'tool_choice downgraded to auto',
-    ],
-    ['what nobody knows', { foo: 1, bar: 2 }, 'claude-opus-5-5', 'ignored: foo, bar'],
-  ])('%s is given up with a warning where it has to be', (_what, body, model, warning) => {
-    expect(chat(body, model).warnings).toEqual([warning])
   })
 
   test('is passed over in silence where it means nothing', () => {

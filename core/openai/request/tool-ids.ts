@@ -1,0 +1,74 @@
+/** Tool calls and their answers: ids that Claude takes, each of them once, and input as it was written. */
+import { invalidField } from '../../errors.ts'
+import { shapeOfText } from '../../json/depth.ts'
+import { exactJson } from '../../json/exact.ts'
+import { isRecord } from '../../json/is-record.ts'
+import { JsonText } from '../messages-api.ts'
+
+const TOOL_ID = /^[A-Za-z0-9_-]+$/
+const LONGEST_NAME = 128
+
+export interface ToolIds {
+  /** The id for a call that is named `id`, the same for no other call; `at` is the parameter that makes it. */
+  call(id: string, at: string): string
+  /** The id of the call that a result is for. Throws a Refusal invalid_input if no earlier call waits for one. */
+  result(id: string, param: string): string
+  /** The parameter that made the call with this id of ours. */
+  madeBy(callId: string): string
+}
+
+/** Clients may use an id again in a later turn; its results belong to the calls in the order in which they were made. */
+export function createToolIds(): ToolIds {
+  const places = new Map<string, string>()
+  const named = new Map<string, { waiting: string[] }>()
+  return {
+    call(id, at) {
+      const safe = TOOL_ID.test(id) ? id : `call_${places.size}_${id.replace(/[^A-Za-z0-9_-]/g, '_')}`
+      let unique = safe
+      for (let n = 2; places.has(unique); n += 1) unique = `${safe}_${n}`
+      places.set(unique, at)
+      const calls = named.get(id) ?? { waiting: [] }
+      calls.waiting.push(unique)
+      named.set(id, calls)
+      return unique
+    },
+    result(id, param) {
+      const calls = named.get(id)
+      if (!calls) throw invalidField(param, 'no earlier message of the assistant made this tool call')
+      const unique = calls.waiting.shift()
+      if (unique === undefined) throw invalidField(param, 'this tool call has its result already')
+      return unique
+    },
+    madeBy: (callId) => places.get(callId) ?? 'messages',
+  }
+}
+
+/** The name of a tool in an earlier call. The tool may be gone, so that nothing has to fit but Claude's rule. */
+export function calledName(name: string): string {
+  return name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, LONGEST_NAME) || 'tool'
+}
+
+/** Half of a surrogate pair, which JSON.parse takes and Claude refuses. */
+const MAY_BE_HALF = /\\u[dD][89a-fA-F]/
+
+/** The input of a tool call. Throws a Refusal invalid_input. */
+export function toolInput(text: string, param: string): JsonText {
+  if (isBlank(text)) return new JsonText('{}')
+  if (shapeOfText(text) === 'too deep') throw invalidField(param, 'it is nested too deep')
+  try {
+    if (MAY_BE_HALF.test(text)) return new JsonText(wellFormed(text))
+    if (isRecord(JSON.parse(text))) return new JsonText(text.trim().toWellFormed())
+  } catch {
+    // Refused below.
+  }
+  throw invalidField(param, 'a JSON object is expected')
+}
+
+const isBlank = (text: string) => text.trim() === ''
+
+function wellFormed(text: string): string {
+  const input = exactJson(text)
+  if (!isRecord(input)) throw new TypeError('no object')
+  const halves = (_: string, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)
+  return JSON.stringify(input, halves)
+}
