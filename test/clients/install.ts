@@ -8,9 +8,11 @@ const run = promisify(execFile)
 
 const SDK = { name: '@anthropic-ai/sdk', version: '1.12.0' }
 const CLAUDE_CODE = { name: '@anthropic-ai/claude-code', version: '2.1.330' }
+const CODEX = { name: '@openai/codex', version: '0.169.0' }
 const PINNED = [
   SDK,
   CLAUDE_CODE,
+  CODEX,
   { name: 'openai', version: '7.57.0' },
   { name: 'ai', version: '7.0.173' },
   { name: '@ai-sdk/openai', version: '4.0.118' },
@@ -27,6 +29,7 @@ const MODULES = join(FOLDER, 'node_modules')
 export const PROGRAMS_FOLDER = join(FOLDER, 'programs')
 export const SDK_MODULE = join(MODULES, SDK.name, 'index.mjs')
 export const CLAUDE_BINARY = join(MODULES, '.bin/claude')
+export const CODEX_BINARY = join(MODULES, '.bin/codex')
 
 /** npm and what it runs must find this Node first: an older one would choose other versions. */
 const PATH = [dirname(process.execPath), process.env.PATH].join(delimiter)

@@ -6,6 +6,16 @@ import { excerpt, sampleOf } from './sample.ts'
 import { CHARACTERS_PER_TOKEN, tokensOf } from './usage.ts'
 
 const LONGEST_QUOTE = 200
+/** What clients add to a person's words: Claude Code and Codex. */
+const ADDED = /<(system-reminder|environment_context)>.*?<\/\1>/gs
+const HELLO = 'hello from the simulated Claude'
+/** Inputs of tools that need more than a value of the right type: Claude Code's, then Codex's. */
+const INPUTS: Readonly<Record<string, object>> = {
+  Bash: { command: `echo ${HELLO}`, description: 'Say hello' },
+  exec_command: { cmd: `echo ${HELLO}` },
+  exec: { input: `text('${HELLO}')` },
+  apply_patch: { input: `*** Begin Patch\n*** Add File: simulated.txt\n+${HELLO}\n*** End Patch\n` },
+}
 
 export type AnswerBlock =
   | { type: 'text'; text: string }
@@ -23,7 +33,10 @@ export function answerTo(asked: AskedMessage, makeFile?: () => string): Answer {
   const last = asked.messages.findLast(({ role }) => role === 'user')
   const content = last?.content ?? ''
   const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content
-  const text = blocks.map((block) => withoutReminders(block.text ?? '')).join('\n')
+  const text = blocks
+    .map((block) => (block.text ?? '').replace(ADDED, ''))
+    .join('\n')
+    .trim()
   const result = blocks.findLast(({ type }) => type === 'tool_result')
   const tool = toolFor(asked, result === undefined ? text : '')
   if (tool) return sized(toolCall(tool, text), asked.max_tokens)
@@ -55,12 +68,6 @@ function aboutResult({ content, is_error }: z.infer<typeof Block>): string {
   const said = excerpt(text, LONGEST_QUOTE) || 'nothing'
   const verb = is_error ? 'failed and said' : 'said'
   return `The tool ${verb}: “${said}”. That is all a simulated Claude can make of it.`
-}
-
-/** The person's words without the reminders that clients add. */
-function withoutReminders(text: string): string {
-  const [before = '', ...rest] = text.split('<system-reminder>')
-  return [before, ...rest.map((part) => part.split('</system-reminder>').slice(1).join(''))].join('').trim()
 }
 
 function execution(file_id: string): AnswerBlock[] {
@@ -115,10 +122,7 @@ function names(words: string, tool: string): boolean {
 
 function toolCall({ name, input_schema }: NamedTool, text: string): AnswerBlock[] {
   const id = `toolu_sim${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`
-  const input =
-    name === 'Bash'
-      ? { command: 'echo hello from the simulated Claude', description: 'Say hello' }
-      : sampleOf(input_schema, text)
+  const input = Object.hasOwn(INPUTS, name) ? INPUTS[name] : sampleOf(input_schema, text)
   return [
     { type: 'text', text: `I will use ${name} for that.` },
     { type: 'tool_use', id, name, input },
