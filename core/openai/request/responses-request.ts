@@ -57,12 +57,13 @@ function assertStateless(asked: ResponsesRequest) {
   if (asked.store) throw unsupported('store', why)
 }
 
-function talkOf(input: ResponsesRequest['input'], given: Omit<History, 'ids'>): Talk {
+function talkOf(input: ResponsesRequest['input'], given: Pick<History, 'names' | 'warn'>): Talk {
   const ids = createToolIds()
+  const history: History = { ...given, ids, results: new Map() }
   const turns =
     typeof input === 'string'
       ? [{ role: 'user' as const, content: textsOf(input) }]
-      : input.flatMap((item, i) => turnOf(item, { ...given, ids }, `input[${i}]`))
+      : input.flatMap((item, i) => turnOf(item, history, `input[${i}]`))
   return { turns, ids, param: 'input' }
 }
 
@@ -92,10 +93,19 @@ function turnOf(item: Item, history: History, param: string): Turn[] {
     }
     case 'custom_tool_call_output':
     case 'function_call_output': {
-      const { call_id, output } = item as Extract<Item, { type: 'function_call_output' }> // by its type
+      const { type, call_id, output } = item as Extract<Item, { type: 'function_call_output' }> // by its type
       const content = contentOf(output, `${param}.output`)
+      // A custom tool may tell more than once what it did. Claude takes one result of a call.
+      const earlier =
+        type === 'custom_tool_call_output' && ids.hasResult(call_id) && history.results.get(call_id)
+      if (earlier) {
+        earlier.content.push(...content)
+        return []
+      }
       const tool_use_id = ids.result(call_id, `${param}.call_id`)
-      return [{ role: 'user', content: [{ type: 'tool_result', tool_use_id, content }] }]
+      const result = { type: 'tool_result' as const, tool_use_id, content }
+      history.results.set(call_id, result)
+      return [{ role: 'user', content: [result] }]
     }
     case 'reasoning': {
       const { encrypted_content } = item as Extract<Item, { type: 'reasoning' }> // by its type

@@ -11,6 +11,8 @@ const LONGEST_NAME = 128
 export interface ToolIds {
   /** The id for a call that is named `id`, the same for no other call; `at` is the parameter that makes it. */
   call(id: string, at: string): string
+  /** Whether a call that is named `id` has its result already. */
+  hasResult(id: string): boolean
   /** The id of the call that a result is for. Throws a Refusal invalid_input if no earlier call waits for one. */
   result(id: string, param: string): string
   /** The parameter that made the call with this id of ours. */
@@ -32,6 +34,7 @@ export function createToolIds(): ToolIds {
       named.set(id, calls)
       return unique
     },
+    hasResult: (id) => named.get(id)?.waiting.length === 0,
     result(id, param) {
       const calls = named.get(id)
       if (!calls) throw invalidField(param, 'no earlier message of the assistant made this tool call')

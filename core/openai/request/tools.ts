@@ -2,7 +2,7 @@
 
 import { invalidField } from '../../errors.ts'
 import { isRecord } from '../../json/is-record.ts'
-import type { MessagesRequest, Tool, ToolChoice, WebSearchTool } from '../messages-api.ts'
+import type { MessagesRequest, Tool, ToolChoice, Turn, WebSearchTool } from '../messages-api.ts'
 import { isStrict } from './schema.ts'
 import { assertFinite, propertiesOf, withinLimits } from './schema-size.ts'
 import { inputSchema } from './tool-schema.ts'
@@ -55,6 +55,13 @@ export function webSearchTool({
     ...(domains.length > 0 ? { allowed_domains: [...domains] } : {}),
     ...(where.length > 0 ? { user_location: { type: 'approximate', ...Object.fromEntries(where) } } : {}),
   }
+}
+
+/** The tools that the conversation has calls of, as far as their names tell. */
+export function calledTools(messages: readonly Turn[]): Tool[] {
+  const blocks = messages.flatMap(({ content }) => content)
+  const names = blocks.flatMap((block) => (block.type === 'tool_use' ? [block.name] : []))
+  return [...new Set(names)].map((name) => ({ name, input_schema: { type: 'object' } }))
 }
 
 /** The caller's tool choice, in one form for all APIs. */

@@ -239,6 +239,51 @@ describe('items that come back', () => {
     ).toMatchObject([{ name: 'apply_patch' }])
   })
 
+  test('of a custom tool may tell more than once what it did', () => {
+    const call = { type: 'custom_tool_call', call_id: 'c', name: 'exec', input: 'notify("a"); text("b")' }
+    const output = (text: string) => ({ type: 'custom_tool_call_output', call_id: 'c', output: text })
+    const input = [
+      { role: 'user', content: 'hi' },
+      call,
+      output('a'),
+      { role: 'user', content: 'x' },
+      output('b'),
+    ]
+    expect(responses({ input }).request.messages[2]?.content).toEqual([
+      {
+        type: 'tool_result',
+        tool_use_id: 'c',
+        content: [
+          { type: 'text', text: 'a' },
+          { type: 'text', text: 'b' },
+        ],
+      },
+      { type: 'text', text: 'x' },
+    ])
+  })
+
+  test('have calls of tools that are not there any more, which none may be called again', () => {
+    const call = { type: 'function_call', call_id: 'c', name: 'read', arguments: '{}' }
+    const output = { type: 'function_call_output', call_id: 'c', output: 'x' }
+    const { request } = responses({ input: [{ role: 'user', content: 'hi' }, call, output] })
+    expect(request).toMatchObject({ tools: [{ name: 'read' }], tool_choice: { type: 'none' } })
+  })
+
+  test('are messages of other agents, as far as they can be read', () => {
+    const content = [
+      { type: 'input_text', text: 'Done.' },
+      { type: 'encrypted_content', encrypted_content: 'x' },
+    ]
+    const { request, warnings } = followedBy({
+      type: 'agent_message',
+      author: 'worker',
+      recipient: 'root',
+      content,
+    })
+    expect(JSON.stringify(request.messages)).toContain('Message from worker:\\nDone.')
+    expect(warnings).toEqual(['input[1].content ignored: what is encrypted cannot be read here'])
+  })
+
   test.each(['web_search_call', 'image_generation_call', 'mcp_call', 'something_new'])(
     'of type %s are left out with a warning',
     (type) => {

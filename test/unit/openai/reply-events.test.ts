@@ -1,6 +1,7 @@
 /** Claude's events on their way to OpenAI's: one form for all upstreams, messages that pause, calls that could not be forced. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { JsonText } from '../../../core/openai/messages-api.ts'
 import type { ClaudeEvent, Delta, StartedBlock } from '../../../core/openai/reply/events.ts'
 import { createForcedCall } from '../../../core/openai/reply/forced-call.ts'
 import { createNormalizer } from '../../../core/openai/reply/normalize.ts'
@@ -71,6 +72,14 @@ describe('the one form of events', () => {
     ])
   })
 
+  test('ends each block', () => {
+    const events = [
+      start(0, { type: 'tool_use', id: 't', name: 'n', input: { a: 1 } }),
+      ...ending('tool_use', {}),
+    ]
+    expect(normalized(events).slice(1)).toEqual([json(0, '{"a":1}'), stop(0), ...ending('tool_use', {})])
+  })
+
   test('has each id of a call once, also among those of earlier answers', () => {
     const called = ['call_0', 'call_0', 'call_1', ''].map((id, i) =>
       start(i, { type: 'tool_use', id, name: 'n' }),
@@ -112,7 +121,7 @@ describe('a paused message', () => {
     expect(paused().message.paused()).toEqual({
       blocks: [
         { type: 'text', text: 'Let me look.' },
-        { type: 'server_tool_use', id: 's1', name: 'web_search', input: { query: 'sky' } },
+        { type: 'server_tool_use', id: 's1', name: 'web_search', input: new JsonText('{"query":"sky"}') },
       ],
       outputTokens: 20,
     })
