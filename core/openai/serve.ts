@@ -26,6 +26,7 @@ import type { Collector, StreamTranslator } from './translator.ts'
 
 const ENCODER = new TextEncoder()
 const CLAUDE_VERSION = '2023-06-01'
+const FAST_MODE: [string, string] = ['anthropic-beta', 'fast-mode-2026-02-01']
 const MESSAGES_PATH = '/v1/messages'
 
 /** What differs between chat completions and responses. `created`: Unix seconds. */
@@ -168,6 +169,7 @@ export function prepared(
       ['accept-encoding', 'identity'],
       ['content-type', 'application/json'],
       ['anthropic-version', CLAUDE_VERSION],
+      ...(translation.request.speed ? [FAST_MODE] : []),
       ...received.headers.filter(([name]) => name === 'traceparent' || name === 'tracestate'),
     ],
     body,

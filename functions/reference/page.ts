@@ -4,6 +4,7 @@ import type { Deps } from '../../core/deps.ts'
 import { isRecord } from '../../core/json/is-record.ts'
 import { type Route, route } from '../route.ts'
 import { describeApi, type OpenApi, type Operation, type Schema } from './openapi.ts'
+import { parameterTables } from './parameters.ts'
 
 const PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'"
 
@@ -59,7 +60,7 @@ function page(api: OpenApi) {
 <body>
 <header><h1>Claude Gateway</h1>
 <p>Every route of this gateway, made from the schemas that check it. For tools: <a href="/openapi.json">openapi.json</a>.</p></header>
-<nav aria-label="Sections"><ul>${api.tags.map(({ name }) => html`<li><a href="#${name}">${name}</a></li>`)}</ul></nav>
+<nav aria-label="Sections"><ul>${api.tags.map(({ name }) => html`<li><a href="#${name}">${name}</a></li>`)}<li><a href="#openai-parameters">openai's parameters</a></li></ul></nav>
 <main>
 ${api.tags.map(
   ({ name, description }) => html`<section id="${name}"><h2>${name}</h2><p>${description}</p>
@@ -68,6 +69,7 @@ ${operations
   .map(({ path, method, operation }) => entry(path, method, operation))}
 </section>`,
 )}
+${parameterTables()}
 <section id="schemas"><h2>Shapes</h2>
 ${Object.entries(api.components.schemas).map(
   ([name, schema]) => html`<article id="shape-${name}"><h3>${name}</h3>${shape(schema)}</article>`,
@@ -147,5 +149,8 @@ pre { background: var(--soft); border-radius: .5rem; margin: 0; overflow-x: auto
 .who { color: color-mix(in srgb, CanvasText 65%, Canvas); }
 dt { float: left; clear: left; min-width: 9rem; }
 dd { margin: 0 0 .25rem 9.5rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; width: 100%; }
+th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; }
+td:first-child { min-width: 16rem; overflow-wrap: anywhere; }
 a { color: LinkText; }
 `

@@ -171,6 +171,14 @@ function headersOf(from: HeaderPairs, warnings: readonly string[], type: string)
   const dropped = new Set(['content-type', 'content-length', 'content-encoding', 'cache-control'])
   const to: HeaderPairs = from.filter(([name]) => !dropped.has(name))
   to.push(['content-type', type], ['cache-control', type === 'application/json' ? 'no-store' : 'no-cache'])
-  if (warnings.length > 0) to.push(['x-gateway-warning', warnings.join('; ').replace(/[^\x20-\x7e]/g, '?')])
+  if (warnings.length > 0) to.push(['x-gateway-warning', headerOf(warnings)])
   return to
+}
+
+/** In characters: clients take headers of a few KB. */
+const LONGEST_WARNING = 3_000
+
+function headerOf(warnings: readonly string[]): string {
+  const text = warnings.join('; ').replace(/[^\x20-\x7e]/g, '?')
+  return text.length > LONGEST_WARNING ? `${text.slice(0, LONGEST_WARNING)} ...` : text
 }

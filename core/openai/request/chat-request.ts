@@ -2,52 +2,48 @@
 
 import { invalidField } from '../../errors.ts'
 import type { Tool, WebSearchTool } from '../messages-api.ts'
-import { assemble, type Translated, type TranslationContext } from './assemble.ts'
+import { CHAT } from '../parameters/chat.ts'
+import { treeOf, unread } from '../parameters/unread.ts'
+import { assemble, type ModelRequest, type Translated, type TranslationContext } from './assemble.ts'
 import { talkOf } from './chat-messages.ts'
-import { ChatRequest, PASSED_OVER } from './chat-shape.ts'
+import type { ChatRequest } from './chat-shape.ts'
 import type { AskedFormat } from './output-format.ts'
 import { unsupported } from './refuse.ts'
 import { type Choice, toolOf, webSearchTool } from './tools.ts'
+import { fastAsked } from './tuning.ts'
 
-const KNOWN = new Set(Object.keys(ChatRequest.shape))
+const PARAMETERS = treeOf(CHAT)
 
 /** Throws a Refusal that names the parameter. */
 export function chatToMessages(asked: ChatRequest, context: TranslationContext): Translated {
-  assertPossible(asked)
-  const unknown = Object.keys(asked).filter((name) => !KNOWN.has(name) && !PASSED_OVER.has(name))
-  const warnings = unknown.length > 0 ? [`ignored: ${unknown.join(', ')}`] : []
+  if (asked.modalities?.some((one) => one !== 'text'))
+    throw unsupported('modalities', 'Claude answers in text')
+  const warnings: string[] = []
   const warn = (text: string) => void warnings.push(text)
-  return assemble(
-    {
-      talk: talkOf(asked.messages),
-      system: [],
-      tools: toolsOf(asked, context, warn),
-      clientTools: new Map(),
-      choice: choiceOf(asked),
-      parallel: asked.parallel_tool_calls !== false,
-      format: formatOf(asked),
-      limit:
-        asked.max_completion_tokens != null
-          ? { param: 'max_completion_tokens', tokens: asked.max_completion_tokens }
-          : { param: 'max_tokens', tokens: asked.max_tokens },
-      effort: { param: 'reasoning_effort', level: asked.reasoning_effort },
-      thinking: asked.thinking,
-      temperature: asked.temperature,
-      topP: asked.top_p,
-      stop: asked.stop,
-      streamed: asked.stream === true,
-      hasUser: Boolean(asked.user || asked.safety_identifier),
-      explicitCaching: asked.prompt_cache_options?.mode === 'explicit',
-      fast: false,
-    },
-    context,
-    warnings,
-  )
-}
-
-function assertPossible({ n, modalities }: ChatRequest) {
-  if (n != null && n !== 1) throw unsupported('n', 'Claude gives one answer')
-  if (modalities?.some((one) => one !== 'text')) throw unsupported('modalities', 'Claude answers in text')
+  const wanted: ModelRequest = {
+    talk: talkOf(asked.messages),
+    system: [],
+    tools: toolsOf(asked, context, warn),
+    clientTools: new Map(),
+    choice: choiceOf(asked),
+    parallel: asked.parallel_tool_calls !== false,
+    format: formatOf(asked),
+    limit:
+      asked.max_completion_tokens != null
+        ? { param: 'max_completion_tokens', tokens: asked.max_completion_tokens }
+        : { param: 'max_tokens', tokens: asked.max_tokens },
+    effort: { param: 'reasoning_effort', level: asked.reasoning_effort },
+    thinking: asked.thinking,
+    temperature: asked.temperature,
+    topP: asked.top_p,
+    stop: asked.stop,
+    streamed: asked.stream === true,
+    hasUser: Boolean(asked.user || asked.safety_identifier),
+    explicitCaching: asked.prompt_cache_options?.mode === 'explicit',
+    fast: fastAsked(asked, context.abilities, warn),
+  }
+  warnings.unshift(...unread(asked, PARAMETERS))
+  return assemble(wanted, context, warnings)
 }
 
 function toolsOf(
@@ -83,5 +79,6 @@ function choiceOf({ tool_choice: choice, function_call: legacy }: ChatRequest): 
 function formatOf({ response_format: format }: ChatRequest): AskedFormat | undefined {
   if (format?.type !== 'json_schema') return format ?? undefined
   const param = 'response_format.json_schema.schema'
-  return { type: 'json_schema', schema: format.json_schema.schema ?? {}, param }
+  const { schema = {}, description } = format.json_schema
+  return { type: 'json_schema', schema: { ...(description ? { description } : {}), ...schema }, param }
 }

@@ -5,6 +5,9 @@ import { REASONING_EFFORTS } from './tuning.ts'
 
 const text = z.string()
 const MOST_STOPS = 4
+/** Those of OpenAI that have an equal: the usual one, and Claude's fast mode. */
+export const ServiceTier = z.enum(['auto', 'default', 'fast'])
+export const Speed = z.enum(['standard', 'fast'])
 export const tokens = z.int().min(1, 'at least 1 is expected')
 const TextPart = z.looseObject({
   type: z.literal('text'),
@@ -106,7 +109,10 @@ export const ChatRequest = z.looseObject({
       z.looseObject({ type: z.literal('json_object') }),
       z.looseObject({
         type: z.literal('json_schema'),
-        json_schema: z.looseObject({ schema: z.record(text, z.unknown()).optional() }),
+        json_schema: z.looseObject({
+          description: text.nullish(),
+          schema: z.record(text, z.unknown()).optional(),
+        }),
       }),
     ])
     .nullish(),
@@ -118,23 +124,7 @@ export const ChatRequest = z.looseObject({
   prompt_cache_key: text.nullish(),
   prompt_cache_options: z.looseObject({ mode: text.nullish() }).nullish(),
   thinking: z.record(text, z.unknown()).nullish(),
+  service_tier: ServiceTier.nullish(),
+  speed: Speed.nullish(),
 })
 export type ChatRequest = z.infer<typeof ChatRequest>
-
-/** Fields that are ignored without a warning. */
-export const PASSED_OVER = new Set([
-  'metadata',
-  'store',
-  'seed',
-  'logit_bias',
-  'presence_penalty',
-  'frequency_penalty',
-  'prediction',
-  'service_tier',
-  'prompt_cache_retention',
-  'moderation',
-  'logprobs',
-  'top_logprobs',
-  'verbosity',
-  'audio',
-])

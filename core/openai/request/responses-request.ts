@@ -1,60 +1,61 @@
 /** Translates a request of OpenAI's responses into one to Claude (core/calls/PROTOCOL.md, OpenAI's requests). */
 
 import type { ResultPart, TextBlock, Turn } from '../messages-api.ts'
+import { RESPONSES } from '../parameters/responses.ts'
+import { treeOf, unread } from '../parameters/unread.ts'
 import { unpackReasoning } from '../reasoning-envelope.ts'
-import { assemble, type Translated, type TranslationContext } from './assemble.ts'
+import { assemble, type ModelRequest, type Translated, type TranslationContext } from './assemble.ts'
 import { fileBlock, imageBlock, marked, textBlock } from './content.ts'
 import type { Talk } from './conversation.ts'
 import type { AskedFormat } from './output-format.ts'
 import { unsupported } from './refuse.ts'
 import { type History, toolsOfItems, turnOfItem } from './responses-history.ts'
-import { type Item, PASSED_OVER, type Part, ResponsesRequest } from './responses-shape.ts'
+import type { Item, Part, ResponsesRequest } from './responses-shape.ts'
 import { choiceOfResponses, toolsOfResponses } from './responses-tools.ts'
 import { calledName, createToolIds, toolInput } from './tool-ids.ts'
+import { fastAsked } from './tuning.ts'
 
-const KNOWN = new Set(Object.keys(ResponsesRequest.shape))
+const PARAMETERS = treeOf(RESPONSES)
+/** What `include` can ask for here. */
+const INCLUDED = new Set(['reasoning.encrypted_content', 'web_search_call.action.sources'])
 
 /** Throws a Refusal that names the parameter. */
 export function responsesToMessages(asked: ResponsesRequest, context: TranslationContext): Translated {
-  assertStateless(asked)
   const warnings: string[] = []
   const warn = (text: string) => void warnings.push(text)
   const items = typeof asked.input === 'string' ? [] : asked.input
   const given = [{ tools: asked.tools ?? [], param: 'tools' }, ...toolsOfItems(items)]
   const { webSearch } = context
   const tools = toolsOfResponses(given, { webSearch, warn })
-  const unknown = Object.keys(asked).filter((name) => !KNOWN.has(name) && !PASSED_OVER.has(name))
-  return assemble(
-    {
-      talk: talkOf(asked.input, { names: tools.names, warn }),
-      system: textsOf(asked.instructions ?? ''),
-      tools: tools.tools,
-      clientTools: tools.names.all,
-      choice: choiceOfResponses(asked.tool_choice, tools),
-      parallel: asked.parallel_tool_calls !== false,
-      format: formatOf(asked),
-      limit: { param: 'max_output_tokens', tokens: asked.max_output_tokens },
-      effort: { param: 'reasoning.effort', level: asked.reasoning?.effort },
-      thinking: asked.thinking,
-      temperature: asked.temperature,
-      topP: asked.top_p,
-      stop: undefined,
-      streamed: asked.stream === true,
-      hasUser: Boolean(asked.user || asked.safety_identifier),
-      explicitCaching: asked.prompt_cache_options?.mode === 'explicit',
-      fast: false,
-    },
-    context,
-    unknown.length > 0 ? [`ignored: ${unknown.join(', ')}`, ...warnings] : warnings,
-  )
+  const wanted: ModelRequest = {
+    talk: talkOf(asked.input, { names: tools.names, warn }),
+    system: textsOf(asked.instructions ?? ''),
+    tools: tools.tools,
+    clientTools: tools.names.all,
+    choice: choiceOfResponses(asked.tool_choice, tools),
+    parallel: asked.parallel_tool_calls !== false,
+    format: formatOf(asked),
+    limit: { param: 'max_output_tokens', tokens: asked.max_output_tokens },
+    effort: { param: 'reasoning.effort', level: asked.reasoning?.effort },
+    thinking: asked.thinking,
+    temperature: asked.temperature,
+    topP: asked.top_p,
+    stop: undefined,
+    streamed: asked.stream === true,
+    hasUser: Boolean(asked.user || asked.safety_identifier),
+    explicitCaching: asked.prompt_cache_options?.mode === 'explicit',
+    fast: fastAsked(asked, context.abilities, warn),
+  }
+  checkIncluded(asked.include ?? [], warn)
+  warnings.unshift(...unread(asked, PARAMETERS))
+  return assemble(wanted, context, warnings)
 }
 
-function assertStateless(asked: ResponsesRequest) {
-  const why = 'nothing is stored here: send the whole conversation, and store: false'
-  if (asked.previous_response_id) throw unsupported('previous_response_id', why)
-  if (asked.conversation) throw unsupported('conversation', why)
-  if (asked.background) throw unsupported('background', 'answers are given at once')
-  if (asked.store) throw unsupported('store', why)
+function checkIncluded(include: readonly string[], warn: (text: string) => void) {
+  for (const [i, one] of include.entries()) {
+    if (one.endsWith('logprobs')) throw unsupported(`include[${i}]`, 'Claude tells no probabilities')
+    if (!INCLUDED.has(one)) warn(`include[${i}] ignored: there is nothing of that kind here`)
+  }
 }
 
 function talkOf(input: ResponsesRequest['input'], given: Pick<History, 'names' | 'warn'>): Talk {
@@ -110,7 +111,9 @@ function turnOf(item: Item, history: History, param: string): Turn[] {
     case 'reasoning': {
       const { encrypted_content } = item as Extract<Item, { type: 'reasoning' }> // by its type
       const thinking = unpackReasoning(encrypted_content)
-      return thinking ? [{ role: 'assistant', content: [thinking] }] : []
+      if (thinking) return [{ role: 'assistant', content: [thinking] }]
+      history.warn(`${param} ignored: it is the thinking of another model`)
+      return []
     }
     default:
       return turnOfItem(item, history, param)
@@ -145,5 +148,7 @@ function partOf(part: Part, param: string): ResultPart[] {
 function formatOf({ text }: ResponsesRequest): AskedFormat | undefined {
   const format = text?.format
   if (format?.type !== 'json_schema') return format ?? undefined
-  return { type: 'json_schema', schema: format.schema, param: 'text.format.schema' }
+  const { schema, description } = format
+  const described = { ...(description ? { description } : {}), ...schema }
+  return { type: 'json_schema', schema: described, param: 'text.format.schema' }
 }

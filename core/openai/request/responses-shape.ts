@@ -1,7 +1,7 @@
 /** Schema of the fields of OpenAI's responses that are read (core/calls/PROTOCOL.md, OpenAI's requests). */
 import * as z from 'zod'
 import { ModelName } from '../../models/name.ts'
-import { tokens } from './chat-shape.ts'
+import { ServiceTier, Speed, tokens } from './chat-shape.ts'
 import { AskedChoice, AskedTool } from './responses-tools.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
@@ -68,7 +68,11 @@ export const ResponsesRequest = z.looseObject({
         .discriminatedUnion('type', [
           z.looseObject({ type: z.literal('text') }),
           z.looseObject({ type: z.literal('json_object') }),
-          z.looseObject({ type: z.literal('json_schema'), schema: z.record(text, z.unknown()) }),
+          z.looseObject({
+            type: z.literal('json_schema'),
+            description: text.nullish(),
+            schema: z.record(text, z.unknown()),
+          }),
         ])
         .nullish(),
     })
@@ -87,16 +91,7 @@ export const ResponsesRequest = z.looseObject({
   background: z.boolean().nullish(),
   store: z.boolean().nullish(),
   thinking: z.record(text, z.unknown()).nullish(),
+  service_tier: ServiceTier.nullish(),
+  speed: Speed.nullish(),
 })
 export type ResponsesRequest = z.infer<typeof ResponsesRequest>
-
-/** Fields that are ignored without a warning. */
-export const PASSED_OVER = new Set([
-  'stream_options',
-  'service_tier',
-  'truncation',
-  'top_logprobs',
-  'max_tool_calls',
-  'prompt_cache_retention',
-  'moderation',
-])

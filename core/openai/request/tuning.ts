@@ -149,6 +149,17 @@ export function sampling(
   return topP === undefined ? {} : { top_p: topP }
 }
 
+/** Whether the answer is to come fast, by OpenAI's parameter or Claude's own. `warn` is told where the model has no such mode. */
+export function fastAsked(
+  { service_tier, speed }: { service_tier?: string | null | undefined; speed?: string | null | undefined },
+  { fast }: Abilities,
+  warn: Warn,
+): boolean {
+  if (service_tier !== 'fast' && speed !== 'fast') return false
+  if (!fast) warn(`${speed === 'fast' ? 'speed' : 'service_tier'}: this model has no fast mode`)
+  return fast
+}
+
 /** Stop sequences less those of nothing but white space, because Claude refuses them. `warn` is told which. */
 export function stopSequences(stop: string | readonly string[] | null | undefined, warn: Warn): string[] {
   const all = typeof stop === 'string' ? [stop] : (stop ?? [])

@@ -220,21 +220,19 @@ describe('a field of a chat', () => {
     expect(chat(body, model).request).toMatchObject(expected)
   })
 
-  test('is passed over in silence where it means nothing', () => {
+  test('is passed over in silence where it asks for nothing', () => {
     const nothing = {
       metadata: {},
-      store: true,
-      seed: 1,
+      store: false,
+      seed: null,
       logit_bias: {},
-      presence_penalty: 1,
-      frequency_penalty: 1,
-      prediction: {},
+      presence_penalty: 0,
+      frequency_penalty: 0,
       service_tier: 'auto',
       prompt_cache_key: 'x',
-      prompt_cache_retention: '24h',
-      logprobs: true,
-      top_logprobs: 2,
-      verbosity: 'low',
+      logprobs: false,
+      top_logprobs: 0,
+      verbosity: 'medium',
       temperature: 1,
       top_p: 1,
       modalities: ['text'],

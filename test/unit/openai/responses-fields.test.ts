@@ -59,7 +59,8 @@ describe('a field of a response', () => {
 
   test('store: false and fields without meaning are taken', () => {
     expect(
-      responses({ store: false, truncation: 'auto', service_tier: 'auto', metadata: { a: 'b' } }).warnings,
+      responses({ store: false, truncation: 'disabled', service_tier: 'auto', metadata: { a: 'b' } })
+        .warnings,
     ).toEqual([])
   })
 })
