@@ -19,18 +19,25 @@ export function eventName(name: string | undefined, data: string): string | unde
   return typeof type === 'string' ? type : undefined
 }
 
+export interface OpeningEvent {
+  event: string | undefined
+  data: string
+  /** False where the bytes end within the event: name and data may be cut. */
+  whole: boolean
+}
+
 /**
- * The first event of a stream that has data, pings not counted, as far as the stream's `first` bytes tell: its data may
- * be cut. undefined when there is none yet.
+ * The first event of a stream that has data, pings not counted, as far as the stream's `first` bytes tell. undefined when
+ * there is none yet.
  */
-export function openingEvent(first: Uint8Array): { event: string | undefined; data: string } | undefined {
-  let opening: { event: string | undefined; data: string } | undefined
+export function openingEvent(first: Uint8Array): OpeningEvent | undefined {
+  let opening: OpeningEvent | undefined
   const reader = createEventReader({
     most: () => (opening ? 0 : OPENING_BYTES),
-    onEvent({ name, data = '' }) {
+    onEvent({ name, data = '', whole }) {
       if (opening) return
       const event = eventName(name, data)
-      if (event !== 'ping') opening = { event, data }
+      if (event !== 'ping') opening = { event, data, whole }
     },
   })
   reader.write(first.subarray(0, OPENING_BYTES))

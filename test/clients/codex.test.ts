@@ -18,6 +18,11 @@ const CLAUDE = 'claude-opus-5-5'
 const PATCHING = 'gpt-5.5'
 const SCRIPTING = 'gpt-6.1-sol'
 const UNGUARDED = '--dangerously-bypass-approvals-and-sandbox'
+/** A tool server that Codex starts. */
+const TOOL_SERVER = [
+  ['command', JSON.stringify(process.execPath)],
+  ['args', JSON.stringify([join(import.meta.dirname, 'programs/mcp-server.mjs')])],
+].flatMap(([key, value]) => ['-c', `mcp_servers.greeter.${key}=${value}`])
 /** Every conversation is longer. */
 const COMPACTS_AT_ONCE = ['-c', 'model_auto_compact_token_limit=1000']
 
@@ -138,6 +143,19 @@ describe('Codex', () => {
   test('It runs a script where its tools come as an item.', async () => {
     const { said } = await exec(['-m', SCRIPTING, UNGUARDED, 'use the exec tool'])
     expect(said).toMatch(/Script completed .* hello from the simulated Claude/s)
+  })
+
+  test('It calls a tool of a tool server, which is in a namespace.', async () => {
+    const { said } = await exec([...TOOL_SERVER, UNGUARDED, 'use the mcp__greeter__greet_person tool'])
+    expect(said).toContain('Greetings from the tool server.')
+  })
+
+  test('It searches for a tool, and calls what it found.', async () => {
+    const searching = [...TOOL_SERVER, '-m', PATCHING, UNGUARDED]
+    const searched = await exec([...searching, 'use the tool_search tool for greet_person'])
+    expect(searched.said).toContain('Loaded: mcp__greeter__greet_person')
+    const called = await exec(['resume', '--last', ...searching, 'use the mcp__greeter__greet_person tool'])
+    expect(called.said).toContain('Greetings from the tool server.')
   })
 
   test('It resumes a conversation with everything that was in it, also with another model.', async () => {

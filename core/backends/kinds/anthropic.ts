@@ -100,16 +100,17 @@ export function openingError(
   return { status: statusOf(envelope), envelope, json: opening.data }
 }
 
-/** Whether the first bytes of a stream are enough to judge it: an error event has to be there as a whole. */
+/** Whether the first bytes of a stream are enough to judge it: all of its first event, or all of its error's data. */
 export function opensClearly(body: Uint8Array): boolean {
   if (opensOrdinarily(body)) return true
   const opening = openingEvent(body)
-  return opening !== undefined && (opening.event !== 'error' || parsedEnvelope(opening.data) !== undefined)
+  if (!opening) return false
+  return opening.event === 'error' ? parsedEnvelope(opening.data) !== undefined : opening.whole
 }
 
-/** Nearly every stream starts "event: m", so nothing of it needs to be decoded. */
+/** Nearly every stream starts "event: message_", so nothing of it needs to be decoded. */
 function opensOrdinarily(body: Uint8Array): boolean {
-  return body[7] === 0x6d && body[0] === 0x65 && body[6] === 0x20
+  return body[7] === 0x6d && body[14] === 0x5f && body[0] === 0x65 && body[6] === 0x20
 }
 
 /** What an `error` event means, judged like an answer with the status of its type. */

@@ -54,7 +54,7 @@ export function turnOfItem(item: AnyItem, { ids, names, warn }: History, param: 
     // OpenAI's own tool search has no call of the caller's.
     if (id === undefined) return []
     if (found.isCall) return call(id, names.of({ kind: found.name }), builtIn(found.name).inputOf(item))
-    const content = [textBlock(resultText(item))].flatMap((block) => block ?? [])
+    const content = [textBlock(resultText(item, names))].flatMap((block) => block ?? [])
     const tool_use_id = ids.result(id, `${param}.call_id`)
     return [{ role: 'user', content: [{ type: 'tool_result', tool_use_id, content }] }]
   }
@@ -81,17 +81,24 @@ function idOf(item: AnyItem, param: string): string | undefined {
   return call_id ?? (item.type.startsWith('tool_search') ? undefined : (id ?? undefined))
 }
 
-/** What a result says: its text, or all of it but what only tells the item. */
-function resultText(item: AnyItem): string {
+/** What a result says: its text, the tools that it loaded, or all of it but what only tells the item. */
+function resultText(item: AnyItem, names: ToolNames): string {
   const { type, id: _, call_id: __, ...result } = item
   if (type === 'tool_search_output') {
     const { tools = [] } = Loaded.safeParse(item).data ?? {}
-    const loaded = tools.flatMap((tool) => [tool.name, ...(tool.tools ?? []).map(({ name }) => name)])
-    return `Loaded: ${loaded.filter(Boolean).join(', ') || 'nothing'}`
+    return `Loaded: ${namesAtClaude(tools, names).join(', ') || 'nothing'}`
   }
   const { output, status } = result
   const isText = typeof output === 'string' && output !== '' && status !== 'failed'
   return isText ? output : JSON.stringify(result)
+}
+
+function namesAtClaude(tools: readonly AskedTool[], names: ToolNames, namespace?: string): string[] {
+  return tools.flatMap(({ type, name, tools: inner }) => {
+    if (type === 'namespace') return namesAtClaude(inner ?? [], names, name)
+    const isNamed = (type === 'function' || type === 'custom') && name !== undefined
+    return isNamed ? [names.of({ kind: type, name, namespace })] : []
+  })
 }
 
 /** What another agent of the caller's says. */

@@ -23,7 +23,8 @@ describe('the beginning of a stream', () => {
 
   test.each([
     ['an ordinary event', 'event: message_start\n', true],
-    ['a part of an ordinary event', 'event: m', true],
+    ['a part of an ordinary event', 'event: message_', true],
+    ['a part of what may be an error without its name', 'event: message\ndata: {"type":', false],
     ['too little', 'event: ', false],
     ['a part of an error', `event: error\ndata: ${OVERLOADED.slice(0, -2)}`, false],
     ['a whole error', `event: error\ndata: ${OVERLOADED}\n\n`, true],

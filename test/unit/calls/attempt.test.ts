@@ -167,8 +167,11 @@ describe('a stream', () => {
     expect(result.kind === 'answered' && textOf(result.reply.first)).toBe(START)
   })
 
-  test('is judged by its first event, in however many pieces that comes', async () => {
-    const event = `: hello\nevent: error\ndata: ${OVERLOADED}\n\n`
+  test.each([
+    `: hello\nevent: error\ndata: ${OVERLOADED}\n\n`,
+    // The name that the standard gives an event without one.
+    `event: message\ndata: ${OVERLOADED}\n\n`,
+  ])('is judged by its first event, in however many pieces that comes: %j', async (event) => {
     const result = await attempted({ headers: SSE_TYPE, body: [...event] })
     expect(result).toMatchObject({
       kind: 'failed',

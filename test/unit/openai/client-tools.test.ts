@@ -183,6 +183,26 @@ describe('a tool with items of its own', () => {
     )
   })
 
+  test('tools that a search loaded are told by the names that Claude has for them', () => {
+    const search = {
+      type: 'tool_search',
+      execution: 'client',
+      parameters: { type: 'object', properties: {} },
+    }
+    const input = [
+      { role: 'user', content: 'hi' },
+      { type: 'tool_search_call', call_id: 'c', execution: 'client', arguments: { query: 'x' } },
+      {
+        type: 'tool_search_output',
+        call_id: 'c',
+        tools: [{ type: 'namespace', name: 'mcp__files', tools: [read] }],
+      },
+    ]
+    const { request } = responses({ tools: [search], input })
+    expect(request.messages[2]?.content).toMatchObject([{ content: [{ text: 'Loaded: mcp__files__read' }] }])
+    expect(request.tools?.map(({ name }) => name)).toEqual(['tool_search', 'mcp__files__read'])
+  })
+
   test('results that are no text are JSON', () => {
     const output = [{ stdout: 'a', stderr: '', outcome: { type: 'exit', exit_code: 0 } }]
     const input = [

@@ -134,12 +134,16 @@ describe('the opening event', () => {
     ['without a final blank line', `event: error\ndata: ${json}`],
     ['before others', `event: error\ndata: ${json}\n\nevent: message_stop\ndata: {}\n\n`],
   ])('is told %s', (_, text) => {
-    expect(opening(text)).toEqual({ event: 'error', data: json })
+    expect(opening(text)).toMatchObject({ event: 'error', data: json })
   })
 
   test('is told of what was cut, as far as it came', () => {
-    expect(opening('event: error\ndata: {"ty')).toEqual({ event: 'error', data: '{"ty' })
-    expect(opening('data: {"type":"error","err')).toEqual({ event: 'error', data: '{"type":"error","err' })
+    expect(opening('event: error\ndata: {"ty')).toEqual({ event: 'error', data: '{"ty', whole: false })
+    expect(opening('data: {"type":"error","err')).toEqual({
+      event: 'error',
+      data: '{"type":"error","err',
+      whole: false,
+    })
   })
 
   test('is none before any data came', () => {
