@@ -47,7 +47,15 @@ const FunctionOutput = z.looseObject({
   output: z.union([text, z.array(Part)]),
 })
 const Reasoning = z.looseObject({ type: z.literal('reasoning'), encrypted_content: text.nullish() })
-const Other = z.looseObject({ type: text })
+/** Items with a shape of their own, which they have to keep. */
+const SHAPED = new Set([
+  'message',
+  'function_call',
+  'function_call_output',
+  'custom_tool_call_output',
+  'reasoning',
+])
+const Other = z.looseObject({ type: text.refine((type) => !SHAPED.has(type), { abort: true }) })
 export const Item = z.union([Message, FunctionCall, FunctionOutput, Reasoning, Other])
 export type Item = z.infer<typeof Item>
 
