@@ -11,12 +11,9 @@ import { bodyOf } from './request/read.ts'
 import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
+import { conversationItems, summaryRequest, userItem } from './request/summary.ts'
 import { type Interface, serve } from './serve.ts'
 import type { Collector } from './translator.ts'
-
-const TASK = `Write a summary of this conversation, for yourself: it will take the place of everything before it, so nothing
-that is needed to go on may be missing. Name what the user wants, what was decided and why, what was done and found (files,
-functions, commands and their results, exactly), and what is left to do. Answer with the summary alone.`
 
 /** The summary is a call like any other: metered and limited. Throws a Refusal, or ClientGone. */
 export function compact(deps: Deps, received: Received): Promise<Reply | Response> {
@@ -25,10 +22,8 @@ export function compact(deps: Deps, received: Received): Promise<Reply | Respons
 
 function compactionIn(received: Received): Interface {
   const asked = parsedBody(ResponsesRequest, bodyOf(received.body))
-  const items = typeof asked.input === 'string' ? [userItem(asked.input)] : asked.input
-  const input: ResponsesRequest['input'] = [...items, userItem(TASK)]
-  const { text: _, max_output_tokens: __, ...rest } = asked
-  const summarising: ResponsesRequest = { ...rest, input, stream: false, tool_choice: 'none' }
+  const items = conversationItems(asked)
+  const summarising = { ...summaryRequest(asked), stream: false }
   return {
     streamed: false,
     model: asked.model,
@@ -39,10 +34,6 @@ function compactionIn(received: Received): Interface {
     },
     collect: (created) => createCompactionCollector(items, created),
   }
-}
-
-function userItem(text: string) {
-  return { type: 'message' as const, role: 'user' as const, content: [{ type: 'input_text' as const, text }] }
 }
 
 type Items = Exclude<ResponsesRequest['input'], string>

@@ -22,6 +22,7 @@ import { bodyOf } from './request/read.ts'
 import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
+import { asksForCompaction, summaryRequest } from './request/summary.ts'
 import type { Collector, StreamTranslator } from './translator.ts'
 
 const ENCODER = new TextEncoder()
@@ -71,13 +72,15 @@ function responseIn(received: Received): Interface {
   const packsThinking = asked.include?.includes('reasoning.encrypted_content') ?? false
   const tellsSources = asked.include?.includes('web_search_call.action.sources') ?? false
   const context = (created: number, { clientTools: tools }: Translated) => {
-    return { model, created, packsThinking, tellsSources, tools, echo: echoOf(asked) }
+    return { model, created, packsThinking, tellsSources, tools, compacts, echo: echoOf(asked) }
   }
+  const compacts = asksForCompaction(asked)
+  const wanted = compacts ? summaryRequest(asked) : asked
   return {
     streamed: asked.stream === true,
     model,
     promptCacheKey: asked.prompt_cache_key,
-    translate: (around) => responsesToMessages(asked, around),
+    translate: (around) => responsesToMessages(wanted, around),
     stream: (created, translated) => createResponsesStream(context(created, translated)),
     collect: (created, translated) => createResponsesCollector(context(created, translated)),
   }

@@ -323,6 +323,34 @@ describe("answers on OpenAI's interfaces", () => {
     )
   })
 
+  test('an item that asks for a compaction is answered by one alone, streamed as whole', async () => {
+    upstream.answer(
+      answerOf(
+        [
+          { type: 'thinking', thinking: 'hm', signature: 's' },
+          { type: 'text', text: 'All.' },
+        ],
+        'end_turn',
+      ),
+    )
+    const input = [...HI, { role: 'assistant', content: 'hello' }, { type: 'compaction_trigger' }]
+    const whole = await respond({ input })
+    const { text } = await respond({ input, stream: true })
+    const done = eventsOf(text).filter(({ type }) => type === 'response.output_item.done')
+    for (const output of [
+      whole.body.output,
+      done.map(({ item }) => item),
+      eventsOf(text).at(-1).response.output,
+    ]) {
+      expect(output).toEqual([
+        { id: expect.any(String), type: 'compaction', encrypted_content: expect.any(String) },
+      ])
+    }
+    expect(sent().messages).toHaveLength(3)
+    await respond({ input: [...whole.body.output, { role: 'user', content: 'more' }] })
+    expect(JSON.stringify(sent().messages)).toContain('Summary of the conversation so far:\\n\\nAll.')
+  })
+
   test('tokens are counted by Claude, free of charge', async () => {
     const before = (await app.rows()).length
     const answer = await send('POST', '/v1/responses/input_tokens', {

@@ -26,3 +26,11 @@ export interface Item {
   /** Items of this kind have no status. */
   hasNoStatus?: true
 }
+
+/** An item of text, which several blocks share. */
+export interface TextItem extends Item {
+  /** Another block of text begins. */
+  text(): string
+  /** Adds why Claude declined. */
+  refuse(reason: string): string
+}

@@ -2,16 +2,9 @@
 
 import { createCitedText, type UrlCitation } from './cited-text.ts'
 import type { Citation } from './events.ts'
-import type { Emit, Item, Place } from './item.ts'
+import type { Emit, Place, TextItem } from './item.ts'
 
-export interface MessageItem extends Item {
-  /** Another block of text begins. */
-  text(): string
-  /** Adds why Claude declined. */
-  refuse(reason: string): string
-}
-
-export function createMessageItem(emit: Emit, place: Place): MessageItem {
+export function createMessageItem(emit: Emit, place: Place): TextItem {
   const pieces: string[] = []
   const annotations: object[] = []
   const cited = createCitedText()

@@ -1,9 +1,10 @@
 /** Builds the output items of a response and the events that report them. */
 import type { ClientTool, ClientTools } from '../client-tools.ts'
 import { callPrefix, createCallItem } from './call-item.ts'
+import { createCompactionItem } from './compaction-item.ts'
 import type { Delta, StartedBlock } from './events.ts'
-import type { Emit, Item, Place } from './item.ts'
-import { createMessageItem, type MessageItem } from './message-item.ts'
+import type { Emit, Item, Place, TextItem } from './item.ts'
+import { createMessageItem } from './message-item.ts'
 import { createReasoningItem } from './reasoning-item.ts'
 import { createSearchItem } from './search-item.ts'
 
@@ -13,6 +14,8 @@ export interface ItemOptions {
   /** Whether searches tell the pages that they found. */
   tellsSources: boolean
   tools: ClientTools
+  /** The text of the answer is a summary, and nothing else of it is told. */
+  compacts: boolean
 }
 
 interface Placed<T extends Item = Item> {
@@ -48,6 +51,14 @@ function createPlaces(emit: Emit) {
   }
 }
 
+function openText(
+  { compacts }: ItemOptions,
+  { emit, open }: Pick<Places, 'open'> & { emit: Emit },
+): Opened<TextItem> {
+  if (compacts) return open('cmp', createCompactionItem)
+  return open('msg', (place) => createMessageItem(emit, place))
+}
+
 /** Opens the item of a block that is no text; undefined for blocks that have none. */
 function openItem(
   block: StartedBlock,
@@ -81,7 +92,7 @@ export function createItems(emit: Emit, options: ItemOptions) {
   const byBlock = new Map<number, Placed>()
   /** Id of a search at Claude → its item, which waits for results. */
   const searches = new Map<string, Placed>()
-  let message: Placed<MessageItem> | undefined
+  let message: Placed<TextItem> | undefined
 
   function closeMessage(): string {
     const last = message
@@ -90,9 +101,9 @@ export function createItems(emit: Emit, options: ItemOptions) {
   }
 
   /** The last item if it is an open message, else a new message. */
-  function inMessage(): Opened<MessageItem> {
+  function inMessage(): Opened<TextItem> {
     if (message) return { one: message, events: '' }
-    const opened = open('msg', (place) => createMessageItem(emit, place))
+    const opened = openText(options, { emit, open })
     message = opened.one
     return opened
   }
@@ -102,6 +113,7 @@ export function createItems(emit: Emit, options: ItemOptions) {
       byBlock.set(index, one)
       return events + one.item.text()
     }
+    if (options.compacts) return ''
     if (block.type === 'web_search_tool_result') {
       const search = searches.get(block.tool_use_id)
       search?.item.found?.(block.content)
@@ -116,7 +128,6 @@ export function createItems(emit: Emit, options: ItemOptions) {
   }
   /** A message may go on with another block, and a search waits for its results. */
   const isOpen = (one: Placed) => one === message || [...searches.values()].includes(one)
-
   return {
     output: views,
     start,

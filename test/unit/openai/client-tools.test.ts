@@ -19,7 +19,15 @@ const namesOf = (body: object) => responses(body).request.tools?.map(({ name }) 
 
 /** The items in which Claude's calls are told, and the types of the events. */
 function repliesOf(tools: ClientTools, calls: readonly { name: string; input: object }[]) {
-  const context = { model: 'm', created: 1, echo: {}, packsThinking: false, tellsSources: false, tools }
+  const context = {
+    model: 'm',
+    created: 1,
+    echo: {},
+    packsThinking: false,
+    tellsSources: false,
+    compacts: false,
+    tools,
+  }
   const collector = createResponsesCollector(context)
   const stream = createResponsesStream(context)
   let text = ''

@@ -16,6 +16,7 @@ const RESPONSES = {
   echo: {},
   packsThinking: false,
   tellsSources: false,
+  compacts: false,
   tools: new Map(),
 }
 
