@@ -15,7 +15,7 @@ export default defineConfig({
     // Most of a test is waiting for processes: on two cores vitest alone would run one file at a time.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     // What is waited for takes milliseconds, but this may run beside other work.
-    expect: { poll: { timeout: 5_000 } },
+    expect: { poll: { timeout: 15_000 } },
     testTimeout: 40_000,
     hookTimeout: 60_000,
   },
