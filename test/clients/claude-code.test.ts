@@ -1,6 +1,8 @@
 /** The real Claude Code, run as a person runs it, against the real gateway. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
@@ -20,6 +22,7 @@ const Printed = z.object({
   result: z.string(),
   num_turns: z.number(),
   api_error_status: z.number().nullable(),
+  permission_denials: z.array(z.looseObject({ tool_name: z.string() })),
   modelUsage: z.record(
     z.string(),
     z.object({
@@ -133,6 +136,22 @@ describe('Claude Code', () => {
       expect(Object.values(modelUsage)).toMatchObject([usageOf(rows)])
     },
   )
+
+  test.for([
+    ['lets pass what', `node -e 'fs.writeFileSync("made","")'`, []],
+    ['refuses what', 'rm -rf made', [{ tool_name: 'Bash' }]],
+  ] as const)('In auto mode it %s Claude judges so (%s).', async ([, command, denied]) => {
+    await startBeforeSimulatedClaude()
+    const log = temporaryFolder()
+    stack.defer(() => log.remove())
+    const file = join(log.path, 'debug.txt')
+    const flags = ['--permission-mode', 'auto', '--debug-file', file]
+    const { code, permission_denials } = await run(`run \`${command}\``, { flags })
+    expect({ code, permission_denials }).toMatchObject({ code: 0, permission_denials: denied })
+    expect(permission_denials).toHaveLength(denied.length)
+    // That is how it says that the gateway dropped what was judged, or refused to ask for it.
+    expect(readFileSync(file, 'utf8')).not.toContain('[server-classifier]')
+  })
 
   test('With a wrong key it ends at once, with our message and after one request.', async () => {
     await startBeforeSimulatedClaude()

@@ -4,8 +4,11 @@ export default defineConfig({
   test: {
     include: ['test/clients/**/*.test.ts'],
     globalSetup: 'test/clients/install.ts',
+    expect: { poll: { timeout: 5_000 } },
     testTimeout: 120_000,
     hookTimeout: 60_000,
     fileParallelism: false,
+    // Each is a process, and there are two cores.
+    maxConcurrency: 2,
   },
 })

@@ -9,6 +9,8 @@ const LONGEST_QUOTE = 200
 /** What clients add to a person's words: Claude Code and Codex. */
 const ADDED = /<(system-reminder|environment_context)>.*?<\/\1>/gs
 const HELLO = 'hello from the simulated Claude'
+/** A command that the person wrote out: run `touch file`. */
+const COMMAND = /`([^`\n]+)`/
 /** Inputs of tools that need more than a value of the right type: Claude Code's, then Codex's. */
 const INPUTS: Readonly<Record<string, object>> = {
   Bash: { command: `echo ${HELLO}`, description: 'Say hello' },
@@ -122,7 +124,9 @@ function names(words: string, tool: string): boolean {
 
 function toolCall({ name, input_schema }: NamedTool, text: string): AnswerBlock[] {
   const id = `toolu_sim${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`
-  const input = Object.hasOwn(INPUTS, name) ? INPUTS[name] : sampleOf(input_schema, text)
+  const command = name === 'Bash' ? COMMAND.exec(text)?.[1] : undefined
+  const usual = Object.hasOwn(INPUTS, name) ? INPUTS[name] : sampleOf(input_schema, text)
+  const input = command === undefined ? usual : { command, description: 'Do what was asked' }
   return [
     { type: 'text', text: `I will use ${name} for that.` },
     { type: 'tool_use', id, name, input },

@@ -25,6 +25,7 @@ export const Asked = z.looseObject({
   tools: z.array(Tool).nullish(),
   tool_choice: z.looseObject({ type: z.string(), name: z.string().optional() }).nullish(),
   output_config: z.looseObject({ format: Format.nullish() }).nullish(),
+  safeguards: z.unknown().optional(),
 })
 export type Asked = z.infer<typeof Asked>
 export const AskedMessage = Asked.extend({ max_tokens: z.int().min(1) })

@@ -8,6 +8,7 @@ import { answerTo } from './answer.ts'
 import { Asked, AskedMessage } from './asked.ts'
 import { abilitiesOfModel, isCallable, modelById, modelPage } from './models.ts'
 import { violation } from './rules/index.ts'
+import { safeguardResults } from './safeguards.ts'
 import { framesOf, messageOf, type Reply } from './stream.ts'
 import { createUsageMeter, tokensOf, type UsageMeter } from './usage.ts'
 
@@ -113,10 +114,12 @@ async function sendMessage(call: Call, credential: string): Promise<void> {
   keepsRules(body, asked.model)
   ownObjects(account, asked)
   const container = account.containerFor(asked)
+  const answer = answerTo(asked, container && (() => account.make('file')))
   const reply: Reply = {
     id: idOf('msg'),
     model: asked.model,
-    answer: answerTo(asked, container && (() => account.make('file'))),
+    answer,
+    safeguards: safeguardResults(asked.safeguards, answer.blocks),
     usage: meter.count({ asked, body, credential }),
     container,
   }

@@ -1,6 +1,7 @@
 /** An answer as Claude's stream (core/calls/PROTOCOL.md, Streams) or as one message. */
 import type { SimulatedContainer } from './account.ts'
 import type { Answer, AnswerBlock } from './answer.ts'
+import type { SafeguardResult } from './safeguards.ts'
 import type { Usage } from './usage.ts'
 
 const JSON_PIECE = 16
@@ -11,10 +12,12 @@ export interface Reply {
   answer: Answer
   usage: Usage
   container: SimulatedContainer | undefined
+  /** Undefined where the request does not ask for any. */
+  safeguards: SafeguardResult[] | undefined
 }
 
 /** The whole message; without `answer`, the message of message_start. */
-export function messageOf({ id, model, usage, container }: Reply, answer?: Answer) {
+export function messageOf({ id, model, usage, container, safeguards }: Reply, answer?: Answer) {
   return {
     id,
     type: 'message',
@@ -25,12 +28,13 @@ export function messageOf({ id, model, usage, container }: Reply, answer?: Answe
     stop_sequence: null,
     usage: answer ? { ...usage, output_tokens: answer.outputTokens } : usage,
     ...(container ? { container } : {}),
+    ...(answer && safeguards ? { safeguard_results: safeguards } : {}),
   }
 }
 
 /** The SSE frames of a streamed message, each to be written separately. */
 export function* framesOf(reply: Reply): Generator<string> {
-  const { answer, usage, container } = reply
+  const { answer, usage, container, safeguards } = reply
   yield frame('message_start', { message: messageOf(reply) })
   for (const [index, block] of answer.blocks.entries()) {
     yield frame('content_block_start', { index, content_block: begun(block) })
@@ -40,7 +44,12 @@ export function* framesOf(reply: Reply): Generator<string> {
   }
   const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens } = usage
   yield frame('message_delta', {
-    delta: { stop_reason: answer.stopReason, stop_sequence: null, ...(container ? { container } : {}) },
+    delta: {
+      stop_reason: answer.stopReason,
+      stop_sequence: null,
+      ...(container ? { container } : {}),
+      ...(safeguards ? { safeguard_results: safeguards } : {}),
+    },
     usage: {
       input_tokens,
       cache_creation_input_tokens,
