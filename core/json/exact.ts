@@ -16,12 +16,14 @@ declare global {
   }
 }
 
+/** Some digits of such a number, which are found sooner than the number. */
+const HINT = /\d[\d.]{15}|\.\d*0|\d[eE]|-0/
 /** What may be a number that is written differently: too long, with a closing zero or an exponent, or -0. */
 const SUSPECT = /[:[,]\s*-?(?:[\d.]{16}|\d+\.\d*0(?!\d)|\d[\d.]*[eE]|(?<=-)0(?![\d.]))/
 
 /** Whether the text may hold a number that JavaScript would write differently; false is certain. */
 export function mayLoseDigits(text: string): boolean {
-  return SUSPECT.test(text)
+  return HINT.test(text) && SUSPECT.test(text)
 }
 
 /** The parsed text, in which numbers that would be written differently are exact ones. Throws a SyntaxError. */

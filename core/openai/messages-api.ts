@@ -105,10 +105,21 @@ export interface MessagesRequest {
 
 /** The request as JSON, with the input of each tool call as it was written. Content may be what Claude answered. */
 export function requestText<T extends { messages: readonly SentTurn[] }>({ messages, ...rest }: T): string {
-  const turns = messages.map(
-    ({ role, content }) => `{"role":"${role}","content":[${content.map(blockText).join(',')}]}`,
-  )
-  return `${JSON.stringify({ ...rest, messages: [] }).slice(0, -2)}${turns.join(',')}]}`
+  const parts: string[] = []
+  let plain: SentTurn[] = []
+  const endPlain = () => {
+    if (plain.length > 0) parts.push(JSON.stringify(plain).slice(1, -1))
+    plain = []
+  }
+  for (const turn of messages) {
+    if (!turn.content.some(hasText)) plain.push(turn)
+    else {
+      endPlain()
+      parts.push(`{"role":"${turn.role}","content":[${turn.content.map(blockText).join(',')}]}`)
+    }
+  }
+  endPlain()
+  return `${JSON.stringify({ ...rest, messages: [] }).slice(0, -2)}${parts.join(',')}]}`
 }
 
 interface SentTurn {
@@ -116,8 +127,12 @@ interface SentTurn {
   content: readonly object[]
 }
 
+function hasText(block: object): block is { input: JsonText } {
+  return 'input' in block && block.input instanceof JsonText
+}
+
 function blockText(block: object): string {
-  if (!('input' in block && block.input instanceof JsonText)) return JSON.stringify(block)
+  if (!hasText(block)) return JSON.stringify(block)
   const { input, ...rest } = block
   return `${JSON.stringify(rest).slice(0, -1)},"input":${input.json}}`
 }

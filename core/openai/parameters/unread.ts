@@ -53,10 +53,13 @@ export function unread(asked: object, tree: Node): string[] {
 }
 
 function look(value: object, { fields }: Node, path: Path, tell: (path: Path) => void) {
-  for (const [name, one] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    const one: unknown = Reflect.get(value, name)
+    const node = fields.get(name)
+    // Most of a request: what is carried out and has nothing below it.
+    if (node?.row?.fate === 'carried' && typeof one !== 'object') continue
     if (saysNothing(one)) continue
     path.push(name)
-    const node = fields.get(name)
     if (!node || isLost(node, one, path)) tell(path)
     else if (Array.isArray(one)) {
       if (node.items.size > 0) lookInto(one, node, path, tell)

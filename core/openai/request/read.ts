@@ -3,38 +3,28 @@ import { invalidField } from '../../errors.ts'
 import { DEEPEST } from '../../json/depth.ts'
 import { exactJson, mayLoseDigits } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
-import { createScan, wantedKeys } from '../../json/scan.ts'
+import { createScan, type Span, wantedKeys } from '../../json/scan.ts'
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
-const WHOLE = Number.POSITIVE_INFINITY
 /** The members with JSON schemas and with Claude's own parameters. Arguments of tool calls are texts already. */
-const SENT_ON = wantedKeys({
-  tools: WHOLE,
-  functions: WHOLE,
-  response_format: WHOLE,
-  text: WHOLE,
-  thinking: WHOLE,
-})
+const SENT_ON = wantedKeys({ tools: 0, functions: 0, response_format: 0, text: 0, thinking: 0 })
 
 /** Throws a Refusal invalid_input. */
 export function bodyOf(bytes: Uint8Array): unknown {
-  /** The members that have a number which must not go through JavaScript's. */
-  const exact = new Map<string, string>()
-  const scan = createScan(
-    SENT_ON,
-    ({ key, text }) => {
-      if (text !== undefined && mayLoseDigits(text)) exact.set(key, text)
-      else exact.delete(key)
-    },
-    { deepest: DEEPEST },
-  )
+  const members = new Map<string, Span>()
+  const scan = createScan(SENT_ON, (member) => members.set(member.key, member), { deepest: DEEPEST })
   scan.write(bytes)
   const state = scan.state()
   if (state === 'too deep') throw invalidField('body', 'it is nested too deep')
   if (state !== 'complete') throw invalidField('body', 'a JSON object is expected')
   try {
     const body: unknown = JSON.parse(DECODER.decode(bytes))
-    if (isRecord(body)) for (const [key, text] of exact) body[key] = exactJson(text)
+    if (isRecord(body)) {
+      for (const [key, { start, end }] of members) {
+        const text = DECODER.decode(bytes.subarray(start, end))
+        if (mayLoseDigits(text)) body[key] = exactJson(text)
+      }
+    }
     return body
   } catch {
     throw invalidField('body', 'valid JSON is expected')

@@ -1,6 +1,6 @@
 /** Tool calls and their answers: ids that Claude takes, each of them once, and input as it was written. */
 import { invalidField } from '../../errors.ts'
-import { shapeOfText } from '../../json/depth.ts'
+import { DEEPEST, shapeOfText } from '../../json/depth.ts'
 import { exactJson } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
 import { JsonText } from '../messages-api.ts'
@@ -57,7 +57,8 @@ const MAY_BE_HALF = /\\u[dD][89a-fA-F]/
 /** The input of a tool call. Throws a Refusal invalid_input. */
 export function toolInput(text: string, param: string): JsonText {
   if (isBlank(text)) return new JsonText('{}')
-  if (shapeOfText(text) === 'too deep') throw invalidField(param, 'it is nested too deep')
+  if (text.length > 2 * DEEPEST && shapeOfText(text) === 'too deep')
+    throw invalidField(param, 'it is nested too deep')
   try {
     if (MAY_BE_HALF.test(text)) return new JsonText(wellFormed(text))
     if (isRecord(JSON.parse(text))) return new JsonText(text.trim().toWellFormed())
