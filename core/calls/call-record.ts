@@ -89,7 +89,7 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
       const work = ledger.settle(record)
       if (work) deps.waitUntil(work)
       log(logger, call, record)
-      if (made.length > 0 || deps.settings.journal.fsync) return work
+      if (made.length > 0 || call.mayPause || deps.settings.journal.fsync) return work
     },
   }
 }

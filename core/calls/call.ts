@@ -53,6 +53,8 @@ export interface Call extends RequestSize {
   makes: { thread: boolean; message: boolean } | undefined
   /** It only counts tokens: neither metered nor limited, and its answer says nothing about messages. */
   countsTokens?: boolean
+  /** Another call may go on with its answer, so that it is settled before its last byte leaves. */
+  mayPause?: boolean
   /** The answer is streamed to us even where the client gets it whole. */
   streamsUpstream?: boolean
   /** How long the client waits, as it says itself (ms). */

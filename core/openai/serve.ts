@@ -109,14 +109,13 @@ export async function serve(
   const { backend } = reply
   const goOn: OpenAiAnswer['goOn'] = (paused, times) =>
     continued(deps, { call, request, backend }, paused, times)
-  const pauses = request.tools?.some((tool) => 'type' in tool) ?? false
   const answer: OpenAiAnswer = {
     reply,
     warnings,
     signal: received.signal,
     usedIds: callIdsOf(request),
     forcedTool,
-    goOn: pauses ? goOn : undefined,
+    goOn: call.mayPause ? goOn : undefined,
   }
   if (spoken.streamed && reply.status === 200) return translated(answer, spoken.stream(created, translation))
   try {
@@ -183,6 +182,7 @@ export function prepared(
     ...factsOf(inspect(body), { ...received, body }, spoken.promptCacheKey),
     // The upstream always streams translated answers.
     streamsUpstream: true,
+    mayPause: translation.request.tools?.some((tool) => 'type' in tool) ?? false,
     clientTimeoutMs: clientTimeout(received.headers),
     signal: received.signal,
     createdAt: clock.now(),

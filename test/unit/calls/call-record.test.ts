@@ -131,12 +131,13 @@ describe('the record of a call', () => {
     expect(remembered).toEqual([{ owner: { userId: ANN, backend: 'a' }, made: MADE }])
   })
 
-  test('is waited for only where its answer made something', async () => {
+  test('is waited for only where its answer made something, or may be continued', async () => {
     const settling = Promise.resolve()
     const { open, pending, remembered } = forwardingScene({}, { settling })
     expect(open().settle({ ...DONE, usage: billed({}) })).toBeUndefined()
     expect(open().settle({ ...DONE, usage: billed({}), made: MADE })).toBe(settling)
-    expect([pending, remembered.length]).toEqual([[settling, settling], 1])
+    expect(open({ mayPause: true }).settle({ ...DONE, usage: billed({}) })).toBe(settling)
+    expect([pending, remembered.length]).toEqual([[settling, settling, settling], 1])
     const quick = forwardingScene({})
     expect(quick.open().settle({ ...DONE, usage: billed({}), made: MADE })).toBeUndefined()
     expect(quick.pending).toEqual([])
