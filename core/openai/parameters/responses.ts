@@ -69,6 +69,7 @@ const ITEMS: readonly Parameter[] = [
   carriedAs('input[local_shell_call|shell_call|apply_patch_call|tool_search_call]', 'as a call'),
   carriedAs('input[local_shell_call_output|shell_call_output|apply_patch_call_output]', 'as its result'),
   carriedAs('input[compaction]', 'if it came from here; else warned of'),
+  carriedAs('input[compaction_trigger]', 'as the last item, by a compaction; else warned of'),
   refused('input[item_reference]', STATELESS),
   ...[
     ...[
@@ -85,7 +86,7 @@ const ITEMS: readonly Parameter[] = [
       'mcp_approval_response',
       'mcp_call',
     ],
-    ...['configuration_update', 'compaction_trigger', 'program', 'program_output'],
+    ...['configuration_update', 'program', 'program_output'],
   ].map((kind) => warned(`input[${kind}]`, ELSEWHERE)),
 ]
 

@@ -117,8 +117,9 @@ const NO_CHOICE: Record<string, Body> = {
   'tool_choice.custom': { tool_choice: { type: 'custom', custom: { name: 'c' } } },
   'tool_choice.server_label': { tool_choice: { type: 'mcp', server_label: 's' } },
 }
-/** Read where the answer is written or the backend is chosen: test/api/openai-parameters.test.ts. */
+/** Read where the backend is chosen or the answer is written: test/api/openai-parameters.test.ts, openai-answers.test.ts. */
 const READ_LATER = new Set([
+  'input[compaction_trigger]',
   'model',
   'prompt_cache_key',
   'include',
