@@ -103,7 +103,7 @@ describe('while a gateway runs', () => {
   test('a database that is removed is missed, and the next start says that its log is there', async () => {
     await shell('rm gateway.db')
     await expect.poll(gateway.ready, NOTICED).toBe(503)
-    expect(lines()).toBe(1)
+    await expect.poll(lines).toBe(1)
     await gateway.end('SIGTERM')
     await expect(gateway.start()).rejects.toThrow(/is gone, but its write-ahead log is there/)
   }, 60_000)
