@@ -28,6 +28,8 @@ const MessagesRequest = z
   })
   .meta({ id: 'MessagesRequest' })
 const Responses = ResponsesRequest.meta({ id: 'ResponsesRequest' })
+/** Its form is the upstream's business. */
+const ANSWER = { reply: z.looseObject({}), produces: ['application/json', 'text/event-stream'] }
 const Model = z.looseObject({ id: z.string(), display_name: z.string() }).meta({ id: 'Model' })
 const ModelList = z.strictObject({
   object: z.literal('list'),
@@ -53,8 +55,7 @@ export const proxy = [
     dialect: 'anthropic',
     summary: "Claude's Messages interface: answered by a backend, byte for byte, streamed or whole.",
     accepts: MessagesRequest,
-    reply: z.looseObject({}),
-    produces: ['application/json', 'text/event-stream'],
+    ...ANSWER,
     handle: async (call) => forward(call.deps, await receive(call.deps, await received(call))),
   }),
   route({
@@ -75,8 +76,7 @@ export const proxy = [
     summary:
       "OpenAI's chat completions, answered by Claude. What Claude has nothing like is named or refused.",
     accepts: ChatRequest.meta({ id: 'ChatCompletionRequest' }),
-    reply: z.looseObject({}),
-    produces: ['application/json', 'text/event-stream'],
+    ...ANSWER,
     handle: async (call) => chatCompletions(call.deps, await received(call)),
   }),
   route({
@@ -87,8 +87,7 @@ export const proxy = [
     summary:
       "OpenAI's responses, answered by Claude. Nothing is stored: each request brings its conversation.",
     accepts: Responses,
-    reply: z.looseObject({}),
-    produces: ['application/json', 'text/event-stream'],
+    ...ANSWER,
     handle: async (call) => responses(call.deps, await received(call)),
   }),
   route({

@@ -20,6 +20,16 @@ export const context = (model: string, change: Partial<Abilities> = {}) => ({
   webSearch: true,
   automaticCaching: true,
 })
+/** Of an answer in responses, with nothing special. */
+export const RESPONSES = {
+  model: 'm',
+  created: 1,
+  echo: {},
+  packsThinking: false,
+  tellsSources: false,
+  compacts: false,
+  tools: new Map(),
+}
 export const HI = [{ role: 'user', content: 'hi' }]
 
 /** The request as Claude reads it, which keeps all its rules, and the text that is sent. */

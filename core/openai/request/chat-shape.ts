@@ -70,6 +70,12 @@ const FunctionShape = z.looseObject({
 })
 const named = z.looseObject({ name: text })
 
+/** Formats of an answer without a schema. */
+export const FREE_FORMATS = [
+  z.looseObject({ type: z.literal('text') }),
+  z.looseObject({ type: z.literal('json_object') }),
+] as const
+
 export const ChatRequest = z.looseObject({
   model: ModelName,
   messages: z.array(ChatMessage).min(1, 'at least one message is expected'),
@@ -105,8 +111,7 @@ export const ChatRequest = z.looseObject({
   parallel_tool_calls: z.boolean().nullish(),
   response_format: z
     .discriminatedUnion('type', [
-      z.looseObject({ type: z.literal('text') }),
-      z.looseObject({ type: z.literal('json_object') }),
+      ...FREE_FORMATS,
       z.looseObject({
         type: z.literal('json_schema'),
         json_schema: z.looseObject({

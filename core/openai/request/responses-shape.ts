@@ -1,7 +1,7 @@
 /** Schema of the fields of OpenAI's responses that are read (core/calls/PROTOCOL.md, OpenAI's requests). */
 import * as z from 'zod'
 import { ModelName } from '../../models/name.ts'
-import { ServiceTier, Speed, tokens } from './chat-shape.ts'
+import { FREE_FORMATS, ServiceTier, Speed, tokens } from './chat-shape.ts'
 import { AskedChoice, AskedTool } from './responses-tools.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
@@ -74,8 +74,7 @@ export const ResponsesRequest = z.looseObject({
     .looseObject({
       format: z
         .discriminatedUnion('type', [
-          z.looseObject({ type: z.literal('text') }),
-          z.looseObject({ type: z.literal('json_object') }),
+          ...FREE_FORMATS,
           z.looseObject({
             type: z.literal('json_schema'),
             description: text.nullish(),

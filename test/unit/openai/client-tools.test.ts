@@ -5,7 +5,7 @@ import {
   createResponsesCollector,
   createResponsesStream,
 } from '../../../core/openai/reply/responses-reply.ts'
-import { responses } from '../../support/translation.ts'
+import { RESPONSES, responses } from '../../support/translation.ts'
 
 const read = { type: 'function', name: 'read', parameters: { type: 'object', properties: {} } }
 const PATCH = {
@@ -19,15 +19,7 @@ const namesOf = (body: object) => responses(body).request.tools?.map(({ name }) 
 
 /** The items in which Claude's calls are told, and the types of the events. */
 function repliesOf(tools: ClientTools, calls: readonly { name: string; input: object }[]) {
-  const context = {
-    model: 'm',
-    created: 1,
-    echo: {},
-    packsThinking: false,
-    tellsSources: false,
-    compacts: false,
-    tools,
-  }
+  const context = { ...RESPONSES, tools }
   const collector = createResponsesCollector(context)
   const stream = createResponsesStream(context)
   let text = ''

@@ -8,17 +8,9 @@ import {
   createResponsesStream,
 } from '../../../core/openai/reply/responses-reply.ts'
 import type { StreamTranslator } from '../../../core/openai/translator.ts'
+import { RESPONSES } from '../../support/translation.ts'
 
 const CHAT = { model: 'm', created: 1, includeUsage: true, legacyFunctions: false }
-const RESPONSES = {
-  model: 'm',
-  created: 1,
-  echo: {},
-  packsThinking: false,
-  tellsSources: false,
-  compacts: false,
-  tools: new Map(),
-}
 
 type Block = { kind: 'text' | 'thinking' | 'tool'; pieces: string[] }
 
