@@ -1,6 +1,5 @@
 /** POST /v1/responses/compact: the conversation as what its user said and a summary that only the gateway unpacks. */
 import type { Received } from '../calls/receive.ts'
-import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import type { Reply } from '../ports.ts'
 import { nativeCall } from './native-call.ts'
@@ -12,11 +11,11 @@ import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
 import { conversationItems, summaryRequest, userItem } from './request/summary.ts'
-import { type Interface, serve } from './serve.ts'
+import { type Interface, type ServeParts, serve } from './serve.ts'
 import type { Collector } from './translator.ts'
 
 /** The summary is a call like any other: metered and limited. Throws a Refusal, or ClientGone. */
-export function compact(deps: Deps, received: Received): Promise<Reply | Response> {
+export function compact(deps: ServeParts, received: Received): Promise<Reply | Response> {
   return serve(deps, received, compactionIn, nativeCall(deps, received, false))
 }
 

@@ -1,9 +1,9 @@
 /** POST /v1/responses/input_tokens: how many tokens a request would have, counted by Claude. */
 import * as z from 'zod'
 import { joined } from '../bytes.ts'
+import type { FailoverParts } from '../calls/failover.ts'
 import { forwardFree } from '../calls/forward.ts'
 import type { Received } from '../calls/receive.ts'
-import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Reply } from '../ports.ts'
@@ -16,14 +16,17 @@ import { bodyOf } from './request/read.ts'
 import { parsedBody } from './request/refuse.ts'
 import { responsesToMessages } from './request/responses-request.ts'
 import { ResponsesRequest } from './request/responses-shape.ts'
-import { prepared, wayOf } from './serve.ts'
+import { type PrepareParts, prepared, wayOf } from './serve.ts'
 
 const ENCODER = new TextEncoder()
 const COUNT_PATH = '/v1/messages/count_tokens'
 const Counted = z.looseObject({ input_tokens: z.int() })
 
 /** Free: neither metered nor limited. Throws a Refusal, or ClientGone. */
-export async function inputTokens(deps: Deps, received: Received): Promise<Reply | Response> {
+export async function inputTokens(
+  deps: PrepareParts & FailoverParts,
+  received: Received,
+): Promise<Reply | Response> {
   const native = nativeCall(deps, received, false)
   const way = wayOf(native, () => {
     const asked = parsedBody(ResponsesRequest, bodyOf(received.body))

@@ -1,9 +1,9 @@
 /** Serves calls of OpenAI's API: translates the request, forwards it like any other call and translates the answer. */
 
 import { type Call, clientTimeout } from '../calls/call.ts'
-import { ClientGone, forward } from '../calls/forward.ts'
+import { ClientGone, type ForwardParts, forward } from '../calls/forward.ts'
 import { inspect } from '../calls/inspect.ts'
-import { assertAllowed, factsOf, type Received } from '../calls/receive.ts'
+import { type AccessParts, assertAllowed, factsOf, type Received } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { abilitiesOf } from '../models/abilities.ts'
@@ -30,6 +30,10 @@ const CLAUDE_VERSION = '2023-06-01'
 const FAST_MODE: [string, string] = ['anthropic-beta', 'fast-mode-2026-02-01']
 const MESSAGES_PATH = '/v1/messages'
 
+/** What turns a request into a call. */
+export type PrepareParts = AccessParts & Pick<Deps, 'abilities' | 'catalogue' | 'clock' | 'sha256'>
+export type ServeParts = PrepareParts & ForwardParts
+
 /** What differs between chat completions and responses. `created`: Unix seconds. */
 export interface Interface {
   streamed: boolean
@@ -41,7 +45,7 @@ export interface Interface {
 }
 
 /** POST /v1/chat/completions. Throws a Refusal, or ClientGone. */
-export async function chatCompletions(deps: Deps, received: Received): Promise<Reply | Response> {
+export async function chatCompletions(deps: ServeParts, received: Received): Promise<Reply | Response> {
   return serve(deps, received, chatIn, nativeCall(deps, received, true))
 }
 
@@ -62,7 +66,7 @@ function chatIn(received: Received): Interface {
 }
 
 /** POST /v1/responses. Throws a Refusal, or ClientGone. */
-export async function responses(deps: Deps, received: Received): Promise<Reply | Response> {
+export async function responses(deps: ServeParts, received: Received): Promise<Reply | Response> {
   return serve(deps, received, responseIn, nativeCall(deps, received, false))
 }
 
@@ -91,7 +95,7 @@ function responseIn(received: Received): Interface {
  * it as it came, if any serves its model. Throws a Refusal, or ClientGone.
  */
 export async function serve(
-  deps: Deps,
+  deps: ServeParts,
   received: Received,
   read: (received: Received) => Interface,
   native: NativeCall | undefined,
@@ -150,7 +154,7 @@ export function wayOf<T extends object>(
 
 /** The call to Claude for a request, and how it was translated. Throws a Refusal. */
 export function prepared(
-  deps: Deps,
+  deps: PrepareParts,
   received: Received,
   spoken: Omit<Interface, 'stream' | 'collect'>,
   native: NativeCall | undefined,
