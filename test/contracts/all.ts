@@ -15,17 +15,27 @@ import { outageContract } from './outage.ts'
 import { usageContract } from './usage.ts'
 
 export function allContracts(runtime: Runtime) {
+  answersContracts(runtime)
+  accountingContracts(runtime)
+}
+
+/** How callers are answered, also when something fails. */
+export function answersContracts(runtime: Runtime) {
   gatewayContract(runtime)
   firstStepsContract(runtime)
-  meteringContract(runtime)
-  accountsContract(runtime)
-  approvalsContract(runtime)
   compressionContract(runtime)
   edgesContract(runtime)
   faultsContract(runtime)
+  objectsContract(runtime)
+  outageContract(runtime)
+}
+
+/** Who may call, and what is written down of it. */
+export function accountingContracts(runtime: Runtime) {
+  meteringContract(runtime)
+  accountsContract(runtime)
+  approvalsContract(runtime)
   limitsContract(runtime)
   moneyContract(runtime)
   usageContract(runtime)
-  objectsContract(runtime)
-  outageContract(runtime)
 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { allContracts } from '../contracts/all.ts'
+import { answersContracts } from '../contracts/all.ts'
 import { NODE, startGateway } from '../support/gateway.ts'
 
-allContracts(NODE)
+answersContracts(NODE)
 
 test.each([
   ['limits.store', { limits: { store: 'durable-object' } }, 'local or database'],
