@@ -1,11 +1,10 @@
 /** Which of the two `npm start` runs: the bundle or the sources. */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { temporaryFolder } from '../support/stores.ts'
 
-const BUNDLE = 'dist/node/node.mjs'
 const SOURCES = [
   'adapters/node/index.ts',
   'core/a.ts',
@@ -21,31 +20,30 @@ const write = (path: string, text: string) => {
   mkdirSync(dirname(join(folder.path, path)), { recursive: true })
   writeFileSync(join(folder.path, path), text)
 }
-const changed = (path: string, second: number) => utimesSync(join(folder.path, path), second, second)
+const node = (...args: string[]) =>
+  execFileSync(process.execPath, args, { cwd: folder.path, encoding: 'utf8' }).trim()
 
-test('the bundle runs while it is newer than every source', () => {
-  for (const path of ['adapters/node/start.mjs', 'adapters/shared/bundle.mjs']) {
+test('the bundle runs while it is one of these very sources, whatever their times', () => {
+  for (const path of ['adapters/node/start.mjs', 'adapters/shared/bundle.mjs'])
     cpSync(path, join(folder.path, path))
-    changed(path, 100)
-  }
-  for (const path of SOURCES) {
-    write(path, '')
-    changed(path, 100)
-  }
-  write(SOURCES[0] ?? '', `console.log('sources')`)
-  changed(SOURCES[0] ?? '', 100)
-  const ran = () =>
-    execFileSync(process.execPath, [join(folder.path, 'adapters/node/start.mjs')], {
-      encoding: 'utf8',
-    }).trim()
+  for (const path of SOURCES) write(path, '')
+  write('adapters/node/index.ts', `console.log('sources')`)
+  const ran = () => node(join(folder.path, 'adapters/node/start.mjs'))
   expect(ran()).toBe('sources')
-  write(BUNDLE, `console.log('bundle')`)
-  changed(BUNDLE, 200)
+  write('dist/node/node.mjs', `console.log('bundle')`)
+  const { href } = new URL(`file://${folder.path}/adapters/shared/bundle.mjs`)
+  write(
+    'dist/node/sources.sha256',
+    node('-p', `import('${href}').then((m) => process.stdout.write(m.sourcesHash())), ''`),
+  )
   expect(ran()).toBe('bundle')
-  for (const path of SOURCES) {
-    changed(path, 300)
+  write('config/config.yaml', 'log: {}')
+  expect(ran()).toBe('bundle')
+  for (const path of SOURCES.slice(1)) {
+    write(path, 'changed')
     expect(ran()).toBe('sources')
-    changed(path, 100)
+    write(path, '')
   }
-  expect(ran()).toBe('bundle')
+  rmSync(join(folder.path, 'core/a.ts'))
+  expect(ran()).toBe('sources')
 })

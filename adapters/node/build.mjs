@@ -1,9 +1,11 @@
 /** `npm run build:node`: bundles the server, the command line and their scripts. Only libsql stays outside, which is native. */
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
+import { HASH_FILE, sourcesHash } from '../shared/bundle.mjs'
 
 const OUT = 'dist/node'
 
+const hash = sourcesHash()
 rmSync(OUT, { recursive: true, force: true })
 await build({
   entryPoints: {
@@ -27,4 +29,5 @@ await build({
     js: "import { createRequire as _createRequire } from 'node:module';const require=_createRequire(import.meta.url);",
   },
 })
+writeFileSync(HASH_FILE, hash)
 console.log(`Built ${OUT}.`)
