@@ -17,6 +17,8 @@ export interface Ended {
 export interface Traffic {
   /** Calls whose answer has begun but not ended. */
   underWay(): number
+  /** Calls whose answer came whole. */
+  answered(): number
   /** Begins no more calls, waits for those under way and tells how all of them ended. */
   stop(): Promise<Ended>
 }
@@ -77,6 +79,7 @@ export function startTraffic(given: { url: () => string; key: string; perSecond:
   }, 1000 / perSecond)
   return {
     underWay: () => underWay,
+    answered: () => ended.answered,
     async stop() {
       clearInterval(timer)
       await Promise.all(calls)
