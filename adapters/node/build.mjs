@@ -19,7 +19,6 @@ await build({
   platform: 'node',
   target: 'node22',
   format: 'esm',
-  keepNames: true,
   sourcemap: true,
   external: ['libsql'],
   outdir: OUT,
