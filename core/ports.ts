@@ -90,6 +90,11 @@ export interface UpstreamReply {
   pipe(sink: Sink): MaybePromise<void>
   /** Discards the rest of the answer and closes its connection. */
   cancel(): void
+  /**
+   * Whether the whole request has left this process, so that the memory of its body may be given back. Absent where the
+   * driver cannot tell.
+   */
+  sent?(): boolean
 }
 
 /** Sends requests. It knows nothing of Claude, keys, failover or time limits: the core builds, times and cancels. */
@@ -191,6 +196,8 @@ export interface Ledger {
 export interface Reply {
   status: number
   headers: HeaderPairs
+  /** The body of the request is no longer in memory. */
+  bodyFreed?: boolean
   /** Returns no promise if the whole body is written at once. */
   pipe(sink: Sink): MaybePromise<void>
 }
@@ -230,6 +237,8 @@ export interface Wire {
    * kept and the result is undefined. Rejects if the client leaves before the end.
    */
   body(request: Request, bindings: unknown, take: TakeBytes): Promise<Uint8Array | undefined>
+  /** Gives the memory of a body back at once; nobody may read it afterwards. False where the runtime cannot, or not of this. */
+  free(body: Uint8Array): boolean
   /** Aborts when the client leaves. */
   left(request: Request, bindings: unknown): StopSignal
   /** Turns a Reply into this runtime's Response. */

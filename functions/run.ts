@@ -69,7 +69,8 @@ async function runCall(route: Route, incoming: Incoming, { base, read }: Begun):
     const answer = await route.handle({ ...base, caller, read: readWhenAllowed, left } as never)
     if (isReply(answer)) {
       const reply = cors.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...cors] }
-      return wire.respond(visit ? endingReply(reply, visit.end) : reply, bindings)
+      if (answer.bodyFreed) visit?.end()
+      return wire.respond(visit && !answer.bodyFreed ? endingReply(reply, visit.end) : reply, bindings)
     }
     visit?.end()
     const response = toResponse(route, answer, id)

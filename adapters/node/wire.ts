@@ -9,6 +9,9 @@ import { MOST_DISCARDED } from '../../functions/body.ts'
 import { flatHeaders } from '../drivers/flat-headers.ts'
 import { askForBody, expectsContinue } from './http-server.ts'
 
+/** In bytes. Shorter bodies are left to the garbage collector. */
+const WORTH_FREEING = 8 * 1024
+
 /** The cast holds because @hono/node-server passes Node's request and response to fetch as the second argument. */
 const socketOf = (bindings: unknown) => bindings as HttpBindings
 
@@ -30,6 +33,7 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void, cuts: ()
     },
     peer: (_request, bindings) => socketOf(bindings).incoming.socket.remoteAddress ?? '',
     body: (_request, bindings, take) => read(socketOf(bindings), take),
+    free: (body) => body.length < WORTH_FREEING || freeNow(body),
     left(_request, bindings) {
       const { outgoing } = socketOf(bindings)
       const { signal, abort } = createStop()
@@ -89,7 +93,8 @@ function announcedBody(bytes: number): Body {
   let size = 0
   return {
     add(chunk) {
-      const into = room ?? new Uint8Array(bytes)
+      // Not a part of Node's pool, because it is given back on its own.
+      const into = room ?? Buffer.allocUnsafeSlow(bytes)
       room = into
       into.set(chunk, size)
       size += chunk.length
@@ -114,11 +119,13 @@ function bodyInChunks(): Body {
 }
 
 /**
- * Gives the memory of a piece back at once. The collector counts a piece as a few bytes and would let hundreds of megabytes
- * gather before it runs.
+ * Gives the memory of a piece back at once, if the piece has it alone. The collector counts a piece as a few bytes and would let
+ * hundreds of megabytes gather before it runs.
  */
-function freeNow({ buffer, length }: Uint8Array<ArrayBuffer>) {
-  if (buffer.byteLength === length) buffer.transfer(0)
+function freeNow({ buffer, length }: Uint8Array): boolean {
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== length) return false
+  buffer.transfer(0)
+  return true
 }
 
 /**

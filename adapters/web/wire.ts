@@ -22,6 +22,7 @@ export function webWire(peer: Wire['peer'], waitUntil: (work: Promise<unknown>) 
       }
       return joined(chunks)
     },
+    free: () => false,
     left: (request) => request.signal,
     respond(reply) {
       const { readable, sink, end } = pushedStream()

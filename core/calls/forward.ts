@@ -23,7 +23,7 @@ export type Forwarded = Reply & {
 /** Output tokens a second that are assumed of an answer that never came: about the most that Claude writes. */
 const TOKENS_A_SECOND = 80
 
-export type ForwardParts = CallRecordParts & FailoverParts & Pick<Deps, 'ledger'>
+export type ForwardParts = CallRecordParts & FailoverParts & RelayParts & Pick<Deps, 'ledger'>
 
 /** A metered call: exactly one record, whatever its end. Throws a Refusal, or ClientGone. */
 export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded> {
@@ -51,7 +51,7 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
 }
 
 /** A call that is neither metered nor limited: count_tokens. Throws a Refusal, or ClientGone. */
-export async function forwardFree(deps: FailoverParts, call: Call): Promise<Forwarded> {
+export async function forwardFree(deps: FailoverParts & RelayParts, call: Call): Promise<Forwarded> {
   const counting = { ...call, countsTokens: true }
   const served = await sendWithFailover(deps, counting)
   if (served.kind === 'client_gone') throw new ClientGone()

@@ -30,7 +30,7 @@ export interface Received {
 
 /** Throws a Refusal: body_invalid or model_not_allowed. A promise only where objects are named that have to be looked up. */
 export function receive(
-  deps: AccessParts & Pick<Deps, 'clock' | 'objects'>,
+  deps: AccessParts & Pick<Deps, 'clock' | 'objects' | 'wire'>,
   received: Received,
 ): MaybePromise<Call> {
   const { clock, settings } = deps
@@ -58,6 +58,7 @@ export function receive(
     createdAt: clock.now(),
     startedAt: clock.elapsed(),
   }
+  if (call.body !== body) deps.wire.free(body)
   const { objects } = inspected.named
   if (objects.size === 0) return call
   const binding = deps.objects.bind(caller.userId, [...objects.values()])

@@ -16,7 +16,7 @@ import type { OpenCallRecord } from './call-record.ts'
 import { clientHeaders } from './forwarded-headers.ts'
 import type { Verdict } from './verdict.ts'
 
-export type RelayParts = Pick<Deps, 'clock' | 'settings'>
+export type RelayParts = Pick<Deps, 'clock' | 'settings' | 'wire'>
 
 export interface Answer {
   call: Call
@@ -37,10 +37,19 @@ export interface Answer {
 export function relay(deps: RelayParts, answer: Answer): Reply {
   const { call, reply } = answer
   return {
+    bodyFreed: freed(deps, answer),
     status: reply.status,
     headers: [...clientHeaders(reply.headers, call.id), ...answer.extraHeaders],
     pipe: (sink) => flow(deps, answer, sink),
   }
+}
+
+/**
+ * Gives the memory of the request's body back, because from here on the call goes to no other backend. It is not left to the
+ * garbage collector, which cost more than all else that is done for a request of 1 MB.
+ */
+function freed({ wire }: Pick<Deps, 'wire'>, { call, reply, native }: Answer): boolean {
+  return (reply.sent?.() ?? false) && wire.free(native && call.native ? call.native.body : call.body)
 }
 
 function flow(deps: RelayParts, answer: Answer, sink: Sink): MaybePromise<void> {

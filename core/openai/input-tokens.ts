@@ -4,6 +4,7 @@ import { joined } from '../bytes.ts'
 import type { FailoverParts } from '../calls/failover.ts'
 import { forwardFree } from '../calls/forward.ts'
 import type { Received } from '../calls/receive.ts'
+import type { RelayParts } from '../calls/relay.ts'
 import { Refusal } from '../errors.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Reply } from '../ports.ts'
@@ -24,7 +25,7 @@ const Counted = z.looseObject({ input_tokens: z.int() })
 
 /** Free: neither metered nor limited. Throws a Refusal, or ClientGone. */
 export async function inputTokens(
-  deps: PrepareParts & FailoverParts,
+  deps: PrepareParts & FailoverParts & RelayParts,
   received: Received,
 ): Promise<Reply | Response> {
   const native = nativeCall(deps, received, false)

@@ -104,6 +104,7 @@ export async function serve(
     const spoken = read(received)
     return { spoken, ...prepared(deps, received, spoken, native) }
   })
+  if (!native) deps.wire.free(received.body)
   if ('native' in way) return shown(await forward(deps, way.native.call), way.native)
   const { spoken, call, translation } = way
   const { request, warnings, forcedTool } = translation

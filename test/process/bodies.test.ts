@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
+import { type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
 
 const MOST_BYTES = 64 * 1024
 
@@ -54,4 +54,69 @@ describe('bodies on a socket', () => {
     socket.destroy()
     expect(upstream.requests).toEqual([])
   })
+})
+
+const ask = (text: string) =>
+  JSON.stringify({
+    model: 'claude-opus-5-5',
+    max_tokens: 9,
+    stream: true,
+    messages: [{ role: 'user', content: text }],
+  })
+
+describe('the body of a call whose answer has begun', () => {
+  test('is no longer held, so that many open streams leave room for more', async () => {
+    const upstream = await startUpstream()
+    const gateway = await startGateway({
+      backends: [{ name: 'a', url: upstream.url }],
+      limits: { max_body_bytes: 2 ** 20, body_memory: 8 * 2 ** 20 },
+    })
+    upstream.answer({ chunks: messageStream().slice(0, 3), end: 'hang' })
+    const body = ask('x'.repeat(900_000))
+    for (let i = 0; i < 12; i++) {
+      const answer = await gateway.send(body)
+      expect(answer.status).toBe(200)
+      const reader = answer.body?.getReader()
+      expect((await reader?.read())?.done).toBe(false)
+    }
+    await gateway.stop()
+    await upstream.stop()
+  }, 30_000)
+
+  test('arrives as it was sent, also at an upstream that answers before it has read it', async () => {
+    const arrived = Promise.withResolvers<string>()
+    const mayRead = Promise.withResolvers<void>()
+    const hasty = createServer((socket) => {
+      socket.once('data', async (head) => {
+        socket.pause()
+        socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n')
+        socket.write(messageStream()[0] ?? '')
+        await mayRead.promise
+        let text = head.toString('latin1')
+        const from = text.indexOf('\r\n\r\n') + 4
+        const length = Number(/content-length: (\d+)/i.exec(text)?.[1])
+        socket.on('data', (chunk) => {
+          text += chunk.toString('latin1')
+          if (text.length < from + length) return
+          arrived.resolve(text.slice(from))
+          socket.end(messageStream().slice(1).join(''))
+        })
+        socket.resume()
+      })
+    }).listen(0, '127.0.0.1')
+    await once(hasty, 'listening')
+    const { port } = hasty.address() as AddressInfo // it listens on TCP
+    const gateway = await startGateway({
+      backends: [{ name: 'a', url: `http://127.0.0.1:${port}`, models: ['claude-opus-5-5'] }],
+      limits: { max_body_bytes: 64 * 2 ** 20 },
+    })
+    const body = ask(Array.from({ length: 400_000 }, (_, i) => `line ${i} of many`).join(' '))
+    const answer = await gateway.send(body)
+    const reading = answer.text()
+    mayRead.resolve()
+    expect((await arrived.promise) === body).toBe(true)
+    expect(await reading).toBe(messageStream().join(''))
+    await gateway.stop()
+    hasty.close()
+  }, 30_000)
 })

@@ -4,6 +4,7 @@
  * Decision: no undici Pool, because it reconnects after every call that is given up and keeps a client for every connection
  * it ever had. Here the connection that was used last is used next, and closed ones are removed.
  */
+import type { Socket } from 'node:net'
 import { buildConnector, Client } from 'undici'
 import { ConnectError } from '../../../core/backends/network.ts'
 import { type InterimFilter, interimFilter } from './interim.ts'
@@ -17,9 +18,16 @@ export interface Connections {
   take(origin: string, fresh: boolean): Client
   /** The call is over and its connection can be used again. */
   release(origin: string, client: Client): void
+  /** Whether all that was written to this connection has left the process. */
+  hasSent(client: Client): boolean
   /** The call failed or was given up: closes its connection. */
   drop(client: Client): void
   close(): Promise<void>
+}
+
+interface Opened {
+  filter: InterimFilter
+  socket: Socket | undefined
 }
 
 export function openConnections(): Connections {
@@ -31,7 +39,7 @@ export function openConnections(): Connections {
       if (cause) callback(new ConnectError(cause), null)
       else callback(null, socket)
     })
-  const all = new Map<Client, InterimFilter>()
+  const all = new Map<Client, Opened>()
   const idle = new Map<string, Client[]>()
 
   function drop(client: Client) {
@@ -40,6 +48,7 @@ export function openConnections(): Connections {
   }
   function open(origin: string): Client {
     const filter = interimFilter()
+    const opened: Opened = { filter, socket: undefined }
     const client = new Client(origin, {
       allowH2: false,
       // The core has the time limits; undici's would end calls that think for long.
@@ -50,11 +59,14 @@ export function openConnections(): Connections {
       maxHeaderSize: 14 * 1024,
       connect: (options, done) =>
         connect(options, (...result) => {
-          if (result[1]) filter.attach(result[1])
+          if (result[1]) {
+            filter.attach(result[1])
+            opened.socket = result[1]
+          }
           done(...result)
         }),
     })
-    all.set(client, filter)
+    all.set(client, opened)
     client.on('disconnect', () => {
       const waiting = idle.get(origin)
       const at = waiting?.indexOf(client) ?? -1
@@ -68,13 +80,18 @@ export function openConnections(): Connections {
   return {
     take(origin, fresh) {
       const client = (fresh ? undefined : idle.get(origin)?.pop()) ?? open(origin)
-      all.get(client)?.expectHead()
+      all.get(client)?.filter.expectHead()
       return client
     },
     release(origin, client) {
       const waiting = idle.get(origin)
       if (waiting) waiting.push(client)
       else idle.set(origin, [client])
+    },
+    hasSent(client) {
+      const socket = all.get(client)?.socket
+      // A destroyed one may still be writing when it forgets what it was to write.
+      return socket !== undefined && !socket.destroyed && socket.writableLength === 0
     },
     drop,
     async close() {

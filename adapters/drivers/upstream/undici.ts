@@ -21,7 +21,7 @@ export function undiciUpstream(): Upstream {
           const client = connections.take(origin, fresh)
           const over = (good: boolean) =>
             good ? connections.release(origin, client) : connections.drop(client)
-          const exchange = { resolve, reject: failed, over }
+          const exchange = { resolve, reject: failed, over, sent: () => connections.hasSent(client) }
           client.dispatch(
             { method, path, headers: flatHeaders(headers), body: body ?? null },
             receiver(signal, exchange),
@@ -50,6 +50,7 @@ interface Exchange {
   reject(cause: unknown): void
   /** The exchange no longer needs the connection; `good` if it can be used again. */
   over(good: boolean): void
+  sent(): boolean
 }
 
 /** The source of the body, which can be paused: the connection or the decoder after it. */
@@ -117,6 +118,7 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
       headers,
       first: early[0],
       cancel: () => abort(new Error('cancelled')),
+      sent: exchange.sent,
       pipe,
     })
 

@@ -40,6 +40,7 @@ function setUp(
         return bind(...given)
       },
     },
+    wire: { free: () => false },
   } as unknown as Deps // what is used of them here
   const received = (members: object, given: Partial<Received> = {}) =>
     receive(deps, {
