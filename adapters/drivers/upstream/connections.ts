@@ -25,9 +25,35 @@ export interface Connections {
   close(): Promise<void>
 }
 
-interface Opened {
+interface Connection {
+  client: Client
   filter: InterimFilter
+  /** Undefined until it is connected. */
   socket: Socket | undefined
+}
+
+function connectionTo(origin: string, connect: buildConnector.connector): Connection {
+  const filter = interimFilter()
+  const client = new Client(origin, {
+    allowH2: false,
+    // The core has the time limits; undici's would end calls that think for long.
+    bodyTimeout: 0,
+    headersTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // In bytes: Node clients accept 16 KiB of headers, and the gateway adds its own.
+    maxHeaderSize: 14 * 1024,
+    connect: (options, done) =>
+      connect(options, (...result) => {
+        const [, socket] = result
+        if (socket) {
+          filter.attach(socket)
+          connection.socket = socket
+        }
+        done(...result)
+      }),
+  })
+  const connection: Connection = { client, filter, socket: undefined }
+  return connection
 }
 
 export function openConnections(): Connections {
@@ -39,7 +65,7 @@ export function openConnections(): Connections {
       if (cause) callback(new ConnectError(cause), null)
       else callback(null, socket)
     })
-  const all = new Map<Client, Opened>()
+  const all = new Map<Client, Connection>()
   const idle = new Map<string, Client[]>()
 
   function drop(client: Client) {
@@ -47,25 +73,8 @@ export function openConnections(): Connections {
     void client.destroy()
   }
   function open(origin: string): Client {
-    const filter = interimFilter()
-    const opened: Opened = { filter, socket: undefined }
-    const client = new Client(origin, {
-      allowH2: false,
-      // The core has the time limits; undici's would end calls that think for long.
-      bodyTimeout: 0,
-      headersTimeout: 0,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      // In bytes: Node clients accept 16 KiB of headers, and the gateway adds its own.
-      maxHeaderSize: 14 * 1024,
-      connect: (options, done) =>
-        connect(options, (...result) => {
-          if (result[1]) {
-            filter.attach(result[1])
-            opened.socket = result[1]
-          }
-          done(...result)
-        }),
-    })
+    const opened = connectionTo(origin, connect)
+    const { client } = opened
     all.set(client, opened)
     client.on('disconnect', () => {
       const waiting = idle.get(origin)

@@ -112,15 +112,9 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
     if (!writing) source?.resume()
     return promise
   }
+  const cancel = () => abort(new Error('cancelled'))
   const answer = () =>
-    exchange.resolve({
-      status,
-      headers,
-      first: early[0],
-      cancel: () => abort(new Error('cancelled')),
-      sent: exchange.sent,
-      pipe,
-    })
+    exchange.resolve({ status, headers, first: early[0], cancel, sent: exchange.sent, pipe })
 
   const take = (chunk: Uint8Array) => {
     if (sink) return deliver(sink, chunk)
