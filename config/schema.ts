@@ -40,7 +40,7 @@ const server = section({
   drain_delay: waitOrNone.default(5_000),
   /** How long answers may continue after that. */
   drain_timeout: wait.default(30_000),
-  /** Processes that share the port; more than one needs shared stores. */
+  /** Processes that share the port. */
   workers: z.int().min(1).max(64).default(1),
 })
 
@@ -226,15 +226,8 @@ export const Config = z
     /** The Redis of the stores that are set to redis; its URL may contain a password. */
     redis: section({ url: redisUrl.default(''), cluster: z.boolean().default(false) }),
   })
-  .superRefine(({ server, database, backup, health, limits, redis }, context) => {
+  .superRefine(({ database, backup, health, limits, redis }, context) => {
     const fail = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
-    const isShared = (store: string) => store === 'redis' || store === 'database'
-    if (server.workers > 1 && !(isShared(health.store) && isShared(limits.store))) {
-      fail(
-        ['server', 'workers'],
-        'more than one process need limits.store and health.store: redis or database',
-      )
-    }
     if (backup.every !== null && database.url !== '') {
       fail(['backup', 'every'], 'a libSQL server is backed up where it runs; null is expected')
     }

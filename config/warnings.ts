@@ -15,7 +15,12 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/i
 
 /** One problem per warning; `path` is the setting to change. */
 export function warningsOf(config: Config, known: Known): ConfigProblem[] {
-  return [...ofPeople(config, known), ...ofAddresses(config, known), ...ofPrices(config, known)]
+  return [
+    ...ofPeople(config, known),
+    ...ofAddresses(config, known),
+    ...ofStores(config),
+    ...ofPrices(config, known),
+  ]
 }
 
 function* ofPeople({ auth, limits }: Config, { hasAdmin }: Known): Generator<ConfigProblem> {
@@ -61,6 +66,15 @@ function* ofAddresses({ server }: Config, { listens }: Known): Generator<ConfigP
       message:
         'the proxy that public_url leads to is not named: limits and audit take all clients for one address',
     }
+  }
+}
+
+function* ofStores({ limits }: Config): Generator<ConfigProblem> {
+  if (limits.store !== 'database') return
+  yield {
+    path: 'limits.store',
+    message:
+      'each call waits for a write to the database, one after the other, so that about a hundred calls a second are the most; local is as exact for all workers of one machine and as fast as memory, redis for several machines',
   }
 }
 

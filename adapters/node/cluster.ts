@@ -1,12 +1,13 @@
 /**
- * `server.workers`: several processes on one port. The primary serves nothing; it starts the workers, replaces those that die
- * and, at a signal, all of them one by one.
+ * `server.workers`: several processes on one port. The primary serves no calls; it starts the workers, replaces those that die
+ * and, at a signal, all of them one by one, and keeps what they share in its memory.
  *
  * Decision: the workers share one listening socket, because a primary that hands connections over keeps those of a worker
  * that was killed open for ever, and because sockets of their own (SO_REUSEPORT) take waiting connections with them.
  */
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from '../../core/ports.ts'
+import type { ServeWorker } from '../drivers/primary/stores.ts'
 import type { SettingsFile } from '../shared/settings.ts'
 import type { Order } from './worker-orders.ts'
 import { createWorkerPool } from './worker-pool.ts'
@@ -25,11 +26,14 @@ export async function superviseWorkers(parts: {
   file: SettingsFile
   socket: number | undefined
   logger: Logger
+  /** Answers what workers ask of the stores that they share. */
+  serveStores: ServeWorker
   /** No worker is left and none can be started; `code`: how the last one ended. */
   onFailed(code: number): void
 }): Promise<Supervisor> {
   const { count, logger } = parts
   cluster.schedulingPolicy = cluster.SCHED_NONE
+  cluster.setupPrimary({ stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'] })
   const pool = createWorkerPool(parts)
   const { serving } = pool
 

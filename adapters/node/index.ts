@@ -3,7 +3,9 @@ import cluster from 'node:cluster'
 import { setFlagsFromString } from 'node:v8'
 import { ConfigError } from '../../config/error.ts'
 import type { Config } from '../../config/schema.ts'
+import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
+import { createPrimaryStores } from '../drivers/primary/stores.ts'
 import { problemOf } from '../shared/problem.ts'
 import { EXIT_CONFIG, NoConfig, readSettings, readSettingsFile, settingsOf } from '../shared/settings.ts'
 import { VERSION } from '../shared/version.ts'
@@ -65,7 +67,8 @@ async function supervise(
 ) {
   const { workers: count } = config.server
   const onFailed = (code: number) => process.exit(code)
-  const supervisor = await superviseWorkers({ count, file, socket, logger, onFailed })
+  const serveStores = createPrimaryStores(systemClock, config.limits.period)
+  const supervisor = await superviseWorkers({ count, file, socket, logger, serveStores, onFailed })
   onStop(logger, supervisor.stop)
   process.on('SIGHUP', () => {
     reading(logger, () => {

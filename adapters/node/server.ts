@@ -1,6 +1,7 @@
 /** A gateway in a Node process: opens the drivers, serves, reloads and stops. */
 import type { Server } from 'node:http'
 import { dirname, join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/schema.ts'
 import { auditRow, SYSTEM } from '../../core/audit/record.ts'
@@ -10,9 +11,12 @@ import type { Logger } from '../../core/ports.ts'
 import { fileArchive } from '../backup/archive.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
 import { type Composed, compose, openStores, prepareDatabase, type Runtime } from '../compose.ts'
+import { primaryHealth } from '../drivers/health/primary.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
+import { primaryLedger } from '../drivers/ledger/primary.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
+import { openChannel } from '../drivers/primary/channel.ts'
 import { openRedis } from '../drivers/redis/connection.ts'
 import { databaseClock } from '../drivers/storage/database-clock.ts'
 import { openFile, openServedFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
@@ -49,6 +53,8 @@ export interface Place {
   socket?: number | undefined
   /** Whether to log warnings about the configuration; false if another process on it does. */
   warns: boolean
+  /** The way to the primary process, which keeps what workers share; absent where this process is the only one. */
+  primary?: Duplex
   /** Whether the backends are checked before the first connection is taken, because other processes serve meanwhile. */
   listensReady: boolean
 }
@@ -71,13 +77,14 @@ function dataFolder(config: Config): string {
 }
 
 /** The drivers that stay open when the configuration changes. */
-async function openDrivers(config: Config, logger: Logger) {
+async function openDrivers(config: Config, logger: Logger, primary: Duplex | undefined) {
   const clock = systemClock
   const storage = await openStorage(config, logger, (path) => openServedFile(path, logger, config.journal))
   const { db } = storage
   const folder = join(dataFolder(config), 'journal')
   const records = await journalledRecords({ db, folder, ...config.journal, clock, logger })
   const redis = await openRedis(config, logger)
+  const channel = primary && (await openChannel(primary))
   const { ledger, health } = await openStores(config, {
     place: redis ? 'Node' : 'Node without redis.url',
     db,
@@ -85,8 +92,14 @@ async function openDrivers(config: Config, logger: Logger) {
     clock,
     ...(config.database.url ? { databaseClock: await databaseClock(db, clock) } : {}),
     logger,
-    ledgers: redis ? { redis: (parts) => redisLedger({ ...parts, redis }) } : {},
-    healths: redis ? { redis: () => redisHealth(redis) } : {},
+    ledgers: {
+      ...(channel ? { local: (parts) => primaryLedger({ ...parts, channel }) } : {}),
+      ...(redis ? { redis: (parts) => redisLedger({ ...parts, redis }) } : {}),
+    },
+    healths: {
+      ...(channel ? { memory: () => primaryHealth(channel) } : {}),
+      ...(redis ? { redis: () => redisHealth(redis) } : {}),
+    },
   })
   const upstream = undiciUpstream()
   const archive = fileArchive(join(dataFolder(config), 'archive'))
@@ -118,7 +131,7 @@ export async function startServer(
   logger: Logger,
   place: Place = { warns: true, listensReady: false },
 ): Promise<RunningServer> {
-  const { parts, close } = await openDrivers(config, logger)
+  const { parts, close } = await openDrivers(config, logger, place.primary)
   const { db, clock } = parts
   const { waitUntil, settled } = createPendingWork()
   let current: Composed

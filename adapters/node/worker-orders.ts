@@ -1,6 +1,9 @@
 /** What the primary process tells a worker. */
 import * as z from 'zod'
 
+/** The descriptor of a worker's end of the socket on which it asks for shared stores. */
+export const PRIMARY_SOCKET = 4
+
 const File = z.object({ file: z.string(), text: z.string() })
 
 /** The first message to a worker. */

@@ -1,10 +1,12 @@
 /** The workers that serve: starts them with the configuration in force, and replaces those that die. */
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
+import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../core/ports.ts'
+import type { ServeWorker } from '../drivers/primary/stores.ts'
 import type { SettingsFile } from '../shared/settings.ts'
-import type { Start } from './worker-orders.ts'
+import { PRIMARY_SOCKET, type Start } from './worker-orders.ts'
 
 const RETRY_MS = 1_000
 
@@ -32,13 +34,23 @@ interface WorkerPool {
   stopping(): boolean
 }
 
-export function createWorkerPool(parts: {
+function fork(serveStores: ServeWorker): Worker {
+  const worker = cluster.fork()
+  const channel = worker.process.stdio[PRIMARY_SOCKET]
+  if (channel instanceof Duplex) serveStores(channel)
+  return worker
+}
+
+interface Parts {
   file: SettingsFile
   socket: number | undefined
   logger: Logger
+  /** Answers what workers ask of the stores that they share. */
+  serveStores: ServeWorker
   onFailed(code: number): void
-}): WorkerPool {
-  const { file, socket, logger, onFailed } = parts
+}
+
+export function createWorkerPool({ file, socket, logger, serveStores, onFailed }: Parts): WorkerPool {
   let inForce = file
   let stopping = false
   const serving = new Set<Worker>()
@@ -46,7 +58,7 @@ export function createWorkerPool(parts: {
 
   async function start(warns: boolean): Promise<Worker> {
     starting += 1
-    const worker = cluster.fork()
+    const worker = fork(serveStores)
     const order: Start = { started: file, inForce, socket, warns }
     worker.send(order)
     const ended = once(worker, 'exit').then(([code, signal]) => ({ code, signal }))

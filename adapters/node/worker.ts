@@ -1,12 +1,13 @@
 /** One of several processes on one port (`server.workers`). It does what the primary tells it. */
 import cluster from 'node:cluster'
 import { once } from 'node:events'
+import { Socket } from 'node:net'
 import type { Logger } from '../../core/ports.ts'
 import { settingsOf } from '../shared/settings.ts'
 import { openLog } from './log.ts'
 import { upToRestart } from './reload.ts'
 import { type RunningServer, startServer } from './server.ts'
-import { Order, Start } from './worker-orders.ts'
+import { Order, PRIMARY_SOCKET, Start } from './worker-orders.ts'
 
 /** Serves until the primary ends it. Rejects with what kept it from starting. */
 export async function work(): Promise<void> {
@@ -16,8 +17,9 @@ export async function work(): Promise<void> {
   const { started, inForce, socket, warns } = Start.parse(first)
   const config = upToRestart(settingsOf(started), settingsOf(inForce)).inForce
   const logger = openLog(config)
-  const server = await startServer(config, logger, { socket, warns, listensReady: true })
-  endWithPrimary(server, logger)
+  const primary = new Socket({ fd: PRIMARY_SOCKET, readable: true, writable: true })
+  const server = await startServer(config, logger, { socket, warns, primary, listensReady: true })
+  endWithPrimary(server, primary, logger)
   process.on('message', (message) => {
     const order = Order.parse(message)
     const ended = order === 'retire' ? server.retire() : order === 'stop' ? server.stop() : server.stop(0)
@@ -25,9 +27,16 @@ export async function work(): Promise<void> {
   })
 }
 
-/** A worker without its primary would keep the port from the next one. It cuts its answers and writes their records. */
-function endWithPrimary(server: RunningServer, logger: Logger) {
+/**
+ * A worker without its primary would keep the port from the next one and know no limits. It cuts its answers and writes their
+ * records.
+ */
+function endWithPrimary(server: RunningServer, primary: Socket, logger: Logger) {
   const { worker } = cluster
+  // Before that Node itself would still send to the primary, and throw.
+  primary.once('close', () => {
+    if (process.connected) process.disconnect()
+  })
   worker?.on('disconnect', () => {
     // Otherwise Node ends the process right after this.
     worker.exitedAfterDisconnect = true

@@ -29,18 +29,24 @@ export interface Used {
   costMicros: number
 }
 
+/** What counters need of a call that asks for admission. */
+type Asking = Omit<Admission, 'begun'> & { begun: Pick<CallRecord, 'id'> }
+/** What they need of one that is over, and where they never held anything for it. */
+type Ended = Parameters<typeof totalTokens>[0] & Pick<CallRecord, 'id' | 'createdAt' | 'costMicros'>
+type EndedElsewhere = Ended & Pick<CallRecord, 'userId' | 'keyId'>
+
 export interface LimitCounters {
-  reserve(call: Admission): Admitted
+  reserve(call: Asking): Admitted
   /** Counts a call that a shared store has just admitted. */
-  count(call: Admission): void
+  count(call: Asking): void
   /** As in Ledger. */
   peek: Ledger['peek']
   /** Holds the worst case of a call that was admitted before these counters were made. */
-  restore(call: Admission): void
-  /** Frees the hold of a call and counts what it really used. Does nothing for a call that holds nothing. */
-  settle(record: CallRecord): void
+  restore(call: Asking): void
+  /** Frees the hold of a call and counts what it really used. False, and nothing is done, for a call that holds nothing. */
+  settle(record: Ended): boolean
   /** Counts what a call used that these counters never held: one of another process. */
-  addUse(record: CallRecord): void
+  addUse(record: EndedElsewhere): void
   /** Starts the count from what is recorded already. */
   seed(used: readonly Used[]): void
   /** Replaces what was used in the period. Holds and times of calls stay. */
@@ -83,7 +89,7 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
     sweptAt = elapsed
     accounts.sweep(elapsed)
   }
-  function hold({ begun, counters }: Admission, { tokens, costMicros }: Estimate) {
+  function hold({ begun, counters }: Asking, { tokens, costMicros }: Estimate) {
     const held = counters.map(accounts.of)
     for (const account of held) {
       account.running += 1
@@ -93,7 +99,7 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
     holds.set(begun.id, { accounts: held, tokens, costMicros })
   }
 
-  function count(call: Admission, held: Estimate, elapsed: number) {
+  function count(call: Asking, held: Estimate, elapsed: number) {
     hold(call, held)
     for (const counter of call.counters) {
       if (counter.limits.requestsPerMinute > 0) remember(accounts.of(counter), elapsed)
@@ -137,7 +143,7 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
     addUse: (record) => addUse(record, span, scopesOf(record).map(accounts.of)),
     settle(record) {
       const held = holds.get(record.id)
-      if (!held) return
+      if (!held) return false
       holds.delete(record.id)
       for (const account of held.accounts) {
         account.running -= 1
@@ -145,6 +151,7 @@ export function createLimitCounters(clock: Clock, period: Period): LimitCounters
         account.heldMicros -= held.costMicros
       }
       addUse(record, span, held.accounts)
+      return true
     },
   }
 }
@@ -157,7 +164,7 @@ export function scopesOf({ userId, keyId }: Pick<CallRecord, 'userId' | 'keyId'>
   ]
 }
 
-function addUse(record: CallRecord, { start }: PeriodSpan, accounts: readonly Account[]) {
+function addUse(record: Ended, { start }: PeriodSpan, accounts: readonly Account[]) {
   if (record.createdAt < start) return
   for (const account of accounts) {
     account.tokens += totalTokens(record)

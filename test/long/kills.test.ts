@@ -13,7 +13,7 @@ test.each(['local', 'database', 'redis'] as const)(
   },
 )
 
-test.each(['database', 'redis'] as const)(
+test.each(['local', 'database', 'redis'] as const)(
   '200 kills -9 of one of two workers under load, limits in: %s',
   async (store) => {
     const played = await playWorkerKills(store, ROUNDS)

@@ -14,7 +14,11 @@ test.each(STORES)(
   240_000,
 )
 
-test('the books are right after a worker is killed under load', async () => {
-  const { finished } = await playWorkerKills('database', 2)
-  expect(finished).toBeGreaterThanOrEqual(20)
-}, 240_000)
+test.each(['local', 'database'] as const)(
+  'the books are right after a worker is killed under load: %s',
+  async (store) => {
+    const { finished } = await playWorkerKills(store, 2)
+    expect(finished).toBeGreaterThanOrEqual(20)
+  },
+  240_000,
+)

@@ -6,7 +6,6 @@ import {
   countOf,
   restartBalanced,
   restartWorkers,
-  SHARED_STORES,
   startSlowUpstream,
   workersOf,
 } from '../support/restarts.ts'
@@ -27,19 +26,18 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one.stop()
 })
 
-async function started(server: object, stores: object = {}, upstream?: FakeUpstream) {
+async function started(server: object, upstream?: FakeUpstream) {
   const claude = upstream ?? (await startUpstream())
   const gateway = await startGateway({
     backends: [{ name: 'a', url: claude.url }],
     server: { port: await freePort(), host: '127.0.0.1', drain_delay: 0, ...server },
-    ...stores,
   })
   open.push(gateway, claude)
   return { gateway, upstream: claude }
 }
 
 async function withWorkers(server: object = {}, upstream?: FakeUpstream) {
-  const parts = await started({ workers: 2, ...server }, SHARED_STORES, upstream)
+  const parts = await started({ workers: 2, ...server }, upstream)
   await expect.poll(() => countOf(parts.gateway, 'cluster.started'), SLOW).toBe(1)
   return parts
 }
@@ -152,6 +150,6 @@ describe('server.workers', () => {
   test('the primary ends with an error when no worker can start', async () => {
     const { gateway } = await started({})
     const place = { port: Number(new URL(gateway.url).port), workers: 2 }
-    await expect(started(place, SHARED_STORES)).rejects.toThrow('ended with 1')
+    await expect(started(place)).rejects.toThrow('ended with 1')
   }, 60_000)
 })

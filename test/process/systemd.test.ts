@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { openFile, type Storage } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate } from '../../core/db/migrate.ts'
-import { SHARED_STORES, startSlowUpstream } from '../support/restarts.ts'
+import { startSlowUpstream } from '../support/restarts.ts'
 import { clientOf, complete } from '../support/runtime.ts'
 import { temporaryFolder } from '../support/stores.ts'
 import { startTraffic } from '../support/traffic.ts'
@@ -41,7 +41,7 @@ describe.skipIf(!CAN)('a service whose socket systemd keeps', () => {
       backends: [{ name: 'a', url: upstream.url }],
       database: { path: join(folder.path, 'gateway.db') },
       server: { port: 1, host: '127.0.0.1', drain_delay: '500ms', workers },
-      ...SHARED_STORES,
+      health: { startup_check: 'off' },
     }
     const CONFIG_PATH = join(folder.path, 'config.yaml')
     writeFileSync(CONFIG_PATH, stringify(complete(settings)))

@@ -39,12 +39,10 @@ export async function playKills(store: Store, rounds: number): Promise<Record<st
 }
 
 /** The same with two workers, of which one is killed in each round; the other one goes on. */
-export async function playWorkerKills(
-  store: Exclude<Store, 'local'>,
-  rounds: number,
-): Promise<Record<string, number>> {
+export async function playWorkerKills(store: Store, rounds: number): Promise<Record<string, number>> {
   const server = { port: await freePort(), host: '127.0.0.1', drain_delay: 0, workers: 2 }
-  return withGateway(store, { server, health: { store } }, async (gateway, upstream) => {
+  const health = { store: store === 'local' ? 'memory' : store }
+  return withGateway(store, { server, health }, async (gateway, upstream) => {
     await expect.poll(() => workersOf(gateway).length, START).toBe(2)
     return play(gateway, upstream, rounds, killWorker)
   })

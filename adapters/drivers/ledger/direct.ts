@@ -7,6 +7,7 @@ import type { Records } from './records.ts'
 export function directRecords({ db, logger }: { db: Db; logger: Logger }): Records {
   let works = true
   return {
+    name: '',
     takeOver: async () => {},
     reserve: () => true,
     update() {},

@@ -37,7 +37,7 @@ interface Parts {
 
 export async function journalledRecords(parts: Parts): Promise<Records> {
   const { db, fsync = false, clock, logger } = parts
-  const { journal, takeover, disk, free } = await openOwnJournal(parts)
+  const { name, journal, takeover, disk, free } = await openOwnJournal(parts)
   const rows = createOutage(logger, {
     failed: 'ledger.database_failed',
     worksAgain: 'ledger.database_works_again',
@@ -107,6 +107,7 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
   const append = (record: CallRecord) => journal.append(record.id, recordText(record))
 
   return {
+    name,
     takeOver: takeover.start,
     reserve: append,
     update: append,
@@ -143,7 +144,7 @@ async function openOwnJournal(parts: Parts) {
     unwatch()
     lock.remove()
   }
-  return { journal, takeover: createTakeover({ ...parts, own: name, database }), disk, free }
+  return { name, journal, takeover: createTakeover({ ...parts, own: name, database }), disk, free }
 }
 
 /** Rows of this process that wait only on disk, oldest file first. */

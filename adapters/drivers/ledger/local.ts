@@ -16,8 +16,10 @@ export async function localLedger(parts: {
   const { db, records, failClosed, clock } = parts
   const counters = createLimitCounters(clock, parts.period)
   let seeded = false
-  await records.takeOver((record) => {
-    if (seeded) counters.addUse(record)
+  await records.takeOver({
+    settle(record) {
+      if (seeded) counters.addUse(record)
+    },
   })
   counters.seed(await usedSince(db, counters.span().start))
   seeded = true

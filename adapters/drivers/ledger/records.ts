@@ -1,12 +1,19 @@
 /** The part of a ledger that writes the records of calls; the other part is its limits. */
 import type { CallRecord, MaybePromise } from '../../../core/ports.ts'
 
+/** What is done with the calls that dead processes left. */
+export interface LeftCalls {
+  /** Called for each call that has no row yet, before its row is written. `journal`: the name of its process's records. */
+  settle(record: CallRecord, journal: string): MaybePromise<void>
+  /** All that was left under this name has its row. */
+  taken?(journal: string): MaybePromise<void>
+}
+
 export interface Records {
-  /**
-   * Writes the records that dead processes left, now and then every half minute. `settle` is called for each that has no row
-   * yet, before its row is written.
-   */
-  takeOver(settle: (record: CallRecord) => MaybePromise<void>): Promise<void>
+  /** Tells these records from those of other processes. */
+  name: string
+  /** Writes the records that dead processes left, now and then every half minute. */
+  takeOver(left: LeftCalls): Promise<void>
   /** A call is admitted; `record` is what to leave if this process dies before its end. False if it cannot be kept. */
   reserve(record: CallRecord): boolean
   /** Usage is final, but the answer is still being sent. */

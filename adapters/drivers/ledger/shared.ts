@@ -11,7 +11,7 @@ import type { Admission, Admitted, CallRecord, Clock, Db, Ledger, Logger } from 
 import { parseRecord } from '../../../core/reports/stored-record.ts'
 import { writeRecords } from '../../../core/reports/write.ts'
 import type { Period } from '../../../core/settings.ts'
-import { NOTHING_USED, type Records } from './records.ts'
+import { type LeftCalls, NOTHING_USED, type Records } from './records.ts'
 
 export interface SharedParts {
   db: Db
@@ -26,10 +26,12 @@ export interface SharedParts {
 export interface SharedLimits {
   /** Holds the call's estimate for HOLD_EXPIRY_MS. */
   reserve(call: Admission): Promise<Admitted>
-  /** Holds it for another HOLD_EXPIRY_MS. */
-  renew(call: Admission): Promise<void>
+  /** Holds it for another HOLD_EXPIRY_MS. Absent where holds end when their process does. */
+  renew?(call: Admission): Promise<void>
   /** Frees the hold of a call and counts its use. `written` resolves when its record is safe. */
   settle(record: CallRecord, written: Promise<void>): Promise<void>
+  /** What is done with the calls that dead processes left; by default they are settled. */
+  left?: LeftCalls
   /** Texts of the records of calls whose holds expired, because nobody renewed them. They are told again until they are settled. */
   lost(): Promise<string[]>
 }
@@ -45,11 +47,11 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
   })
   const worked = () => outage.worked()
   const failed = (cause: unknown) => outage.failed(cause, { calls: failClosed ? 'refused' : 'pass' })
+  const settleWritten = (record: CallRecord) => limits.settle(record, Promise.resolve()).catch(() => {})
   /** Frees what a call holds that is refused after all. */
-  const giveBack = ({ begun }: Admission) =>
-    void limits.settle({ ...begun, ...NOTHING_USED }, Promise.resolve()).catch(() => {})
+  const giveBack = ({ begun }: Admission) => void settleWritten({ ...begun, ...NOTHING_USED })
 
-  await records.takeOver((record) => limits.settle(record, Promise.resolve()).catch(() => {}))
+  await records.takeOver(limits.left ?? { settle: settleWritten })
   return {
     async reserve(call) {
       if (!records.hasRoom() || (failClosed && !records.works())) {
@@ -108,10 +110,11 @@ async function recordLost({ db, logger }: SharedParts, limits: SharedLimits): Pr
 function createRenewals(clock: Clock, limits: SharedLimits) {
   const cancels = new Map<string, () => void>()
   function begin(call: Admission) {
+    if (!limits.renew) return
     const renew = () => {
       begin(call)
       // The next attempt comes before the hold expires.
-      limits.renew(call).catch(() => {})
+      limits.renew?.(call).catch(() => {})
     }
     cancels.set(call.begun.id, clock.after(RENEW_MS, renew))
   }

@@ -1,33 +1,27 @@
 /** Settings that only go together. */
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { load, MINIMAL, pathsOf } from './settings.ts'
 
-describe('several processes', () => {
-  const settings = (limits: string, health: string) => ({
+test.each([
+  ['local', 'memory'],
+  ['local', 'database'],
+  ['database', 'database'],
+  ['redis', 'memory'],
+  ['redis', 'redis'],
+])('several processes share limits in %s and health in %s', (limits, health) => {
+  const settings = {
     ...MINIMAL,
     server: { workers: 2 },
     redis: { url: 'redis://cache.test' },
     limits: { store: limits },
     health: { store: health },
-  })
+  }
+  expect(load(settings).server.workers).toBe(2)
+})
 
-  test.each([
-    ['local', 'memory'],
-    ['local', 'database'],
-    ['database', 'memory'],
-    ['durable-object', 'durable-object'],
-  ])('do not share limits in %s and health in %s', (limits, health) => {
-    expect(pathsOf(settings(limits, health))).toEqual(['server.workers'])
-  })
-
-  test.each([
-    ['database', 'database'],
-    ['database', 'redis'],
-    ['redis', 'database'],
-    ['redis', 'redis'],
-  ])('share limits in %s and health in %s', (limits, health) => {
-    expect(load(settings(limits, health)).server.workers).toBe(2)
-  })
+test('several processes share limits and health by their primary process if nothing is set', () => {
+  const { limits, health } = load({ ...MINIMAL, server: { workers: 2 } })
+  expect([limits.store, health.store]).toEqual(['local', 'memory'])
 })
 
 test('backups are of a file, not of a server', () => {

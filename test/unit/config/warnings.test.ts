@@ -65,6 +65,8 @@ describe('a warning', () => {
       { server: { host: '127.0.0.1', public_url: 'http://gateway.test' } },
       ['server.trusted_proxies'],
     ],
+    ['limits in the database', { limits: { store: 'database' } }, ['limits.store']],
+    ['limits in memory, of several workers', { server: { host: '127.0.0.1', workers: 2 } }, []],
     [
       'replacements without a price',
       { model_replacements: { 'claude-3-*': 'claude-sonnet-5-5', fast: 'claude-nothing-9' } },
