@@ -9,6 +9,7 @@ const SECRETS = new Set([
   'auth_token',
   'send_code_url',
   'password',
+  'token',
 ])
 
 export function redacted(config: Config): unknown {

@@ -2,6 +2,8 @@
 import * as z from 'zod'
 import { DAY_MS } from '../core/units.ts'
 import { headerSecret, secret, signingSecrets } from './secrets.ts'
+import { section } from './section.ts'
+import { metrics } from './telemetry.ts'
 import {
   databaseUrl,
   dollars,
@@ -23,11 +25,6 @@ import {
 const count = z.int().min(0)
 const text = z.string()
 const access = z.enum(['open', 'approval', 'closed'])
-
-/** A section that may be left out; its defaults hold then. */
-function section<T extends z.ZodRawShape>(shape: T) {
-  return z.preprocess((value) => value ?? {}, z.strictObject(shape))
-}
 
 const server = section({
   port: z.int().min(0).max(65_535).default(8080),
@@ -199,6 +196,7 @@ export const Config = z
     backup,
     journal,
     log,
+    metrics,
     auth,
     usage_sync_time: wait.default(300_000),
     usage: section({ keep }),

@@ -58,6 +58,8 @@ export function settingsFrom(config: Config): Settings {
     openai: { webSearch: config.openai.web_search, automaticCaching: config.openai.automatic_caching },
     keepMs: { usage: config.usage.keep ?? undefined, audit: config.audit.keep ?? undefined },
     usageSyncMs: config.usage_sync_time,
+    // With a port of their own they are not where calls are.
+    metrics: { token: config.metrics.port === null ? config.metrics.token : '' },
     publicUrl: config.server.public_url,
     trustedProxies: config.server.trusted_proxies,
     corsOrigins: config.server.cors_origins,

@@ -49,7 +49,7 @@ function* ofPeople({ auth, limits }: Config, { hasAdmin }: Known): Generator<Con
   }
 }
 
-function* ofAddresses({ server }: Config, { listens }: Known): Generator<ConfigProblem> {
+function* ofAddresses({ server, metrics }: Config, { listens }: Known): Generator<ConfigProblem> {
   if (!listens) return
   const isHttps = server.public_url.startsWith('https:')
   if (!LOOPBACK.test(server.host) && !isHttps) {
@@ -57,6 +57,13 @@ function* ofAddresses({ server }: Config, { listens }: Known): Generator<ConfigP
       path: 'server.host',
       message:
         'keys, prompts and sessions cross the network in the clear; put TLS in front and set public_url to its https address, or listen on 127.0.0.1',
+    }
+  }
+  if (metrics.port !== null && metrics.token === '' && !LOOPBACK.test(metrics.host)) {
+    yield {
+      path: 'metrics.token',
+      message:
+        'whoever reaches the port reads what the gateway does and costs; set a token, or listen on 127.0.0.1',
     }
   }
   const isDirect = server.public_url.startsWith('http:') && portOf(server.public_url) === server.port

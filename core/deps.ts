@@ -13,6 +13,9 @@ import type { AbilityTable } from './models/abilities.ts'
 import { type Catalogue, createCatalogue } from './models/catalogue.ts'
 import { plainSpelling } from './models/name.ts'
 import { createObjects, type Objects } from './objects/owner.ts'
+import { createMetrics, type Metrics } from './observability/metrics.ts'
+import { modelLabels } from './observability/model-label.ts'
+import type { Observability } from './observability/observability.ts'
 import type {
   Archive,
   Clock,
@@ -58,6 +61,8 @@ export interface GatewayParts {
   hasRoomForCall?(): boolean
   /** The memory of the deps that these replace at a reload, so that what is known of the backends is kept. */
   backendMemory?: BackendMemory
+  /** What is counted, and how it is read; it outlives a reload. Absent where nobody could read it. */
+  observability?: Observability
 }
 
 export interface Deps extends GatewayParts {
@@ -69,6 +74,7 @@ export interface Deps extends GatewayParts {
   intake: Intake
   signInLimits: SignInLimits
   personLimits: PersonLimits
+  metrics: Metrics | undefined
 }
 
 export function createDeps(parts: GatewayParts): Deps {
@@ -114,14 +120,17 @@ export function createDeps(parts: GatewayParts): Deps {
     listed: catalogue.listedBy,
     disable: balancer.disable,
   })
+  const metrics =
+    parts.observability && createMetrics(parts.observability.memory, modelLabels({ ...parts, catalogue }))
   return {
     ...parts,
+    metrics,
     balancer,
     confirm,
     keyCache: createKeyCache(parts),
     catalogue,
     objects: createObjects(parts),
-    intake: createIntake(parts),
+    intake: createIntake({ ...parts, metrics }),
     signInLimits: createSignInLimits(clock),
     personLimits: createPersonLimits(clock),
   }

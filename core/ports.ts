@@ -188,6 +188,8 @@ export interface Ledger {
   sweep(): Promise<void>
   /** False while calls can be admitted but not recorded or limited properly; /readyz fails then. */
   healthy(): boolean
+  /** Records that wait in memory for the database, and the size of the journal in bytes. */
+  waiting(): { records: number; journalBytes: number }
   /** Writes all records that are still buffered. */
   close(): Promise<void>
 }

@@ -86,6 +86,8 @@ export interface Settings {
   keepMs: { usage: number | undefined; audit: number | undefined }
   /** How often, in ms, the sums are compared with the log. */
   usageSyncMs: number
+  /** `token`: with which metrics are read where calls are taken; '' where they are not. */
+  metrics: { token: string }
   /** Origin of the dashboard in the browser: scheme, host and port; '' when unknown. */
   publicUrl: string
   /** CIDR networks of proxies whose X-Forwarded-For is believed. */

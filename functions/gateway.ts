@@ -18,6 +18,8 @@ import { openAiError } from './envelopes/openai.ts'
 import { secured } from './guard.ts'
 import { health } from './health.ts'
 import { keys } from './keys.ts'
+import { live } from './live.ts'
+import { metrics } from './metrics.ts'
 import { proxy } from './proxy.ts'
 import { docsOf } from './reference/page.ts'
 import type { Dialect, Route, Tier } from './route.ts'
@@ -33,8 +35,9 @@ export const functions = {
   keys,
   usage,
   approvals,
-  admin: [...users, ...backends, ...audit],
+  admin: [...users, ...backends, ...audit, ...live],
   health,
+  metrics,
 } satisfies Record<string, Route[]>
 export type FunctionName = keyof typeof functions
 const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // holds because `functions` is a constant
@@ -74,6 +77,11 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, async (c) => {
       if (route.method === 'HEAD' && c.req.method !== 'HEAD') return c.notFound()
       const id = newId()
+      const startedAt = deps.clock.elapsed()
+      const answered = (status: number) => {
+        const ms = deps.clock.elapsed() - startedAt
+        deps.metrics?.answered(c.req.method, route.path, status, ms)
+      }
       const cors = corsOf(tier, c.req.raw, c.env)
       try {
         return await run({ deps, addressOf }, route, {
@@ -82,10 +90,15 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
           request: c.req.raw,
           bindings: c.env,
           params: () => c.req.param(),
+          answered,
         })
       } catch (thrown) {
-        if (thrown instanceof ClientGone) return new Response(null, { status: CLIENT_GONE })
-        return toError(deps, thrown, dialect, { id, cors })
+        const isGone = thrown instanceof ClientGone
+        const response = isGone
+          ? new Response(null, { status: CLIENT_GONE })
+          : toError(deps, thrown, dialect, { id, cors })
+        answered(response.status)
+        return response
       }
     })
   }
@@ -144,6 +157,7 @@ function toError(
   { id, cors }: { id: string; cors: HeaderPairs },
 ): Response {
   const refusal = asRefusal(thrown)
+  deps.metrics?.refused(refusal.code)
   if (refusal.code === 'internal') {
     const { cause } = refusal
     deps.logger.error('request.failed', {

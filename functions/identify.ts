@@ -1,7 +1,7 @@
 /** Finds the caller of a request by its credentials, as the route's tier requires. */
 import { findSession, type SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
-import { Refusal } from '../core/errors.ts'
+import { nothingHere, Refusal } from '../core/errors.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { Caller } from '../core/keys/key-cache.ts'
 import type { HeaderPairs } from '../core/ports.ts'
@@ -45,6 +45,21 @@ export async function identify(
     throw new Refusal('admins_only', 'This is for administrators.')
   }
   return caller
+}
+
+/** Throws a Refusal: not_found where metrics are not served here, key_missing or key_unknown without their token. */
+export function assertMonitor(
+  { settings, sha256 }: Pick<Deps, 'settings' | 'sha256'>,
+  headers: HeaderPairs,
+): void {
+  const { token } = settings.metrics
+  if (token === '') throw nothingHere()
+  const [given] = presentedKeys(headers)
+  const challenge = { headers: [['www-authenticate', 'Bearer']] satisfies HeaderPairs }
+  if (given === undefined) throw new Refusal('key_missing', 'Send the token of metrics.', challenge)
+  // Hashes are compared, because the time that it takes to compare secrets tells how much of one is right.
+  if (sha256(given) !== sha256(token))
+    throw new Refusal('key_unknown', 'This is not the token of metrics.', challenge)
 }
 
 /**

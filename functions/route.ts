@@ -7,9 +7,10 @@ import type { Caller } from '../core/keys/key-cache.ts'
 import type { HeaderPairs, Reply } from '../core/ports.ts'
 import type { StopSignal } from '../core/stop.ts'
 
-/** The caller by tier: anyone, the owner of an API key, a signed-in user, a signed-in admin. */
+/** The caller by tier: anyone, who has the token for metrics, the owner of an API key, a signed-in user, a signed-in admin. */
 interface Callers {
   public: undefined
+  monitor: undefined
   key: Caller
   session: SignedIn
   admin: SignedIn
@@ -46,7 +47,7 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
   id: string
   /** The caller as the audit names them, with their IP address. */
   actor: Actor & { ip: string }
-  /** For routes with `file`: call it when the file is finished or broken off. Idempotent. */
+  /** For routes with `file` or `stream`: call it when the answer is finished or broken off. Idempotent. */
   over(): void
   /** Adds a Set-Cookie header to the answer. */
   setCookie(cookie: string): void
@@ -73,6 +74,8 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   errors?: readonly ErrorStatus[]
   /** The answer is a file, which may take long. */
   file?: true
+  /** The answer goes on until its reader leaves. Of its events this is what the data of each is, as JSON. */
+  stream?: z.ZodType
   /** Media types of answers that are not one JSON object. */
   produces?: readonly string[]
   handle(call: RouteCall<P, T, Q, B>): Answer<R> | Promise<Answer<R>>

@@ -6,8 +6,8 @@ import type { HeaderPairs, Reply, TakeBytes } from '../core/ports.ts'
 import { announcedBytes, type Reading, readBody } from './body.ts'
 import { type Addressing, addressGroup } from './client-address.ts'
 import { assertNoOtherBody, assertSameOrigin, checked, readJson, secured } from './guard.ts'
-import { callerOf, identify } from './identify.ts'
-import { type Answer, isChange, type Route } from './route.ts'
+import { assertMonitor, callerOf, identify } from './identify.ts'
+import { type Answer, isChange, type Route, type Tier } from './route.ts'
 
 export interface Incoming {
   id: string
@@ -16,6 +16,8 @@ export interface Incoming {
   request: Request
   bindings: unknown
   params(): Record<string, string>
+  /** Called when the answer is over; where it is a file or a stream of ours, when it begins. */
+  answered(status: number): void
 }
 
 /** What handlers of all tiers get, and how the body is read. */
@@ -47,7 +49,10 @@ export async function run(
   }
   const { tier } = route
   if (tier === 'key') return runCall(route, incoming, begun)
-  return runOwn(route, tier, { ...begun, request, ip: addressOf(wire.peer(request, bindings), headers) })
+  const ip = addressOf(wire.peer(request, bindings), headers)
+  const response = await runOwn(route, tier, { ...begun, request, ip })
+  incoming.answered(response.status)
+  return response
 }
 
 /** A request with an API key. The handler reads the body, and only if the caller's limits allow another call. */
@@ -70,10 +75,15 @@ async function runCall(route: Route, incoming: Incoming, { base, read }: Begun):
     if (isReply(answer)) {
       const reply = cors.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...cors] }
       if (answer.bodyFreed) visit?.end()
-      return wire.respond(visit && !answer.bodyFreed ? endingReply(reply, visit.end) : reply, bindings)
+      const end = () => {
+        visit?.end()
+        incoming.answered(reply.status)
+      }
+      return wire.respond(endingReply(reply, end), bindings)
     }
     visit?.end()
     const response = toResponse(route, answer, id)
+    incoming.answered(response.status)
     for (const [name, value] of cors) response.headers.append(name, value)
     return secured(response, deps.settings)
   } catch (thrown) {
@@ -85,14 +95,15 @@ async function runCall(route: Route, incoming: Incoming, { base, read }: Begun):
 /** A request to the gateway's own API, with or without a session. */
 async function runOwn(
   route: Route,
-  tier: 'public' | 'session' | 'admin',
+  tier: Exclude<Tier, 'key'>,
   { base, read, request, ip }: Begun & { request: Request; ip: string },
 ): Promise<Response> {
   const { deps, headers, id } = base
   const { settings, clock, decompress } = deps
   assertSameOrigin(request, headers, settings)
   if (tier === 'public' && isChange(request.method)) deps.signInLimits.request(addressGroup(ip))
-  const caller = tier === 'public' ? undefined : await identify(deps, tier, headers)
+  if (tier === 'monitor') assertMonitor(deps, headers)
+  const caller = tier === 'session' || tier === 'admin' ? await identify(deps, tier, headers) : undefined
   const thing = route.method === 'PUT' ? pathOf(request.url) : undefined
   const end = caller ? deps.personLimits.begin(caller.user.id, doingOf(route), thing) : () => {}
   try {
@@ -109,12 +120,13 @@ async function runOwn(
     end()
     throw thrown
   } finally {
-    if (!route.file) end()
+    if (!route.file && !route.stream) end()
   }
 }
 
-function doingOf({ method, file }: Route): Doing {
+function doingOf({ method, file, stream }: Route): Doing {
   if (file) return 'file'
+  if (stream) return 'stream'
   return isChange(method) ? 'change' : 'read'
 }
 

@@ -13,6 +13,7 @@ export const API_PREFIXES = [
   '/openapi.json',
   '/healthz',
   '/readyz',
+  '/metrics',
 ] as const
 
 /**

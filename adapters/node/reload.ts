@@ -13,6 +13,7 @@ export function upToRestart(running: Config, next: Config): { changed: string[];
     health: { store: running.health.store },
     redis: running.redis,
     log: running.log,
+    metrics: running.metrics,
   }
   const changed = Object.entries(fixed).flatMap(([section, values]) => {
     const given: Readonly<Record<string, unknown>> = next[section as keyof typeof fixed] // a key of `fixed`

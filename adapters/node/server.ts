@@ -26,6 +26,8 @@ import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
 import { watchDescriptors } from './descriptors.ts'
 import { createHttpServer } from './http-server.ts'
+import { serveMetrics } from './metrics-server.ts'
+import { createObservability } from './observability.ts'
 import { upToRestart } from './reload.ts'
 import { createDeparture } from './stop.ts'
 import { socketWire } from './wire.ts'
@@ -144,12 +146,17 @@ export async function startServer(
     await new Promise(setImmediate)
     await settled()
     clearInterval(ticker)
-    await backups.stop()
+    await Promise.all([backups.stop(), metricsServer.close()])
     await close()
     logger.info('server.stopped')
   })
+  const observability = createObservability({
+    ...{ config, clock, logger },
+    current: () => current.deps,
+    leaving: departure.leaving,
+  })
   const composed = createComposer({
-    ...{ ...parts, waitUntil, wire: socketWire(waitUntil, departure.cutting) },
+    ...{ ...parts, observability, waitUntil, wire: socketWire(waitUntil, departure.cutting) },
     ...{ accepting: departure.accepting, hasRoomForCall: watchDescriptors(server, logger) },
     ...{ functions: process.env.GATEWAY_FUNCTIONS, listens: true, warns: place.warns },
   })
@@ -158,6 +165,7 @@ export async function startServer(
   current = await composed(config)
   const checking = current.deps.catalogue.checkAll()
   if (place.listensReady) await Promise.race([checking, sleep(CHECK_MS, undefined, { ref: false })])
+  const metricsServer = await serveMetrics(config, logger, observability.processes.figures)
   const url = await listen(server, config, place.socket)
   const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
   const backups = scheduleBackups(() => settings, { db, clock, logger })

@@ -1,5 +1,5 @@
 /** Sessions of the dashboard. A signed token (JWT) names a row, and the row decides, so that ending it works at once. */
-import { and, eq, isNull, lt, or, type SQL } from 'drizzle-orm'
+import { and, eq, gt, isNull, lt, or, type SQL } from 'drizzle-orm'
 import { jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
 import { type Actor, auditRow } from '../audit/record.ts'
@@ -85,6 +85,26 @@ export async function findSession(parts: Parts, token: string): Promise<SignedIn
     await db.update(sessions).set({ lastSeenAt: now }).where(eq(sessions.id, session.id))
   }
   return { user, sessionId: session.id }
+}
+
+/** Whether a session is still good for this user, who is an administrator. Asking does not count as using it. */
+export async function isAdminSession(
+  { db, clock, auth }: Parts,
+  { sessionId, userId }: { sessionId: string; userId: number },
+): Promise<boolean> {
+  const now = clock.now()
+  const found = await db
+    .select({ id: sessions.id })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(
+      and(
+        ...[eq(sessions.id, sessionId), eq(users.id, userId), isNull(sessions.revokedAt)],
+        ...[eq(users.status, 'active'), eq(users.role, 'admin')],
+        ...[gt(sessions.expiresAt, now), gt(sessions.lastSeenAt, now - auth.sessionIdleMs)],
+      ),
+    )
+  return found.length > 0
 }
 
 /** The claims of a valid token signed with any of `auth.secrets`; undefined for any other. */

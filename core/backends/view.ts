@@ -4,14 +4,17 @@ import { EVIDENCE_MS, type Health, standingOf } from './health.ts'
 import { accountKey, partsOf } from './health-key.ts'
 import type { BackendMemory } from './memory.ts'
 
-type ShownState =
-  | 'healthy'
-  | 'failing'
-  | 'ejected'
-  | 'half_open'
-  | 'cooling_down'
-  | 'unavailable'
-  | 'disabled'
+/** The best first. */
+export const SHOWN_STATES = [
+  'healthy',
+  'failing',
+  'cooling_down',
+  'half_open',
+  'ejected',
+  'unavailable',
+  'disabled',
+] as const
+type ShownState = (typeof SHOWN_STATES)[number]
 
 export interface HealthView {
   state: ShownState
@@ -52,20 +55,12 @@ export function viewOf(backend: Backend, memory: BackendMemory, now: number): Ba
   }
 }
 
-const ORDER: ShownState[] = [
-  'healthy',
-  'failing',
-  'cooling_down',
-  'half_open',
-  'ejected',
-  'unavailable',
-  'disabled',
-]
-
 function worstOf(views: readonly HealthView[]): HealthView {
-  return views.reduce((worst, view) =>
-    ORDER.indexOf(view.state) > ORDER.indexOf(worst.state) ? view : worst,
-  )
+  return views.reduce((worst, view) => (isWorse(view.state, worst.state) ? view : worst))
+}
+
+export function isWorse(state: ShownState, than: ShownState): boolean {
+  return SHOWN_STATES.indexOf(state) > SHOWN_STATES.indexOf(than)
 }
 
 function healthView(health: Health | undefined, now: number): HealthView {

@@ -25,7 +25,8 @@ export interface OpenCallRecord {
 export type CallRecordParts = Pick<
   Deps,
   'clock' | 'settings' | 'prices' | 'catalogue' | 'abilities' | 'ledger' | 'objects' | 'logger' | 'waitUntil'
->
+> &
+  Partial<Pick<Deps, 'metrics'>>
 
 interface CallEnd {
   outcome: Outcome
@@ -74,6 +75,7 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
     sentTo(name) {
       backend = name
       attempts += 1
+      if (attempts === 1) deps.metrics?.callSent()
     },
     firstByte(elapsed) {
       ttftMs ??= Math.round(elapsed - call.startedAt)
@@ -89,6 +91,7 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
       const work = ledger.settle(record)
       if (work) deps.waitUntil(work)
       log(logger, call, record)
+      deps.metrics?.callEnded({ target: call.target ?? call.path, record })
       if (made.length > 0 || call.mayPause || deps.settings.journal.fsync) return work
     },
   }

@@ -32,6 +32,8 @@ export interface Call extends RequestSize {
   caller: Caller
   /** Path with query, as it goes upstream. */
   path: string
+  /** Path with query as the caller sent it, where it goes upstream as another. */
+  target?: string
   headers: HeaderPairs
   body: Uint8Array
   /**

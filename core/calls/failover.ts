@@ -21,7 +21,8 @@ const ACCOUNT_RETRY_MS = 30_000
 export type FailoverParts = Pick<
   Deps,
   'balancer' | 'settings' | 'clock' | 'random' | 'logger' | 'upstream' | 'confirm' | 'waitUntil'
->
+> &
+  Partial<Pick<Deps, 'metrics'>>
 
 export type Served =
   /** `callers`: it is an error that the caller has to mend. */
@@ -73,6 +74,7 @@ export async function sendWithFailover(
     }
     const verdict = balancer.judged(backend, result.verdict)
     selection.done(verdictToLearn(call, verdict, result.late && pairAnswered))
+    deps.metrics?.attemptFailed(backend.name, verdict.kind)
     logger.warn('call.attempt_failed', { id: call.id, backend: backend.name, reason: verdict.reason })
     if (verdict.kind === 'ours') throw networkRefusal()
     confirming =

@@ -29,7 +29,10 @@ export type ForwardParts = CallRecordParts & FailoverParts & RelayParts & Pick<D
 export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded> {
   const record = openCallRecord(deps, call)
   const admitted = await deps.ledger.reserve(record.admission)
-  if (!admitted.ok) throw limitRefusal(deps.settings, admitted, deps.clock.now())
+  if (!admitted.ok) {
+    deps.metrics?.limitReached(admitted)
+    throw limitRefusal(deps.settings, admitted, deps.clock.now())
+  }
   const sentAt = deps.clock.elapsed()
   let served: Served
   try {

@@ -6,6 +6,7 @@ import { Refusal } from '../errors.ts'
 import type { Caller } from '../keys/key-cache.ts'
 import { createBodyMemory } from '../limits/body-memory.ts'
 import { limitRefusal } from '../limits/refusals.ts'
+import type { Metrics } from '../observability/metrics.ts'
 import type { Clock, Ledger, Scope } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 
@@ -15,6 +16,8 @@ export interface Intake {
    * Refusal: rate_limited, overloaded.
    */
   begin(caller: Caller, announced: number, limited: boolean): Visit
+  /** Bytes of bodies that are held now. */
+  heldBytes(): number
 }
 
 export interface Visit {
@@ -34,8 +37,9 @@ export function createIntake(parts: {
   ledger: Ledger
   clock: Clock
   hasRoomForCall?(): boolean
+  metrics?: Metrics | undefined
 }): Intake {
-  const { settings, ledger, clock, hasRoomForCall = () => true } = parts
+  const { settings, ledger, clock, hasRoomForCall = () => true, metrics } = parts
   const memory = createBodyMemory(settings.limits.bodyMemoryBytes)
   /** Calls whose bodies are being read. */
   const counts = { user: createCounts(), key: createCounts() }
@@ -43,10 +47,13 @@ export function createIntake(parts: {
 
   function assertAllowed({ counters }: Caller) {
     const denied = ledger.peek(counters, reading)
-    if (denied) throw limitRefusal(settings, denied, clock.now())
+    if (!denied) return
+    metrics?.limitReached(denied)
+    throw limitRefusal(settings, denied, clock.now())
   }
 
   return {
+    heldBytes: memory.held,
     begin(caller, announced, limited) {
       if (!hasRoomForCall()) throw crowded()
       if (limited) assertAllowed(caller)

@@ -16,6 +16,8 @@ interface HeldBody {
 export interface BodyMemory {
   /** Begins a body that is `announced` bytes long (0 when unknown). Throws a Refusal `overloaded`. */
   hold(userId: number, announced: number): HeldBody
+  /** Bytes that are held in all. */
+  held(): number
 }
 
 /** `most` in bytes. A body that is held alone always has room, because `limits.max_body_bytes` bounds a single one. */
@@ -41,6 +43,7 @@ export function createBodyMemory(most: number): BodyMemory {
   }
 
   return {
+    held: () => inAll,
     hold(userId, announced) {
       let held = 0
       let come = 0

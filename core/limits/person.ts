@@ -10,10 +10,13 @@ const SAME = { burst: 120, everyMs: 5_000 }
 const READS = { burst: 1_200, everyMs: 50 }
 const AT_ONCE = 64
 const FILES_AT_ONCE = 3
+const STREAMS_AT_ONCE = 8
 const BUSY_RETRY_MS = 1_000
 
-/** `file` is an export, which takes long and is audited. */
-export type Doing = 'read' | 'change' | 'file'
+/** `file` is an export, which takes long and is audited; `stream` goes on until its reader leaves. */
+export type Doing = 'read' | 'change' | 'file' | 'stream'
+
+const PLACES = { file: FILES_AT_ONCE, stream: STREAMS_AT_ONCE }
 
 export interface PersonLimits {
   /**
@@ -45,10 +48,11 @@ export function createPersonLimits(clock: Clock): PersonLimits {
 
   return {
     begin(userId, doing, thing) {
-      const leave = doing === 'file' ? enter(`file ${userId}`, FILES_AT_ONCE) : enter(`${userId}`, AT_ONCE)
+      const isLong = doing === 'file' || doing === 'stream'
+      const leave = isLong ? enter(`${doing} ${userId}`, PLACES[doing]) : enter(`${userId}`, AT_ONCE)
       const waitMs =
         (thing === undefined ? 0 : same.take(`${userId} ${thing}`)) ||
-        (doing === 'read' ? reads : changes).take(`${userId}`)
+        (doing === 'read' || doing === 'stream' ? reads : changes).take(`${userId}`)
       if (waitMs === 0) return leave
       leave()
       throw tooMuch('You are too fast for the dashboard.', waitMs)

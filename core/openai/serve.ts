@@ -172,6 +172,7 @@ export function prepared(
     id: received.id,
     caller,
     path: MESSAGES_PATH,
+    target: received.path,
     headers: [
       ['accept-encoding', 'identity'],
       ['content-type', 'application/json'],

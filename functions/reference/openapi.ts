@@ -37,12 +37,14 @@ export interface OpenApi {
 
 const SECURITY: Record<Tier, Record<string, string[]>[]> = {
   public: [],
+  monitor: [{ metrics: [] }],
   key: [{ bearer: [] }, { api_key: [] }],
   session: [{ session: [] }],
   admin: [{ session: [] }],
 }
 const WHO: Record<Tier, string> = {
   public: 'Anyone.',
+  monitor: 'With the token of metrics.',
   key: 'With an API key.',
   session: 'Signed in.',
   admin: 'Signed in as an administrator.',
@@ -55,6 +57,7 @@ const TAGS: Record<string, string> = {
   approvals: 'Models, and applications for them.',
   admin: 'Users, backends and the audit record.',
   health: 'Operation.',
+  metrics: 'Figures for Prometheus.',
 }
 /** The OpenAPI document for `functions`: name of a function → its routes. */
 export function describeApi(functions: Readonly<Record<string, readonly Route[]>>, version: string): OpenApi {
@@ -147,7 +150,15 @@ const Shape = z.looseObject({
   required: z.array(z.string()).default([]),
 })
 
-function contentOf({ reply, produces }: Route, schemaOf: SchemaOf): { content?: Content } {
+function contentOf({ reply, stream, produces }: Route, schemaOf: SchemaOf): { content?: Content } {
+  if (stream) {
+    const data = {
+      type: 'string',
+      contentMediaType: 'application/json',
+      contentSchema: schemaOf(stream, 'output'),
+    }
+    return { content: { 'text/event-stream': { schema: data } } }
+  }
   const types = produces ?? ['application/json']
   if (types.length === 0) return {}
   const schema = reply && schemaOf(reply, 'output')
@@ -180,6 +191,7 @@ const Made = Definition.extend({
 const SCHEMES = {
   bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },
   api_key: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+  metrics: { type: 'http', scheme: 'bearer', description: 'What the configuration has as metrics.token.' },
   session: {
     type: 'apiKey',
     in: 'cookie',

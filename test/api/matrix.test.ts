@@ -30,6 +30,16 @@ const EXPECTED: Record<Tier, Record<Who, number | undefined>> = {
     'an API key': undefined,
     'a session as a key': undefined,
   },
+  monitor: {
+    anonymous: 401,
+    'a user': 401,
+    'an admin': 401,
+    'a disabled user': 401,
+    'a demoted admin': 401,
+    'a revoked session': 401,
+    'an API key': 401,
+    'a session as a key': 401,
+  },
   key: {
     anonymous: 401,
     'a user': 401,
@@ -67,6 +77,7 @@ const WHO = Object.keys(EXPECTED.public) as Who[]
 function contractTier(path: string): Tier {
   if (path.startsWith('/admin/api/')) return 'admin'
   if (path.startsWith('/v1/')) return 'key'
+  if (path === '/metrics') return 'monitor'
   const open =
     /^\/(healthz|readyz|openapi\.json|docs.*|api\/hello|api\/auth\/(config|send-code|login|logout))$/
   return open.test(path) ? 'public' : 'session'
@@ -102,7 +113,10 @@ describe('authorisation', () => {
   let app: App
   const headers = new Map<Who, Record<string, string>>()
   beforeAll(async () => {
-    app = await startApp({ backends: [{ name: 'a', url: 'http://127.0.0.1:9', api_key: 'k-of-a' }] })
+    app = await startApp({
+      backends: [{ name: 'a', url: 'http://127.0.0.1:9', api_key: 'k-of-a' }],
+      metrics: { token: 'a-token-of-nobody' },
+    })
     const cookieOf = ({ cookies }: Browser) => ({
       origin: ORIGIN,
       cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; '),
@@ -130,12 +144,16 @@ describe('authorisation', () => {
   afterAll(() => app.close())
 
   /** Nothing in it is right, so that whoever gets in changes nothing: a 400 or 404 says that the door was open. */
-  const knock = ({ method, path }: Route, who: Who) =>
-    app.request(path.replace(/:\w+/g, '999999'), {
+  const knock = async ({ method, path }: Route, who: Who) => {
+    const answer = await app.open(path.replace(/:\w+/g, '999999'), {
       method,
       headers: { 'content-type': 'application/json', host: new URL(ORIGIN).host, ...headers.get(who) },
       ...(method === 'POST' || method === 'PUT' ? { body: '{"nothing":"known"}' } : {}),
     })
+    // Some answers do not end.
+    await answer.body?.cancel()
+    return answer
+  }
 
   const guarded = routes.filter(({ path }) => !/^\/api\/auth\/logout/.test(path))
   test.each(guarded)('Z01: $method $path', async (route) => {

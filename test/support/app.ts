@@ -6,6 +6,7 @@ import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
+import { createObservability } from '../../adapters/node/observability.ts'
 import { createPendingWork } from '../../adapters/shared/pending-work.ts'
 import { pricesFrom, shippedAbilities } from '../../adapters/shared/tables.ts'
 import { webWire } from '../../adapters/web/wire.ts'
@@ -36,6 +37,8 @@ export interface App {
   /** The code that was mailed last. */
   code(): string
   request(path: string, init?: RequestInit & { peer?: string }): Promise<Answer>
+  /** The same, for answers that do not end. */
+  open(path: string, init?: RequestInit): Promise<Response>
   audit(): Promise<(typeof auditEvents.$inferSelect)[]>
   rows(): Promise<(typeof usageLogs.$inferSelect)[]>
   /** Waits for what goes on after the answers. */
@@ -57,7 +60,13 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   const upstream = undiciUpstream()
   let mailFails = false
   const settings = settingsFrom(config)
-  const deps = createDeps({
+  const observability = createObservability({
+    ...{ config, clock, logger: logs },
+    current: () => deps,
+    leaving: () => false,
+  })
+  const deps: Deps = createDeps({
+    observability,
     version: '1.2.3',
     db,
     clock,
@@ -92,10 +101,10 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   await deps.keyCache.refresh()
   const gateway = createGateway(deps)
 
-  const request: App['request'] = async (path, { peer, ...init } = {}) => {
-    const answer = await gateway.fetch(new Request(`${ORIGIN}${path}`, init), peer ? { peer } : {})
-    return answerOf(answer)
-  }
+  const open = async (path: string, init: RequestInit = {}, bindings = {}) =>
+    gateway.fetch(new Request(`${ORIGIN}${path}`, init), bindings)
+  const request: App['request'] = async (path, { peer, ...init } = {}) =>
+    answerOf(await open(path, init, peer ? { peer } : {}))
   const browser = () => browserOf(request, () => ORIGIN)
   const code = () => mails.at(-1)?.code ?? ''
   return {
@@ -123,6 +132,7 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
       return { ...used, id: user.id }
     },
     request,
+    open,
     audit: () => db.select().from(auditEvents).orderBy(auditEvents.id),
     async rows() {
       await settled()

@@ -23,6 +23,7 @@ export function directRecords({ db, logger }: { db: Db; logger: Logger }): Recor
     works: () => works,
     hasRoom: () => true,
     healthy: () => works,
+    waiting: () => ({ records: 0, journalBytes: 0 }),
     close: async () => {},
   }
 }

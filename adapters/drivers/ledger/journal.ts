@@ -39,6 +39,8 @@ export interface Journal {
    * change, if the disk cannot be written.
    */
   setAside(ids: readonly string[]): SetAside | undefined
+  /** Size of the file. */
+  bytes(): number
   /** False when somebody removed or replaced the file. */
   present(): boolean
   /** Begins a new file, because the present one is gone. Throws if the disk cannot be written. */
@@ -126,6 +128,7 @@ export function openJournal(parts: {
         return undefined
       }
     },
+    bytes: () => file.bytes(),
     present: () => file.present(),
     renew() {
       startFile(unstored.values()).close()

@@ -124,6 +124,7 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
     },
     works: () => disk.works() || rows.works(),
     hasRoom: () => pending.size < MOST_ROWS,
+    waiting: () => ({ records: pending.size, journalBytes: journal.bytes() }),
     healthy: () => disk.works() && rows.works() && takeover.works(),
     close() {
       closing ??= close()

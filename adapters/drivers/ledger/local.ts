@@ -44,6 +44,7 @@ export async function localLedger(parts: {
     // The journal has the calls of processes that died.
     sweep: async () => {},
     healthy: records.healthy,
+    waiting: records.waiting,
     close: records.close,
   }
 }

@@ -25,6 +25,8 @@ export interface Records {
   /** Whether there is memory for another row. Without it no call is admitted, so that no record is lost. */
   hasRoom(): boolean
   healthy(): boolean
+  /** Records that wait in memory for the database, and the size of the journal in bytes. */
+  waiting(): { records: number; journalBytes: number }
   close(): Promise<void>
 }
 

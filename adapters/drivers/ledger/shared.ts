@@ -45,7 +45,6 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
     failed: 'ledger.limits_failed',
     worksAgain: 'ledger.limits_work_again',
   })
-  const worked = () => outage.worked()
   const failed = (cause: unknown) => outage.failed(cause, { calls: failClosed ? 'refused' : 'pass' })
   const settleWritten = (record: CallRecord) => limits.settle(record, Promise.resolve()).catch(() => {})
   /** Frees what a call holds that is refused after all. */
@@ -60,7 +59,7 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
       let admitted: Admitted
       try {
         admitted = await limits.reserve(call)
-        worked()
+        outage.worked()
       } catch (cause) {
         failed(cause)
         if (failClosed) {
@@ -89,10 +88,11 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
       // Called before any await, because the last byte is sent right after.
       const written = Promise.resolve(records.settle(record))
       // A hold that cannot be freed expires; the use is in the database and counted from there.
-      await Promise.all([written, limits.settle(record, written).then(worked, failed)])
+      await Promise.all([written, limits.settle(record, written).then(() => outage.worked(), failed)])
     },
     sweep: () => recordLost(parts, limits),
     healthy: () => outage.works() && records.healthy(),
+    waiting: records.waiting,
     close: records.close,
   }
 }

@@ -19,6 +19,7 @@ const FULL = {
   backup: { every: null, keep: 3, folder: '/var/backups' },
   journal: { fsync: true },
   log: { level: 'debug', format: 'text' },
+  metrics: { port: 9464, host: '::1', token: 'a-token-of-a-scraper' },
   auth: {
     session_secret: [SECRET],
     session_max_age: 3600,
@@ -93,6 +94,7 @@ const DEFAULTS = {
   backup: { every: null, keep: 7, folder: '' },
   journal: { fsync: false },
   log: { level: 'info', format: 'json' },
+  metrics: { port: null, host: '127.0.0.1', token: '' },
   auth: {
     session_secret: [SECRET],
     session_max_age: 86_400,

@@ -1,0 +1,171 @@
+/**
+ * Where the gateway counts. Each method is one call at the place where the thing happens. Persons, keys and content are never
+ * counted, and no label takes a text that a caller can invent.
+ */
+import type { Verdict } from '../calls/verdict.ts'
+import { REFUSALS, type RefusalCode } from '../errors.ts'
+import type { Admitted, CallRecord, Clock, Outcome } from '../ports.ts'
+import { boundedLabel, closedLabel } from './labels.ts'
+import { createRecent, type Recent } from './recent.ts'
+import { createRegistry, type Registry } from './registry.ts'
+
+/** What the callers of metered calls ask for. */
+const CALL_ROUTES = ['/v1/messages', '/v1/chat/completions', '/v1/responses', '/v1/responses/compact']
+const OUTCOMES = ['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted'] satisfies Outcome[]
+const TOKEN_CLASSES = ['input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h']
+const VERDICTS = [
+  'account_unreachable',
+  'account_refused',
+  'account_unpaid',
+  'pair_failed',
+  'pair_cooldown',
+  'model_not_offered',
+  'foreign',
+  'ours',
+] satisfies Verdict['kind'][]
+type Denied = Extract<Admitted, { ok: false }>
+const LIMITS = [
+  'quota',
+  'budget',
+  'requests_per_minute',
+  'concurrency',
+  'unavailable',
+] satisfies Denied['limit'][]
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']
+const MOST_MODELS = 200
+const MOST_BACKENDS = 200
+const MOST_ROUTES = 200
+const MOST_STATUSES = 64
+/** Shown for calls that no backend was left for. */
+const NO_BACKEND = 'none'
+
+/** What one process counts. It outlives a reload. */
+export interface MetricsMemory {
+  registry: Registry
+  recent: Recent
+  /** Calls that were sent to a backend and are not over. */
+  inFlight(): number
+  /** A counter of something that does not belong to calls. */
+  dropped(signal: 'traces' | 'metrics', amount: number): void
+  counting: Omit<Metrics, 'callEnded'> & { callEnded(ended: EndedCall, model: string): void }
+}
+
+interface EndedCall {
+  /** Path and query as the caller sent them. */
+  target: string
+  record: CallRecord
+}
+
+export interface Metrics {
+  /** A call goes to its first backend. Each is followed by `callEnded`. */
+  callSent(): void
+  /** A call is over. */
+  callEnded(ended: EndedCall): void
+  attemptFailed(backend: string, verdict: Verdict['kind']): void
+  limitReached(denied: Denied): void
+  refused(code: RefusalCode): void
+  /** A request was answered; `route` is its pattern, `ms` the time since it came. */
+  answered(method: string, route: string, status: number, ms: number): void
+}
+
+export function createMetricsMemory(clock: Clock): MetricsMemory {
+  const registry = createRegistry()
+  const recent = createRecent(clock)
+  const calls = createCallFigures(registry)
+  const backends = boundedLabel(MOST_BACKENDS)
+  const verdicts = closedLabel(VERDICTS)
+  const limits = closedLabel(LIMITS)
+  const scopes = closedLabel(['', 'user', 'key'])
+  const codes = closedLabel(Object.keys(REFUSALS))
+  const methods = closedLabel(METHODS)
+  const routes = boundedLabel(MOST_ROUTES)
+  const statuses = boundedLabel(MOST_STATUSES)
+  const signals = closedLabel(['traces', 'metrics'])
+  const attempts = registry.family('claude_gateway.attempts.failed', [backends, verdicts])
+  const refusals = registry.family('claude_gateway.limit.refusals', [limits, scopes])
+  const errors = registry.family('claude_gateway.errors', [codes])
+  const requests = registry.family('http.server.request.duration', [methods, routes, statuses])
+  const drops = registry.family('claude_gateway.otlp.dropped', [signals])
+  let inFlight = 0
+  return {
+    registry,
+    recent,
+    inFlight: () => inFlight,
+    dropped: (signal, amount) => drops.add(amount, signals.id(signal)),
+    counting: {
+      callSent() {
+        inFlight += 1
+      },
+      callEnded(ended, model) {
+        // A call that no backend was left for was never sent.
+        if (ended.record.attempts > 0) inFlight -= 1
+        recent.add(ended.record)
+        calls(ended, model)
+      },
+      attemptFailed: (backend, verdict) => attempts.add(1, backends.id(backend), verdicts.id(verdict)),
+      limitReached: (denied) =>
+        refusals.add(1, limits.id(denied.limit), scopes.id('scope' in denied ? denied.scope : '')),
+      refused: (code) => errors.add(1, codes.id(code)),
+      answered: (method, route, status, ms) =>
+        requests.observe(ms / 1000, methods.id(method), routes.id(route), statuses.id(String(status))),
+    },
+  }
+}
+
+/** `modelLabel`: the name under which a model is counted. */
+export function createMetrics(memory: MetricsMemory, modelLabel: (model: string) => string): Metrics {
+  const { counting } = memory
+  return { ...counting, callEnded: (ended) => counting.callEnded(ended, modelLabel(ended.record.model)) }
+}
+
+/** What is counted of a call when it is over. */
+function createCallFigures(registry: Registry) {
+  const routes = closedLabel(CALL_ROUTES)
+  const models = boundedLabel(MOST_MODELS)
+  const backends = boundedLabel(MOST_BACKENDS)
+  const outcomes = closedLabel(OUTCOMES)
+  const classes = closedLabel(TOKEN_CLASSES)
+  const types = closedLabel(['input', 'output'])
+  const errors = boundedLabel(MOST_STATUSES)
+  const ended = registry.family('claude_gateway.calls', [routes, models, backends, outcomes])
+  const tokens = registry.family('claude_gateway.tokens', [models, backends, classes])
+  const cost = registry.family('claude_gateway.cost.usd', [models, backends])
+  const usage = registry.family('gen_ai.client.token.usage', [types, models])
+  const durations = registry.family('gen_ai.server.request.duration', [models, errors])
+  const firstTokens = registry.family('gen_ai.server.time_to_first_token', [models])
+  const laterTokens = registry.family('gen_ai.server.time_per_output_token', [models])
+
+  return ({ target, record }: EndedCall, modelLabel: string) => {
+    const { outcome, statusCode, latencyMs, ttftMs, outputTokens } = record
+    const model = models.id(modelLabel)
+    const backend = backends.id(record.backend || NO_BACKEND)
+    ended.add(1, routes.id(pathOf(target)), model, backend, outcomes.id(outcome))
+    const writes = record.cacheWrite5mTokens + record.cacheWrite1hTokens
+    const input = record.inputTokens + record.cacheReadTokens + writes
+    if (input + outputTokens > 0) {
+      tokens.add(record.inputTokens, model, backend, classes.id('input'))
+      tokens.add(outputTokens, model, backend, classes.id('output'))
+      tokens.add(record.cacheReadTokens, model, backend, classes.id('cache_read'))
+      tokens.add(record.cacheWrite5mTokens, model, backend, classes.id('cache_write_5m'))
+      tokens.add(record.cacheWrite1hTokens, model, backend, classes.id('cache_write_1h'))
+      cost.add(record.costMicros / 1_000_000, model, backend)
+      usage.observe(input, types.id('input'), model)
+      usage.observe(outputTokens, types.id('output'), model)
+    }
+    durations.observe(latencyMs / 1000, model, errors.id(errorOf(outcome, statusCode)))
+    if (outcome !== 'ok' || !record.stream || ttftMs === null) return
+    firstTokens.observe(ttftMs / 1000, model)
+    if (outputTokens > 1) laterTokens.observe((latencyMs - ttftMs) / 1000 / (outputTokens - 1), model)
+  }
+}
+
+/** OpenTelemetry's error.type; '' for a call that went well. */
+function errorOf(outcome: Outcome, status: number): string {
+  if (outcome === 'ok') return ''
+  return outcome === 'error' ? String(status) : outcome
+}
+
+function pathOf(target: string): string {
+  const query = target.indexOf('?')
+  return query < 0 ? target : target.slice(0, query)
+}

@@ -1,0 +1,37 @@
+/** Under which name a model is counted, because callers can invent any number of names. */
+import { OTHER_MODEL } from '../backends/health-key.ts'
+import type { Clock } from '../ports.ts'
+import type { Prices } from '../pricing/prices.ts'
+import type { Settings } from '../settings.ts'
+
+const REMEMBERED = 500
+
+/**
+ * Models that the price list, the configuration or a backend's list knows are counted by name, each under one spelling; all
+ * others together as `other`.
+ */
+export function modelLabels(parts: {
+  prices: Pick<Prices, 'rates' | 'canonical'>
+  settings: Pick<Settings, 'backends' | 'modelReplacements'>
+  catalogue: { known(model: string): unknown }
+  clock: Clock
+}): (model: string) => string {
+  const { prices, settings, catalogue, clock } = parts
+  const configured = new Set([
+    ...settings.modelReplacements.map(([, model]) => model),
+    ...settings.backends.flatMap(({ models }) => models.filter((model) => !model.includes('*'))),
+  ])
+  const labels = new Map<string, string>()
+  const labelOf = (model: string) => {
+    if (prices.rates(model, clock.now())) return prices.canonical(model)
+    return configured.has(model) || catalogue.known(model) ? model : OTHER_MODEL
+  }
+  return (model) => {
+    const known = labels.get(model)
+    if (known !== undefined) return known
+    const label = labelOf(model)
+    // A model that is not known now may be listed later.
+    if (label !== OTHER_MODEL && labels.size < REMEMBERED) labels.set(model, label)
+    return label
+  }
+}
