@@ -12,6 +12,8 @@ import { askForBody, expectsContinue } from './http-server.ts'
 /** In bytes. Shorter bodies are left to the garbage collector. */
 const WORTH_FREEING = 8 * 1024
 
+type Outgoing = HttpBindings['outgoing']
+
 /** The cast holds because @hono/node-server passes Node's request and response to fetch as the second argument. */
 const socketOf = (bindings: unknown) => bindings as HttpBindings
 
@@ -132,22 +134,27 @@ function freeNow({ buffer, length }: Uint8Array): boolean {
  * Sends a reply. If its body fails, the socket is destroyed, because a broken answer must not look complete. Chunks are not
  * gathered with cork(), which cost twice as much per streamed event.
  */
-function send(reply: Reply, outgoing: HttpBindings['outgoing']): MaybePromise<void> {
+function send(reply: Reply, outgoing: Outgoing): MaybePromise<void> {
   /** Bytes of content-length not sent yet; NaN without it. */
   let bytesLeft = Number(headerOf(reply.headers, 'content-length') ?? Number.NaN)
+  let chunked = false
   const writeHead = () => {
-    if (!outgoing.headersSent) outgoing.writeHead(reply.status, flatHeaders(reply.headers))
+    if (outgoing.headersSent) return
+    outgoing.writeHead(reply.status, flatHeaders(reply.headers))
+    chunked = outgoing.chunkedEncoding
+    // Chunks are framed here from now on, because Node writes each as four pieces, which cost a third more per event.
+    outgoing.chunkedEncoding = false
   }
   const write = (chunk: Uint8Array) => {
     writeHead()
     bytesLeft -= chunk.length
     // Ending the response with the last chunk saves a write.
     if (bytesLeft === 0) outgoing.end(chunk)
-    else if (!outgoing.write(chunk)) return drained(outgoing)
+    else if (!(chunked ? writeChunk(outgoing, chunk) : outgoing.write(chunk))) return drained(outgoing)
   }
   const end = () => {
     writeHead()
-    outgoing.end()
+    outgoing.end(chunked ? LAST_CHUNK : undefined)
   }
   // In a later turn, because Node first flushes the last write, which may be the event that reports the error.
   const cut = () => void setImmediate(() => outgoing.destroy())
@@ -159,7 +166,32 @@ function send(reply: Reply, outgoing: HttpBindings['outgoing']): MaybePromise<vo
   }
 }
 
-function drained(outgoing: HttpBindings['outgoing']): Promise<void> {
+const CRLF = Buffer.from('\r\n')
+const LAST_CHUNK = Buffer.from('0\r\n\r\n')
+/** In bytes. Longer chunks are not copied to be one piece with their frame. */
+const WORTH_COPYING = 4 * 1024
+
+/**
+ * Writes a chunk as https://www.rfc-editor.org/rfc/rfc9112#section-7.1 frames it; an empty one, which would end the body, not at
+ * all. Returns false if the client reads more slowly.
+ */
+function writeChunk(outgoing: Outgoing, chunk: Uint8Array): boolean {
+  const { length } = chunk
+  if (length === 0) return true
+  const head = `${length.toString(16)}\r\n`
+  if (length > WORTH_COPYING) {
+    outgoing.write(head, 'latin1')
+    outgoing.write(chunk)
+    return outgoing.write(CRLF)
+  }
+  const frame = Buffer.allocUnsafe(head.length + length + CRLF.length)
+  frame.latin1Write(head, 0)
+  frame.set(chunk, head.length)
+  frame.set(CRLF, head.length + length)
+  return outgoing.write(frame)
+}
+
+function drained(outgoing: Outgoing): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const onClose = () => reject(new Error('the client left'))
   const onDrain = () => {
