@@ -5,6 +5,7 @@ import { ConfigError } from '../../config/error.ts'
 import type { Config } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
+import { hostFigures } from '../drivers/primary/figures.ts'
 import { createPrimaryStores } from '../drivers/primary/stores.ts'
 import { problemOf } from '../shared/problem.ts'
 import { EXIT_CONFIG, NoConfig, readSettings, readSettingsFile, settingsOf } from '../shared/settings.ts'
@@ -12,6 +13,9 @@ import { VERSION } from '../shared/version.ts'
 import { superviseWorkers } from './cluster.ts'
 import { openLog } from './log.ts'
 import { collectAsItGrows } from './memory.ts'
+import { serveMetrics } from './metrics-server.ts'
+import { readsMetrics } from './observability.ts'
+import { watchProcess } from './process-figures.ts'
 import { upToRestart } from './reload.ts'
 import { startServer } from './server.ts'
 import { notifyStarted, socketOfSystemd } from './systemd.ts'
@@ -67,7 +71,9 @@ async function supervise(
 ) {
   const { workers: count } = config.server
   const onFailed = (code: number) => process.exit(code)
-  const serveStores = createPrimaryStores(systemClock, config.limits.period)
+  const hosted = hostFigures(readsMetrics(config) ? watchProcess() : undefined)
+  await serveMetrics(config, logger, async () => hosted.figures())
+  const serveStores = createPrimaryStores(systemClock, config.limits.period, hosted)
   const supervisor = await superviseWorkers({ count, file, socket, logger, serveStores, onFailed })
   onStop(logger, supervisor.stop)
   process.on('SIGHUP', () => {

@@ -9,18 +9,13 @@ import type { Logger } from '../../core/ports.ts'
 /** No scraper waits for longer. */
 const TIMEOUT_MS = 10_000
 
-export interface MetricsServer {
-  close(): Promise<void>
-}
-
-/** Listens if the configuration has a port for metrics. Rejects if it is taken. */
+/** Listens if the configuration has a port for metrics; the returned function ends that. Rejects if the port is taken. */
 export async function serveMetrics(
-  { metrics: { port, host, token }, server: { workers } }: Pick<Config, 'metrics' | 'server'>,
+  { metrics: { port, host, token } }: Pick<Config, 'metrics'>,
   logger: Logger,
   figures: () => Promise<readonly Series[]>,
-): Promise<MetricsServer> {
-  // Several workers cannot have one port for what each of them counts.
-  if (port === null || workers > 1) return { close: async () => {} }
+): Promise<() => Promise<void>> {
+  if (port === null) return async () => {}
   const server = createServer(
     { requestTimeout: TIMEOUT_MS, keepAliveTimeout: TIMEOUT_MS },
     (incoming, outgoing) => {
@@ -47,12 +42,10 @@ export async function serveMetrics(
   // It is listening on a port, so that it has an address with one.
   if (bound !== null && typeof bound !== 'string')
     logger.info('metrics.listening', { host, port: bound.port })
-  return {
-    close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeAllConnections()
-      return closed
-    },
+  return () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    server.closeAllConnections()
+    return closed
   }
 }
 

@@ -5,35 +5,74 @@ import { gauge, gaugesOf, liveStateOf } from '../../core/observability/gauges.ts
 import { createLive } from '../../core/observability/live.ts'
 import { createMetricsMemory } from '../../core/observability/metrics.ts'
 import type { Observability } from '../../core/observability/observability.ts'
+import type { Processes } from '../../core/observability/processes.ts'
 import type { Series } from '../../core/observability/series.ts'
 import type { Clock, Logger } from '../../core/ports.ts'
+import type { PrimaryChannel } from '../drivers/primary/channel.ts'
+import { primaryFigures } from '../drivers/primary/figures.ts'
+import { serveMetrics } from './metrics-server.ts'
 import { watchProcess } from './process-figures.ts'
 
+const REPORT_MS = 1_000
+
 /** Whether anybody is to read metrics. */
-function readsMetrics({ metrics }: Config): boolean {
+export function readsMetrics({ metrics }: Pick<Config, 'metrics'>): boolean {
   return metrics.port !== null || metrics.token !== ''
 }
 
-/** `current`: the gateway in force. `leaving`: whether the process ends. */
+export interface ProcessObservability extends Observability {
+  /** Begins to serve the metrics on their port or, in a worker, to report them. Rejects if the port is taken. */
+  begin(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * `current`: the gateway in force. `leaving`: whether the process ends. `channel`: the way to the primary process, whose
+ * workers are shown as one.
+ */
 export function createObservability(parts: {
   config: Config
   clock: Clock
   logger: Logger
+  channel: PrimaryChannel | undefined
   current(): Pick<Deps, 'balancer' | 'ledger' | 'intake' | 'version'>
   leaving(): boolean
-}): Observability {
-  const { config, clock, logger, current, leaving } = parts
+}): ProcessObservability {
+  const { config, clock, logger, channel, current, leaving } = parts
   const memory = createMetricsMemory(clock)
-  const ofProcess = readsMetrics(config) ? watchProcess() : () => []
+  const isRead = readsMetrics(config)
+  const ofProcess = isRead ? watchProcess() : () => []
   const gauges = (): Series[] => [
     ...gaugesOf(current(), memory),
     gauge('claude_gateway.live.readers', live.readers()),
     ...ofProcess(),
   ]
-  const processes = {
+  const ownLive = () => liveStateOf(current(), memory)
+  const shared =
+    channel &&
+    primaryFigures(channel, {
+      changes: () => (isRead ? [...memory.registry.changes(), ...gauges()] : []),
+      live: ownLive,
+    })
+  const processes: Processes = shared ?? {
     figures: async () => [...memory.registry.all(), ...gauges()],
-    live: async () => [liveStateOf(current(), memory)],
+    live: async () => [ownLive()],
   }
   const live = createLive({ clock, logger, processes, leaving })
-  return { memory, processes, live }
+  let end: () => void | Promise<void> = () => {}
+  return {
+    ...{ memory, processes, live },
+    async begin() {
+      if (!shared) end = await serveMetrics(config, logger, processes.figures)
+      else {
+        shared.report()
+        const reporting = setInterval(shared.report, REPORT_MS)
+        end = () => {
+          clearInterval(reporting)
+          shared.report()
+        }
+      }
+    },
+    close: async () => end(),
+  }
 }

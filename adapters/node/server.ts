@@ -26,7 +26,6 @@ import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
 import { watchDescriptors } from './descriptors.ts'
 import { createHttpServer } from './http-server.ts'
-import { serveMetrics } from './metrics-server.ts'
 import { createObservability } from './observability.ts'
 import { upToRestart } from './reload.ts'
 import { createDeparture } from './stop.ts'
@@ -109,6 +108,7 @@ async function openDrivers(config: Config, logger: Logger, primary: Duplex | und
   if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
   return {
     parts: { db, clock, logger, ledger, health, upstream, archive, ...(site ? { site } : {}) },
+    channel,
     async close() {
       await ledger.close()
       redis?.disconnect()
@@ -133,7 +133,7 @@ export async function startServer(
   logger: Logger,
   place: Place = { warns: true, listensReady: false },
 ): Promise<RunningServer> {
-  const { parts, close } = await openDrivers(config, logger, place.primary)
+  const { parts, channel, close } = await openDrivers(config, logger, place.primary)
   const { db, clock } = parts
   const { waitUntil, settled } = createPendingWork()
   let current: Composed
@@ -146,12 +146,12 @@ export async function startServer(
     await new Promise(setImmediate)
     await settled()
     clearInterval(ticker)
-    await Promise.all([backups.stop(), metricsServer.close()])
+    await Promise.all([backups.stop(), observability.close()])
     await close()
     logger.info('server.stopped')
   })
   const observability = createObservability({
-    ...{ config, clock, logger },
+    ...{ config, clock, logger, channel },
     current: () => current.deps,
     leaving: departure.leaving,
   })
@@ -165,7 +165,7 @@ export async function startServer(
   current = await composed(config)
   const checking = current.deps.catalogue.checkAll()
   if (place.listensReady) await Promise.race([checking, sleep(CHECK_MS, undefined, { ref: false })])
-  const metricsServer = await serveMetrics(config, logger, observability.processes.figures)
+  await observability.begin()
   const url = await listen(server, config, place.socket)
   const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
   const backups = scheduleBackups(() => settings, { db, clock, logger })

@@ -3,8 +3,8 @@ import { keyOf, type Series } from './series.ts'
 import { metricOf } from './table.ts'
 
 export interface Merged<Process> {
-  /** What changed in a process since its last report. Series that are gauges replace all of its earlier gauges. */
-  report(process: Process, counts: readonly Series[], gauges: readonly Series[]): void
+  /** Series of a process that changed since its last report, and all of its gauges. */
+  report(process: Process, series: readonly Series[]): void
   /** The process ended: its gauges are forgotten. */
   ended(process: Process): void
   all(): Series[]
@@ -14,10 +14,10 @@ export function createMerged<Process>(): Merged<Process> {
   const processes = new Map<Process, { counts: Map<string, Series>; gauges: readonly Series[] }>()
   const past = new Map<string, Series>()
   return {
-    report(process, counts, gauges) {
-      const known = processes.get(process)?.counts ?? new Map<string, Series>()
-      for (const series of counts) known.set(keyOf(series), series)
-      processes.set(process, { counts: known, gauges })
+    report(process, series) {
+      const counts = processes.get(process)?.counts ?? new Map<string, Series>()
+      for (const one of series) if (!isGauge(one)) counts.set(keyOf(one), one)
+      processes.set(process, { counts, gauges: series.filter(isGauge) })
     },
     ended(process) {
       for (const series of processes.get(process)?.counts.values() ?? []) put(past, series)
@@ -32,6 +32,10 @@ export function createMerged<Process>(): Merged<Process> {
       return [...sums.values()]
     },
   }
+}
+
+function isGauge({ metric }: Series): boolean {
+  return metricOf(metric).kind === 'gauge'
 }
 
 /** Adds a series to those of the same metric and labels. */

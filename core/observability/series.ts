@@ -1,5 +1,6 @@
 /** Figures as they travel between registries, processes and exporters. */
-import type { MetricName } from './table.ts'
+import * as z from 'zod'
+import { METRIC_NAMES, type MetricName } from './table.ts'
 
 /** One metric for one set of labels. */
 export interface Series {
@@ -12,6 +13,10 @@ export interface Series {
    */
   numbers: readonly number[]
 }
+
+export const SeriesList: z.ZodType<Series[]> = z.array(
+  z.object({ metric: z.enum(METRIC_NAMES), labels: z.array(z.string()), numbers: z.array(z.number()) }),
+)
 
 /** Tells one series from all others. */
 export function keyOf({ metric, labels }: Pick<Series, 'metric' | 'labels'>): string {

@@ -62,7 +62,7 @@ describe('GET /metrics', () => {
     expect(found[`claude_gateway_tokens_total{${of},class="input"}`]).toBe(row?.inputTokens)
     expect(found[`claude_gateway_tokens_total{${of},class="output"}`]).toBe(row?.outputTokens)
     expect(found[`claude_gateway_cost_usd_total{${of}}`]).toBe((row?.costMicros ?? 0) / 1e6)
-    expect(found['claude_gateway_calls_in_flight']).toBe(0)
+    expect(found.claude_gateway_calls_in_flight).toBe(0)
     expect(found['claude_gateway_backend_state{backend="main",state="healthy"}']).toBe(1)
     expect(
       found[

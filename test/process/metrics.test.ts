@@ -1,4 +1,5 @@
 /** Metrics and live figures of the real server. */
+import { execFileSync } from 'node:child_process'
 import { get } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { settingsFrom } from '../../config/settings.ts'
@@ -108,4 +109,64 @@ test('an open stream of live figures does not keep a stopping process waiting', 
   await ended
   expect(gateway.output()).toContain('server.stopped')
   await gateway.stop()
+})
+
+describe('with several workers', () => {
+  let gateway: TestGateway
+  beforeAll(async () => {
+    gateway = await startGateway({
+      server: { workers: 2 },
+      backends: [{ name: 'a', url: upstream.url }],
+      metrics: { port: 0 },
+    })
+  })
+  afterAll(() => gateway.stop())
+  const figure = async (name: string) => {
+    const text = await (await fetch(portOf(gateway))).text()
+    return text
+      .split('\n')
+      .filter((line) => line.startsWith(name))
+      .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+  }
+  const calls = () => figure('claude_gateway_calls_total')
+  /** Each on a connection of its own, so that both workers get some. */
+  const call = async (times: number) => {
+    const send = async () => (await gateway.send(ASK, { headers: { connection: 'close' } })).text()
+    await Promise.all(Array.from({ length: times }, send))
+  }
+
+  test('the primary process tells the figures of all of them', async () => {
+    await call(20)
+    await expect.poll(calls, { timeout: 10_000 }).toBe(20)
+    await expect.poll(() => figure('claude_gateway_processes'), { timeout: 10_000 }).toBe(2)
+    await expect.poll(() => figure('claude_gateway_calls_in_flight'), { timeout: 10_000 }).toBe(0)
+  })
+
+  test('nothing that was counted is lost when a worker is killed or all are replaced', async () => {
+    const workers = () => [...gateway.output().matchAll(/"server\.listening"/g)].length
+    const before = workers()
+    const children = execFileSync('pgrep', ['-P', String(gateway.process.pid)])
+      .toString()
+      .trim()
+      .split('\n')
+    process.kill(Number(children[0]), 'SIGKILL')
+    await expect.poll(workers, { timeout: 20_000 }).toBe(before + 1)
+    expect(await calls()).toBe(20)
+    gateway.process.kill('SIGHUP')
+    await expect.poll(() => gateway.output(), { timeout: 30_000 }).toContain('cluster.restarted')
+    await call(10)
+    await expect.poll(calls, { timeout: 10_000 }).toBe(30)
+  })
+
+  test('live figures are those of all of them', async () => {
+    const cookie = await adminCookie(gateway)
+    const answer = await fetch(`${gateway.url}/admin/api/live`, { headers: { cookie } })
+    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader()
+    const next = async () => JSON.parse(/data: (.*)/.exec((await reader?.read())?.value ?? '')?.[1] ?? '')
+    // Those that were replaced just now are still told until their sockets close.
+    await expect
+      .poll(next, { timeout: 20_000 })
+      .toMatchObject({ processes: 2, calls_per_minute: expect.any(Number) })
+    await reader?.cancel()
+  })
 })

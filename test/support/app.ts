@@ -61,7 +61,7 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   let mailFails = false
   const settings = settingsFrom(config)
   const observability = createObservability({
-    ...{ config, clock, logger: logs },
+    ...{ config, clock, logger: logs, channel: undefined },
     current: () => deps,
     leaving: () => false,
   })

@@ -1,8 +1,9 @@
-/** The primary process's end of all stores that its workers share: limits and health. */
+/** The primary process's end of all that its workers share: limits, health and figures. */
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../../core/ports.ts'
 import type { Period } from '../../../core/settings.ts'
 import { answerWorker } from './channel.ts'
+import { type HostedFigures, hostFigures } from './figures.ts'
 import { hostHealth } from './health.ts'
 import { hostLimits } from './limits.ts'
 
@@ -10,12 +11,18 @@ import { hostLimits } from './limits.ts'
 export type ServeWorker = (socket: Duplex) => void
 
 /** `period`: what quotas and budgets are counted over. */
-export function createPrimaryStores(clock: Clock, period: Period): ServeWorker {
+export function createPrimaryStores(
+  clock: Clock,
+  period: Period,
+  figures: HostedFigures = hostFigures(),
+): ServeWorker {
   const limits = hostLimits(clock, period)
   const health = hostHealth()
   return (socket) => {
-    const { handlers, closed } = limits.connect()
-    answerWorker(socket, { ...handlers, ...health })
-    socket.once('close', closed)
+    const counting = limits.connect()
+    const telling = figures.connect()
+    answerWorker(socket, { ...counting.handlers, ...telling.handlers, ...health })
+    socket.once('close', counting.closed)
+    socket.once('close', telling.closed)
   }
 }

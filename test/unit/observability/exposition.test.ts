@@ -111,9 +111,9 @@ describe('the figures of several processes', () => {
 
   test('are added up, but for those of which the highest counts', () => {
     const merged = createMerged<string>()
-    merged.report('one', [errors(2)], [delay(0.1), inFlight(3)])
-    merged.report('two', [errors(5)], [delay(0.3), inFlight(4)])
-    merged.report('one', [errors(3)], [delay(0.2), inFlight(1)])
+    merged.report('one', [errors(2), delay(0.1), inFlight(3)])
+    merged.report('two', [errors(5), delay(0.3), inFlight(4)])
+    merged.report('one', [errors(3), delay(0.2), inFlight(1)])
     expect(numbers(merged.all())).toEqual({
       'claude_gateway.errors': 8,
       'nodejs.eventloop.delay.max': 0.3,
@@ -123,10 +123,10 @@ describe('the figures of several processes', () => {
 
   test('what a process counted stays when it ends, so that no count goes back', () => {
     const merged = createMerged<string>()
-    merged.report('one', [errors(2)], [inFlight(3)])
-    merged.report('two', [errors(5)], [])
+    merged.report('one', [errors(2), inFlight(3)])
+    merged.report('two', [errors(5)])
     merged.ended('one')
-    merged.report('three', [errors(1)], [])
+    merged.report('three', [errors(1)])
     merged.ended('three')
     expect(numbers(merged.all())).toEqual({ 'claude_gateway.errors': 8 })
   })
