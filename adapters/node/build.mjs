@@ -11,6 +11,7 @@ await build({
   entryPoints: {
     node: 'adapters/node/index.ts',
     cli: 'adapters/cli/index.ts',
+    'database-thread': 'adapters/drivers/storage/database-thread.ts',
     'check-script': 'adapters/drivers/storage/check-script.ts',
     'copy-script': 'adapters/backup/copy-script.ts',
   },

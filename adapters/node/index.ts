@@ -17,7 +17,7 @@ import { serveMetrics } from './metrics-server.ts'
 import { readsMetrics } from './observability.ts'
 import { watchProcess } from './process-figures.ts'
 import { upToRestart } from './reload.ts'
-import { startServer } from './server.ts'
+import { start } from './starting.ts'
 import { notifyStarted, socketOfSystemd } from './systemd.ts'
 import { work } from './worker.ts'
 
@@ -51,7 +51,7 @@ interface Parts {
 }
 
 async function serve(config: Config, { socket, logger }: Parts) {
-  const server = await startServer(config, logger, { socket, warns: true, listensReady: false })
+  const server = await start(config, logger, { socket, warns: true, listensReady: false })
   onStop(logger, (now) => {
     const stopped = now ? server.stop(0) : server.stop()
     void stopped.then(() => process.exit(0))

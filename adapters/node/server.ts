@@ -19,7 +19,9 @@ import { redisLedger } from '../drivers/ledger/redis.ts'
 import { openChannel } from '../drivers/primary/channel.ts'
 import { openRedis } from '../drivers/redis/connection.ts'
 import { databaseClock } from '../drivers/storage/database-clock.ts'
-import { openFile, openServedFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
+import type { DatabaseThread } from '../drivers/storage/database-host.ts'
+import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
+import { openServedFile } from '../drivers/storage/served.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
@@ -58,6 +60,8 @@ export interface Place {
   primary?: Duplex
   /** Whether the backends are checked before the first connection is taken, because other processes serve meanwhile. */
   listensReady: boolean
+  /** The thread for the database file, where it was started while this program was loaded. */
+  thread?: DatabaseThread | undefined
 }
 
 /** Opens and migrates the database for a command; logs what a migration changes for callers. Throws if it cannot be used. */
@@ -78,9 +82,11 @@ function dataFolder(config: Config): string {
 }
 
 /** The drivers that stay open when the configuration changes. */
-async function openDrivers(config: Config, logger: Logger, primary: Duplex | undefined) {
+async function openDrivers(config: Config, logger: Logger, { primary, thread }: Place) {
   const clock = systemClock
-  const storage = await openStorage(config, logger, (path) => openServedFile(path, logger, config.journal))
+  const storage = await openStorage(config, logger, (path) =>
+    openServedFile(path, logger, { ...config.journal, thread }),
+  )
   const { db } = storage
   const folder = join(dataFolder(config), 'journal')
   const records = await journalledRecords({ db, folder, ...config.journal, clock, logger })
@@ -133,7 +139,7 @@ export async function startServer(
   logger: Logger,
   place: Place = { warns: true, listensReady: false },
 ): Promise<RunningServer> {
-  const { parts, channel, close } = await openDrivers(config, logger, place.primary)
+  const { parts, channel, close } = await openDrivers(config, logger, place)
   const { db, clock } = parts
   const { waitUntil, settled } = createPendingWork()
   let current: Composed

@@ -6,7 +6,8 @@ import type { Logger } from '../../core/ports.ts'
 import { settingsOf } from '../shared/settings.ts'
 import { openLog } from './log.ts'
 import { upToRestart } from './reload.ts'
-import { type RunningServer, startServer } from './server.ts'
+import type { RunningServer } from './server.ts'
+import { start } from './starting.ts'
 import { Order, PRIMARY_SOCKET, Start } from './worker-orders.ts'
 
 /** Serves until the primary ends it. Rejects with what kept it from starting. */
@@ -18,7 +19,7 @@ export async function work(): Promise<void> {
   const config = upToRestart(settingsOf(started), settingsOf(inForce)).inForce
   const logger = openLog(config)
   const primary = new Socket({ fd: PRIMARY_SOCKET, readable: true, writable: true })
-  const server = await startServer(config, logger, { socket, warns, primary, listensReady: true })
+  const server = await start(config, logger, { socket, warns, primary, listensReady: true })
   endWithPrimary(server, primary, logger)
   process.on('message', (message) => {
     const order = Order.parse(message)

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
-import { openFile, openServer } from '../../adapters/drivers/storage/libsql.ts'
+import { openFile, openServer, type Storage } from '../../adapters/drivers/storage/libsql.ts'
+import { openServedFile } from '../../adapters/drivers/storage/served.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { startHrana } from './hrana.ts'
+import { keptLogs } from './logs.ts'
 import { memoryStore, type OpenedStore } from './memory-store.ts'
 
 export function temporaryFolder(): { path: string; remove(): void } {
@@ -14,10 +16,13 @@ export function temporaryFolder(): { path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-export async function fileStore(): Promise<OpenedStore & { file: string }> {
+/** `open`: the driver that opens the file. */
+export async function fileStore(
+  open: (path: string) => Promise<Storage> = openFile,
+): Promise<OpenedStore & { file: string }> {
   const folder = temporaryFolder()
   const file = join(folder.path, 'gateway.db')
-  const { db, close } = await openFile(file)
+  const { db, close } = await open(file)
   await migrate(db)
   return {
     db,
@@ -28,6 +33,8 @@ export async function fileStore(): Promise<OpenedStore & { file: string }> {
     },
   }
 }
+
+const servedStore = () => fileStore((path) => openServedFile(path, keptLogs(), { fsync: false }))
 
 export async function serverStore(): Promise<OpenedStore> {
   const folder = temporaryFolder()
@@ -59,7 +66,8 @@ export async function d1Store(): Promise<OpenedStore> {
 
 export const STORES: Readonly<Record<string, () => Promise<OpenedStore>>> = {
   'libSQL in memory': memoryStore,
-  'libSQL file': fileStore,
+  'libSQL file': () => fileStore(),
+  'libSQL file of a server, in a thread': servedStore,
   'libSQL server (own Hrana double)': serverStore,
   D1: d1Store,
 }

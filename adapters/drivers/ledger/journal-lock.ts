@@ -3,7 +3,7 @@
  * process dies. Process ids say nothing: containers repeat them, and they are used again.
  */
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
-import { createClient, LibsqlError } from '@libsql/client'
+import Database from 'libsql'
 
 export interface FileLock {
   /** Frees the lock and deletes its file. */
@@ -14,29 +14,28 @@ export interface FileLock {
 export async function lockFile(path: string): Promise<FileLock | undefined> {
   // A descriptor that is closed would free a lock that this process holds on the same file.
   if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
-  const client = createClient({ url: `file:${path}` })
+  const lock = new Database(path)
   try {
     // Nothing is ever written to the file, so that it needs no journal of its own.
-    await client.execute('pragma journal_mode = off')
-    const transaction = await client.transaction('write')
-    const release = () => {
-      transaction.close()
-      client.close()
-    }
-    // Its holder until now may have deleted it; who holds the lock of a deleted file holds nothing.
-    if (!existsSync(path)) {
-      release()
-      return undefined
-    }
-    return {
-      remove() {
-        rmSync(path, { force: true })
-        release()
-      },
-    }
+    lock.exec('pragma journal_mode = off; begin immediate')
   } catch (cause) {
-    client.close()
-    if (cause instanceof LibsqlError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined
+    lock.close()
+    if (cause instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined
     throw cause
+  }
+  const release = () => {
+    lock.exec('rollback')
+    lock.close()
+  }
+  // Its holder until now may have deleted it; who holds the lock of a deleted file holds nothing.
+  if (!existsSync(path)) {
+    release()
+    return undefined
+  }
+  return {
+    remove() {
+      rmSync(path, { force: true })
+      release()
+    },
   }
 }

@@ -7,7 +7,6 @@
 import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'libsql'
-import * as z from 'zod'
 import { createOutage } from '../../../core/outage.ts'
 import type { Logger } from '../../../core/ports.ts'
 import { headOf } from './file-head.ts'
@@ -31,8 +30,6 @@ export interface Guard {
 export const GUARDED =
   'pragma wal_autocheckpoint = 0; pragma journal_size_limit = 0; pragma synchronous = normal'
 
-const Mark = z.tuple([z.looseObject({ application_id: z.number() })])
-
 /** Holds the file for a server, before it opens it. Rejects while somebody replaces the file. */
 export async function enter(path: string): Promise<Held> {
   const deadline = performance.now() + RESTORE_WAIT_MS
@@ -48,16 +45,17 @@ export async function enter(path: string): Promise<Held> {
  * Begins to watch a file that was opened, and is in WAL mode. `file` is a descriptor of it from before it was opened: one that
  * is closed frees the locks of all connections.
  */
-export function guardFile(path: string, file: number, logger: Pick<Logger, 'info' | 'error'>): Guard {
+export function guardFile(
+  path: string,
+  file: number,
+  { logger, onProblem }: { logger: Pick<Logger, 'info' | 'error'>; onProblem(problem: string): void },
+): Guard {
   const connection = new Database(path)
   connection.exec(GUARDED)
   // The log and its index are there as long as there is a connection.
   connection.exec('select 1 from sqlite_master')
   const seen = { file: idOf(path), log: idOf(`${path}-wal`), index: idOf(`${path}-shm`) }
-  const checkpoints = createOutage(logger, {
-    failed: 'database.checkpoint_failed',
-    worksAgain: 'database.checkpoint_works_again',
-  })
+  const moveLog = logMover(connection, logger)
   let marks: readonly number[] = []
   let suspicion: string | undefined
   let problem: string | undefined
@@ -87,15 +85,8 @@ export function guardFile(path: string, file: number, logger: Pick<Logger, 'info
       if (sizeOf(`${path}-wal`) > CHECKPOINT_BYTES) moveLog()
     } else if (before) {
       problem = suspicion
+      onProblem(problem)
       logger.error('database.replaced', { path, problem, hint: 'restart the gateway' })
-    }
-  }
-  function moveLog() {
-    try {
-      unlessBusy(() => checkpoint(connection))
-      checkpoints.worked()
-    } catch (cause) {
-      checkpoints.failed(cause)
     }
   }
   const timer = setInterval(tick, LOOK_MS)
@@ -104,7 +95,8 @@ export function guardFile(path: string, file: number, logger: Pick<Logger, 'info
     close() {
       clearInterval(timer)
       problem ??= looked()
-      if (!problem) connection.close()
+      if (problem) onProblem(problem)
+      else connection.close()
     },
   }
 }
@@ -131,6 +123,21 @@ export function markFile(path: string): void {
   }
 }
 
+function logMover(connection: Database.Database, logger: Pick<Logger, 'info' | 'error'>) {
+  const checkpoints = createOutage(logger, {
+    failed: 'database.checkpoint_failed',
+    worksAgain: 'database.checkpoint_works_again',
+  })
+  return () => {
+    try {
+      unlessBusy(() => checkpoint(connection))
+      checkpoints.worked()
+    } catch (cause) {
+      checkpoints.failed(cause)
+    }
+  }
+}
+
 /** Moves the log into the file. At every moment the log has the mark that the file has, or is empty. */
 function checkpoint(connection: Database.Database) {
   writeMark(connection, () => Math.floor(Math.random() * 2 ** 31))
@@ -151,7 +158,9 @@ function writeMark(connection: Database.Database, next: (mark: number) => number
 
 /** The mark of the newest first page, in the file or its log. */
 function markOf(connection: Database.Database): number {
-  return Mark.parse(connection.pragma('application_id'))[0].application_id
+  const row = connection.prepare('pragma application_id').raw().get()
+  if (!Array.isArray(row)) throw new TypeError('SQLite answered no application id.')
+  return Number(row[0])
 }
 
 /** The result of `action`; undefined if another process is in its way, because the next look comes soon. */

@@ -3,7 +3,8 @@
  * process at such a text (value.rs of libsql 0.9 unwraps it) and imported files may have some. Here they are read only as
  * hexadecimal digits and compared as bytes.
  */
-import type { Client } from '@libsql/client'
+import type { InValue } from '@libsql/client/sqlite3'
+import type { Sql } from './client.ts'
 
 const DECODER = new TextDecoder()
 const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -16,57 +17,59 @@ const LOG = 'usage_logs'
 /** Their texts are those of the log. They may have millions of rows, so they are checked if new rows of the log have some. */
 const DERIVED = new Set(['usage_hourly', 'usage_sums', 'usage_latency', 'prompt_losses'])
 
-export async function heal(client: Client): Promise<void> {
-  const tables = await namesIn(client, "select name from sqlite_master where type = 'table'")
-  const isFirst = !tables.includes(LOG) || (await seen(client)) === 0
-  const healed = tables.includes(LOG) && (await healTable(client, LOG))
+export async function heal(database: Sql): Promise<void> {
+  const tables = await namesIn(database, "select name from sqlite_master where type = 'table'")
+  const isFirst = !tables.includes(LOG) || (await seen(database)) === 0
+  const healed = tables.includes(LOG) && (await healTable(database, LOG))
   for (const table of tables) {
     if (table === LOG || (DERIVED.has(table) && !isFirst && !healed)) continue
-    await healTable(client, table)
+    await healTable(database, table)
   }
-  if (tables.includes(LOG)) await remember(client)
+  if (tables.includes(LOG)) await remember(database)
 }
 
 /** Returns whether a new row of the table had a text that is not ASCII. */
-async function healTable(client: Client, table: string): Promise<boolean> {
-  const columns = await textColumnsOf(client, table)
+async function healTable(database: Sql, table: string): Promise<boolean> {
+  const columns = await textColumnsOf(database, table)
   if (columns.length === 0) return false
-  const source = table === LOG ? `(select * from ${LOG} where id > ${await seen(client)})` : quoted(table)
+  const source = table === LOG ? `(select * from ${LOG} where id > ${await seen(database)})` : quoted(table)
   const unusual = columns.map((column) => `${quoted(column)} ${NOT_ASCII}`).join(' or ')
-  const { rows } = await client.execute(`select 1 from ${source} where ${unusual} limit 1`)
-  if (rows.length > 0) for (const column of columns) await healColumn(client, table, column)
+  const rows = await rowsOf(database, `select 1 from ${source} where ${unusual} limit 1`)
+  if (rows.length > 0) for (const column of columns) await healColumn(database, table, column)
   return rows.length > 0
 }
 
 /** The highest id of the log at the last start, kept in user_version: https://www.sqlite.org/pragma.html#pragma_user_version */
-async function seen(client: Client): Promise<number> {
-  return Number((await client.execute('pragma user_version')).rows[0]?.user_version)
+async function seen(database: Sql): Promise<number> {
+  const [row] = await rowsOf(database, 'pragma user_version')
+  return Number(row?.[0])
 }
 
-async function remember(client: Client) {
-  const { rows } = await client.execute(`select coalesce(max(id), 0) as last from ${LOG}`)
-  const last = Number(rows[0]?.last)
-  if (last !== (await seen(client)))
-    await client.execute(`pragma user_version = ${Math.min(last, 2 ** 31 - 1)}`)
+async function remember(database: Sql) {
+  const [row] = await rowsOf(database, `select coalesce(max(id), 0) from ${LOG}`)
+  const last = Number(row?.[0])
+  if (last !== (await seen(database)))
+    await rowsOf(database, `pragma user_version = ${Math.min(last, 2 ** 31 - 1)}`)
 }
 
-async function healColumn(client: Client, table: string, column: string): Promise<void> {
+async function healColumn(database: Sql, table: string, column: string): Promise<void> {
   const [from, name] = [quoted(table), quoted(column)]
   const bytes = `cast(${name} as blob)`
   for (let last = ''; ; ) {
-    const { rows } = await client.execute({
-      sql: `select distinct hex(${name}) as found from ${from} where ${name} ${NOT_ASCII} and hex(${name}) > ?
+    const rows = await rowsOf(
+      database,
+      `select distinct hex(${name}) as found from ${from} where ${name} ${NOT_ASCII} and hex(${name}) > ?
         order by found limit ${SLICE}`,
-      args: [last],
-    })
-    for (const { found } of rows) {
+      [last],
+    )
+    for (const [found] of rows) {
       last = String(found)
       const blob = bytesOf(last)
       if (isReadable(blob)) continue
-      await replace(client, `update or ignore ${from} set ${name} = ? where ${bytes} = ?`, blob, () =>
-        client
-          .execute({ sql: `select 1 from ${from} where ${bytes} = ? limit 1`, args: [blob] })
-          .then(({ rows: left }) => left.length === 0),
+      await replace(database, `update or ignore ${from} set ${name} = ? where ${bytes} = ?`, blob, () =>
+        rowsOf(database, `select 1 from ${from} where ${bytes} = ? limit 1`, [blob]).then(
+          (left) => left.length === 0,
+        ),
       )
     }
     if (rows.length < SLICE) return
@@ -74,10 +77,10 @@ async function healColumn(client: Client, table: string, column: string): Promis
 }
 
 /** Replaces a text. If a unique column has the new text already, a number is appended. */
-async function replace(client: Client, sql: string, blob: Uint8Array, isDone: () => Promise<boolean>) {
+async function replace(database: Sql, sql: string, blob: Uint8Array, isDone: () => Promise<boolean>) {
   const text = DECODER.decode(blob)
   for (let n = 1; n < 1000; n++) {
-    await client.execute({ sql, args: [n === 1 ? text : `${text}#${n}`, blob] })
+    await rowsOf(database, sql, [n === 1 ? text : `${text}#${n}`, blob])
     if (await isDone()) return
   }
 }
@@ -91,16 +94,20 @@ function isReadable(bytes: Uint8Array): boolean {
   }
 }
 
-async function textColumnsOf(client: Client, table: string): Promise<string[]> {
-  return namesIn(client, `select name from pragma_table_info(${literal(table)}) where type like '%text%'`)
+async function textColumnsOf(database: Sql, table: string): Promise<string[]> {
+  return namesIn(database, `select name from pragma_table_info(${literal(table)}) where type like '%text%'`)
 }
 
 /** Names that are not UTF-8 are left out, because none of our tables and columns has one. */
-async function namesIn(client: Client, select: string): Promise<string[]> {
-  const { rows } = await client.execute(`select hex(name) as name from (${select})`)
+async function namesIn(database: Sql, select: string): Promise<string[]> {
+  const rows = await rowsOf(database, `select hex(name) from (${select})`)
   return rows
-    .map(({ name }) => bytesOf(String(name)))
+    .map(([name]) => bytesOf(String(name)))
     .flatMap((bytes) => (isReadable(bytes) ? [DECODER.decode(bytes)] : []))
+}
+
+async function rowsOf(database: Sql, sql: string, args: InValue[] = []) {
+  return (await database.execute({ sql, args })).rows
 }
 
 function bytesOf(hex: string): Uint8Array {

@@ -1,10 +1,10 @@
 /** Whether a database file is whole. A small one is checked before it is used, a large one while it is used. */
 import { statSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import type { Client } from '@libsql/client'
 import type { Logger } from '../../../core/ports.ts'
 import { runScript } from '../../shared/script.ts'
 import { lockFile } from '../ledger/journal-lock.ts'
+import type { Sql } from './client.ts'
 
 /** About a tenth of a second. */
 const LARGE_BYTES = 64 * 1024 * 1024
@@ -15,9 +15,9 @@ export function isLarge(path: string): boolean {
 }
 
 /** Rejects if the database is damaged. It takes about 2 s for each GB. */
-export async function checkIntegrity(client: Client): Promise<void> {
-  const [checked] = (await client.execute('pragma quick_check(1)')).rows
-  if (checked?.quick_check !== 'ok') throw new Error(`the integrity check says: ${checked?.quick_check}`)
+export async function checkIntegrity(database: Sql): Promise<void> {
+  const [[found] = []] = (await database.execute({ sql: 'pragma quick_check(1)', args: [] })).rows
+  if (found !== 'ok') throw new Error(`the integrity check says: ${found}`)
 }
 
 /**
