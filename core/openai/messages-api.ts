@@ -89,7 +89,7 @@ export interface MessagesRequest {
   model: string
   max_tokens: number
   messages: Turn[]
-  stream: true
+  stream: boolean
   system?: TextBlock[]
   stop_sequences?: string[]
   temperature?: number

@@ -186,8 +186,7 @@ export function prepared(
     model,
     stream: spoken.streamed,
     ...factsOf(inspect(body), { ...received, body }, spoken.promptCacheKey),
-    // The upstream always streams translated answers.
-    streamsUpstream: true,
+    streamsUpstream: translation.request.stream,
     mayPause: translation.request.tools?.some((tool) => 'type' in tool) ?? false,
     clientTimeoutMs: clientTimeout(received.headers),
     signal: received.signal,

@@ -90,7 +90,7 @@ export const StrictMessagesRequest = z.strictObject({
   model: nonEmpty,
   max_tokens: z.int().min(1),
   messages: z.array(z.discriminatedUnion('role', [User, Assistant, System])).min(1),
-  stream: z.literal(true),
+  stream: z.boolean(),
   system: z.array(Text).min(1).optional(),
   stop_sequences: z.array(z.string().regex(/\S/)).min(1).optional(),
   temperature: z.number().min(0).max(1).optional(),

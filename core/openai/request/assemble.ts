@@ -81,7 +81,7 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
     model,
     max_tokens: reason.maxTokens,
     messages: talk.messages,
-    stream: true,
+    stream: asked.streamed || !isShort(asked, reason, abilities),
     ...(system.length > 0 ? { system } : {}),
     ...(stops.length > 0 ? { stop_sequences: stops } : {}),
     ...sampling({ temperature: asked.temperature, top_p: asked.topP }, abilities, thinks, warn),
@@ -94,6 +94,22 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
   const automatic = context.automaticCaching && !asked.explicitCaching
   Object.assign(request, cacheMarks(request, automatic, warn))
   return { request, warnings, clientTools: asked.clientTools, forcedTool: forced?.name }
+}
+
+/** In tokens: such an answer is there within a minute. */
+const SHORT_OUTPUT = 4096
+
+/**
+ * Whether Claude is asked for the answer as a whole, which costs less to read than a stream. Longer ones are streamed to us,
+ * because only a stream tells that Claude is still at work, and what was used when it breaks off.
+ */
+function isShort(
+  { tools }: Pick<ModelRequest, 'tools'>,
+  { thinking, maxTokens }: ReturnType<typeof reasoning>,
+  { thinkingByDefault }: TranslationContext['abilities'],
+): boolean {
+  const thinks = thinking ? thinking.type !== 'disabled' : thinkingByDefault
+  return maxTokens <= SHORT_OUTPUT && !thinks && !tools.some((tool) => 'type' in tool)
 }
 
 const NO_TOOL: Choice = { kind: 'none' }
