@@ -13,7 +13,9 @@ const SECRETS = new Set([
 ])
 
 export function redacted(config: Config): unknown {
-  return JSON.parse(JSON.stringify(config), (key, value: unknown) => {
+  const headers = Object.fromEntries(Object.keys(config.otlp.headers).map((name) => [name, '[set]']))
+  const shown = { ...config, otlp: { ...config.otlp, headers } }
+  return JSON.parse(JSON.stringify(shown), (key, value: unknown) => {
     // The URL of Redis may contain its password.
     const isRedis = key === 'url' && typeof value === 'string' && /^rediss?:/.test(value)
     if (!SECRETS.has(key) && !isRedis) return value

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { DAY_MS } from '../core/units.ts'
 import { headerSecret, secret, signingSecrets } from './secrets.ts'
 import { section } from './section.ts'
-import { metrics } from './telemetry.ts'
+import { metrics, otlp } from './telemetry.ts'
 import {
   databaseUrl,
   dollars,
@@ -197,6 +197,7 @@ export const Config = z
     journal,
     log,
     metrics,
+    otlp,
     auth,
     usage_sync_time: wait.default(300_000),
     usage: section({ keep }),

@@ -1,7 +1,8 @@
 /** Settings of what the gateway tells of itself. */
 import * as z from 'zod'
-import { headerSecret } from './secrets.ts'
+import { headerSecret, secret } from './secrets.ts'
 import { section } from './section.ts'
+import { collectorUrl, wait } from './values.ts'
 
 export const metrics = section({
   /** null: no port of their own. */
@@ -10,4 +11,22 @@ export const metrics = section({
   token: headerSecret
     .refine((text) => text === '' || text.length >= 16, 'at least 16 characters are expected')
     .default(''),
+})
+
+const headerName = z.string().regex(/^[a-z0-9-]{1,64}$/i, 'the name of a header is expected')
+const headerValue = secret.refine(
+  (text) => /^[\x20-\x7e]*$/.test(text),
+  'letters, digits, signs and spaces are expected, and no line breaks',
+)
+
+export const otlp = section({
+  /** '': nothing is exported. */
+  endpoint: collectorUrl.default(''),
+  headers: z.record(headerName, headerValue).default({}),
+  traces: z.boolean().default(true),
+  metrics: z.boolean().default(true),
+  /** How often metrics are exported. */
+  interval: wait.default(60_000),
+  /** The share of calls that are traced, of those whose callers send no trace of their own. */
+  sample: z.number().min(0).max(1).default(1),
 })

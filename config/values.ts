@@ -114,6 +114,19 @@ export const pageOrigin = z
 /** An http(s) URL, unchanged, or ''. */
 export const optionalUrl = address((text) => (text === '' || parsedUrl(text) ? undefined : NO_URL))
 
+/** The base URL of a collector, without slashes at its end, or ''. */
+export const collectorUrl = address((text) => {
+  if (text === '') return undefined
+  const url = parsedUrl(text)
+  if (!url) return NO_URL
+  if (url.username || url.password) return 'an address without credentials is expected; use headers'
+  if (/[?#]/.test(text)) return 'an address without ? and # is expected'
+  if (/\/v1\/(traces|metrics)\/*$/.test(url.pathname)) {
+    return 'an address without /v1/traces is expected, such as http://localhost:4318: that is put behind it'
+  }
+  return undefined
+}).transform((text) => text.replace(/\/+$/, ''))
+
 /** The URL of a libSQL server, or ''. */
 export const databaseUrl = address((text) => {
   if (text === '') return undefined

@@ -8,8 +8,9 @@ import type { Observability } from '../../core/observability/observability.ts'
 import type { Processes } from '../../core/observability/processes.ts'
 import type { Series } from '../../core/observability/series.ts'
 import type { Clock, Logger } from '../../core/ports.ts'
+import type { Otlp } from '../drivers/otlp/exporter.ts'
 import type { PrimaryChannel } from '../drivers/primary/channel.ts'
-import { primaryFigures } from '../drivers/primary/figures.ts'
+import { type PrimaryFigures, primaryFigures } from '../drivers/primary/figures.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { watchProcess } from './process-figures.ts'
 
@@ -21,7 +22,9 @@ export function readsMetrics({ metrics }: Pick<Config, 'metrics'>): boolean {
 }
 
 export interface ProcessObservability extends Observability {
-  /** Begins to serve the metrics on their port or, in a worker, to report them. Rejects if the port is taken. */
+  /**
+   * Begins to serve the metrics on their port or, in a worker, to report them; and to export them. Rejects if the port is taken.
+   */
   begin(): Promise<void>
   close(): Promise<void>
 }
@@ -41,21 +44,23 @@ export function createObservability(parts: {
   const { config, clock, logger, channel, current, leaving } = parts
   const memory = createMetricsMemory(clock)
   const isRead = readsMetrics(config)
-  const ofProcess = isRead ? watchProcess() : () => []
-  const gauges = (): Series[] => [
+  let otlp: Otlp | undefined
+  const gauges = (ofProcess: () => Series[]): Series[] => [
     ...gaugesOf(current(), memory),
     gauge('claude_gateway.live.readers', live.readers()),
+    ...(otlp ? [gauge('claude_gateway.otlp.waiting', otlp.waiting())] : []),
     ...ofProcess(),
   ]
+  const ofProcess = isRead ? watchProcess() : () => []
   const ownLive = () => liveStateOf(current(), memory)
   const shared =
     channel &&
     primaryFigures(channel, {
-      changes: () => (isRead ? [...memory.registry.changes(), ...gauges()] : []),
+      changes: () => (isRead ? [...memory.registry.changes(), ...gauges(ofProcess)] : []),
       live: ownLive,
     })
   const processes: Processes = shared ?? {
-    figures: async () => [...memory.registry.all(), ...gauges()],
+    figures: async () => [...memory.registry.all(), ...gauges(ofProcess)],
     live: async () => [ownLive()],
   }
   const live = createLive({ clock, logger, processes, leaving })
@@ -63,16 +68,25 @@ export function createObservability(parts: {
   return {
     ...{ memory, processes, live },
     async begin() {
-      if (!shared) end = await serveMetrics(config, logger, processes.figures)
-      else {
-        shared.report()
-        const reporting = setInterval(shared.report, REPORT_MS)
-        end = () => {
-          clearInterval(reporting)
-          shared.report()
-        }
-      }
+      end = shared ? reporting(shared) : await serveMetrics(config, logger, processes.figures)
+      if (config.otlp.endpoint === '') return
+      const { openOtlp } = await import('../drivers/otlp/exporter.ts')
+      const look = config.otlp.metrics ? watchProcess() : () => []
+      const figures = () => [...memory.registry.all(), ...gauges(look)]
+      otlp = openOtlp({ config: config.otlp, version: current().version, memory, figures, logger })
     },
-    close: async () => end(),
+    async close() {
+      await Promise.all([end(), otlp?.close()])
+    },
+  }
+}
+
+/** Tells the primary process once a second how this worker is; the returned function tells it for the last time. */
+function reporting({ report }: PrimaryFigures): () => void {
+  report()
+  const timer = setInterval(report, REPORT_MS)
+  return () => {
+    clearInterval(timer)
+    report()
   }
 }

@@ -14,11 +14,12 @@ export function upToRestart(running: Config, next: Config): { changed: string[];
     redis: running.redis,
     log: running.log,
     metrics: running.metrics,
+    otlp: running.otlp,
   }
   const changed = Object.entries(fixed).flatMap(([section, values]) => {
     const given: Readonly<Record<string, unknown>> = next[section as keyof typeof fixed] // a key of `fixed`
     return Object.entries(values)
-      .filter(([name, value]) => given[name] !== value)
+      .filter(([name, value]) => JSON.stringify(given[name]) !== JSON.stringify(value))
       .map(([name]) => `${section}.${name}`)
   })
   const inForce = {

@@ -91,7 +91,7 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
       const work = ledger.settle(record)
       if (work) deps.waitUntil(work)
       log(logger, call, record)
-      deps.metrics?.callEnded({ target: call.target ?? call.path, record })
+      deps.metrics?.callEnded({ target: call.target ?? call.path, headers: call.headers, record })
       if (made.length > 0 || call.mayPause || deps.settings.journal.fsync) return work
     },
   }

@@ -4,7 +4,7 @@
  */
 import type { Verdict } from '../calls/verdict.ts'
 import { REFUSALS, type RefusalCode } from '../errors.ts'
-import type { Admitted, CallRecord, Clock, Outcome } from '../ports.ts'
+import type { Admitted, CallRecord, Clock, HeaderPairs, Outcome } from '../ports.ts'
 import { boundedLabel, closedLabel } from './labels.ts'
 import { createRecent, type Recent } from './recent.ts'
 import { createRegistry, type Registry } from './registry.ts'
@@ -45,16 +45,22 @@ export interface MetricsMemory {
   recent: Recent
   /** Calls that were sent to a backend and are not over. */
   inFlight(): number
-  /** A counter of something that does not belong to calls. */
+  traceWith(tracer: Tracer): void
+  /** Spans that the collector did not take, or exports of all metrics. */
   dropped(signal: 'traces' | 'metrics', amount: number): void
   counting: Omit<Metrics, 'callEnded'> & { callEnded(ended: EndedCall, model: string): void }
 }
 
-interface EndedCall {
+export interface EndedCall {
   /** Path and query as the caller sent them. */
   target: string
+  /** The headers of its request to the backend, which have the caller's trace. */
+  headers: HeaderPairs
   record: CallRecord
 }
+
+/** Hears of each call that is over; `model` is the name under which its model is counted. */
+type Tracer = (ended: EndedCall, model: string) => void
 
 export interface Metrics {
   /** A call goes to its first backend. Each is followed by `callEnded`. */
@@ -87,9 +93,13 @@ export function createMetricsMemory(clock: Clock): MetricsMemory {
   const requests = registry.family('http.server.request.duration', [methods, routes, statuses])
   const drops = registry.family('claude_gateway.otlp.dropped', [signals])
   let inFlight = 0
+  let trace: Tracer | undefined
   return {
     registry,
     recent,
+    traceWith(tracer) {
+      trace = tracer
+    },
     inFlight: () => inFlight,
     dropped: (signal, amount) => drops.add(amount, signals.id(signal)),
     counting: {
@@ -101,6 +111,7 @@ export function createMetricsMemory(clock: Clock): MetricsMemory {
         if (ended.record.attempts > 0) inFlight -= 1
         recent.add(ended.record)
         calls(ended, model)
+        trace?.(ended, model)
       },
       attemptFailed: (backend, verdict) => attempts.add(1, backends.id(backend), verdicts.id(verdict)),
       limitReached: (denied) =>
@@ -139,9 +150,8 @@ function createCallFigures(registry: Registry) {
     const { outcome, statusCode, latencyMs, ttftMs, outputTokens } = record
     const model = models.id(modelLabel)
     const backend = backends.id(record.backend || NO_BACKEND)
-    ended.add(1, routes.id(pathOf(target)), model, backend, outcomes.id(outcome))
-    const writes = record.cacheWrite5mTokens + record.cacheWrite1hTokens
-    const input = record.inputTokens + record.cacheReadTokens + writes
+    ended.add(1, routes.id(routeOf(target)), model, backend, outcomes.id(outcome))
+    const input = inputOf(record)
     if (input + outputTokens > 0) {
       tokens.add(record.inputTokens, model, backend, classes.id('input'))
       tokens.add(outputTokens, model, backend, classes.id('output'))
@@ -165,7 +175,14 @@ function errorOf(outcome: Outcome, status: number): string {
   return outcome === 'error' ? String(status) : outcome
 }
 
-function pathOf(target: string): string {
+/** The route of a call, by the path and query that its caller sent. */
+export function routeOf(target: string): string {
   const query = target.indexOf('?')
   return query < 0 ? target : target.slice(0, query)
+}
+
+/** Input tokens of all classes. */
+export function inputOf(record: CallRecord): number {
+  const { inputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = record
+  return inputTokens + cacheReadTokens + cacheWrite5mTokens + cacheWrite1hTokens
 }

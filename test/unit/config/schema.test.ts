@@ -20,6 +20,14 @@ const FULL = {
   journal: { fsync: true },
   log: { level: 'debug', format: 'text' },
   metrics: { port: 9464, host: '::1', token: 'a-token-of-a-scraper' },
+  otlp: {
+    endpoint: 'https://collector.test',
+    headers: { authorization: 'Bearer of the collector' },
+    traces: false,
+    metrics: false,
+    interval: '10s',
+    sample: 0.5,
+  },
   auth: {
     session_secret: [SECRET],
     session_max_age: 3600,
@@ -95,6 +103,7 @@ const DEFAULTS = {
   journal: { fsync: false },
   log: { level: 'info', format: 'json' },
   metrics: { port: null, host: '127.0.0.1', token: '' },
+  otlp: { endpoint: '', headers: {}, traces: true, metrics: true, interval: 60_000, sample: 1 },
   auth: {
     session_secret: [SECRET],
     session_max_age: 86_400,
@@ -168,7 +177,7 @@ describe('every setting', () => {
     },
   )
 
-  test.each(named(objects.filter((path) => path[0] !== 'model_replacements')))(
+  test.each(named(objects.filter((path) => path[0] !== 'model_replacements' && path[1] !== 'headers')))(
     'an unknown setting beside those of "%s" is refused by its path',
     (name, path) => {
       const at = [...path, 'surprise']

@@ -14,7 +14,7 @@ const counting = () => {
   const lines = () => exposition(memory.registry.all()).text.split('\n')
   const call = (given: Partial<CallRecord> = {}, target = '/v1/messages?beta=true') => {
     metrics.callSent()
-    metrics.callEnded({ target, record: callRecord(given) })
+    metrics.callEnded({ target, headers: [], record: callRecord(given) })
   }
   return {
     clock,
@@ -95,10 +95,14 @@ describe('a call that is over is counted', () => {
     metrics.callSent()
     metrics.callSent()
     expect(memory.inFlight()).toBe(2)
-    metrics.callEnded({ target: '/v1/messages', record: callRecord({ attempts: 3 }) })
+    metrics.callEnded({ target: '/v1/messages', headers: [], record: callRecord({ attempts: 3 }) })
     expect(memory.inFlight()).toBe(1)
     // It was never sent.
-    metrics.callEnded({ target: '/v1/messages', record: callRecord({ attempts: 0, backend: '' }) })
+    metrics.callEnded({
+      target: '/v1/messages',
+      headers: [],
+      record: callRecord({ attempts: 0, backend: '' }),
+    })
     expect(memory.inFlight()).toBe(1)
   })
 })
