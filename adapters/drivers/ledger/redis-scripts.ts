@@ -1,5 +1,6 @@
 /**
- * Lua scripts for limits in Redis. Each runs atomically, so that no two calls are admitted for the same last token.
+ * Lua scripts for limits in Redis. Each runs atomically, so that no two calls are admitted for the same last token. Those of
+ * every call are run many at a time (adapters/drivers/redis/batch.ts); the others as they are.
  *
  * All keys are declared in KEYS and have the hash tag {limits}, so that they are in one slot of a cluster. For each counter
  * (`user:7`, `key:12`): `used:…:<start>`, the use of the period and when it was last taken from the database (seeded_at);
@@ -9,6 +10,7 @@
  */
 import { HOLD_EXPIRY_MS, SCARCE_CASES } from '../../../core/limits/decide.ts'
 import type { Scope } from '../../../core/ports.ts'
+import { batchScript } from '../redis/batch.ts'
 import { script } from '../redis/script.ts'
 
 const PREFIX = 'claude-gateway:{limits}'
@@ -72,7 +74,7 @@ end`
  * or 'ok'; 1 if the caller is to seed, else 0; seeded_at of each counter; except for 'seed' six figures for each: tokens and
  * micro-dollars used, the same held, calls running, ms to wait.
  */
-export const RESERVE = script(`${COMMON}
+const RESERVE = `
 local id, record, seed_age = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local worst_tokens, worst_micros = tonumber(ARGV[6]), tonumber(ARGV[7])
 local n = (#KEYS - 2) / 4
@@ -128,25 +130,25 @@ for i = 1, n do
     redis.call('PEXPIRE', rate, 60000)
   end
 end
-return {'ok', stale, unpack(told)}`)
+return {'ok', stale, unpack(told)}`
 
 /**
  * Holds a call for longer, also if Redis has lost its hold. KEYS: expiry, begun, settled, then held and running, each n
  * times. ARGV: id, record, tokens, micro-dollars.
  */
-export const RENEW = script(`${COMMON}
+const RENEW = `
 if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 local n = (#KEYS - 3) / 2
 local ends = now_ms() + ${HOLD_EXPIRY_MS}
 keep(KEYS[1], KEYS[2], ARGV[1], ends, ARGV[2])
 for i = 1, n do hold(KEYS[3 + i], KEYS[3 + n + i], ARGV[1], ends, ARGV[3], ARGV[4]) end
-return 1`)
+return 1`
 
 /**
  * KEYS: expiry, begun, settled, then held, running, used and recent, each n times. ARGV: id, tokens, micro-dollars, when what
  * was used is forgotten (ms since 1970). Only the first settlement of a call counts.
  */
-export const SETTLE = script(`${COMMON}
+const SETTLE = `
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[2], ARGV[1])
 if not redis.call('SET', KEYS[3], '1', 'NX', 'EX', 86400) then return 0 end
@@ -161,7 +163,10 @@ for i = 1, n do
     redis.call('HINCRBY', used, 'micros', ARGV[3])
   end
 end
-return 1`)
+return 1`
+
+/** What each call asks of Redis. */
+export const OF_CALLS = batchScript(COMMON, { reserve: RESERVE, renew: RENEW, settle: SETTLE })
 
 /**
  * Sets what was used: what the database has and what was settled recently without being there. KEYS: used and recent, each n

@@ -11,9 +11,10 @@ import type { Admission, Admitted, Counter, Ledger, Scope } from '../../../core/
 import { recordText } from '../../../core/reports/stored-record.ts'
 import { usedWithCalls } from '../../../core/reports/totals.ts'
 import { DAY_MS } from '../../../core/units.ts'
+import { createBatch } from '../redis/batch.ts'
 import type { RedisClient } from '../redis/connection.ts'
 import { runScript } from '../redis/script.ts'
-import { LOST, LOST_KEYS, limitKeys, RENEW, RESERVE, SEED, SETTLE } from './redis-scripts.ts'
+import { LOST, LOST_KEYS, limitKeys, OF_CALLS, SEED } from './redis-scripts.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
 const Answer = z.tuple([z.enum(['seed', 'ok', 'no']), z.number()]).rest(z.number())
@@ -26,6 +27,7 @@ const NEVER = 8.64e15
 /** `seedMs`: after this time what was used is taken from the database again, so that no mistake stays. */
 export function redisLedger(parts: SharedParts & { redis: RedisClient; seedMs: number }): Promise<Ledger> {
   const { redis, period, clock, seedMs } = parts
+  const run = createBatch(redis, OF_CALLS)
 
   async function reserve(call: Admission): Promise<Admitted> {
     const now = clock.now()
@@ -35,7 +37,7 @@ export function redisLedger(parts: SharedParts & { redis: RedisClient; seedMs: n
     const amounts = [call.usual, call.worst].flatMap(({ tokens, costMicros }) => [tokens, costMicros])
     const args = [begun.id, recordText(begun), seedMs, ...amounts, ...counters.flatMap(limitsOf)]
     for (let attempt = 0; attempt < SEED_ATTEMPTS; attempt++) {
-      const [answer, stale, ...figures] = Answer.parse(await runScript(redis, RESERVE, keys, args))
+      const [answer, stale, ...figures] = Answer.parse(await run('reserve', keys, args))
       const seededAt = figures.slice(0, counters.length)
       const seeding = stale ? seed(parts, call, seededAt) : undefined
       if (answer === 'seed') {
@@ -57,13 +59,13 @@ export function redisLedger(parts: SharedParts & { redis: RedisClient; seedMs: n
     reserve,
     async renew({ begun, counters, usual }) {
       const { renew } = limitKeys(counters, periodOf(period, clock.now()).start, begun.id)
-      await runScript(redis, RENEW, renew, [begun.id, recordText(begun), usual.tokens, usual.costMicros])
+      await run('renew', renew, [begun.id, recordText(begun), usual.tokens, usual.costMicros])
     },
     async settle(record) {
       const { id, costMicros, createdAt } = record
       const { start, end } = periodOf(period, createdAt)
       const { settle } = limitKeys(scopesOf(record), start, id)
-      await runScript(redis, SETTLE, settle, [id, totalTokens(record), costMicros, forgottenAt(end)])
+      await run('settle', settle, [id, totalTokens(record), costMicros, forgottenAt(end)])
     },
     lost: async () => Texts.parse(await runScript(redis, LOST, LOST_KEYS, [])),
   })
@@ -109,7 +111,7 @@ function limitsOf({ limits }: Counter): number[] {
   return [quotaTokens, budgetMicros, requestsPerMinute, concurrentRequests]
 }
 
-/** `figures`: six for each counter, in the order of RESERVE. */
+/** `figures`: six for each counter, in the order of the script `reserve`. */
 function standingsOf(counters: readonly Counter[], figures: readonly number[]): CounterStanding[] {
   return counters.map((counter, i) => {
     const [tokens = 0, costMicros = 0, heldTokens = 0, heldMicros = 0, running = 0, waitMs = 0] =
