@@ -78,19 +78,8 @@ export function createMetricsMemory(clock: Clock): MetricsMemory {
   const registry = createRegistry()
   const recent = createRecent(clock)
   const calls = createCallFigures(registry)
-  const backends = boundedLabel(MOST_BACKENDS)
-  const verdicts = closedLabel(VERDICTS)
-  const limits = closedLabel(LIMITS)
-  const scopes = closedLabel(['', 'user', 'key'])
-  const codes = closedLabel(Object.keys(REFUSALS))
-  const methods = closedLabel(METHODS)
-  const routes = boundedLabel(MOST_ROUTES)
-  const statuses = boundedLabel(MOST_STATUSES)
+  const others = createOtherFigures(registry)
   const signals = closedLabel(['traces', 'metrics'])
-  const attempts = registry.family('claude_gateway.attempts.failed', [backends, verdicts])
-  const refusals = registry.family('claude_gateway.limit.refusals', [limits, scopes])
-  const errors = registry.family('claude_gateway.errors', [codes])
-  const requests = registry.family('http.server.request.duration', [methods, routes, statuses])
   const drops = registry.family('claude_gateway.otlp.dropped', [signals])
   let inFlight = 0
   let trace: Tracer | undefined
@@ -113,12 +102,7 @@ export function createMetricsMemory(clock: Clock): MetricsMemory {
         calls(ended, model)
         trace?.(ended, model)
       },
-      attemptFailed: (backend, verdict) => attempts.add(1, backends.id(backend), verdicts.id(verdict)),
-      limitReached: (denied) =>
-        refusals.add(1, limits.id(denied.limit), scopes.id('scope' in denied ? denied.scope : '')),
-      refused: (code) => errors.add(1, codes.id(code)),
-      answered: (method, route, status, ms) =>
-        requests.observe(ms / 1000, methods.id(method), routes.id(route), statuses.id(String(status))),
+      ...others,
     },
   }
 }
@@ -127,6 +111,37 @@ export function createMetricsMemory(clock: Clock): MetricsMemory {
 export function createMetrics(memory: MetricsMemory, modelLabel: (model: string) => string): Metrics {
   const { counting } = memory
   return { ...counting, callEnded: (ended) => counting.callEnded(ended, modelLabel(ended.record.model)) }
+}
+
+/** What is counted besides calls. */
+function createOtherFigures(registry: Registry): Omit<Metrics, 'callSent' | 'callEnded'> {
+  const backends = boundedLabel(MOST_BACKENDS)
+  const verdicts = closedLabel(VERDICTS)
+  const limits = closedLabel(LIMITS)
+  const scopes = closedLabel(['', 'user', 'key'])
+  const codes = closedLabel(Object.keys(REFUSALS))
+  const methods = closedLabel(METHODS)
+  const routes = boundedLabel(MOST_ROUTES)
+  const statuses = boundedLabel(MOST_STATUSES)
+  const attempts = registry.family('claude_gateway.attempts.failed', [backends, verdicts])
+  const refusals = registry.family('claude_gateway.limit.refusals', [limits, scopes])
+  const errors = registry.family('claude_gateway.errors', [codes])
+  const requests = registry.family('http.server.request.duration', [methods, routes, statuses])
+  // A count that begins at 1 has not risen, as Prometheus sees it.
+  for (const code of Object.keys(REFUSALS)) errors.add(0, codes.id(code))
+  for (const limit of LIMITS) {
+    for (const scope of limit === 'unavailable' ? [''] : ['user', 'key']) {
+      refusals.add(0, limits.id(limit), scopes.id(scope))
+    }
+  }
+  return {
+    attemptFailed: (backend, verdict) => attempts.add(1, backends.id(backend), verdicts.id(verdict)),
+    limitReached: (denied) =>
+      refusals.add(1, limits.id(denied.limit), scopes.id('scope' in denied ? denied.scope : '')),
+    refused: (code) => errors.add(1, codes.id(code)),
+    answered: (method, route, status, ms) =>
+      requests.observe(ms / 1000, methods.id(method), routes.id(route), statuses.id(String(status))),
+  }
 }
 
 /** What is counted of a call when it is over. */

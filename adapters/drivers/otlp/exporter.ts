@@ -44,13 +44,15 @@ type Span = Parameters<OTLPTraceExporter['export']>[0][number]
 type Result = Parameters<Parameters<OTLPTraceExporter['export']>[1]>[0]
 
 export function openOtlp(parts: Parts): Otlp {
-  const { config, version } = parts
+  const { config, version, memory } = parts
   const resource = resourceFromAttributes({
     'service.name': 'claude-gateway',
     'service.version': version,
     'service.instance.id': `${hostname()}:${process.pid}`,
   })
   const about = { resource, scope: { name: 'claude-gateway', version } }
+  // A count that begins at 1 has not risen, as Prometheus sees it.
+  for (const signal of ['traces', 'metrics'] as const) memory.dropped(signal, 0)
   const traces = config.traces ? exportTraces(parts, about) : undefined
   const metrics = config.metrics ? exportMetrics(parts, about) : undefined
   return {
