@@ -71,29 +71,6 @@ describe('limits in the database', () => {
     await store.close()
   })
 
-  test('let no more requests into any minute, and say when the next may come', async () => {
-    const store = await fileStore()
-    const clock = fakeClock()
-    const ledger = await direct(store.db, clock)
-    const user = { ...NO_LIMITS, requestsPerMinute: 3 }
-    const times: number[] = []
-    for (let second = 0; second < 150; second++) {
-      const call = admission({ user })
-      const { ok } = await ledger.reserve(call)
-      if (ok) times.push(second)
-      if (ok) await ledger.settle(call.begun)
-      clock.advance(1_000)
-    }
-    expect(times).toEqual([0, 1, 2, 60, 61, 62, 120, 121, 122])
-    const stricter = { ...NO_LIMITS, requestsPerMinute: 1 }
-    // The last came at second 122, and it is second 150.
-    const resetAt = clock.now() + 32_000
-    expect(await ledger.reserve(admission({ user: stricter }))).toMatchObject({ ok: false, resetAt })
-    clock.advance(32_000)
-    expect(await ledger.reserve(admission({ user: stricter }))).toMatchObject({ ok: true })
-    await store.close()
-  })
-
   test('held by a process that died are free when its journal is replayed, or when nobody renews them', async () => {
     const store = await fileStore()
     const clock = fakeClock()
