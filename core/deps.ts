@@ -30,6 +30,7 @@ import type {
   Wire,
 } from './ports.ts'
 import type { Prices } from './pricing/prices.ts'
+import type { Reports } from './reports/reports.ts'
 import type { Settings } from './settings.ts'
 
 /** What an adapter provides. */
@@ -55,6 +56,8 @@ export interface GatewayParts {
   wire: Wire
   site?: Site
   archive?: Archive
+  /** Absent where reports run as all other routes do. */
+  reports?: Reports
   /** False once this process takes no new work. */
   accepting(): boolean
   /** False while this process cannot open the connections of another call. Absent where that cannot be. */

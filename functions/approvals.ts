@@ -6,7 +6,7 @@ import { review, revokeGrant } from '../core/requests/decide.ts'
 import { type Application, listApplications } from '../core/requests/list.ts'
 import { timeText } from '../core/units.ts'
 import { idOf, modelName, optionalProse, prose, timestamp } from './fields.ts'
-import { route } from './route.ts'
+import { report, route } from './route.ts'
 
 const Status = z.enum(['pending', 'approved', 'rejected', 'withdrawn'])
 const ApplicationView = z
@@ -74,8 +74,7 @@ export const approvals = [
       return { application: applicationView(made) }
     },
   }),
-  route({
-    method: 'GET',
+  report({
     path: '/api/applications',
     tier: 'session',
     summary: "The caller's applications, pending ones first.",
@@ -99,8 +98,7 @@ export const approvals = [
       }
     },
   }),
-  route({
-    method: 'GET',
+  report({
     path: '/admin/api/applications',
     tier: 'admin',
     summary: "Everybody's applications, pending ones first.",

@@ -4,7 +4,7 @@ import { AUDIT_ACTION_NAMES } from '../core/audit/action.ts'
 import { type AuditRow, listAudit } from '../core/audit/list.ts'
 import { timeText } from '../core/units.ts'
 import { idInQuery, line, page, pageSize, timestamp } from './fields.ts'
-import { route } from './route.ts'
+import { report } from './route.ts'
 
 /** Any string, because rows of other releases may have actions that this one does not know. */
 const AuditAction = z
@@ -27,8 +27,7 @@ const AuditEvent = z
 export type AuditEvent = z.infer<typeof AuditEvent>
 
 export const audit = [
-  route({
-    method: 'GET',
+  report({
     path: '/admin/api/audit',
     tier: 'admin',
     summary: 'Who did what, newest first.',

@@ -15,7 +15,7 @@ import {
 } from '../core/keys/manage.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { dollars, idInQuery, idOf, limitsOf, line, moment, quotaTokens, timestamp } from './fields.ts'
-import { route } from './route.ts'
+import { report, route } from './route.ts'
 import { requestLimit } from './views.ts'
 
 export const KeyView = z
@@ -55,8 +55,7 @@ const limits = {
 }
 
 export const keys = [
-  route({
-    method: 'GET',
+  report({
     path: '/api/keys',
     tier: 'session',
     summary: "The caller's keys.",
@@ -114,8 +113,7 @@ export const keys = [
       return { message: 'deleted' }
     },
   }),
-  route({
-    method: 'GET',
+  report({
     path: '/admin/api/keys',
     tier: 'admin',
     summary: "Everybody's keys, or one user's.",

@@ -74,6 +74,8 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   errors?: readonly ErrorStatus[]
   /** The answer is a file, which may take long. */
   file?: true
+  /** See `report`. */
+  report?: true
   /** The answer goes on until its reader leaves. Of its events this is what the data of each is, as JSON. */
   stream?: z.ZodType
   /** Media types of answers that are not one JSON object. */
@@ -84,6 +86,13 @@ export type Answer<R = undefined> =
   | Response
   | Reply
   | (R extends z.ZodType ? z.input<R> : Readonly<Record<string, unknown>>)
+
+/** What the handler of a report gets: all of it can be copied to another thread, or is there as well. */
+export interface ReportCall<P extends string, T extends Tier, Q>
+  extends Pick<RouteCall<P, T, Q, undefined>, 'caller' | 'params' | 'query' | 'id' | 'actor' | 'over'> {
+  deps: ReportDeps
+}
+export type ReportDeps = Pick<Deps, 'db' | 'clock' | 'settings' | 'logger'>
 
 type AnySchema = z.ZodType | undefined
 export interface Route extends Omit<RouteSpec<string, Tier, AnySchema, AnySchema, AnySchema>, 'handle'> {
@@ -99,6 +108,20 @@ export function route<
   R extends AnySchema = undefined,
 >(spec: RouteSpec<P, T, Q, B, R>): Route {
   return spec as unknown as Route
+}
+
+/** A route that only reads the database, but may read a lot of it. Where the runtime has threads, it runs in another one. */
+export function report<
+  const P extends string,
+  const T extends Tier,
+  Q extends AnySchema = undefined,
+  R extends AnySchema = undefined,
+>(
+  spec: Omit<RouteSpec<P, T, Q, undefined, R>, 'method' | 'report' | 'handle'> & {
+    handle(call: ReportCall<P, T, Q>): Answer<R> | Promise<Answer<R>>
+  },
+): Route {
+  return { ...spec, method: 'GET', report: true } as unknown as Route
 }
 
 export function isChange(method: string): boolean {

@@ -7,6 +7,7 @@ import { announcedBytes, type Reading, readBody } from './body.ts'
 import { type Addressing, addressGroup } from './client-address.ts'
 import { assertNoOtherBody, assertSameOrigin, checked, readJson, secured } from './guard.ts'
 import { assertMonitor, callerOf, identify } from './identify.ts'
+import { toResponse } from './respond.ts'
 import { type Answer, isChange, type Route, type Tier } from './route.ts'
 
 export interface Incoming {
@@ -112,8 +113,8 @@ async function runOwn(
     const setCookie = (cookie: string) => void cookies.push(cookie)
     assertNoOtherBody(request, headers)
     const body = route.body && (await readJson(route.body, { clock, headers, read, decompress }))
-    const answer = await route.handle({ ...base, caller, body, actor, setCookie, over: end } as never) // as above
-    const response = toResponse(route, answer, id)
+    const call = { ...base, caller, body, actor, setCookie, over: end }
+    const response = await respond(route, call, end)
     for (const cookie of cookies) response.headers.append('set-cookie', cookie)
     return secured(response, settings)
   } catch (thrown) {
@@ -130,12 +131,17 @@ function doingOf({ method, file, stream }: Route): Doing {
   return isChange(method) ? 'change' : 'read'
 }
 
-/** Plain objects are parsed with the route's `reply`, so that an undeclared field fails instead of being sent. */
-function toResponse(route: Route, answer: Answer, id: string): Response {
-  if (answer instanceof Response) return answer
-  const body = route.reply ? route.reply.parse(answer) : answer
-  const headers = { 'request-id': id, 'cache-control': 'no-store' }
-  return Response.json(body, { status: route.status ?? 200, headers })
+/** Runs a handler, here or where the runtime runs reports. `call` is what it gets. */
+async function respond(
+  route: Route,
+  call: Begun['base'] & { caller: unknown; actor: unknown; over(): void },
+  end: () => void,
+): Promise<Response> {
+  const { deps, caller, params, query, id, actor } = call
+  if (route.report && deps.reports) {
+    return deps.reports.run(route.path, { caller, params, query, id, actor }, end)
+  }
+  return toResponse(route, await route.handle(call as never), id) // as above
 }
 
 function isReply(answer: Answer): answer is Reply {

@@ -11,7 +11,7 @@ import { type Summary, summarize } from '../core/reports/summary.ts'
 import { usedByUsers } from '../core/reports/totals.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
-import { route } from './route.ts'
+import { report } from './route.ts'
 import {
   DatesOnly,
   datesOf,
@@ -38,8 +38,7 @@ const Limit = z.strictObject({
 })
 
 export const summaries = [
-  route({
-    method: 'GET',
+  report({
     path: '/api/usage/summary',
     tier: 'session',
     summary: 'What the caller used and what they have left. Without dates: in the current period of quotas.',
@@ -56,8 +55,7 @@ export const summaries = [
       return { ...commonView(range, sums), ...(await limitsView(deps, caller)) }
     },
   }),
-  route({
-    method: 'GET',
+  report({
     path: '/admin/api/usage/summary',
     tier: 'admin',
     summary:
@@ -74,8 +72,7 @@ export const summaries = [
       }
     },
   }),
-  route({
-    method: 'GET',
+  report({
     path: '/admin/api/backends/stats',
     tier: 'admin',
     summary: `How backends did. Without dates: in the last ${STATS_DAYS} days.`,
@@ -108,8 +105,7 @@ export const summaries = [
       }
     },
   }),
-  route({
-    method: 'GET',
+  report({
     path: '/admin/api/usage/cache-misses',
     tier: 'admin',
     summary: `Prompts that missed their cache or lost thinking, as answers reported. Without dates: in the last ${STATS_DAYS} days.`,

@@ -7,7 +7,7 @@ import { exportLogs } from '../core/reports/export.ts'
 import { type LogRow, logPage, logsAfter } from '../core/reports/log-pages.ts'
 import { daySpans, hoursOf, rangeOf } from '../core/reports/range.ts'
 import { page, pageSize } from './fields.ts'
-import { route } from './route.ts'
+import { report } from './route.ts'
 import { summaries } from './usage-summary.ts'
 import {
   barView,
@@ -38,8 +38,7 @@ export const usage = [
 ]
 
 function listOf(tier: UsageTier) {
-  return route({
-    method: 'GET',
+  return report({
     path: BASE[tier],
     tier,
     summary: `${WHOSE[tier]} calls, newest first. Without dates: all.`,
@@ -80,8 +79,7 @@ function listOf(tier: UsageTier) {
 }
 
 function dailyOf(tier: UsageTier) {
-  return route({
-    method: 'GET',
+  return report({
     path: `${BASE[tier]}/daily`,
     tier,
     summary: `${WHOSE[tier]} use by day and model, at most 366 days. Without dates: the last 30 days.`,
@@ -96,8 +94,7 @@ function dailyOf(tier: UsageTier) {
 }
 
 function hourlyOf(tier: UsageTier) {
-  return route({
-    method: 'GET',
+  return report({
     path: `${BASE[tier]}/hourly`,
     tier,
     summary: `${WHOSE[tier]} use by UTC hour and model, at most 31 days. Without dates: the last 24 hours; with one: that day.`,
@@ -112,8 +109,7 @@ function hourlyOf(tier: UsageTier) {
 }
 
 function exportOf(tier: UsageTier) {
-  return route({
-    method: 'GET',
+  return report({
     path: `${BASE[tier]}/export`,
     tier,
     summary: `${WHOSE[tier]} calls as a CSV file, newest first. Without dates: all.`,

@@ -16,7 +16,7 @@ import {
   searchText,
   timestamp,
 } from './fields.ts'
-import { route } from './route.ts'
+import { report, route } from './route.ts'
 import { requestLimit, UserView, userView } from './views.ts'
 
 const UserWithUse = UserView.extend({
@@ -41,8 +41,7 @@ const limits = {
 }
 
 export const users = [
-  route({
-    method: 'GET',
+  report({
     path: '/admin/api/users',
     tier: 'admin',
     summary: 'Users by account name, with what each has used.',

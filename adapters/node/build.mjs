@@ -12,6 +12,7 @@ await build({
     node: 'adapters/node/index.ts',
     cli: 'adapters/cli/index.ts',
     'database-thread': 'adapters/drivers/storage/database-thread.ts',
+    'report-thread': 'adapters/node/report-thread.ts',
     'check-script': 'adapters/drivers/storage/check-script.ts',
     'copy-script': 'adapters/backup/copy-script.ts',
   },

@@ -30,6 +30,7 @@ import { watchDescriptors } from './descriptors.ts'
 import { createHttpServer } from './http-server.ts'
 import { createObservability } from './observability.ts'
 import { upToRestart } from './reload.ts'
+import { type ReportThreads, reportsOn } from './reports.ts'
 import { createDeparture } from './stop.ts'
 import { socketWire } from './wire.ts'
 
@@ -108,6 +109,7 @@ async function openDrivers(config: Config, logger: Logger, { primary, thread }: 
       ...(redis ? { redis: () => redisHealth(redis) } : {}),
     },
   })
+  const reports = storage.file && reportsOn(storage.file, logger)
   const upstream = undiciUpstream()
   const archive = fileArchive(join(dataFolder(config), 'archive'))
   const site = siteFrom(SITE)
@@ -115,20 +117,23 @@ async function openDrivers(config: Config, logger: Logger, { primary, thread }: 
   return {
     parts: { db, clock, logger, ledger, health, upstream, archive, ...(site ? { site } : {}) },
     channel,
+    reports,
     async close() {
       await ledger.close()
       redis?.disconnect()
       await upstream.close()
+      await reports?.close()
       await storage.close()
     },
   }
 }
 
 /** Composes a gateway from settings, with all keys read. `known`: the memory of the gateway that it replaces. */
-function createComposer(brought: Omit<Runtime, 'codes'>) {
+function createComposer(reports: ReportThreads | undefined, brought: Omit<Runtime, 'codes' | 'reports'>) {
   return async (settings: Config, known?: BackendMemory): Promise<Composed> => {
     const codes = codesFrom(settings, brought.logger)
-    const made = await compose(settings, { ...brought, codes }, known)
+    const more = reports ? { reports: reports.under(settings) } : {}
+    const made = await compose(settings, { ...brought, codes, ...more }, known)
     await made.deps.keyCache.refresh()
     return made
   }
@@ -139,7 +144,7 @@ export async function startServer(
   logger: Logger,
   place: Place = { warns: true, listensReady: false },
 ): Promise<RunningServer> {
-  const { parts, channel, close } = await openDrivers(config, logger, place)
+  const { parts, channel, reports, close } = await openDrivers(config, logger, place)
   const { db, clock } = parts
   const { waitUntil, settled } = createPendingWork()
   let current: Composed
@@ -161,7 +166,7 @@ export async function startServer(
     current: () => current.deps,
     leaving: departure.leaving,
   })
-  const composed = createComposer({
+  const composed = createComposer(reports, {
     ...{ ...parts, observability, waitUntil, wire: socketWire(waitUntil, departure.cutting) },
     ...{ accepting: departure.accepting, hasRoomForCall: watchDescriptors(server, logger) },
     ...{ functions: process.env.GATEWAY_FUNCTIONS, listens: true, warns: place.warns },

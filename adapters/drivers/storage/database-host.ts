@@ -5,7 +5,14 @@ import type { Logger } from '../../../core/ports.ts'
 import { startThread, type Thread, ThreadEnded, ThreadFault } from '../../shared/thread.ts'
 import type { Sql } from './client.ts'
 import { type Answer, SqlError } from './connection.ts'
-import { type Notice, type Opening, type Question, type Reply, UNAVAILABLE } from './database-questions.ts'
+import {
+  type Notice,
+  type Opening,
+  type Question,
+  type Reply,
+  UNAVAILABLE,
+  unusable,
+} from './database-questions.ts'
 
 const SCRIPT = join(import.meta.dirname, `database-thread${extname(import.meta.filename)}`)
 
@@ -55,6 +62,10 @@ export function inThread(first: DatabaseThread, opening: Opening, logger: Logger
   }
   return {
     sql,
+    /** Throws DatabaseUnavailable if the file must not be touched any more. */
+    check() {
+      if (problem) throw unusable(opening.path, problem)
+    },
     async open() {
       running = open(first)
       await running.catch(rethrow)

@@ -1,4 +1,5 @@
 /** What a server asks the thread of its database file, and what it hears. */
+import { DatabaseUnavailable } from '../../../core/errors.ts'
 import type { Fields } from '../../../core/ports.ts'
 import type { Answer, Statement } from './connection.ts'
 
@@ -22,3 +23,8 @@ export type Notice = { level: 'info' | 'error'; event: string; fields: Fields } 
 
 /** The code of a fault that means DatabaseUnavailable. */
 export const UNAVAILABLE = 'UNAVAILABLE'
+
+/** What statements reject with from the moment that somebody replaced the file. */
+export function unusable(path: string, problem: string): DatabaseUnavailable {
+  return new DatabaseUnavailable(`Database ${path} cannot be used: ${problem}. Restart the gateway.`)
+}

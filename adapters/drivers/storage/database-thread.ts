@@ -2,7 +2,14 @@
 import { DatabaseUnavailable } from '../../../core/errors.ts'
 import type { Fields } from '../../../core/ports.ts'
 import { answerQuestions, giveNotice } from '../../shared/thread.ts'
-import { type Notice, type Opening, type Question, type Reply, UNAVAILABLE } from './database-questions.ts'
+import {
+  type Notice,
+  type Opening,
+  type Question,
+  type Reply,
+  UNAVAILABLE,
+  unusable,
+} from './database-questions.ts'
 import { type Guard, guardFile } from './guard.ts'
 import { openSql, type PatientSql } from './patience.ts'
 
@@ -37,9 +44,7 @@ async function answered(question: Question): Promise<Reply> {
 async function serve({ path, file, pragmas, background }: Opening) {
   const check = () => {
     const problem = guard?.problem()
-    if (problem) {
-      throw new DatabaseUnavailable(`Database ${path} cannot be used: ${problem}. Restart the gateway.`)
-    }
+    if (problem) throw unusable(path, problem)
   }
   let guard: Guard | undefined
   const sql = await openSql(path, pragmas, { check, background })

@@ -13,8 +13,19 @@ export interface Storage {
   db: Db
   /** Copies the database to a new file while calls go on. Rejects if the file exists or the database is a server. */
   backup(file: string): Promise<void>
+  /** Absent unless the database is a file that other threads may open. */
+  file?: ServedFile
   /** After the last process closed it, a database is one file, without a write-ahead log. */
   close(): Promise<void>
+}
+
+/** A file that a server watches. */
+export interface ServedFile {
+  path: string
+  /** For each connection to it. */
+  pragmas: string
+  /** Throws DatabaseUnavailable if it must not be touched any more. */
+  check(): void
 }
 
 const UNGUARDED = 'pragma synchronous = normal'

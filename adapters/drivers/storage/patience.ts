@@ -37,7 +37,8 @@ export async function openSql(
   }
 }
 
-function patientSql(connection: Connection, check: () => void): PatientSql {
+/** Statements on a connection of one's own. */
+export function patientSql(connection: Connection, check: () => void = () => {}): PatientSql {
   let closed = false
   const checkAll = () => {
     // Another statement would open it anew.

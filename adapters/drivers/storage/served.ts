@@ -35,7 +35,7 @@ export async function openServedFile(
   const database = inThread(thread, { path, file, pragmas, background }, logger)
   await usable(path, database.open)
   const stopCheck = background ? checkInBackground(path, logger) : () => {}
-  return storageOf(database.sql, async () => {
+  const storage = storageOf(database.sql, async () => {
     stopCheck()
     if (!(await database.close())) return
     anchor.close()
@@ -43,6 +43,7 @@ export async function openServedFile(
     closeSync(file)
     held.release()
   })
+  return { ...storage, file: { path, pragmas, check: database.check } }
 }
 
 /**

@@ -1,0 +1,23 @@
+/** Runs a report in the thread that has them (`Reports` in core/ports.ts). */
+import type { ReportInput } from '../core/reports/reports.ts'
+import { approvals } from './approvals.ts'
+import { audit } from './audit.ts'
+import { keys } from './keys.ts'
+import { toResponse } from './respond.ts'
+import type { ReportDeps, Route } from './route.ts'
+import { usage } from './usage.ts'
+import { users } from './users.ts'
+
+const REPORTS = new Map<string, Route>(
+  [...usage, ...audit, ...users, ...keys, ...approvals]
+    .filter(({ report }) => report)
+    .map((route) => [route.path, route]),
+)
+
+/** Throws a Refusal, or what the handler throws. */
+export async function runReport(deps: ReportDeps, path: string, call: ReportInput): Promise<Response> {
+  const route = REPORTS.get(path)
+  if (!route) throw new Error(`There is no report at ${path}.`)
+  // The cast holds because `call` is of this very route (functions/run.ts).
+  return toResponse(route, await route.handle({ ...call, deps, over() {} } as never), call.id)
+}

@@ -1,0 +1,142 @@
+/** The thread of reports, on the database file of a server. What reports answer is shown in test/api and the contracts. */
+import { eq, sql } from 'drizzle-orm'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openServedFile } from '../../adapters/drivers/storage/served.ts'
+import { type ReportThreads, reportsOn } from '../../adapters/node/reports.ts'
+import type { Config } from '../../config/schema.ts'
+import { settingsFrom } from '../../config/settings.ts'
+import { systemClock } from '../../core/clock.ts'
+import { auditEvents, usageLogs } from '../../core/db/schema.ts'
+import { runReport } from '../../functions/reports.ts'
+import { type KeptLogs, keptLogs } from '../support/logs.ts'
+import type { OpenedStore } from '../support/memory-store.ts'
+import { fillUsage } from '../support/million.ts'
+import { fileStore } from '../support/stores.ts'
+import { load, MINIMAL } from '../unit/config/settings.ts'
+
+const ROWS = 6_000
+/** What may wait between a slow reader and the database. */
+const AHEAD = 2_000
+const EXPORT = '/admin/api/usage/export'
+const SEVERAL: [path: string, query: object][] = [
+  ['/admin/api/usage', { page_size: 20, page: 3 }],
+  ['/admin/api/usage/daily', { start_date: '2026-10-01', end_date: '2026-11-01' }],
+  ['/admin/api/usage/summary', {}],
+  ['/api/usage/summary', {}],
+  ['/admin/api/users', { page: 1, page_size: 50 }],
+  [EXPORT, {}],
+]
+const DECODER = new TextDecoder()
+
+let store: OpenedStore
+let logs: KeptLogs
+let reports: ReportThreads
+let config: Config
+beforeEach(async () => {
+  logs = keptLogs()
+  config = load(MINIMAL)
+  store = await fileStore(async (path) => {
+    const storage = await openServedFile(path, logs, { fsync: false })
+    if (!storage.file) throw new Error('a file is expected')
+    reports = reportsOn(storage.file, logs)
+    return storage
+  })
+})
+afterEach(async () => {
+  await reports.close()
+  await store.close()
+})
+
+const callOf = (query: object = {}) => ({
+  id: 'req_1',
+  caller: { user: { id: 1, quotaTokens: 0, budgetMicros: 0 }, sessionId: 's' },
+  query: { tz: 'UTC', ...query },
+  params: {},
+  actor: { id: 1, ip: '192.0.2.1', requestId: 'req_1' },
+})
+const run = (path: string, query?: object, over = () => {}) =>
+  reports.under(config).run(path, callOf(query), over)
+const linesIn = (text: string) => text.split('\r\n').length - 1
+
+test('what a report answers is the same, byte for byte, as without a thread', async () => {
+  await fillUsage(store.db, 1_000)
+  const deps = { db: store.db, clock: systemClock, logger: logs, settings: settingsFrom(config) }
+  for (const [path, query] of SEVERAL) {
+    const [there, here] = [await run(path, query), await runReport(deps, path, callOf(query))]
+    expect([there.status, [...there.headers]]).toEqual([here.status, [...here.headers]])
+    expect(await there.text()).toBe(await here.text())
+  }
+})
+
+test('an export has every row, is in the audit, and says once that it is over', async () => {
+  await fillUsage(store.db, ROWS)
+  let over = 0
+  const text = await (await run(EXPORT, {}, () => over++)).text()
+  expect([linesIn(text), over]).toEqual([ROWS + 1, 1])
+  const events = await store.db.select().from(auditEvents).where(eq(auditEvents.action, 'usage.export'))
+  expect(events).toMatchObject([{ actorId: 1, ip: '192.0.2.1' }])
+})
+
+test('an export is read no further than its reader takes it', async () => {
+  await fillUsage(store.db, ROWS)
+  const reader = (await run(EXPORT)).body?.getReader()
+  let text = DECODER.decode((await reader?.read())?.value)
+  // What is asked for now goes behind whatever was read ahead.
+  await run('/admin/api/usage', { page_size: 1 })
+  await store.db.delete(usageLogs)
+  for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
+    text += DECODER.decode(read.value)
+  }
+  expect(linesIn(text)).toBeLessThan(AHEAD)
+})
+
+test('an export whose reader leaves is over', async () => {
+  await fillUsage(store.db, ROWS)
+  let over = 0
+  const reader = (await run(EXPORT, {}, () => over++)).body?.getReader()
+  await reader?.read()
+  await reader?.cancel()
+  expect(over).toBe(1)
+})
+
+test('a list is answered while exports are under way', async () => {
+  await fillUsage(store.db, ROWS)
+  let finished = 0
+  const exports = Array.from({ length: 10 }, async () => {
+    await (await run(EXPORT)).text()
+    finished++
+  })
+  for (let page = 1; page < 5; page++) {
+    expect(await (await run('/admin/api/usage', { page_size: 5, page })).json()).toMatchObject({ page })
+  }
+  expect(finished).toBe(0)
+  await Promise.all(exports)
+})
+
+test('a report that refuses is refused in the same words', async () => {
+  const dates = { start_date: '2020-01-01', end_date: '2026-01-01' }
+  await expect(run('/admin/api/usage/daily', dates)).rejects.toMatchObject({
+    name: 'Refusal',
+    code: 'invalid_input',
+    fields: expect.any(Object),
+  })
+})
+
+test('a report that fails is an internal error, whose cause is told to the log alone', async () => {
+  await store.db.run(sql`drop table audit_events`)
+  await expect(run('/admin/api/audit', { page: 1, page_size: 5 })).rejects.toMatchObject({
+    code: 'internal',
+    message: 'Something went wrong in the gateway.',
+    cause: expect.stringContaining('audit_events'),
+  })
+})
+
+test('the configuration in force decides, also after a reload', async () => {
+  await fillUsage(store.db, 100)
+  const limitsOf = async (period: string) => {
+    const under = reports.under(load({ ...MINIMAL, limits: { period } }))
+    return (await under.run('/api/usage/summary', callOf(), () => {})).json()
+  }
+  expect(await limitsOf('total')).toMatchObject({ resets_at: null })
+  expect(await limitsOf('daily')).toMatchObject({ resets_at: expect.any(String) })
+})
