@@ -7,6 +7,7 @@ import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
 import { hostFigures } from '../drivers/primary/figures.ts'
 import { createPrimaryStores } from '../drivers/primary/stores.ts'
+import { type DatabaseThread, startDatabaseThread } from '../drivers/storage/database-host.ts'
 import { problemOf } from '../shared/problem.ts'
 import { EXIT_CONFIG, NoConfig, readSettings, readSettingsFile, settingsOf } from '../shared/settings.ts'
 import { VERSION } from '../shared/version.ts'
@@ -25,21 +26,25 @@ import { work } from './worker.ts'
 setFlagsFromString('--no-allocation-site-pretenuring')
 
 try {
-  await (cluster.isPrimary ? main() : work())
+  // Before anything else, because that takes as long as all the rest of the start.
+  const thread = startDatabaseThread()
+  await (cluster.isPrimary ? main(thread) : work(thread))
 } catch (cause) {
   console.error(problemOf(cause))
   const isConfig = cause instanceof ConfigError || cause instanceof NoConfig
   process.exit(isConfig ? EXIT_CONFIG : codeOf(cause))
 }
 
-async function main() {
+async function main(thread: DatabaseThread) {
   const file = readSettingsFile()
   const config = file ? settingsOf(file) : readSettings()
   const logger = openLog(config)
   logger.info('server.starting', { version: VERSION, node: process.version })
   const socket = socketOfSystemd(process.env, process.pid)
-  if (file && config.server.workers > 1) await supervise(config, { file, socket, logger })
-  else await serve(config, { socket, logger })
+  if (file && config.server.workers > 1) {
+    void thread.end()
+    await supervise(config, { file, socket, logger })
+  } else await serve(config, { socket, logger, thread })
   notifyStarted(process.env, logger)
 }
 
@@ -48,8 +53,8 @@ interface Parts {
   logger: Logger
 }
 
-async function serve(config: Config, { socket, logger }: Parts) {
-  const server = await start(config, logger, { socket, warns: true, listensReady: false })
+async function serve(config: Config, { socket, logger, thread }: Parts & { thread: DatabaseThread }) {
+  const server = await start(config, logger, { socket, thread, warns: true, listensReady: false })
   onStop(logger, (now) => {
     const stopped = now ? server.stop(0) : server.stop()
     void stopped.then(() => process.exit(0))

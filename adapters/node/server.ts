@@ -17,10 +17,9 @@ import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { primaryLedger } from '../drivers/ledger/primary.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
 import { openChannel } from '../drivers/primary/channel.ts'
-import { openRedis } from '../drivers/redis/connection.ts'
 import { databaseClock } from '../drivers/storage/database-clock.ts'
 import type { DatabaseThread } from '../drivers/storage/database-host.ts'
-import { openFile, openServer, type Storage } from '../drivers/storage/libsql.ts'
+import { openFile, type Storage } from '../drivers/storage/libsql.ts'
 import { openServedFile } from '../drivers/storage/served.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { codesFrom } from '../shared/codes.ts'
@@ -72,9 +71,21 @@ export async function openStorage(
   open: (path: string) => Promise<Storage> = (path) => openFile(path, logger),
 ): Promise<Storage> {
   const { path, url, auth_token } = config.database
-  const storage = url ? openServer(url, auth_token) : await open(path)
+  const storage = url ? await serverAt(url, auth_token) : await open(path)
   await prepareDatabase(storage.db, config, logger)
   return storage
+}
+
+/** Loaded only where it is configured, as Redis is, because each takes several MB of memory. */
+async function serverAt(url: string, authToken: string): Promise<Storage> {
+  const { openServer } = await import('../drivers/storage/libsql-http.ts')
+  return openServer(url, authToken)
+}
+
+async function redisOf(config: Config, logger: Logger) {
+  if (config.redis.url === '') return undefined
+  const { openRedis } = await import('../drivers/redis/connection.ts')
+  return openRedis(config, logger)
 }
 
 /** The folder of the database file, which also holds the journal. */
@@ -91,7 +102,7 @@ async function openDrivers(config: Config, logger: Logger, { primary, thread }: 
   const { db } = storage
   const folder = join(dataFolder(config), 'journal')
   const records = await journalledRecords({ db, folder, ...config.journal, clock, logger })
-  const redis = await openRedis(config, logger)
+  const redis = await redisOf(config, logger)
   const channel = primary && (await openChannel(primary))
   const { ledger, health } = await openStores(config, {
     place: redis ? 'Node' : 'Node without redis.url',

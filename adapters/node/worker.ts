@@ -3,6 +3,7 @@ import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import type { Logger } from '../../core/ports.ts'
+import type { DatabaseThread } from '../drivers/storage/database-host.ts'
 import { settingsOf } from '../shared/settings.ts'
 import { openLog } from './log.ts'
 import { upToRestart } from './reload.ts'
@@ -11,7 +12,7 @@ import { start } from './starting.ts'
 import { Order, PRIMARY_SOCKET, Start } from './worker-orders.ts'
 
 /** Serves until the primary ends it. Rejects with what kept it from starting. */
-export async function work(): Promise<void> {
+export async function work(thread: DatabaseThread): Promise<void> {
   // A terminal and systemd signal every process of a group. The primary hears it too and says what is to be done.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
   const [first] = await once(process, 'message')
@@ -19,7 +20,7 @@ export async function work(): Promise<void> {
   const config = upToRestart(settingsOf(started), settingsOf(inForce)).inForce
   const logger = openLog(config)
   const primary = new Socket({ fd: PRIMARY_SOCKET, readable: true, writable: true })
-  const server = await start(config, logger, { socket, warns, primary, listensReady: true })
+  const server = await start(config, logger, { socket, thread, warns, primary, listensReady: true })
   endWithPrimary(server, primary, logger)
   process.on('message', (message) => {
     const order = Order.parse(message)

@@ -1,5 +1,4 @@
 /** Sends login codes by SMTP. */
-import { createTransport } from 'nodemailer'
 import type { CodeSender } from '../../../core/ports.ts'
 
 const TIMEOUT_MS = 5_000
@@ -14,29 +13,34 @@ export interface SmtpServer {
 }
 
 export function smtpCodes({ host, port, tls, user, password, from }: SmtpServer): CodeSender {
-  const transport = createTransport({
-    host,
-    port,
-    secure: tls,
-    ...(user ? { auth: { user, pass: password } } : {}),
-    connectionTimeout: TIMEOUT_MS,
-    greetingTimeout: TIMEOUT_MS,
-    socketTimeout: TIMEOUT_MS,
-    dnsTimeout: TIMEOUT_MS,
-    // The core provides the content, so nodemailer need not read files or URLs.
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  })
+  /** The mailer is loaded for the first mail, because it takes memory. */
+  async function connect() {
+    const { createTransport } = await import('nodemailer')
+    return createTransport({
+      host,
+      port,
+      secure: tls,
+      ...(user ? { auth: { user, pass: password } } : {}),
+      connectionTimeout: TIMEOUT_MS,
+      greetingTimeout: TIMEOUT_MS,
+      socketTimeout: TIMEOUT_MS,
+      dnsTimeout: TIMEOUT_MS,
+      // The core provides the content, so nodemailer need not read files or URLs.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    })
+  }
+  let connected: ReturnType<typeof connect> | undefined
   return {
     async send({ to, subject, text, html }) {
       const { promise: late, reject } = Promise.withResolvers<never>()
       const timer = setTimeout(() => reject(new Error('the mail server took over 5 s')), TIMEOUT_MS)
       try {
+        connected ??= connect()
+        const transport = await connected
         // As an object, because nodemailer could parse a string as several addresses.
-        await Promise.race([
-          late,
-          transport.sendMail({ from, to: { name: '', address: to }, subject, text, html }),
-        ])
+        const sent = transport.sendMail({ from, to: { name: '', address: to }, subject, text, html })
+        await Promise.race([late, sent])
       } finally {
         clearTimeout(timer)
       }

@@ -4,6 +4,7 @@ import { drizzle } from 'drizzle-orm/libsql/web'
 import * as schema from '../../../core/db/schema.ts'
 import { DatabaseUnavailable, rootOf } from '../../../core/errors.ts'
 import type { Db } from '../../../core/ports.ts'
+import type { Storage } from './libsql.ts'
 
 const TIMEOUT_MS = 10_000
 
@@ -23,6 +24,16 @@ export function httpDatabase(url: string, authToken: string): { db: Db; close():
   }
   const client = createClient({ url, ...(authToken ? { authToken } : {}), fetch: timed })
   return { db: drizzle(client, { schema }), close: () => client.close() }
+}
+
+/** Connects to a libSQL server. */
+export function openServer(url: string, authToken: string): Storage {
+  const { db, close } = httpDatabase(url, authToken)
+  return {
+    db,
+    close: async () => close(),
+    backup: () => Promise.reject(new Error('A libSQL server is backed up where it runs.')),
+  }
 }
 
 /** Some errors of connections have no message but a code, such as ECONNREFUSED. */

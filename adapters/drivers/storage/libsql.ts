@@ -1,4 +1,4 @@
-/** Db on a libSQL file, for a command or a test, or on a libSQL server. */
+/** Db on a libSQL file, for a command or a test. */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Db, Logger } from '../../../core/ports.ts'
@@ -6,7 +6,6 @@ import { dbOf, type Sql } from './client.ts'
 import { connectionsClosed } from './close.ts'
 import { isLarge } from './integrity.ts'
 import { putAsideForeignLog } from './left-log.ts'
-import { httpDatabase } from './libsql-http.ts'
 import { openSql } from './patience.ts'
 
 export interface Storage {
@@ -53,16 +52,6 @@ export async function usable<T>(path: string, open: () => Promise<T>): Promise<T
     return await open()
   } catch (cause) {
     throw new Error(`Database ${path} cannot be used: ${reason(cause)}`, { cause })
-  }
-}
-
-/** Connects to a libSQL server. */
-export function openServer(url: string, authToken: string): Storage {
-  const { db, close } = httpDatabase(url, authToken)
-  return {
-    db,
-    close: async () => close(),
-    backup: () => Promise.reject(new Error('A libSQL server is backed up where it runs.')),
   }
 }
 
