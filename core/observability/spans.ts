@@ -4,7 +4,7 @@
  * claude_gateway.
  */
 import { headerOf } from '../http/headers.ts'
-import type { HeaderPairs } from '../ports.ts'
+import type { CallRecord, HeaderPairs } from '../ports.ts'
 import { usdOf } from '../units.ts'
 import { type EndedCall, inputOf, routeOf } from './metrics.ts'
 
@@ -16,13 +16,19 @@ export interface ParentSpan {
   sampled: boolean
 }
 
+/** What a span is made of once it is sent; until then a call costs no more than this. */
 export interface CallSpan {
-  name: string
+  target: string
+  record: CallRecord
+  /** The name under which the call's model is counted. */
+  model: string
   /** Undefined: the call begins a trace of its own. */
   parent: ParentSpan | undefined
-  /** ms since 1970. */
-  startedAt: number
-  endedAt: number
+}
+
+/** What many spans have in common. */
+export interface SpanForm {
+  name: string
   /** What OpenTelemetry calls the status Error: the call failed, and not by its caller's fault. */
   failed: boolean
   attributes: Readonly<Record<string, string | number>>
@@ -34,44 +40,59 @@ const SAMPLED = 1
 
 /** Undefined without a valid header; of a repeated one nothing can be believed. */
 export function parentOf(headers: HeaderPairs): ParentSpan | undefined {
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(headerOf(headers, 'traceparent') ?? '') ?? []
+  const header = headerOf(headers, 'traceparent')
+  if (header === undefined) return undefined
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(header) ?? []
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & SAMPLED) !== 0 }
 }
 
-/** `model`: the name under which the call's model is counted. */
 export function callSpan(
   { target, record }: EndedCall,
   model: string,
   parent: ParentSpan | undefined,
 ): CallSpan {
-  const { outcome, statusCode, ttftMs } = record
+  return { target, record, model, parent }
+}
+
+/** Spans with the same key have the same form. */
+export function formKeyOf({ target, record, model }: CallSpan): string {
+  return `${model} ${record.backend} ${record.outcome} ${record.statusCode} ${target}`
+}
+
+export function formOf({ target, record, model }: CallSpan): SpanForm {
+  const { outcome, statusCode, backend } = record
   const failed =
     outcome !== 'ok' && outcome !== 'client_aborted' && (outcome !== 'error' || statusCode >= 500)
   return {
     name: `chat ${model}`,
-    parent,
-    startedAt: record.createdAt,
-    endedAt: record.createdAt + record.latencyMs,
     failed,
     attributes: {
       'gen_ai.operation.name': 'chat',
       'gen_ai.provider.name': 'anthropic',
       'gen_ai.request.model': model,
-      'gen_ai.usage.input_tokens': inputOf(record),
-      'gen_ai.usage.output_tokens': record.outputTokens,
-      'gen_ai.usage.cache_read.input_tokens': record.cacheReadTokens,
-      'gen_ai.usage.cache_creation.input_tokens': record.cacheWrite5mTokens + record.cacheWrite1hTokens,
       'http.request.method': 'POST',
       'http.route': routeOf(target),
       'http.response.status_code': statusCode,
       ...(failed ? { 'error.type': outcome === 'error' ? String(statusCode) : outcome } : {}),
-      ...(record.backend === '' ? {} : { 'claude_gateway.backend': record.backend }),
+      ...(backend === '' ? {} : { 'claude_gateway.backend': backend }),
       'claude_gateway.outcome': outcome,
-      'claude_gateway.request_id': record.id,
-      'claude_gateway.attempts': record.attempts,
-      'claude_gateway.cost_usd': usdOf(record.costMicros),
-      ...(ttftMs === null ? {} : { 'claude_gateway.time_to_first_token_ms': ttftMs }),
     },
   }
 }
+
+/** The numbers that each span has, in this order; undefined where it has none. */
+export const SPAN_NUMBERS: readonly { name: string; of(record: CallRecord): number | undefined }[] = [
+  { name: 'gen_ai.usage.input_tokens', of: inputOf },
+  { name: 'gen_ai.usage.output_tokens', of: ({ outputTokens }) => outputTokens },
+  { name: 'gen_ai.usage.cache_read.input_tokens', of: ({ cacheReadTokens }) => cacheReadTokens },
+  {
+    name: 'gen_ai.usage.cache_creation.input_tokens',
+    of: ({ cacheWrite5mTokens, cacheWrite1hTokens }) => cacheWrite5mTokens + cacheWrite1hTokens,
+  },
+  { name: 'claude_gateway.attempts', of: ({ attempts }) => attempts },
+  { name: 'claude_gateway.time_to_first_token_ms', of: ({ ttftMs }) => ttftMs ?? undefined },
+  { name: 'claude_gateway.cost_usd', of: ({ costMicros }) => usdOf(costMicros) },
+]
+/** The attribute that leads to the row of the call. */
+export const SPAN_REQUEST_ID = 'claude_gateway.request_id'

@@ -1,9 +1,9 @@
 /** Things on their way to a collector that may be slow or away: so many wait, the rest is dropped and counted. */
 
 const MOST_WAITING = 4_096
-/** Few enough that encoding them does not keep the event loop for a millisecond. */
-const BATCH = 128
-const EVERY_MS = 1_000
+/** Few enough that encoding them keeps the event loop for less than a millisecond. */
+const BATCH = 256
+const EVERY_MS = 5_000
 
 export interface Batches<T> {
   add(one: T): void

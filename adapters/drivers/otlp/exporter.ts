@@ -4,12 +4,9 @@
  *
  * Loaded only where a collector is configured, because OpenTelemetry's packages take memory and time at the start.
  */
-import { randomFillSync } from 'node:crypto'
 import { hostname } from 'node:os'
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
-import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import { resourceFromAttributes } from '@opentelemetry/resources'
 import type { Config } from '../../../config/schema.ts'
 import type { MetricsMemory } from '../../../core/observability/metrics.ts'
 import type { Series } from '../../../core/observability/series.ts'
@@ -17,13 +14,13 @@ import { type CallSpan, callSpan, parentOf } from '../../../core/observability/s
 import { createOutage } from '../../../core/outage.ts'
 import type { Logger } from '../../../core/ports.ts'
 import { createBatches } from './batches.ts'
-import { hrTime, metricsOf } from './metric-data.ts'
+import { metricsOf } from './metric-data.ts'
+import { createPost } from './post.ts'
+import { type Attributes, createSpanEncoder } from './span-bytes.ts'
 
 /** The most that one export may take, with all of its attempts. */
 const TIMEOUT_MS = 10_000
 const CLOSE_MS = 2_000
-const TRACE_BYTES = 16
-const SPAN_BYTES = 8
 
 export interface Otlp {
   /** Spans that wait. */
@@ -40,16 +37,14 @@ interface Parts {
   figures(): readonly Series[]
   logger: Logger
 }
-type Span = Parameters<OTLPTraceExporter['export']>[0][number]
-type Result = Parameters<Parameters<OTLPTraceExporter['export']>[1]>[0]
 
 export function openOtlp(parts: Parts): Otlp {
   const { config, version, memory } = parts
-  const resource = resourceFromAttributes({
+  const resource = {
     'service.name': 'claude-gateway',
     'service.version': version,
     'service.instance.id': `${hostname()}:${process.pid}`,
-  })
+  }
   const about = { resource, scope: { name: 'claude-gateway', version } }
   // A count that begins at 1 has not risen, as Prometheus sees it.
   for (const signal of ['traces', 'metrics'] as const) memory.dropped(signal, 0)
@@ -64,21 +59,16 @@ export function openOtlp(parts: Parts): Otlp {
 }
 
 interface About {
-  resource: Resource
+  resource: Attributes
   scope: { name: string; version: string }
 }
 
 function exportTraces({ config, memory, logger }: Parts, about: About) {
-  const exporter = new OTLPTraceExporter(optionsOf(config, 'traces'))
+  const post = createPost(`${config.endpoint}/v1/traces`, config.headers, TIMEOUT_MS)
+  const encode = createSpanEncoder(about)
   const hear = listener(logger, 'traces')
   const spans = createBatches<CallSpan>({
-    send: (batch) =>
-      hear((done) =>
-        exporter.export(
-          batch.map((span) => readable(span, about)),
-          done,
-        ),
-      ),
+    send: (batch) => hear(post.send(encode(batch))),
     dropped: (count) => memory.dropped('traces', count),
   })
   memory.traceWith((ended, model) => {
@@ -89,25 +79,33 @@ function exportTraces({ config, memory, logger }: Parts, about: About) {
     waiting: spans.waiting,
     async close() {
       await spans.close(CLOSE_MS)
-      void exporter.shutdown()
+      post.close()
     },
   }
 }
 
 function exportMetrics({ config, memory, logger, figures }: Parts, about: About) {
-  const exporter = new OTLPMetricExporter(optionsOf(config, 'metrics'))
+  const { endpoint, headers, interval } = config
+  const url = `${endpoint}/v1/metrics`
+  const exporter = new OTLPMetricExporter({ url, headers, timeoutMillis: TIMEOUT_MS, concurrencyLimit: 1 })
   const hear = listener(logger, 'metrics')
   const since = Date.now()
+  const resource = resourceFromAttributes(about.resource)
   let exporting: Promise<void> | undefined
+  const send = () => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const data = metricsOf(figures(), { ...about, resource, since, now: Date.now() })
+    exporter.export(data, ({ code, error }) => (code === SUCCESS ? resolve() : reject(error)))
+    return promise
+  }
   const exportNow = () => {
     if (exporting) return memory.dropped('metrics', 1)
-    const data = metricsOf(figures(), { ...about, since, now: Date.now() })
-    exporting = hear((done) => exporter.export(data, done)).then((taken) => {
+    exporting = hear(send()).then((taken) => {
       exporting = undefined
       if (!taken) memory.dropped('metrics', 1)
     })
   }
-  const timer = setInterval(exportNow, config.interval).unref()
+  const timer = setInterval(exportNow, interval).unref()
   return {
     async close() {
       clearInterval(timer)
@@ -119,73 +117,21 @@ function exportMetrics({ config, memory, logger, figures }: Parts, about: About)
     },
   }
 }
-
-function optionsOf({ endpoint, headers }: Config['otlp'], signal: 'traces' | 'metrics') {
-  return { url: `${endpoint}/v1/${signal}`, headers, timeoutMillis: TIMEOUT_MS, concurrencyLimit: 1 }
-}
-
-/** Runs an export; resolves with whether it was taken. The log hears when that changes. */
-function listener(logger: Logger, signal: string) {
-  const outage = createOutage(logger, { failed: 'otlp.failed', worksAgain: 'otlp.works_again' })
-  return (run: (done: (result: Result) => void) => void) =>
-    new Promise<boolean>((resolve) => {
-      run(({ code, error }) => {
-        const taken = code === SUCCESS
-        if (taken) outage.worked({ signal })
-        else outage.failed(error ?? new Error('the collector did not take it'), { signal })
-        resolve(taken)
-      })
-    })
-}
 /** ExportResultCode.SUCCESS of @opentelemetry/core. */
 const SUCCESS = 0
 
-function readable(span: CallSpan, { resource, scope }: About): Span {
-  const { parent, startedAt, endedAt } = span
-  const context = {
-    traceId: parent?.traceId ?? randomHex(TRACE_BYTES),
-    spanId: randomHex(SPAN_BYTES),
-    traceFlags: 1,
-  }
-  return {
-    name: span.name,
-    kind: SpanKind.SERVER,
-    spanContext: () => context,
-    ...(parent
-      ? {
-          parentSpanContext: {
-            traceId: parent.traceId,
-            spanId: parent.spanId,
-            traceFlags: 1,
-            isRemote: true,
-          },
-        }
-      : {}),
-    startTime: hrTime(startedAt),
-    endTime: hrTime(endedAt),
-    duration: hrTime(endedAt - startedAt),
-    status: { code: span.failed ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
-    attributes: { ...span.attributes },
-    links: [],
-    events: [],
-    ended: true,
-    resource,
-    instrumentationScope: scope,
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0,
-  }
-}
-
-const pool = Buffer.alloc(4_096)
-let poolAt = pool.length
-
-/** Random bytes, taken from many that are made at once. */
-function randomHex(bytes: number): string {
-  if (poolAt + bytes > pool.length) {
-    randomFillSync(pool)
-    poolAt = 0
-  }
-  poolAt += bytes
-  return pool.toString('hex', poolAt - bytes, poolAt)
+/** Resolves with whether an export was taken. The log hears when that changes. */
+function listener(logger: Logger, signal: string): (sending: Promise<void>) => Promise<boolean> {
+  const outage = createOutage(logger, { failed: 'otlp.failed', worksAgain: 'otlp.works_again' })
+  return (sending) =>
+    sending.then(
+      () => {
+        outage.worked({ signal })
+        return true
+      },
+      (cause: unknown) => {
+        outage.failed(cause ?? new Error('the collector did not take it'), { signal })
+        return false
+      },
+    )
 }

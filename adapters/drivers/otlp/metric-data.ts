@@ -10,7 +10,7 @@ import {
 import type { Series } from '../../../core/observability/series.ts'
 import { METRIC_NAMES, type MetricName, metricOf } from '../../../core/observability/table.ts'
 
-export interface Around {
+interface Around {
   resource: Resource
   scope: { name: string; version: string }
   /** When counting began, and now (ms since 1970). */
@@ -28,7 +28,7 @@ export function metricsOf(all: readonly Series[], around: Around): ResourceMetri
 }
 
 /** Seconds and nanoseconds. */
-export function hrTime(ms: number): [number, number] {
+function hrTime(ms: number): [number, number] {
   const seconds = Math.floor(ms / 1000)
   return [seconds, Math.round((ms - seconds * 1000) * 1e6)]
 }
