@@ -116,6 +116,8 @@ async function runOwn(
     const call = { ...base, caller, body, actor, setCookie, over: end }
     const response = await respond(route, call, end)
     for (const cookie of cookies) response.headers.append('set-cookie', cookie)
+    // Nobody reads it, so that a file or stream would never end.
+    if (request.method === 'HEAD') await response.body?.cancel()
     return secured(response, settings)
   } catch (thrown) {
     end()

@@ -198,6 +198,13 @@ describe('GET /admin/api/live', () => {
     expect(app.deps.observability?.live.readers()).toBe(0)
   })
 
+  test('has no reader if it is asked for by HEAD', async () => {
+    const cookie = [...boss.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const answer = await app.open('/admin/api/live', { method: 'HEAD', headers: { cookie } })
+    expect(answer.status).toBe(200)
+    expect(app.deps.observability?.live.readers()).toBe(0)
+  })
+
   test('one person has eight at once at most, and another when one is over', async () => {
     const streams = await Promise.all(Array.from({ length: 8 }, open))
     expect((await open()).response.status).toBe(429)

@@ -88,6 +88,15 @@ test('few files are taken at once: each counts until it is taken, or given up', 
   expect((await file()).status).toBe(200)
 })
 
+test('of a file that is asked for by HEAD nothing stays', async () => {
+  const ann = await app.signIn('ann')
+  const headers = { cookie: [...ann.cookies].map(([name, value]) => `${name}=${value}`).join('; ') }
+  for (let i = 0; i < 5; i++) {
+    const answer = await app.open('/api/usage/export', { method: 'HEAD', headers })
+    expect([answer.status, await answer.text()]).toEqual([200, ''])
+  }
+})
+
 test('a proxy that nobody named is told of once', async () => {
   const named = await startApp({ server: { trusted_proxies: ['10.0.0.0/8'] } })
   const ask = (one: App, peer: string, forwarded?: string) =>
