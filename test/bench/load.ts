@@ -1,119 +1,135 @@
-/** The bench's load: calls like Claude Code's over kept-alive connections, each answer read to its end. */
+/** The bench's load, a process of its own: does one job after the other, over kept-alive connections. */
 import { once } from 'node:events'
-import { Agent, request as ask, type ClientRequest } from 'node:http'
-
-/** Headers as Claude Code sends them (core/calls/PROTOCOL.md, Request headers), so that header work is what it is in life. */
-const HEADERS = {
-  accept: 'application/json',
-  'anthropic-beta': 'claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27',
-  'anthropic-dangerous-direct-browser-access': 'true',
-  'anthropic-version': '2023-06-01',
-  'content-type': 'application/json',
-  'user-agent': 'claude-cli/2.1.330 (external, cli)',
-  'x-app': 'cli',
-  'x-stainless-arch': 'x64',
-  'x-stainless-lang': 'js',
-  'x-stainless-os': 'Linux',
-  'x-stainless-package-version': '0.128.0',
-  'x-stainless-retry-count': '0',
-  'x-stainless-runtime': 'node',
-  'x-stainless-timeout': '600',
-}
-const BODY = Buffer.from(
-  JSON.stringify({
-    model: 'claude-opus-5-5',
-    max_tokens: 1024,
-    metadata: { user_id: '{"device_id":"d","session_id":"s"}' },
-    system: [{ type: 'text', text: 'You are a careful assistant. '.repeat(20) }],
-    messages: [{ role: 'user', content: 'What is a gateway? '.repeat(30) }],
-    stream: true,
-  }),
-)
-
-/** The same question in OpenAI's interface. */
-const OPENAI_BODY = Buffer.from(
-  JSON.stringify({
-    model: 'claude-opus-5-5',
-    max_tokens: 1024,
-    messages: [
-      { role: 'system', content: 'You are a careful assistant. '.repeat(20) },
-      { role: 'user', content: 'What is a gateway? '.repeat(30) },
-    ],
-    stream: true,
-  }),
-)
+import { Agent, request as ask, type ClientRequest, type IncomingMessage } from 'node:http'
+import { CLAUDE_CODE, QUESTIONS, type Question } from './bodies.ts'
 
 export interface Target {
   port: number
   key: string
-  /** Asks in OpenAI's interface. */
-  openai?: boolean
+}
+interface Streams {
+  count: number
+  /** How many each streams, and how many ms lie between two; -1: the stream stays open after the first. */
+  events: number
+  gapMs: number
+}
+export type Job = { target: Target } & (
+  | { kind: 'calls'; question: Question; total: number; parallel: number }
+  | { kind: 'streams'; question: Question; streams: Streams }
+  /** Calls and streams for so long. */
+  | { kind: 'traffic'; ms: number; parallel: number; streams: Streams }
+  /** Opens streams that stay open until `release`. */
+  | { kind: 'hold'; count: number }
+  | { kind: 'release' }
+)
+export interface Done {
+  /** How long the job took, and each call. */
+  ms: number
+  callMs: number[]
+  /** From the call to the first byte of its answer. */
+  firstByteMs: number[]
+  /** Between two events of a stream. */
+  gapMs: number[]
 }
 
-function send({ port, key, openai }: Target, agent: Agent, events: number, session: string): ClientRequest {
-  const body = openai ? OPENAI_BODY : BODY
-  const call = ask({
-    agent,
-    host: '127.0.0.1',
-    port,
-    method: 'POST',
-    path: openai ? '/v1/chat/completions' : '/v1/messages?beta=true',
-    headers: {
-      ...HEADERS,
-      authorization: `Bearer ${key}`,
-      'content-length': body.length,
-      'x-claude-code-session-id': session,
-      // Passed on by both routes.
-      tracestate: `events=${events}`,
-    },
-  })
+function send(
+  agent: Agent,
+  { port, key }: Target,
+  question: Question,
+  given: { pace?: string; session: string },
+) {
+  const { path, body } = QUESTIONS[question]
+  const headers = {
+    ...CLAUDE_CODE,
+    authorization: `Bearer ${key}`,
+    'content-length': body.length,
+    'x-claude-code-session-id': given.session,
+    ...(given.pace ? { tracestate: given.pace } : {}),
+  }
+  const call = ask({ agent, host: '127.0.0.1', port, method: 'POST', path, headers })
   call.end(body)
   return call
 }
 
-/** One call, read to its end; answers its duration in ms. Throws unless it is a 200. */
-async function one(target: Target, agent: Agent, events: number, session: string): Promise<number> {
-  const startedAt = performance.now()
-  const [answer] = await once(send(target, agent, events, session), 'response')
-  answer.resume()
-  await once(answer, 'end')
+async function answerOf(call: ClientRequest): Promise<IncomingMessage> {
+  const [answer] = await once(call, 'response')
   if (answer.statusCode !== 200) throw new Error(`answered ${answer.statusCode}`)
-  return performance.now() - startedAt
+  return answer
 }
 
-/** `total` calls of `events` events each, `parallel` at a time; answers their durations in ms. */
-export async function run(
-  target: Target,
-  total: number,
-  parallel: number,
-  events: number,
-): Promise<number[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: parallel })
-  const durations: number[] = []
-  let left = total
-  const worker = async (_: unknown, i: number) => {
-    while (left-- > 0) durations.push(await one(target, agent, events, `session-${i}`))
+/** `parallel` callers, each one call after the other, while `goesOn`. */
+async function calls(job: Job & { kind: 'calls' | 'traffic' }, done: Done, goesOn: () => boolean) {
+  const agent = new Agent({ keepAlive: true, maxSockets: job.parallel })
+  const question = job.kind === 'calls' ? job.question : 'small'
+  const caller = async (_: unknown, i: number) => {
+    while (goesOn()) {
+      const startedAt = performance.now()
+      const answer = await answerOf(send(agent, job.target, question, { session: `session-${i}` }))
+      answer.resume()
+      await once(answer, 'end')
+      done.callMs.push(performance.now() - startedAt)
+    }
   }
-  await Promise.all(Array.from({ length: parallel }, worker))
+  await Promise.all(Array.from({ length: job.parallel }, caller))
   agent.destroy()
-  return durations
 }
 
-/** Opens `count` streams that stay open after their first event; answers how to close them. */
-export async function openStreams(target: Target, count: number): Promise<() => void> {
+/** Streams that all begin at once, each read to its end. */
+async function streams(target: Target, question: Question, { count, events, gapMs }: Streams, done: Done) {
   const agent = new Agent({ keepAlive: true, maxSockets: count })
-  for (let i = 0; i < count; i += 50) {
-    const calls = Array.from({ length: Math.min(50, count - i) }, (_, k) =>
-      send(target, agent, -1, `open-${i + k}`),
-    )
-    await Promise.all(
-      calls.map(async (call) => {
-        call.on('error', () => {})
-        const [answer] = await once(call, 'response')
-        answer.on('error', () => {})
-        await once(answer, 'data')
-      }),
-    )
+  const reader = async (_: unknown, i: number) => {
+    const startedAt = performance.now()
+    const pace = `events=${events} gap=${gapMs}`
+    const answer = await answerOf(send(agent, target, question, { session: `stream-${i}`, pace }))
+    let lastAt: number | undefined
+    answer.on('data', () => {
+      const at = performance.now()
+      if (lastAt === undefined) done.firstByteMs.push(at - startedAt)
+      else done.gapMs.push(at - lastAt)
+      lastAt = at
+    })
+    await once(answer, 'end')
   }
-  return () => agent.destroy()
+  await Promise.all(Array.from({ length: count }, reader))
+  agent.destroy()
 }
+
+let held: Agent | undefined
+async function hold({ target, count }: Job & { kind: 'hold' }) {
+  const agent = new Agent({ keepAlive: true, maxSockets: count })
+  held = agent
+  const open = async (i: number) => {
+    const call = send(agent, target, 'stream', { session: `open-${i}`, pace: 'events=-1 gap=1' })
+    call.on('error', () => {})
+    const answer = await answerOf(call)
+    answer.on('error', () => {})
+    await once(answer, 'data')
+  }
+  for (let i = 0; i < count; i += 50)
+    await Promise.all(Array.from({ length: Math.min(50, count - i) }, (_, k) => open(i + k)))
+}
+
+async function work(job: Job): Promise<Done> {
+  const done: Done = { ms: 0, callMs: [], firstByteMs: [], gapMs: [] }
+  const startedAt = performance.now()
+  if (job.kind === 'calls') {
+    let left = job.total
+    await calls(job, done, () => left-- > 0)
+  } else if (job.kind === 'streams') await streams(job.target, job.question, job.streams, done)
+  else if (job.kind === 'traffic') {
+    const goesOn = () => performance.now() - startedAt < job.ms
+    await Promise.all([calls(job, done, goesOn), streams(job.target, 'stream', job.streams, done)])
+  } else if (job.kind === 'hold') await hold(job)
+  else held?.destroy()
+  done.ms = performance.now() - startedAt
+  return done
+}
+
+process.on('message', (job: Job) => {
+  work(job).then(
+    (done) => process.send?.({ done }),
+    (cause) => process.send?.({ failed: String(cause) }),
+  )
+})
+process.send?.(0)
+process.on('disconnect', () => process.exit(0))

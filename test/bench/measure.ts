@@ -1,11 +1,18 @@
-/** What a process used, as Linux counts it. */
+/** What processes used, as Linux counts it, and what numbers say together. */
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** CPU time of all threads of a process so far, in µs (schedstat counts in ns). */
+/** The process and all that descend from it. */
+export function processTree(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return [pid, ...(children === '' ? [] : children.split(' ').map(Number).flatMap(processTree))]
+}
+
+/** CPU time of all threads of a process and its descendants so far, in µs (schedstat counts in ns). */
 export function cpuMicros(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`)
-  const nanos = threads.map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  const nanos = processTree(pid).flatMap((one) =>
+    readdirSync(`/proc/${one}/task`).map((thread) =>
+      Number(readFileSync(`/proc/${one}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+    ),
   )
   return nanos.reduce((sum, value) => sum + value, 0) / 1000
 }
@@ -21,9 +28,14 @@ export function mostResidentBytes(pid: number): number {
   return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 }
 
+/** The value below which `share` (0..1) of the values lie, between two of them in proportion. NaN without values. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (sorted.length - 1) * share
+  const [low = Number.NaN, high = low] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]]
+  return low + (high - low) * (at - Math.floor(at))
+}
+
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const [low, high] = [sorted[middle - (sorted.length % 2 === 0 ? 1 : 0)] ?? 0, sorted[middle] ?? 0]
-  return (low + high) / 2
+  return quantile(values, 0.5)
 }

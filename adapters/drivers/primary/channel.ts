@@ -109,7 +109,7 @@ export function answerWorker(socket: Duplex, handlers: Handlers): void {
       else asked.push([id, name, body])
     }
     if (heard > MOST_A_TURN || socket.writableNeedDrain) socket.pause()
-    turn ??= setImmediate(endTurn)
+    if (!turn) turn = setImmediate(endTurn)
   })
 }
 
