@@ -19,8 +19,16 @@ export function warningsOf(config: Config, known: Known): ConfigProblem[] {
     ...ofPeople(config, known),
     ...ofAddresses(config, known),
     ...ofStores(config),
+    ...ofFigures(config, known),
     ...ofPrices(config, known),
   ]
+}
+
+function* ofFigures({ metrics, otlp }: Config, { listens }: Known): Generator<ConfigProblem> {
+  if (listens) return
+  const message = 'figures are told on Node only; here the log has them, in call.done'
+  if (metrics.port !== null || metrics.token !== '') yield { path: 'metrics', message }
+  if (otlp.endpoint !== '') yield { path: 'otlp.endpoint', message }
 }
 
 function* ofPeople({ auth, limits }: Config, { hasAdmin }: Known): Generator<ConfigProblem> {

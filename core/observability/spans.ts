@@ -81,8 +81,15 @@ export function formOf({ target, record, model }: CallSpan): SpanForm {
   }
 }
 
-/** The numbers that each span has, in this order; undefined where it has none. */
-export const SPAN_NUMBERS: readonly { name: string; of(record: CallRecord): number | undefined }[] = [
+interface SpanNumber {
+  name: string
+  /** Undefined where a call has none. */
+  of(record: CallRecord): number | undefined
+  /** It may have decimals. */
+  decimal?: true
+}
+/** The numbers that each span has, in this order. */
+export const SPAN_NUMBERS: readonly SpanNumber[] = [
   { name: 'gen_ai.usage.input_tokens', of: inputOf },
   { name: 'gen_ai.usage.output_tokens', of: ({ outputTokens }) => outputTokens },
   { name: 'gen_ai.usage.cache_read.input_tokens', of: ({ cacheReadTokens }) => cacheReadTokens },
@@ -92,7 +99,7 @@ export const SPAN_NUMBERS: readonly { name: string; of(record: CallRecord): numb
   },
   { name: 'claude_gateway.attempts', of: ({ attempts }) => attempts },
   { name: 'claude_gateway.time_to_first_token_ms', of: ({ ttftMs }) => ttftMs ?? undefined },
-  { name: 'claude_gateway.cost_usd', of: ({ costMicros }) => usdOf(costMicros) },
+  { name: 'claude_gateway.cost_usd', of: ({ costMicros }) => usdOf(costMicros), decimal: true },
 ]
 /** The attribute that leads to the row of the call. */
 export const SPAN_REQUEST_ID = 'claude_gateway.request_id'

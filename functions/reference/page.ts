@@ -3,6 +3,7 @@ import { html, raw } from 'hono/html'
 import type { Deps } from '../../core/deps.ts'
 import { isRecord } from '../../core/json/is-record.ts'
 import { type Route, route } from '../route.ts'
+import { metricsTable } from './metrics.ts'
 import { describeApi, type OpenApi, type Operation, type Schema } from './openapi.ts'
 import { parameterTables } from './parameters.ts'
 
@@ -60,7 +61,7 @@ function page(api: OpenApi) {
 <body>
 <header><h1>Claude Gateway</h1>
 <p>Every route of this gateway, made from the schemas that check it. For tools: <a href="/openapi.json">openapi.json</a>.</p></header>
-<nav aria-label="Sections"><ul>${api.tags.map(({ name }) => html`<li><a href="#${name}">${name}</a></li>`)}<li><a href="#openai-parameters">openai's parameters</a></li></ul></nav>
+<nav aria-label="Sections"><ul>${api.tags.map(({ name }) => html`<li><a href="#${name}">${name}</a></li>`)}<li><a href="#openai-parameters">openai's parameters</a></li><li><a href="#figures">figures</a></li></ul></nav>
 <main>
 ${api.tags.map(
   ({ name, description }) => html`<section id="${name}"><h2>${name}</h2><p>${description}</p>
@@ -70,6 +71,7 @@ ${operations
 </section>`,
 )}
 ${parameterTables()}
+${metricsTable()}
 <section id="schemas"><h2>Shapes</h2>
 ${Object.entries(api.components.schemas).map(
   ([name, schema]) => html`<article id="shape-${name}"><h3>${name}</h3>${shape(schema)}</article>`,

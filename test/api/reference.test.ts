@@ -98,4 +98,10 @@ describe('the reference', () => {
     expect(links.filter((id) => !page.text.includes(`id="${id}"`))).toEqual([])
     expect((await app.request('/docs/style.css')).headers.get('content-type')).toContain('text/css')
   })
+
+  test('tells every metric', async () => {
+    const { text } = await app.request('/docs')
+    expect(text).toContain('<code>gen_ai_server_time_to_first_token_seconds</code> histogram')
+    expect(text).toContain('<code>claude_gateway_errors_total</code> counter')
+  })
 })

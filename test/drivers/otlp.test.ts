@@ -111,6 +111,23 @@ describe('a span', () => {
     ])
   })
 
+  test('takes any number and any text', async () => {
+    const otlp = start()
+    const id = `req_${'ü'.repeat(200)}`
+    call({ id, inputTokens: 2 ** 40, outputTokens: 127, costMicros: 2_000_000, cacheReadTokens: 0 })
+    for (let i = 0; i < 300; i += 1) call({ outputTokens: 128 + i })
+    await otlp.close()
+    expect(collector.spans).toHaveLength(301)
+    expect(collector.spans[0]?.attributes).toMatchObject({
+      'claude_gateway.request_id': id,
+      'gen_ai.usage.input_tokens': 2 ** 40 + 3,
+      'gen_ai.usage.output_tokens': 127,
+      'claude_gateway.cost_usd': 2,
+    })
+    expect(collector.spans.at(-1)?.attributes['gen_ai.usage.output_tokens']).toBe(427)
+    expect(new Set(collector.spans.map(({ spanId }) => spanId)).size).toBe(301)
+  })
+
   test('is below the caller’s own, and of its trace', async () => {
     const otlp = start()
     call({}, [['traceparent', `00-${TRACE}-${SPAN}-01`]])

@@ -41,6 +41,7 @@ const STATUS = { code: 3 }
 const KIND_SERVER = 2
 const STATUS_ERROR = 2
 const MOST_FORMS = 1_000
+const DOUBLE_BYTES = 8
 const NANOSECONDS = 1_000_000n
 
 /** Returns what turns spans into a request. */
@@ -56,7 +57,7 @@ export function createSpanEncoder(about: {
   })
   const formBytes = createForms()
   const idKey = keyBytes(SPAN_REQUEST_ID)
-  const numbers = SPAN_NUMBERS.map(({ name, of }) => ({ key: keyBytes(name), of }))
+  const numbers = SPAN_NUMBERS.map(({ name, of, decimal = false }) => ({ key: keyBytes(name), of, decimal }))
 
   function write(span: CallSpan) {
     const { record, parent } = span
@@ -68,9 +69,9 @@ export function createSpanEncoder(about: {
     out.fixed(SPAN.end, BigInt(record.createdAt + record.latencyMs) * NANOSECONDS)
     out.raw(formBytes(span))
     writePair(out, idKey, record.id)
-    for (const { key, of } of numbers) {
+    for (const { key, of, decimal } of numbers) {
       const value = of(record)
-      if (value !== undefined) writePair(out, key, value)
+      if (value !== undefined) writePair(out, key, value, decimal)
     }
   }
   return (spans) => {
@@ -121,35 +122,32 @@ function writeAttributes(to: ProtobufWriter, field: number, all: Attributes) {
   for (const [name, value] of Object.entries(all)) {
     to.message(field, () => {
       to.raw(keyBytes(name))
-      to.message(KEY_VALUE.value, () => writeValue(to, value))
+      to.message(KEY_VALUE.value, () => writeValue(to, value, false))
     })
   }
 }
 
 /** An attribute of a span whose name is written already. */
-function writePair(to: ProtobufWriter, key: Uint8Array, value: string | number) {
-  const valueBytes = lengthOf(value)
+function writePair(to: ProtobufWriter, key: Uint8Array, value: string | number, decimal = false) {
+  const valueBytes = lengthOf(value, decimal)
   to.header(SPAN.attributes, key.length + 1 + varintLength(valueBytes) + valueBytes)
   to.raw(key)
   to.header(KEY_VALUE.value, valueBytes)
-  writeValue(to, value)
+  writeValue(to, value, decimal)
 }
 
 /** How long the field is that holds this value. */
-function lengthOf(value: string | number): number {
-  if (typeof value === 'number') return isInteger(value) ? 1 + varintLength(value) : 9
+function lengthOf(value: string | number, decimal: boolean): number {
+  if (typeof value === 'number') return decimal ? 1 + DOUBLE_BYTES : 1 + varintLength(value)
   const bytes = Buffer.byteLength(value)
   return 1 + varintLength(bytes) + bytes
 }
 
-function isInteger(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0
-}
-
-function writeValue(to: ProtobufWriter, value: string | number) {
+/** Numbers without decimals are counts: they are not below 0. */
+function writeValue(to: ProtobufWriter, value: string | number, decimal: boolean) {
   if (typeof value === 'string') to.text(VALUE.text, value)
-  else if (isInteger(value)) to.integer(VALUE.integer, value)
-  else to.double(VALUE.double, value)
+  else if (decimal) to.double(VALUE.double, value)
+  else to.integer(VALUE.integer, value)
 }
 
 const pool = Buffer.alloc(4_096)

@@ -120,6 +120,15 @@ describe('a warning', () => {
     expect(pathsWith({ server: { public_url: 'https://gateway.test' } }, { listens: false })).toEqual([])
   })
 
+  test('where the gateway does not listen itself, figures are told nowhere, and that is said', () => {
+    const settings = {
+      metrics: { token: 'a-token-of-a-scraper' },
+      otlp: { endpoint: 'http://localhost:4318' },
+    }
+    expect(pathsWith(settings, { listens: false })).toEqual(['metrics', 'otlp.endpoint'])
+    expect(pathsWith(settings)).toEqual([])
+  })
+
   test('never shows a secret', () => {
     const settings = {
       ...MINIMAL,
