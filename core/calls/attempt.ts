@@ -17,6 +17,8 @@ import { wholeBody } from './whole-body.ts'
 const ERROR_BODY_BYTES = 256 * 1024
 /** How long the rest of an error may take. */
 const REST_MS = 5_000
+/** More than Claude takes to write one, also when it is slow. */
+const SLOWEST_TOKEN_MS = 50
 
 /** An error answer, whole. */
 export interface KeptAnswer {
@@ -82,12 +84,22 @@ export async function attempt(
 
 /**
  * How long this call may wait for its first byte. A whole answer has none before it is finished, so there the lower of
- * the client's own limit (`X-Stainless-Timeout`) and `retry.whole_answer_timeout` holds.
+ * the client's own limit (`X-Stainless-Timeout`) and `retry.whole_answer_timeout` holds. An answer that is only asked for as a
+ * whole because it is short may take as long as a stream's first byte and the writing of it, and is then asked of another backend.
  */
 function firstByteLimit({ settings }: Pick<Deps, 'settings'>, call: Call, backend: Backend) {
   const { firstByteTimeoutMs, wholeAnswerTimeoutMs } = settings.retry
-  const streams = call.native && backend.speaksOpenAi ? call.stream : (call.streamsUpstream ?? call.stream)
+  const isNative = call.native !== undefined && backend.speaksOpenAi
+  const streams = isNative ? call.stream : (call.streamsUpstream ?? call.stream)
   if (streams || call.countsTokens) return { ms: firstByteTimeoutMs, whole: false, byCaller: false }
+  if (!isNative && call.streamsUpstream === false) {
+    const writingMs = (call.maxTokens ?? Number.POSITIVE_INFINITY) * SLOWEST_TOKEN_MS
+    return {
+      ms: Math.min(firstByteTimeoutMs + writingMs, wholeAnswerTimeoutMs),
+      whole: false,
+      byCaller: false,
+    }
+  }
   const ofCaller = call.clientTimeoutMs ?? Number.POSITIVE_INFINITY
   return {
     ms: Math.min(ofCaller, wholeAnswerTimeoutMs),

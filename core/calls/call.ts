@@ -57,7 +57,7 @@ export interface Call extends RequestSize {
   countsTokens?: boolean
   /** Another call may go on with its answer, so that it is settled before its last byte leaves. */
   mayPause?: boolean
-  /** The answer is streamed to us even where the client gets it whole. */
+  /** Of a translated call: whether its answer is streamed to us; if not, although it could be, because it is short. */
   streamsUpstream?: boolean
   /** How long the client waits, as it says itself (ms). */
   clientTimeoutMs?: number | undefined

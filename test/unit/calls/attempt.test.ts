@@ -227,7 +227,15 @@ describe('a call that nobody answers', () => {
     const late = { kind: 'whole_answer_late', byCaller: false, kept: undefined }
     expect(await endAfter({ stream: false }, 600_000)).toEqual(['waits', late])
     expect(await endAfter({ stream: false, clientTimeoutMs: 600_000 }, 600_000)).toEqual(['waits', late])
-    expect(await endAfter({ stream: true, streamsUpstream: false }, 600_000)).toEqual(['waits', late])
+  })
+
+  test('and was to be short, but for our sake as a whole, fails when even a slow Claude would have written it', async () => {
+    const failed = { kind: 'failed', verdict: { kind: 'pair_failed', fromNetwork: true }, late: true }
+    const short = { stream: false, streamsUpstream: false }
+    const ofTokens = (maxTokens: number, ms: number) => endAfter({ ...short, maxTokens }, ms)
+    expect(await ofTokens(100, 65_000)).toMatchObject(['waits', failed])
+    expect(await ofTokens(4_096, 264_800)).toMatchObject(['waits', failed])
+    expect(await ofTokens(1_000_000, 600_000)).toMatchObject(['waits', failed])
   })
 
   test('is late when its caller would not wait for longer', async () => {
