@@ -12,6 +12,8 @@ import type { Metrics } from './rounds.ts'
 
 /** What is written behind the answers, and belongs to them, is written after this time. */
 const SETTLED_MS = 400
+/** Every worker has read a new key after this time. */
+const KEY_READ_MS = 1_500
 const UNLIMITED = { budgetMicros: 1e15, quotaTokens: 1e15 }
 
 /** Something between load and upstream. */
@@ -40,10 +42,21 @@ export interface Stage {
   stop(): Promise<void>
 }
 
-const hasTaskset = spawnSync('taskset', ['--version']).status === 0
-
-function pin(pid: number, cores: string): void {
-  for (const one of processTree(pid)) spawnSync('taskset', ['-a', '-c', '-p', cores, String(one)])
+/** Where processes run, if this machine has `taskset` and more than one core. */
+function createPins() {
+  const cores = cpus().length
+  const pinned = cores > 1 && spawnSync('taskset', ['--version']).status === 0
+  const pinTo = (list: string) => (pid: number) => {
+    if (!pinned) return
+    for (const one of processTree(pid)) spawnSync('taskset', ['-a', '-c', '-p', list, String(one)])
+  }
+  return {
+    pinned,
+    subject: pinTo('0'),
+    /** Load, upstream and the bench itself. */
+    others: pinTo(cores > 2 ? `1-${cores - 1}` : '1'),
+    everywhere: pinTo(`0-${cores - 1}`),
+  }
 }
 
 async function child(file: string, ...args: string[]) {
@@ -53,60 +66,30 @@ async function child(file: string, ...args: string[]) {
 }
 
 export async function openStage(): Promise<Stage> {
-  const cores = cpus().length
-  const pinned = cores > 1 && hasTaskset
-  const [first, others] = ['0', cores > 2 ? `1-${cores - 1}` : '1']
+  const pins = createPins()
   const upstream = await child('upstream.ts')
   const loader = await child('load.ts')
-  if (pinned) for (const pid of [process.pid, upstream.pid, loader.pid]) pin(pid, others)
+  for (const pid of [process.pid, upstream.pid, loader.pid]) pins.others(pid)
   const stopping: (() => Promise<unknown>)[] = []
-  const pinSubject = (pid: number, everywhere = false) => {
-    if (pinned) pin(pid, everywhere ? `0-${cores - 1}` : first)
-  }
   const upstreamUrl = `http://127.0.0.1:${upstream.port}`
-
-  async function openGateway(settings: object, everywhere: boolean): Promise<Gateway> {
-    const gateway = await startGateway({
-      backends: ['a', 'b'].map((name) => ({ name, url: upstreamUrl })),
-      limits: { requests_per_minute: 1_000_000, concurrent_requests: 100_000 },
-      server: { port: await freePort(), host: '127.0.0.1', drain_delay: 0, drain_timeout: '5s' },
-      ...settings,
-    })
-    stopping.push(gateway.stop)
-    const { secret: key } = await gateway.newKey(UNLIMITED)
-    const pid = () => gateway.process.pid ?? 0
-    pinSubject(pid(), everywhere)
-    const made: Gateway = {
-      gateway,
-      key,
-      pid: pid(),
-      port: portOf(gateway),
-      async restart() {
-        await gateway.restart()
-        Object.assign(made, { pid: pid(), port: portOf(gateway) })
-        pinSubject(pid(), everywhere)
-      },
-    }
-    // Until every worker has read the key.
-    await sleep(1_500)
-    return made
-  }
-
   async function clear() {
     for (const stop of stopping.splice(0)) await stop()
   }
-
   return {
     upstreamUrl,
-    pinned,
+    pinned: pins.pinned,
     load: (job) => ask(loader.started, job),
     async startPipe() {
       const { started, port, pid } = await child('pipe.ts', String(upstream.port))
       stopping.push(async () => started.kill('SIGKILL'))
-      pinSubject(pid)
+      pins.subject(pid)
       return { port, pid, key: 'none' }
     },
-    startGateway: (settings = {}, everywhere = false) => openGateway(settings, everywhere),
+    async startGateway(settings = {}, everywhere = false) {
+      const made = await openGateway(upstreamUrl, settings, everywhere ? pins.everywhere : pins.subject)
+      stopping.push(made.gateway.stop)
+      return made
+    },
     async cpuOf({ pid }, work) {
       const before = cpuMicros(pid)
       await work()
@@ -121,16 +104,39 @@ export async function openStage(): Promise<Stage> {
   }
 }
 
+/** A gateway with everything on and a key without limits that matter. */
+async function openGateway(url: string, settings: object, pin: (pid: number) => void): Promise<Gateway> {
+  const gateway = await startGateway({
+    backends: ['a', 'b'].map((name) => ({ name, url })),
+    limits: { requests_per_minute: 1_000_000, concurrent_requests: 100_000 },
+    server: { port: await freePort(), host: '127.0.0.1', drain_delay: 0, drain_timeout: '5s' },
+    ...settings,
+  })
+  const { secret: key } = await gateway.newKey(UNLIMITED)
+  const place = () => {
+    const pid = gateway.process.pid ?? 0
+    pin(pid)
+    return { pid, port: Number(new URL(gateway.url).port) }
+  }
+  const made: Gateway = {
+    gateway,
+    key,
+    ...place(),
+    async restart() {
+      await gateway.restart()
+      Object.assign(made, place())
+    },
+  }
+  await sleep(KEY_READ_MS)
+  return made
+}
+
 async function ask(loader: ChildProcess, job: Job): Promise<Done> {
   const { port, key } = job.target
   loader.send({ ...job, target: { port, key } })
   const [{ done, failed }] = await once(loader, 'message')
   if (failed !== undefined) throw new Error(`the load failed: ${failed}`)
   return done
-}
-
-function portOf(gateway: TestGateway): number {
-  return Number(new URL(gateway.url).port)
 }
 
 /** What most scenarios compare: two copies of the pipe and two of the gateway. */
