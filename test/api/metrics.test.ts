@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type App, ORIGIN, startApp } from '../support/app.ts'
 import type { Browser } from '../support/browser.ts'
-import { errorJson, type FakeUpstream, startUpstream } from '../support/upstream.ts'
+import { errorJson, type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
 
 const TOKEN = 'a-scraper-of-the-test'
 const ASK = {
@@ -22,6 +22,7 @@ afterAll(() => upstream.stop())
 describe('GET /metrics', () => {
   let app: App
   let key: string
+  let userId: number
   beforeEach(async () => {
     upstream.reset()
     app = await startApp({
@@ -30,6 +31,7 @@ describe('GET /metrics', () => {
       limits: { requests_per_minute: 3 },
     })
     const ann = await app.signIn('person-of-the-test')
+    userId = ann.id
     key = (await ann.post('/api/keys', { name: 'x' })).body.key.key
   })
   afterEach(() => app.close())
@@ -99,6 +101,19 @@ describe('GET /metrics', () => {
     expect(found['claude_gateway_limit_refusals_total{limit="requests_per_minute",scope="user"}']).toBe(1)
     expect(found['claude_gateway_errors_total{code="rate_limited"}']).toBe(1)
     expect(found['claude_gateway_errors_total{code="not_found"}']).toBe(1)
+  })
+
+  test('counts who is refused because a quota is used up', async () => {
+    const boss = await app.signIn('boss', 'admin')
+    const { status } = await boss.put(`/admin/api/users/${userId}`, { quota_tokens: 50 })
+    expect(status).toBe(200)
+    upstream.answer({ chunks: messageStream({ finalUsage: { output_tokens: 60 } }) })
+    expect((await send('/v1/messages', ASK)).status).toBe(200)
+    await app.settled()
+    expect((await send('/v1/messages', ASK)).status).toBe(429)
+    const found = await figures()
+    expect(found['claude_gateway_limit_refusals_total{limit="quota",scope="user"}']).toBe(1)
+    expect(found['claude_gateway_errors_total{code="quota_exceeded"}']).toBe(1)
   })
 
   test('never tells who called, with which key, or what was said', async () => {

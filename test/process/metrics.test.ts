@@ -66,6 +66,14 @@ describe('metrics on a port of their own', () => {
     }
   })
 
+  test('go on counting when the configuration is read again', async () => {
+    gateway.process.kill('SIGHUP')
+    await expect.poll(() => gateway.output()).toContain('config.reloaded')
+    await (await gateway.send(ASK)).text()
+    expect(await (await fetch(portOf(gateway))).text()).toContain('outcome="ok"} 2\n')
+    expect(gateway.output()).not.toContain('config.needs_restart')
+  })
+
   test('are not where calls are, and nothing else is where they are', async () => {
     expect((await fetch(`${gateway.url}/metrics`)).status).toBe(404)
     const base = portOf(gateway)
@@ -156,6 +164,25 @@ describe('with several workers', () => {
     await expect.poll(() => gateway.output(), { timeout: 30_000 }).toContain('cluster.restarted')
     await call(10)
     await expect.poll(calls, { timeout: 10_000 }).toBe(30)
+  })
+
+  test('whichever worker is asked where calls are tells the figures of all of them', async () => {
+    const other = await startGateway({
+      server: { workers: 2 },
+      backends: [{ name: 'a', url: upstream.url }],
+      metrics: { token: TOKEN },
+    })
+    const headers = { authorization: `Bearer ${TOKEN}`, connection: 'close' }
+    const told = async () => {
+      const text = await (await fetch(`${other.url}/metrics`, { headers })).text()
+      const calls = /^claude_gateway_calls_total\{.*outcome="ok"\} (\d+)$/m.exec(text)?.[1]
+      return `${calls} ${/^claude_gateway_processes (\d+)$/m.exec(text)?.[1]}`
+    }
+    const send = async () => (await other.send(ASK, { headers: { connection: 'close' } })).text()
+    await Promise.all(Array.from({ length: 20 }, send))
+    const many = () => Promise.all(Array.from({ length: 12 }, told))
+    await expect.poll(many).toEqual(Array(12).fill('20 2'))
+    await other.stop()
   })
 
   test('live figures are those of all of them', async () => {
