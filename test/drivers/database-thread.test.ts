@@ -1,5 +1,5 @@
 /** The thread that works on a server's database file. The contract of every database is in storage.test.ts. */
-import { existsSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -87,6 +87,23 @@ describe('when the thread dies', () => {
     ])
     expect(await store.db.values(sql`select thing from things`)).toMatchObject([{ 0: 'kept' }])
   })
+})
+
+test('a thread that follows a dead one touches no file that was put in the place of the database', async () => {
+  const folder = temporaryFolder()
+  const path = join(folder.path, 'gateway.db')
+  const thread: DatabaseThread = startThread(DYING)
+  const opened = await openServedFile(path, keptLogs(), { fsync: false, thread })
+  await opened.db.run(sql`create table things (thing)`)
+  await opened.backup(`${path}.backup`)
+  renameSync(path, `${path}.aside`)
+  copyFileSync(`${path}.backup`, path)
+  await reasonOf(opened.db.all(sql`select 'die'`))
+  const reason = await reasonOf(opened.db.run(sql`insert into things values ('of the other file')`))
+  expect(String(reason)).toContain('it is another file now')
+  expect(readFileSync(path)).toEqual(readFileSync(`${path}.backup`))
+  await opened.close()
+  folder.remove()
 })
 
 test('a file that was closed answers nothing more, and has no write-ahead log', async () => {

@@ -13,6 +13,7 @@ import {
   UNAVAILABLE,
   unusable,
 } from './database-questions.ts'
+import { replaced } from './guard.ts'
 
 const SCRIPT = join(import.meta.dirname, `database-thread${extname(import.meta.filename)}`)
 
@@ -23,14 +24,14 @@ export const startDatabaseThread = (): DatabaseThread => startThread(SCRIPT)
 
 /** Statements in a thread. One that ends is an error, and the next statement starts another. */
 export function inThread(first: DatabaseThread, opening: Opening, logger: Logger) {
-  let problem: string | undefined
+  const problem = createProblem(opening, logger)
   let running: Promise<DatabaseThread> | undefined
   let closed = false
 
   async function open(thread: DatabaseThread) {
     thread.hear({
       notice(notice) {
-        if ('problem' in notice) problem = notice.problem
+        if ('problem' in notice) problem.tell(notice.problem)
         else logger[notice.level](notice.event, notice.fields)
       },
       ended(cause) {
@@ -49,6 +50,7 @@ export function inThread(first: DatabaseThread, opening: Opening, logger: Logger
   }
   async function ask(question: Question): Promise<Answer[]> {
     if (closed) throw new DatabaseUnavailable('The database is closed.')
+    if (!running && problem.look()) problem.check()
     running ??= open(startDatabaseThread())
     return running.then((thread) => thread.ask(question)).catch(rethrow)
   }
@@ -62,22 +64,41 @@ export function inThread(first: DatabaseThread, opening: Opening, logger: Logger
   }
   return {
     sql,
-    /** Throws DatabaseUnavailable if the file must not be touched any more. */
-    check() {
-      if (problem) throw unusable(opening.path, problem)
-    },
+    check: problem.check,
     async open() {
       running = open(first)
       await running.catch(rethrow)
     },
     /** Closes the file and ends the thread; false if the file must not be closed. */
     async close(): Promise<boolean> {
-      await ask({ close: true })
+      if (running || !problem.look()) await ask({ close: true })
       closed = true
       const thread = await running
-      if (problem) thread?.unref()
+      if (problem.known()) thread?.unref()
       else await thread?.end()
-      return problem === undefined
+      return problem.known() === undefined
+    },
+  }
+}
+
+/** Why the file must not be touched any more. */
+function createProblem({ path, file }: Opening, logger: Logger) {
+  let problem: string | undefined
+  return {
+    known: () => problem,
+    /** Throws DatabaseUnavailable if there is one. */
+    check() {
+      if (problem) throw unusable(path, problem)
+    },
+    tell(told: string) {
+      problem = told
+    },
+    /** Looks, because another thread would take whatever file is there for the database. */
+    look(): boolean {
+      if (problem) return true
+      problem = replaced(path, file)
+      if (problem) logger.error('database.replaced', { path, problem, hint: 'restart the gateway' })
+      return problem !== undefined
     },
   }
 }

@@ -4,7 +4,7 @@
  * SQLite would do both without a look: it goes on using a file that somebody replaced, and a checkpoint would then write pages
  * of the old database into the new one. Here a checkpoint follows a look, and there is none after a difference was seen.
  */
-import { statSync } from 'node:fs'
+import { type BigIntStats, fstatSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'libsql'
 import { createOutage } from '../../../core/outage.ts'
@@ -61,7 +61,8 @@ export function guardFile(
   let problem: string | undefined
 
   function difference(): string | undefined {
-    if (idOf(path) !== seen.file) return idOf(path) ? 'it is another file now' : 'it is gone'
+    const other = differs(idOf(path), seen.file)
+    if (other) return other
     if (idOf(`${path}-wal`) !== seen.log || idOf(`${path}-shm`) !== seen.index) {
       return 'its write-ahead log is gone or another'
     }
@@ -173,10 +174,24 @@ function unlessBusy<T>(action: () => T): T | undefined {
   }
 }
 
+/** Why the path does not lead to the file of this descriptor; undefined if it does. */
+export function replaced(path: string, file: number): string | undefined {
+  return differs(idOf(path), idIn(fstatSync(file, { bigint: true })))
+}
+
+function differs(now: string | undefined, seen: string | undefined): string | undefined {
+  if (now === seen) return undefined
+  return now ? 'it is another file now' : 'it is gone'
+}
+
 /** Which file a path leads to; undefined if to none. */
 function idOf(path: string): string | undefined {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stats && `${stats.dev}:${stats.ino}`
+  return stats && idIn(stats)
+}
+
+function idIn({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`
 }
 
 function sizeOf(path: string): number {
