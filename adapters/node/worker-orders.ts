@@ -1,7 +1,7 @@
 /** What the primary process tells a worker. */
 import * as z from 'zod'
 
-/** The descriptor of a worker's end of the socket on which it asks for shared stores. */
+/** The descriptor of a worker's end of the socket on which it asks its primary for what they share. */
 export const PRIMARY_SOCKET = 4
 
 const File = z.object({ file: z.string(), text: z.string() })
@@ -14,6 +14,8 @@ export const Start = z.object({
   inForce: File,
   /** A listening socket of the primary, as its file descriptor. */
   socket: z.int().optional(),
+  /** PRIMARY_SOCKET; absent where new code is started by the primary of an older release, which has no such socket. */
+  primary: z.int().optional(),
   warns: z.boolean(),
 })
 export type Start = z.infer<typeof Start>

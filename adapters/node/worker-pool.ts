@@ -59,7 +59,7 @@ export function createWorkerPool({ file, socket, logger, serveStores, onFailed }
   async function start(warns: boolean): Promise<Worker> {
     starting += 1
     const worker = fork(serveStores)
-    const order: Start = { started: file, inForce, socket, warns }
+    const order: Start = { started: file, inForce, socket, primary: PRIMARY_SOCKET, warns }
     worker.send(order)
     const ended = once(worker, 'exit').then(([code, signal]) => ({ code, signal }))
     const listening = once(worker, 'listening').then(() => undefined)

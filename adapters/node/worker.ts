@@ -9,18 +9,19 @@ import { openLog } from './log.ts'
 import { upToRestart } from './reload.ts'
 import type { RunningServer } from './server.ts'
 import { start } from './starting.ts'
-import { Order, PRIMARY_SOCKET, Start } from './worker-orders.ts'
+import { Order, Start } from './worker-orders.ts'
 
 /** Serves until the primary ends it. Rejects with what kept it from starting. */
 export async function work(thread: DatabaseThread): Promise<void> {
   // A terminal and systemd signal every process of a group. The primary hears it too and says what is to be done.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
   const [first] = await once(process, 'message')
-  const { started, inForce, socket, warns } = Start.parse(first)
+  const { started, inForce, socket, primary: fd, warns } = Start.parse(first)
   const config = upToRestart(settingsOf(started), settingsOf(inForce)).inForce
   const logger = openLog(config)
-  const primary = new Socket({ fd: PRIMARY_SOCKET, readable: true, writable: true })
-  const server = await start(config, logger, { socket, thread, warns, primary, listensReady: true })
+  const primary = fd === undefined ? undefined : new Socket({ fd, readable: true, writable: true })
+  const place = { socket, thread, warns, ...(primary && { primary }), listensReady: true }
+  const server = await start(config, logger, place)
   endWithPrimary(server, primary, logger)
   process.on('message', (message) => {
     const order = Order.parse(message)
@@ -33,10 +34,10 @@ export async function work(thread: DatabaseThread): Promise<void> {
  * A worker without its primary would keep the port from the next one and know no limits. It cuts its answers and writes their
  * records.
  */
-function endWithPrimary(server: RunningServer, primary: Socket, logger: Logger) {
+function endWithPrimary(server: RunningServer, primary: Socket | undefined, logger: Logger) {
   const { worker } = cluster
   // Before that Node itself would still send to the primary, and throw.
-  primary.once('close', () => {
+  primary?.once('close', () => {
     if (process.connected) process.disconnect()
   })
   worker?.on('disconnect', () => {

@@ -1,10 +1,17 @@
 /** Workers that share limits and health by their primary process: what `server.workers` does when nothing else is set. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { stringify } from 'yaml'
 import { users } from '../../core/db/schema.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { freePort } from '../support/ports.ts'
 import { countOf, workersOf } from '../support/restarts.ts'
+import { complete } from '../support/runtime.ts'
+import { temporaryFolder } from '../support/stores.ts'
 import { errorJson, type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
 
 const ASK = { model: 'claude-opus-5-5', max_tokens: 50, messages: [{ role: 'user', content: 'hi' }] }
@@ -108,3 +115,27 @@ describe('over two workers', () => {
     await expect.poll(askedByTwenty, SLOW).toBe(0)
   }, 60_000)
 })
+
+test('a worker serves with a primary of an older release, which shares nothing in its memory', async () => {
+  const folder = temporaryFolder()
+  const config = join(folder.path, 'config.yaml')
+  const settings = {
+    backends: [{ name: 'a', url: upstream.url }],
+    database: { path: join(folder.path, 'gateway.db') },
+    server: { port: await freePort(), host: '127.0.0.1', workers: 2 },
+    limits: { store: 'database' },
+    health: { startup_check: 'off', store: 'database' },
+  }
+  writeFileSync(config, stringify(complete(settings)))
+  const older = spawn(process.execPath, ['test/support/older-primary-process.ts', config])
+  let output = ''
+  older.stdout.on('data', (data) => {
+    output += data
+  })
+  await expect.poll(() => output, SLOW).toMatch(/^(listening|ended with \d+)$/m)
+  expect(output).toContain('listening')
+  expect((await fetch(`http://127.0.0.1:${settings.server.port}/healthz`)).status).toBe(200)
+  older.kill()
+  await once(older, 'exit')
+  folder.remove()
+}, 60_000)
