@@ -11,7 +11,7 @@ export const metrics = [
     tier: 'monitor',
     summary:
       'Figures of all processes of this gateway, as text 0.0.4 or OpenMetrics; 404 where they are not served here.',
-    produces: ['text/plain'],
+    produces: ['text/plain', 'application/openmetrics-text'],
     errors: [404],
     async handle({ deps, headers }) {
       if (!deps.observability) throw nothingHere()

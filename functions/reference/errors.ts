@@ -77,7 +77,7 @@ export function errorsOf(route: Route): ErrorStatus[] {
 
 /** The OpenAPI response of a route for an error status, and its name among the shared ones. */
 export function errorResponse(route: Route, status: ErrorStatus) {
-  if (route.produces?.includes('text/plain')) {
+  if (route.tier === 'public' && route.produces?.includes('text/plain')) {
     const content = { 'text/plain': { schema: { type: 'string' } } }
     return { name: `Plain${status}`, response: { description: MEANING[status], content } }
   }

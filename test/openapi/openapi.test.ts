@@ -23,8 +23,8 @@ const CHECKS = [
   'negative_data_rejection',
   'valid_data_is_accepted',
 ]
-/** They end the session that all other requests are made in, or switch the only backend off. */
-const LEFT_OUT = '^/api/auth/logout|^/admin/api/backends/\\{name\\}$'
+/** They end the session that all other requests are made in, switch the only backend off, or have an answer without an end. */
+const LEFT_OUT = '^/api/auth/logout|^/admin/api/backends/\\{name\\}$|^/admin/api/live$'
 
 const Document = z.looseObject({
   paths: z.record(z.string(), z.record(z.string(), z.unknown())),
