@@ -36,20 +36,31 @@ export interface Connection {
   close(): void
 }
 
+type Prepared = ReturnType<Database.Database['prepare']>
+/** Prepared statements by their text, the one used last at the end. */
+type Kept = Map<string, Prepared>
+
+/**
+ * So many are kept. Preparing costs as much as running, and the native driver holds on to each statement until it is collected,
+ * 25 KB that V8 does not know of.
+ */
+const KEPT = 100
+
 /** It is opened by the first statement, and `pragmas` run before that. */
 export function connect(path: string, pragmas: string): Connection {
   let database: Database.Database | undefined
+  const kept: Kept = new Map()
   const opened = () => {
     database ??= named(() => openWith(path, pragmas))
     return database
   }
   const run = (sql: string) => named(() => opened().exec(sql))
   return {
-    execute: (statement) => executed(opened(), statement),
+    execute: (statement) => executed(opened(), kept, statement),
     batch(statements) {
       run('begin immediate')
       try {
-        const answers = statements.map((statement) => executed(opened(), statement))
+        const answers = statements.map((statement) => executed(opened(), kept, statement))
         run('commit')
         return answers
       } catch (cause) {
@@ -58,6 +69,7 @@ export function connect(path: string, pragmas: string): Connection {
       }
     },
     close() {
+      kept.clear()
       database?.close()
       database = undefined
     },
@@ -75,18 +87,27 @@ function openWith(path: string, pragmas: string): Database.Database {
   }
 }
 
-function executed(database: Database.Database, { sql, args }: Statement): Answer {
+function executed(database: Database.Database, kept: Kept, { sql, args }: Statement): Answer {
   const values = args.map(bound)
   return named(() => {
-    const statement = database.prepare(sql).safeIntegers(true)
-    if (!statement.reader) {
-      const { changes, lastInsertRowid } = statement.run(values)
-      return { columns: [], rows: [], changes, lastId: BigInt(lastInsertRowid) }
-    }
-    const columns = statement.columns().map(({ name }) => name)
-    const rows = statement.raw(true).all(values).map(readable)
-    return { columns, rows, changes: 0, lastId: undefined }
+    const statement = kept.get(sql) ?? database.prepare(sql).safeIntegers(true)
+    // One that fails may be left half run, and is not used again.
+    kept.delete(sql)
+    const answer = answerOf(statement, values)
+    kept.set(sql, statement)
+    if (kept.size > KEPT) kept.delete(kept.keys().next().value ?? '')
+    return answer
   })
+}
+
+function answerOf(statement: Prepared, values: unknown[]): Answer {
+  if (!statement.reader) {
+    const { changes, lastInsertRowid } = statement.run(values)
+    return { columns: [], rows: [], changes, lastId: BigInt(lastInsertRowid) }
+  }
+  const columns = statement.columns().map(({ name }) => name)
+  const rows = statement.raw(true).all(values).map(readable)
+  return { columns, rows, changes: 0, lastId: undefined }
 }
 
 function named<T>(action: () => T): T {
