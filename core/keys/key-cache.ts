@@ -41,8 +41,10 @@ export interface KeyCache {
 }
 
 const NO_GRANTS: ReadonlySet<string> = new Set()
-/** So many keys, or the keys of so many users, are read at once: a few milliseconds. Calls go on between two readings. */
-const KEYS_AT_ONCE = 200
+/** So many keys are read by one statement, because a worker may make few of them. */
+const KEYS_READ = 1_000
+/** So many keys are added, or the keys of so many users read, at once: a millisecond or two. Calls go on in between. */
+const KEYS_AT_ONCE = 250
 const USERS_AT_ONCE = 50
 
 interface KeyCacheParts {
@@ -118,11 +120,18 @@ function judge(entry: Entry | undefined, now: number): Refusal | undefined {
 
 async function readAll({ db, clock, settings }: KeyCacheParts): Promise<Entries> {
   const all = createEntries(settings)
-  for (let after = 0; ; ) {
-    const rows = await readAfter(db, after, KEYS_AT_ONCE)
-    all.add(rows)
-    if (rows.length < KEYS_AT_ONCE) return all
-    after = rows.at(-1)?.keyId ?? 0
+  let rows = await readAfter(db, 0, KEYS_READ)
+  for (;;) {
+    const last = rows.length < KEYS_READ ? undefined : rows.at(-1)
+    // Read while these are added.
+    const next = last && readAfter(db, last.keyId, KEYS_READ)
+    next?.catch(() => {})
+    for (let from = 0; from < rows.length; from += KEYS_AT_ONCE) {
+      if (from > 0) await pause(clock)
+      all.add(rows.slice(from, from + KEYS_AT_ONCE))
+    }
+    if (!next) return all
+    rows = await next
     await pause(clock)
   }
 }
