@@ -18,7 +18,8 @@ export interface ParentSpan {
 
 /** What a span is made of once it is sent; until then a call costs no more than this. */
 export interface CallSpan {
-  target: string
+  /** Its path, without the caller's query. */
+  route: string
   record: CallRecord
   /** The name under which the call's model is counted. */
   model: string
@@ -52,15 +53,15 @@ export function callSpan(
   model: string,
   parent: ParentSpan | undefined,
 ): CallSpan {
-  return { target, record, model, parent }
+  return { route: routeOf(target), record, model, parent }
 }
 
 /** Spans with the same key have the same form. */
-export function formKeyOf({ target, record, model }: CallSpan): string {
-  return `${model} ${record.backend} ${record.outcome} ${record.statusCode} ${target}`
+export function formKeyOf({ route, record, model }: CallSpan): string {
+  return `${model} ${record.backend} ${record.outcome} ${record.statusCode} ${route}`
 }
 
-export function formOf({ target, record, model }: CallSpan): SpanForm {
+export function formOf({ route, record, model }: CallSpan): SpanForm {
   const { outcome, statusCode, backend } = record
   const failed =
     outcome !== 'ok' && outcome !== 'client_aborted' && (outcome !== 'error' || statusCode >= 500)
@@ -72,7 +73,7 @@ export function formOf({ target, record, model }: CallSpan): SpanForm {
       'gen_ai.provider.name': 'anthropic',
       'gen_ai.request.model': model,
       'http.request.method': 'POST',
-      'http.route': routeOf(target),
+      'http.route': route,
       'http.response.status_code': statusCode,
       ...(failed ? { 'error.type': outcome === 'error' ? String(statusCode) : outcome } : {}),
       ...(backend === '' ? {} : { 'claude_gateway.backend': backend }),
