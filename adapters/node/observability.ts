@@ -21,6 +21,10 @@ export function readsMetrics({ metrics }: Pick<Config, 'metrics'>): boolean {
   return metrics.port !== null || metrics.token !== ''
 }
 
+function exportsMetrics({ otlp }: Config): boolean {
+  return otlp.endpoint !== '' && otlp.metrics
+}
+
 export interface ProcessObservability extends Observability {
   /**
    * Begins to serve the metrics on their port or, in a worker, to report them; and to export them. Rejects if the port is taken.
@@ -44,23 +48,23 @@ export function createObservability(parts: {
   const { config, clock, logger, channel, current, leaving } = parts
   const memory = createMetricsMemory(clock)
   const isRead = readsMetrics(config)
+  const ofProcess = isRead || exportsMetrics(config) ? watchProcess() : () => []
   let otlp: Otlp | undefined
-  const gauges = (ofProcess: () => Series[]): Series[] => [
+  const gauges = (): Series[] => [
     ...gaugesOf(current(), memory),
     gauge('claude_gateway.live.readers', live.readers()),
     ...(otlp ? [gauge('claude_gateway.otlp.waiting', otlp.waiting())] : []),
     ...ofProcess(),
   ]
-  const ofProcess = isRead ? watchProcess() : () => []
   const ownLive = () => liveStateOf(current(), memory)
   const shared =
     channel &&
     primaryFigures(channel, {
-      changes: () => (isRead ? [...memory.registry.changes(), ...gauges(ofProcess)] : []),
+      changes: () => (isRead ? [...memory.registry.changes(), ...gauges()] : []),
       live: ownLive,
     })
   const processes: Processes = shared ?? {
-    figures: async () => [...memory.registry.all(), ...gauges(ofProcess)],
+    figures: async () => [...memory.registry.all(), ...gauges()],
     live: async () => [ownLive()],
   }
   const live = createLive({ clock, logger, processes, leaving })
@@ -71,8 +75,7 @@ export function createObservability(parts: {
       end = shared ? reporting(shared) : await serveMetrics(config, logger, processes.figures)
       if (config.otlp.endpoint === '') return
       const { openOtlp } = await import('../drivers/otlp/exporter.ts')
-      const look = config.otlp.metrics ? watchProcess() : () => []
-      const figures = () => [...memory.registry.all(), ...gauges(look)]
+      const figures = () => [...memory.registry.all(), ...gauges()]
       otlp = openOtlp({ config: config.otlp, version: current().version, memory, figures, logger })
     },
     async close() {

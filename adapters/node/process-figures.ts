@@ -4,7 +4,8 @@ import { gauge } from '../../core/observability/gauges.ts'
 import type { Series } from '../../core/observability/series.ts'
 
 const NANOSECONDS = 1e9
-const RESOLUTION_MS = 10
+/** A timer that often; every 10 ms, as is usual, took 0.4 % of a core from an idle process. */
+const RESOLUTION_MS = 50
 
 /** Begins to watch the event loop. Each call tells how it was since the one before. */
 export function watchProcess(): () => Series[] {
