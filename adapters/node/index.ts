@@ -13,6 +13,7 @@ import { EXIT_CONFIG, NoConfig, readSettings, readSettingsFile, settingsOf } fro
 import { VERSION } from '../shared/version.ts'
 import { superviseWorkers } from './cluster.ts'
 import { openLog } from './log.ts'
+import { collectAsItGrows } from './memory.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { readsMetrics } from './observability.ts'
 import { watchProcess } from './process-figures.ts'
@@ -24,6 +25,7 @@ import { work } from './worker.ts'
 // After a thousand concurrent streams V8 assumes that a call's objects live long and allocates them as old ones for good,
 // which made each later call of the benchmark cost half as much again.
 setFlagsFromString('--no-allocation-site-pretenuring')
+collectAsItGrows()
 
 try {
   // Before anything else, because that takes as long as all the rest of the start.

@@ -76,7 +76,9 @@ function read({ incoming, outgoing }: HttpBindings, take: TakeBytes): Promise<Ui
     incoming.once('end', () => resolve(body.whole()))
     incoming.once('error', reject)
     const onClose = () => {
-      if (!incoming.readableEnded) reject(new Error('the client left'))
+      if (incoming.readableEnded) return
+      body.clear()
+      reject(new Error('the client left'))
     }
     if (incoming.destroyed) onClose()
     else incoming.once('close', onClose)
@@ -103,6 +105,7 @@ function announcedBody(bytes: number): Body {
       freeNow(chunk)
     },
     clear() {
+      if (room) freeNow(room)
       room = undefined
     },
     whole: () => room ?? new Uint8Array(),
@@ -114,9 +117,13 @@ function bodyInChunks(): Body {
   return {
     add: (chunk) => void chunks.push(chunk),
     clear() {
-      chunks.length = 0
+      for (const chunk of chunks.splice(0)) freeNow(chunk)
     },
-    whole: () => joined(chunks),
+    whole() {
+      const whole = joined(chunks)
+      for (const chunk of chunks.splice(0)) if (chunk !== whole) freeNow(chunk)
+      return whole
+    },
   }
 }
 

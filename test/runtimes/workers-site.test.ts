@@ -51,7 +51,7 @@ const ask = async (path: string, by: 'browser' | 'program') => {
   return [answer.status, answer.headers.get('content-type'), await answer.text()]
 }
 
-test.each(['/usage', '/metrics', '/managed/settings', '/protocol'])(
+test.each(['/usage', '/managed/settings', '/protocol'])(
   '%s is the page for a browser that goes there, and an error for a program',
   async (path) => {
     expect(await ask(path, 'browser')).toEqual([200, 'text/html; charset=utf-8', PAGE])
@@ -63,7 +63,7 @@ test.each(['/usage', '/metrics', '/managed/settings', '/protocol'])(
   },
 )
 
-test.each(['/api/nothing', '/v1/nothing', '/admin/api/nothing', '/_app/nothing', '/nothing.js'])(
+test.each(['/metrics', '/api/nothing', '/v1/nothing', '/admin/api/nothing', '/_app/nothing', '/nothing.js'])(
   '%s is an error for both',
   async (path) => {
     for (const by of ['browser', 'program'] as const) {
