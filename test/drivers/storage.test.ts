@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { belongsTo, hasPages } from '../../adapters/drivers/storage/file-head.ts'
 import { openFile } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate, NewerSchema } from '../../core/db/migrate.ts'
 import { migrations } from '../../core/db/migrations.gen.ts'
@@ -275,6 +276,11 @@ describe('a libSQL file', () => {
     const { db, close } = await openFile(path('race.db'))
     expect(await db.$count(keyRevision)).toBe(1)
     await close()
+  })
+
+  test('whose log another process has just removed was no other file', () => {
+    const head = { mark: 1, usesLog: true }
+    expect([hasPages(path('gone-wal')), belongsTo(path('gone-wal'), head)]).toEqual([false, true])
   })
 
   test('that another process holds for a while does not stop the event loop, and the write arrives', async () => {

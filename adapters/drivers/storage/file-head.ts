@@ -31,15 +31,15 @@ export function headAt(path: string): FileHead | undefined {
   return withFile(path, headOf)
 }
 
-/** Whether a file is a log with at least one page, so that SQLite would read it. */
+/** Whether there is a log with at least one page, so that SQLite would read it. */
 export function hasPages(log: string): boolean {
-  return withFile(log, (fd) => !framesOf(fd).next().done)
+  return withFile(log, (fd) => !framesOf(fd).next().done) ?? false
 }
 
-/** Whether this log can be of the database file with that head. */
+/** Whether this log can be of the database file with that head. One that is gone was, because who closed that file removed it. */
 export function belongsTo(log: string, head: FileHead): boolean {
   const marks = withFile(log, (fd) => new Set([...framesOf(fd)].flatMap((mark) => mark ?? [])))
-  return head.usesLog && (marks.size === 0 || marks.has(head.mark))
+  return marks === undefined || (head.usesLog && (marks.size === 0 || marks.has(head.mark)))
 }
 
 /** For each page in a log: the mark, or undefined if it is not the first page of the database. */
@@ -66,11 +66,22 @@ function readAt(fd: number, position: number, length: number): Buffer {
   return bytes.subarray(0, readSync(fd, bytes, 0, length, position))
 }
 
-function withFile<T>(path: string, action: (fd: number) => T): T {
-  const fd = openSync(path, 'r')
+/** Undefined if there is no such file, because another process may remove a log at any time. */
+function withFile<T>(path: string, action: (fd: number) => T): T | undefined {
+  const fd = openedOrNone(path)
+  if (fd === undefined) return undefined
   try {
     return action(fd)
   } finally {
     closeSync(fd)
+  }
+}
+
+function openedOrNone(path: string): number | undefined {
+  try {
+    return openSync(path, 'r')
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
+    throw cause
   }
 }

@@ -1,5 +1,5 @@
 /** What a killed server left beside the database file, before SQLite reads it. */
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { renameSync, rmSync, statSync } from 'node:fs'
 import type { Logger } from '../../../core/ports.ts'
 import { belongsTo, hasPages, headAt } from './file-head.ts'
 import { takeDatabase } from './presence.ts'
@@ -12,7 +12,7 @@ const TRIES = 3
  */
 export function putAsideForeignLog(path: string, logger: Pick<Logger, 'warn'>): void {
   const log = `${path}-wal`
-  if (!existsSync(log) || !hasPages(log)) return
+  if (!hasPages(log)) return
   if (!(statSync(path, { throwIfNoEntry: false })?.size ?? 0)) {
     throw new Error(
       `Database ${path} is gone, but its write-ahead log is there. Put the file back or restore a backup (cli restore); to ` +
