@@ -5,6 +5,7 @@
  */
 import type { InValue } from '@libsql/client/sqlite3'
 import type { Sql } from './client.ts'
+import { SqlError } from './connection.ts'
 
 const DECODER = new TextDecoder()
 const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -17,7 +18,21 @@ const LOG = 'usage_logs'
 /** Their texts are those of the log. They may have millions of rows, so they are checked if new rows of the log have some. */
 const DERIVED = new Set(['usage_hourly', 'usage_sums', 'usage_latency', 'prompt_losses'])
 
+/** How often it begins again when a table changes while it reads, because another process migrates the database. */
+const TRIES = 10
+
 export async function heal(database: Sql): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await healAll(database)
+    } catch (cause) {
+      const isChanged = cause instanceof SqlError && cause.code === 'SQLITE_ERROR'
+      if (!isChanged || tries === TRIES) throw cause
+    }
+  }
+}
+
+async function healAll(database: Sql): Promise<void> {
   const tables = await namesIn(database, "select name from sqlite_master where type = 'table'")
   const isFirst = !tables.includes(LOG) || (await seen(database)) === 0
   const healed = tables.includes(LOG) && (await healTable(database, LOG))
