@@ -2,8 +2,8 @@
  * Spans as OTLP sends them:
  * https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
  *
- * Decision: bytes that many spans have in common are written once and copied; instead of OpenTelemetry's own exporter, with which
- * tracing cost three times as much: 15 µs of a small call's 500.
+ * Decision: bytes that many spans have in common are written once and copied; instead of OpenTelemetry's own exporter, which took
+ * three times as long for a span (15 µs) when both were measured alone.
  */
 import { randomFillSync } from 'node:crypto'
 import {
