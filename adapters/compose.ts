@@ -3,15 +3,21 @@ import { ConfigError } from '../config/error.ts'
 import type { Config } from '../config/schema.ts'
 import { settingsFrom } from '../config/settings.ts'
 import { warningsOf } from '../config/warnings.ts'
+import { renewCredentials } from '../core/backends/credentials.ts'
 import type { BackendMemory } from '../core/backends/memory.ts'
+import { systemClock } from '../core/clock.ts'
 import { migrate } from '../core/db/migrate.ts'
 import { createDeps, type Deps, type GatewayParts } from '../core/deps.ts'
+import type { LoginProvider } from '../core/identity/provider.ts'
+import { moveBudgets } from '../core/limits/move-budgets.ts'
+import { adoptPeriods } from '../core/limits/rebuild.ts'
 import { announceObjects } from '../core/objects/announce.ts'
 import type { Clock, Db, HealthStore, Ledger, Logger, MaybePromise } from '../core/ports.ts'
 import { createTaskRunner, type TaskRunner } from '../core/tasks.ts'
 import { MINUTE_MS } from '../core/units.ts'
 import { ensureAdmin, hasAdmin } from '../core/users/first-admin.ts'
-import { createGateway, functionsFrom, type Gateway } from '../functions/gateway.ts'
+import { createGateway, type Gateway } from '../functions/gateway.ts'
+import { functionsFrom } from '../functions/table.ts'
 import { decompress } from './drivers/decompress.ts'
 import { databaseHealth } from './drivers/health/database.ts'
 import { memoryHealth } from './drivers/health/memory.ts'
@@ -20,18 +26,22 @@ import { localLedger } from './drivers/ledger/local.ts'
 import type { Records } from './drivers/ledger/records.ts'
 import type { SharedParts } from './drivers/ledger/shared.ts'
 import { sha256 } from './drivers/sha256.ts'
+import { sendTelemetry } from './drivers/telemetry/fetch.ts'
+import { credentialsFrom, type PlatformCredentials } from './shared/credentials.ts'
 import { readHealth } from './shared/known-health.ts'
+import { loginsFrom } from './shared/logins.ts'
 import { pricesFrom, shippedAbilities } from './shared/tables.ts'
 import { VERSION } from './shared/version.ts'
 
-/** Migrates the database; logs what a migration changes for callers. Throws as `migrate`. */
+/** Migrates the database, and counts for limits by the configuration's calendar; logs what that changes for callers. Throws as `migrate`. */
 export async function prepareDatabase(
   db: Db,
-  { objects }: Config,
+  config: Config,
   logger: Pick<Logger, 'info' | 'warn'>,
 ): Promise<void> {
   const begins = (migration: string) => logger.info('database.migrating', { migration })
-  announceObjects(logger, await migrate(db, begins), objects)
+  announceObjects(logger, await migrate(db, begins), config.objects)
+  await adoptPeriods({ db, logger }, settingsFrom(config).limits, systemClock.now())
 }
 
 /** What was used is taken from the database again at least this often. */
@@ -67,7 +77,7 @@ export async function openStores(
 ): Promise<Stores> {
   const { place, db, records, clock, databaseClock = clock, logger } = runtime
   const { usageSyncMs, limits } = settingsFrom(config)
-  const { period, failClosed } = limits
+  const { failClosed } = limits
   const seedMs = Math.min(usageSyncMs, SEED_MS)
   const ledgers: typeof runtime.ledgers = {
     local: localLedger,
@@ -82,7 +92,7 @@ export async function openStores(
   const openLedger = chosen(place, 'limits.store', config.limits.store, ledgers)
   const openHealth = chosen(place, 'health.store', config.health.store, healths)
   return {
-    ledger: await openLedger({ db, records, period, failClosed, clock, logger, seedMs }),
+    ledger: await openLedger({ db, records, failClosed, clock, logger, seedMs }),
     health: openHealth(),
   }
 }
@@ -104,8 +114,22 @@ function chosen<Store extends string, Open>(
 export interface Runtime
   extends Omit<
     GatewayParts,
-    'version' | 'settings' | 'prices' | 'abilities' | 'sha256' | 'decompress' | 'random' | 'backendMemory'
+    | 'version'
+    | 'settings'
+    | 'prices'
+    | 'abilities'
+    | 'sha256'
+    | 'decompress'
+    | 'sendTelemetry'
+    | 'logins'
+    | 'random'
+    | 'backendMemory'
+    | 'credentialsOf'
   > {
+  /** Absent where the runtime has no credentials of its own. */
+  platformCredentials?: PlatformCredentials
+  /** People who sign in by LDAP. Absent where the runtime has no sockets for it. */
+  ldap?: (config: Config['ldap']) => LoginProvider
   /** The value of GATEWAY_FUNCTIONS. */
   functions: string | undefined
   /** Whether the gateway itself listens on a port; some warnings apply only then. */
@@ -125,7 +149,7 @@ export interface Composed {
  * its first call. Throws ConfigError or what the database throws.
  */
 export async function compose(config: Config, runtime: Runtime, known?: BackendMemory): Promise<Composed> {
-  const { functions, listens, warns, ...parts } = runtime
+  const { functions, listens, warns, ldap, platformCredentials, ...parts } = runtime
   const prices = pricesFrom(config)
   const deps = createDeps({
     ...parts,
@@ -134,17 +158,25 @@ export async function compose(config: Config, runtime: Runtime, known?: BackendM
     prices,
     abilities: shippedAbilities(),
     sha256,
+    credentialsOf: credentialsFrom(config, parts, platformCredentials),
     decompress,
+    sendTelemetry,
+    logins: loginsFrom(config, parts.clock, ldap),
     random: Math.random,
     ...(known ? { backendMemory: known } : {}),
   })
   const { db, logger, clock } = parts
-  const [admin] = await Promise.all([ensureAdmin(deps), readHealth(deps)])
+  parts.waitUntil(renewCredentials(deps))
+  const [admin] = await Promise.all([ensureAdmin(deps), readHealth(deps), moveBudgets(deps)])
   if (admin) logger.info('admin.created', { itcode: admin })
   if (warns) {
     const hasPrice = (model: string) => prices.rates(model, clock.now()) !== undefined
     const found = warningsOf(config, { hasPrice, hasAdmin: await hasAdmin(db), listens })
     for (const { path, message } of found) logger.warn('config.open', { setting: path, message })
+    const told = deps.signInProblem().then((message) => {
+      if (message !== undefined) logger.warn('config.open', { setting: 'server.public_url', message })
+    })
+    parts.waitUntil(told)
   }
   return { deps, gateway: createGateway(deps, functionsFrom(functions)), runTasks: createTaskRunner(deps) }
 }

@@ -1,23 +1,25 @@
 /** Every setting with its default and limits. Names are those of the file; durations are parsed to ms, sizes to bytes. */
 import * as z from 'zod'
+import { isTimeZone } from '../core/calendar.ts'
 import { DAY_MS } from '../core/units.ts'
-import { headerSecret, secret, signingSecrets } from './secrets.ts'
+import { backends } from './backends.ts'
+import { feishu, ldap, oidc } from './login.ts'
+import { headerSecret, signingSecrets } from './secrets.ts'
 import { section } from './section.ts'
-import { metrics, otlp } from './telemetry.ts'
+import { auth } from './sign-in.ts'
+import { metrics, otlp, telemetryDestination } from './telemetry.ts'
 import {
   databaseUrl,
   dollars,
   duration,
-  itcode,
   modelName,
   network,
-  optionalUrl,
   originUrl,
   pageOrigin,
+  price,
   redisUrl,
   serverPattern,
   size,
-  upstreamUrl,
   wait,
   waitOrNone,
 } from './values.ts'
@@ -71,41 +73,6 @@ const log = section({
   format: z.enum(['json', 'text']).default('json'),
 })
 
-const smtp = section({
-  host: text.default(''),
-  port: z.int().min(1).max(65_535).default(587),
-  /** true: TLS from the first byte (port 465). false: STARTTLS if the server offers it. */
-  tls: z.boolean().default(false),
-  user: text.default(''),
-  password: secret.default(''),
-  from: text.default(''),
-})
-
-const auth = section({
-  session_secret: signingSecrets,
-  session_max_age: z.int().min(60).max(31_536_000).default(86_400),
-  /** A session ends after this long without a request. */
-  session_idle: duration.default(43_200_000),
-  code_expiry: duration.default(300_000),
-  /** 8 letters of 20 (20^8 codes), or 6 digits (10^6 codes), which are 25,600 times easier to guess. */
-  code_style: z.enum(['letters', 'digits']).default('letters'),
-  admin_itcode: itcode.default(''),
-  send_code_url: optionalUrl.default(''),
-  smtp,
-  email_domain: text.default(''),
-  allowed_domains: z.array(z.string().min(1)).default([]),
-  auto_register: z.boolean().default(true),
-  invite_code: secret.default(''),
-}).superRefine(({ send_code_url, smtp: { host, from } }, context) => {
-  if (host && send_code_url) {
-    const message = 'either a mail server or send_code_url is expected, not both'
-    context.addIssue({ code: 'custom', path: ['smtp', 'host'], message })
-  }
-  if (host && !from) {
-    context.addIssue({ code: 'custom', path: ['smtp', 'from'], message: "the sender's address is expected" })
-  }
-})
-
 const models = section({
   default_access: access.default('open'),
   rules: z.array(z.strictObject({ match: modelName, access })).default([]),
@@ -113,9 +80,17 @@ const models = section({
 
 const limits = section({
   period: z.enum(['daily', 'weekly', 'monthly', 'total']).default('monthly'),
+  /** By which days, weeks and months begin. */
+  time_zone: z
+    .string()
+    .refine(isTimeZone, 'an IANA time zone is expected, such as Europe/Berlin')
+    .default('UTC'),
+  /** Which of several groups' limits for each member holds. */
+  group_rule: z.enum(['lowest', 'highest']).default('lowest'),
   default_quota_tokens: count.default(0),
   default_budget_usd: dollars.default(0),
   requests_per_minute: z.int().min(0).max(1_000_000).default(0),
+  tokens_per_minute: count.default(0),
   concurrent_requests: count.default(0),
   max_body_bytes: z.int().min(1024).max(268_435_456).default(33_554_432),
   /**
@@ -144,51 +119,6 @@ const messages = section({
   mcp_servers: z.array(serverPattern).default(everything),
 })
 
-const backend = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'letters, digits, dot, dash and underscore are expected, 64 at most'),
-  type: z.literal('anthropic').default('anthropic'),
-  url: upstreamUrl,
-  api_key: headerSecret.min(1, 'a key is required'),
-  weight: z.number().min(0).max(1e6).default(1),
-  enabled: z.boolean().default(true),
-  models: z.array(modelName).default([]),
-  openai: z.enum(['translate', 'passthrough']).default('translate'),
-})
-
-const backends = z
-  .array(backend, { error: 'at least one backend is required' })
-  .min(1, 'at least one backend is required')
-  .superRefine((list, context) => {
-    for (const [i, { name }] of list.entries()) {
-      if (list.findIndex((other) => other.name === name) < i) {
-        context.addIssue({
-          code: 'custom',
-          path: [i, 'name'],
-          message: 'each backend needs a name of its own',
-        })
-      }
-    }
-    if (list.length > 0 && list.every(({ enabled, weight }) => !enabled || weight === 0)) {
-      context.addIssue({
-        code: 'custom',
-        message: 'at least one backend must be enabled with a weight above 0',
-      })
-    }
-  })
-
-const rate = z.number().min(0).max(1e6)
-const price = z.strictObject({
-  model: modelName,
-  effective_from: z.iso.date().optional(),
-  input: rate,
-  output: rate,
-  cache_read: rate,
-  cache_write_5m: rate,
-  cache_write_1h: rate,
-})
-
 export const Config = z
   .strictObject({
     server,
@@ -199,11 +129,20 @@ export const Config = z
     metrics,
     otlp,
     auth,
+    oidc,
+    ldap,
+    feishu,
+    organisation: section({ name: z.string().min(1).max(100).default('Claude Gateway') }),
+    /** Encrypts what the database keeps of others' secrets; null: no such secrets can be kept. */
+    secrets: section({ key: signingSecrets.nullable().default(null) }),
+    /** Whether channels may be at private addresses, such as a chat in the company's network. */
+    notify: section({ allow_private: z.boolean().default(false) }),
     usage_sync_time: wait.default(300_000),
     usage: section({ keep }),
     audit: section({ keep }),
     model_replacements: z.record(modelName, modelName).default({}),
     models,
+    access: section({ networks: z.array(network).default([]) }),
     limits,
     health,
     balancer: section({ strategy: z.enum(['sticky', 'random']).default('sticky') }),
@@ -218,6 +157,16 @@ export const Config = z
     openai: section({
       web_search: z.boolean().default(false),
       automatic_caching: z.boolean().default(true),
+    }),
+    claude_code: section({
+      /** Shown beside the code when somebody signs Claude Code in. */
+      login_notice: text.max(500).default(''),
+      /** The tag of a call that names the group it is booked to. */
+      billing_tag: z
+        .string()
+        .regex(/^[a-z0-9_-]{0,64}$/, 'a-z, 0-9, - and _ are expected')
+        .default(''),
+      telemetry: z.array(telemetryDestination).max(10).default([]),
     }),
     backends,
     /** Prices that override config/pricing.json, in US dollars per million tokens. */

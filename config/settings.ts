@@ -1,6 +1,7 @@
 /** Converts the configuration to core's settings, with core's names and units. */
 import type { Settings } from '../core/settings.ts'
 import { microsOf } from '../core/units.ts'
+import { backendFrom } from './backends.ts'
 import type { Config } from './schema.ts'
 
 /**
@@ -13,28 +14,14 @@ export function settingsFrom(config: Config): Settings {
   const { limits, health, retry, journal } = config
   return {
     auth: authFrom(config.auth),
-    backends: config.backends.map(({ name, url, api_key, weight, enabled, models, openai }) => ({
-      name,
-      url,
-      apiKey: api_key,
-      weight,
-      enabled,
-      models,
-      speaksOpenAi: openai === 'passthrough',
-    })),
+    identity: { graceMs: config.oidc.grace, reverifyMs: config.oidc.reverify },
+    organisationName: config.organisation.name,
+    secretKeys: config.secrets.key ?? undefined,
+    notify: { allowPrivate: config.notify.allow_private },
+    backends: config.backends.map(backendFrom),
     modelReplacements: Object.entries(config.model_replacements),
     models: { defaultAccess: config.models.default_access, rules: config.models.rules },
-    limits: {
-      period: limits.period,
-      defaultQuotaTokens: limits.default_quota_tokens,
-      defaultBudgetMicros: microsOf(limits.default_budget_usd),
-      requestsPerMinute: limits.requests_per_minute,
-      concurrentRequests: limits.concurrent_requests,
-      maxBodyBytes: limits.max_body_bytes,
-      bodyMemoryBytes: limits.body_memory ?? ISOLATE_BODY_BYTES,
-      reserveOutputTokens: limits.reserve_output ?? undefined,
-      failClosed: limits.fail_closed,
-    },
+    limits: limitsFrom(limits),
     journal: { fsync: journal.fsync },
     health: {
       startupCheck: health.startup_check,
@@ -55,6 +42,11 @@ export function settingsFrom(config: Config): Settings {
       mcpServers: config.messages.mcp_servers,
     },
     objects: config.objects,
+    claudeCode: {
+      loginNotice: config.claude_code.login_notice,
+      billingTag: config.claude_code.billing_tag || undefined,
+      telemetry: config.claude_code.telemetry,
+    },
     openai: { webSearch: config.openai.web_search, automaticCaching: config.openai.automatic_caching },
     keepMs: { usage: config.usage.keep ?? undefined, audit: config.audit.keep ?? undefined },
     usageSyncMs: config.usage_sync_time,
@@ -62,6 +54,7 @@ export function settingsFrom(config: Config): Settings {
     metrics: { token: config.metrics.port === null ? config.metrics.token : '' },
     publicUrl: config.server.public_url,
     trustedProxies: config.server.trusted_proxies,
+    callNetworks: config.access.networks,
     corsOrigins: config.server.cors_origins,
   }
 }
@@ -79,5 +72,22 @@ function authFrom(auth: Config['auth']): Settings['auth'] {
     allowedDomains: auth.allowed_domains.map((domain) => domain.replace(/^@/, '').toLowerCase()),
     autoRegister: auth.auto_register,
     inviteCode: auth.invite_code,
+  }
+}
+
+function limitsFrom(limits: Config['limits']): Settings['limits'] {
+  return {
+    period: limits.period,
+    timeZone: limits.time_zone,
+    groupRule: limits.group_rule,
+    defaultQuotaTokens: limits.default_quota_tokens,
+    defaultBudgetMicros: microsOf(limits.default_budget_usd),
+    requestsPerMinute: limits.requests_per_minute,
+    tokensPerMinute: limits.tokens_per_minute,
+    concurrentRequests: limits.concurrent_requests,
+    maxBodyBytes: limits.max_body_bytes,
+    bodyMemoryBytes: limits.body_memory ?? ISOLATE_BODY_BYTES,
+    reserveOutputTokens: limits.reserve_output ?? undefined,
+    failClosed: limits.fail_closed,
   }
 }

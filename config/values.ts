@@ -91,6 +91,37 @@ export const upstreamUrl = address((text) => {
   return origin + pathname.replace(/\/+$/, '')
 })
 
+/** The URL of a proxy, which may have a user and a password. */
+export const proxyUrl = address((text) => {
+  const url = parsedUrl(text, /^(https?|socks5):$/)
+  if (!url) return 'an address that begins with http://, https:// or socks5:// is expected'
+  if (!/^\/?$/.test(url.pathname) || url.search || url.hash) return 'an address without a path is expected'
+  return METADATA.test(url.hostname) ? 'link-local and metadata addresses are not allowed' : undefined
+})
+
+/** The issuer of a provider of sign-ins, unchanged, because providers compare it letter by letter. */
+export const providerUrl = address((text) => {
+  const url = parsedUrl(text)
+  if (!url) return NO_URL
+  if (url.username || url.password || /[?#]/.test(text)) {
+    return 'an address without credentials, ? and # is expected'
+  }
+  if (METADATA.test(url.hostname)) return 'link-local and metadata addresses are not allowed'
+  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
+    return 'https is expected outside this machine'
+  return undefined
+})
+
+/** The URL of an LDAP server, or ''. */
+export const ldapUrl = address((text) => {
+  if (text === '') return undefined
+  const url = parsedUrl(text, /^ldaps?:$/)
+  if (!url || url.username || url.password || /[?#]/.test(text) || !/^\/?$/.test(url.pathname)) {
+    return 'an address such as ldaps://ldap.example.com is expected'
+  }
+  return undefined
+})
+
 /** The origin of the gateway: scheme, host and port; or ''. */
 export const originUrl = address((text) => {
   const url = parsedUrl(text)
@@ -121,7 +152,7 @@ export const collectorUrl = address((text) => {
   if (!url) return NO_URL
   if (url.username || url.password) return 'an address without credentials is expected; use headers'
   if (/[?#]/.test(text)) return 'an address without ? and # is expected'
-  if (/\/v1\/(traces|metrics)\/*$/.test(url.pathname)) {
+  if (/\/v1\/(traces|metrics|logs)\/*$/.test(url.pathname)) {
     return 'an address without /v1/traces is expected, such as http://localhost:4318: that is put behind it'
   }
   return undefined
@@ -171,3 +202,15 @@ export const modelName = z
 export const serverPattern = z
   .string()
   .regex(/^(\*|https?:\/\/[^\s/@]+(\/\S*)?)$/, 'an address such as https://mcp.example.com/* is expected')
+
+const rate = z.number().min(0).max(1e6)
+/** Dollars per million tokens. */
+export const price = z.strictObject({
+  model: modelName,
+  effective_from: z.iso.date().optional(),
+  input: rate,
+  output: rate,
+  cache_read: rate,
+  cache_write_5m: rate,
+  cache_write_1h: rate,
+})

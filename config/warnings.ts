@@ -1,4 +1,5 @@
 /** Warnings about a valid configuration that may be unsafe. They never contain a secret. */
+import { modelsOf } from './backends.ts'
 import type { ConfigProblem } from './error.ts'
 import type { Config } from './schema.ts'
 
@@ -17,6 +18,7 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/i
 export function warningsOf(config: Config, known: Known): ConfigProblem[] {
   return [
     ...ofPeople(config, known),
+    ...ofLogins(config),
     ...ofAddresses(config, known),
     ...ofStores(config),
     ...ofFigures(config, known),
@@ -54,6 +56,27 @@ function* ofPeople({ auth, limits }: Config, { hasAdmin }: Known): Generator<Con
       message:
         'sign-in codes are written to the log, where whoever reads it can use them; set it or auth.smtp',
     }
+  }
+}
+
+function* ofLogins({ server, secrets, auth, oidc, feishu }: Config): Generator<ConfigProblem> {
+  if (oidc.providers.length === 0 && feishu.app_id === '') return
+  if (server.public_url === '') {
+    const message = 'people cannot sign in at providers without it, because they have to be led back to it'
+    yield { path: 'server.public_url', message }
+  }
+  if (secrets.key === null) {
+    const message =
+      'no refresh tokens are kept without it, so that somebody who leaves goes on until oidc.reverify'
+    yield { path: 'secrets.key', message }
+  }
+  for (const [i, { issuer, register, allowed_groups }] of oidc.providers.entries()) {
+    const isPublic =
+      /^https:\/\/(accounts\.google\.com|login\.microsoftonline\.com\/(common|consumers))/.test(issuer)
+    if (!isPublic || !register || allowed_groups.length + auth.allowed_domains.length > 0) continue
+    const message =
+      'anybody in the world has an account at this provider, and gets one here; set auth.allowed_domains'
+    yield { path: `oidc.providers.${i}.register`, message }
   }
 }
 
@@ -109,8 +132,8 @@ function* ofPrices(config: Config, { hasPrice }: Known): Generator<ConfigProblem
     ...config.models.rules.flatMap(({ match, access }, i) =>
       access === 'closed' ? [] : [{ path: `models.rules.${i}.match`, model: match }],
     ),
-    ...config.backends.flatMap(({ models }, i) =>
-      models.map((model, j) => ({ path: `backends.${i}.models.${j}`, model })),
+    ...config.backends.flatMap((backend, i) =>
+      modelsOf(backend).map((model, j) => ({ path: `backends.${i}.models.${j}`, model })),
     ),
   ]
   for (const { path, model } of offered) {

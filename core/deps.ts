@@ -1,17 +1,25 @@
 /** Everything a handler may use, built once per process, isolate or configuration, and passed to it as `deps`. */
-import { auditRow, SYSTEM } from './audit/record.ts'
 import { createSignInLimits, type SignInLimits } from './auth/sign-in-limits.ts'
 import { type Balancer, createBalancer } from './backends/balancer.ts'
 import { type Confirm, createConfirm } from './backends/confirm.ts'
+import type { CredentialsOf } from './backends/credentials.ts'
 import { OTHER_MODEL } from './backends/health-key.ts'
 import { type BackendMemory, createBackendMemory } from './backends/memory.ts'
+import { outageWriter } from './backends/outages.ts'
+import { createProjects, type Projects } from './calls/client.ts'
 import { createIntake, type Intake } from './calls/intake.ts'
+import { type AccessTokens, createAccessTokens } from './devices/access-token.ts'
+import { type CodeEntries, createCodeEntries } from './devices/code-entries.ts'
+import { createSignInProblem, type SignInProblem } from './devices/private-address.ts'
+import type { LoginProvider } from './identity/provider.ts'
 import { createKeyCache, type KeyCache } from './keys/key-cache.ts'
 import type { Sha256 } from './keys/mint.ts'
-import { createPersonLimits, type PersonLimits } from './limits/person.ts'
+import { createPeriods, type Periods } from './limits/period.ts'
+import { createPersonLimits, createProgramLimits, type PersonLimits } from './limits/person.ts'
 import type { AbilityTable } from './models/abilities.ts'
 import { type Catalogue, createCatalogue } from './models/catalogue.ts'
 import { plainSpelling } from './models/name.ts'
+import { type Courier, createCourier } from './notices/courier.ts'
 import { createObjects, type Objects } from './objects/owner.ts'
 import { createMetrics, type Metrics } from './observability/metrics.ts'
 import { modelLabels } from './observability/model-label.ts'
@@ -19,19 +27,24 @@ import type { Observability } from './observability/observability.ts'
 import type {
   Archive,
   Clock,
-  CodeSender,
   Db,
   Decompress,
   HealthStore,
+  HostLookup,
   Ledger,
   Logger,
+  Mailer,
+  Notifier,
+  SendTelemetry,
   Site,
   Upstream,
   Wire,
 } from './ports.ts'
 import type { Prices } from './pricing/prices.ts'
 import type { Reports } from './reports/reports.ts'
+import { createSecretBox, type SecretBox } from './secrets/box.ts'
 import type { Settings } from './settings.ts'
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 
 /** What an adapter provides. */
 export interface GatewayParts {
@@ -41,8 +54,16 @@ export interface GatewayParts {
   health: HealthStore
   ledger: Ledger
   upstream: Upstream
+  /** Absent where every backend has an API key. */
+  credentialsOf?: CredentialsOf
   decompress: Decompress
-  codes: CodeSender
+  mailer: Mailer
+  notifier: Notifier
+  sendTelemetry: SendTelemetry
+  /** Absent where the runtime has none. */
+  lookup?: HostLookup
+  /** The company's own sign-in; absent = none. */
+  logins?: readonly LoginProvider[]
   clock: Clock
   logger: Logger
   settings: Settings
@@ -71,17 +92,29 @@ export interface GatewayParts {
 export interface Deps extends GatewayParts {
   balancer: Balancer
   keyCache: KeyCache
+  accessTokens: AccessTokens
+  codeEntries: CodeEntries
+  signInProblem: SignInProblem
+  /** Periods of limits.time_zone. */
+  periods: Periods
   catalogue: Catalogue
   confirm: Confirm
   objects: Objects
   intake: Intake
+  projects: Projects
   signInLimits: SignInLimits
   personLimits: PersonLimits
+  programLimits: PersonLimits
+  logins: readonly LoginProvider[]
+  courier: Courier
+  /** Absent without secrets.key. */
+  secrets: SecretBox | undefined
   metrics: Metrics | undefined
+  telemetry: Telemetry
 }
 
 export function createDeps(parts: GatewayParts): Deps {
-  const { db, settings, clock, logger, health, random, waitUntil, prices } = parts
+  const { settings, clock, logger, health, random, waitUntil, prices } = parts
   const serving = parts.backendMemory !== undefined
   const memory =
     parts.backendMemory ??
@@ -103,38 +136,40 @@ export function createDeps(parts: GatewayParts): Deps {
     random,
     healthNameOf,
     checkModel: (backend, model, person) => waitUntil(confirm.model(backend, model, person)),
-    onOutage({ backend, state, reason }) {
-      logger.error('backend.outage', { backend, state, reason })
-      const event = {
-        actor: SYSTEM,
-        at: clock.now(),
-        action: `backend.${state}` as const,
-        target: `backend:${backend}`,
-        after: { reason },
-      }
-      waitUntil(Promise.resolve(auditRow(db, event)))
-    },
+    ...outageWriter(parts),
   })
   const catalogue: Catalogue = createCatalogue({ ...parts, balancer, serving })
+  const periods = createPeriods(settings.limits.timeZone)
   const confirm: Confirm = createConfirm({
     ...parts,
+    periods,
     memory,
     healthNameOf,
     listed: catalogue.listedBy,
     disable: balancer.disable,
   })
-  const metrics =
-    parts.observability && createMetrics(parts.observability.memory, modelLabels({ ...parts, catalogue }))
+  const accessTokens = createAccessTokens({ ...parts, auth: settings.auth, issuer: settings.publicUrl })
+  const modelLabel = modelLabels({ ...parts, catalogue })
+  const metrics = parts.observability && createMetrics(parts.observability.memory, modelLabel)
+  const secrets = settings.secretKeys && createSecretBox(settings.secretKeys)
   return {
     ...parts,
+    logins: parts.logins ?? [],
     metrics,
     balancer,
     confirm,
-    keyCache: createKeyCache(parts),
+    keyCache: createKeyCache({ ...parts, accessTokens }),
+    accessTokens,
+    ...{ codeEntries: createCodeEntries(clock), periods },
+    signInProblem: createSignInProblem(settings.publicUrl, parts),
     catalogue,
     objects: createObjects(parts),
+    projects: createProjects({ clock }),
     intake: createIntake({ ...parts, metrics }),
     signInLimits: createSignInLimits(clock),
-    personLimits: createPersonLimits(clock),
+    ...{ personLimits: createPersonLimits(clock), programLimits: createProgramLimits(clock) },
+    secrets,
+    courier: createCourier({ ...parts, secrets }),
+    telemetry: createTelemetry({ ...parts, metrics, modelLabel }),
   }
 }

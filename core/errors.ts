@@ -14,14 +14,22 @@ export const REFUSALS = {
   key_unknown: { status: 401, type: 'authentication_error', retry: false },
   key_disabled: { status: 401, type: 'authentication_error', retry: false },
   key_expired: { status: 401, type: 'authentication_error', retry: false },
+  sign_in_required: { status: 401, type: 'authentication_error', retry: false },
   not_signed_in: { status: 401, type: 'authentication_error', retry: false },
   invalid_code: { status: 401, type: 'authentication_error', retry: false },
   invalid_invite_code: { status: 403, type: 'permission_error', retry: false },
+  wrong_password: { status: 401, type: 'authentication_error', retry: false },
+  group_required: { status: 403, type: 'permission_error', retry: false },
+  account_required: { status: 403, type: 'permission_error', retry: false },
+  address_taken: { status: 403, type: 'permission_error', retry: false },
+  provider_required: { status: 403, type: 'permission_error', retry: false },
   account_disabled: { status: 403, type: 'permission_error', retry: false },
   admins_only: { status: 403, type: 'permission_error', retry: false },
   foreign_origin: { status: 403, type: 'permission_error', retry: false },
   disabled_by_admin: { status: 403, type: 'permission_error', retry: false },
   own_application: { status: 403, type: 'permission_error', retry: false },
+  network_not_allowed: { status: 403, type: 'permission_error', retry: false },
+  scope_missing: { status: 403, type: 'permission_error', retry: false },
   user_disabled: { status: 403, type: 'permission_error', retry: false },
   invalid_input: { status: 400, type: 'invalid_request_error', retry: false },
   unsupported_value: { status: 400, type: 'invalid_request_error', retry: false },
@@ -31,7 +39,12 @@ export const REFUSALS = {
   model_not_allowed: { status: 400, type: 'invalid_request_error', retry: false },
   model_unknown: { status: 404, type: 'not_found_error', retry: false },
   not_found: { status: 404, type: 'not_found_error', retry: false },
+  /** Of SCIM: what a filter or path says, and that nothing is there. */
+  filter_invalid: { status: 400, type: 'invalid_request_error', retry: false },
+  path_invalid: { status: 400, type: 'invalid_request_error', retry: false },
+  no_target: { status: 400, type: 'invalid_request_error', retry: false },
   conflict: { status: 409, type: 'conflict_error', retry: false },
+  not_unique: { status: 409, type: 'conflict_error', retry: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', retry: false },
   upload_stalled: { status: 408, type: 'timeout_error', retry: true },
   body_too_large: { status: 413, type: 'request_too_large', retry: false },
@@ -46,6 +59,7 @@ export const REFUSALS = {
   /** `shown` overrides status and type with those of the upstream's own answer. */
   upstream_refused: { status: 529, type: 'overloaded_error', retry: true },
   overloaded: { status: 503, type: 'overloaded_error', retry: true },
+  provider_unavailable: { status: 503, type: 'overloaded_error', retry: true },
   database_unavailable: { status: 503, type: 'overloaded_error', retry: true },
   no_backend_available: { status: 529, type: 'overloaded_error', retry: true },
 } as const satisfies Record<string, Row>
@@ -64,6 +78,8 @@ export class Refusal extends Error {
   readonly shown: { status: number; type: string } | undefined
   /** What is wrong with the input: path of a field → problem. */
   readonly fields: Readonly<Record<string, string>> | undefined
+  /** What Anthropic's Admin API calls it, where it has a name for it: its SDKs make an error class of it. */
+  readonly errorCode: string | undefined
 
   constructor(
     code: RefusalCode,
@@ -74,6 +90,7 @@ export class Refusal extends Error {
       headers?: HeaderPairs
       fields?: Readonly<Record<string, string>>
       shown?: { status: number; type: string }
+      errorCode?: string
     } = {},
   ) {
     super(message, { cause: options.cause })
@@ -83,6 +100,7 @@ export class Refusal extends Error {
     this.headers = options.headers ?? []
     this.fields = options.fields
     this.shown = options.shown
+    this.errorCode = options.errorCode
   }
 
   get status(): number {

@@ -3,10 +3,25 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import type { Health } from './backends/health.ts'
 import type * as schema from './db/schema.ts'
-import type { CallRecord } from './record.ts'
+import type { TakeBytes } from './http/encodings.ts'
+import type { Admission, Admitted, Counter, Denied } from './limits/admission.ts'
+import type { Language, Message } from './notices/message.ts'
+import type { CallRecord, SpentChange } from './record.ts'
 import type { StopSignal } from './stop.ts'
 
-export type { CallRecord, Outcome } from './record.ts'
+export type { ContentEncoding, Decompress, TakeBytes } from './http/encodings.ts'
+export type {
+  Admission,
+  Admitted,
+  AmountLimit,
+  Counter,
+  Denied,
+  Estimate,
+  Limits,
+  Owner,
+  UsedShare,
+} from './limits/admission.ts'
+export type { CallRecord, Outcome, PeriodStarts } from './record.ts'
 
 export type MaybePromise<T> = T | Promise<T>
 
@@ -71,11 +86,17 @@ export interface Sink {
 
 export interface UpstreamRequest {
   origin: string
-  method: 'GET' | 'POST'
+  /** URL of the proxy that leads there, with its credentials; absent: none. Only where the runtime has sockets. */
+  proxy?: string | undefined
+  method: 'GET' | 'POST' | 'DELETE'
   /** Path and query, as sent. */
   path: string
   headers: HeaderPairs
-  body: Uint8Array | undefined
+  /**
+   * Whole, or piece by piece as the upstream takes it: then it is asked for once, and what it throws ends the exchange.
+   * Its length is that of content-length, where the headers have it.
+   */
+  body: Uint8Array | AsyncIterable<Uint8Array> | undefined
 }
 
 export interface UpstreamReply {
@@ -104,53 +125,11 @@ export interface Upstream {
   close(): Promise<void>
 }
 
-/** What one user or key may use; 0 means no limit. Quota and budget hold for each `Settings.limits.period`. */
-export interface Limits {
-  quotaTokens: number
-  budgetMicros: number
-  requestsPerMinute: number
-  concurrentRequests: number
-}
-type LimitName = 'quota' | 'budget' | 'requests_per_minute' | 'concurrency'
-
-/** Tokens of all kinds together and what they cost in micro-dollars. */
-export interface Estimate {
-  tokens: number
-  costMicros: number
-}
-
-/** Who or what a limit is of. Ids are those of users and keys. */
-export interface Scope {
-  scope: 'user' | 'key'
-  id: number
-}
-/** What a call counts against: its limits, and whose they are. */
-export interface Counter extends Scope {
-  limits: Limits
-}
-
-/** A call that asks for admission, with what is held against its limits until it is settled. */
-export interface Admission {
-  /** The row to write if this process dies before the call is settled: outcome `interrupted`, figures estimated. */
-  begun: CallRecord
-  /** All of them admit the call, or none holds anything for it. */
-  counters: readonly Counter[]
-  /** The most that the call can use; held when a limit is nearly used up. */
-  worst: Estimate
-  /** Held instead of `worst` while much of every limit is left; never more than `worst`. */
-  usual: Estimate
-}
-export type Admitted =
-  /** `used`: the larger share spent (0..1) of quota and budget, undefined without both. `resetAt`: ms since 1970. */
-  | { ok: true; used: number | undefined; resetAt: number }
-  /** `held`: the limit is not used up, but calls under way hold what is left of it. */
-  | { ok: false; limit: LimitName; scope: Scope['scope']; held: boolean; resetAt: number }
-  | { ok: false; limit: 'unavailable' }
-
-/** A login code on its way to a person. */
-export interface CodeMail {
+/** A mail to a person. */
+export interface Mail {
   to: string
-  code: string
+  /** The login code in it, if it is one with a code. */
+  code?: string
   subject: string
   text: string
   html: string
@@ -162,28 +141,59 @@ export interface Archive {
   write(name: string, lines: readonly string[]): Promise<void>
 }
 
-/** Delivers login codes. */
-export interface CodeSender {
+/** All addresses of a host. Rejects where nobody knows the name. */
+export type HostLookup = (name: string) => Promise<readonly string[]>
+
+/** Delivers mail: login codes and notices. */
+export interface Mailer {
+  /** False where nobody gets any mail, because codes are written to the log. */
+  readonly delivers: boolean
   /** Resolves when the mail is accepted; otherwise rejects within 5 s. */
-  send(mail: CodeMail): Promise<void>
+  send(mail: Mail): Promise<void>
 }
+
+/** A place that takes messages: a webhook or a group chat. */
+export interface ChannelTarget {
+  kind: 'webhook' | 'slack' | 'feishu' | 'dingtalk' | 'wecom'
+  url: string
+  /** Signs what is sent; undefined where the channel has none. */
+  secret: string | undefined
+  language: Language
+}
+
+/** Sends to channels. Its errors may be shown: they tell neither address nor secret. */
+export interface Notifier {
+  /** Resolves when the channel took the message; otherwise rejects within 15 s. */
+  send(target: ChannelTarget, message: Message): Promise<void>
+  /** The same with events of the audit for a webhook, in their order. `id` is the same for every attempt. */
+  sendAudit(target: ChannelTarget, id: string, events: readonly object[]): Promise<void>
+}
+
+/**
+ * Posts bytes to a collector. Resolves with the status that it answered, which may be any; rejects within 5 s if none came, with an
+ * error that tells neither address nor headers.
+ */
+export type SendTelemetry = (post: {
+  url: string
+  headers: Readonly<Record<string, string>>
+  body: Uint8Array
+}) => Promise<number>
 
 /** Limits over concurrent calls and the record of each call, in one port because settling a call writes both. */
 export interface Ledger {
-  /** Admits a call and holds its estimate against every limit of its user and key, atomically. */
+  /** Admits a call and holds its estimate against every limit of its counters, atomically. */
   reserve(call: Admission): MaybePromise<Admitted>
   /**
    * The limit on calls at once or per minute that one more call would exceed, as far as this process knows. `reading` tells how
    * many calls that count against a counter are still arriving. Reserves nothing and asks no other process.
    */
-  peek(
-    counters: readonly Counter[],
-    reading: (counter: Counter) => number,
-  ): Extract<Admitted, { scope: Scope['scope'] }> | undefined
+  peek(counters: readonly Counter[], reading: (counter: Counter) => number): Denied | undefined
   /** The record to leave if this process dies from here on: usage is final, but the answer is still being sent. */
   update(record: CallRecord): void
   /** Records the call and frees its hold in one step. Idempotent by the call's id. */
   settle(record: CallRecord): MaybePromise<void>
+  /** limit_spent was changed by this much beside the rows of calls: what is counted in memory follows. */
+  respent(change: SpentChange): MaybePromise<void>
   /** Writes the rows of calls whose processes died without a trace, and frees what they held. */
   sweep(): Promise<void>
   /** False while calls can be admitted but not recorded or limited properly; /readyz fails then. */
@@ -212,22 +222,6 @@ export interface Site {
   page(request: Request): MaybePromise<Response | undefined>
 }
 
-/** Whether the next piece of a body, `bytes` long, may be kept. */
-export type TakeBytes = (bytes: number) => boolean
-
-/** Encodings in which request bodies may come: https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1 and RFC 9659 (zstd). */
-export type ContentEncoding = 'zstd' | 'gzip' | 'br' | 'deflate'
-
-/**
- * Undoes a content-encoding without keeping others waiting. `take` is called with the size of each piece before it is kept;
- * once it returns false the result is undefined. Rejects if `body` is damaged or incomplete.
- */
-export type Decompress = (
-  encoding: ContentEncoding,
-  body: Uint8Array,
-  take: TakeBytes,
-) => Promise<Uint8Array | undefined>
-
 /** How this runtime hands over requests and responses. `bindings` is what its server passed to fetch. */
 export interface Wire {
   /** The request's headers, read in the runtime's cheapest way. */
@@ -239,6 +233,11 @@ export interface Wire {
    * kept and the result is undefined. Rejects if the client leaves before the end.
    */
   body(request: Request, bindings: unknown, take: TakeBytes): Promise<Uint8Array | undefined>
+  /**
+   * The body piece by piece, as fast as it is taken, for bodies that nobody keeps whole. Asked for once; rejects if the client
+   * leaves before the end. Whoever stops early reads no more of it.
+   */
+  pieces(request: Request, bindings: unknown): AsyncIterable<Uint8Array>
   /** Gives the memory of a body back at once; nobody may read it afterwards. False where the runtime cannot, or not of this. */
   free(body: Uint8Array): boolean
   /** Aborts when the client leaves. */

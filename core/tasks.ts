@@ -1,18 +1,47 @@
 /** Recurring work. Adapters call the TaskRunner as often as their runtime allows; each task has its own interval. */
 import { sweepCodes } from './auth/codes.ts'
 import { sweepSessions } from './auth/sessions.ts'
+import { renewCredentials } from './backends/credentials.ts'
+import { bookBatches } from './batches/book.ts'
 import type { Deps } from './deps.ts'
+import { sweepGrants } from './devices/authorize.ts'
+import { sweepRefreshTokens } from './devices/refresh.ts'
+import { renewTokens } from './identity/manage.ts'
+import { askProviders } from './identity/refresh.ts'
+import { sweepNotices } from './notices/deliveries.ts'
+import { remindOfKeys, remindOfModels } from './notices/reminders.ts'
+import { renewTargets } from './notices/target.ts'
 import { sweepObjects } from './objects/manage.ts'
 import { createOutage } from './outage.ts'
+import { reconcile } from './reports/reconcile.ts'
 import { repairSums } from './reports/repair.ts'
+import { pruneSpent, repairSpent } from './reports/repair-groups.ts'
 import { expireAudit, expireUsage } from './retention/retention.ts'
 import type { Settings } from './settings.ts'
-import { HOUR_MS } from './units.ts'
+import { sweepPoints } from './telemetry/daily-sums.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS } from './units.ts'
 
 type TaskParts = Pick<
   Deps,
-  'db' | 'clock' | 'logger' | 'settings' | 'keyCache' | 'balancer' | 'catalogue' | 'ledger' | 'archive'
->
+  | 'db'
+  | 'clock'
+  | 'logger'
+  | 'settings'
+  | 'keyCache'
+  | 'balancer'
+  | 'catalogue'
+  | 'ledger'
+  | 'archive'
+  | 'periods'
+  | 'logins'
+  | 'secrets'
+  | 'courier'
+  | 'prices'
+  | 'telemetry'
+  | 'upstream'
+  | 'objects'
+> &
+  Partial<Pick<Deps, 'credentialsOf'>>
 
 interface Task {
   name: string
@@ -20,21 +49,47 @@ interface Task {
   run(parts: TaskParts): Promise<void>
 }
 
+/** How often it is looked which batches may have ended. */
+const BATCHES_MS = 5_000
+/** How long a notice may wait before it is sent. */
+const NOTICES_MS = 2_000
+
 const TASKS: readonly Task[] = [
   { name: 'key-cache', everyMs: () => 500, run: ({ keyCache }) => keyCache.refresh() },
   { name: 'health', everyMs: () => 1_000, run: ({ balancer }) => balancer.refresh() },
   { name: 'models', everyMs: () => HOUR_MS, run: ({ catalogue }) => catalogue.refresh() },
   { name: 'ledger', everyMs: () => 30_000, run: ({ ledger }) => ledger.sweep() },
+  { name: 'identities', everyMs: () => MINUTE_MS, run: askProviders },
+  { name: 'credentials', everyMs: () => MINUTE_MS, run: renewCredentials },
+  { name: 'notices', everyMs: () => NOTICES_MS, run: ({ courier }) => courier.run() },
+  { name: 'telemetry', everyMs: () => 1_000, run: ({ telemetry }) => telemetry.run() },
+  { name: 'batches', everyMs: () => BATCHES_MS, run: bookBatches },
+  { name: 'reminders', everyMs: () => HOUR_MS, run: remind },
+  { name: 'reconciliation', everyMs: () => HOUR_MS, run: reconcile },
+  { name: 'secrets', everyMs: () => DAY_MS, run: renewSecrets },
   { name: 'sweep', everyMs: () => HOUR_MS, run: sweep },
   { name: 'retention', everyMs: () => HOUR_MS, run: expire },
   { name: 'usage', everyMs: ({ usageSyncMs }) => usageSyncMs, run: repairUsage },
 ]
 
 /** Checks this hour and the one before; older ones were checked by earlier runs. */
-async function repairUsage({ db, clock, logger }: TaskParts): Promise<void> {
+async function repairUsage({ db, clock, logger, periods }: TaskParts): Promise<void> {
   const start = Math.floor(clock.now() / HOUR_MS - 1) * HOUR_MS
   if (await repairSums(db, start))
     logger.warn('usage.sums_repaired', { since: new Date(start).toISOString() })
+  if (await repairSpent(db, periods, clock.now())) logger.warn('limits.spent_repaired', {})
+}
+
+async function remind(parts: TaskParts): Promise<void> {
+  await remindOfKeys(parts)
+  await remindOfModels(parts)
+}
+
+/** After a new secrets.key. */
+async function renewSecrets(parts: TaskParts): Promise<void> {
+  const tokens = await renewTokens(parts)
+  const channels = await renewTargets(parts)
+  if (tokens + channels > 0) parts.logger.info('secrets.renewed', { tokens, channels })
 }
 
 /** Deletes what has expired. */
@@ -42,11 +97,16 @@ async function sweep({ db, clock }: TaskParts): Promise<void> {
   await sweepSessions(db, clock.now())
   await sweepCodes(db, clock.now())
   await sweepObjects(db, clock.now())
+  await sweepNotices(db, clock.now())
+  await sweepGrants(db, clock.now())
+  await sweepRefreshTokens(db, clock.now())
+  await sweepPoints(db, clock.now())
 }
 
 /** Removes rows that are not to be kept any longer. */
 async function expire(parts: TaskParts): Promise<void> {
-  const { db, clock, archive, logger, settings } = parts
+  const { db, clock, archive, logger, settings, periods } = parts
+  await pruneSpent(db, periods, clock.now())
   const { usage, audit } = settings.keepMs
   const rows = {
     usage: usage === undefined ? 0 : await expireUsage({ db, clock, archive }, usage),

@@ -9,7 +9,7 @@ import { idOf, modelName, optionalProse, prose, timestamp } from './fields.ts'
 import { report, route } from './route.ts'
 
 const Status = z.enum(['pending', 'approved', 'rejected', 'withdrawn'])
-const ApplicationView = z
+export const ApplicationView = z
   .strictObject({
     id: z.int(),
     user_id: z.int(),
@@ -40,8 +40,12 @@ const ModelView = z
   .meta({ id: 'OfferedModel' })
 export type ModelView = z.infer<typeof ModelView>
 
-const ApplicationAnswer = z.strictObject({ application: ApplicationView })
+export const ApplicationAnswer = z.strictObject({ application: ApplicationView })
 const ApplicationList = z.strictObject({ applications: z.array(ApplicationView) })
+export const Review = z.strictObject({
+  status: z.enum(['approved', 'rejected']),
+  note: optionalProse(2000).nullish(),
+})
 const ByStatus = z.strictObject({ status: Status.optional() })
 
 export const approvals = [
@@ -100,7 +104,7 @@ export const approvals = [
   }),
   report({
     path: '/admin/api/applications',
-    tier: 'admin',
+    tier: 'auditor',
     summary: "Everybody's applications, pending ones first.",
     query: ByStatus,
     reply: ApplicationList,
@@ -115,7 +119,7 @@ export const approvals = [
     tier: 'admin',
     summary: 'Approves or rejects an application. Approving grants the model from the next request on.',
     errors: [409],
-    body: z.strictObject({ status: z.enum(['approved', 'rejected']), note: optionalProse(2000).nullish() }),
+    body: Review,
     reply: ApplicationAnswer,
     async handle({ deps, caller, params, body, actor }) {
       const decision = { reviewerId: caller.user.id, status: body.status, note: body.note || null }
@@ -143,7 +147,7 @@ function pricingOf(rates: z.infer<typeof Pricing>): z.infer<typeof Pricing> {
   return { input, output, cache_read, cache_write_5m, cache_write_1h }
 }
 
-function applicationView(application: Application): ApplicationView {
+export function applicationView(application: Application): ApplicationView {
   return {
     id: application.id,
     user_id: application.userId,

@@ -1,8 +1,7 @@
 /** The route that reads the audit. No route changes it. */
 import * as z from 'zod'
 import { AUDIT_ACTION_NAMES } from '../core/audit/action.ts'
-import { type AuditRow, listAudit } from '../core/audit/list.ts'
-import { timeText } from '../core/units.ts'
+import { auditView, listAudit } from '../core/audit/list.ts'
 import { idInQuery, line, page, pageSize, timestamp } from './fields.ts'
 import { report } from './route.ts'
 
@@ -14,8 +13,10 @@ const AuditEvent = z
   .strictObject({
     id: z.int(),
     at: timestamp,
-    actor_id: z.int().nullable().meta({ description: 'null is the system or the command line.' }),
+    actor_id: z.int().nullable().meta({ description: 'null is a program, the system or the command line.' }),
     actor_itcode: z.string().nullable(),
+    admin_key_id: z.int().nullable().meta({ description: 'Of a program that acts with an admin key.' }),
+    admin_key_name: z.string().nullable(),
     action: AuditAction,
     target: z.string(),
     before: z.looseObject({}).nullable(),
@@ -29,7 +30,7 @@ export type AuditEvent = z.infer<typeof AuditEvent>
 export const audit = [
   report({
     path: '/admin/api/audit',
-    tier: 'admin',
+    tier: 'auditor',
     summary: 'Who did what, newest first.',
     query: z.strictObject({
       actor: idInQuery.optional(),
@@ -42,22 +43,7 @@ export const audit = [
       const { page, page_size } = query
       const filter = { actorId: query.actor, action: query.action }
       const { events, total } = await listAudit(deps.db, filter, { page, pageSize: page_size })
-      return { events: events.map(auditEvent), total, page, page_size }
+      return { events: events.map(auditView), total, page, page_size }
     },
   }),
 ]
-
-function auditEvent(row: AuditRow): AuditEvent {
-  return {
-    id: row.id,
-    at: timeText(row.at),
-    actor_id: row.actorId,
-    actor_itcode: row.actorItcode,
-    action: row.action,
-    target: row.target,
-    before: row.before,
-    after: row.after,
-    ip: row.ip,
-    request_id: row.requestId,
-  }
-}

@@ -4,6 +4,7 @@ import { login, sendCode } from '../core/auth/login.ts'
 import { closeSession, logOutEverywhere } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import { headerOf } from '../core/http/headers.ts'
+import type { LoginProvider } from '../core/identity/provider.ts'
 import { randomText } from '../core/ids.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { addressGroup } from './client-address.ts'
@@ -11,30 +12,43 @@ import { browserCookie, readCookie, sessionCookie } from './cookies.ts'
 import { line, optionalLine } from './fields.ts'
 import { sessionOf } from './identify.ts'
 import { route } from './route.ts'
-import { UserView, userView } from './views.ts'
+import { ownView, UserView } from './views.ts'
 
 const BROWSER_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 const BROWSER = /^[a-z0-9]{32}$/
 
 const itcode = line(254)
 const inviteCode = optionalLine(256).nullish()
+const invitation = optionalLine(64).nullish()
 const Message = z.strictObject({ message: z.string() })
+
+export const LoginProviderView = z
+  .strictObject({
+    name: z.string(),
+    label: z.string(),
+    kind: z.enum(['page', 'password']).meta({
+      description: 'page: at /api/auth/oidc/{name}/start. password: name and password are entered here.',
+    }),
+  })
+  .meta({ id: 'LoginProvider' })
 
 export const auth = [
   route({
     method: 'GET',
     path: '/api/auth/config',
     tier: 'public',
-    summary: 'What the sign-in page has to ask for.',
+    summary: 'What the sign-in page has to ask for. The invite code is for newcomers only.',
     reply: z.strictObject({
       invite_required: z.boolean(),
       code_length: z.int(),
       languages: z.array(z.enum(['zh-CN', 'en'])),
+      providers: z.array(LoginProviderView).meta({ description: "The company's own sign-in." }),
     }),
-    handle: ({ deps: { settings } }) => ({
+    handle: ({ deps: { settings, logins } }) => ({
       invite_required: settings.auth.inviteCode !== '',
       code_length: settings.auth.codeStyle === 'digits' ? 6 : 8,
       languages: ['zh-CN', 'en'] as ('zh-CN' | 'en')[],
+      providers: logins.flatMap((provider) => providerView(provider, settings.publicUrl)),
     }),
   }),
   route({
@@ -43,7 +57,7 @@ export const auth = [
     tier: 'public',
     summary:
       'Mails a code that signs this browser in. The answer is the same whether the account exists or not.',
-    body: z.strictObject({ itcode, invite_code: inviteCode }),
+    body: z.strictObject({ itcode, invite_code: inviteCode, invitation }),
     reply: Message.extend({ expires_in: z.int() }),
     async handle({ deps, headers, body, actor, setCookie }) {
       const browser = browserOf(deps, headers) ?? randomText(32, BROWSER_ALPHABET)
@@ -72,7 +86,7 @@ export const auth = [
       // A browser that uses a handed-over code may have no browser cookie yet.
       if (browserOf(deps, headers) !== browser) setCookie(browserCookie(deps.settings, headers, browser))
       setCookie(sessionCookie(deps.settings, headers, token))
-      return { user: userView(user) }
+      return { user: await ownView(deps, user) }
     },
   }),
   route({
@@ -92,10 +106,11 @@ export const auth = [
     method: 'POST',
     path: '/api/auth/logout-everywhere',
     tier: 'session',
-    summary: 'Ends all sessions of the caller, on every device.',
+    summary: 'Ends all sessions of the caller, and signs their devices out.',
     reply: Message,
     async handle(call) {
       await logOutEverywhere({ ...call.deps, actor: call.actor }, call.caller.user.id)
+      await call.deps.keyCache.refresh()
       return signedOut(call, 'logged out everywhere')
     },
   }),
@@ -105,9 +120,18 @@ export const auth = [
     tier: 'session',
     summary: 'Who is signed in.',
     reply: z.strictObject({ user: UserView }),
-    handle: ({ caller }) => ({ user: userView(caller.user) }),
+    handle: async ({ deps, caller }) => ({ user: await ownView(deps, caller.user) }),
   }),
 ]
+
+/** None where people cannot be led back to the gateway. */
+function providerView(
+  { name, label, page, password }: LoginProvider,
+  publicUrl: string,
+): z.infer<typeof LoginProviderView>[] {
+  if (password) return [{ name, label, kind: 'password' }]
+  return page && publicUrl !== '' ? [{ name, label, kind: 'page' }] : []
+}
 
 /** Takes the session's cookie away. */
 function signedOut(
@@ -126,13 +150,14 @@ function browserOf(deps: Pick<Deps, 'settings'>, headers: HeaderPairs): string |
 
 function asker(
   deps: Pick<Deps, 'sha256'>,
-  body: { itcode: string; invite_code?: string | null | undefined },
+  body: { itcode: string; invite_code?: string | null | undefined; invitation?: string | null | undefined },
   browser: string,
   ip: string,
 ) {
   return {
     itcode: body.itcode,
-    inviteCode: body.invite_code ?? undefined,
+    inviteCode: body.invite_code?.trim() || undefined,
+    invitation: body.invitation?.trim() || undefined,
     browser: deps.sha256(browser),
     ip: addressGroup(ip),
   }

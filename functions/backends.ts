@@ -39,7 +39,7 @@ export const backends = [
   route({
     method: 'GET',
     path: '/admin/api/backends',
-    tier: 'admin',
+    tier: 'auditor',
     summary: 'Backends and how they are, with each model that is not well there. Never a credential.',
     reply: z.strictObject({ backends: z.array(BackendView) }),
     handle: ({ deps }) => ({ backends: deps.balancer.views().map(backendView) }),

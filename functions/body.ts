@@ -61,6 +61,39 @@ export async function readBody(most: number, reading: Reading): Promise<Uint8Arr
   return encoding ? decompressed(body, encoding, most, reading) : body
 }
 
+/**
+ * The body piece by piece, nothing of it kept; one with a content-encoding is read whole first, at most `whole` bytes of it.
+ * Throws a Refusal or ClientGone, as readBody, when a piece is asked for.
+ */
+export async function* piecesOf(
+  { most, whole }: { most: number; whole: number },
+  reading: Reading & { pieces(): AsyncIterable<Uint8Array> },
+): AsyncGenerator<Uint8Array> {
+  if (encodingOf(reading.headers)) return void (yield await readBody(whole, reading))
+  const pieces = reading.pieces()[Symbol.asyncIterator]()
+  const taking = createTaking(most, reading.add)
+  try {
+    for (;;) {
+      const { done, value } = await beforeStall(reading.clock, pieces.next())
+      if (done) return
+      if (!taking.take(value.byteLength)) throw taking.refused() ?? tooLarge(most, 0)
+      yield value
+    }
+  } finally {
+    void pieces.return?.()
+  }
+}
+
+/** A Refusal upload_stalled if the piece takes too long; ClientGone if it does not come. */
+async function beforeStall<T>(clock: Clock, piece: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const cancel = clock.after(STALLED_MS, () => reject(stalled()))
+  const came = piece.catch(() => {
+    throw new ClientGone()
+  })
+  return Promise.race([came, promise]).finally(cancel)
+}
+
 /** Counts the pieces of a body. `take` answers false once there are more than `most` bytes, or `add` throws. */
 function createTaking(most: number, add: Reading['add']) {
   let size = 0

@@ -2,6 +2,7 @@
 import ipaddr from 'ipaddr.js'
 import type { Deps } from '../core/deps.ts'
 import { headerOf } from '../core/http/headers.ts'
+import { addressOf, isIn, type Network, networksOf } from '../core/http/networks.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 
 /** The client's address, given the address of the connection's peer and the request's headers. */
@@ -30,19 +31,6 @@ export function createAddressing({ settings, logger }: Pick<Deps, 'settings' | '
   }
 }
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6
-/** The first address of the network and the length of its prefix in bits. */
-type Network = [Address, number]
-
-/** Parses networks such as 10.0.0.0/8 and single addresses. Throws an Error for anything else. */
-export function networksOf(texts: readonly string[]): Network[] {
-  return texts.map((text): Network => {
-    if (text.includes('/')) return ipaddr.parseCIDR(text)
-    const address = ipaddr.parse(text)
-    return [address, address.kind() === 'ipv4' ? 32 : 128]
-  })
-}
-
 /**
  * The peer, or behind trusted proxies the last address in X-Forwarded-For that is not one of theirs. Addresses to its left
  * are ignored, because the client may have written them, and so is text that is no address.
@@ -53,7 +41,7 @@ export function clientAddress(peer: string, headers: HeaderPairs, trusted: reado
   const hops = (headerOf(headers, 'x-forwarded-for') ?? '').split(',').map(plain)
   while (isIn(trusted, address)) {
     const hop = hops.pop()
-    if (!hop || !parsed(hop)) break
+    if (!hop || !addressOf(hop)) break
     address = hop
   }
   return address
@@ -61,7 +49,7 @@ export function clientAddress(peer: string, headers: HeaderPairs, trusted: reado
 
 /** The unit of limits per address: an IPv4 address or an IPv6 /64, because a customer can use any address in their /64. */
 export function addressGroup(address: string): string {
-  const known = parsed(address)
+  const known = addressOf(address)
   if (!(known instanceof ipaddr.IPv6)) return address
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${known.toString()}/64`).toString()}/64`
 }
@@ -73,18 +61,4 @@ function plain(address: string): string {
     .replace(/^\[(.*)\](:\d+)?$/, '$1')
     .replace(/^([\d.]+):\d+$/, '$1')
     .replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
-}
-
-function isIn(networks: readonly Network[], text: string): boolean {
-  const address = parsed(text)
-  return (
-    address !== undefined &&
-    networks.some(([base, bits]) => address.kind() === base.kind() && address.match(base, bits))
-  )
-}
-
-/** Undefined if `text` is no address. IPv4 must have four parts, because programs read shorter forms differently. */
-function parsed(address: string): Address | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(address)) return ipaddr.IPv4.parse(address)
-  return ipaddr.IPv6.isValid(address) ? ipaddr.IPv6.parse(address) : undefined
 }

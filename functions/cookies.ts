@@ -1,4 +1,4 @@
-/** The gateway's two cookies: the session, and a random value per browser to which login codes are bound. */
+/** The gateway's cookies: the session, a random value per browser to which login codes are bound, and what is kept while somebody is at a provider. */
 import { parse, serialize } from 'hono/utils/cookie'
 import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
@@ -6,7 +6,7 @@ import type { Settings } from '../core/settings.ts'
 
 const YEAR_S = 31_536_000
 
-export type CookieName = 'session' | 'browser'
+export type CookieName = 'session' | 'browser' | 'sign-in'
 
 export function readCookie(settings: Settings, headers: HeaderPairs, name: CookieName): string | undefined {
   const header = headerOf(headers, 'cookie')
@@ -24,6 +24,11 @@ export function sessionCookie(settings: Settings, headers: HeaderPairs, token: s
 
 export function browserCookie(settings: Settings, headers: HeaderPairs, browser: string): string {
   return write(settings, nameOf(settings, headers, 'browser'), browser, YEAR_S)
+}
+
+/** What the browser brings back from a provider within `ms`; '' deletes the cookie. */
+export function flowCookie(settings: Settings, headers: HeaderPairs, sealed: string, ms: number): string {
+  return write(settings, nameOf(settings, headers, 'sign-in'), sealed, Math.floor(ms / 1000))
 }
 
 function write(settings: Settings, name: string, value: string, maxAge: number): string {

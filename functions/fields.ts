@@ -1,6 +1,7 @@
 /** Schemas for fields of bodies and queries. All have a limit; text is well-formed and without control characters. */
 import * as z from 'zod'
 import { nothingHere } from '../core/errors.ts'
+import { isNetwork } from '../core/http/networks.ts'
 import { LONGEST_MODEL_NAME, ModelName } from '../core/models/name.ts'
 import { microsOf } from '../core/units.ts'
 
@@ -32,6 +33,14 @@ export function optionalLine(longest: number) {
   return textLike(LINE, longest, 'one line of text is expected')
 }
 
+/** A password, exactly as it was typed. */
+export const password = z
+  .string()
+  .min(1)
+  .max(1024)
+  .regex(LINE, 'text without control characters is expected')
+  .refine((text) => text.isWellFormed(), 'text is expected')
+
 export function line(longest: number) {
   return optionalLine(longest).min(1).regex(FILLED)
 }
@@ -58,8 +67,17 @@ export const dollars = z
   )
   .transform(microsOf)
 
+/** An amount of a spend limit in dollars, parsed to micro-dollars; 0 is that nothing may be spent. */
+export const amount = z.number().min(0).max(LARGEST_BUDGET_USD).transform(microsOf)
+
 /** The name of a model; white space around it is removed. */
 export const modelName = line(LONGEST_MODEL_NAME).pipe(ModelName)
+
+/** A model's name, with `*` for any characters. */
+export const modelGlob = line(LONGEST_MODEL_NAME).transform((glob) => glob.toLowerCase())
+
+/** An address, or a network in CIDR notation. */
+export const network = line(64).refine(isNetwork, 'a network such as 10.0.0.0/8 is expected')
 
 export const quotaTokens = z.int().min(0)
 
@@ -68,12 +86,14 @@ export function limitsOf<L>(body: {
   quota_tokens?: number | undefined
   budget_usd?: number | undefined
   requests_per_minute?: L
+  tokens_per_minute?: L
   concurrent_requests?: L
 }) {
   return {
     quotaTokens: body.quota_tokens,
     budgetMicros: body.budget_usd,
     requestsPerMinute: body.requests_per_minute,
+    tokensPerMinute: body.tokens_per_minute,
     concurrentRequests: body.concurrent_requests,
   }
 }
@@ -84,6 +104,8 @@ function digits(pattern: RegExp, expected: string) {
 }
 
 export const idInQuery = digits(/^[1-9]\d{0,14}$/, 'an id')
+/** Also 0, the built-in group and the organisation. */
+export const groupIdInQuery = digits(/^(0|[1-9]\d{0,14})$/, 'an id')
 export const page = digits(/^[1-9]\d{0,5}$/, 'the number of a page, from 1 on,').default(1)
 export const pageSize = digits(/^([1-9]\d?|1\d\d|200)$/, 'a whole number from 1 to 200').default(50)
 /** Text to search for, taken literally. */

@@ -3,52 +3,32 @@ import { Hono } from 'hono'
 import { ClientGone } from '../core/calls/forward.ts'
 import type { Deps } from '../core/deps.ts'
 import { asRefusal, Refusal } from '../core/errors.ts'
-import { headerOf } from '../core/http/headers.ts'
 import { requestId } from '../core/ids.ts'
 import type { HeaderPairs } from '../core/ports.ts'
-import { approvals } from './approvals.ts'
-import { audit } from './audit.ts'
-import { auth } from './auth.ts'
-import { backends } from './backends.ts'
+import { createCallNetworks } from './call-networks.ts'
 import { createAddressing } from './client-address.ts'
 import { corsHeaders, preflight } from './cors.ts'
-import { anthropicError } from './envelopes/anthropic.ts'
+import { adminError, anthropicError } from './envelopes/anthropic.ts'
 import { apiError } from './envelopes/api.ts'
+import { oauthError } from './envelopes/oauth.ts'
 import { openAiError } from './envelopes/openai.ts'
+import { scimError } from './envelopes/scim.ts'
 import { secured } from './guard.ts'
-import { health } from './health.ts'
-import { keys } from './keys.ts'
-import { live } from './live.ts'
-import { metrics } from './metrics.ts'
-import { proxy } from './proxy.ts'
+import { originOf } from './origin.ts'
 import { docsOf } from './reference/page.ts'
 import type { Dialect, Route, Tier } from './route.ts'
 import { pathOf, run } from './run.ts'
 import { fromSite } from './site.ts'
+import { ALL_FUNCTIONS, type FunctionName, functions } from './table.ts'
 import { unserved } from './unserved.ts'
-import { usage } from './usage.ts'
-import { users } from './users.ts'
 
-export const functions = {
-  proxy,
-  auth,
-  keys,
-  usage,
-  approvals,
-  admin: [...users, ...backends, ...audit, ...live],
-  health,
-  metrics,
-} satisfies Record<string, Route[]>
-export type FunctionName = keyof typeof functions
-const ALL_FUNCTIONS = Object.keys(functions) as FunctionName[] // holds because `functions` is a constant
-
-/** Parses GATEWAY_FUNCTIONS: names separated by commas, all if empty. Throws an Error for an unknown name. */
-export function functionsFrom(text: string | undefined): readonly FunctionName[] {
-  const names = (text ?? '').split(',').map((name) => name.trim())
-  const unknown = names.filter((name) => name !== '' && !Object.hasOwn(functions, name))
-  if (unknown.length > 0) throw new Error(`GATEWAY_FUNCTIONS: there is no ${unknown.join(', ')}`)
-  const chosen = ALL_FUNCTIONS.filter((name) => names.includes(name))
-  return chosen.length > 0 ? chosen : ALL_FUNCTIONS
+const ENVELOPES = {
+  anthropic: anthropicError,
+  'anthropic-admin': adminError,
+  openai: openAiError,
+  api: apiError,
+  scim: scimError,
+  oauth: oauthError,
 }
 
 /** nginx's status for a client that closed the connection; no client sees it. */
@@ -62,6 +42,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
     getPath: (request) => pathOf(request.url),
   })
   const addressOf = createAddressing(deps)
+  const assertNetwork = createCallNetworks(deps)
   const newId = () => requestId(deps.clock.now())
   const chosen = Object.fromEntries(names.map((name): [string, Route[]] => [name, functions[name]]))
   const routes = [...Object.values(chosen).flat(), ...docsOf(chosen)]
@@ -84,7 +65,7 @@ export function createGateway(deps: Deps, names: readonly FunctionName[] = ALL_F
       }
       const cors = corsOf(tier, c.req.raw, c.env)
       try {
-        return await run({ deps, addressOf }, route, {
+        return await run({ deps, addressOf, assertNetwork }, route, {
           id,
           cors,
           request: c.req.raw,
@@ -167,18 +148,10 @@ function toError(
   } else {
     deps.logger.debug('request.refused', { id, code: refusal.code })
   }
-  const envelope = { anthropic: anthropicError, openai: openAiError, api: apiError }[dialect]
+  const envelope = ENVELOPES[dialect]
   const response = envelope(refusal, id)
   for (const [name, value] of cors) response.headers.append(name, value)
   return secured(response, deps.settings)
-}
-
-/** Scheme, host and port by which this caller reached the gateway. What they say of themselves is only told to them. */
-function originOf({ settings, wire }: Deps, request: Request, bindings: unknown): string {
-  if (settings.publicUrl !== '') return settings.publicUrl
-  const { host, protocol } = new URL(request.url)
-  const forwarded = headerOf(wire.headers(request, bindings), 'x-forwarded-proto')
-  return `${forwarded === 'https' ? 'https:' : protocol}//${host}`
 }
 
 interface Served {

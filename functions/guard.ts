@@ -7,9 +7,10 @@ import type { HeaderPairs } from '../core/ports.ts'
 import type { Settings } from '../core/settings.ts'
 import { announcedBytes, type Reading, readBody } from './body.ts'
 import { isSecure } from './cookies.ts'
-import { isChange } from './route.ts'
+import { type BodyType, isChange } from './route.ts'
 
-/** The longest body of the dashboard's API; proxied calls have `limits.maxBodyBytes`. */
+const FORM = 'application/x-www-form-urlencoded'
+/** The longest body of the gateway's own API where a route does not say; proxied calls have `limits.maxBodyBytes`. */
 const FORM_BYTES = 64 * 1024
 
 /**
@@ -36,26 +37,36 @@ function isOurs(origin: string, headers: HeaderPairs, settings: Settings): boole
 }
 
 /** Refuses a change whose body is not JSON, even if no body is read. Throws a Refusal unsupported_media_type. */
-export function assertNoOtherBody({ method }: Request, headers: HeaderPairs): void {
+export function assertNoOtherBody({ method }: Request, headers: HeaderPairs, type?: BodyType): void {
   const length = Number(headerOf(headers, 'content-length') ?? 0)
   const hasBody = length > 0 || headerOf(headers, 'transfer-encoding') !== undefined
-  if (hasBody && isChange(method)) assertJson(headers)
+  if (hasBody && isChange(method)) assertType(headers, type)
 }
 
-function assertJson(headers: HeaderPairs): void {
+function assertType(headers: HeaderPairs, expected: BodyType = 'application/json'): void {
   const [type, ...parameters] = (headerOf(headers, 'content-type') ?? '').toLowerCase().split(/\s*;\s*/)
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))
-  if (type !== 'application/json' || (charset && !/^charset="?utf-8"?$/.test(charset))) {
-    throw new Refusal('unsupported_media_type', 'Send JSON: content-type application/json.')
+  const isMeant = type === expected || (type === 'application/json' && expected !== FORM)
+  if (!isMeant || (charset && !/^charset="?utf-8"?$/.test(charset))) {
+    throw new Refusal('unsupported_media_type', `Send a body of the content-type ${expected}.`)
   }
 }
 
 /** The parsed JSON body. Throws a Refusal: unsupported_media_type, invalid_input with its fields, or as `readBody`. */
-export async function readJson(schema: z.ZodType, reading: Reading): Promise<unknown> {
-  assertJson(reading.headers)
-  announcedBytes(reading.headers, FORM_BYTES)
-  const bytes = await readBody(FORM_BYTES, reading)
-  return checked(schema, parseJson(bytes))
+export async function readJson(
+  { body, bodyType, bodyBytes = FORM_BYTES }: { body: z.ZodType; bodyType?: BodyType; bodyBytes?: number },
+  reading: Reading,
+): Promise<unknown> {
+  assertType(reading.headers, bodyType)
+  announcedBytes(reading.headers, bodyBytes)
+  const bytes = await readBody(bodyBytes, reading)
+  return checked(body, bodyType === FORM ? parseForm(bytes) : parseJson(bytes))
+}
+
+/** Of a repeated name the first value counts. */
+function parseForm(bytes: Uint8Array): unknown {
+  const fields = new URLSearchParams(new TextDecoder().decode(bytes))
+  return Object.fromEntries([...fields].reverse())
 }
 
 function parseJson(bytes: Uint8Array): unknown {

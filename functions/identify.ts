@@ -3,23 +3,48 @@ import { findSession, type SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere, Refusal } from '../core/errors.ts'
 import { headerOf } from '../core/http/headers.ts'
-import type { Caller } from '../core/keys/key-cache.ts'
+import { type AdminKey, findAdminKey } from '../core/keys/admin-keys.ts'
+import type { Caller } from '../core/keys/caller.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { readCookie } from './cookies.ts'
+import { isChange, ROLES, type Route, type SignedInTier } from './route.ts'
 
 /** How old the key cache may be where no timer refreshes it. Changes by other processes hold within this time. */
 const KEY_CACHE_MAX_AGE_MS = 1_000
 
 /** The caller of the request's API key. Throws a Refusal as KeyCache.find. */
 export async function callerOf(
-  deps: Pick<Deps, 'keyCache' | 'logger'>,
+  deps: Pick<Deps, 'keyCache' | 'accessTokens' | 'logger'>,
   headers: HeaderPairs,
 ): Promise<Caller> {
   const refreshing = deps.keyCache.fresh(KEY_CACHE_MAX_AGE_MS)
   if (refreshing) {
     await refreshing.catch((cause) => deps.logger.error('key_cache.refresh_failed', { cause: String(cause) }))
   }
-  return deps.keyCache.find(presentedKeys(headers))
+  const presented = presentedKeys(headers)
+  try {
+    return deps.keyCache.find(presented)
+  } catch (thrown) {
+    if (!(await isNewToken(deps, presented, thrown))) throw thrown
+    return deps.keyCache.find(presented)
+  }
+}
+
+/** Whether what was unknown is a device's token whose signature was not checked before. */
+async function isNewToken(
+  { keyCache, accessTokens, logger }: Pick<Deps, 'keyCache' | 'accessTokens' | 'logger'>,
+  presented: readonly string[],
+  thrown: unknown,
+): Promise<boolean> {
+  if (!(thrown instanceof Refusal) || thrown.code !== 'key_unknown') return false
+  let signedAt: number | undefined
+  for (const text of presented) signedAt = (await accessTokens.verify(text)) ?? signedAt
+  if (signedAt === undefined) return false
+  // The device may be newer than what this process read last.
+  await keyCache
+    .missed(signedAt)
+    ?.catch((cause) => logger.error('key_cache.refresh_failed', { cause: String(cause) }))
+  return true
 }
 
 /** The live session of the request's cookie, if any. */
@@ -35,16 +60,48 @@ export async function sessionOf(
 /** Who is signed in. Throws a Refusal: not_signed_in or admins_only. */
 export async function identify(
   deps: Pick<Deps, 'db' | 'clock' | 'settings' | 'logger'>,
-  tier: 'session' | 'admin',
+  tier: SignedInTier,
   headers: HeaderPairs,
 ): Promise<SignedIn> {
   const caller = await sessionOf(deps, headers)
   if (!caller) throw new Refusal('not_signed_in', 'Please sign in.')
-  if (tier === 'admin' && caller.user.role !== 'admin') {
+  const { role } = caller.user
+  if (!ROLES[tier].some((allowed) => allowed === role)) {
     deps.logger.warn('access.denied', { user: caller.user.itcode })
     throw new Refusal('admins_only', 'This is for administrators.')
   }
   return caller
+}
+
+/**
+ * The admin key of a request to a route of the tier admin-key. Throws a Refusal: key_missing; key_unknown; too_many_attempts
+ * for an address that tries many; scope_missing for a key without the route's scope.
+ */
+export async function programOf(
+  deps: Pick<Deps, 'db' | 'clock' | 'sha256' | 'signInLimits'>,
+  { scope, method }: Pick<Route, 'scope' | 'method'>,
+  { headers, address }: { headers: HeaderPairs; address: string },
+): Promise<AdminKey> {
+  const presented = presentedKeys(headers)
+  if (presented.length === 0) {
+    throw new Refusal('key_missing', 'Send an admin key as "x-api-key" or "Authorization: Bearer".')
+  }
+  let key: AdminKey | undefined
+  for (const secret of presented) key ??= await findAdminKey(deps, secret)
+  if (!key) {
+    deps.signInLimits.program(address)
+    throw new Refusal('key_unknown', 'This admin key is unknown, expired or revoked.')
+  }
+  const needed = scope ?? (isChange(method) ? 'write' : 'read')
+  const { scopes } = key
+  const isAllowed = scopes.includes(needed) || (needed !== 'scim' && needed !== 'write' && readsAll(scopes))
+  if (!isAllowed) throw new Refusal('scope_missing', `This admin key has no scope ${needed}.`)
+  return key
+}
+
+/** Who may change everything, or read everything, may also read reports. */
+function readsAll(scopes: AdminKey['scopes']): boolean {
+  return scopes.includes('read') || scopes.includes('write')
 }
 
 /** Throws a Refusal: not_found where metrics are not served here, key_missing or key_unknown without their token. */

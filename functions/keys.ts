@@ -3,55 +3,45 @@ import * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
 import { invalidField } from '../core/errors.ts'
+import { describedKey, listKeys } from '../core/keys/list.ts'
+import { createKey, deleteKey, type KeyChange, type Scope, updateKey } from '../core/keys/manage.ts'
+import { assertBillsTo } from '../core/organisation/service-accounts.ts'
 import {
-  createKey,
-  deleteKey,
-  describedKey,
-  type KeyChange,
-  type ListedKey,
-  listKeys,
-  type Scope,
-  updateKey,
-} from '../core/keys/manage.ts'
-import { timeText, usdOf } from '../core/units.ts'
-import { dollars, idInQuery, idOf, limitsOf, line, moment, quotaTokens, timestamp } from './fields.ts'
+  dollars,
+  idInQuery,
+  idOf,
+  limitsOf,
+  line,
+  modelGlob,
+  moment,
+  network,
+  quotaTokens,
+} from './fields.ts'
+import { KeyAnswer, KeyView, keyView, NewKey, OwnedKey } from './key-views.ts'
 import { report, route } from './route.ts'
-import { requestLimit } from './views.ts'
+import { requestLimit, tokenRate } from './views.ts'
 
-export const KeyView = z
-  .strictObject({
-    id: z.int(),
-    user_id: z.int(),
-    name: z.string(),
-    prefix: z.string(),
-    last4: z.string(),
-    status: z.enum(['active', 'disabled']),
-    disabled_by: z.enum(['owner', 'admin']).nullable(),
-    expires_at: timestamp.nullable(),
-    quota_tokens: z.int().meta({ description: "Tokens per period, beside the owner's limit; 0 is none." }),
-    budget_usd: z.number().meta({ description: 'US dollars per period, as above.' }),
-    requests_per_minute: requestLimit,
-    concurrent_requests: requestLimit,
-    created_at: timestamp,
-    last_used_at: timestamp.nullable(),
-    requests: z.int(),
-    cost_usd: z.number(),
-  })
-  .meta({ id: 'Key' })
-export type KeyView = z.infer<typeof KeyView>
-const OwnedKey = KeyView.extend({ itcode: z.string() }).meta({ id: 'OwnedKey' })
-const NewKey = KeyView.extend({
-  key: z.string().meta({ description: 'The secret. It is in this answer only.' }),
-}).meta({ id: 'NewKey' })
-
-const KeyAnswer = z.strictObject({ key: KeyView })
 const STATUS_AFTER = { disable: 'disabled', enable: 'active' } as const
 const name = line(100)
 const limits = {
   quota_tokens: quotaTokens.optional(),
   budget_usd: dollars.optional(),
   requests_per_minute: requestLimit.optional(),
+  tokens_per_minute: tokenRate.optional(),
   concurrent_requests: requestLimit.optional(),
+}
+const bounds = {
+  billing_group_id: z.int().min(1).nullish(),
+  models: z.array(modelGlob).min(1).max(100).nullish(),
+  networks: z.array(network).min(1).max(100).nullish(),
+}
+export const NEW_KEY = { name, expires_at: moment.nullish(), ...limits, ...bounds }
+export const CHANGED_KEY = {
+  name: name.optional(),
+  status: z.enum(['active', 'disabled']).optional(),
+  expires_at: moment.nullish(),
+  ...limits,
+  ...bounds,
 }
 
 export const keys = [
@@ -68,16 +58,12 @@ export const keys = [
     tier: 'session',
     summary: 'Makes a key. Its secret is shown this once.',
     errors: [409],
-    body: z.strictObject({ name, expires_at: moment.nullish(), ...limits }),
+    body: z.strictObject(NEW_KEY),
     reply: z.strictObject({ key: NewKey }),
     status: 201,
     async handle({ deps, caller, body, actor }) {
-      const expiresAt = body.expires_at ?? null
-      assertInFuture(deps, expiresAt)
-      const wanted = { userId: caller.user.id, name: body.name, expiresAt, ...limitsOf(body) }
-      const made = await createKey({ ...deps, actor }, wanted)
-      await deps.keyCache.refresh()
-      return { key: { ...keyView(await describedKey(deps.db, made.key.id)), key: made.secret } }
+      await assertBillsTo(deps.db, caller.user.id, body.billing_group_id)
+      return { key: await madeKey(deps, actor, { userId: caller.user.id }, body) }
     },
   }),
   route({
@@ -85,18 +71,11 @@ export const keys = [
     path: '/api/keys/:id',
     tier: 'session',
     summary: 'Renames a key, switches it off or on, or changes its limits or when it expires.',
-    body: z.strictObject({
-      name: name.optional(),
-      status: z.enum(['active', 'disabled']).optional(),
-      expires_at: moment.nullish(),
-      ...limits,
-    }),
+    body: z.strictObject(CHANGED_KEY),
     reply: KeyAnswer,
-    handle({ deps, caller, params, body, actor }) {
-      assertInFuture(deps, body.expires_at ?? null)
-      const { name, status, expires_at: expiresAt } = body
-      const change = { name, status, expiresAt, ...limitsOf(body) }
-      return changed(deps, actor, { ownerId: caller.user.id }, params.id, change)
+    async handle({ deps, caller, params, body, actor }) {
+      await assertBillsTo(deps.db, caller.user.id, body.billing_group_id)
+      return changedKey(deps, actor, { ownerId: caller.user.id }, params.id, changeOf(deps, body))
     },
   }),
   ownSwitch('disable', 'Switches a key off from the next request on.'),
@@ -108,14 +87,14 @@ export const keys = [
     summary: 'Deletes a key. Its usage stays.',
     reply: z.strictObject({ message: z.string() }),
     async handle({ deps, caller, params, actor }) {
-      await deleteKey({ ...deps, actor }, caller.user.id, idOf(params.id))
+      await deleteKey({ ...deps, actor }, { ownerId: caller.user.id }, idOf(params.id))
       await deps.keyCache.refresh()
       return { message: 'deleted' }
     },
   }),
   report({
     path: '/admin/api/keys',
-    tier: 'admin',
+    tier: 'auditor',
     summary: "Everybody's keys, or one user's.",
     query: z.strictObject({ user_id: idInQuery.optional() }),
     reply: z.strictObject({ keys: z.array(OwnedKey) }),
@@ -136,7 +115,7 @@ function ownSwitch(action: keyof typeof STATUS_AFTER, summary: string) {
     summary,
     reply: KeyAnswer,
     handle: ({ deps, caller, params, actor }) =>
-      changed(deps, actor, { ownerId: caller.user.id }, params.id, { status: STATUS_AFTER[action] }),
+      changedKey(deps, actor, { ownerId: caller.user.id }, params.id, { status: STATUS_AFTER[action] }),
   })
 }
 
@@ -148,11 +127,44 @@ function adminSwitch(action: keyof typeof STATUS_AFTER, summary: string) {
     summary,
     reply: KeyAnswer,
     handle: ({ deps, params, actor }) =>
-      changed(deps, actor, 'admin', params.id, { status: STATUS_AFTER[action] }),
+      changedKey(deps, actor, 'admin', params.id, { status: STATUS_AFTER[action] }),
   })
 }
 
-async function changed(deps: Deps, actor: Actor, scope: Scope, idText: string, change: KeyChange) {
+/** Makes a key of a user, or of a service account by its keeper, and answers it with its secret. */
+export async function madeKey(
+  deps: Deps,
+  actor: Actor,
+  whose: { userId: number; keeperId?: number },
+  body: z.output<z.ZodObject<typeof NEW_KEY>>,
+): Promise<z.infer<typeof NewKey>> {
+  const expiresAt = body.expires_at ?? null
+  assertInFuture(deps, expiresAt)
+  const wanted = { ...whose, name: body.name, expiresAt, ...limitsOf(body), ...boundsOf(body) }
+  const made = await createKey({ ...deps, actor }, wanted)
+  await deps.keyCache.refresh()
+  return { ...keyView(await describedKey(deps.db, made.key.id)), key: made.secret }
+}
+
+/** What a body changes of a key. Throws a Refusal invalid_input for an expiry in the past. */
+export function changeOf(
+  deps: Pick<Deps, 'clock'>,
+  body: z.output<z.ZodObject<typeof CHANGED_KEY>>,
+): KeyChange {
+  assertInFuture(deps, body.expires_at ?? null)
+  const { name, status, expires_at: expiresAt } = body
+  return { name, status, expiresAt, ...limitsOf(body), ...boundsOf(body) }
+}
+
+function boundsOf({
+  billing_group_id: billingGroupId,
+  models,
+  networks,
+}: z.output<z.ZodObject<typeof bounds>>) {
+  return { billingGroupId, models, networks }
+}
+
+export async function changedKey(deps: Deps, actor: Actor, scope: Scope, idText: string, change: KeyChange) {
   const id = idOf(idText)
   await updateKey({ ...deps, actor }, scope, id, change)
   await deps.keyCache.refresh()
@@ -162,25 +174,4 @@ async function changed(deps: Deps, actor: Actor, scope: Scope, idText: string, c
 function assertInFuture({ clock }: Pick<Deps, 'clock'>, at: number | null) {
   if (at === null || at > clock.now()) return
   throw invalidField('expires_at', 'a time in the future is expected')
-}
-
-function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): KeyView {
-  return {
-    id: key.id,
-    user_id: key.userId,
-    name: key.name,
-    prefix: key.prefix,
-    last4: key.last4,
-    status: key.status,
-    disabled_by: key.disabledBy,
-    expires_at: key.expiresAt === null ? null : timeText(key.expiresAt),
-    quota_tokens: key.quotaTokens,
-    budget_usd: usdOf(key.budgetMicros),
-    requests_per_minute: key.requestsPerMinute,
-    concurrent_requests: key.concurrentRequests,
-    created_at: timeText(key.createdAt),
-    last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),
-    requests,
-    cost_usd: usdOf(costMicros),
-  }
 }

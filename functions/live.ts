@@ -1,6 +1,6 @@
 /** The route by which the dashboard sees what happens at this moment. */
 import * as z from 'zod'
-import { isAdminSession } from '../core/auth/sessions.ts'
+import { isAuditorSession } from '../core/auth/sessions.ts'
 import { SHOWN_STATES } from '../core/backends/view.ts'
 import { nothingHere } from '../core/errors.ts'
 import type { LiveFigures, Reader } from '../core/observability/live.ts'
@@ -33,7 +33,7 @@ export const live = [
   route({
     method: 'GET',
     path: '/admin/api/live',
-    tier: 'admin',
+    tier: 'auditor',
     summary: 'What happens now, once a second, as server-sent events; on Node. It ends with the session.',
     stream: LiveView,
     produces: ['text/event-stream'],
@@ -44,7 +44,7 @@ export const live = [
       const who = { sessionId: caller.sessionId, userId: caller.user.id }
       const parts = { db: deps.db, clock: deps.clock, auth: deps.settings.auth }
       const stream = eventStream(
-        () => isAdminSession(parts, who),
+        () => isAuditorSession(parts, who),
         (reader) => {
           const leave = hub.read(reader)
           return () => {

@@ -56,7 +56,10 @@ export const proxy = [
     summary: "Claude's Messages interface: answered by a backend, byte for byte, streamed or whole.",
     accepts: MessagesRequest,
     ...ANSWER,
-    handle: async (call) => forward(call.deps, await receive(call.deps, await received(call))),
+    async handle(call) {
+      call.deps.telemetry.called(call.caller, call.headers)
+      return forward(call.deps, await receive(call.deps, await received(call)))
+    },
   }),
   route({
     method: 'POST',

@@ -2,14 +2,47 @@
 import type { ReportInput } from '../core/reports/reports.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
+import { devices } from './devices.ts'
+import { groups } from './groups.ts'
+import { invitations } from './invitations.ts'
 import { keys } from './keys.ts'
+import { leaving } from './leaving.ts'
+import { limits } from './limits.ts'
+import { members } from './members.ts'
+import { organizations } from './organizations/index.ts'
+import { policies } from './policies.ts'
+import { reconciliations } from './reconciliation.ts'
+import { reports } from './report-routes.ts'
+import { requests } from './requests.ts'
 import { toResponse } from './respond.ts'
 import type { ReportDeps, Route } from './route.ts'
+import { serviceAccounts } from './service-accounts.ts'
+import { statements } from './statements.ts'
 import { usage } from './usage.ts'
 import { users } from './users.ts'
 
 const REPORTS = new Map<string, Route>(
-  [...usage, ...audit, ...users, ...keys, ...approvals]
+  [
+    usage,
+    reports,
+    statements,
+    reconciliations,
+    audit,
+    users,
+    leaving,
+    keys,
+    approvals,
+    groups,
+    members,
+    serviceAccounts,
+    limits,
+    requests,
+    invitations,
+    organizations,
+    devices,
+    policies,
+  ]
+    .flat()
     .filter(({ report }) => report)
     .map((route) => [route.path, route]),
 )

@@ -3,22 +3,49 @@ import type * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
-import type { Caller } from '../core/keys/key-cache.ts'
+import type { AdminKey, AdminScope } from '../core/keys/admin-keys.ts'
+import type { Caller } from '../core/keys/caller.ts'
 import type { HeaderPairs, Reply } from '../core/ports.ts'
 import type { StopSignal } from '../core/stop.ts'
 
-/** The caller by tier: anyone, who has the token for metrics, the owner of an API key, a signed-in user, a signed-in admin. */
+/**
+ * The caller by tier: anyone; who has the token for metrics; the owner of an API key; a signed-in user; who may read usage and
+ * cost (roles billing, auditor, admin); who may read everything (auditor, admin); an admin; a program with an admin key of the
+ * route's scope; a device that brings a code or token of its own.
+ */
 interface Callers {
   public: undefined
   monitor: undefined
   key: Caller
   session: SignedIn
+  billing: SignedIn
+  auditor: SignedIn
   admin: SignedIn
+  'admin-key': AdminKey
+  device: undefined
 }
 export type Tier = keyof Callers
-type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+/** The tiers of those who are signed in, with the roles that each takes. */
+export const ROLES = {
+  session: ['user', 'billing', 'auditor', 'admin'],
+  billing: ['billing', 'auditor', 'admin'],
+  auditor: ['auditor', 'admin'],
+  admin: ['admin'],
+} as const satisfies Partial<Record<Tier, readonly SignedIn['user']['role'][]>>
+export type SignedInTier = keyof typeof ROLES
+
+export function isSignedInTier(tier: Tier): tier is SignedInTier {
+  return Object.hasOwn(ROLES, tier)
+}
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 /** The form of a route's errors. */
-export type Dialect = 'anthropic' | 'openai' | 'api'
+export type Dialect = 'anthropic' | 'anthropic-admin' | 'openai' | 'api' | 'scim' | 'oauth'
+/** Media types of bodies: JSON, or a form. SCIM's is taken with both: https://www.rfc-editor.org/rfc/rfc7644#section-3.1 */
+export type BodyType =
+  | 'application/json'
+  | 'application/scim+json'
+  | 'application/x-www-form-urlencoded'
+  | 'multipart/form-data'
 export type ErrorStatus = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 500 | 502 | 503 | 504 | 529
 
 type Params<P extends string> = P extends `${string}:${infer N}/${infer R}`
@@ -40,10 +67,14 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
    * rate_limited, overloaded, body_too_large, body_invalid, upload_stalled; or ClientGone.
    */
   read(maxBytes: number, limited: boolean): Promise<Uint8Array>
+  /** The same piece by piece, nothing of it kept; what `read` throws is thrown when a piece is asked for. */
+  pieces(maxBytes: number, limited: boolean): AsyncIterable<Uint8Array>
   /** Aborts when the client leaves. */
   left(): StopSignal
   /** Path and query as received, undecoded. */
   target: string
+  /** Scheme, host and port by which this caller reached the gateway; what they say of themselves is only told to them. */
+  origin(): string
   id: string
   /** The caller as the audit names them, with their IP address. */
   actor: Actor & { ip: string }
@@ -57,19 +88,27 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   method: Method
   path: P
   tier: T
+  /** Of the tier admin-key: the scope that a key must have. */
+  scope?: AdminScope
   /** Default: api. */
   dialect?: Dialect
   /** One line for the reference. */
   summary: string
   query?: Q
+  /** Names of `query` of which all values count, spelled `name` or `name[]`: it gets a list of strings for each. */
+  repeats?: readonly string[]
   /** A JSON body, parsed and checked before the handler runs. */
   body?: B
+  /** The media type of `body`; default application/json. */
+  bodyType?: BodyType
+  /** The longest `body` in bytes; default FORM_BYTES. */
+  bodyBytes?: number
   /** For the reference only: the JSON body of routes that read the bytes themselves. */
   accepts?: z.ZodType
   /** Schema of the answer. Plain objects are checked against it, so that no undeclared field is sent. */
   reply?: R
-  /** Status of a plain object; default 200. */
-  status?: 201
+  /** Status of a plain object, or 303 for redirects; default 200. */
+  status?: 201 | 204 | 303
   /** For the reference only: errors besides those that follow from tier and input. */
   errors?: readonly ErrorStatus[]
   /** The answer is a file, which may take long. */
@@ -92,7 +131,7 @@ export interface ReportCall<P extends string, T extends Tier, Q>
   extends Pick<RouteCall<P, T, Q, undefined>, 'caller' | 'params' | 'query' | 'id' | 'actor' | 'over'> {
   deps: ReportDeps
 }
-export type ReportDeps = Pick<Deps, 'db' | 'clock' | 'settings' | 'logger'>
+export type ReportDeps = Pick<Deps, 'db' | 'clock' | 'settings' | 'periods' | 'logger'>
 
 type AnySchema = z.ZodType | undefined
 export interface Route extends Omit<RouteSpec<string, Tier, AnySchema, AnySchema, AnySchema>, 'handle'> {

@@ -1,14 +1,19 @@
 /** Runs one request through its route: caller, checks, body, handler, response. */
+import type { Actor } from '../core/audit/record.ts'
+import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Visit } from '../core/calls/intake.ts'
 import type { Deps } from '../core/deps.ts'
+import type { AdminKey } from '../core/keys/admin-keys.ts'
 import type { Doing } from '../core/limits/person.ts'
 import type { HeaderPairs, Reply, TakeBytes } from '../core/ports.ts'
-import { announcedBytes, type Reading, readBody } from './body.ts'
+import { announcedBytes, piecesOf, type Reading, readBody } from './body.ts'
+import type { AssertNetwork } from './call-networks.ts'
 import { type Addressing, addressGroup } from './client-address.ts'
 import { assertNoOtherBody, assertSameOrigin, checked, readJson, secured } from './guard.ts'
-import { assertMonitor, callerOf, identify } from './identify.ts'
+import { assertMonitor, callerOf, identify, programOf } from './identify.ts'
+import { originOf } from './origin.ts'
 import { toResponse } from './respond.ts'
-import { type Answer, isChange, type Route, type Tier } from './route.ts'
+import { type Answer, isChange, isSignedInTier, type Route, type Tier } from './route.ts'
 
 export interface Incoming {
   id: string
@@ -29,39 +34,45 @@ interface Begun {
     id: string
     params: Record<string, string>
     target: string
-    query: unknown
+    origin(): string
   }
   read: Reading['read']
 }
 
 /** Throws a Refusal, or ClientGone. */
 export async function run(
-  { deps, addressOf }: { deps: Deps; addressOf: Addressing },
+  { deps, addressOf, assertNetwork }: { deps: Deps; addressOf: Addressing; assertNetwork: AssertNetwork },
   route: Route,
   incoming: Incoming,
 ): Promise<Response> {
   const { id, request, bindings } = incoming
   const { wire } = deps
   const headers = wire.headers(request, bindings)
-  const query = route.query && checked(route.query, queryOf(request.url))
+  const origin = () => originOf(deps, request, bindings)
   const begun: Begun = {
-    base: { deps, headers, id, params: incoming.params(), target: targetOf(request.url), query },
+    base: { deps, headers, id, params: incoming.params(), target: targetOf(request.url), origin },
     read: (take: TakeBytes) => wire.body(request, bindings, take),
   }
   const { tier } = route
-  if (tier === 'key') return runCall(route, incoming, begun)
-  const ip = addressOf(wire.peer(request, bindings), headers)
-  const response = await runOwn(route, tier, { ...begun, request, ip })
+  const address = () => addressOf(wire.peer(request, bindings), headers)
+  if (tier === 'key') return runCall(route, incoming, begun, { assertNetwork, address })
+  const response = await runOwn(route, tier, { ...begun, request, ip: address() })
   incoming.answered(response.status)
   return response
 }
 
 /** A request with an API key. The handler reads the body, and only if the caller's limits allow another call. */
-async function runCall(route: Route, incoming: Incoming, { base, read }: Begun): Promise<Response> {
+async function runCall(
+  route: Route,
+  incoming: Incoming,
+  { base, read }: Begun,
+  { assertNetwork, address }: { assertNetwork: AssertNetwork; address: () => string },
+): Promise<Response> {
   const { deps, headers, id } = base
   const { wire, clock, intake, decompress } = deps
   const { request, bindings, cors } = incoming
   const caller = await callerOf(deps, headers)
+  assertNetwork(caller, address)
   let visit: Visit | undefined
   const readWhenAllowed = async (most: number, limited: boolean) => {
     visit = intake.begin(caller, announcedBytes(headers, most), limited)
@@ -69,10 +80,24 @@ async function runCall(route: Route, incoming: Incoming, { base, read }: Begun):
     visit.read()
     return body
   }
+  const pieces = (most: number, limited: boolean) => {
+    visit = intake.begin(caller, 0, limited)
+    announcedBytes(headers, most)
+    const whole = deps.settings.limits.maxBodyBytes
+    const reading = { clock, headers, read, decompress, pieces: () => wire.pieces(request, bindings) }
+    return piecesOf({ most, whole }, reading)
+  }
   const left = () => wire.left(request, bindings)
+  const query = queryIn(route, request)
   try {
+    const given = {
+      ...{ ...base, query, caller, read: readWhenAllowed, pieces, left },
+      get actor() {
+        return { id: caller.userId, ip: address(), requestId: id }
+      },
+    }
     // The cast holds because path, tier and query come from the same route, whose types `route()` dropped.
-    const answer = await route.handle({ ...base, caller, read: readWhenAllowed, left } as never)
+    const answer = await route.handle(given as never)
     if (isReply(answer)) {
       const reply = cors.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...cors] }
       if (answer.bodyFreed) visit?.end()
@@ -99,21 +124,16 @@ async function runOwn(
   tier: Exclude<Tier, 'key'>,
   { base, read, request, ip }: Begun & { request: Request; ip: string },
 ): Promise<Response> {
-  const { deps, headers, id } = base
+  const { deps, headers } = base
   const { settings, clock, decompress } = deps
-  assertSameOrigin(request, headers, settings)
-  if (tier === 'public' && isChange(request.method)) deps.signInLimits.request(addressGroup(ip))
-  if (tier === 'monitor') assertMonitor(deps, headers)
-  const caller = tier === 'session' || tier === 'admin' ? await identify(deps, tier, headers) : undefined
-  const thing = route.method === 'PUT' ? pathOf(request.url) : undefined
-  const end = caller ? deps.personLimits.begin(caller.user.id, doingOf(route), thing) : () => {}
+  const { caller, actor, query, end } = await begin(route, tier, { base, request, ip })
   try {
-    const actor = { id: caller?.user.id ?? null, ip, requestId: id }
     const cookies: string[] = []
     const setCookie = (cookie: string) => void cookies.push(cookie)
-    assertNoOtherBody(request, headers)
-    const body = route.body && (await readJson(route.body, { clock, headers, read, decompress }))
-    const call = { ...base, caller, body, actor, setCookie, over: end }
+    assertNoOtherBody(request, headers, route.bodyType)
+    const reading = { clock, headers, read, decompress }
+    const body = route.body && (await readJson({ ...route, body: route.body }, reading))
+    const call = { ...base, query, caller, body, actor, setCookie, over: end }
     const response = await respond(route, call, end)
     for (const cookie of cookies) response.headers.append('set-cookie', cookie)
     // Nobody reads it, so that a file or stream would never end.
@@ -127,6 +147,37 @@ async function runOwn(
   }
 }
 
+/** Who asks, and what they may do at the same time. Throws a Refusal. */
+async function begin(
+  route: Route,
+  tier: Exclude<Tier, 'key'>,
+  { base, request, ip }: Pick<Begun, 'base'> & { request: Request; ip: string },
+): Promise<{ caller: SignedIn | AdminKey | undefined; actor: Actor; query: unknown; end: () => void }> {
+  const { deps, headers, id } = base
+  const doing = doingOf(route)
+  const nobody = { id: null, ip, requestId: id }
+  if (tier === 'admin-key') {
+    const key = await programOf(deps, route, { headers, address: addressGroup(ip) })
+    return {
+      query: queryIn(route, request),
+      caller: key,
+      actor: { ...nobody, adminKeyId: key.id },
+      end: deps.programLimits.begin(key.id, doing),
+    }
+  }
+  assertSameOrigin(request, headers, deps.settings)
+  if (tier === 'public' && isChange(request.method)) deps.signInLimits.request(addressGroup(ip))
+  if (tier === 'monitor') assertMonitor(deps, headers)
+  if (!isSignedInTier(tier)) {
+    return { caller: undefined, actor: nobody, query: queryIn(route, request), end: () => {} }
+  }
+  const caller = await identify(deps, tier, headers)
+  const query = queryIn(route, request)
+  const thing = route.method === 'PUT' ? pathOf(request.url) : undefined
+  const end = deps.personLimits.begin(caller.user.id, doing, thing)
+  return { caller, actor: { ...nobody, id: caller.user.id }, query, end }
+}
+
 function doingOf({ method, file, stream }: Route): Doing {
   if (file) return 'file'
   if (stream) return 'stream'
@@ -136,7 +187,7 @@ function doingOf({ method, file, stream }: Route): Doing {
 /** Runs a handler, here or where the runtime runs reports. `call` is what it gets. */
 async function respond(
   route: Route,
-  call: Begun['base'] & { caller: unknown; actor: unknown; over(): void },
+  call: Begun['base'] & { query: unknown; caller: unknown; actor: unknown; over(): void },
   end: () => void,
 ): Promise<Response> {
   const { deps, caller, params, query, id, actor } = call
@@ -173,7 +224,16 @@ function targetOf(url: string): string {
   return url.slice(url.indexOf('/', url.indexOf('://') + 3))
 }
 
-/** The query as an object. Of a repeated name the first value counts. */
-function queryOf(url: string): Record<string, string> {
-  return Object.fromEntries([...new URL(url).searchParams].reverse())
+/** Checked only once the caller is known. Throws a Refusal invalid_input. */
+function queryIn({ query, repeats }: Route, { url }: Request): unknown {
+  return query && checked(query, queryOf(url, repeats))
+}
+
+/** The query as an object. Of a repeated name the first value counts, but all of the names in `repeats`. */
+function queryOf(url: string, repeats: readonly string[] = []): Record<string, string | string[]> {
+  const { searchParams } = new URL(url)
+  const lists = repeats.map((name) => [name, [name, `${name}[]`].flatMap((one) => searchParams.getAll(one))])
+  for (const name of repeats) for (const one of [name, `${name}[]`]) searchParams.delete(one)
+  const given = lists.filter(([, values]) => values?.length)
+  return Object.fromEntries([...[...searchParams].reverse(), ...given])
 }

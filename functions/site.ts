@@ -9,11 +9,16 @@ export const API_PREFIXES = [
   '/api',
   '/admin/api',
   '/v1',
+  '/scim',
   '/docs',
   '/openapi.json',
   '/healthz',
   '/readyz',
   '/metrics',
+  '/oauth',
+  '/managed',
+  '/user',
+  '/.well-known',
 ] as const
 
 /**

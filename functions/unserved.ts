@@ -47,9 +47,12 @@ function callIn(segments: readonly string[]): string {
     .replace(/^(.+)\/\1$/, '$1')
 }
 
-/** Below /v1 the client most likely speaks Claude's API. */
+/** Below /v1 the client most likely speaks Claude's API, and below /managed it is Claude Code. */
 function dialectOf([first, second = '']: readonly string[]): Dialect {
+  if (first === 'scim' || first === 'oauth') return first
+  if (first === 'managed') return 'anthropic'
   if (first !== 'v1') return 'api'
+  if (second === 'organizations') return 'anthropic-admin'
   return OF_OPENAI.has(second) ? 'openai' : 'anthropic'
 }
 

@@ -2,13 +2,12 @@
 import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
 import type { Deps } from '../core/deps.ts'
-import { periodOf } from '../core/limits/period.ts'
+import { limitsOfPerson } from '../core/limits/caps.ts'
 import { LOSS_KINDS } from '../core/metering/prompt-losses.ts'
 import { backendStats } from '../core/reports/backend-stats.ts'
 import { promptLossSums } from '../core/reports/prompt-losses.ts'
 import { ALL_TIME, type Dates, isAllTime, lastDays, type Range, rangeOf } from '../core/reports/range.ts'
 import { type Summary, summarize } from '../core/reports/summary.ts'
-import { usedByUsers } from '../core/reports/totals.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
 import { report } from './route.ts'
@@ -57,14 +56,14 @@ export const summaries = [
   }),
   report({
     path: '/admin/api/usage/summary',
-    tier: 'admin',
+    tier: 'billing',
     summary:
       'What was used; the 50 most expensive users and keys. Without dates: in the current period of quotas.',
-    query: filters('admin', {}),
+    query: filters('billing', {}),
     reply: z.strictObject({ ...Common, by_user: z.array(OfUser), by_backend: z.array(OfBackend) }),
     async handle({ deps, caller, query }) {
       const range = rangeOrPeriod(deps, datesOf(query))
-      const sums = await summarize(deps.db, filterOf('admin', caller, query), range)
+      const sums = await summarize(deps.db, filterOf('billing', caller, query), range)
       return {
         ...commonView(range, sums),
         by_user: sums.byUser.map((row) => ({ user_id: row.userId, itcode: row.itcode, ...mainView(row) })),
@@ -74,7 +73,7 @@ export const summaries = [
   }),
   report({
     path: '/admin/api/backends/stats',
-    tier: 'admin',
+    tier: 'billing',
     summary: `How backends did. Without dates: in the last ${STATS_DAYS} days.`,
     query: DatesOnly,
     reply: z.strictObject({
@@ -107,7 +106,7 @@ export const summaries = [
   }),
   report({
     path: '/admin/api/usage/cache-misses',
-    tier: 'admin',
+    tier: 'billing',
     summary: `Prompts that missed their cache or lost thinking, as answers reported. Without dates: in the last ${STATS_DAYS} days.`,
     query: DatesOnly,
     reply: z.strictObject({
@@ -143,10 +142,13 @@ function rangeOrDays({ clock }: Pick<Deps, 'clock'>, dates: Dates): Range {
   return isAllTime(asked) ? lastDays(STATS_DAYS, dates.timeZone, clock.now()) : asked
 }
 
-function rangeOrPeriod({ clock, settings }: Pick<Deps, 'clock' | 'settings'>, dates: Dates): Range {
+function rangeOrPeriod(
+  { clock, settings, periods }: Pick<Deps, 'clock' | 'settings' | 'periods'>,
+  dates: Dates,
+): Range {
   const asked = rangeOf(dates)
   if (!isAllTime(asked)) return asked
-  const { start, end } = periodOf(settings.limits.period, clock.now())
+  const { start, end } = periods.spanOf(settings.limits.period, clock.now())
   return { from: start, to: Math.min(end, ALL_TIME.to) }
 }
 
@@ -163,19 +165,23 @@ function commonView(range: Range, { totals, byModel, byKey }: Summary) {
 
 /** The caller's limits and use in the current period, independent of the query's range and filters. */
 async function limitsView(
-  { db, clock, settings }: Pick<Deps, 'db' | 'clock' | 'settings'>,
+  { db, clock, settings, periods }: Pick<Deps, 'db' | 'clock' | 'settings' | 'periods'>,
   { user }: SignedIn,
 ) {
-  const { start, end } = periodOf(settings.limits.period, clock.now())
-  const used = (await usedByUsers(db, [user.id], start)).get(user.id) ?? { tokens: 0, costMicros: 0 }
+  const { period } = settings.limits
+  const { end } = periods.spanOf(period, clock.now())
+  const { caps, used } = await limitsOfPerson({ db, settings, periods }, user.id, clock.now())
+  const { tokens, micros } = used.get(period) ?? { tokens: 0, micros: 0 }
+  const cap = caps.find((one) => one.period === period)?.micros ?? null
   return {
-    quota: limitView(user.quotaTokens, used.tokens, (tokens) => tokens),
-    budget: limitView(user.budgetMicros, used.costMicros, usdOf),
+    quota: limitView(user.quotaTokens === 0 ? null : user.quotaTokens, tokens, (tokens) => tokens),
+    budget: limitView(cap, micros, usdOf),
     resets_at: end === Number.MAX_SAFE_INTEGER ? null : timeText(end),
   }
 }
 
-function limitView(limit: number, used: number, shown: (units: number) => number) {
-  const left = limit === 0 ? null : shown(Math.max(0, limit - used))
-  return { limit: shown(limit), used: shown(used), left }
+/** `limit`: null is none, which is shown as 0. */
+function limitView(limit: number | null, used: number, shown: (units: number) => number) {
+  const left = limit === null ? null : shown(Math.max(0, limit - used))
+  return { limit: shown(limit ?? 0), used: shown(used), left }
 }

@@ -2,8 +2,8 @@
 
 import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
+import { isTimeZone } from '../core/calendar.ts'
 import { totalTokens } from '../core/metering/tokens.ts'
-import { isTimeZone } from '../core/reports/calendar.ts'
 import type { Bar, Figures, MainFigures } from '../core/reports/charts.ts'
 import { nameOfGateway } from '../core/reports/gateway-calls.ts'
 import type { Cursor, LogRow } from '../core/reports/log-pages.ts'
@@ -13,7 +13,7 @@ import { timeText, usdOf } from '../core/units.ts'
 import { idInQuery, line, modelName, timestamp } from './fields.ts'
 
 /** A valid date from 2000 to 2099; other years are taken for mistakes. */
-const date = z.iso
+export const date = z.iso
   .date('a date such as 2027-01-31 is expected')
   .regex(/^20/, 'a date from 2000-01-01 to 2099-12-31 is expected')
 
@@ -40,11 +40,11 @@ const EVERYBODYS = {
 export const DatesOnly = z.strictObject({ start_date: OWN.start_date, end_date: OWN.end_date, tz: OWN.tz })
 
 /** `session`: a user's own calls. `admin`: everybody's, for administrators. */
-export type UsageTier = 'session' | 'admin'
+export type UsageTier = 'session' | 'billing'
 
 /** The schema of a tier's filters and of `more`. */
 export function filters<E extends z.ZodRawShape>(tier: UsageTier, more: E) {
-  const known = tier === 'admin' ? { ...EVERYBODYS, ...more } : { ...OWN, ...more }
+  const known = tier === 'billing' ? { ...EVERYBODYS, ...more } : { ...OWN, ...more }
   // The cast gives handlers every filter. Those that users do not have are refused, so they are undefined.
   return z.strictObject(known as typeof EVERYBODYS & E)
 }
@@ -115,6 +115,27 @@ export const Log = z
     latency_ms: z.int(),
     ttft_ms: z.int().nullable(),
     created_at: timestamp.meta({ description: 'When the request arrived.' }),
+    billing_group_id: z.int().meta({ description: 'The group that it was booked to; 0 is none.' }),
+    client: z
+      .string()
+      .meta({ description: 'Which program called, of a closed list; empty in calls of releases before it.' }),
+    project: z.string().meta({ description: 'As its x-claude-gateway-project said; empty: none.' }),
+    input_usd: z.number().meta({ description: 'Parts of the cost, which add up to it.' }),
+    output_usd: z.number(),
+    cache_read_usd: z.number(),
+    cache_write_5m_usd: z.number(),
+    cache_write_1h_usd: z.number(),
+    server_tool_usd: z.number(),
+    saved_usd: z.number().meta({ description: 'What it would have cost more without the prompt cache.' }),
+    web_searches: z.int(),
+    service_tier: z
+      .string()
+      .meta({ description: 'As the upstream named it, as speed and geo; empty: it did not.' }),
+    speed: z.string(),
+    geo: z.string(),
+    context_window: z
+      .string()
+      .meta({ description: '0-200k or 200k-1M, by the size of the prompt; empty: nothing was read.' }),
   })
   .meta({ id: 'Log' })
 export type Log = z.infer<typeof Log>
@@ -144,6 +165,21 @@ export function logView(row: LogRow): Log {
     latency_ms: row.latencyMs,
     ttft_ms: row.ttftMs,
     created_at: timeText(row.createdAt),
+    billing_group_id: row.billingGroupId,
+    client: row.client,
+    project: row.project,
+    input_usd: usdOf(row.inputMicros),
+    output_usd: usdOf(row.outputMicros),
+    cache_read_usd: usdOf(row.cacheReadMicros),
+    cache_write_5m_usd: usdOf(row.cacheWrite5mMicros),
+    cache_write_1h_usd: usdOf(row.cacheWrite1hMicros),
+    server_tool_usd: usdOf(row.serverToolMicros),
+    saved_usd: usdOf(row.savedMicros),
+    web_searches: row.webSearches,
+    service_tier: row.serviceTier,
+    speed: row.speed,
+    geo: row.geo,
+    context_window: row.contextWindow,
   }
 }
 

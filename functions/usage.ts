@@ -24,11 +24,11 @@ import {
   type UsageTier,
 } from './usage-views.ts'
 
-const BASE = { session: '/api/usage', admin: '/admin/api/usage' } as const
-const WHOSE = { session: "The caller's", admin: "Everybody's" }
+const BASE = { session: '/api/usage', billing: '/admin/api/usage' } as const
+const WHOSE = { session: "The caller's", billing: "Everybody's" }
 
 export const usage = [
-  ...(['session', 'admin'] as const).flatMap((tier) => [
+  ...(['session', 'billing'] as const).flatMap((tier) => [
     listOf(tier),
     dailyOf(tier),
     hourlyOf(tier),

@@ -2,7 +2,9 @@
 import * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere } from '../core/errors.ts'
+import { assertBills } from '../core/organisation/service-accounts.ts'
 import { timeText, usdOf } from '../core/units.ts'
+import { addressOf, changeAddress } from '../core/users/address.ts'
 import { describedUser, findUsers, type ListedUser } from '../core/users/list.ts'
 import { createUser, updateUser } from '../core/users/manage.ts'
 import {
@@ -16,8 +18,9 @@ import {
   searchText,
   timestamp,
 } from './fields.ts'
+import { identities } from './identities.ts'
 import { report, route } from './route.ts'
-import { requestLimit, UserView, userView } from './views.ts'
+import { requestLimit, tokenRate, UserView, userView } from './views.ts'
 
 const UserWithUse = UserView.extend({
   last_used_at: timestamp.nullable(),
@@ -30,32 +33,43 @@ const UserWithUse = UserView.extend({
 export type UserWithUse = z.infer<typeof UserWithUse>
 
 const UserAnswer = z.strictObject({ user: UserWithUse })
-const role = z.enum(['user', 'admin'])
+const role = z.enum(['user', 'admin', 'billing', 'auditor'])
 const status = z.enum(['active', 'disabled'])
 const name = line(100)
 const limits = {
   quota_tokens: quotaTokens.optional(),
   budget_usd: dollars.optional(),
   requests_per_minute: requestLimit.nullish(),
+  tokens_per_minute: tokenRate.nullish(),
   concurrent_requests: requestLimit.nullish(),
+  billing_group_id: z.int().min(1).nullish(),
 }
+/** Confirmed, because an administrator says so; null removes it. */
+const address = line(254)
+const kind = z.enum(['person', 'service'])
 
 export const users = [
   report({
     path: '/admin/api/users',
-    tier: 'admin',
+    tier: 'auditor',
     summary: 'Users by account name, with what each has used.',
     query: z.strictObject({
       q: searchText.optional(),
       status: status.optional(),
       role: role.optional(),
+      kind: kind.optional(),
+      deleted: z
+        .enum(['true', 'false'])
+        .optional()
+        .meta({ description: 'true lists those that were deleted.' }),
       page,
       page_size: pageSize,
     }),
     reply: z.strictObject({ users: z.array(UserWithUse), total: z.int(), page: z.int(), page_size: z.int() }),
     async handle({ deps, query }) {
       const { q, page, page_size } = query
-      const filter = { q, status: query.status, role: query.role }
+      const deleted = query.deleted === 'true'
+      const filter = { q, status: query.status, role: query.role, kind: query.kind, deleted }
       const found = await findUsers(deps, filter, { page, pageSize: page_size })
       return { users: found.users.map(userWithUse), total: found.total, page, page_size }
     },
@@ -63,7 +77,7 @@ export const users = [
   route({
     method: 'GET',
     path: '/admin/api/users/:id',
-    tier: 'admin',
+    tier: 'auditor',
     summary: 'One user, with what they have used.',
     reply: UserAnswer,
     handle: ({ deps, params }) => userAnswer(deps, idOf(params.id)),
@@ -72,26 +86,27 @@ export const users = [
     method: 'POST',
     path: '/admin/api/users',
     tier: 'admin',
-    summary: 'Makes a user, who can sign in at once.',
+    summary:
+      'Makes a user, who can sign in at once, or a service account, which spends nothing before it has a limit.',
     errors: [409],
     body: z.strictObject({
       itcode: line(254),
       name: name.optional(),
       role: role.default('user'),
+      kind: kind.default('person'),
+      email: address.nullish(),
       ...limits,
     }),
     reply: UserAnswer,
     status: 201,
     async handle({ deps, body, actor }) {
-      const { itcode, name, role } = body
-      const { defaultQuotaTokens, defaultBudgetMicros } = deps.settings.limits
-      const {
-        quotaTokens = defaultQuotaTokens,
-        budgetMicros = defaultBudgetMicros,
-        ...requests
-      } = limitsOf(body)
-      const wanted = { itcode, name, role, quotaTokens, budgetMicros, ...requests }
-      const user = await createUser({ ...deps, actor }, wanted)
+      const { itcode, name, role, kind, billing_group_id: billingGroupId } = body
+      const { defaultQuotaTokens, period } = deps.settings.limits
+      const { quotaTokens = defaultQuotaTokens, budgetMicros: micros = 0, ...rates } = limitsOf(body)
+      await assertBills(deps.db, billingGroupId)
+      const address = body.email ? { email: addressOf(body.email), confirmed: true } : undefined
+      const wanted = { itcode, name, role, kind, quotaTokens, ...rates, billingGroupId, address }
+      const user = await createUser({ ...deps, actor }, { ...wanted, ownLimit: { micros, period } })
       return userAnswer(deps, user.id)
     },
   }),
@@ -106,29 +121,45 @@ export const users = [
       name: name.optional(),
       role: role.optional(),
       status: status.optional(),
+      email: address.nullish(),
       ...limits,
     }),
     reply: UserAnswer,
     async handle({ deps, params, body, actor }) {
       const id = idOf(params.id)
-      const { name, role, status } = body
-      await updateUser({ ...deps, actor }, id, { name, role, status, ...limitsOf(body) })
+      const { name, role, status, email, billing_group_id: billingGroupId } = body
+      const { budgetMicros, ...limits } = limitsOf(body)
+      const { period } = deps.settings.limits
+      await assertBills(deps.db, billingGroupId)
+      if (email !== undefined) {
+        const address = email === null ? null : { email: addressOf(email), confirmed: true }
+        await changeAddress({ ...deps, actor, auth: deps.settings.auth }, id, address)
+      }
+      const change = {
+        ...{ name, role, status, billingGroupId, ...limits },
+        ownLimit: budgetMicros === undefined ? undefined : { micros: budgetMicros, period },
+      }
+      if (email === undefined || Object.values(change).some((value) => value !== undefined)) {
+        await updateUser({ ...deps, actor }, id, change)
+      }
       await deps.keyCache.refresh()
       return userAnswer(deps, id)
     },
   }),
+  ...identities,
 ]
 
-async function userAnswer(deps: Pick<Deps, 'db' | 'clock' | 'settings'>, id: number) {
+async function userAnswer(deps: Pick<Deps, 'db' | 'clock' | 'settings' | 'periods'>, id: number) {
   const listed = await describedUser(deps, id)
   if (!listed) throw nothingHere()
   return { user: userWithUse(listed) }
 }
 
 function userWithUse(listed: ListedUser): UserWithUse {
-  const { user, lastUsedAt, requests, totalTokens, costMicros, periodTokens, periodMicros } = listed
+  const { user, ownMicros, lastUsedAt, requests, totalTokens, costMicros, periodTokens, periodMicros } =
+    listed
   return {
-    ...userView(user),
+    ...userView(user, ownMicros),
     last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),
     requests,
     total_tokens: totalTokens,

@@ -1,9 +1,9 @@
 /** Where the API's addresses begin is told in several places, which must say the same as the routes. */
 import { expect, test } from 'vitest'
 import { unstable_readConfig as readWranglerConfig } from 'wrangler'
-import { functions } from '../functions/gateway.ts'
 import { docsOf } from '../functions/reference/page.ts'
 import { API_PREFIXES } from '../functions/site.ts'
+import { functions } from '../functions/table.ts'
 
 const paths = [...Object.values(functions).flat(), ...docsOf(functions)].map(({ path }) => path)
 /** The first segment; under /admin there are pages too. */

@@ -35,7 +35,11 @@ export const ADMIN = PEOPLE[0].itcode
 export function companySettings(folder: string, claudeUrl: string): string {
   const backend = (name: string, weight: number) => ({ name, url: claudeUrl, api_key: `sim-${name}`, weight })
   return stringify({
-    server: { port: Number(process.env.PORT ?? 8080), host: '127.0.0.1', mode: 'debug', drain_delay: 0 },
+    server: {
+      ...{ port: Number(process.env.PORT ?? 8080), host: '127.0.0.1', mode: 'debug', drain_delay: 0 },
+      // Claude Code signs in to an address that the gateway knows.
+      public_url: process.env.PUBLIC_URL ?? '',
+    },
     database: { path: join(folder, 'gateway.db') },
     log: { format: 'text', level: 'warn' },
     auth: { session_secret: randomText(48, 'abcdefghijklmnopqrstuvwxyz0123456789'), admin_itcode: ADMIN },
@@ -65,7 +69,7 @@ export async function seedCompany(db: Db, config: Config): Promise<{ secret: str
       name,
       role,
       quotaTokens: 0,
-      budgetMicros: role === 'user' ? BUDGET_MICROS : 0,
+      ownLimit: { micros: role === 'user' ? BUDGET_MICROS : 0, period: parts.settings.limits.period },
     })
     if (role === 'admin') reviewerId = user.id
     if (itcode === 'maria' || itcode === 'li.wei') {

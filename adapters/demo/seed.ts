@@ -1,10 +1,13 @@
 /** Generates some weeks of plausible usage for the demo, the same at every start. */
+import { createPeriods } from '../../core/limits/period.ts'
 import type { CallRecord, Db } from '../../core/ports.ts'
 import type { Prices } from '../../core/pricing/prices.ts'
+import { NOT_BOOKED } from '../../core/record.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { DAY_MS, HOUR_MS } from '../../core/units.ts'
 
+const UTC = createPeriods('UTC')
 const DAYS = 28
 const BATCH_ROWS = 500
 
@@ -64,6 +67,9 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
     fast: false,
     geoUs: false,
     batch: false,
+    serviceTier: '',
+    speed: '',
+    geo: '',
     estimated: aborted,
     inputUnknown: false,
     promptLosses: [],
@@ -71,6 +77,7 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
   }
   const ttftMs = Math.round(350 + 1400 * random() ** 2)
   return {
+    ...NOT_BOOKED,
     id: `req_demo${Math.floor(random() * 2 ** 50).toString(36)}`,
     userId: habit.userId,
     keyId: habit.keyId,
@@ -93,6 +100,7 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
     extra: null,
     createdAt,
     promptLosses: [],
+    periodStarts: UTC.startsAt(createdAt),
   }
 }
 

@@ -2,12 +2,14 @@
  * The gateway on AWS Lambda, behind a Function URL with response streaming. Storage is a libSQL server; invocations share
  * limits and health through Redis. GATEWAY_FUNCTIONS chooses which functions of the bundle a deployment serves.
  */
+
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
 import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
+import { CHAINS } from '../drivers/credentials/chains.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
@@ -15,8 +17,10 @@ import { openRedis } from '../drivers/redis/connection.ts'
 import { databaseClock } from '../drivers/storage/database-clock.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
-import { codesFrom } from '../shared/codes.ts'
+import { hostLookup } from '../shared/host-lookup.ts'
 import { readHealth } from '../shared/known-health.ts'
+import { mailerFrom } from '../shared/mail.ts'
+import { notifierFrom } from '../shared/notifier.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
 import { VERSION } from '../shared/version.ts'
@@ -54,8 +58,11 @@ async function build() {
   const { waitUntil } = pending
   const composed = await compose(config, {
     ...{ db, ...stores, clock, logger, waitUntil },
-    upstream: undiciUpstream(),
-    codes: codesFrom(config, logger),
+    upstream: undiciUpstream(process.env.NO_PROXY ?? process.env.no_proxy),
+    platformCredentials: CHAINS,
+    lookup: hostLookup,
+    mailer: mailerFrom(config, logger),
+    notifier: notifierFrom(config, clock),
     // The cast holds because function-url.ts passes Bindings.
     wire: webWire((_request, bindings) => (bindings as Bindings).peer, waitUntil),
     ...(site ? { site } : {}),

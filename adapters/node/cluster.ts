@@ -9,6 +9,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from '../../core/ports.ts'
 import type { ServeWorker } from '../drivers/primary/stores.ts'
 import type { SettingsFile } from '../shared/settings.ts'
+import { oneAtATime } from './restarts.ts'
 import type { Order } from './worker-orders.ts'
 import { createWorkerPool } from './worker-pool.ts'
 
@@ -64,11 +65,8 @@ export async function superviseWorkers(parts: {
   await pool.start(true)
   await Promise.all(Array.from({ length: count - 1 }, pool.replace))
   logger.info('cluster.started', { workers: serving.size })
-  let turn = Promise.resolve()
   return {
-    restart(next) {
-      turn = turn.then(() => restartAll(next ?? pool.inForce()))
-    },
+    restart: oneAtATime((next) => restartAll(next ?? pool.inForce())),
     stop(now) {
       pool.stop()
       const left = Object.values(cluster.workers ?? {})

@@ -11,11 +11,15 @@ const LONGEST_UPLOAD_MS = 600_000
 /** Host of HTTP/1.0 requests, which may have no Host header, e.g. health checks of load balancers. */
 const NAMELESS = 'localhost'
 
-type Fetch = Parameters<typeof getRequestListener>[0]
+type Bindings = Parameters<Parameters<typeof getRequestListener>[0]>[1]
+type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Response>
 
 /** `isLeaving`: whether each answer has to close its connection, because the server is about to end. */
 export function createHttpServer(fetch: Fetch, isLeaving: () => boolean): Server {
-  const listener = getRequestListener(fetch, { hostname: NAMELESS })
+  const listener = getRequestListener(
+    async (request, bindings) => cutIfBroken(await fetch(request, bindings), bindings.outgoing),
+    { hostname: NAMELESS },
+  )
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     if (isLeaving()) outgoing.shouldKeepAlive = false
     const fault = faultOf(incoming)
@@ -32,6 +36,27 @@ export function createHttpServer(fetch: Fetch, isLeaving: () => boolean): Server
     onRequest(incoming, outgoing)
   })
   return server
+}
+
+/**
+ * A file whose body fails ends its connection. The library would write the error's text behind it and, if the client had taken
+ * everything before, end it like a whole one.
+ */
+function cutIfBroken(response: Response, outgoing: { destroy(): unknown }): Response {
+  if (!response.headers.has('content-disposition') || !response.body) return response
+  const reader = response.body.getReader()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await reader.read().catch((cause) => {
+        outgoing.destroy()
+        throw cause
+      })
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+  return new Response(body, response)
 }
 
 /** Whether the client sends its body only after 100 Continue. */

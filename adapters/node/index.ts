@@ -78,7 +78,7 @@ async function supervise(
   const onFailed = (code: number) => process.exit(code)
   const hosted = hostFigures(readsMetrics(config) ? watchProcess() : undefined)
   await serveMetrics(config, logger, async () => hosted.figures())
-  const serveStores = createPrimaryStores(systemClock, config.limits.period, hosted)
+  const serveStores = createPrimaryStores(systemClock, hosted)
   const supervisor = await superviseWorkers({ count, file, socket, logger, serveStores, onFailed })
   onStop(logger, supervisor.stop)
   process.on('SIGHUP', () => {

@@ -4,12 +4,12 @@ import type { Config } from '../../config/schema.ts'
 /** `inForce`: the new settings, except those that need a restart. `changed`: the names of such settings that differ. */
 export function upToRestart(running: Config, next: Config): { changed: string[]; inForce: Config } {
   const { port, host, workers } = running.server
-  const { period, store, fail_closed } = running.limits
+  const { period, time_zone, store, fail_closed } = running.limits
   const fixed = {
     server: { port, host, workers },
     database: running.database,
     journal: running.journal,
-    limits: { period, store, fail_closed },
+    limits: { period, time_zone, store, fail_closed },
     health: { store: running.health.store },
     redis: running.redis,
     log: running.log,

@@ -8,6 +8,7 @@ import type { Config } from '../../config/schema.ts'
 import { settingsFrom } from '../../config/settings.ts'
 import { systemClock } from '../../core/clock.ts'
 import { asRefusal } from '../../core/errors.ts'
+import { createPeriods } from '../../core/limits/period.ts'
 import type { Db, Fields, Logger } from '../../core/ports.ts'
 import { runReport } from '../../functions/reports.ts'
 import type { ReportDeps } from '../../functions/route.ts'
@@ -52,7 +53,11 @@ answerQuestions(async (question: Question): Promise<Reply> => {
 })
 
 function depsFor(config: Config | undefined): ReportDeps {
-  if (db && config) deps = { db, clock: systemClock, logger, settings: settingsFrom(config) }
+  if (db && config) {
+    const settings = settingsFrom(config)
+    const periods = createPeriods(settings.limits.timeZone)
+    deps = { db, clock: systemClock, logger, settings, periods }
+  }
   if (!deps) throw new Error('The first report has a configuration.')
   return deps
 }

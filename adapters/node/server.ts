@@ -1,28 +1,34 @@
 /** A gateway in a Node process: opens the drivers, serves, reloads and stops. */
+
 import type { Server } from 'node:http'
 import { dirname, join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/schema.ts'
 import { auditRow, SYSTEM } from '../../core/audit/record.ts'
+import { renewCredentials } from '../../core/backends/credentials.ts'
 import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
 import { fileArchive } from '../backup/archive.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
 import { type Composed, compose, openStores, prepareDatabase, type Runtime } from '../compose.ts'
+import { CHAINS } from '../drivers/credentials/chains.ts'
 import { primaryHealth } from '../drivers/health/primary.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
 import { primaryLedger } from '../drivers/ledger/primary.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
+import { ldapLogin } from '../drivers/login/ldap.ts'
 import { openChannel } from '../drivers/primary/channel.ts'
 import { databaseClock } from '../drivers/storage/database-clock.ts'
 import type { DatabaseThread } from '../drivers/storage/database-host.ts'
 import { openFile, type Storage } from '../drivers/storage/libsql.ts'
 import { openServedFile } from '../drivers/storage/served.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
-import { codesFrom } from '../shared/codes.ts'
+import { hostLookup } from '../shared/host-lookup.ts'
+import { mailerFrom } from '../shared/mail.ts'
+import { notifierFrom } from '../shared/notifier.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
 import { siteFrom } from '../shared/site.ts'
 import { watchDescriptors } from './descriptors.ts'
@@ -121,7 +127,7 @@ async function openDrivers(config: Config, logger: Logger, { primary, thread }: 
     },
   })
   const reports = storage.file && reportsOn(storage.file, logger)
-  const upstream = undiciUpstream()
+  const upstream = undiciUpstream(process.env.NO_PROXY ?? process.env.no_proxy)
   const archive = fileArchive(join(dataFolder(config), 'archive'))
   const site = siteFrom(SITE)
   if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
@@ -140,12 +146,28 @@ async function openDrivers(config: Config, logger: Logger, { primary, thread }: 
 }
 
 /** Composes a gateway from settings, with all keys read. `known`: the memory of the gateway that it replaces. */
-function createComposer(reports: ReportThreads | undefined, brought: Omit<Runtime, 'codes' | 'reports'>) {
+function createComposer(
+  reports: ReportThreads | undefined,
+  brought: Omit<Runtime, 'mailer' | 'notifier' | 'ldap' | 'reports'>,
+) {
   return async (settings: Config, known?: BackendMemory): Promise<Composed> => {
-    const codes = codesFrom(settings, brought.logger)
+    const mailer = mailerFrom(settings, brought.logger)
+    const notifier = notifierFrom(settings, brought.clock)
     const more = reports ? { reports: reports.under(settings) } : {}
-    const made = await compose(settings, { ...brought, codes, ...more }, known)
-    await made.deps.keyCache.refresh()
+    const made = await compose(
+      settings,
+      {
+        ...brought,
+        mailer,
+        notifier,
+        ldap: ldapLogin,
+        platformCredentials: CHAINS,
+        lookup: hostLookup,
+        ...more,
+      },
+      known,
+    )
+    await Promise.all([made.deps.keyCache.refresh(), renewCredentials(made.deps)])
     return made
   }
 }

@@ -35,6 +35,7 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void, cuts: ()
     },
     peer: (_request, bindings) => socketOf(bindings).incoming.socket.remoteAddress ?? '',
     body: (_request, bindings, take) => read(socketOf(bindings), take),
+    pieces: (_request, bindings) => piecesOf(socketOf(bindings)),
     free: (body) => body.length < WORTH_FREEING || freeNow(body),
     left(_request, bindings) {
       const { outgoing } = socketOf(bindings)
@@ -83,6 +84,22 @@ function read({ incoming, outgoing }: HttpBindings, take: TakeBytes): Promise<Ui
     if (incoming.destroyed) onClose()
     else incoming.once('close', onClose)
   })
+}
+
+/** What is not taken is read and discarded, because a client that is still sending would not read its answer. */
+async function* piecesOf({ incoming, outgoing }: HttpBindings): AsyncGenerator<Uint8Array> {
+  if (expectsContinue(incoming)) askForBody(outgoing)
+  let discarded = 0
+  try {
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) yield chunk
+    if (!incoming.complete) throw new Error('the client left')
+  } finally {
+    incoming.on('data', (chunk: Uint8Array) => {
+      discarded += chunk.length
+      freeNow(chunk)
+      if (discarded > MOST_DISCARDED) incoming.destroy()
+    })
+  }
 }
 
 interface Body {

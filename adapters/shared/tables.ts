@@ -7,7 +7,12 @@ import { AbilityTable } from '../../core/models/abilities.ts'
 import { createPrices, PriceList, type Prices } from '../../core/pricing/prices.ts'
 
 export function pricesFrom(config: Config): Prices {
-  return createPrices(PriceList.parse(pricing), config.pricing)
+  const own = config.backends
+    .filter(({ price_multiplier, pricing: overrides }) => price_multiplier !== 1 || overrides.length > 0)
+    .map(({ name, price_multiplier, pricing: overrides }) => ({
+      ...{ backend: name, multiplier: price_multiplier, overrides },
+    }))
+  return createPrices(PriceList.parse(pricing), config.pricing, own)
 }
 
 /** Which models have a price, for warnings about the configuration. */

@@ -22,6 +22,7 @@ export function webWire(peer: Wire['peer'], waitUntil: (work: Promise<unknown>) 
       }
       return joined(chunks)
     },
+    pieces: (request) => request.body ?? nothing(),
     free: () => false,
     left: (request) => request.signal,
     respond(reply) {
@@ -37,6 +38,8 @@ export function webWire(peer: Wire['peer'], waitUntil: (work: Promise<unknown>) 
     },
   }
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** A stream with a sink. A write waits until the reader wants more; `end` with a cause makes the stream fail. */
 function pushedStream(): { readable: ReadableStream<Uint8Array>; sink: Sink; end(cause?: unknown): void } {

@@ -3,19 +3,23 @@
  * configuration is bundled (wrangler.toml); ${NAME} in it is the binding of that name.
  */
 import { env, waitUntil } from 'cloudflare:workers'
+import { ConfigError } from '../../config/error.ts'
 import { loadConfig } from '../../config/load.ts'
+import type { Config } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
 import type { Site } from '../../core/ports.ts'
 import settingsFile from '../../dist/config.yaml'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
-import { logCodes } from '../drivers/codes/log.ts'
-import { webhookCodes } from '../drivers/codes/webhook.ts'
 import type { HealthObject } from '../drivers/durable-objects/health.ts'
 import type { LedgerObject } from '../drivers/durable-objects/ledger.ts'
 import { durableHealth } from '../drivers/health/durable-object.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { durableLedger } from '../drivers/ledger/durable-object.ts'
+import { logMail } from '../drivers/mail/log.ts'
+import { webhookMail } from '../drivers/mail/webhook.ts'
+import { fetchPost } from '../drivers/notifier/fetch-post.ts'
+import { createNotifier } from '../drivers/notifier/notifier.ts'
 import { d1Storage } from '../drivers/storage/d1.ts'
 import { fetchUpstream } from '../drivers/upstream/fetch.ts'
 import { VERSION } from '../shared/version.ts'
@@ -46,6 +50,7 @@ async function build() {
       throw new Error(`there are no files on Workers: ${path}`)
     },
   })
+  refuseProxies(config)
   const db = d1Storage(DB)
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
@@ -64,7 +69,8 @@ async function build() {
   const composed = await compose(config, {
     ...{ db, ...stores, clock, logger, waitUntil },
     upstream: fetchUpstream(),
-    codes: config.auth.send_code_url ? webhookCodes(config.auth.send_code_url) : logCodes(logger),
+    mailer: config.auth.send_code_url ? webhookMail(config.auth.send_code_url) : logMail(logger),
+    notifier: createNotifier({ post: fetchPost({ allowPrivate: config.notify.allow_private }), clock }),
     // Cloudflare sets this header and overwrites a client's.
     wire: webWire((request) => request.headers.get('cf-connecting-ip') ?? '', waitUntil),
     ...(ASSETS ? { site: siteOf(ASSETS) } : {}),
@@ -75,6 +81,14 @@ async function build() {
   })
   waitUntil(composed.deps.catalogue.checkAll())
   return composed
+}
+
+/** There are no sockets to a proxy. */
+function refuseProxies({ backends }: Config): void {
+  const at = backends.findIndex(({ proxy }) => proxy !== null)
+  if (at < 0) return
+  const message = 'backends are reached through a proxy on Node and Lambda only'
+  throw new ConfigError('', [{ path: `backends.${at}.proxy`, message }])
 }
 
 /** The dashboard from Cloudflare's static assets. Most files are served before the Worker runs, so it serves mostly pages. */

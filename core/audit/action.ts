@@ -8,7 +8,7 @@ interface AuditFields {
   user_id: number
   key_id: number
   name: string
-  role: 'user' | 'admin'
+  role: 'user' | 'admin' | 'billing' | 'auditor'
   status: 'active' | 'disabled' | 'approved' | 'rejected'
   disabled_by: 'owner' | 'admin' | null
   /** RFC 3339; null = never. */
@@ -16,9 +16,33 @@ interface AuditFields {
   /** 0 = no limit, here and in the limits below. */
   quota_tokens: number
   budget_usd: number
-  /** null = as configured in limits.*. */
+  /** null = as configured in limits.*, or, of a group, none. */
   requests_per_minute: number | null
+  tokens_per_minute: number | null
   concurrent_requests: number | null
+  kind: 'person' | 'service'
+  billing_group_id: number | null
+  /** Globs of models, and networks; null = no list. */
+  models: readonly string[] | null
+  networks: readonly string[] | null
+  /** Globs of models that a group opens and closes. */
+  allow: readonly string[]
+  deny: readonly string[]
+  bills: boolean
+  priority: number
+  parent_id: number | null
+  lead_max_usd: number
+  leads_add: boolean
+  group_role: 'member' | 'lead'
+  period: 'daily' | 'weekly' | 'monthly' | 'total'
+  /** Of spend limits: null = unlimited. */
+  amount_usd: number | null
+  temporary_usd: number | null
+  temporary_until: string | null
+  /** Whether the limit says anything beside its temporary amount. */
+  is_set: boolean
+  granted_usd: number | null
+  granted_until: string | null
   model: string
   note: string | null
   backend: string
@@ -28,12 +52,41 @@ interface AuditFields {
   count: number
   last_at: string
   tz: string
+  source: 'direct' | 'oidc' | 'ldap' | 'scim'
+  issuer: string
+  subject: string
+  directory_group_id: number | null
   start_date: string
   end_date: string
   users: number
   api_keys: number
   usage_logs: number
+  scopes: readonly string[]
+  channel_kind: 'webhook' | 'slack' | 'feishu' | 'dingtalk' | 'wecom'
+  /** Of a channel's address; the rest of it is a secret. */
+  host: string
+  /** Whether address and secret were set again. */
+  target_set: boolean
+  language: 'en' | 'zh'
+  /** Events that a channel takes, or that people are told of unless they choose otherwise. */
+  events: readonly string[]
+  email: string | null
+  email_confirmed: boolean
   applications: number
+  itcode: string
+  /** What a directory calls somebody, or a group. */
+  user_name: string
+  external_id: string | null
+  /** Ids of people. */
+  added: readonly number[]
+  removed: readonly number[]
+  /** Ids of keys that end, and of groups. */
+  keys: readonly number[]
+  group_ids: readonly number[]
+  sessions: number
+  domains: readonly string[]
+  /** Managed settings of Claude Code. */
+  settings: Readonly<Record<string, unknown>>
 }
 type Field = keyof AuditFields
 
@@ -47,13 +100,21 @@ interface Shape {
   counted?: true
 }
 
-const LIMITS = ['quota_tokens', 'budget_usd', 'requests_per_minute', 'concurrent_requests'] as const
-const KEY = ['name', 'expires_at', ...LIMITS] as const
+const RATES = ['requests_per_minute', 'tokens_per_minute', 'concurrent_requests'] as const
+const LIMITS = ['quota_tokens', 'budget_usd', ...RATES] as const
+const KEY = ['name', 'expires_at', ...LIMITS, 'billing_group_id', 'models', 'networks'] as const
 const SWITCHED_KEY = ['status', 'disabled_by', ...KEY] as const
-const USER = ['name', 'role', 'status', ...LIMITS] as const
+const USER = ['name', 'role', 'status', ...LIMITS, 'billing_group_id'] as const
 const REVIEW = ['user_id', 'model', 'status', 'note'] as const
+const GROUP = ['name', 'bills', 'priority', 'parent_id', ...RATES, 'lead_max_usd', 'leads_add'] as const
+const CHANNEL = ['name', 'host', 'language', 'events', 'enabled'] as const
+const POLICY = ['name', 'priority', 'group_ids', 'domains', 'settings'] as const
+const SPEND_LIMIT = ['is_set', 'amount_usd', 'temporary_usd', 'temporary_until'] as const
+const GRANT = ['user_id', 'period', 'granted_usd', 'granted_until', 'note'] as const
 
 export const AUDIT_ACTIONS = {
+  'admin_key.create': { made: ['name', 'scopes', 'expires_at'] },
+  'admin_key.revoke': {},
   'application.approve': { made: REVIEW },
   'application.create': {},
   'application.reject': { made: REVIEW },
@@ -62,24 +123,75 @@ export const AUDIT_ACTIONS = {
   'backend.disabled': { made: ['reason'] },
   'backend.ejected': { made: ['reason'] },
   'backend.update': { changed: ['enabled', 'weight'] },
+  'channel.create': { made: ['channel_kind', ...CHANNEL] },
+  'channel.delete': { removed: ['name', 'channel_kind', 'host'] },
+  'channel.update': { changed: [...CHANNEL, 'target_set'] },
   'config.reload': {},
+  'device.approve': {},
+  /** A second program uses what only one should have. */
+  'device.copied': { made: ['reason'] },
+  'device.create': { made: ['name'] },
+  'device.deny': {},
+  'device.end': {},
   'grant.revoke': { removed: ['user_id', 'model'] },
+  'group.create': { made: [...GROUP, 'source', 'external_id'] },
+  'group.delete': { removed: ['name'] },
+  'group.members': { made: ['added', 'removed'] },
+  'group.member_add': { made: ['user_id', 'group_role'] },
+  'group.member_remove': { removed: ['user_id', 'group_role'] },
+  'group.member_role': { changed: ['group_role'] },
+  'group.models': { changed: ['allow', 'deny'] },
+  'group.scim': { made: ['external_id'] },
+  'group.update': { changed: GROUP },
+  'identity.join': { made: ['issuer', 'subject'] },
+  'identity.part': { removed: ['issuer', 'subject'] },
+  /** So many people were refused by their provider at once that pausing stopped. */
+  'identity.pausing_stopped': { made: ['count'] },
   import: { made: ['users', 'api_keys', 'usage_logs', 'applications'] },
+  'invitation.create': { made: ['email', 'role', 'count', 'expires_at'] },
+  'invitation.revoke': {},
   'key.create': { made: ['user_id', ...KEY] },
   'key.delete': {},
   'key.disable': { changed: SWITCHED_KEY },
   'key.enable': { changed: SWITCHED_KEY },
+  'key.move': { changed: ['user_id', 'billing_group_id'] },
   'key.update': { changed: KEY },
+  'limit.delete': { removed: SPEND_LIMIT },
+  /** A budget of an earlier release that equals the default of all, which no longer needs a row. */
+  'limit.is_default': { removed: ['amount_usd'] },
+  /** A budget of an earlier release that became a spend limit. */
+  'limit.moved': { made: ['amount_usd'] },
+  'limit.set': { changed: SPEND_LIMIT },
   'login.code_handed_over': {},
   'login.failed': { counted: true },
   'login.ok': {},
   'login.refused': { counted: true },
   'logout.everywhere': {},
+  'notices.defaults': { changed: ['events'] },
   'object.adopt': { made: ['backend', 'user_id'] },
+  'object.delete': { removed: ['backend', 'user_id'] },
+  'policy.create': { made: POLICY },
+  'policy.delete': { removed: ['name'] },
+  'policy.update': { changed: POLICY },
+  'request.approve': { made: GRANT },
+  'request.create': { made: ['user_id', 'period', 'amount_usd'] },
+  'request.reject': { made: ['user_id', 'period', 'note'] },
+  'request.withdraw': {},
   'usage.export': { asked: ['start_date', 'end_date', 'tz', 'model', 'key_id', 'user_id', 'backend'] },
-  'user.create': { made: USER },
+  'user.address': { changed: ['email', 'email_confirmed'] },
+  'user.create': { made: ['kind', 'email', 'email_confirmed', ...USER] },
+  'user.delete': { removed: ['itcode', 'role', 'keys', 'group_ids', 'sessions'] },
+  'user.erase': {},
   'user.first_admin': { changed: ['role', 'status'] },
-  'user.update': { changed: USER },
+  'user.release': { changed: ['itcode'] },
+  'user.revive': {},
+  /** The group of their department, as their provider says. */
+  'user.directory': { changed: ['directory_group_id'] },
+  /** Their sessions ended, and their keys wait for a sign-in. */
+  'user.pause': { made: ['reason'] },
+  'user.resume': {},
+  'user.scim': { made: ['user_name', 'external_id'] },
+  'user.update': { changed: [...USER, 'user_name'] },
 } as const satisfies Record<string, Shape>
 
 export type AuditAction = keyof typeof AUDIT_ACTIONS

@@ -5,7 +5,8 @@ import { usdOf } from '../units.ts'
 export function changeOf<T extends object>(before: T, after: T): { before: Partial<T>; after: Partial<T> } {
   const isChanged = ([name]: [string, unknown]) => {
     const now = Reflect.get(after, name)
-    return now !== undefined && now !== Reflect.get(before, name)
+    // By their text, because lists are equal if their items are.
+    return now !== undefined && JSON.stringify(now) !== JSON.stringify(Reflect.get(before, name))
   }
   const only = (from: T) => Object.fromEntries(Object.entries(from).filter(isChanged))
   // The casts hold because both are objects of type T less some fields.
@@ -17,15 +18,24 @@ interface GivenLimits {
   quotaTokens?: number | undefined
   budgetMicros?: number | undefined
   requestsPerMinute?: number | null | undefined
+  tokensPerMinute?: number | null | undefined
   concurrentRequests?: number | null | undefined
 }
 
 export function auditedLimits(limits: GivenLimits) {
-  const { quotaTokens, budgetMicros, requestsPerMinute, concurrentRequests } = limits
+  const { quotaTokens, budgetMicros } = limits
   return {
     quota_tokens: quotaTokens,
     budget_usd: budgetMicros === undefined ? undefined : usdOf(budgetMicros),
+    ...auditedRates(limits),
+  }
+}
+
+/** Rates of a user, key or group; undefined = unchanged. */
+export function auditedRates({ requestsPerMinute, tokensPerMinute, concurrentRequests }: GivenLimits) {
+  return {
     requests_per_minute: requestsPerMinute,
+    tokens_per_minute: tokensPerMinute,
     concurrent_requests: concurrentRequests,
   }
 }

@@ -1,6 +1,6 @@
-/** Reads the audit, newest first. */
-import { and, count, desc, eq } from 'drizzle-orm'
-import { auditEvents, users } from '../db/schema.ts'
+/** Reads the audit: newest first, or what came after an event. */
+import { and, asc, count, desc, eq, gt, sql } from 'drizzle-orm'
+import { adminKeys, auditEvents, users } from '../db/schema.ts'
 import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Db } from '../ports.ts'
@@ -8,6 +8,7 @@ import { timeText, usdOf } from '../units.ts'
 
 export interface AuditRow extends Omit<typeof auditEvents.$inferSelect, 'before' | 'after' | 'tally'> {
   actorItcode: string | null
+  adminKeyName: string | null
   before: AuditEntry | null
   after: AuditEntry | null
 }
@@ -25,21 +26,57 @@ export async function listAudit(
     action === undefined ? undefined : eq(auditEvents.action, action),
   )
   const [counted] = await db.select({ total: count() }).from(auditEvents).where(where)
-  const rows = await db
-    .select({ event: auditEvents, itcode: users.itcode })
-    .from(auditEvents)
-    .leftJoin(users, eq(users.id, auditEvents.actorId))
+  const rows = await select(db)
     .where(where)
     .orderBy(desc(auditEvents.id))
     .limit(pageSize)
     .offset((page - 1) * pageSize)
-  const events = rows.map(({ event, itcode }) => ({
-    ...event,
+  const events = rows.map(rowFrom)
+  return { events, total: counted?.total ?? 0 }
+}
+
+/** The id of the newest event, 0 if there is none. */
+export const NEWEST_AUDIT_ID = sql<number>`(select coalesce(max(id), 0) from ${auditEvents})`
+
+export async function newestAuditId(db: Db): Promise<number> {
+  const [newest] = await db.all<{ id: number }>(sql`select ${NEWEST_AUDIT_ID} as id`)
+  return newest?.id ?? 0
+}
+
+/** Up to `most` events after the one with this id, oldest first. */
+export async function auditAfter(db: Db, id: number, most: number): Promise<AuditRow[]> {
+  const rows = await select(db).where(gt(auditEvents.id, id)).orderBy(asc(auditEvents.id)).limit(most)
+  return rows.map(rowFrom)
+}
+
+/** As programs are told. */
+export function auditView(row: AuditRow) {
+  const { id, action, target, before, after, ip } = row
+  return {
+    ...{ id, at: timeText(row.at), actor_id: row.actorId, actor_itcode: row.actorItcode },
+    ...{ admin_key_id: row.adminKeyId, admin_key_name: row.adminKeyName },
+    ...{ action, target, before, after, ip, request_id: row.requestId },
+  }
+}
+
+function select(db: Db) {
+  return db
+    .select({ event: auditEvents, itcode: users.itcode, adminKeyName: adminKeys.name })
+    .from(auditEvents)
+    .leftJoin(users, eq(users.id, auditEvents.actorId))
+    .leftJoin(adminKeys, eq(adminKeys.id, auditEvents.adminKeyId))
+    .$dynamic()
+}
+
+function rowFrom({ event, itcode, adminKeyName }: Awaited<ReturnType<typeof select>>[number]): AuditRow {
+  const { tally: _, ...rest } = event
+  return {
+    ...rest,
     actorItcode: itcode,
+    adminKeyName,
     before: entryOf(event.before),
     after: entryOf(event.after),
-  }))
-  return { events, total: counted?.total ?? 0 }
+  }
 }
 
 function entryOf(text: string | null): AuditEntry | null {

@@ -1,13 +1,14 @@
 /** Audit rows, written in the same batch as the change that they describe. Callers never pass secrets. */
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { storable } from '../text.ts'
 import { HOUR_MS, timeText } from '../units.ts'
 import type { Audited, CountedAction } from './action.ts'
 
-/** Who acts: a signed-in user, or the command line or the gateway itself, for which all is null. */
+/** Who acts: a signed-in user, a program with its admin key, or the command line or the gateway itself, for which all is null. */
 export interface Actor {
   id: number | null
+  adminKeyId?: number
   ip: string | null
   requestId: string | null
 }
@@ -36,6 +37,11 @@ export function auditIfChanged(db: Db, event: AuditEvent) {
   return db.run(sql`${insertOf(event)} where changes() > 0`)
 }
 
+/** Inserts the row unless `condition` holds. Returns its id, if it did. */
+export function auditRowUnless(db: Db, event: AuditEvent, condition: SQL) {
+  return db.all<{ id: number }>(sql`${insertOf(event)} where not ${condition} returning id`)
+}
+
 /**
  * Counts events that strangers can cause without end: the first in an hour for a target inserts a row, the others raise
  * `count` and set `last_at` in it.
@@ -52,8 +58,8 @@ export function auditTally(db: Db, event: Occasion & { action: CountedAction }) 
 }
 
 function insertOf({ actor, at, action, target, before, after }: AuditEvent) {
-  return sql`insert into audit_events (at, actor_id, action, target, before, after, ip, request_id)
-    select ${at}, ${actor.id}, ${action}, ${storable(target)}, ${textOf(before)}, ${textOf(after)}, ${actor.ip},
+  return sql`insert into audit_events (at, actor_id, admin_key_id, action, target, before, after, ip, request_id)
+    select ${at}, ${actor.id}, ${actor.adminKeyId ?? null}, ${action}, ${storable(target)}, ${textOf(before)}, ${textOf(after)}, ${actor.ip},
       ${actor.requestId}`
 }
 

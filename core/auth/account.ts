@@ -1,5 +1,5 @@
 /** Account names (itcode): a user id or an e-mail address in one spelling, and who may register a new one. */
-import { and, gte, inArray, lt, or } from 'drizzle-orm'
+import { and, eq, gte, inArray, isNull, lt, or } from 'drizzle-orm'
 import { users } from '../db/schema.ts'
 import { invalidField } from '../errors.ts'
 import type { Db } from '../ports.ts'
@@ -56,11 +56,20 @@ export function bareName(itcode: string, { emailDomain }: AuthSettings): string 
   return emailDomain !== '' && itcode.endsWith(suffix) ? itcode.slice(0, -suffix.length) : itcode
 }
 
-/** The account of a name, also if only one of given and stored name has the company's mail domain. */
+/**
+ * The account of a name, also if only one of given and stored name has the company's mail domain; else the one whose address
+ * it is.
+ */
 export async function findAccount(db: Db, auth: AuthSettings, itcode: string): Promise<User | undefined> {
-  const names = [itcode, mailAddress(itcode, auth), bareName(itcode, auth)]
-  const found = await findByName(db, names)
-  return found.find((user) => oneSpelling(user.itcode) === itcode) ?? found[0]
+  const address = mailAddress(itcode, auth)
+  const found = await findByName(db, [itcode, address, bareName(itcode, auth)])
+  const named = found.find((user) => oneSpelling(user.itcode) === itcode) ?? found[0]
+  if (named) return named
+  const [addressed] = await db
+    .select()
+    .from(users)
+    .where(and(eq(users.email, address), isNull(users.deletedAt)))
+  return addressed
 }
 
 /** Accounts with any of these names. Old rows may have domains in Unicode, because earlier releases did not convert them. */
@@ -76,9 +85,14 @@ export async function findByName(db: Db, names: readonly string[]): Promise<User
   return found.filter((user) => names.includes(oneSpelling(user.itcode)))
 }
 
-/** Whether this name may register. Names with + may not, because tags would give one mailbox many accounts. */
+/** Whether a name has no tag. With tags one mailbox could have many accounts. */
+export function isPlain(itcode: string): boolean {
+  return !itcode.includes('+')
+}
+
+/** Whether this name may register by itself. */
 export function mayRegister(itcode: string, auth: AuthSettings): boolean {
-  const [local = '', domain = ''] = mailAddress(itcode, auth).split('@')
-  if (!auth.autoRegister || local.includes('+')) return false
+  const [, domain = ''] = mailAddress(itcode, auth).split('@')
+  if (!auth.autoRegister || !isPlain(itcode)) return false
   return auth.allowedDomains.length === 0 || auth.allowedDomains.map(dnsName).includes(dnsName(domain))
 }

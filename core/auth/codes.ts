@@ -48,17 +48,29 @@ interface Parts {
   auth: AuthSettings
 }
 
+/** Whether a code may make an account. */
+export interface Entry {
+  newcomer: boolean
+  /** The invitation that lets them in. */
+  invitationId: number | null
+}
+const NO_ENTRY: Entry = { newcomer: false, invitationId: null }
+
 /** Issues a code; only the newest one of a browser and account is valid. Throws a Refusal too_many_attempts. */
-export async function issueCode(parts: Parts, asker: Asker): Promise<{ id: number; code: string }> {
+export async function issueCode(
+  parts: Parts,
+  asker: Asker,
+  entry: Entry,
+): Promise<{ id: number; code: string }> {
   const { length, alphabet } = STYLES[parts.auth.codeStyle]
   const code = randomText(length, alphabet)
   const codeHash = await keyedHash(parts.auth.secrets[0], `${asker.itcode} ${code}`)
-  return { id: await record(parts, asker, codeHash), code }
+  return { id: await record(parts, asker, { codeHash, ...entry }), code }
 }
 
 /** Counts a wrong invite code against its IP address. Throws a Refusal too_many_attempts. */
 export async function recordWrongInvite(parts: Parts, asker: Asker): Promise<void> {
-  const id = await record(parts, { ...asker, itcode: '' }, '')
+  const id = await record(parts, { ...asker, itcode: '' }, { codeHash: '', ...NO_ENTRY })
   await cancelCode(parts, id)
 }
 
@@ -68,7 +80,11 @@ export async function cancelCode({ db, clock }: Parts, id: number): Promise<void
 }
 
 /** Inserts a code. One statement also checks every limit, so that parallel requests cannot exceed one together. */
-async function record({ db, clock, auth }: Parts, asker: Asker, codeHash: string): Promise<number> {
+async function record(
+  { db, clock, auth }: Parts,
+  asker: Asker,
+  { codeHash, newcomer, invitationId }: { codeHash: string } & Entry,
+): Promise<number> {
   const { itcode, browser, ip } = asker
   const now = clock.now()
   const known = sql<number>`${knows(asker)}`.mapWith(Number)
@@ -90,8 +106,9 @@ async function record({ db, clock, auth }: Parts, asker: Asker, codeHash: string
     hour: sql`iif(asker.known = 0, ${full(sql`ip = ${ip} and known = 0`, HOUR_MS, CODES_AN_HOUR)}, null)`,
   }
   const [inserted] = await db.all<{ id: number }>(sql`
-    insert into login_codes (itcode, code_hash, browser_hash, ip, created_at, expires_at, known)
-    select ${itcode}, ${codeHash}, ${browser}, ${ip}, ${now}, ${now + auth.codeExpiryMs}, asker.known
+    insert into login_codes (itcode, code_hash, browser_hash, ip, created_at, expires_at, newcomer, invitation_id, known)
+    select ${itcode}, ${codeHash}, ${browser}, ${ip}, ${now}, ${now + auth.codeExpiryMs}, ${newcomer ? 1 : 0},
+      ${invitationId}, asker.known
     from (select ${known} as known) asker
     where coalesce(${limits.resend}, ${limits.day}, ${limits.hour}) is null returning id`)
   if (inserted) return inserted.id
@@ -174,12 +191,14 @@ export async function standingOf({ db, clock, auth }: Parts, asker: Asker, code:
   }
 }
 
-/** Uses up a handed-over code and makes the browser known; false if another request used it first. */
+const ENTRY = { newcomer: loginCodes.newcomer, invitationId: loginCodes.invitationId }
+
+/** Uses up a handed-over code and makes the browser known; undefined if another request used it first. */
 export async function useHandedOver(
   { db, clock, auth }: Parts,
   asker: Asker,
   code: string,
-): Promise<boolean> {
+): Promise<Entry | undefined> {
   const now = clock.now()
   const hash = await keyedHash(auth.secrets[0], `${asker.itcode} ${plainCode(code)}`)
   const isIt = and(eq(loginCodes.itcode, asker.itcode), eq(loginCodes.browserHash, ANY_BROWSER))
@@ -189,8 +208,8 @@ export async function useHandedOver(
     .where(
       and(isIt, eq(loginCodes.codeHash, hash), isNull(loginCodes.consumedAt), gt(loginCodes.expiresAt, now)),
     )
-    .returning({ id: loginCodes.id })
-  return used.length > 0
+    .returning(ENTRY)
+  return used[0]
 }
 
 /** The code as it is hashed: typed spaces and hyphens removed, upper case. */
@@ -198,8 +217,14 @@ function plainCode(typed: string): string {
   return typed.replace(/[\s-]/g, '').toUpperCase()
 }
 
-/** Whether `code` is the newest one of this browser and account, which is then used up. A wrong guess is counted. */
-export async function useCode({ db, clock, auth }: Parts, asker: Asker, code: string): Promise<boolean> {
+/**
+ * Uses up `code` if it is the newest one of this browser and account; otherwise undefined, and the wrong guess is counted.
+ */
+export async function useCode(
+  { db, clock, auth }: Parts,
+  asker: Asker,
+  code: string,
+): Promise<Entry | undefined> {
   const now = clock.now()
   const hash = await keyedHash(auth.secrets[0], `${asker.itcode} ${plainCode(code)}`)
   const right = sql`${loginCodes.codeHash} = ${hash}`
@@ -218,6 +243,6 @@ export async function useCode({ db, clock, auth }: Parts, asker: Asker, code: st
     .where(
       and(sql`${loginCodes.id} = (${newest})`, isNull(loginCodes.consumedAt), gt(loginCodes.expiresAt, now)),
     )
-    .returning({ usedAt: loginCodes.usedAt })
-  return guess?.usedAt != null
+    .returning({ usedAt: loginCodes.usedAt, ...ENTRY })
+  return guess?.usedAt == null ? undefined : guess
 }

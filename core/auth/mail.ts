@@ -1,12 +1,17 @@
 /** The mail with a login code, in Chinese and English because the reader's language is not known yet. */
-import type { CodeMail } from '../ports.ts'
+import type { Mail } from '../ports.ts'
 import { MINUTE_MS } from '../units.ts'
 
 /**
  * Mail programs look for the code in the HTML. So it is one run of letters or of digits, and no colour, size or link
  * contains figures that could be mistaken for it.
  */
-export function codeMail(mail: { to: string; code: string; validMs: number; itcode: string }): CodeMail {
+export function codeMail(mail: {
+  to: string
+  code: string
+  validMs: number
+  itcode: string
+}): Mail & { code: string } {
   const { to, code, itcode } = mail
   const minutes = Math.max(1, Math.round(mail.validMs / MINUTE_MS))
   const zh = `您正在登录 Claude Gateway（账号 ${itcode}）。验证码 ${minutes} 分钟内有效，只能使用一次。`

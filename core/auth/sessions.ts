@@ -1,9 +1,10 @@
 /** Sessions of the dashboard. A signed token (JWT) names a row, and the row decides, so that ending it works at once. */
-import { and, eq, gt, isNull, lt, or, type SQL } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNull, lt, or, type SQL } from 'drizzle-orm'
 import { jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
 import { type Actor, auditRow } from '../audit/record.ts'
 import { sessions, users } from '../db/schema.ts'
+import { endingDevicesOf } from '../devices/end.ts'
 import { randomText } from '../ids.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { AuthSettings } from '../settings.ts'
@@ -76,7 +77,14 @@ export async function findSession(parts: Parts, token: string): Promise<SignedIn
     .select({ session: sessions, user: users })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
-    .where(and(eq(sessions.id, claims.sid), eq(users.status, 'active'), isNull(sessions.revokedAt)))
+    .where(
+      and(
+        eq(sessions.id, claims.sid),
+        eq(users.status, 'active'),
+        isNull(users.pausedAt),
+        isNull(sessions.revokedAt),
+      ),
+    )
   const now = clock.now()
   if (!row || String(row.user.id) !== claims.sub) return undefined
   const { session, user } = row
@@ -87,8 +95,8 @@ export async function findSession(parts: Parts, token: string): Promise<SignedIn
   return { user, sessionId: session.id }
 }
 
-/** Whether a session is still good for this user, who is an administrator. Asking does not count as using it. */
-export async function isAdminSession(
+/** Whether a session is still good for this user, who may read everything. Asking does not count as using it. */
+export async function isAuditorSession(
   { db, clock, auth }: Parts,
   { sessionId, userId }: { sessionId: string; userId: number },
 ): Promise<boolean> {
@@ -100,7 +108,7 @@ export async function isAdminSession(
     .where(
       and(
         ...[eq(sessions.id, sessionId), eq(users.id, userId), isNull(sessions.revokedAt)],
-        ...[eq(users.status, 'active'), eq(users.role, 'admin')],
+        ...[eq(users.status, 'active'), inArray(users.role, ['admin', 'auditor'])],
         ...[gt(sessions.expiresAt, now), gt(sessions.lastSeenAt, now - auth.sessionIdleMs)],
       ),
     )
@@ -145,7 +153,7 @@ export function closeSessionsOf(db: Db, userId: number, now: number, condition?:
     .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), condition))
 }
 
-/** Signs a user out on every device. */
+/** Signs a user out on every device, also Claude Code. */
 export async function logOutEverywhere(
   { db, clock, actor }: { db: Db; clock: Clock; actor: Actor },
   userId: number,
@@ -153,6 +161,7 @@ export async function logOutEverywhere(
   const at = clock.now()
   await db.batch([
     closeSessionsOf(db, userId, at),
+    ...endingDevicesOf(db, userId, at),
     auditRow(db, { actor, at, action: 'logout.everywhere', target: `user:${userId}` }),
   ])
 }

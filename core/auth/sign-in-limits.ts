@@ -16,6 +16,8 @@ const BY_STRANGERS = { burst: 2_000, everyMs: 1_800 }
 export interface SignInLimits {
   /** Counts a change that needs no session. `address`: an IP address or an IPv6 /64. Throws a Refusal rate_limited. */
   request(address: string): void
+  /** Counts a request with a key that no program has. Throws a Refusal rate_limited. */
+  program(address: string): void
   /** Counts a request from a browser that the account does not know. Throws a Refusal too_many_attempts. */
   stranger(): void
   /** Counts an attempt without a code; a known `browser` has its own count. Throws a Refusal too_many_attempts. */
@@ -24,6 +26,7 @@ export interface SignInLimits {
 
 export function createSignInLimits(clock: Clock): SignInLimits {
   const addresses = createThrottle(clock, BY_ADDRESS)
+  const programs = createThrottle(clock, BY_ADDRESS)
   const accounts = createThrottle(clock, BY_ACCOUNT)
   const strangers = createThrottle(clock, BY_STRANGERS)
   const pass = (waitMs: number, code: 'rate_limited' | 'too_many_attempts') => {
@@ -32,6 +35,8 @@ export function createSignInLimits(clock: Clock): SignInLimits {
   }
   return {
     request: (address) => pass(addresses.take(address), 'rate_limited'),
+    // A program that goes on with a wrong key keeps nobody at its address from signing in.
+    program: (address) => pass(programs.take(address), 'rate_limited'),
     stranger: () => pass(strangers.take(''), 'too_many_attempts'),
     guess(account, browser) {
       pass(accounts.take(browser === undefined ? account : `${account} ${browser}`), 'too_many_attempts')

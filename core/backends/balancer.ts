@@ -2,7 +2,7 @@
 import type { Failure, Verdict } from '../calls/verdict.ts'
 import type { MaybePromise } from '../ports.ts'
 import type { Backend } from '../settings.ts'
-import { type Chosen, canServe, createChooser } from './choosing.ts'
+import { type Chosen, canServe, createChooser, lackOfAll } from './choosing.ts'
 import { EVIDENCE_MS } from './health.ts'
 import { accountKey } from './health-key.ts'
 import { createLearning } from './learning.ts'
@@ -25,6 +25,8 @@ export interface Balancer {
   tryAnyway(wanted: Wanted): Promise<{ selection: Selection } | { refusal: KeptRefusal } | undefined>
   /** Whether any backend serves the model at all. */
   serves(model: string): boolean
+  /** The field of the call that no backend of its model can do; undefined if some backend can serve it as it is. */
+  lack(wanted: Pick<Wanted, 'model' | 'uses' | 'bytes'>): string | undefined
   /** Whether any backend that serves the model offers it, as far as is known. */
   offers(model: string): boolean
   /** Why no backend can be tried: each one is disabled, or none offers the model. */
@@ -71,6 +73,7 @@ export function createBalancer(parts: BalancerParts): Balancer {
     return {
       backend,
       isLastResort: giveBack !== undefined,
+      heard: (headers) => memory.rates.heard(backend.name, headers, clock.now()),
       firstByte() {
         const elapsed = clock.elapsed()
         firstByteAt.set(pair, elapsed)
@@ -81,14 +84,8 @@ export function createBalancer(parts: BalancerParts): Balancer {
         const now = clock.now()
         const idleUntil = now + wanted.conversation.cacheLifeMs
         const moved = home !== undefined && home !== backend.name
-        affinity.served({
-          person: wanted.person,
-          conversation: hash,
-          backend: backend.name,
-          moved,
-          idleUntil,
-          now,
-        })
+        const place = { backend: backend.name, moved, idleUntil, now }
+        affinity.served({ person: wanted.person, conversation: hash, ...place })
       },
       done(verdict) {
         inFlight.set(backend.name, (inFlight.get(backend.name) ?? 1) - 1)
@@ -158,15 +155,15 @@ export function createBalancer(parts: BalancerParts): Balancer {
       }
       return undefined
     },
+    lack: (wanted) => lackOfAll(wanted, backends),
     serves: (model) => backends.some((backend) => canServe(backend, model)),
     offers: (model) =>
       serving({ model, boundTo: undefined }).some(
         (backend) => standing(backend, pairOf(backend, model), clock.now()) !== 'unavailable',
       ),
     whyNone(wanted) {
-      const now = clock.now()
       const found = new Set(
-        serving(wanted).map((backend) => standing(backend, pairOf(backend, wanted.model), now)),
+        serving(wanted).map((backend) => standing(backend, pairOf(backend, wanted.model), clock.now())),
       )
       if (found.size > 0 && [...found].every((state) => state === 'disabled' || state === 'unavailable')) {
         return found.has('disabled') ? 'disabled' : 'unavailable'

@@ -3,16 +3,20 @@
  * pay, and whether a backend really does not offer a model. One each per account and ten seconds over all processes.
  */
 
+import { GATEWAY_CLIENT } from '../calls/client.ts'
 import type { Failure, Verdict } from '../calls/verdict.ts'
 import { requestId } from '../ids.ts'
+import type { Periods } from '../limits/period.ts'
 import { OPENAI_ANSWERS } from '../metering/openai.ts'
 import { NO_TOKENS } from '../metering/tokens.ts'
 import { createWholeMeter } from '../metering/whole-answer.ts'
 import type { Clock, Ledger, Logger, Upstream } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
+import { NOT_BOOKED } from '../record.ts'
 import { GATEWAY_ID } from '../reports/gateway-calls.ts'
 import type { Backend } from '../settings.ts'
 import { askOnce, readModel, readModels } from './check.ts'
+import type { CredentialsOf } from './credentials.ts'
 import { CHECK_EVERY_MS } from './health.ts'
 import { accountKey, OTHER_MODEL, pairKey } from './health-key.ts'
 import type { BackendMemory } from './memory.ts'
@@ -32,11 +36,13 @@ export function isAccountVerdict(verdict: Failure): verdict is AccountVerdict {
   return verdict.kind === 'account_refused' || verdict.kind === 'account_unpaid'
 }
 
-export function createConfirm(parts: {
+interface ConfirmParts {
   upstream: Upstream
+  credentialsOf?: CredentialsOf | undefined
   clock: Clock
   logger: Logger
   ledger: Ledger
+  periods: Periods
   prices: Prices
   memory: BackendMemory
   waitUntil(work: Promise<unknown>): void
@@ -44,7 +50,9 @@ export function createConfirm(parts: {
   /** The models that a backend lists; undefined when it never listed any. */
   listed(backend: Backend): readonly string[] | undefined
   disable(backend: Backend, verdict: AccountVerdict): void
-}): Confirm {
+}
+
+export function createConfirm(parts: ConfirmParts): Confirm {
   const { clock, memory, logger } = parts
   const { shared } = memory
   const running = new Map<string, Promise<Confirmation>>()
@@ -88,8 +96,11 @@ export function createConfirm(parts: {
     if (body) meter.write(body)
     const metered = body && meter.usage()
     const tokens = metered?.parts[0]?.tokens ?? NO_TOKENS
-    const price = metered ? parts.prices.cost(metered, model, createdAt) : { costMicros: 0, unpriced: false }
+    const price = metered
+      ? parts.prices.of(backend.name).cost(metered, model, createdAt)
+      : { costMicros: 0, unpriced: false }
     const work = parts.ledger.settle({
+      ...NOT_BOOKED,
       id: requestId(createdAt),
       userId: GATEWAY_ID,
       keyId: GATEWAY_ID,
@@ -111,6 +122,8 @@ export function createConfirm(parts: {
       ttftMs: null,
       extra: null,
       promptLosses: [],
+      client: GATEWAY_CLIENT,
+      periodStarts: parts.periods.startsAt(createdAt),
       createdAt,
     })
     if (work) parts.waitUntil(work)

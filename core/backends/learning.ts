@@ -24,8 +24,11 @@ interface Learned {
 /** The end of what does not end by itself (ms): databases and JSON hold it exactly. */
 const FOR_GOOD = Number.MAX_SAFE_INTEGER
 
+/** States of an account that takes no calls, or one at a time to see whether it does again. */
+const OUT: readonly string[] = ['ejected', 'disabled', 'half_open']
+
 export function createLearning(parts: BalancerParts) {
-  const { memory, clock, logger } = parts
+  const { memory, clock } = parts
   const { shared, local } = memory
   const books = [shared, local]
   let sinceMoves = 0
@@ -33,9 +36,7 @@ export function createLearning(parts: BalancerParts) {
   function record(book: HealthBook, key: string, event: HealthEvent) {
     const changed = book.record(key, event)
     if (!changed || changed.after.state === (changed.before?.state ?? 'healthy')) return changed
-    const { backend, model } = partsOf(key)
-    const { state, reason } = changed.after
-    logger.warn('backend.state', { backend, model, state, reason: reason || undefined })
+    tellState(parts, key, changed)
     return changed
   }
   function both(keys: readonly string[], event: HealthEvent) {
@@ -167,8 +168,21 @@ export function createLearning(parts: BalancerParts) {
   }
   function tellOnce({ name }: Backend, changed: ReturnType<HealthBook['record']>) {
     if (!changed || changed.before?.state === 'disabled') return
-    parts.onOutage({ backend: name, state: 'disabled', reason: changed.after.reason })
+    const { reason, cause } = changed.after
+    const unpaid = cause === 'unpaid' ? { unpaid: true } : {}
+    parts.onOutage({ backend: name, state: 'disabled', reason, ...unpaid })
   }
+}
+
+function tellState(
+  { logger, onRecovery }: Pick<BalancerParts, 'logger' | 'onRecovery'>,
+  key: string,
+  { before, after: { state, reason } }: NonNullable<ReturnType<HealthBook['record']>>,
+) {
+  const { backend, model } = partsOf(key)
+  logger.warn('backend.state', { backend, model, state, reason: reason || undefined })
+  const isBack = model === undefined && state === 'healthy' && OUT.includes(before?.state ?? 'healthy')
+  if (isBack) onRecovery?.(backend)
 }
 
 /** The upstream does not serve this account any more. */

@@ -11,6 +11,7 @@ import { createHealthBook, type HealthBook } from './health-book.ts'
 import type { HealthSettings } from './health-change.ts'
 import { accountKey, partsOf } from './health-key.ts'
 import { createPeople, type People } from './people.ts'
+import { createRates, type Rates } from './rates.ts'
 import { createTries, type Tries } from './tries.ts'
 
 export interface BackendMemory {
@@ -21,6 +22,7 @@ export interface BackendMemory {
   affinity: Affinity
   people: People
   tries: Tries
+  rates: Rates
   inFlight: Map<string, number>
   /** By account and by pair: when it last gave anybody a first byte (ms of the clock that never runs backwards). */
   firstByteAt: Map<string, number>
@@ -61,6 +63,7 @@ export function createBackendMemory(parts: {
     affinity: createAffinity(),
     people: createPeople(),
     tries: createTries(clock),
+    rates: createRates(),
     inFlight: new Map(),
     firstByteAt: new Map(),
     servedAt: new Map(),
@@ -71,7 +74,10 @@ export function createBackendMemory(parts: {
       settings = next
       newcomers.clear()
       for (const backend of backends) {
-        const identity = `${backend.url} ${backend.apiKey} ${backend.speaksOpenAi}`
+        const { kind, region, project, workspaceId, credentials } = backend
+        const headers = JSON.stringify(backend.headers)
+        const place = [kind, region, project, workspaceId, credentials, headers].join(' ')
+        const identity = `${backend.url} ${backend.apiKey} ${backend.speaksOpenAi} ${backend.bearer} ${backend.proxy} ${place}`
         const known = identities.get(backend.name)
         identities.set(backend.name, identity)
         if (known === identity) continue

@@ -1,5 +1,6 @@
 /** What a failed exchange says, from the code of its error. Pure; drivers only mark what failed while it connected. */
 import type { Verdict } from '../calls/verdict.ts'
+import { CredentialsError } from './credentials.ts'
 
 /** No connection came about: the address did not resolve, refused, took too long or failed TLS. */
 export class ConnectError extends Error {
@@ -21,6 +22,7 @@ export function verdictOfFault(cause: unknown): Extract<
 > {
   const reason = describe(cause)
   if (LOCAL.has(codeOf(cause) ?? '')) return { kind: 'ours', reason }
+  if (cause instanceof CredentialsError) return { kind: 'account_unreachable', reason: 'no credentials' }
   if (cause instanceof ConnectError) return { kind: 'account_unreachable', reason }
   return { kind: 'pair_failed', reason, fromNetwork: true }
 }

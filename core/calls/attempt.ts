@@ -1,10 +1,12 @@
 /** One call to one backend: its address and credential, the limits on its first byte, and what its answer means. */
-import { originOf } from '../backends/address.ts'
-import { openingError, opensClearly, verdictOf } from '../backends/kinds/anthropic.ts'
+import { exchanged } from '../backends/exchange.ts'
+import { openingError, opensClearly } from '../backends/kinds/anthropic.ts'
+import type { Outgoing } from '../backends/kinds/kind.ts'
+import { kindOf } from '../backends/kinds/kinds.ts'
 import { verdictOfFault } from '../backends/network.ts'
 import type { Deps } from '../deps.ts'
 import { mediaTypeOf } from '../http/headers.ts'
-import type { HeaderPairs, UpstreamReply, UpstreamRequest } from '../ports.ts'
+import type { HeaderPairs, UpstreamReply } from '../ports.ts'
 import type { Backend } from '../settings.ts'
 import { createStop, type Stop } from '../stop.ts'
 import type { Call } from './call.ts'
@@ -30,7 +32,8 @@ export interface KeptAnswer {
 }
 
 export type Attempt =
-  | { kind: 'answered'; reply: UpstreamReply; stop: Stop; callers: boolean }
+  /** `leftOut`: paths of what this kind of backend was not sent. */
+  | { kind: 'answered'; reply: UpstreamReply; stop: Stop; callers: boolean; leftOut?: readonly string[] }
   | { kind: 'failed'; verdict: Failure; kept: KeptAnswer | undefined; late: boolean }
   /**
    * A whole answer did not come in time, so that Claude is likely to have worked on it. `byCaller`: the caller would not
@@ -41,11 +44,11 @@ export type Attempt =
 
 /** Sends the call to `backend`. Never throws. */
 export async function attempt(
-  deps: Pick<Deps, 'clock' | 'settings' | 'upstream'>,
+  deps: Pick<Deps, 'clock' | 'settings' | 'upstream'> & Partial<Pick<Deps, 'credentialsOf'>>,
   call: Call,
   backend: Backend,
 ): Promise<Attempt> {
-  const { clock, upstream } = deps
+  const { clock } = deps
   if (call.signal.aborted) return { kind: 'client_gone' }
   const stop = createStop()
   const onGone = () => stop.abort(call.signal.reason)
@@ -59,13 +62,18 @@ export async function attempt(
     })
   let cancelTimer = after(limit.ms)
   try {
-    const reply = concealed(await upstream.send(addressed(call, backend), stop.signal), backend)
+    const outgoing = outgoingOf(call, backend)
+    const request = kindOf(backend).addressed(backend, outgoing)
+    const came = await exchanged(deps, backend, { request, outgoing }, stop.signal)
+    const secrets = deps.credentialsOf?.(backend)?.secrets()
+    const reply = concealed(came, backend, secrets)
     if (reply.status >= 400) {
       // The rest of an error is not waited for as long as its beginning.
       cancelTimer()
       cancelTimer = after(REST_MS)
     }
-    const result = await judged(deps, reply, { backend, stop, whole: limit.whole })
+    const result = await judged(deps, reply, { backend, secrets, stop, whole: limit.whole })
+    if (request.leftOut && result.kind === 'answered') result.leftOut = request.leftOut
     if (call.native && backend.speaksOpenAi && 'kept' in result && result.kept) result.kept.native = true
     return result
   } catch (cause) {
@@ -111,30 +119,41 @@ function firstByteLimit({ settings }: Pick<Deps, 'settings'>, call: Call, backen
 async function judged(
   { clock }: Pick<Deps, 'clock'>,
   reply: UpstreamReply,
-  { backend, stop, whole }: { backend: Backend; stop: Stop; whole: boolean },
+  { whole, ...of }: Judging & { whole: boolean },
 ): Promise<Attempt> {
   const { status, headers } = reply
   const now = clock.now()
-  if (status < 400) return judgedBeginning(reply, { backend, stop, now })
-  const body = await wholeBody(reply.pipe, ERROR_BODY_BYTES)
+  if (status < 400) return judgedBeginning(reply, of, now)
+  const kind = kindOf(of.backend)
+  const came = { status, headers, body: await wholeBody(reply.pipe, ERROR_BODY_BYTES) }
+  const error = kind.errorOf?.(came) ?? came
+  const { body = EMPTY } = error
   // HTTP knows no status above: https://www.rfc-editor.org/rfc/rfc9110#section-15
-  const kept = body && status < 600 && !isPage(headers) ? { status, headers, body } : undefined
+  const kept = error.body && status < 600 && !isPage(headers) ? { ...error, body } : undefined
   if (status === 504 && whole) return { kind: 'whole_answer_late', byCaller: false, kept }
-  const verdict = verdictOf({ status, headers, body, now })
+  const verdict = kind.verdictOf({ ...came, now })
   if (isFailure(verdict)) return { kind: 'failed', verdict, kept, late: false }
-  return { kind: 'answered', reply: asReply({ status, headers, body: body ?? EMPTY }), stop, callers: true }
+  return { kind: 'answered', reply: asReply({ ...error, body }), stop: of.stop, callers: true }
+}
+
+interface Judging {
+  backend: Backend
+  /** What its credentials hold. */
+  secrets: readonly string[] | undefined
+  stop: Stop
 }
 
 /** A success, or a redirect. A stream is judged by its first event, which may need more than its first bytes. */
 async function judgedBeginning(
   reply: UpstreamReply,
-  { backend, stop, now }: { backend: Backend; stop: Stop; now: number },
+  { backend, secrets, stop }: Judging,
+  now: number,
 ): Promise<Attempt> {
   const { status, headers } = reply
   const streamed = mediaTypeOf(headers) === 'text/event-stream'
   const unclear = streamed && status < 300 && reply.first && !opensClearly(reply.first)
   const opened = unclear ? await peeked(reply, opensClearly) : reply
-  const verdict = verdictOf({ status, headers, body: opened.first, now })
+  const verdict = kindOf(backend).verdictOf({ status, headers, body: opened.first, now })
   if (!isFailure(verdict)) {
     return { kind: 'answered', reply: opened, stop, callers: verdict.kind === 'callers' }
   }
@@ -143,7 +162,7 @@ async function judgedBeginning(
   const kept = opening && {
     status: opening.status,
     headers: [['content-type', 'application/json']] satisfies HeaderPairs,
-    body: masked(new TextEncoder().encode(opening.json), credentialForms(backend)),
+    body: masked(new TextEncoder().encode(opening.json), credentialForms(backend, secrets)),
   }
   return { kind: 'failed', verdict, kept, late: false }
 }
@@ -159,22 +178,11 @@ function asReply({ status, headers, body }: KeptAnswer): UpstreamReply {
   return { status, headers, first: body, pipe: (sink) => sink.write(body), cancel: () => {} }
 }
 
-/** The request as this backend gets it: the caller's bytes, the backend's address and its one credential. */
-function addressed(
-  call: Pick<Call, 'path' | 'headers' | 'body' | 'native'>,
-  backend: Backend,
-): UpstreamRequest {
-  const { origin, base } = originOf(backend.url)
-  if (call.native && backend.speaksOpenAi) {
-    const { path, headers, body } = call.native
-    const credential: [string, string] = ['authorization', `Bearer ${backend.apiKey}`]
-    return { origin, method: 'POST', path: base + path, headers: [...headers, credential], body }
-  }
-  return {
-    origin,
-    method: 'POST',
-    path: base + call.path,
-    headers: [...call.headers, ['x-api-key', backend.apiKey]],
-    body: call.body,
-  }
+/** The call as this backend is asked it, in one of the interfaces that it speaks. */
+function outgoingOf(
+  { path, headers, body, model, stream, streamsUpstream, native }: Call,
+  { speaksOpenAi }: Backend,
+): Outgoing {
+  if (native && speaksOpenAi) return { ...native, method: 'POST', model, stream, openAi: true }
+  return { method: 'POST', path, headers, body, model, stream: streamsUpstream ?? stream, openAi: false }
 }

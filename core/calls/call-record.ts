@@ -2,10 +2,12 @@
 
 import type { MadeObject } from '../db/objects.ts'
 import type { Deps } from '../deps.ts'
+import { recordedLimits } from '../limits/recorded.ts'
 import { type Reservation, reservationOf } from '../limits/reservation.ts'
-import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../metering/tokens.ts'
+import { type BilledUsage, NO_TOKENS, promptOf, type TokenCounts } from '../metering/tokens.ts'
 import type { Admission, CallRecord, Logger, MaybePromise, Outcome } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
+import { NOT_BOOKED } from '../record.ts'
 import { usdOf } from '../units.ts'
 import type { Call } from './call.ts'
 
@@ -24,7 +26,17 @@ export interface OpenCallRecord {
 
 export type CallRecordParts = Pick<
   Deps,
-  'clock' | 'settings' | 'prices' | 'catalogue' | 'abilities' | 'ledger' | 'objects' | 'logger' | 'waitUntil'
+  | 'clock'
+  | 'settings'
+  | 'periods'
+  | 'prices'
+  | 'catalogue'
+  | 'abilities'
+  | 'ledger'
+  | 'objects'
+  | 'logger'
+  | 'projects'
+  | 'waitUntil'
 > &
   Partial<Pick<Deps, 'metrics'>>
 
@@ -45,7 +57,7 @@ interface CallEnd {
 export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecord {
   const { clock, prices, ledger, logger } = deps
   const reservation = reservationOf(deps, call)
-  const begun = beginningOf(call, reservation, prices)
+  const begun = beginningOf(deps, call, reservation)
   let backend = ''
   let attempts = 0
   let ttftMs: number | null = null
@@ -56,9 +68,13 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
     // Claude may have read the input of a call that was given up before any usage came.
     const givenUp = outcome === 'client_aborted' || outcome === 'interrupted'
     const guessed = estimatedOutput ?? (givenUp && !usage ? 0 : undefined)
-    if (guessed === undefined) return { ...base, ...figuresOf(usage, begun, prices), madeObjects: made }
+    const own = prices.of(backend)
+    if (guessed === undefined) return { ...base, ...figuresOf(usage, begun, own), madeObjects: made }
     const size = { input: begun.inputTokens, output: guessed }
-    return { ...base, outputTokens: guessed, costMicros: prices.estimate(call.model, size, call.createdAt) }
+    const costMicros = own.estimate(call.model, size, call.createdAt)
+    // The estimate of the input alone was rounded up, too.
+    const inputMicros = Math.min(begun.inputMicros, costMicros)
+    return { ...base, outputTokens: guessed, costMicros, inputMicros, outputMicros: costMicros - inputMicros }
   }
 
   function remember(made: readonly MadeObject[]) {
@@ -68,6 +84,7 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
   return {
     admission: {
       begun,
+      periodEnds: deps.periods.endsAt(call.createdAt),
       counters: call.caller.counters,
       worst: reservation.worst,
       usual: reservation.usual,
@@ -87,7 +104,8 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
     settle(end) {
       const { made = [] } = end
       remember(made)
-      const record = recordOf(end)
+      const limits = recordedLimits(call.caller.counters, begun.periodStarts)
+      const record = { ...recordOf(end), limits }
       const work = ledger.settle(record)
       if (work) deps.waitUntil(work)
       log(logger, call, record)
@@ -98,8 +116,14 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
 }
 
 /** What is recorded if nothing more is heard of the call: its input, as far as the size of its body tells. */
-function beginningOf(call: Call, { inputTokens }: Reservation, prices: Prices): CallRecord {
+function beginningOf(
+  { prices, periods, projects }: Pick<Deps, 'prices' | 'periods' | 'projects'>,
+  call: Call,
+  { inputTokens }: Reservation,
+): CallRecord {
+  const costMicros = prices.estimate(call.model, { input: inputTokens, output: 0 }, call.createdAt)
   return {
+    ...NOT_BOOKED,
     id: call.id,
     userId: call.caller.userId,
     keyId: call.caller.keyId,
@@ -107,7 +131,8 @@ function beginningOf(call: Call, { inputTokens }: Reservation, prices: Prices): 
     model: call.model,
     backend: '',
     ...columnsOf({ ...NO_TOKENS, input: inputTokens }),
-    costMicros: prices.estimate(call.model, { input: inputTokens, output: 0 }, call.createdAt),
+    costMicros,
+    inputMicros: costMicros,
     statusCode: 499,
     outcome: 'interrupted',
     estimated: true,
@@ -119,18 +144,43 @@ function beginningOf(call: Call, { inputTokens }: Reservation, prices: Prices): 
     extra: null,
     createdAt: call.createdAt,
     promptLosses: [],
+    client: call.client,
+    project: projects.recorded(call.caller.userId, call.project),
+    contextWindow: contextWindowOf(inputTokens),
+    billingGroupIds: call.caller.billingGroupIds,
+    periodStarts: periods.startsAt(call.createdAt),
   }
 }
 
 /** The row's figures by the usage; zeros without one. Input that the usage leaves out is estimated by the body's size. */
-function figuresOf(usage: BilledUsage | undefined, begun: CallRecord, prices: Prices) {
+export function figuresOf(
+  usage: BilledUsage | undefined,
+  begun: Pick<CallRecord, 'inputTokens' | 'model' | 'createdAt'>,
+  prices: Pick<Prices, 'cost'>,
+) {
   if (!usage) {
-    return { ...columnsOf(NO_TOKENS), costMicros: 0, unpriced: false, estimated: false }
+    return {
+      ...columnsOf(NO_TOKENS),
+      costMicros: 0,
+      inputMicros: 0,
+      contextWindow: '',
+      unpriced: false,
+      estimated: false,
+    }
   }
   const known = usage.inputUnknown ? withInput(usage, begun.inputTokens) : usage
-  const { estimated, extra, promptLosses } = known
+  const { estimated, extra, promptLosses, webSearches, serviceTier, speed, geo } = known
   const price = prices.cost(known, begun.model, begun.createdAt)
-  return { ...columnsOf(sumOf(known)), ...price, estimated, extra, promptLosses }
+  const largest = known.parts.reduce((most, { tokens }) => Math.max(most, promptOf(tokens)), 0)
+  const contextWindow = contextWindowOf(largest)
+  const named = { webSearches, serviceTier, speed, geo, contextWindow }
+  return { ...columnsOf(sumOf(known)), ...price, ...named, estimated, extra, promptLosses }
+}
+
+/** As Anthropic's usage reports name it. */
+function contextWindowOf(promptTokens: number): string {
+  if (promptTokens === 0) return ''
+  return promptTokens > 200_000 ? '200k-1M' : '0-200k'
 }
 
 function withInput(usage: BilledUsage, input: number): BilledUsage {

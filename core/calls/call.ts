@@ -1,6 +1,7 @@
 /** A call on its way: what the edge found out about it, before any backend is chosen. */
+import type { Uses } from '../backends/kinds/ability.ts'
 import { headerOf } from '../http/headers.ts'
-import type { Caller } from '../keys/key-cache.ts'
+import type { Caller } from '../keys/caller.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
 import type { Conversation } from './conversation.ts'
@@ -41,6 +42,9 @@ export interface Call extends RequestSize {
    * Claude's interface cannot say it.
    */
   native?: { path: string; headers: HeaderPairs; body: Uint8Array; only: boolean }
+  /** The program that sent it, and the project that it named ('' = none): core/calls/client.ts. */
+  client: string
+  project: string
   /** As the client named it, and as it is sent. */
   requestedModel: string
   model: string
@@ -59,6 +63,8 @@ export interface Call extends RequestSize {
   mayPause?: boolean
   /** Of a translated call: whether its answer is streamed to us; if not, although it could be, because it is short. */
   streamsUpstream?: boolean
+  /** What it asks for that some kinds of backends cannot do; undefined for most calls, which ask for nothing of it. */
+  uses?: Uses | undefined
   /** How long the client waits, as it says itself (ms). */
   clientTimeoutMs?: number | undefined
   /** Aborts when the client leaves. */

@@ -13,11 +13,16 @@ const SHORTEST_SECRET = 8
 const DECODER = new TextDecoder('latin1')
 const ASTERISK = 0x2a
 
-const formsByBackend = new WeakMap<Backend, readonly string[]>()
+/** By what they are the forms of: a backend, or the secrets that its credentials hold now. */
+const formsOfHolder = new WeakMap<object, readonly string[]>()
 
 /** The answer as a client may see it. Costs a success nothing but a look at its long headers. */
-export function concealed(reply: UpstreamReply, backend: Backend): UpstreamReply {
-  const forms = credentialForms(backend)
+export function concealed(
+  reply: UpstreamReply,
+  backend: Backend,
+  secrets?: readonly string[],
+): UpstreamReply {
+  const forms = credentialForms(backend, secrets)
   const headers = reply.headers.filter(([name, value]) => !forms.some((form) => holds(name, value, form)))
   if (reply.status < 300 || forms.length === 0) return { ...reply, headers }
   return {
@@ -32,12 +37,13 @@ export function concealed(reply: UpstreamReply, backend: Backend): UpstreamReply
   }
 }
 
-/** Every form in which the backend's credential may be quoted. */
-export function credentialForms(backend: Backend): readonly string[] {
-  const known = formsByBackend.get(backend)
+/** Every form in which the backend's credential may be quoted: its API key, or the secrets that `Credentials` hold now. */
+export function credentialForms(backend: Backend, secrets?: readonly string[]): readonly string[] {
+  const holder = secrets ?? backend
+  const known = formsOfHolder.get(holder)
   if (known) return known
-  const forms = formsOf(backend.apiKey)
-  formsByBackend.set(backend, forms)
+  const forms = (secrets ?? [backend.apiKey]).flatMap(formsOf)
+  formsOfHolder.set(holder, forms)
   return forms
 }
 

@@ -22,11 +22,18 @@ export type FailoverParts = Pick<
   Deps,
   'balancer' | 'settings' | 'clock' | 'random' | 'logger' | 'upstream' | 'confirm' | 'waitUntil'
 > &
-  Partial<Pick<Deps, 'metrics'>>
+  Partial<Pick<Deps, 'metrics' | 'credentialsOf'>>
 
 export type Served =
   /** `callers`: it is an error that the caller has to mend. */
-  | { kind: 'answered'; selection: Selection; reply: UpstreamReply; stop: Stop; callers: boolean }
+  | {
+      kind: 'answered'
+      selection: Selection
+      reply: UpstreamReply
+      stop: Stop
+      callers: boolean
+      leftOut?: readonly string[]
+    }
   /** Every backend failed; this is the last answer that may be shown. */
   | { kind: 'kept'; answer: KeptAnswer }
   /** A whole answer did not come in time. `answer`: the upstream said so itself. */
@@ -59,7 +66,10 @@ export async function sendWithFailover(
     onTry(backend.name)
     const sentAt = deps.clock.elapsed()
     const result = await attempt(deps, call, backend)
-    if (result.kind === 'answered') return { ...result, selection }
+    if (result.kind === 'answered') {
+      selection.heard(result.reply.headers)
+      return { ...result, selection }
+    }
     if (result.kind === 'client_gone') {
       selection.done(undefined)
       return result
@@ -93,9 +103,11 @@ export async function sendWithFailover(
   throw noneRefusal(deps, call)
 }
 
-function wantedOf({ model, caller, conversation, boundTo, native, countsTokens = false }: Call): Wanted {
+function wantedOf(call: Call): Wanted {
+  const { model, caller, conversation, boundTo, native, uses, body, countsTokens = false } = call
   const onlyNative = native?.only
-  return { model, person: caller.userId, conversation, boundTo, onlyNative, teachesNothing: countsTokens }
+  const asked = { model, person: caller.userId, conversation, boundTo, onlyNative, uses }
+  return { ...asked, bytes: body.length, teachesNothing: countsTokens }
 }
 
 /** The next backend. Where none is usable and none was tried, one that is out is tried all the same, or we refuse. */
@@ -207,6 +219,13 @@ function boundRefusal(): Refusal {
 }
 
 function noneRefusal({ balancer, random }: Pick<Deps, 'balancer' | 'random'>, call: Call): Refusal {
+  const lack = balancer.lack(wantedOf(call))
+  if (lack === 'body') {
+    return new Refusal('body_too_large', 'No upstream of this model takes a request of this size.')
+  }
+  if (lack !== undefined) {
+    return new Refusal('unsupported_value', `${lack}: no upstream of this model can do this here.`)
+  }
   if (call.boundTo !== undefined) return boundRefusal()
   if (!balancer.serves(call.model)) return new Refusal('model_unknown', `model: ${call.model}`)
   const why = balancer.whyNone(wantedOf(call))

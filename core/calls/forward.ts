@@ -31,7 +31,7 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
   const admitted = await deps.ledger.reserve(record.admission)
   if (!admitted.ok) {
     deps.metrics?.limitReached(admitted)
-    throw limitRefusal(deps.settings, admitted, deps.clock.now())
+    throw limitRefusal(deps.settings, admitted, call.caller.counters, deps.clock.now())
   }
   const sentAt = deps.clock.elapsed()
   let served: Served
@@ -77,8 +77,7 @@ function answer(
   served: Exclude<Served, { kind: 'client_gone' }>,
   metering: { record: OpenCallRecord; admitted: Extract<Admitted, { ok: true }> } | undefined,
 ): Forwarded {
-  const { settings } = deps
-  const extraHeaders = metering ? limitHeaders(settings, metering.admitted) : []
+  const extraHeaders = metering ? limitHeaders(metering.admitted) : []
   if (served.kind === 'whole_answer_late') {
     if (served.answer) return keptReply(served.answer, call.id, extraHeaders)
     throw new Refusal(
@@ -90,7 +89,8 @@ function answer(
     metering?.record.settle({ outcome: 'error', status: served.answer.status, usage: undefined })
     return keptReply(served.answer, call.id, extraHeaders)
   }
-  const { selection, reply, stop, callers } = served
+  const { selection, reply, stop, callers, leftOut } = served
+  if (leftOut) extraHeaders.push(['x-gateway-warning', `not sent to this upstream: ${leftOut.join(', ')}`])
   const native = call.native !== undefined && selection.backend.speaksOpenAi
   const relayed = { call, reply, stop, native, callers, record: metering?.record, extraHeaders, selection }
   return { ...relay(deps, relayed), native, backend: selection.backend.name }

@@ -21,6 +21,8 @@ export interface Inspected {
   betas: { beta: string | undefined; path: string }[]
   /** The value of `metadata` as it was written, and where that of `messages` is: looked into only when it is needed. */
   metadata: string | undefined
+  /** The same of `tags`. */
+  tags: string | undefined
   messages: Span | undefined
 }
 
@@ -37,6 +39,7 @@ const WANTED = wantedKeys({
   max_tokens: 32,
   speed: 32,
   metadata: 16 * 1024,
+  tags: 4 * 1024,
   betas: LONGEST_BETAS,
   // As Bedrock and Vertex name it.
   anthropic_beta: LONGEST_BETAS,
@@ -52,6 +55,8 @@ const WANTED = wantedKeys({
   diagnostics: 0,
   mcp_servers: 0,
   cache_control: 0,
+  output_config: 0,
+  output_format: 0,
 })
 /** Members that are always looked into, because they are short. */
 const SHORT_MEMBERS = new Set([
@@ -65,6 +70,7 @@ const SHORT_MEMBERS = new Set([
   'diagnostics',
   'mcp_servers',
   'cache_control',
+  'output_config',
 ])
 /** A repeated one is refused, because we would check one object and the upstream would use the other. */
 const ONCE = new Set(['container', 'thread'])
@@ -89,6 +95,7 @@ export function inspect(body: Uint8Array): Inspected {
     else if (key === 'max_tokens') limits.push(member)
     else if (key === 'betas' || key === 'anthropic_beta') betas.push(member)
     else if (SHORT_MEMBERS.has(key)) nested.push(member)
+    else if (key === 'output_format') nested.push(member)
     else if (key === 'messages' || key === 'system') if (content.sawSince(member)) nested.push(member)
   }
   const scan = createScan(WANTED, onMember, {
@@ -116,6 +123,7 @@ export function inspect(body: Uint8Array): Inspected {
     named,
     betas: betas.flatMap(betasIn),
     metadata: found.get('metadata')?.text,
+    tags: found.get('tags')?.text,
     messages: found.get('messages'),
   }
 }

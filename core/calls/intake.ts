@@ -3,11 +3,11 @@
  * its bytes. The ledger asks again, exactly, once the call is known.
  */
 import { Refusal } from '../errors.ts'
-import type { Caller } from '../keys/key-cache.ts'
+import type { Caller } from '../keys/caller.ts'
 import { createBodyMemory } from '../limits/body-memory.ts'
 import { limitRefusal } from '../limits/refusals.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import type { Clock, Ledger, Scope } from '../ports.ts'
+import type { Clock, Ledger, Owner } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 
 export interface Intake {
@@ -43,13 +43,15 @@ export function createIntake(parts: {
   const memory = createBodyMemory(settings.limits.bodyMemoryBytes)
   /** Calls whose bodies are being read. */
   const counts = { user: createCounts(), key: createCounts() }
-  const reading = ({ scope, id }: Scope) => counts[scope].of(id)
+  /** Pools have no rates. */
+  const countsOf = ({ scope }: Owner) => (scope === 'user' || scope === 'key' ? counts[scope] : undefined)
+  const reading = (owner: Owner) => countsOf(owner)?.of(owner.id) ?? 0
 
   function assertAllowed({ counters }: Caller) {
     const denied = ledger.peek(counters, reading)
     if (!denied) return
     metrics?.limitReached(denied)
-    throw limitRefusal(settings, denied, clock.now())
+    throw limitRefusal(settings, denied, counters, clock.now())
   }
 
   return {
@@ -60,11 +62,11 @@ export function createIntake(parts: {
       const held = memory.hold(caller.userId, announced)
       if (!limited) return { add: held.add, read() {}, end: held.free }
       let arriving = true
-      for (const { scope, id } of caller.counters) counts[scope].add(id, 1)
+      for (const counter of caller.counters) countsOf(counter)?.add(counter.id, 1)
       const read = () => {
         if (!arriving) return
         arriving = false
-        for (const { scope, id } of caller.counters) counts[scope].add(id, -1)
+        for (const counter of caller.counters) countsOf(counter)?.add(counter.id, -1)
       }
       return {
         add: held.add,

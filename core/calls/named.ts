@@ -3,6 +3,7 @@
  * MCP servers, content by reference. The members are those of the newest SDK's request types, GA and beta:
  * https://github.com/anthropics/anthropic-sdk-typescript/blob/main/src/resources/beta/messages/messages.ts
  */
+import type { Ability } from '../backends/kinds/ability.ts'
 import type { ObjectKind } from '../db/objects.ts'
 import { Refusal } from '../errors.ts'
 import type { Member, Span } from '../json/scan.ts'
@@ -26,6 +27,8 @@ export interface Named {
   models: NamedModel[]
   /** Each once, by kind and id, in the order of the request. Those of kind `message` steer only. */
   objects: Map<string, NamedObject>
+  /** What some kinds of backends cannot do, each once, with the path of the field that first asks for it. */
+  uses: Map<Ability, string>
   /** Content is named by URL, file, container or thread: the size of the body tells nothing of it. */
   contentByReference: boolean
   /** Tools that the upstream runs itself. */
@@ -60,7 +63,7 @@ const OF_TOOLS = ['type', 'model', 'max_uses', 'ttl', 'file_id']
 const KEYS = {
   content: keysToFind([...OF_TOOLS, 'definition', 'url'], CLIENTS_OWN),
   rest: keysToFind(
-    [...OF_TOOLS, 'name', 'max_tokens', 'speed', 'id', 'url', 'skill_id', 'previous_message_id'],
+    [...OF_TOOLS, 'name', 'max_tokens', 'speed', 'id', 'url', 'skill_id', 'previous_message_id', 'format'],
     CLIENTS_OWN,
   ),
 }
@@ -69,6 +72,7 @@ export function nothingNamed(): Named {
   return {
     models: [],
     objects: new Map(),
+    uses: new Map(),
     contentByReference: false,
     serverTools: [],
     mcpServers: [],
@@ -82,7 +86,14 @@ export function nothingNamed(): Named {
 /** Adds what one top-level member names. Throws a Refusal body_invalid for what can be understood in two ways. */
 export function addNamed(named: Named, body: Uint8Array, member: Member): void {
   const { key } = member
-  if (body[member.start] !== NULL) named.present.add(key)
+  if (body[member.start] !== NULL) {
+    named.present.add(key)
+    if (key === 'fallbacks') addUse(named, 'fallbacks', () => key)
+    else if (key === 'thread') addUse(named, 'threads', () => key)
+    else if (key === 'output_format') addUse(named, 'structured_outputs', () => key)
+  }
+  // Its schema is the client's own.
+  if (key === 'output_format') return
   if (!isOpener(body[member.start] ?? 0)) {
     addScalar(named, body, member)
     return
@@ -103,6 +114,7 @@ export function addNamed(named: Named, body: Uint8Array, member: Member): void {
     else if (key === 'thread' && object.depth === 0) addThread(named, object)
     else if (key === 'diagnostics') addObject(named, object, 'message', 'previous_message_id')
     else if (key === 'mcp_servers' && object.depth === 1) addMcpServer(named, object)
+    else if (key === 'output_config') addFormat(named, object)
     else addModel(named, object)
     const others = named.models.length + named.serverTools.length + named.mcpServers.length
     if (others > MOST_OTHERS) throw tooMany(key, `${MOST_OTHERS} models, server tools and MCP servers`)
@@ -123,7 +135,10 @@ function addScalar(named: Named, body: Uint8Array, { key, start, end }: Member) 
 
 function addContent(named: Named, object: FoundObject) {
   const { members, key } = object
-  if (members.has('url') && object.scalar('type') === 'url') named.contentByReference = true
+  if (members.has('url') && object.scalar('type') === 'url') {
+    named.contentByReference = true
+    addUse(named, 'url_sources', object.path)
+  }
   // A tool that joins in mid-conversation. Models named elsewhere in messages tell who answered earlier and ask for nothing.
   if (key === 'definition') addTool(named, object, true)
   addObject(named, object, 'file', 'file_id')
@@ -137,6 +152,9 @@ function addTool(named: Named, object: FoundObject, isTool: boolean) {
   if (!isTool || typeof type !== 'string' || CLIENT_TOOLS.test(type) || type === 'mcp_toolset') return
   const maxUses = positive(object.scalar('max_uses')) ?? DEFAULT_USES
   named.serverTools.push({ type, path: `${object.path()}.type`, maxUses })
+  // Every place has the search of tools: https://platform.claude.com/docs/en/agents-and-tools/tool-use/tool-search-tool
+  if (type.startsWith('tool_search')) return
+  addUse(named, type.startsWith('web_search') ? 'web_search' : 'server_tools', object.path)
 }
 
 function addFallback(named: Named, object: FoundObject) {
@@ -148,7 +166,13 @@ function addFallback(named: Named, object: FoundObject) {
 
 function addContainer(named: Named, object: FoundObject) {
   if (object.depth === 0) addObject(named, object, 'container', 'id')
+  if (object.members.has('skill_id')) addUse(named, 'skills', object.path)
   if (object.scalar('type') !== 'anthropic') addObject(named, object, 'skill', 'skill_id')
+}
+
+function addFormat(named: Named, { depth, members, scalar, path }: FoundObject) {
+  if (depth > 0 || !members.has('format') || scalar('format') === null) return
+  addUse(named, 'structured_outputs', () => `${path()}.format`)
 }
 
 function addThread(named: Named, object: FoundObject) {
@@ -158,6 +182,7 @@ function addThread(named: Named, object: FoundObject) {
 
 function addMcpServer(named: Named, { scalar, path }: FoundObject) {
   const url = scalar('url')
+  addUse(named, 'mcp_servers', path)
   named.mcpServers.push({ url: typeof url === 'string' ? url : '', path: `${path()}.url` })
 }
 
@@ -177,12 +202,18 @@ function add(named: Named, kind: ObjectKind, id: Scalar | undefined, path: strin
     throw new Refusal('body_invalid', `${path}: an id of at most ${LONGEST_ID} characters is expected.`)
   }
   if (kind !== 'message') named.contentByReference = true
+  if (kind === 'file') addUse(named, 'file_sources', () => path)
+  else if (kind === 'container') addUse(named, 'server_tools', () => path)
   const key = `${kind} ${id}`
   if (named.objects.has(key)) return
   if (named.objects.size >= MOST_OBJECTS) {
     throw new Refusal('body_invalid', `${path}: a request may name ${MOST_OBJECTS} ids at most.`)
   }
   named.objects.set(key, { kind, id, path })
+}
+
+function addUse({ uses }: Named, ability: Ability, path: () => string) {
+  if (!uses.has(ability)) uses.set(ability, path())
 }
 
 /** Undefined for what is no positive integer. */

@@ -1,14 +1,17 @@
 /** From the bytes of a Messages request to a call: its model, who may use it, and what keeps its conversation together. */
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
+import { isRecord } from '../json/is-record.ts'
+import { parsedJson } from '../json/parse.ts'
 import type { Span } from '../json/scan.ts'
 import { type Splice, spliced } from '../json/splice.ts'
-import type { Caller } from '../keys/key-cache.ts'
-import { accessOf, isAllowed, isOpenToAll, replacementFor } from '../models/access.ts'
+import type { Caller } from '../keys/caller.ts'
+import { accessOf, isAllowed, isFor, mayUseAll, replacementFor } from '../models/access.ts'
 import { modelNameProblem } from '../models/name.ts'
 import type { HeaderPairs, MaybePromise } from '../ports.ts'
 import type { StopSignal } from '../stop.ts'
 import { type Call, clientTimeout, type RequestSize } from './call.ts'
+import { clientOf, projectOf } from './client.ts'
 import { type Conversation, conversationOf } from './conversation.ts'
 import { assertFeatures } from './features.ts'
 import { upstreamHeaders } from './forwarded-headers.ts'
@@ -34,8 +37,9 @@ export function receive(
   received: Received,
 ): MaybePromise<Call> {
   const { clock, settings } = deps
-  const { body, caller, headers } = received
+  const { body, headers } = received
   const inspected = inspect(body)
+  const caller = bookedCaller(deps, received.caller, inspected.tags)
   assertFeatures(settings.messages, inspected, headers)
   const model = replacementFor(settings, inspected.model)
   assertAllowed(deps, caller, model)
@@ -52,6 +56,8 @@ export function receive(
     requestedModel: inspected.model,
     model,
     stream: inspected.stream,
+    client: clientOf(headers),
+    project: projectOf(headers),
     ...factsOf(inspected, received),
     clientTimeoutMs: clientTimeout(headers),
     signal: received.signal,
@@ -67,6 +73,24 @@ export function receive(
     : { ...call, ...binding }
 }
 
+/** The caller as booked to the group that the request's tag names, if they are in it. */
+function bookedCaller(
+  { settings, clock }: Pick<Deps, 'settings' | 'clock'>,
+  caller: Caller,
+  tags: string | undefined,
+): Caller {
+  const { billingTag } = settings.claudeCode
+  const group = billingTag === undefined ? undefined : tagIn(tags, billingTag)
+  return group === undefined ? caller : (caller.billedTo(group, clock.now()) ?? caller)
+}
+
+/** The value of a request's tag; undefined where it has none of this name. */
+function tagIn(tags: string | undefined, name: string): string | undefined {
+  const given = tags === undefined ? undefined : parsedJson(tags)
+  const value = isRecord(given) ? given[name] : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
 /** The same model at each of these places. */
 export function renamed(places: readonly Span[], model: string): Splice[] {
   return places.map(({ start, end }) => ({ start, end, text: JSON.stringify(model) }))
@@ -80,11 +104,8 @@ export function nestedReplacements(
 ): Splice[] {
   return models.flatMap(({ name, path, start, end }) => {
     if (path === 'fallbacks' && name === 'default') {
-      if (isOpenToAll(deps.settings)) return []
-      throw new Refusal(
-        'model_not_allowed',
-        `${path}: name the models, as not every model is open to everyone here.`,
-      )
+      if (mayUseAll(deps.settings, caller.models)) return []
+      throw new Refusal('model_not_allowed', `${path}: name the models, as you may not use every model here.`)
     }
     const problem = modelNameProblem(name)
     if (problem !== undefined) throw new Refusal('body_invalid', `${path}: ${problem}`)
@@ -94,7 +115,7 @@ export function nestedReplacements(
   })
 }
 
-type Facts = RequestSize & Pick<Call, 'conversation' | 'boundTo' | 'makes'>
+type Facts = RequestSize & Pick<Call, 'conversation' | 'boundTo' | 'makes' | 'uses'>
 
 /** What limits and backend selection have to know of a request. `promptCacheKey` is OpenAI's. */
 export function factsOf(
@@ -103,6 +124,7 @@ export function factsOf(
   promptCacheKey?: string | null,
 ): Facts {
   const { contentByReference, serverTools, mcpServers, longCache, fast, present } = named
+  if (fast) named.uses.set('fast', 'speed')
   const webSearches = sumOf(serverTools.filter(({ type }) => type.startsWith('web_search')))
   const conversation: Conversation | undefined = conversationOf({
     userId: caller.userId,
@@ -123,6 +145,7 @@ export function factsOf(
     otherModels: named.models.map(({ name }) => name),
     conversation,
     boundTo: undefined,
+    ...(named.uses.size > 0 ? { uses: named.uses } : {}),
     makes: makesOf(serverTools.length > 0, present),
   }
 }
@@ -141,7 +164,12 @@ function sumOf(tools: readonly { maxUses: number }[]): number {
 /** Throws a Refusal model_not_allowed, whose message begins with `where` it is named. */
 export function assertAllowed({ settings, prices }: AccessParts, caller: Caller, model: string, where = '') {
   const canonical = prices.canonical(model)
-  const access = accessOf(settings, model, canonical)
+  const { models } = caller
+  if (!isFor(models, model, canonical)) {
+    const what = models.available ? 'Your settings of Claude Code do not have' : 'This API key is not for'
+    throw new Refusal('model_not_allowed', `${where}${what} the model ${model}.`)
+  }
+  const access = accessOf(settings, models, model, canonical)
   if (isAllowed(access, caller.grants, model, canonical)) return
   if (access === 'closed') {
     throw new Refusal('model_not_allowed', `${where}The model ${model} is not offered here.`)

@@ -10,6 +10,7 @@ import { createOpenAiStreamMeter, OPENAI_ANSWERS } from '../metering/openai.ts'
 import { createWholeMeter } from '../metering/whole-answer.ts'
 import { createMadeReader } from '../objects/made.ts'
 import type { HeaderPairs, MaybePromise, Outcome, Reply, Sink, UpstreamReply } from '../ports.ts'
+import { PING } from '../sse/ping.ts'
 import { ProcessEnds, type Stop, type StopSignal } from '../stop.ts'
 import type { Call } from './call.ts'
 import type { OpenCallRecord } from './call-record.ts'
@@ -83,7 +84,7 @@ function flow(deps: RelayParts, answer: Answer, sink: Sink): MaybePromise<void> 
     record?.update(reply.status, meter.usage(), made?.made())
   }
   const write = (chunk: Uint8Array): void | Promise<void> => {
-    lastByteAt = clock.elapsed()
+    if (chunk !== PING) lastByteAt = clock.elapsed()
     if (!begun) begin()
     const stored = meter && !settled ? read(meter, chunk) : undefined
     const wait = stored ? stored.then(() => sink.write(chunk)) : sink.write(chunk)

@@ -1,7 +1,7 @@
 /** The table of objects that exist in one upstream account only. */
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
-export const OBJECT_KINDS = ['container', 'thread', 'file', 'skill', 'message'] as const
+export const OBJECT_KINDS = ['container', 'thread', 'file', 'skill', 'message', 'batch'] as const
 /** Kinds of objects that exist in one upstream account only. A thread has the id of its last message. */
 export type ObjectKind = (typeof OBJECT_KINDS)[number]
 

@@ -15,6 +15,28 @@ export const usage = {
   costMicros: integer('cost_micros').notNull(),
 }
 
+/** Where a call is booked, and what its cost consists of. Calls of releases before these columns have zeros and ''. */
+export const billing = {
+  /** groups.id; 0 = unassigned. */
+  billingGroupId: integer('billing_group_id').notNull().default(0),
+  /** Its parents when the call was admitted: ids, the nearest first, with commas between; '' = none. */
+  billingParents: text('billing_parents').notNull().default(''),
+  /** Which program called. */
+  client: text().notNull().default(''),
+  /** As the call's tag named it; '' = none. */
+  project: text().notNull().default(''),
+  /** Parts of the cost, which add up to it. */
+  inputMicros: integer('input_micros').notNull().default(0),
+  outputMicros: integer('output_micros').notNull().default(0),
+  cacheReadMicros: integer('cache_read_micros').notNull().default(0),
+  cacheWrite5mMicros: integer('cache_write_5m_micros').notNull().default(0),
+  cacheWrite1hMicros: integer('cache_write_1h_micros').notNull().default(0),
+  serverToolMicros: integer('server_tool_micros').notNull().default(0),
+  /** What the call would have cost more without the prompt cache; negative where writing it cost more than it saved. */
+  savedMicros: integer('saved_micros').notNull().default(0),
+  webSearches: integer('web_searches').notNull().default(0),
+}
+
 /** The summed columns, the same in every table of sums. */
 const sums = {
   requests: integer().notNull(),
@@ -63,6 +85,61 @@ export const usageSums = sqliteTable(
   (t) => [primaryKey({ columns: [t.cut, t.userId, t.start, t.apiKeyId, t.model, t.backend] })],
 )
 
+/**
+ * Sums by billing group and everything else that a report groups by, of the calls since the migration that made the table. The
+ * newest calls are added in pieces, and are in the log alone until then.
+ * Dimensions that a cut does not have are 0 or ''. `start` as in usage_sums. WITHOUT ROWID, too.
+ */
+export const usageByGroup = sqliteTable(
+  'usage_by_group',
+  {
+    /** Dimensions beside the group: user and key in caller_*, user and model in person_*, model, backend, client and project in target_*, all in full_*. */
+    cut: text({
+      enum: [
+        'caller_hour',
+        'caller_6h',
+        'caller_day',
+        'caller_fortnight',
+        'person_hour',
+        'person_6h',
+        'person_day',
+        'person_fortnight',
+        'target_hour',
+        'target_6h',
+        'target_day',
+        'target_fortnight',
+        'full_hour',
+        'full_6h',
+        'full_day',
+        'full_fortnight',
+      ],
+    }).notNull(),
+    start: integer().notNull(),
+    userId: integer('user_id').notNull(),
+    apiKeyId: integer('api_key_id').notNull(),
+    model: text().notNull(),
+    backend: text().notNull(),
+    ...sums,
+    ...billing,
+  },
+  (t) => [
+    primaryKey({
+      columns: [
+        t.cut,
+        t.userId,
+        t.start,
+        t.billingGroupId,
+        t.billingParents,
+        t.apiKeyId,
+        t.model,
+        t.backend,
+        t.client,
+        t.project,
+      ],
+    }),
+  ],
+)
+
 /** Histogram of latencies by UTC hour and by UTC day; core/reports/latency.ts defines the buckets. */
 export const usageLatency = sqliteTable(
   'usage_latency',
@@ -97,6 +174,14 @@ export const usageSummed = sqliteTable('usage_summed', {
   id: integer().primaryKey(),
   /** The highest usage_logs.id in them. */
   logId: integer('log_id').notNull(),
+  /** The highest usage_logs.id in limit_spent. Processes of earlier releases write the older sums alone. */
+  spentId: integer('spent_id').notNull().default(0),
+  /** The highest usage_logs.id in usage_by_group. */
+  groupedId: integer('grouped_id').notNull().default(0),
+  /** usage_by_group has no calls up to this usage_logs.id: they belong to no group and arrived before `groupedSince`. */
+  ungroupedId: integer('ungrouped_id').notNull().default(0),
+  /** Ms, the start of a UTC day. */
+  groupedSince: integer('grouped_since').notNull().default(0),
   /** Calls before this time (ms, the start of a UTC day) may have no row any more, only sums; 0 = all have. */
   keptSince: integer('kept_since').notNull().default(0),
 })

@@ -1,24 +1,10 @@
 /** All tables. Money is in whole micro-dollars, time in ms since 1970, durations in ms; ids are never reused. */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-import { usage } from './rollups.ts'
+import { billing, usage } from './rollups.ts'
+import { users } from './users.ts'
 
-export const users = sqliteTable('users', {
-  id: integer().primaryKey({ autoIncrement: true }),
-  /** Account name: NFKC, trimmed, lower case. Often an e-mail address. */
-  itcode: text().notNull().unique(),
-  name: text().notNull(),
-  role: text({ enum: ['user', 'admin'] }).notNull(),
-  status: text({ enum: ['active', 'disabled'] }).notNull(),
-  /** Tokens and micro-dollars per limits.period; 0 = unlimited. */
-  quotaTokens: integer('quota_tokens').notNull().default(0),
-  budgetMicros: integer('budget_micros').notNull().default(0),
-  /** null = as configured in limits.*; 0 = unlimited. */
-  requestsPerMinute: integer('requests_per_minute'),
-  concurrentRequests: integer('concurrent_requests'),
-  createdAt: integer('created_at').notNull(),
-  updatedAt: integer('updated_at').notNull(),
-})
+export { users }
 
 export const apiKeys = sqliteTable(
   'api_keys',
@@ -32,6 +18,10 @@ export const apiKeys = sqliteTable(
     hash: text().notNull().unique(),
     prefix: text().notNull(),
     last4: text().notNull(),
+    /** A device is a program that a person signed in on a machine: core/devices. It has tokens and no key. */
+    kind: text({ enum: ['key', 'device'] })
+      .notNull()
+      .default('key'),
     status: text({ enum: ['active', 'disabled'] }).notNull(),
     disabledBy: text('disabled_by', { enum: ['owner', 'admin'] }),
     expiresAt: integer('expires_at'),
@@ -39,7 +29,13 @@ export const apiKeys = sqliteTable(
     quotaTokens: integer('quota_tokens').notNull().default(0),
     budgetMicros: integer('budget_micros').notNull().default(0),
     requestsPerMinute: integer('requests_per_minute').notNull().default(0),
+    tokensPerMinute: integer('tokens_per_minute').notNull().default(0),
     concurrentRequests: integer('concurrent_requests').notNull().default(0),
+    /** The group that this key's calls are booked to while its owner is in it; null = the owner's. */
+    billingGroupId: integer('billing_group_id'),
+    /** JSON lists: globs of models, and networks in CIDR notation; null = no list. */
+    models: text(),
+    networks: text(),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     /** A deleted key keeps its row, so that its usage keeps a name. */
@@ -101,6 +97,7 @@ export const usageLogs = sqliteTable(
     ...usage,
     statusCode: integer('status_code').notNull(),
     outcome: text({ enum: ['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted'] }).notNull(),
+    ...billing,
     estimated: integer({ mode: 'boolean' }).notNull(),
     unpriced: integer({ mode: 'boolean' }).notNull(),
     stream: integer({ mode: 'boolean' }).notNull(),
@@ -109,6 +106,10 @@ export const usageLogs = sqliteTable(
     ttftMs: integer('ttft_ms'),
     /** Other usage that the upstream reported, as JSON. */
     extra: text(),
+    serviceTier: text('service_tier').notNull().default(''),
+    speed: text().notNull().default(''),
+    geo: text().notNull().default(''),
+    contextWindow: text('context_window').notNull().default(''),
     /** When the request arrived. */
     createdAt: integer('created_at').notNull(),
   },
@@ -118,53 +119,27 @@ export const usageLogs = sqliteTable(
   ],
 )
 
-export { keyRevision, userChanges } from './key-changes.ts'
+export { batches } from './batches.ts'
+export { claudeCodeDays, claudeCodePoints, deviceSettings } from './claude-code.ts'
+export { deviceGrants, refreshTokens } from './devices.ts'
+export { adminKeys, identities, invitations, invitationUses, scimUsers } from './joining.ts'
+export { groupChanges, keyRevision, userChanges } from './key-changes.ts'
+export { limitSpent, spendLimits } from './limits.ts'
+export { noticeChannels, noticeDeliveries, noticePreferences, notices } from './notices.ts'
 export { upstreamObjects } from './objects.ts'
-export { promptLosses, usageHourly, usageLatency, usageSummed, usageSums } from './rollups.ts'
-export { databaseIdentity } from './single-rows.ts'
-
-export const sessions = sqliteTable(
-  'sessions',
-  {
-    /** `sid` of the JWT. */
-    id: text().primaryKey(),
-    userId: integer('user_id')
-      .notNull()
-      .references(() => users.id),
-    createdAt: integer('created_at').notNull(),
-    lastSeenAt: integer('last_seen_at').notNull(),
-    expiresAt: integer('expires_at').notNull(),
-    revokedAt: integer('revoked_at'),
-    ip: text(),
-    userAgent: text('user_agent'),
-  },
-  (t) => [index('sessions_user').on(t.userId), index('sessions_expires').on(t.expiresAt)],
-)
-
-export const loginCodes = sqliteTable(
-  'login_codes',
-  {
-    id: integer().primaryKey({ autoIncrement: true }),
-    itcode: text().notNull(),
-    codeHash: text('code_hash').notNull(),
-    /** SHA-256 of the browser cookie: only this browser can use the code. '' = any browser can. */
-    browserHash: text('browser_hash').notNull(),
-    ip: text().notNull(),
-    attempts: integer().notNull().default(0),
-    createdAt: integer('created_at').notNull(),
-    expiresAt: integer('expires_at').notNull(),
-    /** When it was used or invalidated, e.g. by wrong guesses. */
-    consumedAt: integer('consumed_at'),
-    /** When a login used it. Such a row also makes the browser known to the account. */
-    usedAt: integer('used_at'),
-    /** Whether the account knew the browser when the code was issued; known browsers have limits of their own. */
-    known: integer({ mode: 'boolean' }).notNull().default(false),
-  },
-  (t) => [
-    index('login_codes_itcode').on(t.itcode, t.createdAt),
-    index('login_codes_ip').on(t.ip, t.createdAt),
-  ],
-)
+export { groupMembers, groupModels, groups, increaseRequests } from './organisation.ts'
+export { policies, policyVersions } from './policies.ts'
+export { MEASURES, reconciledDays, reconciledUse } from './reconciliation.ts'
+export {
+  promptLosses,
+  usageByGroup,
+  usageHourly,
+  usageLatency,
+  usageSummed,
+  usageSums,
+} from './rollups.ts'
+export { loginCodes, sessions } from './sign-in.ts'
+export { databaseIdentity, limitState } from './single-rows.ts'
 
 /** Who did what. A row is added in the batch of the change that it describes and never changed, except hourly counts. */
 export const auditEvents = sqliteTable(
@@ -172,8 +147,10 @@ export const auditEvents = sqliteTable(
   {
     id: integer().primaryKey({ autoIncrement: true }),
     at: integer().notNull(),
-    /** null = the system or the command line. */
+    /** null = a program, the system or the command line. */
     actorId: integer('actor_id'),
+    /** The admin key of a program. */
+    adminKeyId: integer('admin_key_id'),
     action: text().notNull(),
     target: text().notNull(),
     /** JSON of what changed, without secrets. */
@@ -228,16 +205,31 @@ export const ledgerHolds = sqliteTable(
     id: text().primaryKey(),
     userId: integer('user_id').notNull(),
     apiKeyId: integer('api_key_id').notNull(),
-    /** Estimated while the call runs, final after its end, 0 once it is in usage_sums. */
+    /** The booked group and its parents, each between commas: ,3,7, */
+    billingGroups: text('billing_groups').notNull().default(''),
+    /** When the periods began that the call counts in; null of calls of earlier releases, which count in all. */
+    dayStart: integer('day_start'),
+    weekStart: integer('week_start'),
+    monthStart: integer('month_start'),
+    /** Estimated while the call runs, final after its end, 0 once it is in limit_spent. */
     tokens: integer().notNull(),
     costMicros: integer('cost_micros').notNull(),
     running: integer({ mode: 'boolean' }).notNull(),
     /** Until when it counts as a request of the last minute; 0 without such a limit. */
     minuteEndsAt: integer('minute_ends_at').notNull(),
+    /** Of a call that is over, what it counts until `tokensEndAt` (ms) as tokens of the last minute; null without such a limit. */
+    minuteTokens: integer('minute_tokens'),
+    tokensEndAt: integer('tokens_end_at').notNull().default(0),
     /** When the hold expires unless it is renewed, because a process that dies leaves its holds behind. */
     endsAt: integer('ends_at').notNull(),
     /** What to write to usage_logs if the process dies: text of core/reports/stored-record.ts; null once the call is settled. */
     record: text(),
+    /** Where the limits of the call stood when it asked: text of core/limits/shared-states.ts; null without any. */
+    states: text(),
   },
-  (t) => [index('ledger_holds_user').on(t.userId, t.minuteEndsAt)],
+  (t) => [
+    index('ledger_holds_user').on(t.userId, t.minuteEndsAt),
+    // What counts against the limits that many people share.
+    index('ledger_holds_open').on(t.userId).where(sql`running or tokens > 0 or cost_micros > 0`),
+  ],
 )

@@ -2,7 +2,9 @@
 import { and, eq, sql } from 'drizzle-orm'
 import type * as z from 'zod'
 import { applications, grants, usageLogs } from '../db/schema.ts'
+import { createPeriods } from '../limits/period.ts'
 import type { CallRecord } from '../ports.ts'
+import { NOT_BOOKED } from '../record.ts'
 import { recordText } from '../reports/stored-record.ts'
 import { writeRecords } from '../reports/write.ts'
 import { keptSince } from '../retention/retention.ts'
@@ -11,6 +13,9 @@ import { GoApplication, GoUsage } from './go-rows.ts'
 import { type ImportParts, type ImportReport, rowsOf } from './rows.ts'
 
 /** Imports applications. An approved one becomes a grant, because the Go gateway had none. */
+/** The earlier gateway counted in UTC. */
+const UTC = createPeriods('UTC')
+
 export async function importApplications(
   { db, read, prices }: ImportParts,
   report: ImportReport,
@@ -123,6 +128,8 @@ function recordOf(row: z.output<typeof GoUsage>, userId: number, keyId: number):
     ttftMs: null,
     extra: null,
     promptLosses: [],
+    ...NOT_BOOKED,
+    periodStarts: UTC.startsAt(row.created_at),
     createdAt: row.created_at,
   }
 }

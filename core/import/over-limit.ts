@@ -1,10 +1,10 @@
 /** Who has used up a limit: after an import, the calls of the present period count from the start. */
-import { and, eq, gt, or } from 'drizzle-orm'
-import { users } from '../db/schema.ts'
-import { periodOf } from '../limits/period.ts'
+import { and, eq, like } from 'drizzle-orm'
+import { limitSpent, users } from '../db/schema.ts'
+import { capsOf } from '../limits/caps.ts'
+import { createPeriods } from '../limits/period.ts'
 import type { Clock, Db } from '../ports.ts'
-import { usedSince } from '../reports/write.ts'
-import type { Period } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 
 interface OverLimit {
   itcode: string
@@ -14,27 +14,38 @@ interface OverLimit {
   allowed: number
 }
 
-/** Active users who are refused from now on, by name. */
-export async function overLimit(
-  { db, clock }: { db: Db; clock: Clock },
-  period: Period,
-): Promise<OverLimit[]> {
-  const used = new Map<number, { tokens: number; costMicros: number }>()
-  for (const { userId, tokens, costMicros } of await usedSince(db, periodOf(period, clock.now()).start)) {
-    const sum = used.get(userId) ?? { tokens: 0, costMicros: 0 }
-    used.set(userId, { tokens: sum.tokens + tokens, costMicros: sum.costMicros + costMicros })
-  }
-  const limited = await db
+/** Active users who are refused from now on by a limit for limits.period, by name. */
+export async function overLimit({
+  db,
+  clock,
+  settings,
+}: {
+  db: Db
+  clock: Clock
+  settings: Pick<Settings, 'limits'>
+}): Promise<OverLimit[]> {
+  const { period, timeZone } = settings.limits
+  const now = clock.now()
+  const { start } = createPeriods(timeZone).spanOf(period, now)
+  const spent = await db
     .select()
-    .from(users)
-    .where(and(eq(users.status, 'active'), or(gt(users.quotaTokens, 0), gt(users.budgetMicros, 0))))
-    .orderBy(users.itcode)
-  return limited.flatMap(({ id, itcode, quotaTokens, budgetMicros }) => {
-    const { tokens, costMicros } = used.get(id) ?? { tokens: 0, costMicros: 0 }
-    const limits = [
-      { itcode, limit: 'quota' as const, used: tokens, allowed: quotaTokens },
-      { itcode, limit: 'budget' as const, used: costMicros, allowed: budgetMicros },
-    ]
-    return limits.filter(({ used: spent, allowed }) => allowed > 0 && spent >= allowed)
+    .from(limitSpent)
+    .where(and(like(limitSpent.owner, 'user:%'), eq(limitSpent.period, period), eq(limitSpent.start, start)))
+  const used = new Map(spent.map((row) => [row.owner, row]))
+  const active = await db.select().from(users).where(eq(users.status, 'active')).orderBy(users.itcode)
+  const caps = await capsOf(
+    { db, settings },
+    active.map(({ id }) => id),
+    now,
+  )
+  return active.flatMap(({ id, itcode, quotaTokens }) => {
+    const { tokens = 0, micros = 0 } = used.get(`user:${id}`) ?? {}
+    const cap = caps.get(id)?.find((one) => one.period === period)?.micros ?? Number.POSITIVE_INFINITY
+    const over: OverLimit[] = []
+    if (quotaTokens > 0 && tokens >= quotaTokens) {
+      over.push({ itcode, limit: 'quota', used: tokens, allowed: quotaTokens })
+    }
+    if (micros >= cap) over.push({ itcode, limit: 'budget', used: micros, allowed: cap })
+    return over
   })
 }

@@ -5,60 +5,67 @@
  * process, others, the command line) and so no change is missed. Only what changed is read, because reading a hundred
  * thousand keys takes seconds in which no stream would get a byte.
  */
+
+import type { AccessTokens } from '../devices/access-token.ts'
 import { Refusal } from '../errors.ts'
-import type { Clock, Counter, Db } from '../ports.ts'
+import { createThrottle } from '../limits/throttle.ts'
+import {
+  readForAll,
+  readGroups,
+  readOrganisation,
+  readUsersAfter,
+  readUsersOf,
+} from '../organisation/read.ts'
+import type { Clock, Db } from '../ports.ts'
 import type { Settings } from '../settings.ts'
+import type { Caller } from './caller.ts'
 import type { Sha256 } from './mint.ts'
-import { changedSince, type ReadKey, readAfter, readOf, readRevision } from './read-keys.ts'
-
-export interface Caller {
-  userId: number
-  itcode: string
-  keyId: number
-  keyPrefix: string
-  /** What the caller's calls count against. */
-  counters: readonly Counter[]
-  /** Canonical names of the models granted to the user. */
-  grants: ReadonlySet<string>
-}
-
-interface Entry extends Caller {
-  userActive: boolean
-  keyActive: boolean
-  expiresAt: number | null
-}
+import { changedSince, ORGANISATION_CHANGED, readKeysAfter, readKeysOf, readRevision } from './read-keys.ts'
+import { createSnapshot, type Found, type Snapshot } from './snapshot.ts'
 
 export interface KeyCache {
   /**
    * The caller of the first presented key that is valid. Synchronous: reads no database. Throws a Refusal: key_missing,
-   * key_unknown, key_disabled, key_expired (401) or user_disabled (403).
+   * key_unknown, sign_in_required, key_disabled, key_expired (401) or user_disabled (403).
    */
   find(presented: readonly string[]): Caller
   /** Reads what has changed, at first everything. Rejects if the database fails. */
   refresh(): Promise<void>
   /** Refreshes if the last check was over `maxAgeMs` ago; otherwise returns undefined. */
   fresh(maxAgeMs: number): Promise<void> | undefined
+  /**
+   * Refreshes because a device is not there that should be, whose token was signed at `signedAt` (ms since 1970): another
+   * process may just have let it in. For older ones at most once a second; otherwise returns undefined.
+   */
+  missed(signedAt: number): Promise<void> | undefined
 }
 
-const NO_GRANTS: ReadonlySet<string> = new Set()
-/** So many keys are read by one statement, because a worker may make few of them. */
-const KEYS_READ = 1_000
-/** So many keys are added, or the keys of so many users read, at once: a millisecond or two. Calls go on in between. */
-const KEYS_AT_ONCE = 250
+/** So many keys or users are read by one statement, because a worker may make few of them. */
+const ROWS_READ = 1_000
+/** So many are added, or the keys of so many users read, at once: a millisecond or two. Calls go on in between. */
+const ROWS_AT_ONCE = 250
 const USERS_AT_ONCE = 50
+const MISSED_EVERY_MS = 1_000
+/** Longer than a change takes to be known, and clocks of processes differ by. Only signing in makes such a token. */
+const JUST_SIGNED_MS = 10_000
+
+const SIGNED_OUT = 'This program was signed out. Sign in again.'
+const HOW_TO_SEND = 'Send your API key as "Authorization: Bearer" or "x-api-key".'
 
 interface KeyCacheParts {
   db: Db
   clock: Clock
   sha256: Sha256
   settings: Settings
+  accessTokens: AccessTokens
 }
 
 export function createKeyCache(parts: KeyCacheParts): KeyCache {
-  const { db, clock, sha256, settings } = parts
-  let entries = createEntries(settings)
+  const { db, clock, sha256, accessTokens } = parts
+  let snapshot: Snapshot | undefined
   let revision: number | undefined
   let lookedAt = Number.NEGATIVE_INFINITY
+  const missing = createThrottle(clock, { burst: 1, everyMs: MISSED_EVERY_MS })
   let looking: Promise<void> | undefined
 
   async function look() {
@@ -66,8 +73,8 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
     // Read first: what changes while keys are read is read again next time.
     const current = await readRevision(db)
     // A lower one is that of another database.
-    if (revision === undefined || current < revision) entries = await readAll(parts)
-    else if (current > revision) await readChanged(parts, entries, await changedSince(db, revision))
+    if (!snapshot || revision === undefined || current < revision) snapshot = await readAll(parts)
+    else if (current > revision) await readChanged(parts, snapshot, revision)
     revision = current
     lookedAt = startedAt
   }
@@ -89,109 +96,103 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
     return again
   }
 
+  /** The key of this hash, or the device whose token has it. */
+  function owned(hash: string): { found: Found | undefined; tokenEnds?: number } {
+    const found = snapshot?.find(hash)
+    const token = found ? undefined : accessTokens.known(hash)
+    return token ? { found: snapshot?.find(token.device), tokenEnds: token.expiresAt } : { found }
+  }
+
   return {
     refresh,
     fresh: (maxAgeMs) => (clock.elapsed() - lookedAt > maxAgeMs ? refresh() : undefined),
+    missed: (at) => (clock.now() - at < JUST_SIGNED_MS || missing.take('') === 0 ? refresh() : undefined),
     find(presented) {
+      const now = clock.now()
       let refusal: Refusal | undefined
       for (const secret of presented) {
-        const entry = entries.find(sha256(secret))
-        const problem = judge(entry, clock.now())
-        if (!problem && entry) return entry
+        const { found, tokenEnds } = owned(sha256(secret))
+        const problem = judge(found, now, tokenEnds)
+        if (!problem && found) return found.callerAt(now)
         refusal ??= problem
       }
-      throw (
-        refusal ?? new Refusal('key_missing', 'Send your API key as "Authorization: Bearer" or "x-api-key".')
-      )
+      throw refusal ?? new Refusal('key_missing', HOW_TO_SEND)
     },
   }
 }
 
-function judge(entry: Entry | undefined, now: number): Refusal | undefined {
-  if (!entry) return new Refusal('key_unknown', 'This API key is unknown. Check it, or make a new one.')
-  if (!entry.userActive)
+/** `tokenEnds`: when the token ends that names the key (ms since 1970). */
+function judge(found: Found | undefined, now: number, tokenEnds?: number): Refusal | undefined {
+  if (!found) {
+    const isToken = tokenEnds !== undefined
+    return new Refusal(
+      'key_unknown',
+      isToken ? SIGNED_OUT : 'This API key is unknown. Check it, or make a new one.',
+    )
+  }
+  if (!found.userActive)
     return new Refusal('user_disabled', 'Your account is disabled. Ask an administrator.')
-  if (!entry.keyActive) return new Refusal('key_disabled', 'This API key is disabled.')
-  if (entry.expiresAt !== null && entry.expiresAt <= now) {
+  if (found.userPaused) {
+    const message = 'Sign in to the gateway again. Your API keys work again afterwards.'
+    return new Refusal('sign_in_required', message)
+  }
+  if (!found.keyActive) return new Refusal('key_disabled', 'This API key is disabled.')
+  if (tokenEnds !== undefined && tokenEnds <= now) {
+    return new Refusal('key_expired', 'This token has expired. Refresh it, or sign in again.')
+  }
+  if (found.expiresAt !== null && found.expiresAt <= now) {
     return new Refusal('key_expired', 'This API key has expired. Make a new one.')
   }
   return undefined
 }
 
-async function readAll({ db, clock, settings }: KeyCacheParts): Promise<Entries> {
-  const all = createEntries(settings)
-  let rows = await readAfter(db, 0, KEYS_READ)
+async function readAll({ db, clock, settings }: KeyCacheParts): Promise<Snapshot> {
+  const snapshot = createSnapshot(settings, await readOrganisation(db))
+  // Adding a user takes a tenth of the time of adding a key.
+  await eachPart(clock, ROWS_READ, (after) => readUsersAfter(db, after, ROWS_READ), snapshot.addUsers)
+  await eachPart(clock, ROWS_AT_ONCE, (after) => readKeysAfter(db, after, ROWS_READ), snapshot.addKeys)
+  return snapshot
+}
+
+/** Reads rows in the order of their ids, and adds some at a time. */
+async function eachPart<Row extends { id: number }>(
+  clock: Clock,
+  atOnce: number,
+  readAfter: (id: number) => Promise<Row[]>,
+  add: (rows: readonly Row[]) => void,
+) {
+  let rows = await readAfter(0)
   for (;;) {
-    const last = rows.length < KEYS_READ ? undefined : rows.at(-1)
+    const last = rows.length < ROWS_READ ? undefined : rows.at(-1)
     // Read while these are added.
-    const next = last && readAfter(db, last.keyId, KEYS_READ)
+    const next = last && readAfter(last.id)
     next?.catch(() => {})
-    for (let from = 0; from < rows.length; from += KEYS_AT_ONCE) {
+    for (let from = 0; from < rows.length; from += atOnce) {
       if (from > 0) await pause(clock)
-      all.add(rows.slice(from, from + KEYS_AT_ONCE))
+      add(rows.slice(from, from + atOnce))
     }
-    if (!next) return all
+    if (!next) return
     rows = await next
     await pause(clock)
   }
 }
 
-async function readChanged({ db, clock }: KeyCacheParts, entries: Entries, userIds: readonly number[]) {
+async function readChanged({ db, clock }: KeyCacheParts, snapshot: Snapshot, revision: number) {
+  const { userIds, groupIds } = await changedSince(db, revision)
+  const changed = groupIds.filter((id) => id !== ORGANISATION_CHANGED)
+  if (changed.length > 0) snapshot.setGroups(changed, await readGroups(db, changed))
+  if (groupIds.includes(ORGANISATION_CHANGED)) snapshot.setOrganisation(await readForAll(db))
   for (let from = 0; from < userIds.length; from += USERS_AT_ONCE) {
     if (from > 0) await pause(clock)
     const some = userIds.slice(from, from + USERS_AT_ONCE)
-    const rows = await readOf(db, some)
-    entries.forget(some)
-    entries.add(rows)
+    const [users, keys] = await Promise.all([readUsersOf(db, some), readKeysOf(db, some)])
+    const withKeys = new Set(keys.map(({ userId }) => userId))
+    snapshot.forget(some)
+    snapshot.addUsers(users.filter(({ id }) => withKeys.has(id)))
+    snapshot.addKeys(keys)
   }
 }
 
 function pause(clock: Clock): Promise<void> {
   return new Promise((resolve) => void clock.after(0, resolve))
-}
-
-type Entries = ReturnType<typeof createEntries>
-
-/** Keys by their hash, and the hashes of each user's. */
-function createEntries({ limits }: Settings) {
-  const byHash = new Map<string, Entry>()
-  const hashesOf = new Map<number, string[]>()
-
-  function ownersOf(rows: readonly ReadKey[]) {
-    const owners = new Map<number, Pick<Caller, 'grants'> & { counter: Counter }>()
-    for (const { userId, userLimits, models } of rows) {
-      if (owners.has(userId)) continue
-      const ofUser = {
-        ...userLimits,
-        requestsPerMinute: userLimits.requestsPerMinute ?? limits.requestsPerMinute,
-        concurrentRequests: userLimits.concurrentRequests ?? limits.concurrentRequests,
-      }
-      const granted = models.length === 0 ? NO_GRANTS : new Set(models)
-      owners.set(userId, { grants: granted, counter: { scope: 'user', id: userId, limits: ofUser } })
-    }
-    return owners
-  }
-
-  return {
-    find: (hash: string) => byHash.get(hash),
-    forget(userIds: readonly number[]) {
-      for (const userId of userIds) {
-        for (const hash of hashesOf.get(userId) ?? []) byHash.delete(hash)
-        hashesOf.delete(userId)
-      }
-    },
-    add(rows: readonly ReadKey[]) {
-      const owners = ownersOf(rows)
-      for (const { keyId, hash, prefix, keyActive, expiresAt, limits, userId, itcode, userActive } of rows) {
-        const owner = owners.get(userId)
-        if (!owner) continue
-        const counters: Counter[] = [owner.counter, { scope: 'key', id: keyId, limits }]
-        const caller = { userId, itcode, keyId, keyPrefix: prefix, counters, grants: owner.grants }
-        byHash.set(hash, { ...caller, userActive, keyActive, expiresAt })
-        const hashes = hashesOf.get(userId)
-        if (hashes) hashes.push(hash)
-        else hashesOf.set(userId, [hash])
-      }
-    },
-  }
 }

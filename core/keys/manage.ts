@@ -1,25 +1,37 @@
 /** Creates, lists, changes and deletes API keys. Only `createKey` returns the secret. Every change is audited. */
-import { and, asc, eq, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import { auditedLimits, changeOf } from '../audit/change.ts'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
-import { apiKeys, users } from '../db/schema.ts'
+import { apiKeys } from '../db/schema.ts'
 import { nothingHere, Refusal } from '../errors.ts'
+import { parsedJson } from '../json/parse.ts'
+import { keeps } from '../organisation/service-accounts.ts'
 import type { Clock, Db } from '../ports.ts'
-import { type Totals, totalsByKey } from '../reports/totals.ts'
 import { storable } from '../text.ts'
 import { timeText, usdOf } from '../units.ts'
 import { mintKey, type Sha256 } from './mint.ts'
+import { hasRoomForKey, MOST_KEYS } from './most-keys.ts'
 
 export type ApiKey = typeof apiKeys.$inferSelect
 
-/** Keys per user: more than a person needs, few enough that nobody fills the key cache. */
-const MOST_KEYS = 100
+type LimitName =
+  | ('quotaTokens' | 'budgetMicros')
+  | ('requestsPerMinute' | 'tokensPerMinute' | 'concurrentRequests')
 
-type KeyLimits = Pick<ApiKey, 'quotaTokens' | 'budgetMicros' | 'requestsPerMinute' | 'concurrentRequests'>
+/** What a key narrows; undefined = unchanged. */
+interface Bounds {
+  /** The group that its calls are booked to while its owner is in it; null = the owner's. */
+  billingGroupId?: number | null | undefined
+  /** Globs of models, and networks in CIDR notation; null = no list. */
+  models?: readonly string[] | null | undefined
+  networks?: readonly string[] | null | undefined
+}
 
 /** Limits apply in addition to the owner's; undefined or 0 = unlimited. */
-export interface NewKey extends Partial<{ [K in keyof KeyLimits]: number | undefined }> {
+export interface NewKey extends Bounds, Partial<{ [K in LimitName]: number | undefined }> {
   userId: number
+  /** Of a key of a service account: who makes it. */
+  keeperId?: number
   name: string
   /** ms since 1970; null = never. */
   expiresAt: number | null
@@ -39,18 +51,22 @@ export async function createKey(
   const { db, clock, sha256, actor } = parts
   const now = clock.now()
   const { secret, hash, prefix, last4 } = mintKey(sha256)
-  const { userId, expiresAt, quotaTokens = 0, budgetMicros = 0 } = wanted
+  const { userId, keeperId, expiresAt, quotaTokens = 0, budgetMicros = 0 } = wanted
   const name = storable(wanted.name)
-  const { requestsPerMinute = 0, concurrentRequests = 0 } = wanted
+  const { requestsPerMinute = 0, tokensPerMinute = 0, concurrentRequests = 0 } = wanted
+  const { billingGroupId = null, models = null, networks = null } = wanted
+  const mayMake = keeperId === undefined ? sql`kind = 'person'` : keeps(sql`${keeperId}`, sql`${userId}`)
   // One statement counts and inserts, so that parallel requests cannot pass the limit together.
   const [, , [key]] = await db.batch([
     db.run(sql`
       insert into api_keys (user_id, name, hash, prefix, last4, status, expires_at, quota_tokens, budget_micros,
-        requests_per_minute, concurrent_requests, created_at, updated_at)
+        requests_per_minute, tokens_per_minute, concurrent_requests, billing_group_id, models, networks, created_at,
+        updated_at)
       select id, ${name}, ${hash}, ${prefix}, ${last4}, 'active', ${expiresAt}, ${quotaTokens}, ${budgetMicros},
-        ${requestsPerMinute}, ${concurrentRequests}, ${now}, ${now} from users
-      where id = ${userId} and status = 'active'
-        and (select count(*) from api_keys where user_id = ${userId} and deleted_at is null) < ${MOST_KEYS}`),
+        ${requestsPerMinute}, ${tokensPerMinute}, ${concurrentRequests}, ${billingGroupId}, ${listText(models)},
+        ${listText(networks)}, ${now}, ${now} from users
+      where id = ${userId} and status = 'active' and ${mayMake}
+        and ${hasRoomForKey(userId)}`),
     auditIfChanged(db, {
       actor,
       at: now,
@@ -63,7 +79,11 @@ export async function createKey(
         quota_tokens: quotaTokens,
         budget_usd: usdOf(budgetMicros),
         requests_per_minute: requestsPerMinute,
+        tokens_per_minute: tokensPerMinute,
         concurrent_requests: concurrentRequests,
+        billing_group_id: billingGroupId,
+        models,
+        networks,
       },
     }),
     db.select().from(apiKeys).where(eq(apiKeys.hash, hash)),
@@ -72,38 +92,13 @@ export async function createKey(
   return { key, secret }
 }
 
-export type ListedKey = { key: ApiKey; itcode: string } & Totals
-
-/** Keys that are not deleted, with owner and use, oldest first; only those of `userId` if it is given. */
-export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
-  return withUse(db, userId === undefined ? undefined : eq(apiKeys.userId, userId))
-}
-
-/** A key with its use. Throws a Refusal not_found. */
-export async function describedKey(db: Db, id: number): Promise<ListedKey> {
-  const [listed] = await withUse(db, eq(apiKeys.id, id))
-  if (!listed) throw nothingHere()
-  return listed
-}
-
-async function withUse(db: Db, where: SQL | undefined): Promise<ListedKey[]> {
-  const rows = await db
-    .select({ key: apiKeys, itcode: users.itcode })
-    .from(apiKeys)
-    .innerJoin(users, eq(users.id, apiKeys.userId))
-    .where(and(isNull(apiKeys.deletedAt), where))
-    .orderBy(asc(apiKeys.id))
-  const ids = rows.map(({ key }) => key.id)
-  const totals = await totalsByKey(db, ids)
-  const none: Totals = { requests: 0, totalTokens: 0, costMicros: 0, lastUsedAt: null }
-  return rows.map((row) => ({ ...row, ...none, ...totals.get(row.key.id) }))
-}
-
-export type KeyChange = { [K in 'name' | 'status' | 'expiresAt' | keyof KeyLimits]?: ApiKey[K] | undefined }
+export type KeyChange = {
+  [K in 'name' | 'status' | 'expiresAt' | LimitName]?: ApiKey[K] | undefined
+} & Bounds
 /** The fields that can change; undefined = unchanged. */
 type KeySettings = KeyChange & { disabledBy?: ApiKey['disabledBy'] }
-/** Whose keys may be changed: one owner's, or anybody's by an administrator. */
-export type Scope = { ownerId: number } | 'admin'
+/** Whose keys may be changed: one owner's, those of a service account by its keeper, or anybody's by an administrator. */
+export type Scope = { ownerId: number } | { accountId: number; keeperId: number } | 'admin'
 
 /**
  * Changes a key. Only an administrator can enable a key that an administrator disabled. Throws a Refusal: not_found (also
@@ -139,43 +134,82 @@ export async function updateKey(parts: Parts, scope: Scope, id: number, change: 
   await db.batch([
     db
       .update(apiKeys)
-      .set({ ...set, updatedAt: clock.now() })
+      .set({ ...stored(set), updatedAt: clock.now() })
       .where(and(mine, notBlocked)),
     auditIfChanged(db, {
       actor,
       at: clock.now(),
       action: status === undefined ? 'key.update' : actions[status],
       target: `key:${id}`,
-      ...changeOf(audited(before), audited(set)),
+      ...changeOf(audited({ ...before, ...listsOf(before) }), audited(set)),
     }),
   ])
 }
 
 /** Deletes a key; its usage and name stay. Throws a Refusal not_found. */
-export async function deleteKey({ db, clock, actor }: Parts, ownerId: number, id: number): Promise<void> {
+export async function deleteKey({ db, clock, actor }: Parts, scope: Scope, id: number): Promise<void> {
   const now = clock.now()
   const [gone] = await db.batch([
     db
       .update(apiKeys)
       .set({ status: 'disabled', deletedAt: now, updatedAt: now })
-      .where(within({ ownerId }, id))
+      .where(within(scope, id))
       .returning({ id: apiKeys.id }),
     auditIfChanged(db, { actor, at: now, action: 'key.delete', target: `key:${id}` }),
   ])
   if (gone.length === 0) throw nothingHere()
 }
 
-function audited({ name, status, disabledBy, expiresAt, ...limits }: KeySettings) {
+/** The lists of a key; null = none. */
+export function listsOf({ models, networks }: Pick<ApiKey, 'models' | 'networks'>) {
+  return { models: listIn(models), networks: listIn(networks) }
+}
+
+function listIn(text: string | null): string[] | null {
+  const list = text === null ? undefined : parsedJson(text)
+  return Array.isArray(list) ? list.map(String) : null
+}
+
+function listText(list: readonly string[] | null): string | null {
+  return list === null ? null : JSON.stringify(list)
+}
+
+function stored({ models, networks, ...rest }: KeySettings) {
+  return {
+    ...rest,
+    ...(models === undefined ? {} : { models: listText(models) }),
+    ...(networks === undefined ? {} : { networks: listText(networks) }),
+  }
+}
+
+function audited({
+  name,
+  status,
+  disabledBy,
+  expiresAt,
+  billingGroupId,
+  models,
+  networks,
+  ...limits
+}: KeySettings) {
   return {
     name,
     status,
     disabled_by: disabledBy,
     expires_at: typeof expiresAt === 'number' ? timeText(expiresAt) : expiresAt,
     ...auditedLimits(limits),
+    billing_group_id: billingGroupId,
+    models,
+    networks,
   }
 }
 
 function within(scope: Scope, id: number): SQL | undefined {
-  const owner = scope === 'admin' ? undefined : eq(apiKeys.userId, scope.ownerId)
-  return and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), owner)
+  return and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), scope === 'admin' ? undefined : isOwnedBy(scope))
+}
+
+function isOwnedBy(scope: Exclude<Scope, 'admin'>): SQL | undefined {
+  if ('ownerId' in scope) return eq(apiKeys.userId, scope.ownerId)
+  const { accountId, keeperId } = scope
+  return and(eq(apiKeys.userId, accountId), keeps(sql`${keeperId}`, sql`${accountId}`))
 }

@@ -1,7 +1,7 @@
 /** Makes API keys. A key is shown once and not stored: only its SHA-256, first 7 and last 4 characters are. */
 import { randomText } from '../ids.ts'
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+export const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const LENGTH = 40
 
 /** SHA-256 of a text as lower-case hex. It is injected because Web Crypto's is asynchronous. */

@@ -5,33 +5,37 @@
  * A call passes while anything is left of each limit, and holds what it may cost at most, even if that is more than is
  * left: then nothing else passes until it is settled. So a limit is overspent by one call at most, and a small one
  * still serves a client that always asks for the longest answer.
+ *
+ * Counters and their standings are lists of the same order, so that counters in memory need no object for each call.
  */
-import type { Admission, Admitted, Counter, Estimate, Limits } from '../ports.ts'
+import type { Admission, Counter, Denied, Estimate, Limits, PeriodStarts, UsedShare } from '../ports.ts'
+import type { Period } from '../settings.ts'
+import { EVER, PERIOD_INDEX } from './period.ts'
 
-/** What one counter has used in the period, holds for calls under way, and how busy it is. */
-export interface Standing {
-  tokens: number
-  costMicros: number
-  heldTokens: number
-  heldMicros: number
+/** How busy a counter is. */
+export interface Pace {
   /** Calls under way. */
   running: number
   /** Ms until the minute has room for another call; 0 when it has. */
   waitMs: number
+  /** Ms until the minute has room for more tokens; 0 when it has. */
+  tokensWaitMs: number
 }
 
-export interface CounterStanding extends Counter {
-  standing: Standing
+/** What one counter has used in each period (by PERIOD_INDEX), holds for calls under way, and how busy it is. */
+export interface Standing extends Pace {
+  tokens: readonly number[]
+  micros: readonly number[]
+  heldTokens: number
+  heldMicros: number
 }
-
-type Denied = Exclude<Extract<Admitted, { ok: false }>, { limit: 'unavailable' }>
 
 /** A hold expires after this time unless its process renews it, because that process may have died. */
 export const HOLD_EXPIRY_MS = 75_000
 /** How often a process renews the holds of its calls: two attempts may fail. */
 export const RENEW_MS = 25_000
 /** When to come again after too many calls at once: nobody knows when one ends. */
-const BUSY_RETRY_MS = 1_000
+export const BUSY_RETRY_MS = 1_000
 /** While fewer worst cases than this are left of a limit, each call holds its worst case. */
 export const SCARCE_CASES = 10
 /** The shortest and the longest time after which to come again when only holds are in the way. */
@@ -40,81 +44,118 @@ const HELD_RETRY_MS = [1_000, 5_000] as const
 export interface Moment {
   /** Ms since 1970. */
   now: number
-  /** When the period ends. */
-  periodEnd: number
+  /** When the day, week and month of the call end. */
+  periodEnds: PeriodStarts
 }
 
-/** The refusal of a call, if there is one: a spent limit before one that is only held, that before a rate. */
-export function refusalOf(counters: readonly CounterStanding[], at: Moment): Denied | undefined {
-  if (counters.every(isWithin)) return undefined
-  const all = counters.flatMap((counter) => [...refusals(counter, at)])
-  const spent = all.find(({ limit, held }) => isAmount(limit) && !held)
-  const held = all.find(({ held }) => held)
-  const slowest = all.toSorted((a, b) => b.resetAt - a.resetAt)[0]
-  return spent ?? held ?? slowest
+/**
+ * The refusal of a call, if there is one: of spent limits the one that is renewed last, before one that is only held, that
+ * before a rate, and of rates the one with the longest wait.
+ */
+export function refusalOf(
+  counters: readonly Counter[],
+  standings: readonly Standing[],
+  at: Moment,
+): Denied | undefined {
+  let isWithinAll = true
+  for (let i = 0; i < counters.length && isWithinAll; i++) {
+    isWithinAll = isWithin(counters[i]?.limits, standings[i])
+  }
+  if (isWithinAll) return undefined
+  const amounts = counters.flatMap((counter, i) => [...amountRefusals(counter, standings[i], at)])
+  const spent = amounts.filter(({ held }) => !held)
+  return latest(spent) ?? amounts[0] ?? paceRefusal(counters, standings, at.now)
 }
 
 /** How much a call that may begin holds. */
 export function holdOf(
   { worst, usual }: Pick<Admission, 'worst' | 'usual'>,
-  counters: readonly CounterStanding[],
+  counters: readonly Counter[],
+  standings: readonly Standing[],
 ): Estimate {
-  return counters.some((counter) => isScarceFor(worst, counter)) ? worst : usual
-}
-
-function isScarceFor(worst: Estimate, { limits, standing: at }: CounterStanding): boolean {
-  const { quotaTokens, budgetMicros } = limits
-  const tokensLeft = quotaTokens - at.tokens - at.heldTokens
-  const microsLeft = budgetMicros - at.costMicros - at.heldMicros
-  return (
-    (quotaTokens > 0 && tokensLeft < SCARCE_CASES * worst.tokens) ||
-    (budgetMicros > 0 && microsLeft < SCARCE_CASES * worst.costMicros)
-  )
-}
-
-function isWithin({ limits, standing: at }: CounterStanding): boolean {
-  const { quotaTokens, budgetMicros, concurrentRequests } = limits
-  return (
-    (quotaTokens === 0 || at.tokens + at.heldTokens < quotaTokens) &&
-    (budgetMicros === 0 || at.costMicros + at.heldMicros < budgetMicros) &&
-    (concurrentRequests === 0 || at.running < concurrentRequests) &&
-    at.waitMs <= 0
-  )
-}
-
-/** Every limit that refuses the call. */
-function* refusals(counter: CounterStanding, { now, periodEnd }: Moment): Generator<Denied> {
-  const { scope, limits, standing: at } = counter
-  const amounts = [
-    ['quota', limits.quotaTokens, at.tokens, at.heldTokens],
-    ['budget', limits.budgetMicros, at.costMicros, at.heldMicros],
-  ] as const
-  for (const [limit, most, used, held] of amounts) {
-    if (most === 0 || used + held < most) continue
-    const isHeld = used < most
-    yield { ok: false, limit, scope, held: isHeld, resetAt: isHeld ? now + heldRetryMs(now) : periodEnd }
+  for (let i = 0; i < counters.length; i++) {
+    if (isScarceFor(worst, counters[i]?.limits, standings[i])) return worst
   }
-  yield* tooBusy(counter, now)
+  return usual
 }
 
-/** A counter, and how busy it is. */
-export interface CounterPace extends Counter {
-  standing: Pick<Standing, 'running' | 'waitMs'>
+function isScarceFor(worst: Estimate, limits: Limits | undefined, at: Standing | undefined): boolean {
+  if (!limits || !at) return false
+  for (const { period, tokens, micros } of limits.amounts) {
+    const index = PERIOD_INDEX[period]
+    const tokensLeft = (tokens ?? Number.POSITIVE_INFINITY) - (at.tokens[index] ?? 0) - at.heldTokens
+    const microsLeft = (micros ?? Number.POSITIVE_INFINITY) - (at.micros[index] ?? 0) - at.heldMicros
+    if (tokensLeft < SCARCE_CASES * worst.tokens || microsLeft < SCARCE_CASES * worst.costMicros) return true
+  }
+  return false
 }
 
-function* tooBusy({ scope, limits, standing }: CounterPace, now: number): Generator<Denied> {
+function isWithin(limits: Limits | undefined, at: Standing | undefined): boolean {
+  if (!limits || !at) return true
+  for (const { period, tokens, micros } of limits.amounts) {
+    const index = PERIOD_INDEX[period]
+    if (tokens !== undefined && (at.tokens[index] ?? 0) + at.heldTokens >= tokens) return false
+    if (micros !== undefined && (at.micros[index] ?? 0) + at.heldMicros >= micros) return false
+  }
+  return isSlowEnough(limits, at)
+}
+
+function isSlowEnough({ concurrentRequests }: Limits, at: Pace): boolean {
+  const hasPlace = concurrentRequests === 0 || at.running < concurrentRequests
+  return hasPlace && at.waitMs <= 0 && at.tokensWaitMs <= 0
+}
+
+type AmountDenied = Extract<Denied, { held: boolean }>
+
+/** Every quota and budget that refuses the call. */
+function* amountRefusals(
+  { scope, id, limits }: Counter,
+  at: Standing | undefined,
+  { now, periodEnds }: Moment,
+): Generator<AmountDenied> {
+  if (!at) return
+  for (const { period, tokens, micros } of limits.amounts) {
+    const index = PERIOD_INDEX[period]
+    const amounts = [
+      ['quota', tokens, at.tokens[index] ?? 0, at.heldTokens],
+      ['budget', micros, at.micros[index] ?? 0, at.heldMicros],
+    ] as const
+    for (const [limit, most, used, allHeld] of amounts) {
+      if (most === undefined || used + allHeld < most) continue
+      const held = used < most
+      const resetAt = held ? now + heldRetryMs(now) : endOf(period, periodEnds)
+      yield { ok: false, scope, id, limit, period, held, resetAt }
+    }
+  }
+}
+
+function* tooBusy({ scope, id, limits }: Counter, at: Pace, now: number): Generator<Denied> {
   const { concurrentRequests } = limits
-  const { running, waitMs } = standing
-  if (concurrentRequests > 0 && running >= concurrentRequests) {
-    yield { ok: false, limit: 'concurrency', scope, held: false, resetAt: now + BUSY_RETRY_MS }
+  const denied = { ok: false, scope, id } as const
+  if (concurrentRequests > 0 && at.running >= concurrentRequests) {
+    yield { ...denied, limit: 'concurrency', resetAt: now + BUSY_RETRY_MS }
   }
-  if (waitMs > 0) yield { ok: false, limit: 'requests_per_minute', scope, held: false, resetAt: now + waitMs }
+  if (at.waitMs > 0) yield { ...denied, limit: 'requests_per_minute', resetAt: now + at.waitMs }
+  if (at.tokensWaitMs > 0) yield { ...denied, limit: 'tokens_per_minute', resetAt: now + at.tokensWaitMs }
 }
 
-/** The refusal of a call whose body is not read yet: only calls at once and calls a minute can be judged. */
-export function paceRefusal(counters: readonly CounterPace[], now: number): Denied | undefined {
-  const all = counters.flatMap((counter) => [...tooBusy(counter, now)])
-  return all.toSorted((a, b) => b.resetAt - a.resetAt)[0]
+/** The refusal of a call whose body is not read yet: only calls at once and what a minute allows can be judged. */
+export function paceRefusal(
+  counters: readonly Counter[],
+  paces: readonly Pace[],
+  now: number,
+): Denied | undefined {
+  return latest(
+    counters.flatMap((counter, i) => {
+      const pace = paces[i]
+      return pace ? [...tooBusy(counter, pace, now)] : []
+    }),
+  )
+}
+
+/** The first of those with the latest `resetAt`. */
+function latest(refusals: readonly Denied[]): Denied | undefined {
+  return refusals.toSorted((a, b) => b.resetAt - a.resetAt)[0]
 }
 
 /** By the current ms, so that callers who are refused together do not all come back together. */
@@ -123,22 +164,38 @@ function heldRetryMs(now: number): number {
   return shortest + (now % (longest - shortest + 1))
 }
 
-function isAmount(limit: Denied['limit']): boolean {
-  return limit === 'quota' || limit === 'budget'
+/**
+ * How much is used of the person's own limits: of the fullest, by the larger share of its quota and budget. Undefined
+ * where they have none.
+ */
+export function ownShare(
+  counters: readonly Counter[],
+  standings: readonly Standing[],
+  periodEnds: PeriodStarts,
+): UsedShare | undefined {
+  const at = counters.findIndex(({ scope }) => scope === 'user')
+  const [own, standing] = [counters[at], standings[at]]
+  if (!own || !standing) return undefined
+  let fullest: UsedShare | undefined
+  for (const { period, tokens, micros } of own.limits.amounts) {
+    const index = PERIOD_INDEX[period]
+    const share = Math.max(
+      shareOf(standing.tokens[index] ?? 0, tokens),
+      shareOf(standing.micros[index] ?? 0, micros),
+    )
+    if (share < 0 || (fullest && fullest.share >= share)) continue
+    fullest = { share, period, resetAt: endOf(period, periodEnds) }
+  }
+  return fullest
 }
 
-/** The answer to a call that may begin. Headers tell the caller about their own use, so the user's counter counts. */
-export function admitted(counters: readonly CounterStanding[], periodEnd: number): Admitted {
-  const own = counters.find(({ scope }) => scope === 'user')
-  return { ok: true, used: own && shareUsed(own.standing, own.limits), resetAt: periodEnd }
+/** -1 without a limit. */
+function shareOf(used: number, most: number | undefined): number {
+  if (most === undefined) return -1
+  return most === 0 ? 1 : used / most
 }
 
-/** The larger share of quota and budget that was used (0..1 and above), or undefined where neither is limited. */
-export function shareUsed(used: { tokens: number; costMicros: number }, limits: Limits): number | undefined {
-  const shares = [
-    limits.quotaTokens > 0 ? used.tokens / limits.quotaTokens : -1,
-    limits.budgetMicros > 0 ? used.costMicros / limits.budgetMicros : -1,
-  ]
-  const share = Math.max(...shares)
-  return share < 0 ? undefined : share
+/** When the period of a call ends. */
+function endOf(period: Period, periodEnds: PeriodStarts): number {
+  return period === 'total' ? EVER.end : (periodEnds[PERIOD_INDEX[period]] ?? EVER.end)
 }

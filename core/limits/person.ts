@@ -26,10 +26,18 @@ export interface PersonLimits {
   begin(userId: number, doing: Doing, thing?: string): () => void
 }
 
-export function createPersonLimits(clock: Clock): PersonLimits {
-  const changes = createThrottle(clock, CHANGES)
+/** The first sync of a directory looks for thousands of people and groups, and changes them, in minutes. */
+const OF_PROGRAMS = { changes: { burst: 6_000, everyMs: 10 }, reads: { burst: 6_000, everyMs: 10 } }
+
+/** The same for programs with admin keys, by the key's id. */
+export function createProgramLimits(clock: Clock): PersonLimits {
+  return createPersonLimits(clock, OF_PROGRAMS)
+}
+
+export function createPersonLimits(clock: Clock, rates = { changes: CHANGES, reads: READS }): PersonLimits {
+  const changes = createThrottle(clock, rates.changes)
   const same = createThrottle(clock, SAME)
-  const reads = createThrottle(clock, READS)
+  const reads = createThrottle(clock, rates.reads)
   const underWay = new Map<string, number>()
 
   function enter(place: string, most: number): () => void {
@@ -55,7 +63,7 @@ export function createPersonLimits(clock: Clock): PersonLimits {
         (doing === 'read' || doing === 'stream' ? reads : changes).take(`${userId}`)
       if (waitMs === 0) return leave
       leave()
-      throw tooMuch('You are too fast for the dashboard.', waitMs)
+      throw tooMuch('You are too fast.', waitMs)
     },
   }
 }

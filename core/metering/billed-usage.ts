@@ -64,12 +64,20 @@ export function billedUsage(usage: RawUsage, end: End): BilledUsage {
     fast: usage.speed === 'fast',
     geoUs: usage.inference_geo === 'us',
     batch: usage.service_tier === 'batch',
+    serviceTier: nameIn(usage.service_tier),
+    speed: nameIn(usage.speed),
+    geo: nameIn(usage.inference_geo),
     estimated: !end.final || reader.clamped() || isRepriced(usage),
     // An error before any output cost nothing, even if its input is not told.
     inputUnknown: !isInputKnown(usage) && !(end.failed && end.estimatedOutput === 0),
     extra: extraOf(usage),
     promptLosses: [],
   }
+}
+
+/** A short name; '' for anything else. */
+function nameIn(value: unknown): string {
+  return typeof value === 'string' && /^[\w-]{1,32}$/.test(value) ? value : ''
 }
 
 /** Whether the usage tells its input, at its top level or by iterations. */

@@ -27,6 +27,10 @@ export interface BilledUsage {
   geoUs: boolean
   /** usage.service_tier === 'batch' */
   batch: boolean
+  /** `service_tier`, `speed` and `inference_geo` as the upstream named them; '' = it did not. */
+  serviceTier: string
+  speed: string
+  geo: string
   /** True when the final usage never came, or held counts that are no counts: figures are (partly) estimated. */
   estimated: boolean
   /** The upstream never told the input, which cost something all the same. */
@@ -49,4 +53,14 @@ type Classes =
 export function totalTokens(record: Record<Classes, number>): number {
   const { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = record
   return inputTokens + outputTokens + cacheReadTokens + cacheWrite5mTokens + cacheWrite1hTokens
+}
+
+/** Tokens as limits per minute count them: all but those that came from the cache. */
+export function minuteTokens(record: Record<Classes, number>): number {
+  return totalTokens(record) - record.cacheReadTokens
+}
+
+/** Tokens that were read, from the cache or not. */
+export function promptOf(tokens: TokenCounts): number {
+  return tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h
 }

@@ -1,7 +1,19 @@
 /** Which model is sent for the one that a call names, and whether its caller may use it. */
 import { matches } from '../glob.ts'
+import { isAvailable } from '../policies/available-models.ts'
 import type { Access, Settings } from '../settings.ts'
 import { comparableName } from './name.ts'
+
+/** Globs of models beside those of the configuration. */
+export interface ModelRules {
+  /** What the groups of a person open and close for them. */
+  allow: readonly string[]
+  deny: readonly string[]
+  /** What the key is for; undefined = everything that its owner may use. */
+  only: readonly string[] | undefined
+  /** `availableModels` of the policy that a device obeys; undefined = no list. */
+  available?: readonly string[] | undefined
+}
 
 /** The model to send for the named one: that of the first matching replacement in file order, else itself. */
 export function replacementFor(settings: Settings, named: string): string {
@@ -13,15 +25,21 @@ export function replacementFor(settings: Settings, named: string): string {
 }
 
 /**
- * Access to a model by the first matching rule, else the default. Rules match the given and the canonical name, so that a
- * date, a prefix or upper case does not evade them.
+ * Access of a person to a model: closed if one of their groups closes it; else open if one opens it; else by the first matching
+ * rule of the configuration, or its default. Rules match the given and the canonical name, so that a date, a prefix or upper
+ * case does not evade them.
  */
-export function accessOf(settings: Settings, model: string, canonical: string): Access {
+export function accessOf(
+  settings: Settings,
+  { allow, deny }: Pick<ModelRules, 'allow' | 'deny'>,
+  model: string,
+  canonical: string,
+): Access {
   const name = comparableName(model)
-  for (const { match, access } of settings.models.rules) {
-    if (matches(match, name) || matches(match, canonical)) return access
-  }
-  return settings.models.defaultAccess
+  const isNamed = (match: string) => matches(match, name) || matches(match, canonical)
+  if (deny.some(isNamed)) return 'closed'
+  if (allow.some(isNamed)) return 'open'
+  return settings.models.rules.find(({ match }) => isNamed(match))?.access ?? settings.models.defaultAccess
 }
 
 /** Whether a user with these grants (canonical names) may use the model now. */
@@ -35,7 +53,21 @@ export function isAllowed(
   return access === 'approval' && (grants.has(canonical) || grants.has(model))
 }
 
-/** Whether everybody may use every model. Only then may a call that names no readable model go to the upstream. */
-export function isOpenToAll({ models }: Settings): boolean {
-  return models.defaultAccess === 'open' && models.rules.every(({ access }) => access === 'open')
+/** Whether a key is for the model, or a device's policy has it. */
+export function isFor(
+  { only, available }: Pick<ModelRules, 'only' | 'available'>,
+  model: string,
+  canonical: string,
+): boolean {
+  if (available && !isAvailable(available, model, canonical)) return false
+  if (!only) return true
+  const name = comparableName(model)
+  return only.some((match) => matches(match, name) || matches(match, canonical))
+}
+
+/** Whether this caller may use every model. Only then may a call that names no readable model go to the upstream. */
+export function mayUseAll({ models }: Settings, { allow, deny, only, available }: ModelRules): boolean {
+  if (only || available || deny.length > 0) return false
+  const isOpen = models.defaultAccess === 'open' && models.rules.every(({ access }) => access === 'open')
+  return isOpen || allow.includes('*')
 }

@@ -2,6 +2,7 @@
 import { and, eq } from 'drizzle-orm'
 import { applications, grants } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
+import { modelsFor } from '../organisation/models.ts'
 import { accessOf } from './access.ts'
 
 type ModelAccess = 'open' | 'granted' | 'pending' | 'approval' | 'closed'
@@ -22,10 +23,11 @@ export async function availableModels(
     .select({ model: applications.model })
     .from(applications)
     .where(and(eq(applications.userId, userId), eq(applications.status, 'pending')))
+  const rules = await modelsFor(db, userId)
   const isGranted = new Set(granted.map(({ model }) => model))
   const isPending = new Set(pending.map(({ model }) => prices.canonical(model)))
   const accessFor = (id: string, canonical: string): ModelAccess => {
-    const access = accessOf(settings, id, canonical)
+    const access = accessOf(settings, rules, id, canonical)
     if (access !== 'approval') return access
     if (isGranted.has(canonical) || isGranted.has(id)) return 'granted'
     return isPending.has(canonical) ? 'pending' : 'approval'

@@ -1,6 +1,7 @@
 /** The models that the backends list. Reading the list is also the health check, because one request does both. */
 import type { Balancer } from '../backends/balancer.ts'
 import { type ListedModel, readModels } from '../backends/check.ts'
+import type { CredentialsOf } from '../backends/credentials.ts'
 import { matchesAny } from '../glob.ts'
 import type { Clock, Logger, Upstream } from '../ports.ts'
 import type { Backend, Settings } from '../settings.ts'
@@ -33,13 +34,14 @@ export interface Catalogue {
 export function createCatalogue(parts: {
   settings: Settings
   upstream: Upstream
+  credentialsOf?: CredentialsOf | undefined
   clock: Clock
   logger: Logger
   balancer: Balancer
   /** Calls were served before a reload, so that the gateway is ready without a start-up check. */
   serving: boolean
 }): Catalogue {
-  const { settings, upstream, clock, logger, balancer } = parts
+  const { settings, clock, logger, balancer } = parts
   const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
   const { listings, newcomers } = balancer.memory
   const reading = new Map<string, Promise<Awaited<ReturnType<typeof readModels>>>>()
@@ -57,7 +59,7 @@ export function createCatalogue(parts: {
     return started
   }
   async function readAgain(backend: Backend) {
-    const found = await readModels({ upstream, clock }, backend)
+    const found = await readModels(parts, backend)
     const listed = found.kind === 'listed'
     const before = listings.get(backend.name)
     listings.set(backend.name, {

@@ -1,8 +1,8 @@
 /** GET /v1/models: the models that this caller may use, in a shape that the SDKs of Anthropic and OpenAI both accept. */
 import type { Deps } from '../deps.ts'
 import { invalidField, Refusal } from '../errors.ts'
-import type { Caller } from '../keys/key-cache.ts'
-import { accessOf, isAllowed } from './access.ts'
+import type { Caller } from '../keys/caller.ts'
+import { accessOf, isAllowed, isFor } from './access.ts'
 import type { ListedModel } from './catalogue.ts'
 import { modelNameProblem } from './name.ts'
 
@@ -59,7 +59,8 @@ async function modelsFor({ balancer, catalogue, settings, prices }: ListParts, c
     .filter(({ id }) => {
       if (!balancer.offers(id)) return false
       const canonical = prices.canonical(id)
-      return isAllowed(accessOf(settings, id, canonical), caller.grants, id, canonical)
+      if (!isFor(caller.models, id, canonical)) return false
+      return isAllowed(accessOf(settings, caller.models, id, canonical), caller.grants, id, canonical)
     })
     .map(forBothSdks)
 }

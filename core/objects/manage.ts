@@ -1,10 +1,11 @@
 /** The rows behind core/objects/owner.ts: written with the calls that made them, adopted, listed, swept. */
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
-import { type Actor, auditRow } from '../audit/record.ts'
-import { type ObjectKind, upstreamObjects } from '../db/objects.ts'
+import { type Actor, auditIfChanged, auditRow } from '../audit/record.ts'
+import { type MadeObject, type ObjectKind, upstreamObjects } from '../db/objects.ts'
 import { users } from '../db/schema.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import type { Owner } from './owner.ts'
 
 /** Rows that are kept of one person. Beyond that the person's own oldest ones are deleted. */
 const OBJECTS_A_PERSON = 20_000
@@ -15,6 +16,7 @@ const KINDS: readonly (readonly [prefix: string, kind: ObjectKind])[] = [
   ['file_', 'file'],
   ['container_', 'container'],
   ['skill_', 'skill'],
+  ['msgbatch_', 'batch'],
   ['thread_', 'thread'],
   ['msg_', 'thread'],
 ]
@@ -57,6 +59,30 @@ export async function adoptObject(
       target: `${kind}:${id}`,
       after: { backend, user_id: userId },
     }),
+  ])
+}
+
+/** Keeps what an upload made. Whoever owned an id first goes on owning it. */
+export async function storeObject(
+  { db, clock }: { db: Db; clock: Clock },
+  { userId, backend }: Owner,
+  { kind, id, expiresAt }: MadeObject,
+): Promise<void> {
+  const row = { kind, id, backend, userId, createdAt: clock.now(), expiresAt }
+  await db.insert(upstreamObjects).values(row).onConflictDoNothing()
+}
+
+/** Forgets an object that is gone, with a row of the audit. */
+export async function removeObject(
+  { db, clock, actor }: { db: Db; clock: Clock; actor: Actor },
+  { kind, id }: Pick<MadeObject, 'kind' | 'id'>,
+  { userId, backend }: Owner,
+): Promise<void> {
+  const is = and(eq(upstreamObjects.kind, kind), eq(upstreamObjects.id, id))
+  const event = { actor, at: clock.now(), action: 'object.delete' as const, target: `${kind}:${id}` }
+  await db.batch([
+    db.delete(upstreamObjects).where(is),
+    auditIfChanged(db, { ...event, before: { backend, user_id: userId } }),
   ])
 }
 

@@ -26,6 +26,10 @@ export interface Binding {
 export interface Objects {
   /** Where a call has to go that names these. Throws a Refusal body_invalid for what is not the user's own. */
   bind(userId: number, named: readonly NamedObject[]): MaybePromise<Binding>
+  /** Who owns an object, if it is this user; undefined for what is unknown or somebody else's. */
+  find(userId: number, object: Pick<NamedObject, 'kind' | 'id'>): MaybePromise<Owner | undefined>
+  /** It is gone. */
+  forget(object: Pick<NamedObject, 'kind' | 'id'>): void
   /** An answer made these: known here at once, while their rows are on the way to the database. */
   remember(owner: Owner, made: readonly MadeObject[]): void
 }
@@ -98,6 +102,12 @@ export function createObjects({ db, settings }: { db: Db; settings: Pick<Setting
       if (known.size < named.length) return look(userId, named, known)
       return bindingOf(named, known, userId, settings.objects.unknown)
     },
+    find(userId, object) {
+      const own = (owner: Owner | undefined) => (owner?.userId === userId ? owner : undefined)
+      const owner = cache.get(keyOf(object))
+      return owner ? own(owner) : ownersOf(db, [object]).then(([found]) => own(found))
+    },
+    forget: (object) => void cache.delete(keyOf(object)),
     remember(owner, made) {
       for (const object of made) {
         const key = keyOf(object)

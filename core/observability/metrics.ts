@@ -4,7 +4,9 @@
  */
 import type { Verdict } from '../calls/verdict.ts'
 import { REFUSALS, type RefusalCode } from '../errors.ts'
-import type { Admitted, CallRecord, Clock, HeaderPairs, Outcome } from '../ports.ts'
+import type { Admitted, CallRecord, Clock, HeaderPairs, Outcome, Owner } from '../ports.ts'
+import type { Signal } from '../settings.ts'
+import { DROPPED, type Dropped } from '../telemetry/dropped.ts'
 import { boundedLabel, closedLabel } from './labels.ts'
 import { createRecent, type Recent } from './recent.ts'
 import { createRegistry, type Registry } from './registry.ts'
@@ -28,9 +30,12 @@ const LIMITS = [
   'quota',
   'budget',
   'requests_per_minute',
+  'tokens_per_minute',
   'concurrency',
   'unavailable',
 ] satisfies Denied['limit'][]
+const SCOPES = ['user', 'key', 'group', 'organisation'] satisfies Owner['scope'][]
+const SIGNALS = ['metrics', 'logs', 'traces'] satisfies Signal[]
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']
 const MOST_MODELS = 200
 const MOST_BACKENDS = 200
@@ -72,6 +77,7 @@ export interface Metrics {
   refused(code: RefusalCode): void
   /** A request was answered; `route` is its pattern, `ms` the time since it came. */
   answered(method: string, route: string, status: number, ms: number): void
+  telemetryDropped(signal: Signal, reason: Dropped): void
 }
 
 export function createMetricsMemory(clock: Clock): MetricsMemory {
@@ -118,7 +124,7 @@ function createOtherFigures(registry: Registry): Omit<Metrics, 'callSent' | 'cal
   const backends = boundedLabel(MOST_BACKENDS)
   const verdicts = closedLabel(VERDICTS)
   const limits = closedLabel(LIMITS)
-  const scopes = closedLabel(['', 'user', 'key'])
+  const scopes = closedLabel(['', ...SCOPES])
   const codes = closedLabel(Object.keys(REFUSALS))
   const methods = closedLabel(METHODS)
   const routes = boundedLabel(MOST_ROUTES)
@@ -126,11 +132,14 @@ function createOtherFigures(registry: Registry): Omit<Metrics, 'callSent' | 'cal
   const attempts = registry.family('claude_gateway.attempts.failed', [backends, verdicts])
   const refusals = registry.family('claude_gateway.limit.refusals', [limits, scopes])
   const errors = registry.family('claude_gateway.errors', [codes])
+  const signals = closedLabel(SIGNALS)
+  const reasons = closedLabel(DROPPED)
+  const drops = registry.family('claude_gateway.telemetry.dropped', [signals, reasons])
   const requests = registry.family('http.server.request.duration', [methods, routes, statuses])
   // A count that begins at 1 has not risen, as Prometheus sees it.
   for (const code of Object.keys(REFUSALS)) errors.add(0, codes.id(code))
   for (const limit of LIMITS) {
-    for (const scope of limit === 'unavailable' ? [''] : ['user', 'key']) {
+    for (const scope of limit === 'unavailable' ? [''] : SCOPES) {
       refusals.add(0, limits.id(limit), scopes.id(scope))
     }
   }
@@ -141,6 +150,7 @@ function createOtherFigures(registry: Registry): Omit<Metrics, 'callSent' | 'cal
     refused: (code) => errors.add(1, codes.id(code)),
     answered: (method, route, status, ms) =>
       requests.observe(ms / 1000, methods.id(method), routes.id(route), statuses.id(String(status))),
+    telemetryDropped: (signal, reason) => drops.add(1, signals.id(signal), reasons.id(reason)),
   }
 }
 

@@ -169,6 +169,12 @@ export const METRICS = {
     help: 'Spans, and exports of all metrics, that the collector did not take.',
     labels: ['signal'],
   },
+  'claude_gateway.telemetry.dropped': {
+    kind: 'counter',
+    unit: '{item}',
+    help: 'Metrics, logs and traces of Claude Code that were dropped, by why.',
+    labels: ['signal', 'reason'],
+  },
   'claude_gateway.live.readers': {
     kind: 'gauge',
     unit: '{reader}',

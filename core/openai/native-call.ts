@@ -1,6 +1,7 @@
 /** A call in OpenAI's interface for backends that speak it themselves: it goes to them as it came. */
 import { canServe } from '../backends/choosing.ts'
 import { type Call, clientTimeout } from '../calls/call.ts'
+import { clientOf, projectOf } from '../calls/client.ts'
 import { conversationOf } from '../calls/conversation.ts'
 import { assertFeatures } from '../calls/features.ts'
 import { upstreamHeaders } from '../calls/forwarded-headers.ts'
@@ -61,6 +62,8 @@ export function nativeCall(deps: Parts, received: Received, chats: boolean): Nat
     requestedModel: request.model,
     model,
     stream: request.stream,
+    client: clientOf(headers),
+    project: projectOf(headers),
     ...factsOf(deps, received, request, model),
     clientTimeoutMs: clientTimeout(headers),
     signal,

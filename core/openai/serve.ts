@@ -1,6 +1,7 @@
 /** Serves calls of OpenAI's API: translates the request, forwards it like any other call and translates the answer. */
 
 import { type Call, clientTimeout } from '../calls/call.ts'
+import { clientOf, projectOf } from '../calls/client.ts'
 import { ClientGone, type ForwardParts, forward } from '../calls/forward.ts'
 import { inspect } from '../calls/inspect.ts'
 import { type AccessParts, assertAllowed, factsOf, type Received } from '../calls/receive.ts'
@@ -122,7 +123,11 @@ export async function serve(
     forcedTool,
     goOn: call.mayPause ? goOn : undefined,
   }
-  if (spoken.streamed && reply.status === 200) return translated(answer, spoken.stream(created, translation))
+  if (spoken.streamed && reply.status === 200) {
+    // What a paused message is continued with, or a native call, is as long as the body that came.
+    const bodyFreed = reply.bodyFreed === true && !native && !call.mayPause
+    return { ...translated(answer, spoken.stream(created, translation)), bodyFreed }
+  }
   try {
     return await collected(answer, spoken.collect(created, translation))
   } catch (cause) {
@@ -185,6 +190,8 @@ export function prepared(
     requestedModel: spoken.model,
     model,
     stream: spoken.streamed,
+    client: clientOf(received.headers),
+    project: projectOf(received.headers),
     ...factsOf(inspect(body), { ...received, body }, spoken.promptCacheKey),
     streamsUpstream: translation.request.stream,
     mayPause: translation.request.tools?.some((tool) => 'type' in tool) ?? false,

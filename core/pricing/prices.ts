@@ -4,7 +4,18 @@
  * once. Source of the rates: https://platform.claude.com/docs/en/about-claude/pricing
  */
 import * as z from 'zod'
-import { type BilledUsage, NO_TOKENS, type TokenCounts } from '../metering/tokens.ts'
+import { type BilledUsage, NO_TOKENS, promptOf } from '../metering/tokens.ts'
+import {
+  CLASSES,
+  NOTHING,
+  type Price,
+  roundedParts,
+  SCALE,
+  scaledClasses,
+  scaledCost,
+  sumOf,
+  uncachedCost,
+} from './parts.ts'
 import { createSpellings } from './spellings.ts'
 
 const rate = z.number().min(0)
@@ -53,16 +64,28 @@ interface ModelRates extends Rates {
   fastMultiplier: number
 }
 
+/** Prices of one backend beside those that hold for all. */
+export interface OwnPrices {
+  backend: string
+  overrides: readonly PriceOverride[]
+  /** Of every rate, such as 0.85 for a discount; two decimals at most. */
+  multiplier: number
+}
+
+type BackendPrices = Pick<Prices, 'cost' | 'estimate'>
+
 export interface Prices {
   /**
    * Cost of a call in whole micro-dollars, at the prices of its start (`at`, ms since 1970). `model` is the model of the parts
    * that name none. Multipliers: core/calls/PROTOCOL.md, Prices. Unknown models cost a high default rate and are `unpriced`.
    */
-  cost(metered: BilledUsage, model: string, at: number): { costMicros: number; unpriced: boolean }
-  /** The most that a call of this size may cost, in micro-dollars, rounded up. */
+  cost(metered: BilledUsage, model: string, at: number): Price
+  /** The most that a call of this size may cost at any backend, in micro-dollars, rounded up. */
   estimate(model: string, size: EstimatedSize, at: number): number
   /** Dollars per million tokens; undefined for an unknown model. */
   rates(model: string, at: number): ModelRates | undefined
+  /** What calls cost at this backend, which may have prices of its own. Its `estimate` is of this backend alone. */
+  of(backend: string): BackendPrices
   /** The canonical name of a model: without date, alias, provider's prefix, dots, marks ([1m], -fast) and upper case. */
   canonical(model: string): string
 }
@@ -79,8 +102,6 @@ interface EstimatedSize {
 const GEO_US = 1.1
 const BATCH = 0.5
 const MICROS_PER_SEARCH = 10_000
-/** A rate times its multipliers has at most six decimals, so that its product with SCALE is an integer. */
-const SCALE = 1_000_000
 const INPUT_CLASS = { '5m': 'cacheWrite5m', '1h': 'cacheWrite1h' } as const
 
 type ListedPrice = PriceList['models'][number]
@@ -90,12 +111,30 @@ interface Era {
   rates: ModelRates
 }
 
-export function createPrices(list: PriceList, overrides: readonly PriceOverride[] = []): Prices {
+export function createPrices(
+  list: PriceList,
+  overrides: readonly PriceOverride[] = [],
+  own: readonly OwnPrices[] = [],
+): Prices {
+  const common = pricesOf(list, overrides, 1)
+  const byBackend = new Map(
+    own.map((one) => [one.backend, pricesOf(list, [...overrides, ...one.overrides], one.multiplier)]),
+  )
+  const all = [common, ...byBackend.values()]
+  return {
+    ...common,
+    of: (backend) => byBackend.get(backend) ?? common,
+    estimate: (...asked) => Math.max(...all.map(({ estimate }) => estimate(...asked))),
+  }
+}
+
+function pricesOf(list: PriceList, overrides: readonly PriceOverride[], factor: number): Omit<Prices, 'of'> {
   const spellingOf = createSpellings(
     list,
     overrides.map(({ model }) => model),
   )
   const unknown = list.modifiers.unknown_model_default
+  const perSearch = Math.round(MICROS_PER_SEARCH * factor)
   const canonical = (model: string) => spellingOf(model).name
 
   const eras = new Map(list.models.map((model) => [model.id, erasOf(model)]))
@@ -112,7 +151,8 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
     canonical,
     rates,
     cost(metered, model, at) {
-      let scaled = metered.webSearches * MICROS_PER_SEARCH * SCALE
+      const scaled = { ...NOTHING, serverToolMicros: metered.webSearches * perSearch * SCALE }
+      let saved = 0
       let unpriced = false
       for (const part of metered.parts) {
         const served = part.model ?? model
@@ -120,22 +160,20 @@ export function createPrices(list: PriceList, overrides: readonly PriceOverride[
         if (!found) unpriced = true
         const base = bandOf(found ?? unknown, found?.longPrompt, promptOf(part.tokens))
         const fast = metered.fast || spellingOf(served).fast
-        scaled += scaledCost(
-          part.tokens,
-          base,
-          multiplierOf({ ...metered, fast }, found?.fastMultiplier ?? 1),
-        )
+        const multiplier = factor * multiplierOf({ ...metered, fast }, found?.fastMultiplier ?? 1)
+        const classes = scaledClasses(part.tokens, base, multiplier)
+        for (const name of CLASSES) scaled[name] += classes[name]
+        saved += uncachedCost(part.tokens, base, multiplier) - sumOf(classes)
       }
-      const rest = scaled % SCALE
-      return { costMicros: (scaled - rest) / SCALE + (2 * rest >= SCALE ? 1 : 0), unpriced }
+      return { ...roundedParts(scaled), savedMicros: Math.round(saved / SCALE) + 0, unpriced }
     },
     estimate(model, { input, output, webSearches = 0, fast = false, cached }, at) {
       const found = rates(model, at)
       const band = bandOf(found ?? unknown, found?.longPrompt, input)
       const tokens = { ...NO_TOKENS, output, [cached ? INPUT_CLASS[cached] : 'input']: input }
       const isFast = fast || spellingOf(model).fast
-      const scaled = scaledCost(tokens, band, isFast ? (found?.fastMultiplier ?? 1) : 1)
-      return Math.ceil(scaled / SCALE) + webSearches * MICROS_PER_SEARCH
+      const scaled = scaledCost(tokens, band, factor * (isFast ? (found?.fastMultiplier ?? 1) : 1))
+      return Math.ceil(scaled / SCALE) + webSearches * perSearch
     },
   }
 }
@@ -191,10 +229,6 @@ function overRates(rates: Rates, change: Partial<Record<keyof Rates, number | un
   }
 }
 
-function promptOf(tokens: TokenCounts): number {
-  return tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h
-}
-
 function bandOf(base: Rates, long: ModelRates['longPrompt'], promptTokens: number): Rates {
   return long && promptTokens > long.thresholdPromptTokens ? long : base
 }
@@ -206,16 +240,4 @@ function multiplierOf(
 ): number {
   const speed = fast && !batch ? fastMultiplier : 1
   return speed * (batch ? BATCH : 1) * (geoUs ? GEO_US : 1)
-}
-
-/** Cost in millionths of a micro-dollar; an integer, because each rate times `multiplier` is scaled to one first. */
-function scaledCost(tokens: TokenCounts, rates: Rates, multiplier: number): number {
-  const scaled = (dollars: number) => Math.round(dollars * multiplier * SCALE)
-  return (
-    tokens.input * scaled(rates.input) +
-    tokens.output * scaled(rates.output) +
-    tokens.cacheRead * scaled(rates.cache_read) +
-    tokens.cacheWrite5m * scaled(rates.cache_write_5m) +
-    tokens.cacheWrite1h * scaled(rates.cache_write_1h)
-  )
 }

@@ -30,14 +30,18 @@ export async function withOwner(db: Db, filter: Filter): Promise<Filter | undefi
 
 /**
  * Selects the sums of matching calls: the columns of usage_sums and `place`, the index of their range in `ranges`. With
- * `people` the rows have users and keys. Ranges begin and end at quarter hours, as the days of all time zones do.
+ * `people` the rows have users and keys; with `places` they have models and backends then, too. Ranges begin and end at quarter hours, as the days of all time zones do.
  */
 export function sumsOf(
   filter: Filter,
   ranges: readonly Range[],
-  { people = filter.userId !== undefined, coarsest }: { people?: boolean; coarsest?: 'hour' } = {},
+  {
+    people = filter.userId !== undefined,
+    places = false,
+    coarsest,
+  }: { people?: boolean; places?: boolean; coarsest?: 'hour' } = {},
 ): SQL {
-  const rows = people ? ofPeople(filter) : ofSite(filter)
+  const rows = people ? ofPeople(filter, places) : ofSite(filter)
   if (ranges[0] && isAllTime(ranges[0])) return sql`select 0 as place, called.* from (${rows.ever}) as called`
   const pieces = piecesOf(ranges, coarsest ?? (people ? 'fortnight' : 'day'))
   return piecewise(pieces, rows, () => sql`span.value->>0 as place, called.*`)
@@ -72,13 +76,13 @@ function ofSite(filter: Filter): Rows {
   }
 }
 
-function ofPeople(filter: Filter): Rows {
+function ofPeople(filter: Filter, places = false): Rows {
   const { userId, model, backend } = filter
   // Naming the users lets SQLite use the primary keys of the sums.
   const everybody = sql`user_id in (select distinct user_id from usage_sums where cut = 'total')`
   const who = userId === undefined ? everybody : sql`user_id = ${userId}`
   const what = restOf(filter)
-  const needsPlaces = model !== undefined || backend !== undefined || userId !== undefined
+  const needsPlaces = places || model !== undefined || backend !== undefined || userId !== undefined
   return {
     ever: ofSums(sql`usage_sums where cut = 'total' and ${who} ${what}`),
     fortnight: ofSums(sql`usage_sums where cut = 'full_fortnight' and ${who} ${what}`),
@@ -128,7 +132,7 @@ export function piecesOf(ranges: readonly Range[], coarsest: Exclude<Grain, 'fin
 }
 
 /** The part of a range that consists of whole units. The remainders at both ends, or all of it, go to `rest`. */
-function wholeOf({ from, to }: Range, unit: number, rest: (range: Range) => void): Range {
+export function wholeOf({ from, to }: Range, unit: number, rest: (range: Range) => void): Range {
   const whole = { from: Math.ceil(from / unit) * unit, to: Math.floor(to / unit) * unit }
   if (whole.from >= whole.to) {
     rest({ from, to })

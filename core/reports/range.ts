@@ -1,7 +1,8 @@
 /** Dates of a query as ranges of time. They are days of the query's time zone; the end date is included. */
+
+import { addDays, createCalendar, daysBetween } from '../calendar.ts'
 import { invalidField } from '../errors.ts'
 import { HOUR_MS } from '../units.ts'
-import { addDays, createCalendar, daysBetween } from './calendar.ts'
 
 /** `from` inclusive, `to` exclusive, in ms since 1970. */
 export interface Range {

@@ -4,6 +4,7 @@ import type { Db } from '../ports.ts'
 import { keptSince } from '../retention/retention.ts'
 import { DAY_MS, HOUR_MS } from '../units.ts'
 import { latencyOfLog } from './latency.ts'
+import { repairGroups } from './repair-groups.ts'
 import {
   ALL_TOKENS,
   addToHourly,
@@ -29,6 +30,12 @@ const USERS = 200
  */
 export async function repairSums(db: Db, since: number): Promise<boolean> {
   const start = Math.max(since, await keptSince(db))
+  const repaired = await repairOlder(db, start)
+  // After the others, which tell who has calls.
+  return (await repairGroups(db, start)) || repaired
+}
+
+async function repairOlder(db: Db, start: number): Promise<boolean> {
   const day = startOf(start, DAY_MS)
   const fortnight = startOf(start, FORTNIGHT_MS)
   if (await agree(db, { start, day, fortnight })) return false

@@ -1,8 +1,10 @@
 /** A finished call as text: what the journal stores and what is written to the log. */
 import * as z from 'zod'
 import { OBJECT_KINDS } from '../db/objects.ts'
+import { createPeriods } from '../limits/period.ts'
 import { LOSS_KINDS } from '../metering/prompt-losses.ts'
 import type { CallRecord } from '../ports.ts'
+import { NOT_BOOKED } from '../record.ts'
 import { storable } from '../text.ts'
 
 const count = z.int().nonnegative()
@@ -33,44 +35,97 @@ const FIELDS = z.object({
   createdAt: z.int(),
 })
 const NAMES = FIELDS.keyof().options
-const Lists = z.tuple([
-  z.array(z.tuple([z.enum(LOSS_KINDS), z.string(), count, count])).optional(), // kind, reason, blocks, tokens
-  z.array(z.tuple([z.enum(OBJECT_KINDS), z.string(), z.int().nullable()])).optional(), // kind, id, expires_at
-])
+const LISTS = [
+  z.array(z.tuple([z.enum(LOSS_KINDS), z.string(), count, count])).default([]), // kind, reason, blocks, tokens
+  z.array(z.tuple([z.enum(OBJECT_KINDS), z.string(), z.int().nullable()])).default([]), // kind, id, expires_at
+] as const
+/** What follows the lists, in its order. Records of earlier releases end before it. */
+const BOOKED = z.object({
+  billingGroupIds: z.tuple([z.int()], z.int()),
+  periodStarts: z.tuple([z.int(), z.int(), z.int()]),
+  client: z.string(),
+  project: z.string(),
+  inputMicros: count,
+  outputMicros: count,
+  cacheReadMicros: count,
+  cacheWrite5mMicros: count,
+  cacheWrite1hMicros: count,
+  serverToolMicros: count,
+  savedMicros: z.int(),
+  webSearches: count,
+  serviceTier: z.string(),
+  speed: z.string(),
+  geo: z.string(),
+  contextWindow: z.string(),
+})
+const BOOKED_NAMES = BOOKED.keyof().options
+/** What follows those: owner, period, start, micros of each limit. Records of earlier releases have none. */
+const LIMITS = z.array(
+  z.tuple([z.string(), z.enum(['daily', 'weekly', 'monthly', 'total']), z.int(), z.int()]),
+)
+const BOOKED_AT = NAMES.length + LISTS.length
+const LIMITS_AT = BOOKED_AT + BOOKED_NAMES.length
+const UTC = createPeriods('UTC')
 
 /** A record as the JSON text of an array, which is half as long as an object and much cheaper to read and write. */
 export function recordText(record: CallRecord): string {
+  const { promptLosses, madeObjects = [] } = record
   const values: unknown[] = NAMES.map((name) => record[name])
-  const made = record.madeObjects ?? []
-  if (record.promptLosses.length > 0 || made.length > 0) {
-    values.push(record.promptLosses.map(({ kind, reason, blocks, tokens }) => [kind, reason, blocks, tokens]))
-  }
-  if (made.length > 0) values.push(made.map(({ kind, id, expiresAt }) => [kind, id, expiresAt]))
+  values.push(promptLosses.map(({ kind, reason, blocks, tokens }) => [kind, reason, blocks, tokens]))
+  values.push(madeObjects.map(({ kind, id, expiresAt }) => [kind, id, expiresAt]))
+  for (const name of BOOKED_NAMES) values.push(record[name])
+  values.push(record.limits ?? [])
+  values.push(promptLosses.length + madeObjects.length > 0 ? 1 : 0)
   return JSON.stringify(values)
 }
 
-/** The record in such a text. Throws if the text is none. */
+/** The record in such a text, also of an earlier release. Throws if the text is none. */
 export function parseRecord(text: string): CallRecord {
   const values = z.array(z.unknown()).parse(JSON.parse(text))
-  const [losses = [], made = []] = Lists.parse(values.slice(NAMES.length))
+  const fields = FIELDS.parse(named(NAMES, values))
+  const [losses, made] = z.tuple(LISTS).parse([values[NAMES.length], values[NAMES.length + 1]])
+  const isBooked = values.length > BOOKED_AT
+  const limits = Array.isArray(values[LIMITS_AT]) ? LIMITS.parse(values[LIMITS_AT]) : []
   return {
-    ...FIELDS.parse(Object.fromEntries(NAMES.map((name, at) => [name, values[at]]))),
+    ...fields,
     promptLosses: losses.map(([kind, reason, blocks, tokens]) => ({ kind, reason, blocks, tokens })),
     madeObjects: made.map(([kind, id, expiresAt]) => ({ kind, id, expiresAt })),
+    ...(isBooked ? BOOKED.parse(named(BOOKED_NAMES, values.slice(BOOKED_AT))) : unbooked(fields.createdAt)),
+    ...(limits.length > 0 ? { limits } : {}),
   }
 }
 
-/** Whether a record has losses or objects. Only these lists end it in `]]]`, because `created_at`, a number, precedes them. */
+function named(names: readonly string[], values: readonly unknown[]) {
+  return Object.fromEntries(names.map((name, at) => [name, values[at]]))
+}
+
+/** What is known of a call of an earlier release, which counted in UTC. */
+function unbooked(createdAt: number): z.infer<typeof BOOKED> {
+  return { ...NOT_BOOKED, periodStarts: [...UTC.startsAt(createdAt)] }
+}
+
+/** Whether a record has losses or objects. */
 export function hasLists(record: string): boolean {
-  return record.endsWith(']]]')
+  return record.endsWith(',1]')
+}
+
+/** The limits in a record, as they are between the brackets of a JSON list; '' without any. Read without parsing the rest. */
+export function limitsIn(record: string): string {
+  return /\]\],[01]\]$/.test(record) ? record.slice(record.lastIndexOf(',[[') + 2, -4) : ''
+}
+
+/** Whether an earlier release wrote it, so that it lacks what follows the lists. The last of a newer one is 0 or 1. */
+function isEarlier(record: string): boolean {
+  return !/,[01]\]$/.test(record)
 }
 
 /** Escapes of lone surrogates and of null: stored, they would be invalid UTF-8 and make readers fail. */
 const NO_CHARACTER = /\\u(?:d[89a-f]|0000)/i
 
-/** A record's text with U+FFFD for lone surrogates and null characters. */
+/** A record's text in the form of this release, with U+FFFD for lone surrogates and null characters. */
 export function wellFormed(record: string): string {
-  if (!NO_CHARACTER.test(record)) return record
+  const current = isEarlier(record) ? recordText(parseRecord(record)) : record
+  if (!NO_CHARACTER.test(current)) return current
   const clean = (_: string, value: unknown) => (typeof value === 'string' ? storable(value) : value)
-  return JSON.stringify(JSON.parse(record, clean))
+  return JSON.stringify(JSON.parse(current, clean))
 }

@@ -1,6 +1,6 @@
 /** Totals of keys and users, of all time and since a day, each from the coarsest sums that have them. */
 import { and, type Column, eq, gte, type SQL, sql } from 'drizzle-orm'
-import { apiKeys, usageLogs, usageSums } from '../db/schema.ts'
+import { apiKeys, usageSums } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
 import { ALL_TOKENS } from './rollups.ts'
 
@@ -45,44 +45,6 @@ export async function totalsByUser(db: Db, ids: readonly number[]): Promise<Map<
     .where(and(since(0), among(usageSums.userId, ids)))
     .groupBy(usageSums.userId)
   return new Map(rows.map(({ id, ...totals }) => [id, totals]))
-}
-
-/** Use by user id since `start` (ms, the start of a UTC day; 0 = ever). Users without a call are missing. */
-export async function usedByUsers(
-  db: Db,
-  ids: readonly number[],
-  start: number,
-): Promise<Map<number, { tokens: number; costMicros: number }>> {
-  const rows = await db
-    .select({ id: usageSums.userId, tokens: TOTAL_TOKENS, costMicros: COST })
-    .from(usageSums)
-    .where(and(since(start), among(usageSums.userId, ids)))
-    .groupBy(usageSums.userId)
-  return new Map(rows.map(({ id, ...used }) => [id, used]))
-}
-
-/** Use of one user since `start` (as above) by key, and which of `calls` (request ids) it includes, read in one batch. */
-export async function usedWithCalls(db: Db, userId: number, start: number, calls: readonly string[]) {
-  const [used, rows] = await db.batch([
-    usedByKey(db, userId, start),
-    db.select({ id: usageLogs.requestId }).from(usageLogs).where(among(usageLogs.requestId, calls)),
-  ])
-  return { used, recorded: new Set(rows.map(({ id }) => id)) }
-}
-
-function usedByKey(db: Db, userId: number, start: number) {
-  return db
-    .select({ keyId: usageSums.apiKeyId, tokens: TOTAL_TOKENS, costMicros: COST })
-    .from(usageSums)
-    .where(ofUserSince(userId, start))
-    .groupBy(usageSums.apiKeyId)
-}
-
-/** Condition for the sums of one user by key since `start` (as above). */
-export function ofUserSince(userId: number, start: number): SQL | undefined {
-  const ofUser = eq(usageSums.userId, userId)
-  if (start === 0) return and(eq(usageSums.cut, 'total'), ofUser, eq(usageSums.start, 0))
-  return and(eq(usageSums.cut, 'key_day'), ofUser, gte(usageSums.start, start))
 }
 
 /** Condition for the sums by user and key since `start` (ms, the start of a UTC day; 0 = ever). */

@@ -4,6 +4,8 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { applications, grants } from '../db/schema.ts'
 import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import { accessOf, replacementFor } from '../models/access.ts'
+import { noticeOfInserted } from '../notices/outbox.ts'
+import { modelsFor } from '../organisation/models.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
 import type { Settings } from '../settings.ts'
@@ -29,9 +31,9 @@ export async function apply(
   const { userId, reason } = wanted
   const model = replacementFor(settings, wanted.model)
   const canonical = prices.canonical(model)
-  const access = accessOf(settings, model, canonical)
+  const access = accessOf(settings, await modelsFor(db, userId), model, canonical)
   if (access === 'closed') throw invalidField('model', 'this model is not offered here')
-  if (access === 'open') throw new Refusal('conflict', `The model ${model} is open to everyone.`)
+  if (access === 'open') throw new Refusal('conflict', `The model ${model} is open to you already.`)
   const granted = and(eq(grants.userId, userId), eq(grants.model, canonical))
   if ((await db.select().from(grants).where(granted)).length > 0) {
     throw new Refusal('conflict', `You may use the model ${model} already.`)
@@ -48,6 +50,7 @@ export async function apply(
       select ${userId}, ${model}, ${reason}, 'pending', ${now}, ${now}
       where (select count(*) from applications where user_id = ${userId} and status = 'pending') < ${MOST_PENDING}
       on conflict do nothing returning id`),
+    noticeOfInserted(db, { event: 'application.made', at: now }),
     auditIfChanged(db, { actor, at: now, action: 'application.create', target: `model:${model}` }),
   ])
   const id = inserted[0]?.id

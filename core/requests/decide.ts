@@ -1,11 +1,13 @@
 /** Deciding applications. Approval inserts the grant in the same batch; calls need the grant, not the application. */
-import { and, eq, notExists, or, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
-import { applications, grants, users } from '../db/schema.ts'
+import { applications, grants } from '../db/schema.ts'
 import { nothingHere, Refusal } from '../errors.ts'
+import { noticeIfChanged } from '../notices/outbox.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
-import { type Application, applicationOf, decidedAlready } from './list.ts'
+import { type Application, applicationOf, decidedAlready, listApplications } from './list.ts'
+import { mayDecide } from './may-decide.ts'
 
 interface Parts {
   db: Db
@@ -14,14 +16,16 @@ interface Parts {
 }
 
 export interface Review {
-  reviewerId: number
+  /** null = the command line, which may decide everything. */
+  reviewerId: number | null
   status: 'approved' | 'rejected'
   note: string | null
 }
 
 /**
  * Decides a pending application. The grant has the model's canonical name, so that it holds for every spelling. Nobody
- * decides their own unless they are the only admin. Throws a Refusal: not_found, own_application, or conflict when decided.
+ * decides their own unless they are the only admin. Throws a Refusal: not_found, also for whoever may not decide it;
+ * own_application; or conflict when decided.
  */
 export async function review(
   { db, clock, actor, prices }: Parts & { prices: Prices },
@@ -31,17 +35,12 @@ export async function review(
   const { reviewerId, status, note } = given
   const { model, userId } = await applicationOf(db, id)
   const now = clock.now()
-  const isAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'))
-  const otherAdmins = db
-    .select({ id: users.id })
-    .from(users)
-    .where(and(isAdmin, sql`${users.id} <> ${reviewerId}`))
-  const notOwn = or(sql`${applications.userId} <> ${reviewerId}`, notExists(otherAdmins))
+  const allowed = mayDecide(reviewerId, sql`applications.user_id`)
   const [reviewed] = await db.batch([
     db
       .update(applications)
       .set({ status, reviewerId, reviewNote: note, updatedAt: now })
-      .where(and(eq(applications.id, id), eq(applications.status, 'pending'), notOwn))
+      .where(and(eq(applications.id, id), eq(applications.status, 'pending'), allowed))
       .returning({ id: applications.id }),
     auditIfChanged(db, {
       actor,
@@ -50,6 +49,7 @@ export async function review(
       target: `application:${id}`,
       after: { user_id: userId, model, status, note },
     }),
+    noticeIfChanged(db, { event: 'application.decided', data: { id }, key: String(id), at: now }),
     db.run(sql`
       insert into grants (user_id, model, application_id, granted_by, created_at)
       select user_id, ${prices.canonical(model)}, id, ${reviewerId}, ${now} from applications
@@ -57,8 +57,11 @@ export async function review(
       on conflict (user_id, model) do update set application_id = excluded.application_id`),
   ])
   if (reviewed.length > 0) return applicationOf(db, id)
-  if ((await applicationOf(db, id)).status !== 'pending') throw decidedAlready()
-  throw new Refusal('own_application', 'Another administrator has to decide your own application.')
+  const { status: present } = await applicationOf(db, id)
+  const mine = userId === reviewerId
+  if (!mine && (await listApplications(db, { id, decidedBy: reviewerId })).length === 0) throw nothingHere()
+  if (present !== 'pending') throw decidedAlready()
+  throw new Refusal('own_application', 'Somebody else has to decide your own application.')
 }
 
 /** Revokes a grant from the next request on. Throws a Refusal not_found. */

@@ -4,22 +4,36 @@ import { alias } from 'drizzle-orm/sqlite-core'
 import { applications, grants, users } from '../db/schema.ts'
 import { nothingHere, Refusal } from '../errors.ts'
 import type { Db } from '../ports.ts'
+import { mayDecide } from './may-decide.ts'
 
 export type Application = typeof applications.$inferSelect & { itcode: string; grantId: number | null }
 export type ApplicationStatus = Application['status']
 
 const MOST_LISTED = 500
 
-/** Up to 500 applications, pending ones first, then the newest; only those of `userId` if it is given. */
+/**
+ * Up to 500 applications, pending ones first, then the newest; only those of `userId`, or those that `decidedBy` may decide, if
+ * they are given.
+ */
 export async function listApplications(
   db: Db,
-  filter: { userId?: number | undefined; status?: ApplicationStatus | undefined },
+  filter: {
+    id?: number
+    userId?: number | undefined
+    status?: ApplicationStatus | undefined
+    decidedBy?: number | null | undefined
+  },
 ): Promise<Application[]> {
-  const { userId, status } = filter
+  const { id, userId, status, decidedBy } = filter
+  const one = id === undefined ? undefined : eq(applications.id, id)
+  const theirs = decidedBy === undefined ? undefined : mayDecide(decidedBy, sql`applications.user_id`)
   const mine = userId === undefined ? undefined : eq(applications.userId, userId)
   const inStatus = status === undefined ? undefined : eq(applications.status, status)
   const pendingFirst = desc(sql`${applications.status} = 'pending'`)
-  return select(db).where(and(mine, inStatus)).orderBy(pendingFirst, desc(applications.id)).limit(MOST_LISTED)
+  return select(db)
+    .where(and(one, mine, inStatus, theirs))
+    .orderBy(pendingFirst, desc(applications.id))
+    .limit(MOST_LISTED)
 }
 
 /** Throws a Refusal not_found. */

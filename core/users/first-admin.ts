@@ -1,5 +1,5 @@
 /** The first administrator: while there is no active one, the account in `auth.adminItcode` becomes one. */
-import { and, eq, notExists, sql } from 'drizzle-orm'
+import { and, eq, isNull, notExists, sql } from 'drizzle-orm'
 import { auditIfChanged, SYSTEM } from '../audit/record.ts'
 import { accountName, findAccount } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
@@ -22,21 +22,24 @@ export async function ensureAdmin(parts: {
   const { db, clock, settings } = parts
   if (settings.auth.adminItcode === '') return undefined
   const itcode = accountName(settings.auth.adminItcode)
-  const { defaultQuotaTokens: quotaTokens, defaultBudgetMicros: budgetMicros } = settings.limits
+  const { defaultQuotaTokens: quotaTokens } = settings.limits
   const admins = db.select({ one: sql`1` }).from(users).where(isAdmin)
   if (await hasAdmin(db)) return undefined
   if (!(await findAccount(db, settings.auth, itcode))) {
-    const person = { itcode, role: 'user', quotaTokens, budgetMicros } as const
+    const person = { itcode, role: 'user', quotaTokens } as const
     await registerUser({ db, clock, actor: SYSTEM }, person)
   }
   const account = await findAccount(db, settings.auth, itcode)
-  if (!account) return undefined
+  // Whoever was deleted comes back only by somebody's explicit choice.
+  if (!account || account.deletedAt !== null) return undefined
   const now = clock.now()
   const [promoted] = await db.batch([
     db
       .update(users)
       .set({ role: 'admin', status: 'active', updatedAt: now })
-      .where(and(eq(users.id, account.id), notExists(admins)))
+      .where(
+        and(eq(users.id, account.id), eq(users.kind, 'person'), isNull(users.deletedAt), notExists(admins)),
+      )
       .returning({ id: users.id }),
     auditIfChanged(db, {
       actor: SYSTEM,

@@ -1,10 +1,12 @@
 /** Lists users for administrators, with what each has used. */
-import { and, asc, count, eq, or, sql } from 'drizzle-orm'
+import { and, asc, count, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import type { User } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
-import { periodOf } from '../limits/period.ts'
+import { usedByPeople } from '../limits/caps.ts'
+import type { Periods } from '../limits/period.ts'
+import { ownAmounts } from '../limits/spend-limit.ts'
 import type { Clock, Db } from '../ports.ts'
-import { type Totals, totalsByUser, usedByUsers } from '../reports/totals.ts'
+import { type Totals, totalsByUser } from '../reports/totals.ts'
 import type { Settings } from '../settings.ts'
 
 export interface UserFilter {
@@ -12,10 +14,15 @@ export interface UserFilter {
   q?: string | undefined
   status?: User['status'] | undefined
   role?: User['role'] | undefined
+  kind?: User['kind'] | undefined
+  /** Those that were deleted, instead of all others. */
+  deleted?: boolean | undefined
 }
 
 export interface ListedUser extends Totals {
   user: User
+  /** Their own spend limit of limits.period in micro-dollars; 0 = none. */
+  ownMicros: number
   /** Tokens and micro-dollars in the current period of quotas and budgets. */
   periodTokens: number
   periodMicros: number
@@ -25,12 +32,13 @@ interface Parts {
   db: Db
   clock: Clock
   settings: Settings
+  periods: Periods
 }
 
 /** One page of matching users, ordered by account name, and how many match. */
 export async function findUsers(
   parts: Parts,
-  { q, status, role }: UserFilter,
+  { q, status, role, kind, deleted = false }: UserFilter,
   { page, pageSize }: { page: number; pageSize: number },
 ): Promise<{ users: ListedUser[]; total: number }> {
   const { db } = parts
@@ -38,7 +46,13 @@ export async function findUsers(
   const named = text
     ? or(sql`instr(${users.itcode}, ${text}) > 0`, sql`instr(lower(${users.name}), ${text}) > 0`)
     : undefined
-  const where = and(named, status && eq(users.status, status), role && eq(users.role, role))
+  const where = and(
+    named,
+    status && eq(users.status, status),
+    role && eq(users.role, role),
+    kind && eq(users.kind, kind),
+    deleted ? isNotNull(users.deletedAt) : isNull(users.deletedAt),
+  )
   const [counted] = await db.select({ total: count() }).from(users).where(where)
   const found = await db
     .select()
@@ -57,13 +71,25 @@ export async function describedUser(parts: Parts, id: number): Promise<ListedUse
   return listed
 }
 
-async function withUse({ db, clock, settings }: Parts, found: User[]): Promise<ListedUser[]> {
+async function withUse({ db, clock, settings, periods }: Parts, found: User[]): Promise<ListedUser[]> {
   const ids = found.map(({ id }) => id)
-  const { start } = periodOf(settings.limits.period, clock.now())
-  const [totals, used] = await Promise.all([totalsByUser(db, ids), usedByUsers(db, ids, start)])
+  const { period } = settings.limits
+  const [totals, used, own] = await Promise.all([
+    totalsByUser(db, ids),
+    usedByPeople({ db, periods }, ids, period, clock.now()),
+    ownAmounts(db, ids, period),
+  ])
   const none: Totals = { requests: 0, totalTokens: 0, costMicros: 0, lastUsedAt: null }
   return found.map((user) => {
-    const { tokens, costMicros } = used.get(user.id) ?? { tokens: 0, costMicros: 0 }
-    return { user, ...none, ...totals.get(user.id), periodTokens: tokens, periodMicros: costMicros }
+    const { tokens, micros } = used.get(user.id) ?? { tokens: 0, micros: 0 }
+    const ownMicros = own.get(user.id) ?? 0
+    return {
+      user,
+      ownMicros,
+      ...none,
+      ...totals.get(user.id),
+      periodTokens: tokens,
+      periodMicros: micros,
+    }
   })
 }

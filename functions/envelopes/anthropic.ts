@@ -4,12 +4,17 @@ import { errorHeaders } from './headers.ts'
 
 /** {type:'error', error:{type,message}, request_id}. Anthropic's SDKs follow `x-should-retry`. */
 export function anthropicError(refusal: Refusal, requestId: string): Response {
-  const body = {
-    type: 'error',
-    error: { type: refusal.type, message: refusal.message },
-    request_id: requestId,
-  }
+  return answer(refusal, requestId, { type: refusal.type, message: refusal.message })
+}
+
+/** The same of the Admin API, with `error.details.error_code`. */
+export function adminError(refusal: Refusal, requestId: string): Response {
+  const details = { error_code: refusal.errorCode ?? refusal.code }
+  return answer(refusal, requestId, { type: refusal.type, message: refusal.message, details })
+}
+
+function answer(refusal: Refusal, requestId: string, error: object): Response {
   const headers = errorHeaders(refusal, requestId)
   headers.set('x-should-retry', String(refusal.retry))
-  return Response.json(body, { status: refusal.status, headers })
+  return Response.json({ type: 'error', error, request_id: requestId }, { status: refusal.status, headers })
 }

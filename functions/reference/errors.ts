@@ -1,6 +1,6 @@
 /** The errors of each route for the reference, derived from its tier and input. */
 import * as z from 'zod'
-import { type Dialect, type ErrorStatus, isChange, type Route } from '../route.ts'
+import { type Dialect, type ErrorStatus, isChange, isSignedInTier, type Route } from '../route.ts'
 
 const MEANING: Record<ErrorStatus, string> = {
   400: 'The input is wrong; each bad field is named.',
@@ -39,6 +39,31 @@ const ENVELOPES: Record<Dialect, { prefix: string; schema: z.ZodType }> = {
       request_id: z.string(),
     }),
   },
+  'anthropic-admin': {
+    prefix: 'AdminError',
+    schema: z.strictObject({
+      type: z.literal('error'),
+      error: z.strictObject({
+        type: z.string(),
+        message: z.string(),
+        details: z.strictObject({ error_code: z.string() }),
+      }),
+      request_id: z.string(),
+    }),
+  },
+  scim: {
+    prefix: 'ScimError',
+    schema: z.strictObject({
+      schemas: z.array(z.string()),
+      status: z.string(),
+      scimType: z.string().optional(),
+      detail: z.string(),
+    }),
+  },
+  oauth: {
+    prefix: 'OAuthError',
+    schema: z.strictObject({ error: z.string(), error_description: z.string() }),
+  },
   openai: {
     prefix: 'OpenAiError',
     schema: z.strictObject({
@@ -55,19 +80,21 @@ const ENVELOPES: Record<Dialect, { prefix: string; schema: z.ZodType }> = {
 export function errorsOf(route: Route): ErrorStatus[] {
   const { path, tier, dialect, query, body, accepts, errors = [] } = route
   const isOurChange = tier !== 'key' && isChange(route.method)
+  const isOurs = isSignedInTier(tier) || tier === 'admin-key'
   const mayBe: Partial<Record<ErrorStatus, unknown>> = {
     400: query ?? body ?? accepts,
     401: tier !== 'public',
-    403: tier === 'key' || tier === 'admin' || isOurChange,
+    403:
+      tier === 'key' || tier === 'admin-key' || (isSignedInTier(tier) && tier !== 'session') || isOurChange,
     404: path.includes(':') || accepts,
     408: body ?? accepts,
     413: body ?? accepts,
     415: accepts ?? isOurChange,
-    429: accepts || tier === 'session' || tier === 'admin' || isOurChange,
+    429: accepts || isOurs || isOurChange,
     500: accepts,
     502: accepts,
     // The database may be away.
-    503: accepts ?? (tier === 'session' || tier === 'admin' || isOurChange),
+    503: accepts ?? (isOurs || isOurChange),
     504: accepts,
     529: accepts && dialect !== 'openai',
   }
@@ -77,12 +104,14 @@ export function errorsOf(route: Route): ErrorStatus[] {
 
 /** The OpenAPI response of a route for an error status, and its name among the shared ones. */
 export function errorResponse(route: Route, status: ErrorStatus) {
-  if (route.tier === 'public' && route.produces?.includes('text/plain')) {
+  // What answers whether it is well does so in all cases; an address that does not exist is refused as everywhere.
+  if (route.tier === 'public' && route.produces?.includes('text/plain') && status !== 404) {
     const content = { 'text/plain': { schema: { type: 'string' } } }
     return { name: `Plain${status}`, response: { description: MEANING[status], content } }
   }
   const { prefix, schema } = ENVELOPES[route.dialect ?? 'api']
   const { $schema: _, ...envelope } = z.toJSONSchema(schema, { io: 'output' })
-  const content = { 'application/json': { schema: envelope } }
+  const type = route.dialect === 'scim' ? 'application/scim+json' : 'application/json'
+  const content = { [type]: { schema: envelope } }
   return { name: `${prefix}${status}`, response: { description: MEANING[status], content } }
 }

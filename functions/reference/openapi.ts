@@ -4,7 +4,7 @@
  * know either, and moving named parts to `components` (`hoisted`).
  */
 import * as z from 'zod'
-import type { Route, Tier } from '../route.ts'
+import { isChange, type Route, type Tier } from '../route.ts'
 import { errorResponse, errorsOf } from './errors.ts'
 
 /** A JSON Schema made by zod. */
@@ -40,14 +40,22 @@ const SECURITY: Record<Tier, Record<string, string[]>[]> = {
   monitor: [{ metrics: [] }],
   key: [{ bearer: [] }, { api_key: [] }],
   session: [{ session: [] }],
+  billing: [{ session: [] }],
+  auditor: [{ session: [] }],
   admin: [{ session: [] }],
+  device: [],
+  'admin-key': [{ admin_bearer: [] }, { admin_key: [] }],
 }
 const WHO: Record<Tier, string> = {
   public: 'Anyone.',
   monitor: 'With the token of metrics.',
   key: 'With an API key.',
   session: 'Signed in.',
+  billing: 'Signed in with the role billing or auditor, or as an administrator.',
+  auditor: 'Signed in with the role auditor, or as an administrator.',
   admin: 'Signed in as an administrator.',
+  'admin-key': 'With an admin key.',
+  device: 'A program that brings a code or token of its own.',
 }
 const TAGS: Record<string, string> = {
   proxy: "Claude's interface, behind API keys.",
@@ -55,7 +63,14 @@ const TAGS: Record<string, string> = {
   keys: 'API keys.',
   usage: 'What was used, and what it cost.',
   approvals: 'Models, and applications for them.',
+  groups: 'Groups, their members, and service accounts.',
+  limits: 'What may be spent.',
+  requests: 'Requests for higher limits, and what waits for a decision.',
+  notices: 'Channels, and what people are told of by mail.',
   admin: 'Users, backends and the audit record.',
+  'claude-code': 'Claude Code signs in; devices.',
+  organizations: "Anthropic's Admin API, with admin keys.",
+  scim: "SCIM 2.0, for a company's directory, with admin keys.",
   health: 'Operation.',
   metrics: 'Figures for Prometheus.',
 }
@@ -103,14 +118,14 @@ function operationOf(
     operationId: operationId(route),
     tags: [tag],
     summary: route.summary,
-    description: WHO[route.tier],
+    description: whoMay(route),
     security: SECURITY[route.tier],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body
       ? {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: schemaOf(body, 'input') } },
+            content: { [route.bodyType ?? 'application/json']: { schema: schemaOf(body, 'input') } },
           },
         }
       : {}),
@@ -125,6 +140,11 @@ function operationOf(
       ),
     },
   }
+}
+
+function whoMay({ tier, method, scope }: Route): string {
+  if (tier !== 'admin-key') return WHO[tier]
+  return `With an admin key of the scope ${scope ?? (isChange(method) ? 'write' : 'read')}.`
 }
 
 /** e.g. put_api_keys_id_disable */
@@ -150,7 +170,10 @@ const Shape = z.looseObject({
   required: z.array(z.string()).default([]),
 })
 
-function contentOf({ reply, stream, produces }: Route, schemaOf: SchemaOf): { content?: Content } {
+function contentOf(
+  { reply, stream, produces, dialect, status }: Route,
+  schemaOf: SchemaOf,
+): { content?: Content } {
   if (stream) {
     const data = {
       type: 'string',
@@ -159,14 +182,12 @@ function contentOf({ reply, stream, produces }: Route, schemaOf: SchemaOf): { co
     }
     return { content: { 'text/event-stream': { schema: data } } }
   }
-  const types = produces ?? ['application/json']
+  const json = dialect === 'scim' ? 'application/scim+json' : 'application/json'
+  const types = status === 204 || status === 303 ? [] : (produces ?? [json])
   if (types.length === 0) return {}
   const schema = reply && schemaOf(reply, 'output')
   const entries = types.map((type) => {
-    return [
-      type,
-      type === 'application/json' && schema ? { schema } : { schema: { type: 'string' } },
-    ] as const
+    return [type, type === json && schema ? { schema } : { schema: { type: 'string' } }] as const
   })
   return { content: Object.fromEntries(entries) }
 }
@@ -191,6 +212,8 @@ const Made = Definition.extend({
 const SCHEMES = {
   bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },
   api_key: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+  admin_bearer: { type: 'http', scheme: 'bearer', description: 'An admin key.' },
+  admin_key: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An admin key.' },
   metrics: { type: 'http', scheme: 'bearer', description: 'What the configuration has as metrics.token.' },
   session: {
     type: 'apiKey',

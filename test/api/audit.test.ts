@@ -25,16 +25,28 @@ describe('the audit', () => {
       quota_tokens: 1_000,
       budget_usd: 1.5,
       requests_per_minute: 60,
+      tokens_per_minute: 5_000,
       concurrent_requests: 4,
+      models: ['claude-haiku-*'],
+      networks: ['10.0.0.0/8'],
     }
     const { id } = (await boss.post('/api/keys', key)).body.key
-    expect(await told('key.create')).toEqual([[null, { user_id: boss.id, ...key }]])
+    expect(await told('key.create')).toEqual([[null, { user_id: boss.id, billing_group_id: null, ...key }]])
 
-    const change = { expires_at: null, budget_usd: 0.25, requests_per_minute: 0, name: 'laptop' }
+    const change = {
+      expires_at: null,
+      budget_usd: 0.25,
+      requests_per_minute: 0,
+      models: null,
+      name: 'laptop',
+    }
     await boss.put(`/api/keys/${id}`, change)
     const { name: _, ...changed } = change
     expect(await told('key.update')).toEqual([
-      [{ expires_at: key.expires_at, budget_usd: 1.5, requests_per_minute: 60 }, changed],
+      [
+        { expires_at: key.expires_at, budget_usd: 1.5, requests_per_minute: 60, models: ['claude-haiku-*'] },
+        changed,
+      ],
     ])
 
     await boss.put(`/admin/api/keys/${id}/disable`)
@@ -51,7 +63,16 @@ describe('the audit', () => {
     const { id } = (await boss.post('/admin/api/users', { itcode: 'ann', ...user })).body.user
     expect((await told('user.create'))[0]).toEqual([
       null,
-      { ...user, status: 'active', concurrent_requests: null },
+      {
+        ...user,
+        kind: 'person',
+        status: 'active',
+        email: null,
+        email_confirmed: true,
+        tokens_per_minute: null,
+        concurrent_requests: null,
+        billing_group_id: null,
+      },
     ])
     const change = { status: 'disabled', budget_usd: 0, requests_per_minute: null, concurrent_requests: 3 }
     await boss.put(`/admin/api/users/${id}`, change)

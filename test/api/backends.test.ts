@@ -163,6 +163,8 @@ describe('the audit', () => {
       at: '2026-11-23T12:00:00.000Z',
       actor_id: ann.id,
       actor_itcode: 'ann',
+      admin_key_id: null,
+      admin_key_name: null,
       action: 'key.create',
       target: expect.stringMatching(/^key:sk-.*…/),
       before: null,

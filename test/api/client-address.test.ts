@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { addressGroup, clientAddress, networksOf } from '../../functions/client-address.ts'
+import { networksOf } from '../../core/http/networks.ts'
+import { addressGroup, clientAddress } from '../../functions/client-address.ts'
 import { startApp } from '../support/app.ts'
 
 const PROXIES = ['10.0.0.0/8', 'fd00::/8', '203.0.113.7']

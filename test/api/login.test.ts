@@ -330,17 +330,19 @@ describe('login', () => {
 })
 
 describe('who may register', () => {
-  test('A22, A23: only with the invite code, only from allowed domains', async () => {
+  test('A22, A23: newcomers only with the invite code, only from allowed domains', async () => {
     const auth = { ...AUTH, invite_code: 'open sesame 7', allowed_domains: ['corp.test'] }
     const app = await startApp({ auth })
     expect((await app.browser().get('/api/auth/config')).body).toEqual({
       invite_required: true,
       code_length: 8,
       languages: ['zh-CN', 'en'],
+      providers: [],
     })
-    for (const invite_code of [undefined, null, '', 'open sesame 8']) {
-      const answer = await ask(app.browser(), 'ann@corp.test', { invite_code })
-      expect([answer.status, answer.body.error.code]).toEqual([403, 'invalid_invite_code'])
+    const wrong = await ask(app.browser(), 'ann@corp.test', { invite_code: 'open sesame 8' })
+    expect([wrong.status, wrong.body.error.code]).toEqual([403, 'invalid_invite_code'])
+    for (const invite_code of [undefined, null, '']) {
+      expect((await ask(app.browser(), 'ann@corp.test', { invite_code })).status).toBe(200)
     }
     const right = { invite_code: 'open sesame 7' }
     expect((await ask(app.browser(), 'ann@evil.test', right)).status).toBe(200)
@@ -351,6 +353,11 @@ describe('who may register', () => {
     expect((await ask(browser, 'ann@corp.test', right)).status).toBe(200)
     await app.settled()
     expect((await enter(browser, app.code(), 'ann@corp.test')).status).toBe(200)
+    // Whoever has an account is asked for nothing.
+    const known = app.browser()
+    expect((await ask(known, 'ann@corp.test')).status).toBe(200)
+    await app.settled()
+    expect((await enter(known, app.code(), 'ann@corp.test')).status).toBe(200)
     await app.close()
   })
 

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { recordText } from '../../core/reports/stored-record.ts'
+import { writeRecords } from '../../core/reports/write.ts'
 import { type App, startApp } from '../support/app.ts'
+import { callRecord } from '../support/records.ts'
 import { errorJson, type FakeUpstream, type Script, startUpstream } from '../support/upstream.ts'
 
 const DAY_MS = 86_400_000
@@ -45,6 +48,54 @@ describe('the list of models', () => {
     expect(await listed()).toEqual(all)
     expect((await get('/v1/models/claude-haiku-5-5')).status).toBe(200)
     upstreams = []
+  })
+
+  test('tells which models end when, and a report who is to be told of it', async () => {
+    const at = (days: number) => new Date(app.clock.now() + days * DAY_MS).toISOString()
+    const entries = [
+      { id: 'claude-opus-4-5-20251101', lifecycle: 'deprecated', retires_at: at(59) },
+      { id: 'claude-opus-4-1', lifecycle: 'retired', retires_at: at(-3) },
+      { id: 'claude-opus-5-5', lifecycle: 'active', retires_at: at(61) },
+      { id: 'claude-haiku-5-5', lifecycle: 7, retires_at: 'soon' },
+      { id: 'claude-sonnet-5', retires_at: null },
+    ]
+    models(json(200, JSON.stringify({ data: entries })))
+    const { body } = await get('/v1/models')
+    expect(body.data).toMatchObject(entries)
+    const boss = await app.signIn('boss', 'admin')
+    const ben = await app.signIn('ben')
+    const call = (userId: number, model: string, daysAgo: number) =>
+      recordText(callRecord({ userId, model, createdAt: app.clock.now() - daysAgo * DAY_MS }))
+    await writeRecords(app.db, [
+      call(ben.id, 'claude-opus-4.5', 1),
+      call(ben.id, 'claude-opus-4-5-20251101', 29),
+      call(boss.id, 'claude-opus-4-5-20251101', 2),
+      call(boss.id, 'claude-opus-4-5-20251101', 31),
+      call(boss.id, 'claude-opus-5-5', 1),
+    ])
+    const report = await boss.get('/admin/api/reports/retiring-models')
+    expect(report.body).toEqual({
+      models: [
+        {
+          model: 'claude-opus-4-1',
+          display_name: 'claude-opus-4-1',
+          lifecycle: 'retired',
+          retires_at: at(-3),
+          users: [],
+        },
+        {
+          model: 'claude-opus-4-5-20251101',
+          display_name: 'claude-opus-4-5-20251101',
+          lifecycle: 'deprecated',
+          retires_at: at(59),
+          users: [
+            { user_id: ben.id, itcode: 'ben', requests: 2, cost_usd: 0.001 },
+            { user_id: boss.id, itcode: 'boss', requests: 1, cost_usd: 0.0005 },
+          ],
+        },
+      ],
+    })
+    expect((await ben.get('/admin/api/reports/retiring-models')).status).toBe(403)
   })
 
   test('is an error and not empty while no backend ever told one', async () => {

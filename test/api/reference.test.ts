@@ -1,6 +1,6 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { functions } from '../../functions/gateway.ts'
+import { functions } from '../../functions/table.ts'
 import { type App, startApp } from '../support/app.ts'
 
 describe('the reference', () => {
@@ -13,8 +13,8 @@ describe('the reference', () => {
   test('is valid OpenAPI 3.1, as a linter sees it', async () => {
     const { text, status } = await app.request('/openapi.json')
     expect(status).toBe(200)
-    // Some routes are open to anyone and take nothing: there is nothing to refuse.
-    const rules = { 'operation-4xx-response': 'off' } as const
+    // Some routes are open to anyone and take nothing: there is nothing to refuse. Others only lead elsewhere.
+    const rules = { 'operation-4xx-response': 'off', 'operation-2xx-response': 'off' } as const
     const config = await createConfig({ extends: ['recommended'], rules })
     const problems = await lintFromString({ source: text, absoluteRef: 'openapi.json', config })
     expect(

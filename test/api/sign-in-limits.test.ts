@@ -193,3 +193,11 @@ describe('a name that strangers have locked', () => {
     expect(await app.db.select().from(loginCodes).where(eq(loginCodes.browserHash, ''))).toHaveLength(2)
   })
 })
+
+test('a program that goes on with a wrong admin key is slowed down, and keeps nobody at its address from signing in', async () => {
+  const headers = { 'x-api-key': `sk-admin-${'A'.repeat(40)}` }
+  const statuses = new Set<number>()
+  for (let i = 0; i < 320; i++) statuses.add((await app.request('/v1/organizations/me', { headers })).status)
+  expect([...statuses]).toEqual([401, 429])
+  expect((await app.browser().post('/api/auth/send-code', { itcode: 'ann' })).status).toBe(200)
+})

@@ -24,7 +24,7 @@ describe('the dashboard', () => {
   const ask = (path: string, accept?: string, method = 'GET') =>
     app.request(path, { method, headers: accept === undefined ? {} : { accept } })
 
-  test.each(['/', '/usage', '/admin/users/', '/managed/settings', '/nowhere'])(
+  test.each(['/', '/usage', '/admin/users/', '/nowhere'])(
     '%s is the page for a browser that goes there, and for nobody else',
     async (path) => {
       const page = await ask(path, BROWSER)

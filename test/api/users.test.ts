@@ -28,13 +28,20 @@ describe('users', () => {
       itcode: 'carl@corp.test',
       name: 'carl@corp.test',
       role: 'user',
+      kind: 'person',
       status: 'active',
       quota_tokens: 1000,
-      budget_usd: 5,
+      // The default holds for everybody without a limit of their own.
+      budget_usd: 0,
       requests_per_minute: null,
+      tokens_per_minute: null,
       concurrent_requests: null,
+      email: null,
+      email_confirmed: true,
+      billing_group_id: null,
       created_at: '2026-11-23T12:00:00.000Z',
       updated_at: '2026-11-23T12:00:00.000Z',
+      deleted_at: null,
       last_used_at: null,
       requests: 0,
       total_tokens: 0,
@@ -230,7 +237,7 @@ describe('the first administrator', () => {
   test('G07: is promoted and enabled when there is no other', async () => {
     const app = await start()
     const parts = { ...app.deps, actor: COMMAND_LINE }
-    const person = { itcode: 'root@corp.test', role: 'user', quotaTokens: 0, budgetMicros: 0 } as const
+    const person = { itcode: 'root@corp.test', role: 'user', quotaTokens: 0 } as const
     const { id } = await createUser(parts, person)
     await updateUser(parts, id, { status: 'disabled' })
     expect(await ensureAdmin(app.deps)).toBe('root@corp.test')
@@ -240,7 +247,7 @@ describe('the first administrator', () => {
 
   test('is nobody new when there is an active one', async () => {
     const app = await start()
-    const person = { itcode: 'other', role: 'admin', quotaTokens: 0, budgetMicros: 0 } as const
+    const person = { itcode: 'other', role: 'admin', quotaTokens: 0 } as const
     await createUser({ ...app.deps, actor: COMMAND_LINE }, person)
     expect(await ensureAdmin(app.deps)).toBeUndefined()
     expect(await role(app)).toEqual(['other admin active'])

@@ -10,11 +10,18 @@ import { summarize } from './rounds.ts'
 import type { Scale, Scenario } from './scenario.ts'
 import { BESIDE } from './scenarios/beside.ts'
 import { CALLS } from './scenarios/calls.ts'
+import { DEVICES } from './scenarios/devices.ts'
 import { PROCESSES } from './scenarios/processes.ts'
 import { STREAMING } from './scenarios/streams.ts'
 import { openStage } from './stage.ts'
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { ...CALLS, ...STREAMING, ...BESIDE, ...PROCESSES }
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  ...CALLS,
+  ...DEVICES,
+  ...STREAMING,
+  ...BESIDE,
+  ...PROCESSES,
+}
 const QUICK = process.argv.includes('--quick')
 const FULL_SCALE: Scale = { rounds: 9, before: 2, share: (full) => full }
 const QUICK_SCALE: Scale = { rounds: 3, before: 1, share: (full) => Math.ceil(full / 5) }

@@ -5,6 +5,8 @@
 import { join } from 'node:path'
 import { openFile } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate } from '../../core/db/migrate.ts'
+import { usedByPeople } from '../../core/limits/caps.ts'
+import { createPeriods } from '../../core/limits/period.ts'
 import type { Db } from '../../core/ports.ts'
 import { backendStats } from '../../core/reports/backend-stats.ts'
 import { dailyChart, hourlyChart } from '../../core/reports/charts.ts'
@@ -13,7 +15,7 @@ import { ALL_TIME, daySpans, hoursOf, lastDays, rangeOf } from '../../core/repor
 import { repairSums } from '../../core/reports/repair.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { summarize } from '../../core/reports/summary.ts'
-import { totalsByKey, totalsByUser, usedByUsers } from '../../core/reports/totals.ts'
+import { totalsByKey, totalsByUser } from '../../core/reports/totals.ts'
 import { sumUsage } from '../../core/reports/usage-by.ts'
 import { usedSince, writeRecords } from '../../core/reports/write.ts'
 import { type Filled, fillUsage, MODELS, RARE } from '../support/million.ts'
@@ -84,7 +86,8 @@ const QUESTIONS: Record<string, Question> = {
   'backends, odd range, Kolkata': ({ db }) => backendStats(db, odd('Asia/Kolkata')),
   'totals of all keys': ({ db, keyIds }) => totalsByKey(db, keyIds),
   'totals of all users': ({ db, userIds }) => totalsByUser(db, userIds),
-  'use of all users this month': ({ db, userIds }) => usedByUsers(db, userIds, MONTH),
+  'use of all users this month': ({ db, userIds }) =>
+    usedByPeople({ db, periods: createPeriods('UTC') }, userIds, 'monthly', MONTH),
   'start of limits, monthly': ({ db }) => usedSince(db, MONTH),
   'start of limits, total': ({ db }) => usedSince(db, 0),
   'command line, by user': ({ db }) => sumUsage(db, 'user', Date.UTC(2026, 9, 25)),

@@ -33,7 +33,8 @@ export interface House {
   stop(): Promise<void>
 }
 
-export async function openHouse(): Promise<House> {
+/** `settings` are beside those that every house has. */
+export async function openHouse(settings: object = {}): Promise<House> {
   if (!CHROMIUM) throw new Error('There is no Chromium: apt-get install chromium')
   const claude = await startSimulatedClaude({ pace: 1 })
   const codes = new Map<string, string>()
@@ -47,6 +48,7 @@ export async function openHouse(): Promise<House> {
   await new Promise((resolve) => post.once('listening', resolve))
   const { port } = post.address() as AddressInfo // it listens on a port
   const gateway = await startGateway({
+    ...settings,
     backends: [{ name: 'claude', url: claude.url, api_key: 'sim-upstream' }],
     models: { rules: [{ match: 'claude-fable-5-2', access: 'approval' }] },
     auth: {

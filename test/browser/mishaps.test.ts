@@ -84,7 +84,10 @@ describe('errors', () => {
     await expect.poll(() => page.getByRole('alert').count()).toBe(3)
     expect(await none.count()).toBe(0)
     await page.unroute('**/api/usage**')
-    for (let left = 3; left > 0; left--) await button(page, 'Try again').first().click()
+    for (let left = 3; left > 0; left--) {
+      await button(page, 'Try again').first().click()
+      await expect.poll(() => page.getByRole('alert').count()).toBe(left - 1)
+    }
     await none.waitFor()
     await page.goBack()
     await expect.poll(() => page.getByLabel('Period').inputValue()).toBe('30d')

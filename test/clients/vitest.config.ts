@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/clients/**/*.test.ts'],
-    globalSetup: 'test/clients/install.ts',
+    // The dashboard is asked, too.
+    globalSetup: ['test/clients/install.ts', 'test/browser/built.ts'],
     expect: { poll: { timeout: 5_000 } },
     testTimeout: 120_000,
     hookTimeout: 60_000,

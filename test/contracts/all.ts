@@ -2,7 +2,9 @@
 import type { Runtime } from '../support/runtime.ts'
 import { accountsContract } from './accounts.ts'
 import { approvalsContract } from './approvals.ts'
+import { companyContract } from './company.ts'
 import { compressionContract } from './compression.ts'
+import { devicesContract } from './devices.ts'
 import { edgesContract } from './edges.ts'
 import { faultsContract } from './faults.ts'
 import { firstStepsContract } from './first-steps.ts'
@@ -10,8 +12,14 @@ import { gatewayContract } from './gateway.ts'
 import { limitsContract } from './limits.ts'
 import { meteringContract } from './metering.ts'
 import { moneyContract } from './money.ts'
+import { noticesContract } from './notices.ts'
 import { objectsContract } from './objects.ts'
+import { organisationContract } from './organisation.ts'
 import { outageContract } from './outage.ts'
+import { programsContract } from './programs.ts'
+import { reportsContract } from './reports.ts'
+import { scimContract } from './scim.ts'
+import { telemetryContract } from './telemetry.ts'
 import { usageContract } from './usage.ts'
 
 export function allContracts(runtime: Runtime) {
@@ -38,4 +46,12 @@ export function accountingContracts(runtime: Runtime) {
   limitsContract(runtime)
   moneyContract(runtime)
   usageContract(runtime)
+  reportsContract(runtime)
+  organisationContract(runtime)
+  scimContract(runtime)
+  noticesContract(runtime)
+  programsContract(runtime)
+  devicesContract(runtime)
+  companyContract(runtime)
+  telemetryContract(runtime)
 }

@@ -198,12 +198,14 @@ export function faultsContract({ name, start, abilities }: Runtime) {
       }
       // Both are out for the model after these.
       for (let i = 0; i < 2; i++) await askAll(opus)
+      const before = asked()
       for (let i = 0; i < 5; i++) {
-        const before = asked()
         expect(await askAll(opus)).toEqual(people.map(() => 529))
-        expect(asked() - before).toBeLessThanOrEqual(people.length)
         expect(await askAll(sonnet)).toEqual(people.map(() => 200))
       }
+      // Where calls have processes of their own, one may begin in between, and it has to learn what the others know.
+      const learning = abilities.hearsLeaving === 'never' ? people.length : 0
+      expect(asked() - before).toBeLessThanOrEqual(5 * people.length + learning)
       for (const up of ups) await up.stop()
     })
 

@@ -2,12 +2,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
 import { RENEW_MS } from '../../core/limits/decide.ts'
-import { periodOf } from '../../core/limits/period.ts'
-import type { CallRecord, Clock, Db, Ledger, Limits } from '../../core/ports.ts'
+import { createPeriods } from '../../core/limits/period.ts'
+import type { CallRecord, Clock, Db, Ledger } from '../../core/ports.ts'
 import { repairSums } from '../../core/reports/repair.ts'
 import { fakeClock } from '../support/clock.ts'
 import type { OpenedStore } from '../support/memory-store.ts'
-import { admission, NO_LIMITS } from '../support/records.ts'
+import { admission, type GivenLimits } from '../support/records.ts'
 import { fileStore } from '../support/stores.ts'
 
 export interface LedgerSuite {
@@ -33,7 +33,8 @@ const call = (given: Given = {}, record: Partial<CallRecord> = {}) => {
 const ids = new Set<string>()
 const rowsIn = async (db: Db) =>
   (await db.select().from(usageLogs)).filter(({ requestId }) => ids.has(requestId))
-const limited = (limits: Partial<Limits>): Limits => ({ ...NO_LIMITS, ...limits })
+const limited = (limits: GivenLimits) => limits
+const monthEnd = () => createPeriods('UTC').spanOf('monthly', Date.now()).end
 
 export function ledgerContract({
   name,
@@ -109,11 +110,13 @@ export function ledgerContract({
       const last = call({ user, costMicros: 50_000 })
       expect(await ledger.reserve(last)).toMatchObject({ ok: true })
       await ledger.settle({ ...last.begun, costMicros: 1 })
-      const resetAt = periodOf('monthly', Date.now()).end
+      const resetAt = monthEnd()
       expect(await ledger.reserve(call({ user, costMicros: 1 }))).toEqual({
         ok: false,
         limit: 'budget',
         scope: 'user',
+        id: 1,
+        period: 'monthly',
         held: false,
         resetAt,
       })
@@ -121,7 +124,7 @@ export function ledgerContract({
 
     test('holds the worst case of a call when fewer than ten are left of a limit, else what is usual', async () => {
       const estimates = { worst: { tokens: 100, costMicros: 100 }, usual: { tokens: 1, costMicros: 1 } }
-      const passed = async (user: Limits, keyId: number) => {
+      const passed = async (user: GivenLimits, keyId: number) => {
         const answers = await Promise.all(
           Array.from({ length: 30 }, () =>
             ledger.reserve(call({ user, ...estimates }, { userId: keyId, keyId })),
@@ -137,13 +140,16 @@ export function ledgerContract({
 
     test('tells the larger share of quota and budget that is used, and when the period ends', async () => {
       const user = limited({ quotaTokens: 144, budgetMicros: 5_000 })
-      const resetAt = periodOf('monthly', Date.now()).end
+      const resetAt = monthEnd()
       const one = call({ user })
-      expect(await ledger.reserve(one)).toEqual({ ok: true, used: 0, resetAt })
+      expect(await ledger.reserve(one)).toEqual({ ok: true, used: { share: 0, period: 'monthly', resetAt } })
       // 36 tokens.
       await ledger.settle({ ...one.begun, outcome: 'ok' })
-      expect(await ledger.reserve(call({ user }))).toEqual({ ok: true, used: 0.25, resetAt })
-      expect(await ledger.reserve(call())).toEqual({ ok: true, used: undefined, resetAt })
+      expect(await ledger.reserve(call({ user }))).toEqual({
+        ok: true,
+        used: { share: 0.25, period: 'monthly', resetAt },
+      })
+      expect(await ledger.reserve(call())).toEqual({ ok: true, used: undefined })
     })
 
     test('holds a key to its limits beside those of its user', async () => {

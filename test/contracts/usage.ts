@@ -49,7 +49,18 @@ export function usageContract({ name, start }: Runtime) {
 
     test('a row shows everything of its call, and the name of a key that was deleted', async () => {
       const { ann, annKey, write, ofAnn } = scene
-      const record = ofAnn({ outcome: 'upstream_cut', estimated: true, costMicros: 1_234_567, ttftMs: null })
+      const parts = { inputMicros: 1_234_000, outputMicros: 567, savedMicros: -500_000, webSearches: 2 }
+      const named = { client: 'codex', project: 'web', serviceTier: 'standard', speed: 'fast', geo: 'eu' }
+      const record = ofAnn({
+        outcome: 'upstream_cut',
+        estimated: true,
+        costMicros: 1_234_567,
+        ttftMs: null,
+        billingGroupIds: [3, 1],
+        contextWindow: '0-200k',
+        ...parts,
+        ...named,
+      })
       await write([record])
       await ann.delete(`/api/keys/${annKey}`)
       const { body } = await ann.get('/api/usage')
@@ -78,6 +89,21 @@ export function usageContract({ name, start }: Runtime) {
             latency_ms: 100,
             ttft_ms: null,
             created_at: '2026-11-23T12:30:00.000Z',
+            billing_group_id: 3,
+            client: 'codex',
+            project: 'web',
+            input_usd: 1.234,
+            output_usd: 0.000567,
+            cache_read_usd: 0,
+            cache_write_5m_usd: 0,
+            cache_write_1h_usd: 0,
+            server_tool_usd: 0,
+            saved_usd: -0.5,
+            web_searches: 2,
+            service_tier: 'standard',
+            speed: 'fast',
+            geo: 'eu',
+            context_window: '0-200k',
           },
         ],
         total: 1,

@@ -9,10 +9,12 @@ import { durableLedger } from '../../adapters/drivers/ledger/durable-object.ts'
 import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
-import { usageHourly, usageLatency, usageLogs, usageSums } from '../../core/db/schema.ts'
+import { limitSpent, usageHourly, usageLatency, usageLogs, usageSums } from '../../core/db/schema.ts'
 import type { Clock, Db } from '../../core/ports.ts'
 import { healthStoreContract } from '../contracts/health-store.ts'
 import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
+import { poolContract } from '../contracts/ledger-pools.ts'
+import { sharedPoolContract } from '../contracts/ledger-shared-pools.ts'
 import { fakeClock } from '../support/clock.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
@@ -64,7 +66,7 @@ healthStoreContract('durable object', async () =>
 
 /** One database for all suites: it is emptied, and each suite asks objects that know nothing of the others. */
 async function emptyStore() {
-  for (const table of [usageLogs, usageHourly, usageSums, usageLatency]) await db.delete(table)
+  for (const table of [usageLogs, usageHourly, usageSums, usageLatency, limitSpent]) await db.delete(table)
   const own = d1Storage(await miniflare.getD1Database('DB'))
   suiteOf.set(own, `suite ${suites++}`)
   return { db: own, close: async () => {} }
@@ -77,7 +79,7 @@ const ledgerSuite = {
     const namespace = await namespaceOf<never>('LEDGER', suiteOf.get(own) ?? '')
     const parts = { namespace, db: own, seedMs: 60_000, clock, logger } as const
     const records = directRecords({ db: own, logger })
-    return durableLedger({ ...parts, records, period: 'monthly', failClosed: false })
+    return durableLedger({ ...parts, records, failClosed: false })
   },
   openStore: emptyStore,
   parallel: 300,
@@ -85,6 +87,8 @@ const ledgerSuite = {
 }
 ledgerContract(ledgerSuite)
 sharedLedgerContract(ledgerSuite)
+poolContract({ ...ledgerSuite, asksPoolsInTurn: true })
+sharedPoolContract(ledgerSuite)
 
 describe('ledger: durable objects', () => {
   const logs = keptLogs()
@@ -100,7 +104,6 @@ describe('ledger: durable objects', () => {
         namespace,
         db,
         seedMs: 60_000,
-        period: 'monthly',
         failClosed: false,
         clock: systemClock,
         logger: logs,

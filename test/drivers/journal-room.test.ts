@@ -46,7 +46,6 @@ describe('while the database is away', () => {
       db: store.db,
       records,
       clock: systemClock,
-      period: 'monthly',
       failClosed: false,
     } as const
     return localLedger(ledger)

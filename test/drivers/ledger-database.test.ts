@@ -1,5 +1,6 @@
 /** Limits that processes share in the database, on every kind of it. */
 import { join } from 'node:path'
+import { eq } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { databaseLedger } from '../../adapters/drivers/ledger/database.ts'
 import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
@@ -14,13 +15,15 @@ import type { Clock, Db } from '../../core/ports.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
+import { poolContract } from '../contracts/ledger-pools.ts'
+import { sharedPoolContract } from '../contracts/ledger-shared-pools.ts'
 import { fakeClock } from '../support/clock.ts'
 import { startHrana } from '../support/hrana.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
 import { d1Store, fileStore, serverStore, temporaryFolder } from '../support/stores.ts'
 
-const settings = { period: 'monthly', failClosed: false } as const
+const settings = { failClosed: false } as const
 
 /** As on Node: each process has a journal of its own. */
 const journalled = async (db: Db, clock: Clock = systemClock) => {
@@ -45,10 +48,13 @@ const SUITES = [
   },
   { name: 'database, D1', open: direct, openStore: d1Store, parallel: 200, written: 50 },
 ]
-const expireHolds = async (db: Db) => void (await db.update(ledgerHolds).set({ endsAt: 1 }))
+const expireHolds = async (db: Db) =>
+  void (await db.update(ledgerHolds).set({ endsAt: 1 }).where(eq(ledgerHolds.running, true)))
 for (const suite of SUITES) {
   ledgerContract(suite)
   sharedLedgerContract({ ...suite, expireHolds })
+  poolContract(suite)
+  sharedPoolContract({ ...suite, expireHolds })
 }
 
 describe('limits in the database', () => {
@@ -59,14 +65,17 @@ describe('limits in the database', () => {
     const clock = fakeClock(Date.UTC(2026, 10, 30, 23, 59))
     const ledger = await direct(store.db, clock)
     const call = admission({ user: budget, record: { createdAt: clock.now() } })
-    expect(await ledger.reserve(call)).toMatchObject({ ok: true, resetAt: Date.UTC(2026, 11, 1) })
+    expect(await ledger.reserve(call)).toMatchObject({
+      ok: true,
+      used: { resetAt: Date.UTC(2026, 11, 1) },
+    })
     expect(await ledger.reserve(admission({ user: budget }))).toMatchObject({ ok: false, limit: 'budget' })
     clock.advance(60_000)
     await ledger.settle(call.begun)
-    expect(await ledger.reserve(admission({ user: budget }))).toEqual({
+    const next = admission({ user: budget, record: { createdAt: clock.now() } })
+    expect(await ledger.reserve(next)).toEqual({
       ok: true,
-      used: 0,
-      resetAt: Date.UTC(2027, 0, 1),
+      used: { share: 0, period: 'monthly', resetAt: Date.UTC(2027, 0, 1) },
     })
     await store.close()
   })

@@ -4,7 +4,7 @@ import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { redisLedger } from '../../adapters/drivers/ledger/redis.ts'
-import { SEED } from '../../adapters/drivers/ledger/redis-scripts.ts'
+import { SEED } from '../../adapters/drivers/ledger/redis-seed.ts'
 import { connectRedis, type RedisClient, readyRedis } from '../../adapters/drivers/redis/connection.ts'
 import { systemClock } from '../../core/clock.ts'
 import { usageLogs } from '../../core/db/schema.ts'
@@ -12,12 +12,14 @@ import type { Clock, Db } from '../../core/ports.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
+import { poolContract } from '../contracts/ledger-pools.ts'
+import { sharedPoolContract } from '../contracts/ledger-shared-pools.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, callRecord, NO_LIMITS } from '../support/records.ts'
 import { HAS_REDIS, type RealRedis, startRedis } from '../support/redis.ts'
 import { fileStore, temporaryFolder } from '../support/stores.ts'
 
-const settings = { period: 'monthly', failClosed: false, clock: systemClock } as const
+const settings = { failClosed: false, clock: systemClock } as const
 
 ledgerContract({
   name: 'local, records written directly',
@@ -31,10 +33,12 @@ const recordsOf = (db: Db) => {
   folders.set(db, folder)
   return journalledRecords({ db, folder, clock: systemClock, logger: keptLogs() })
 }
-ledgerContract({
+const local = {
   name: 'local',
-  open: async (db) => localLedger({ db, records: await recordsOf(db), ...settings }),
-})
+  open: async (db: Db) => localLedger({ db, records: await recordsOf(db), ...settings }),
+}
+ledgerContract(local)
+poolContract(local)
 
 describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
   let server: RealRedis
@@ -64,13 +68,15 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis', () => {
     open: (db: Db, clock: Clock = systemClock) => open(db, false, redis, { clock }),
     async expireHolds() {
       const keys = await redis.keys('claude-gateway:{limits}:*')
-      for (const key of keys.filter((name) => /:(expiry|running:.*)$/.test(name))) {
+      for (const key of keys.filter((name) => name.endsWith(':ends'))) {
         for (const id of await redis.zrange(key, '0', '-1')) await redis.zadd(key, 1, id)
       }
     },
   }
   ledgerContract(suite)
   sharedLedgerContract(suite)
+  poolContract(suite)
+  sharedPoolContract(suite)
 
   test('what is used is taken from the database once; a process that comes late with it changes nothing', async () => {
     const store = await fileStore()

@@ -14,7 +14,6 @@ const partsOf = (db: Db, clock: Clock) => {
   return {
     db,
     records: directRecords({ db, logger }),
-    period: 'monthly',
     failClosed: false,
     clock,
     logger,

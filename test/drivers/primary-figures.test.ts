@@ -15,7 +15,7 @@ afterEach(async () => {
 
 async function scene() {
   const hosted = hostFigures(() => [gauge('process.memory.usage', 10)])
-  const primary = await startPrimary(systemClock, createPrimaryStores(systemClock, 'monthly', hosted))
+  const primary = await startPrimary(systemClock, createPrimaryStores(systemClock, hosted))
   closing.push(primary.stop)
   const worker = async () => {
     const channel = await primary.channel()

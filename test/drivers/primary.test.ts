@@ -9,9 +9,12 @@ import { answerWorker } from '../../adapters/drivers/primary/channel.ts'
 import { type HostedLimits, hostLimits } from '../../adapters/drivers/primary/limits.ts'
 import { systemClock } from '../../core/clock.ts'
 import { HOLD_EXPIRY_MS } from '../../core/limits/decide.ts'
+import { createPeriods } from '../../core/limits/period.ts'
 import type { Db, Ledger } from '../../core/ports.ts'
 import { healthStoreContract } from '../contracts/health-store.ts'
 import { ledgerContract, sharedLedgerContract } from '../contracts/ledger.ts'
+import { poolContract } from '../contracts/ledger-pools.ts'
+import { sharedPoolContract } from '../contracts/ledger-shared-pools.ts'
 import { fakeClock } from '../support/clock.ts'
 import { keptLogs } from '../support/logs.ts'
 import { startPrimary, type TestPrimary } from '../support/primary.ts'
@@ -22,7 +25,7 @@ const closing: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
-const settings = { period: 'monthly', failClosed: false, clock: systemClock } as const
+const settings = { failClosed: false, clock: systemClock } as const
 
 /** Each database has a primary process of its own, and its workers one folder of journals. */
 const places = new WeakMap<Db, { folder: string; primary: TestPrimary }>()
@@ -43,6 +46,8 @@ async function open(db: Db, given?: TestPrimary): Promise<Ledger> {
 const suite = { name: 'the primary process', open: (db: Db) => open(db) }
 ledgerContract(suite)
 sharedLedgerContract(suite)
+poolContract(suite)
+sharedPoolContract(suite)
 
 healthStoreContract('of the primary process', async () => {
   const primary = await startPrimary()
@@ -59,51 +64,58 @@ describe('limits in the primary process', () => {
     return { opened: send('open', journal), send, closed }
   }
   const spent = (worker: ReturnType<typeof connected>, budgetMicros: number) =>
-    worker.send('reserve', admission({ user: { ...NO_LIMITS, budgetMicros }, costMicros: 0 }))
+    worker.send(
+      'reserve',
+      admission({
+        user: { ...NO_LIMITS, budgetMicros },
+        costMicros: 0,
+        record: { createdAt: Date.now() },
+      }),
+    )
   const used = (costMicros: number, begun = callRecord({ createdAt: Date.now() })) => ({
     ...begun,
     costMicros,
   })
+  const MONTH = { period: 'monthly', start: createPeriods('UTC').startsAt(Date.now())[2] }
   const SPENT = { ok: false, limit: 'budget', held: false }
 
   function twoWorkers(clock = fakeClock(Date.now())) {
-    const limits = hostLimits(clock, 'monthly')
+    const limits = hostLimits(clock)
     const [dead, living] = [connected(limits, 'usage-a'), connected(limits, 'usage-b')]
     living.send('seed', [])
     return { clock, limits, dead, living }
   }
 
   test('are taken from the database by the first worker only', () => {
-    const limits = hostLimits(fakeClock(Date.UTC(2026, 10, 25)), 'monthly')
+    const limits = hostLimits(fakeClock(Date.now()))
     const first = connected(limits, 'usage-a')
-    expect(first.opened).toBe(Date.UTC(2026, 10, 1))
-    first.send('seed', [{ userId: 1, keyId: 1, tokens: 3, costMicros: 500 }])
+    expect(first.opened).toBe(false)
+    first.send('seed', [{ owner: 'user:1', ...MONTH, tokens: 3, micros: 500 }])
     expect(spent(first, 500)).toMatchObject(SPENT)
-    expect(connected(limits, 'usage-b').opened).toBeNull()
+    expect(connected(limits, 'usage-b').opened).toBe(true)
   })
 
   test('count what a dead worker had under way as its journal tells it, once, and free its place', () => {
     const { dead, living } = twoWorkers()
-    const call = admission({ user: one })
+    const call = admission({ user: one, record: { createdAt: Date.now() } })
     dead.send('reserve', call)
     dead.closed()
     expect(living.send('reserve', admission({ user: one }))).toMatchObject({
       ok: false,
       limit: 'concurrency',
     })
-    for (let i = 0; i < 2; i++)
-      living.send('left', { journal: 'usage-a', record: used(300, { ...call.begun, createdAt: Date.now() }) })
+    for (let i = 0; i < 2; i++) living.send('left', { journal: 'usage-a', record: used(300, call.begun) })
     expect(spent(living, 300)).toMatchObject(SPENT)
     expect(spent(living, 301)).toMatchObject({ ok: true })
   })
 
   test('do not count again what a worker settled before it died', () => {
     const { dead, living } = twoWorkers()
-    const call = admission()
+    const call = admission({ record: { createdAt: Date.now() } })
     dead.send('reserve', call)
-    dead.send('settle', used(300, { ...call.begun, createdAt: Date.now() }))
+    dead.send('settle', used(300, call.begun))
     dead.closed()
-    living.send('left', { journal: 'usage-a', record: used(300, { ...call.begun, createdAt: Date.now() }) })
+    living.send('left', { journal: 'usage-a', record: used(300, call.begun) })
     expect(spent(living, 301)).toMatchObject({ ok: true })
   })
 
@@ -125,22 +137,22 @@ describe('limits in the primary process', () => {
 
   test('free what a dead worker holds after a while if nobody can take its journal, and count it when somebody does', () => {
     const { clock, dead, living } = twoWorkers()
-    const call = admission({ user: one })
+    const call = admission({ user: one, record: { createdAt: Date.now() } })
     dead.send('reserve', call)
     dead.closed()
     clock.advance(HOLD_EXPIRY_MS - 1)
     expect(living.send('reserve', admission({ user: one }))).toMatchObject({ ok: false })
     clock.advance(1)
     expect(living.send('reserve', admission({ user: one }))).toMatchObject({ ok: true })
-    living.send('left', { journal: 'usage-a', record: used(300, { ...call.begun, createdAt: clock.now() }) })
+    living.send('left', { journal: 'usage-a', record: used(300, call.begun) })
     expect(spent(living, 300)).toMatchObject({ ok: false, limit: 'budget' })
   })
 
   test('count a call of an earlier primary once, unless the database had it', () => {
-    const limits = hostLimits(fakeClock(Date.now()), 'monthly')
+    const limits = hostLimits(fakeClock(Date.now()))
     const worker = connected(limits, 'usage-a')
     worker.send('left', { journal: 'usage-old', record: used(100) })
-    worker.send('seed', [{ userId: 1, keyId: 1, tokens: 0, costMicros: 100 }])
+    worker.send('seed', [{ owner: 'user:1', ...MONTH, tokens: 0, micros: 100 }])
     const late = used(300)
     for (let i = 0; i < 2; i++) worker.send('left', { journal: 'usage-old', record: late })
     expect(spent(worker, 400)).toMatchObject(SPENT)

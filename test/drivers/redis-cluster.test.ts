@@ -43,7 +43,6 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis Cluster', () =
       seedMs: 60_000,
       db,
       records,
-      period: 'monthly',
       failClosed: false,
       clock: systemClock,
       logger,

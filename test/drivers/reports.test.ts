@@ -7,6 +7,7 @@ import type { Config } from '../../config/schema.ts'
 import { settingsFrom } from '../../config/settings.ts'
 import { systemClock } from '../../core/clock.ts'
 import { auditEvents, usageLogs } from '../../core/db/schema.ts'
+import { createPeriods } from '../../core/limits/period.ts'
 import { runReport } from '../../functions/reports.ts'
 import { type KeptLogs, keptLogs } from '../support/logs.ts'
 import type { OpenedStore } from '../support/memory-store.ts'
@@ -60,7 +61,8 @@ const linesIn = (text: string) => text.split('\r\n').length - 1
 
 test('what a report answers is the same, byte for byte, as without a thread', async () => {
   await fillUsage(store.db, 1_000)
-  const deps = { db: store.db, clock: systemClock, logger: logs, settings: settingsFrom(config) }
+  const parts = { db: store.db, clock: systemClock, logger: logs, settings: settingsFrom(config) }
+  const deps = { ...parts, periods: createPeriods('UTC') }
   for (const [path, query] of SEVERAL) {
     const [there, here] = [await run(path, query), await runReport(deps, path, callOf(query))]
     expect([there.status, [...there.headers]]).toEqual([here.status, [...here.headers]])

@@ -141,11 +141,32 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
       ttftMs: null,
       estimated: true,
       promptLosses: [{ kind: 'cache_miss', reason: 'tools_changed', blocks: 0, tokens: 9 }],
+      billingGroupIds: [7, 3],
+      client: 'codex',
+      project: 'apollo',
+      inputMicros: 1,
+      outputMicros: 2,
+      cacheReadMicros: 3,
+      cacheWrite5mMicros: 4,
+      cacheWrite1hMicros: 5,
+      serverToolMicros: 485,
+      savedMicros: -6,
+      webSearches: 2,
+      serviceTier: 'priority',
+      speed: 'fast',
+      geo: 'us',
+      contextWindow: '0-200k',
     })
     await writeRecords(db, texts([record, ...Array.from({ length: 499 }, () => callRecord())]))
     const [row] = await db.select().from(usageLogs).where(eq(usageLogs.requestId, record.id))
-    const { id, userId, keyId, promptLosses: losses, ...rest } = record
-    expect(row).toMatchObject({ ...rest, requestId: id, userId, apiKeyId: keyId })
+    const { id, userId, keyId, promptLosses: losses, billingGroupIds, periodStarts: _, ...rest } = record
+    expect(row).toMatchObject({
+      ...rest,
+      requestId: id,
+      userId,
+      apiKeyId: keyId,
+      billingGroupId: billingGroupIds[0],
+    })
     expect(await db.select().from(promptLosses)).toMatchObject([{ userId, calls: 1, ...losses[0] }])
     expect(await usedSince(db, 0)).toEqual([{ userId: 1, keyId: 1, tokens: 36 * 500, costMicros: 500 * 500 }])
   })
@@ -207,18 +228,17 @@ describe('a database with a history', () => {
       await db.run(sql`insert into d1_migrations (name) values (${name})`)
     }
     for (let i = 0; i < 40; i++) {
-      const {
-        id,
-        keyId,
-        ttftMs: _ttftMs,
-        ...record
-      } = callRecord({
+      const { id, keyId, ...record } = callRecord({
         createdAt: Date.UTC(2026, 10, 20) + i * 7_777_777,
         userId: i % 3,
         outcome: i % 5 === 0 ? 'error' : 'ok',
         latencyMs: i * i * 100,
       })
-      await db.insert(usageLogs).values({ ...record, requestId: id, apiKeyId: keyId })
+      await db.run(sql`insert into usage_logs (request_id, user_id, api_key_id, requested_model, model, backend, input_tokens,
+        output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, status_code, outcome,
+        estimated, unpriced, stream, attempts, latency_ms, created_at) values (${id}, ${record.userId}, ${keyId},
+        ${record.model}, ${record.model}, ${record.backend}, 10, 20, 3, 2, 1, 500, 200, ${record.outcome}, 0, 0, 1, 1,
+        ${record.latencyMs}, ${record.createdAt})`)
     }
     await db.run(sql`insert into usage_hourly select created_at, user_id, api_key_id, model, backend, 1,
       outcome <> 'ok', input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,

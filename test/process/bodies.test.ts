@@ -65,23 +65,27 @@ const ask = (text: string) =>
   })
 
 describe('the body of a call whose answer has begun', () => {
-  test('is no longer held, so that many open streams leave room for more', async () => {
-    const upstream = await startUpstream()
-    const gateway = await startGateway({
-      backends: [{ name: 'a', url: upstream.url }],
-      limits: { max_body_bytes: 2 ** 20, body_memory: 8 * 2 ** 20 },
-    })
-    upstream.answer({ chunks: messageStream().slice(0, 3), end: 'hang' })
-    const body = ask('x'.repeat(900_000))
-    for (let i = 0; i < 12; i++) {
-      const answer = await gateway.send(body)
-      expect(answer.status).toBe(200)
-      const reader = answer.body?.getReader()
-      expect((await reader?.read())?.done).toBe(false)
-    }
-    await gateway.stop()
-    await upstream.stop()
-  }, 30_000)
+  test.each(['/v1/messages', '/v1/chat/completions'])(
+    'is no longer held at %s, so that many open streams leave room for more',
+    async (path) => {
+      const upstream = await startUpstream()
+      const gateway = await startGateway({
+        backends: [{ name: 'a', url: upstream.url }],
+        limits: { max_body_bytes: 2 ** 20, body_memory: 8 * 2 ** 20 },
+      })
+      upstream.answer({ chunks: messageStream().slice(0, 3), end: 'hang' })
+      const body = ask('x'.repeat(900_000))
+      for (let i = 0; i < 12; i++) {
+        const answer = await gateway.send(body, { path })
+        expect(answer.status).toBe(200)
+        const reader = answer.body?.getReader()
+        expect((await reader?.read())?.done).toBe(false)
+      }
+      await gateway.stop()
+      await upstream.stop()
+    },
+    30_000,
+  )
 
   test('arrives as it was sent, also at an upstream that answers before it has read it', async () => {
     const arrived = Promise.withResolvers<string>()

@@ -36,7 +36,7 @@ const portOf = (gateway: TestGateway) => {
 async function adminCookie({ db }: TestGateway) {
   const settings = settingsFrom(load({ ...MINIMAL, ...DEFAULTS }))
   const parts = { db, clock: systemClock, actor: COMMAND_LINE, settings, auth: settings.auth }
-  const user = await createUser(parts, { itcode: 'boss', role: 'admin', quotaTokens: 0, budgetMicros: 0 })
+  const user = await createUser(parts, { itcode: 'boss', role: 'admin', quotaTokens: 0 })
   const about = { userId: user.id, itcode: 'boss', ip: '', userAgent: '', previous: undefined }
   return `session=${await openSession(parts, about)}`
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openFile } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { migrations } from '../../core/db/migrations.gen.ts'
+import { addToHourly, addToSums, ofLog } from '../../core/reports/rollups.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { createInstallation, type Installation, numbersIn } from '../support/installation.ts'
@@ -93,7 +94,12 @@ async function makeOddFiles() {
     for (const statement of statements) await old.db.run(sql.raw(statement))
     await old.db.run(sql`insert into d1_migrations (name) values (${name})`)
   }
-  await writeRecords(old.db, [recordText(callRecord())])
+  await old.db.run(sql`insert into usage_logs (request_id, user_id, api_key_id, requested_model, model, backend, input_tokens,
+    output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_micros, status_code, outcome, estimated,
+    unpriced, stream, attempts, latency_ms, created_at)
+    values ('req_old', 1, 1, 'm', 'm', 'a', 1, 1, 0, 0, 0, 5, 200, 'ok', 0, 0, 0, 1, 1, ${Date.now()})`)
+  for (const add of [addToHourly, addToSums]) await old.db.run(add(ofLog(sql`usage_logs`)))
+  await old.db.run(sql`update usage_summed set log_id = 1`)
   await old.close()
   const other = await openFile(at('other.db'))
   await migrate(other.db)

@@ -51,7 +51,7 @@ const ask = async (path: string, by: 'browser' | 'program') => {
   return [answer.status, answer.headers.get('content-type'), await answer.text()]
 }
 
-test.each(['/usage', '/managed/settings', '/protocol'])(
+test.each(['/usage', '/device', '/protocol'])(
   '%s is the page for a browser that goes there, and an error for a program',
   async (path) => {
     expect(await ask(path, 'browser')).toEqual([200, 'text/html; charset=utf-8', PAGE])

@@ -4,17 +4,22 @@ import { decompress } from '../../adapters/drivers/decompress.ts'
 import { memoryHealth } from '../../adapters/drivers/health/memory.ts'
 import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
+import { ldapLogin } from '../../adapters/drivers/login/ldap.ts'
 import { sha256 } from '../../adapters/drivers/sha256.ts'
+import { sendTelemetry } from '../../adapters/drivers/telemetry/fetch.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
 import { createObservability } from '../../adapters/node/observability.ts'
+import { loginsFrom } from '../../adapters/shared/logins.ts'
+import { notifierFrom } from '../../adapters/shared/notifier.ts'
 import { createPendingWork } from '../../adapters/shared/pending-work.ts'
 import { pricesFrom, shippedAbilities } from '../../adapters/shared/tables.ts'
 import { webWire } from '../../adapters/web/wire.ts'
 import { settingsFrom } from '../../config/settings.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
+import type { User } from '../../core/auth/account.ts'
 import { auditEvents, usageLogs } from '../../core/db/schema.ts'
 import { createDeps, type Deps } from '../../core/deps.ts'
-import type { CodeMail, Db, Site } from '../../core/ports.ts'
+import type { Db, Mail, Site } from '../../core/ports.ts'
 import { createUser, findUser, updateUser } from '../../core/users/manage.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { load, MINIMAL } from '../unit/config/settings.ts'
@@ -28,12 +33,12 @@ export interface App {
   db: Db
   clock: FakeClock
   logs: KeptLogs
-  mails: CodeMail[]
+  mails: Mail[]
   /** Makes delivering fail. */
   failMail(fails: boolean): void
   browser(): Browser
   /** Signs in as this user through the interface; the account is made when it is missing. */
-  signIn(itcode: string, role?: 'user' | 'admin', browser?: Browser): Promise<Browser & { id: number }>
+  signIn(itcode: string, role?: User['role'], browser?: Browser): Promise<Browser & { id: number }>
   /** The code that was mailed last. */
   code(): string
   request(path: string, init?: RequestInit & { peer?: string }): Promise<Answer>
@@ -55,7 +60,7 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   const config = load({ ...MINIMAL, health: { startup_check: 'off' }, ...file })
   const clock = fakeClock()
   const logs = keptLogs()
-  const mails: CodeMail[] = []
+  const mails: Mail[] = []
   const { waitUntil, settled } = createPendingWork()
   const upstream = undiciUpstream()
   let mailFails = false
@@ -76,21 +81,24 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
     ledger: await localLedger({
       db,
       records: directRecords({ db, logger: logs }),
-      period: settings.limits.period,
       failClosed: false,
       clock,
     }),
     upstream,
-    codes: {
+    mailer: {
+      delivers: true,
       async send(mail) {
         if (mailFails) throw new Error('no mail today')
         mails.push(mail)
       },
     },
+    notifier: notifierFrom(config, clock),
     prices: pricesFrom(config),
     abilities: shippedAbilities(),
     sha256,
     decompress,
+    sendTelemetry,
+    logins: loginsFrom(config, clock, ldapLogin),
     random: () => 0.5,
     waitUntil,
     // What app.request passes as the runtime's bindings.
@@ -121,7 +129,7 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
     async signIn(itcode, role = 'user', used = browser()) {
       const parts = { db, clock, settings, actor: COMMAND_LINE }
       const known = await findUser(db, itcode)
-      const user = known ?? (await createUser(parts, { itcode, role, quotaTokens: 0, budgetMicros: 0 }))
+      const user = known ?? (await createUser(parts, { itcode, role, quotaTokens: 0 }))
       if (user.role !== role) await updateUser(parts, user.id, { role })
       const invite_code = settings.auth.inviteCode || undefined
       const sent = await used.post('/api/auth/send-code', { itcode, invite_code })

@@ -15,12 +15,22 @@ export const HEALTH = { startupCheck: 'off', failureThreshold: 5, cooldownMs: 30
 
 export const backend = (name: string, given: Partial<Backend> = {}): Backend => ({
   name,
+  kind: 'anthropic',
   url: `https://${name}.test`,
   apiKey: 'k',
   weight: 1,
+  priority: 0,
+  bearer: false,
+  proxy: undefined,
+  headers: [],
   enabled: true,
   models: [],
   speaksOpenAi: false,
+  upstreamModels: new Map(),
+  region: '',
+  project: '',
+  workspaceId: '',
+  credentials: '',
   ...given,
 })
 

@@ -1,20 +1,27 @@
 /** A call as the edge made it: complete, with only what matters given. */
 import type { Call } from '../../core/calls/call.ts'
-import type { Caller } from '../../core/keys/key-cache.ts'
+import type { Caller } from '../../core/keys/caller.ts'
+import type { ModelRules } from '../../core/models/access.ts'
 import { createStop } from '../../core/stop.ts'
 import { ANN, OPUS } from './backends.ts'
 import { NO_LIMITS } from './records.ts'
+
+export const NO_RULES: ModelRules = { allow: [], deny: [], only: undefined }
 
 export const caller = (given: Partial<Caller> = {}): Caller => ({
   userId: ANN,
   itcode: 'ann',
   keyId: 7,
   keyPrefix: 'sk-ann',
+  billingGroupIds: [0],
   counters: [
     { scope: 'user', id: ANN, limits: NO_LIMITS },
     { scope: 'key', id: 7, limits: NO_LIMITS },
   ],
   grants: new Set(),
+  models: NO_RULES,
+  networks: undefined,
+  billedTo: () => undefined,
   ...given,
 })
 
@@ -24,6 +31,8 @@ export const call = (given: Partial<Call> = {}): Call => ({
   path: '/v1/messages',
   headers: [],
   body: new TextEncoder().encode('{}'),
+  client: 'other',
+  project: '',
   requestedModel: OPUS,
   model: OPUS,
   stream: true,

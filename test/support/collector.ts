@@ -52,7 +52,8 @@ export async function startCollector(port = 0): Promise<FakeCollector> {
     const url = incoming.url ?? ''
     requests.push({ url, headers: incoming.headers, body })
     if (how === 'hang') return
-    if (how === 200) {
+    const isProtobuf = incoming.headers['content-type'] === 'application/x-protobuf'
+    if (how === 200 && isProtobuf && !url.endsWith('/v1/logs')) {
       for (const resource of messages(body, 1)) {
         resources.push(attributes(messages(messages(resource, 1)[0], 1)))
         const scoped = messages(resource, 2).flatMap((scope) => messages(scope, 2))

@@ -1,11 +1,14 @@
 /** Calls from their admission to their settlement; upstream and ledger answer in place. */
+
 import { shippedAbilities } from '../../adapters/shared/tables.ts'
 import pricing from '../../config/pricing.json' with { type: 'json' }
 import type { Call } from '../../core/calls/call.ts'
 import { openCallRecord } from '../../core/calls/call-record.ts'
+import { createProjects } from '../../core/calls/client.ts'
 import { forward, forwardFree } from '../../core/calls/forward.ts'
 import type { MadeObject } from '../../core/db/objects.ts'
 import type { Deps } from '../../core/deps.ts'
+import { createPeriods } from '../../core/limits/period.ts'
 import type { Admitted, CallRecord, MaybePromise, Reply, Sink } from '../../core/ports.ts'
 import { createPrices, PriceList } from '../../core/pricing/prices.ts'
 import { call } from './call.ts'
@@ -38,16 +41,18 @@ export function forwardingScene(
       ...parts.settings,
       journal: { fsync: false },
       retry: { ...parts.settings.retry, idleTimeoutMs: 90_000 },
-      limits: { period: given.period ?? 'monthly', reserveOutputTokens: undefined },
+      limits: { period: given.period ?? 'monthly', timeZone: 'UTC', reserveOutputTokens: undefined },
       publicUrl: '',
     },
+    periods: createPeriods('UTC'),
+    projects: createProjects({ clock: { now: () => 0 } }),
     prices,
     abilities,
     catalogue: { known: () => undefined },
     ledger: {
       reserve: ({ begun }: { begun: CallRecord }): MaybePromise<Admitted> => {
         reserved.push(begun)
-        return given.admitted ?? { ok: true, used: undefined, resetAt: clock.now() + 60_000 }
+        return given.admitted ?? { ok: true, used: undefined }
       },
       update: (record: CallRecord) => void updated.push(record),
       settle: (record: CallRecord) => {

@@ -10,7 +10,7 @@ const [path = '', folder = ''] = process.argv.slice(2)
 const { db } = await openFile(path)
 const parts = { db, clock: systemClock, logger: keptLogs() }
 const records = await journalledRecords({ ...parts, folder })
-const ledger = await localLedger({ ...parts, records, period: 'monthly', failClosed: false })
+const ledger = await localLedger({ ...parts, records, failClosed: false })
 const call = admission({ record: { createdAt: Date.now() } })
 await ledger.reserve(call)
 console.log(call.begun.id)

@@ -8,6 +8,7 @@ import { startGateway, type TestGateway } from './gateway.ts'
 import { freePort } from './ports.ts'
 import { startRedis } from './redis.ts'
 import { countOf, workersOf } from './restarts.ts'
+import { limitTo } from './spend.ts'
 import { type FakeUpstream, messageStream, startUpstream } from './upstream.ts'
 
 const ASK = {
@@ -170,14 +171,13 @@ async function expectLimits(gateway: TestGateway, { secret, userId }: { secret: 
     if (answer.ok) await gateway.rowOf(answer)
     return text.slice(0, 200)
   }
-  const limitTo = (budgetMicros: number) =>
-    db.update(users).set({ budgetMicros, concurrentRequests: 1 }).where(eq(users.id, userId))
-  await limitTo(1)
+  await db.update(users).set({ concurrentRequests: 1 }).where(eq(users.id, userId))
+  await limitTo(db, userId, 1)
   await expect.poll(call).toContain('budget is used up')
   // A call that was killed between its reservation and its first line in the journal holds its place until that expires, and
   // gets its row then.
   const callWithOneMore = async () => {
-    await limitTo((await spentIn()) + 1)
+    await limitTo(db, userId, (await spentIn()) + 1)
     return call()
   }
   await expect.poll(callWithOneMore, TAKEN_OVER).toContain('event: message_start')

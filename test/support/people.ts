@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
+import type { User } from '../../core/auth/account.ts'
 import { systemClock } from '../../core/clock.ts'
 import { findUser, registerUser, updateUser } from '../../core/users/manage.ts'
 import { answerOf, type Browser, browserOf } from './browser.ts'
@@ -15,11 +16,12 @@ export interface People {
   url: string
   browser(gateway: Gateway): Browser
   /** Signs in through the interface. `role` makes the account before, or changes it. */
-  signIn(gateway: Gateway, itcode: string, role?: 'user' | 'admin'): Promise<Person>
+  signIn(gateway: Gateway, itcode: string, role?: User['role']): Promise<Person>
   stop(): Promise<void>
 }
 
-export async function startPeople(): Promise<People> {
+/** `address`: the public one of their gateway, where it is not the one that it listens at. */
+export async function startPeople(address?: string): Promise<People> {
   const codes = new Map<string, PromiseWithResolvers<string>>()
   const codeOf = (itcode: string) => {
     const known = codes.get(itcode) ?? Promise.withResolvers<string>()
@@ -37,7 +39,7 @@ export async function startPeople(): Promise<People> {
   const browser = (gateway: Gateway) =>
     browserOf(
       async (path, init) => answerOf(await fetch(`${gateway.url}${path}`, init)),
-      () => gateway.url,
+      () => address ?? gateway.url,
     )
   return {
     url: `http://127.0.0.1:${(post.address() as AddressInfo).port}/`, // it listens on a port
@@ -46,7 +48,7 @@ export async function startPeople(): Promise<People> {
       if (role) {
         const parts = { db: gateway.db, clock: systemClock, actor: COMMAND_LINE }
         const known = await findUser(gateway.db, itcode)
-        const user = known ?? (await registerUser(parts, { itcode, role, quotaTokens: 0, budgetMicros: 0 }))
+        const user = known ?? (await registerUser(parts, { itcode, role, quotaTokens: 0 }))
         if (user && user.role !== role) await updateUser(parts, user.id, { role })
       }
       const used = browser(gateway)

@@ -17,7 +17,7 @@ export interface TestPrimary {
 
 export async function startPrimary(
   clock: Clock = systemClock,
-  serve: ServeWorker = createPrimaryStores(clock, 'monthly'),
+  serve: ServeWorker = createPrimaryStores(clock),
 ): Promise<TestPrimary> {
   const folder = temporaryFolder()
   const path = join(folder.path, 'primary.sock')

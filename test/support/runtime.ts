@@ -12,10 +12,12 @@ import { registerUser } from '../../core/users/manage.ts'
 interface TestBackend {
   name: string
   url: string
-  api_key?: string
+  api_key?: string | undefined
   weight?: number
   enabled?: boolean
-  models?: string[]
+  models?: (string | { id: string; upstream: string })[]
+  /** What kinds of clouds need besides. */
+  [setting: string]: unknown
 }
 
 export interface GatewaySettings {
@@ -26,7 +28,7 @@ export interface GatewaySettings {
 type Row = typeof usageLogs.$inferSelect
 
 export interface Client {
-  /** A key of a new active user (named by `given.itcode`, else by chance). */
+  /** A key of a new active user (named by `given.itcode`, else by chance); `budgetMicros` is a limit of a month. */
   newKey(
     given?: Partial<typeof users.$inferInsert>,
   ): Promise<{ secret: string; userId: number; keyId: number }>
@@ -106,9 +108,14 @@ export function complete({ backends, auth, health, ...rest }: GatewaySettings) {
 /** What tests do to a gateway by its address and its database. */
 export async function clientOf({ db, url }: { db: () => Db; url: () => string }): Promise<Client> {
   const newKey: Client['newKey'] = async (overrides = {}) => {
-    const { itcode = `user-${crypto.randomUUID().slice(0, 8)}`, ...rest } = overrides
+    const {
+      itcode = `user-${crypto.randomUUID().slice(0, 8)}`,
+      budgetMicros: micros = 0,
+      ...rest
+    } = overrides
     const parts = { db: db(), clock: systemClock, actor: COMMAND_LINE }
-    const user = await registerUser(parts, { itcode, role: 'user', quotaTokens: 0, budgetMicros: 0 })
+    const ownLimit = { micros, period: 'monthly' } as const
+    const user = await registerUser(parts, { itcode, role: 'user', quotaTokens: 0, ownLimit })
     if (!user) throw new Error(`there is a user ${itcode} already`)
     if (Object.keys(rest).length > 0) await db().update(users).set(rest).where(eq(users.id, user.id))
     const { key, secret } = await createKey(

@@ -1,10 +1,11 @@
 /** Signing in without HTTP: a database in memory, a clock that stands still, mail that is kept. */
+import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { settingsFrom } from '../../config/settings.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
 import type { Asker } from '../../core/auth/codes.ts'
 import { createSignInLimits } from '../../core/auth/sign-in-limits.ts'
 import { auditEvents, loginCodes, sessions, users } from '../../core/db/schema.ts'
-import type { CodeMail } from '../../core/ports.ts'
+import type { Mail } from '../../core/ports.ts'
 import { load, MINIMAL } from '../unit/config/settings.ts'
 import { fakeClock } from './clock.ts'
 import { keptLogs } from './logs.ts'
@@ -18,7 +19,7 @@ export async function signInScene({ db }: OpenedStore, auth: object = {}, limits
   const clock = fakeClock()
   const logger = keptLogs()
   const settings = settingsFrom(load({ ...MINIMAL, auth: { ...MINIMAL.auth, ...auth }, limits }))
-  const mails: CodeMail[] = []
+  const mails: Mail[] = []
   const pending: Promise<unknown>[] = []
   const mail: { fails: boolean } = { fails: false }
   const parts = { db, clock, auth: settings.auth }
@@ -27,9 +28,12 @@ export async function signInScene({ db }: OpenedStore, auth: object = {}, limits
     clock,
     settings,
     logger,
+    sha256,
     signInLimits: createSignInLimits(clock),
-    codes: {
-      async send(sent: CodeMail) {
+    logins: [],
+    mailer: {
+      delivers: true,
+      async send(sent: Mail) {
         if (mail.fails) throw new Error('no mail today')
         mails.push(sent)
       },
@@ -53,6 +57,7 @@ export async function signInScene({ db }: OpenedStore, auth: object = {}, limits
   const request = (given: object = {}) => ({
     ...ASKER,
     inviteCode: undefined,
+    invitation: undefined,
     actor: { ...COMMAND_LINE, requestId: 'req_1' },
     userAgent: 'test',
     previous: undefined,

@@ -16,6 +16,9 @@ async function bundle(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: ['adapters/workers/index.ts'],
     bundle: true,
+    // As `minify` of wrangler.toml.
+    minify: true,
+    keepNames: true,
     format: 'esm',
     target: 'es2024',
     platform: 'neutral',

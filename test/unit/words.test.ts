@@ -16,15 +16,12 @@ const RETIRED = [
   'metered',
   'offer',
   'parked',
-  'policy',
   'say',
   'seal',
   'sealed',
   'tap',
   'unseal',
 ]
-/** Words of others: an option of wrangler's, headers of browsers. */
-const FOREIGN = /^(page_policy|policy_of)$/
 const SOURCES = globSync('{core,functions,adapters,config}/**/*.ts').filter(
   (file) => !file.endsWith('.gen.ts'),
 )
@@ -36,10 +33,10 @@ const toSnakeCase = (name: string) =>
     .replaceAll(/([a-z\d])([A-Z])/g, '$1_$2')
     .replaceAll(/[^A-Za-z\d]+/g, '_')
     .toLowerCase()
-const retiredIn = (name: string) => {
-  const words = toSnakeCase(name)
-  return FOREIGN.test(words) ? [] : words.split('_').filter((word) => RETIRED.includes(word))
-}
+const retiredIn = (name: string) =>
+  toSnakeCase(name)
+    .split('_')
+    .filter((word) => RETIRED.includes(word))
 const named = (pattern: RegExp) =>
   SOURCES.flatMap((file) => [...textOf(file).matchAll(pattern)].map(([, name = '']) => ({ file, name })))
 const strays = (names: readonly { file: string; name: string }[]) =>

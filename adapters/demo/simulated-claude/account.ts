@@ -1,10 +1,17 @@
 /** The objects in a simulated account. As in a real one, requests can name only objects of their own account. */
 import * as z from 'zod'
 import type { AskedMessage } from './asked.ts'
+import { type Batches, createBatches } from './batches.ts'
+import { idOf } from './ids.ts'
+import { createUploads, type Uploads } from './uploads.ts'
 
 type Kind = 'container' | 'file' | 'thread'
 
 export interface SimulatedAccount {
+  uploads: Uploads
+  batches: Batches
+  /** How long a batch takes, in ms. */
+  batchMs: number
   /** Makes an object as if it were made outside the gateway, and returns its id. */
   make(kind: Kind): string
   /** An object in the request that does not exist in this account. */
@@ -34,19 +41,25 @@ const Named = z.looseObject({
 })
 
 export function createSimulatedAccount(): SimulatedAccount {
-  const held = { container: new Set<string>(), file: new Set<string>(), thread: new Set<string>() }
+  const held = { container: new Set<string>(), thread: new Set<string>() }
+  const uploads = createUploads()
+  const holds = (kind: Kind, id: string) => (kind === 'file' ? uploads.hasFile(id) : held[kind].has(id))
   const ledger: SimulatedAccount['ledger'] = { own: 0, foreign: [] }
   const make = (kind: Kind) => {
-    const made = `${kind === 'thread' ? 'msg' : kind}_sim${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`
-    held[kind].add(made)
+    const made = idOf(kind === 'thread' ? 'msg' : kind)
+    if (kind === 'file') uploads.addFile(made)
+    else held[kind].add(made)
     return made
   }
-  return {
+  const account: SimulatedAccount = {
+    uploads,
+    batches: createBatches(() => account.batchMs),
+    batchMs: 0,
     ledger,
     make,
     foreign(asked) {
       const named = namedIn(asked)
-      const foreign = named.find((one) => !held[one.kind].has(one.id))
+      const foreign = named.find((one) => !holds(one.kind, one.id))
       if (foreign) ledger.foreign.push(foreign)
       else if (named.length > 0) ledger.own += 1
       return foreign
@@ -62,6 +75,7 @@ export function createSimulatedAccount(): SimulatedAccount {
       if (Named.safeParse(asked).data?.thread) held.thread.add(messageId)
     },
   }
+  return account
 }
 
 function namedIn(asked: unknown): { kind: Kind; id: string }[] {

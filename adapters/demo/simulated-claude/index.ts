@@ -6,16 +6,21 @@ import type * as z from 'zod'
 import { createSimulatedAccount, type SimulatedAccount } from './account.ts'
 import { answerTo } from './answer.ts'
 import { Asked, AskedMessage } from './asked.ts'
+import { Fault } from './fault.ts'
+import { idOf } from './ids.ts'
 import { abilitiesOfModel, isCallable, modelById, modelPage } from './models.ts'
+import { createBooks, isAdmin, type SimulatedBooks } from './reports.ts'
 import { violation } from './rules/index.ts'
 import { safeguardResults } from './safeguards.ts'
 import { framesOf, messageOf, type Reply } from './stream.ts'
+import type { Asking } from './uploads.ts'
 import { createUsageMeter, tokensOf, type UsageMeter } from './usage.ts'
 
 const PACE_MS = 12
 /** The first piece takes as long as this many others, because Claude thinks first. */
 const FIRST_PIECE = 10
 const LARGEST_BODY = 32 * 1024 * 1024
+const LARGEST_UPLOAD = 64 * 1024 * 1024
 
 export interface SimulatedClaude {
   url: string
@@ -23,41 +28,30 @@ export interface SimulatedClaude {
   stop(): Promise<void>
 }
 
-/** An error in the form of Claude's API. */
-class Fault extends Error {
-  readonly status: number
-  readonly type: string
-
-  constructor(status: number, type: string, message: string) {
-    super(message)
-    this.status = status
-    this.type = type
-  }
-}
-
 interface Call {
   request: IncomingMessage
   response: ServerResponse
   meter: UsageMeter
   account: SimulatedAccount
+  books: SimulatedBooks
   /** ms between two pieces. */
   pace: number
 }
 
 /**
- * Accepts any credential that begins with `sim-`. `pace`: ms between two pieces of an answer. `account`: its objects; pass
- * that of an earlier instance to simulate a restart.
+ * Accepts any credential that begins with `sim-`. `pace`: ms between two pieces of an answer. `account`, `books`: its
+ * objects, and what it reports; pass those of an earlier instance to simulate a restart.
  */
 export async function startSimulatedClaude(
-  options: { port?: number; pace?: number; account?: SimulatedAccount } = {},
+  options: { port?: number; pace?: number; account?: SimulatedAccount; books?: SimulatedBooks } = {},
 ): Promise<SimulatedClaude> {
-  const { port = 0, pace = PACE_MS, account = createSimulatedAccount() } = options
+  const { port = 0, pace = PACE_MS, account = createSimulatedAccount(), books = createBooks() } = options
   const meter = createUsageMeter()
   const server = createServer(async (request, response) => {
     const requestId = idOf('req')
     response.setHeader('request-id', requestId)
     try {
-      await route({ request, response, meter, account, pace })
+      await route({ request, response, meter, account, books, pace })
     } catch (error) {
       if (response.headersSent || response.destroyed) return void response.destroy()
       const { status, type, message } =
@@ -101,14 +95,50 @@ async function route(call: Call): Promise<void> {
     if (!page) throw new Fault(400, 'invalid_request_error', 'limit: a number from 1 to 1000 is expected')
     return sendJson(response, page)
   }
+  const report = reads && isAdmin(credential) && call.books.report(pathname, searchParams)
+  if (report) return sendJson(response, report)
+  const stored = await ofAccount(call, credential, { method, pathname, query: searchParams })
+  if (stored !== undefined) {
+    send(response, stored)
+    return
+  }
   const id = /^\/v1\/models\/([^/]+)$/.exec(pathname)?.[1]
   if (!reads || id === undefined) throw new Fault(404, 'not_found_error', 'Not found')
   return sendJson(response, modelById(id) ?? knownModel(id))
 }
 
-async function sendMessage(call: Call, credential: string): Promise<void> {
-  const { request, response, meter, account, pace } = call
-  const body = await bodyOf(request)
+/** Batches, files and skills; undefined for other addresses. */
+async function ofAccount(
+  call: Call,
+  credential: string,
+  asked: Pick<Asking, 'method' | 'pathname' | 'query'>,
+): Promise<object | string | undefined> {
+  const { request, account } = call
+  const asking = {
+    ...asked,
+    type: request.headers['content-type'] ?? '',
+    body: () => bodyOf(request, LARGEST_UPLOAD),
+  }
+  const messageFor = (params: object) => {
+    const { asked: message, reply } = replyTo(call, Buffer.from(JSON.stringify(params)), credential)
+    const { usage, ...rest } = messageOf(reply, reply.answer)
+    account.keepThread(message, reply.id)
+    return { ...rest, usage: { ...usage, service_tier: 'batch' } }
+  }
+  return (await account.batches.answer(asking, messageFor)) ?? account.uploads.answer(asking)
+}
+
+function send(response: ServerResponse, stored: object | string): void {
+  if (typeof stored !== 'string' && !Buffer.isBuffer(stored)) {
+    sendJson(response, stored)
+    return
+  }
+  const type = typeof stored === 'string' ? 'application/x-jsonl' : 'application/octet-stream'
+  response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(stored) })
+  response.end(stored)
+}
+
+function replyTo({ meter, account }: Call, body: Buffer, credential: string) {
   const asked = parsed(AskedMessage, body)
   knownModel(asked.model)
   keepsRules(body, asked.model)
@@ -123,6 +153,13 @@ async function sendMessage(call: Call, credential: string): Promise<void> {
     usage: meter.count({ asked, body, credential }),
     container,
   }
+  return { asked, reply }
+}
+
+async function sendMessage(call: Call, credential: string): Promise<void> {
+  const { request, response, account, books, pace } = call
+  const { asked, reply } = replyTo(call, await bodyOf(request), credential)
+  books.enter({ credential, model: asked.model, usage: reply.usage, outputTokens: reply.answer.outputTokens })
   account.keepThread(asked, reply.id)
   const left = new AbortController()
   response.on('close', () => left.abort())
@@ -154,12 +191,12 @@ function credentialOf({ headers }: IncomingMessage): string {
   )
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+async function bodyOf(request: IncomingMessage, most = LARGEST_BODY): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request) {
     size += chunk.length
-    if (size > LARGEST_BODY) throw new Fault(413, 'request_too_large', 'Request exceeds the maximum size')
+    if (size > most) throw new Fault(413, 'request_too_large', 'Request exceeds the maximum size')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
@@ -192,10 +229,6 @@ function knownModel(model: string): void {
 function keepsRules(body: Buffer, model: string): void {
   const problem = violation(JSON.parse(body.toString()), abilitiesOfModel(model))
   if (problem) throw new Fault(400, 'invalid_request_error', problem)
-}
-
-function idOf(kind: string): string {
-  return `${kind}_sim${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`
 }
 
 function sendJson(response: ServerResponse, value: unknown, status = 200): void {

@@ -3,7 +3,6 @@
  * call waits for a round trip first. Each process writes its own records.
  */
 
-import { periodOf } from '../../../core/limits/period.ts'
 import {
   lostCalls,
   renewShared,
@@ -16,14 +15,11 @@ import { type SharedParts, sharedLedger } from './shared.ts'
 
 /** `clock` must agree with the clocks of the other processes: see database-clock.ts. */
 export function databaseLedger(parts: SharedParts): Promise<Ledger> {
-  const { db, period, clock } = parts
+  const { db, clock } = parts
   return sharedLedger(parts, {
-    reserve(call) {
-      const now = clock.now()
-      return reserveShared(db, call, periodOf(period, now), now)
-    },
+    reserve: (call) => reserveShared(db, call, clock.now()),
     renew: ({ begun }) => renewShared(db, begun.id, clock.now()),
-    settle: (record) => settleShared(db, record, periodOf(period, clock.now()), clock.now()),
+    settle: (record) => settleShared(db, record, clock.now()),
     async lost() {
       await sweepHolds(db, clock.now())
       return lostCalls(db, clock.now())

@@ -101,6 +101,7 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
     // Records that the database does not take now stay in the journal for the next start.
     do await flush()
     while (rows.works() && (pending.size > 0 || setAside.waits()))
+    if (pending.size > 0 && !disk.works()) logger.error('ledger.records_lost', { records: pending.size })
     journal.close()
     free()
   }

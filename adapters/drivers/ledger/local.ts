@@ -1,27 +1,25 @@
 /** Ledger of one process: limits are counted in its memory, exact within that process. */
 
 import { createLimitCounters } from '../../../core/limits/counters.ts'
+import { allSpent } from '../../../core/limits/seed.ts'
 import type { Clock, Db, Ledger } from '../../../core/ports.ts'
-import { usedSince } from '../../../core/reports/write.ts'
-import type { Period } from '../../../core/settings.ts'
 import { NOTHING_USED, type Records } from './records.ts'
 
 export async function localLedger(parts: {
   db: Db
   records: Records
-  period: Period
   failClosed: boolean
   clock: Clock
 }): Promise<Ledger> {
   const { db, records, failClosed, clock } = parts
-  const counters = createLimitCounters(clock, parts.period)
+  const counters = createLimitCounters(clock)
   let seeded = false
   await records.takeOver({
     settle(record) {
       if (seeded) counters.addUse(record)
     },
   })
-  counters.seed(await usedSince(db, counters.span().start))
+  counters.seed(await allSpent(db))
   seeded = true
   return {
     reserve(call) {
@@ -41,6 +39,7 @@ export async function localLedger(parts: {
       counters.settle(record)
       return records.settle(record)
     },
+    respent: counters.addUse,
     // The journal has the calls of processes that died.
     sweep: async () => {},
     healthy: records.healthy,

@@ -3,35 +3,42 @@
  * themselves. Each worker writes its own records.
  */
 import * as z from 'zod'
+import { PERIODS } from '../../../core/limits/period.ts'
+import { allSpent } from '../../../core/limits/seed.ts'
 import type { CallRecord, Ledger } from '../../../core/ports.ts'
-import { usedSince } from '../../../core/reports/write.ts'
 import type { PrimaryChannel } from '../primary/channel.ts'
 import { type SharedParts, sharedLedger } from './shared.ts'
 
+const Period = z.enum(PERIODS)
+const Refused = {
+  ok: z.literal(false),
+  scope: z.enum(['user', 'key', 'group', 'organisation']),
+  id: z.number(),
+  resetAt: z.number(),
+}
 const Admitted = z.union([
-  z.object({ ok: z.literal(true), used: z.number().optional(), resetAt: z.number() }),
   z.object({
-    ok: z.literal(false),
-    limit: z.enum(['quota', 'budget', 'requests_per_minute', 'concurrency']),
-    scope: z.enum(['user', 'key']),
-    held: z.boolean(),
-    resetAt: z.number(),
+    ok: z.literal(true),
+    used: z.object({ share: z.number(), period: Period, resetAt: z.number() }).optional(),
   }),
+  z.object({ ...Refused, limit: z.enum(['quota', 'budget']), period: Period, held: z.boolean() }),
+  z.object({ ...Refused, limit: z.enum(['requests_per_minute', 'tokens_per_minute', 'concurrency']) }),
 ])
-/** Where to begin counting what was used (ms since 1970), or null if that is known. */
-const Opened = z.number().nullable()
+/** Whether it is known what was used. */
+const Opened = z.boolean()
 
 /** Rejects if the primary process is gone, or with what the database throws. */
 export async function primaryLedger(parts: SharedParts & { channel: PrimaryChannel }): Promise<Ledger> {
   const { db, records, channel } = parts
-  const countedFrom = Opened.parse(await channel.ask('limits.open', records.name))
+  const isSeeded = Opened.parse(await channel.ask('limits.open', records.name))
   const ledger = await sharedLedger(parts, {
-    async reserve({ begun, usual, worst, counters }) {
-      const body = { begun: { id: begun.id }, usual, worst, counters }
+    async reserve({ begun: { id, periodStarts }, periodEnds, usual, worst, counters }) {
+      const body = { begun: { id, periodStarts }, periodEnds, usual, worst, counters }
       const answer = Admitted.parse(await channel.ask('limits.reserve', body))
-      return answer.ok ? { ok: true, used: answer.used, resetAt: answer.resetAt } : answer
+      return answer.ok ? { ok: true, used: answer.used } : answer
     },
     settle: (record) => channel.tell('limits.settle', usedBy(record)),
+    respent: (change) => channel.tell('limits.respent', change),
     left: {
       settle: (record, journal) => channel.tell('limits.left', { journal, record: usedBy(record) }),
       taken: (journal) => channel.tell('limits.taken', journal),
@@ -39,14 +46,14 @@ export async function primaryLedger(parts: SharedParts & { channel: PrimaryChann
     // The journal has the calls of workers that died.
     lost: async () => [],
   })
-  if (countedFrom !== null) await channel.ask('limits.seed', await usedSince(db, countedFrom))
+  if (!isSeeded) await channel.ask('limits.seed', await allSpent(db))
   return ledger
 }
 
 /** What counters need of a call that is over. */
 function usedBy(record: CallRecord) {
-  const { id, userId, keyId, createdAt, costMicros } = record
+  const { id, userId, keyId, billingGroupIds, periodStarts, costMicros } = record
   const { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = record
   const tokens = { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens }
-  return { id, userId, keyId, createdAt, costMicros, ...tokens }
+  return { id, userId, keyId, billingGroupIds, periodStarts, costMicros, ...tokens }
 }

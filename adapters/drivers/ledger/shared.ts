@@ -5,18 +5,15 @@
 
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import { RENEW_MS } from '../../../core/limits/decide.ts'
-import { periodOf } from '../../../core/limits/period.ts'
 import { createOutage } from '../../../core/outage.ts'
 import type { Admission, Admitted, CallRecord, Clock, Db, Ledger, Logger } from '../../../core/ports.ts'
 import { parseRecord } from '../../../core/reports/stored-record.ts'
 import { writeRecords } from '../../../core/reports/write.ts'
-import type { Period } from '../../../core/settings.ts'
 import { type LeftCalls, NOTHING_USED, type Records } from './records.ts'
 
 export interface SharedParts {
   db: Db
   records: Records
-  period: Period
   failClosed: boolean
   clock: Clock
   logger: Logger
@@ -30,21 +27,22 @@ export interface SharedLimits {
   renew?(call: Admission): Promise<void>
   /** Frees the hold of a call and counts its use. `written` resolves when its record is safe. */
   settle(record: CallRecord, written: Promise<void>): Promise<void>
+  /** Follows a change of limit_spent; absent where that is read for every call, or again within a minute. */
+  respent?(change: Parameters<Ledger['respent']>[0]): Promise<void>
   /** What is done with the calls that dead processes left; by default they are settled. */
   left?: LeftCalls
   /** Texts of the records of calls whose holds expired, because nobody renewed them. They are told again until they are settled. */
   lost(): Promise<string[]>
 }
 
+const OUTAGE = { failed: 'ledger.limits_failed', worksAgain: 'ledger.limits_work_again' }
+
 export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Promise<Ledger> {
-  const { records, period, failClosed, clock, logger } = parts
+  const { records, failClosed, clock, logger } = parts
   /** Calls that this process admitted, for `peek`. */
-  const own = createLimitCounters(clock, period)
+  const own = createLimitCounters(clock)
   const renewals = createRenewals(clock, limits)
-  const outage = createOutage(logger, {
-    failed: 'ledger.limits_failed',
-    worksAgain: 'ledger.limits_work_again',
-  })
+  const outage = createOutage(logger, OUTAGE)
   const failed = (cause: unknown) => outage.failed(cause, { calls: failClosed ? 'refused' : 'pass' })
   const settleWritten = (record: CallRecord) => limits.settle(record, Promise.resolve()).catch(() => {})
   /** Frees what a call holds that is refused after all. */
@@ -67,7 +65,7 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
           giveBack(call)
           return { ok: false, limit: 'unavailable' }
         }
-        admitted = { ok: true, used: undefined, resetAt: periodOf(period, clock.now()).end }
+        admitted = { ok: true, used: undefined }
       }
       if (admitted.ok && !records.reserve(call.begun) && failClosed) {
         giveBack(call)
@@ -90,6 +88,7 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
       // A hold that cannot be freed expires; the use is in the database and counted from there.
       await Promise.all([written, limits.settle(record, written).then(() => outage.worked(), failed)])
     },
+    respent: (change) => limits.respent?.(change),
     sweep: () => recordLost(parts, limits),
     healthy: () => outage.works() && records.healthy(),
     waiting: records.waiting,

@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream'
 import * as z from 'zod'
 
 /** Raised whenever messages change: new code may be started by a primary process of an older release. */
-const VERSION = 2
+const VERSION = 3
 const HELLO = 'hello'
 /** The most messages of one worker that the primary hears in one turn, so that nobody waits for a worker that floods it. */
 const MOST_A_TURN = 1_000

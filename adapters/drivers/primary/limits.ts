@@ -8,35 +8,37 @@
 import * as z from 'zod'
 import { createLimitCounters, type LimitCounters } from '../../../core/limits/counters.ts'
 import { HOLD_EXPIRY_MS } from '../../../core/limits/decide.ts'
+import { PERIODS } from '../../../core/limits/period.ts'
 import type { Clock } from '../../../core/ports.ts'
-import type { Period } from '../../../core/settings.ts'
 import { NOTHING_USED } from '../ledger/records.ts'
 import type { Handlers } from './channel.ts'
 
 const count = z.number()
 const Estimate = z.object({ tokens: count, costMicros: count })
+/** Of day, week and month. */
+const Moments = z.tuple([count, count, count])
+const Period = z.enum(PERIODS)
+const Limits = z.object({
+  amounts: z.array(z.object({ period: Period, tokens: count.optional(), micros: count.optional() })),
+  requestsPerMinute: count,
+  tokensPerMinute: count,
+  concurrentRequests: count,
+})
 const Reserve = z.object({
-  begun: z.object({ id: z.string() }),
+  begun: z.object({ id: z.string(), periodStarts: Moments }),
+  periodEnds: Moments,
   usual: Estimate,
   worst: Estimate,
   counters: z.array(
-    z.object({
-      scope: z.enum(['user', 'key']),
-      id: count,
-      limits: z.object({
-        quotaTokens: count,
-        budgetMicros: count,
-        requestsPerMinute: count,
-        concurrentRequests: count,
-      }),
-    }),
+    z.object({ scope: z.enum(['user', 'key', 'group', 'organisation']), id: count, limits: Limits }),
   ),
 })
 const Settle = z.object({
   id: z.string(),
   userId: count,
   keyId: count,
-  createdAt: count,
+  billingGroupIds: z.tuple([count], count),
+  periodStarts: Moments,
   inputTokens: count,
   outputTokens: count,
   cacheReadTokens: count,
@@ -45,7 +47,9 @@ const Settle = z.object({
   costMicros: count,
 })
 const Left = z.object({ journal: z.string(), record: Settle })
-const Used = z.array(z.object({ userId: count, keyId: count, tokens: count, costMicros: count }))
+const Seed = z.array(
+  z.object({ owner: z.string(), period: Period, start: count, micros: count, tokens: count }),
+)
 
 interface Worker {
   journal: string
@@ -62,8 +66,8 @@ export interface HostedLimits {
   connect(): { handlers: Handlers; closed(): void }
 }
 
-export function hostLimits(clock: Clock, period: Period): HostedLimits {
-  const counters = createLimitCounters(clock, period)
+export function hostLimits(clock: Clock): HostedLimits {
+  const counters = createLimitCounters(clock)
   const workers = createWorkers(clock, counters)
   let seeded = false
   return {
@@ -73,10 +77,10 @@ export function hostLimits(clock: Clock, period: Period): HostedLimits {
         'limits.open'(journal) {
           worker.journal = z.string().parse(journal)
           workers.add(worker)
-          return seeded ? null : counters.span().start
+          return seeded
         },
-        'limits.seed'(used) {
-          if (!seeded) counters.seed(Used.parse(used))
+        'limits.seed'(spent) {
+          if (!seeded) counters.seed(Seed.parse(spent))
           seeded = true
         },
         'limits.reserve'(body) {
@@ -94,6 +98,9 @@ export function hostLimits(clock: Clock, period: Period): HostedLimits {
           // What comes before is among what the database has.
           if (seeded) workers.settleLeft(journal, record)
         },
+        'limits.respent'(body) {
+          if (seeded) counters.addUse(Settle.parse(body))
+        },
         'limits.taken': (journal) => workers.taken(z.string().parse(journal)),
       }
       return { handlers, closed: () => workers.closed(worker) }
@@ -108,7 +115,7 @@ function createWorkers(clock: Clock, counters: LimitCounters) {
   const counted = new Set<string>()
 
   function free({ running }: Worker) {
-    for (const id of running) counters.settle({ ...NOTHING_USED, id, createdAt: clock.now() })
+    for (const id of running) counters.settle({ ...NOTHING_USED, id, periodStarts: [0, 0, 0] })
   }
   /** Ends what is known of a worker when nothing more can come, neither from itself nor from its journal. */
   function forgetIfOver(worker: Worker) {

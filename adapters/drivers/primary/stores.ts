@@ -1,7 +1,6 @@
 /** The primary process's end of all that its workers share: limits, health and figures. */
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../../core/ports.ts'
-import type { Period } from '../../../core/settings.ts'
 import { answerWorker } from './channel.ts'
 import { type HostedFigures, hostFigures } from './figures.ts'
 import { hostHealth } from './health.ts'
@@ -10,13 +9,8 @@ import { hostLimits } from './limits.ts'
 /** Answers the worker at the other end of a socket until that closes. */
 export type ServeWorker = (socket: Duplex) => void
 
-/** `period`: what quotas and budgets are counted over. */
-export function createPrimaryStores(
-  clock: Clock,
-  period: Period,
-  figures: HostedFigures = hostFigures(),
-): ServeWorker {
-  const limits = hostLimits(clock, period)
+export function createPrimaryStores(clock: Clock, figures: HostedFigures = hostFigures()): ServeWorker {
+  const limits = hostLimits(clock)
   const health = hostHealth()
   return (socket) => {
     const counting = limits.connect()

@@ -9,15 +9,19 @@ import { buildConnector, Client } from 'undici'
 import { ConnectError } from '../../../core/backends/network.ts'
 import { type InterimFilter, interimFilter } from './interim.ts'
 import { guardedLookup } from './lookup.ts'
+import { isExempt, tunnel } from './proxy.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_MS = 30_000
 
 export interface Connections {
-  /** A connection for one call: the idle one that was used last, or a new one. If `fresh`, always a new one. */
-  take(origin: string, fresh: boolean): Client
+  /**
+   * A connection for one call: the idle one that was used last, or a new one. If `fresh`, always a new one. `place`: an origin,
+   * and behind a space the URL of the proxy that leads there, if any.
+   */
+  take(place: string, fresh: boolean): Client
   /** The call is over and its connection can be used again. */
-  release(origin: string, client: Client): void
+  release(place: string, client: Client): void
   /** Whether all that was written to this connection has left the process. */
   hasSent(client: Client): boolean
   /** The call failed or was given up: closes its connection. */
@@ -56,7 +60,7 @@ function connectionTo(origin: string, connect: buildConnector.connector): Connec
   return connection
 }
 
-export function openConnections(): Connections {
+function connectors(noProxy: string) {
   // Shared by all connections, so that any of them can resume a TLS session.
   const connector = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false, lookup: guardedLookup() })
   const connect: typeof connector = (options, callback) =>
@@ -65,6 +69,27 @@ export function openConnections(): Connections {
       if (cause) callback(new ConnectError(cause), null)
       else callback(null, socket)
     })
+  /** TLS is spoken with the upstream, through the tunnel, so that the proxy reads nothing. */
+  const connectThrough =
+    (proxy: string): typeof connector =>
+    (options, callback) => {
+      const { protocol, hostname } = options
+      const port = Number(options.port || (protocol === 'https:' ? 443 : 80))
+      if (isExempt(noProxy, { host: hostname, port })) return connect(options, callback)
+      tunnel(proxy, { host: hostname, port }, CONNECT_TIMEOUT_MS).then(
+        (socket) => {
+          if (protocol === 'https:') connect({ ...options, httpSocket: socket }, callback)
+          else callback(null, socket)
+        },
+        (cause) => callback(new ConnectError(cause), null),
+      )
+    }
+  return { connect, connectThrough }
+}
+
+/** `noProxy`: hosts that are reached without a proxy, as in the variable NO_PROXY. */
+export function openConnections(noProxy: string): Connections {
+  const { connect, connectThrough } = connectors(noProxy)
   const all = new Map<Client, Connection>()
   const idle = new Map<string, Client[]>()
 
@@ -72,12 +97,13 @@ export function openConnections(): Connections {
     all.delete(client)
     void client.destroy()
   }
-  function open(origin: string): Client {
-    const opened = connectionTo(origin, connect)
+  function open(place: string): Client {
+    const [origin = place, proxy] = place.split(' ')
+    const opened = connectionTo(origin, proxy === undefined ? connect : connectThrough(proxy))
     const { client } = opened
     all.set(client, opened)
     client.on('disconnect', () => {
-      const waiting = idle.get(origin)
+      const waiting = idle.get(place)
       const at = waiting?.indexOf(client) ?? -1
       // The client is not idle: its call gets an error of its own.
       if (at < 0) return
@@ -87,15 +113,15 @@ export function openConnections(): Connections {
     return client
   }
   return {
-    take(origin, fresh) {
-      const client = (fresh ? undefined : idle.get(origin)?.pop()) ?? open(origin)
+    take(place, fresh) {
+      const client = (fresh ? undefined : idle.get(place)?.pop()) ?? open(place)
       all.get(client)?.filter.expectHead()
       return client
     },
-    release(origin, client) {
-      const waiting = idle.get(origin)
+    release(place, client) {
+      const waiting = idle.get(place)
       if (waiting) waiting.push(client)
-      else idle.set(origin, [client])
+      else idle.set(place, [client])
     },
     hasSent(client) {
       const socket = all.get(client)?.socket

@@ -13,8 +13,7 @@ export function fetchUpstream(): Upstream {
         headers,
         redirect: 'manual',
         signal: stop.signal,
-        // The cast holds because the bytes are never a view of shared memory.
-        ...(body ? { body: body as Uint8Array<ArrayBuffer> } : {}),
+        ...(body ? sendable(body) : {}),
       })
       const fields = decodedHeaders(response.headers)
       const reader = response.body?.getReader()
@@ -38,6 +37,24 @@ export function fetchUpstream(): Upstream {
     },
     close: async () => {},
   }
+}
+
+/** What fetch takes as a body. `duplex` is needed with a stream (https://fetch.spec.whatwg.org/#dom-requestinit-duplex). */
+function sendable(body: Uint8Array | AsyncIterable<Uint8Array>): RequestInit {
+  // The cast holds because the bytes are never a view of shared memory.
+  if (body instanceof Uint8Array) return { body: body as Uint8Array<ArrayBuffer> }
+  const pieces = body[Symbol.asyncIterator]()
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await pieces.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      await pieces.return?.()
+    },
+  })
+  return Object.assign({ body: stream }, { duplex: 'half' })
 }
 
 /** Encodings that every runtime's fetch decodes. */

@@ -2,7 +2,7 @@
  * Upstream on undici's dispatch: each chunk is passed on as it is read, without a stream in between. HTTP/1.1 only, because
  * calls that share an HTTP/2 connection block each other behind one slow reader.
  */
-import type { Transform } from 'node:stream'
+import { Readable, type Transform } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 import { headerOf } from '../../../core/http/headers.ts'
 import type { HeaderPairs, MaybePromise, Sink, Upstream, UpstreamReply } from '../../../core/ports.ts'
@@ -11,22 +11,26 @@ import { flatHeaders } from '../flat-headers.ts'
 import { openConnections } from './connections.ts'
 import { decoderFor } from './decoder.ts'
 
-export function undiciUpstream(): Upstream {
-  const connections = openConnections()
+/** `noProxy`: hosts that are reached without their backend's proxy, as in the variable NO_PROXY. */
+export function undiciUpstream(noProxy = ''): Upstream {
+  const connections = openConnections(noProxy)
   return {
     send: (request, signal) =>
       new Promise((resolve, reject) => {
         const attempt = (fresh: boolean, failed: (cause: unknown) => void) => {
-          const { origin, method, path, headers, body } = request
-          const client = connections.take(origin, fresh)
+          const { origin, proxy, method, path, headers, body } = request
+          const place = proxy === undefined ? origin : `${origin} ${proxy}`
+          const client = connections.take(place, fresh)
           const over = (good: boolean) =>
-            good ? connections.release(origin, client) : connections.drop(client)
+            good ? connections.release(place, client) : connections.drop(client)
           const exchange = { resolve, reject: failed, over, sent: () => connections.hasSent(client) }
           client.dispatch(
-            { method, path, headers: flatHeaders(headers), body: body ?? null },
+            { method, path, headers: flatHeaders(headers), body: body === undefined ? null : sendable(body) },
             receiver(signal, exchange),
           )
         }
+        // Pieces can be sent once only.
+        if (request.body && !(request.body instanceof Uint8Array)) return attempt(true, reject)
         // Retried once on a new connection, because a server may close an idle one just as a call is sent and processes nothing.
         attempt(false, (cause) => {
           if (signal.aborted || !(cause instanceof IdleClosed)) reject(cause)
@@ -35,6 +39,11 @@ export function undiciUpstream(): Upstream {
       }),
     close: connections.close,
   }
+}
+
+/** undici takes pieces as a stream only. */
+function sendable(body: Uint8Array | AsyncIterable<Uint8Array>): Uint8Array | Readable {
+  return body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false })
 }
 
 /** A connection that had served an earlier answer was closed before the first byte of this one. */

@@ -6,8 +6,10 @@
 import * as z from 'zod'
 import type { Verdict } from '../../calls/verdict.ts'
 import { headerOf, mediaTypeOf } from '../../http/headers.ts'
-import type { HeaderPairs } from '../../ports.ts'
+import type { Backend } from '../../settings.ts'
 import { openingEvent } from '../../sse/event-name.ts'
+import { originOf } from '../address.ts'
+import type { Addressed, JudgedAnswer, Kind, Outgoing } from './kind.ts'
 
 /** A backend that asks for an hour is asked again after a minute, because a refused try costs less than a wrong wait. */
 const LONGEST_COOLDOWN_MS = 60_000
@@ -61,13 +63,18 @@ const Envelope = z.looseObject({
   }),
 })
 
-export interface JudgedAnswer {
-  status: number
-  headers: HeaderPairs
-  /** The first chunk of a success, the whole body of an error; undefined for none. */
-  body: Uint8Array | undefined
-  /** Ms since 1970. */
-  now: number
+/** Requests go as they are, below the backend's url. */
+export const ANTHROPIC: Kind = {
+  addressed,
+  keyHeader: (key, { openAi }) => (openAi ? ['authorization', `Bearer ${key}`] : ['x-api-key', key]),
+  verdictOf,
+  check: { lists: true, request: addressed },
+  lacks: new Set(),
+}
+
+function addressed({ url }: Backend, { method, path, headers, body }: Outgoing): Addressed {
+  const { origin, base } = originOf(url)
+  return { origin, method, path: base + path, headers, body }
 }
 
 /** What an answer means. Pure. */

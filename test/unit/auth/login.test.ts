@@ -10,6 +10,7 @@ import { memoryStore } from '../../support/memory-store.ts'
 import { refusalFrom, refusalOf } from '../../support/refusals.ts'
 import { signInScene } from '../../support/sign-in.ts'
 
+const MINUTE = 60_000
 const INVITED = { invite_code: 'welcome' }
 const WRONG = {
   code: 'invalid_code',
@@ -77,14 +78,41 @@ describe('a code', () => {
     await send({ itcode: 'сора' })
   })
 
-  test('needs the invite code where there is one', async () => {
-    const { send, mails } = await setUp(INVITED)
-    const refused = { code: 'invalid_invite_code', message: 'The invite code is missing or wrong.' }
-    expect(await refusalOf(send())).toMatchObject(refused)
+  test('needs the invite code for a newcomer where there is one, who cannot tell', async () => {
+    const { send, mails, clock } = await setUp(INVITED)
+    const refused = { code: 'invalid_invite_code', message: 'The invite code is wrong.' }
     expect(await refusalOf(send({ inviteCode: 'wrong' }))).toMatchObject(refused)
+    await send()
     expect(mails).toEqual([])
+    clock.advance(MINUTE)
     await send({ inviteCode: ' welcome ' })
     expect(mails).toHaveLength(1)
+  })
+
+  test('needs no invite code for an account that is there, but no wrong one either', async () => {
+    const { send, mails, addUser } = await setUp(INVITED)
+    await addUser('ann')
+    expect((await refusalOf(send({ inviteCode: 'wrong' }))).code).toBe('invalid_invite_code')
+    await send()
+    expect(mails).toHaveLength(1)
+  })
+
+  test('makes an account only if the invite code came when it was asked for', async () => {
+    const { send, enter, addUser, db } = await setUp(INVITED)
+    await addUser('ann')
+    const code = await send()
+    await db.delete(users)
+    expect((await refusalOf(enter(code, { inviteCode: 'welcome' }))).code).toBe('invalid_code')
+  })
+
+  test('is mailed to the address of an account, and to nobody with rights while it is unconfirmed', async () => {
+    const { send, enter, mails, addUser } = await setUp()
+    await addUser('ann', { email: 'ann@corp.test', emailUnconfirmed: true })
+    await addUser('boss', { email: 'boss@corp.test', emailUnconfirmed: true, role: 'admin' })
+    const code = await send()
+    await send({ itcode: 'boss' })
+    expect(mails.map(({ to }) => to)).toEqual(['ann@corp.test'])
+    expect((await enter(code, { itcode: 'Ann@corp.test' })).user.itcode).toBe('ann')
   })
 
   test('needs no invite code where there is none', async () => {
@@ -126,7 +154,7 @@ describe('signing in', () => {
     const { signIn, db } = await setUp({}, { default_quota_tokens: 1_000, default_budget_usd: 5 })
     await signIn()
     expect(await db.select().from(users)).toMatchObject([
-      { itcode: 'ann', role: 'user', status: 'active', quotaTokens: 1_000, budgetMicros: 5_000_000 },
+      { itcode: 'ann', role: 'user', status: 'active', quotaTokens: 1_000 },
     ])
   })
 

@@ -158,7 +158,8 @@ describe('the smallest call', () => {
     const [asked] = parts.upstream.asked
     expect(asked).toMatchObject({ method: 'POST', path })
     expect(asked?.headers).toContainEqual(['content-type', 'application/json'])
-    expect(JSON.parse(new TextDecoder().decode(asked?.body))).toEqual({
+    const body = asked?.body instanceof Uint8Array ? asked.body : undefined
+    expect(JSON.parse(new TextDecoder().decode(body))).toEqual({
       model: OPUS,
       max_tokens: 1,
       messages: [{ role: 'user', content: '.' }],

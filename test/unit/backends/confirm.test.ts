@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import pricing from '../../../config/pricing.json' with { type: 'json' }
 import { type AccountVerdict, createConfirm, isAccountVerdict } from '../../../core/backends/confirm.ts'
+import { createPeriods } from '../../../core/limits/period.ts'
 import type { CallRecord, Ledger } from '../../../core/ports.ts'
 import { createPrices, PriceList } from '../../../core/pricing/prices.ts'
+import { NOT_BOOKED } from '../../../core/record.ts'
 import type { Backend } from '../../../core/settings.ts'
 import { ANN, backend, backendMemory, OPUS } from '../../support/backends.ts'
 import { type PlainAnswer, portUpstream } from '../../support/port-upstream.ts'
@@ -32,6 +34,7 @@ function setUp(
     memory,
     waitUntil,
     // All of a ledger that is used here.
+    periods: createPeriods('UTC'),
     ledger: { settle: (record: CallRecord) => void records.push(record) } as unknown as Ledger,
     prices: createPrices(PriceList.parse(pricing)),
     healthNameOf: (model) => (model.startsWith('claude-') ? model : 'other'),
@@ -152,6 +155,11 @@ describe('the gateway’s own call', () => {
         ttftMs: null,
         extra: null,
         promptLosses: [],
+        ...NOT_BOOKED,
+        client: 'gateway',
+        inputMicros: 32,
+        outputMicros: 20,
+        periodStarts: createPeriods('UTC').startsAt(clock.now()),
         createdAt: clock.now(),
       },
     ])

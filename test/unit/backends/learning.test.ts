@@ -165,7 +165,7 @@ describe('a refused credential or an account that cannot pay', () => {
     const { learning, shared, outages, clock } = learningScene()
     learning.disable(A, { ...UNPAID, resetAt: clock.now() + 86_400_000 })
     learning.disable(A, REFUSED)
-    expect(outages).toEqual([{ backend: 'a', state: 'disabled', reason: 'answered 402' }])
+    expect(outages).toEqual([{ backend: 'a', state: 'disabled', reason: 'answered 402', unpaid: true }])
     expect(shared.get('a')?.until).toBe(clock.now() + 86_400_000)
   })
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type JudgedAnswer, verdictOf, waitOf } from '../../../core/backends/kinds/anthropic.ts'
+import { verdictOf, waitOf } from '../../../core/backends/kinds/anthropic.ts'
+import type { JudgedAnswer } from '../../../core/backends/kinds/kind.ts'
 import { ConnectError, verdictOfFault } from '../../../core/backends/network.ts'
 import type { HeaderPairs } from '../../../core/ports.ts'
 

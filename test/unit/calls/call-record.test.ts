@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MadeObject } from '../../../core/db/objects.ts'
+import { createPeriods } from '../../../core/limits/period.ts'
+import { NOT_BOOKED } from '../../../core/record.ts'
 import { ANN, OPUS } from '../../support/backends.ts'
 import { forwardingScene } from '../../support/forwarding.ts'
 import { billed, NONE } from '../../support/usage-streams.ts'
@@ -37,6 +39,11 @@ describe('the record of a call', () => {
       extra: null,
       createdAt: clock.now(),
       promptLosses: [],
+      ...NOT_BOOKED,
+      client: 'other',
+      inputMicros: 400,
+      contextWindow: '0-200k',
+      periodStarts: createPeriods('UTC').startsAt(clock.now()),
     })
     expect(open({ model: 'nobody-knows' }).admission.begun.unpriced).toBe(true)
   })
@@ -115,6 +122,40 @@ describe('the record of a call', () => {
       { inputTokens: 100, outputTokens: 0, costMicros: 400, estimated: true },
       { inputTokens: 1, costMicros: 4, estimated: false },
     ])
+  })
+
+  test('tells the parts of its cost, however it ends', () => {
+    const { open, settled } = forwardingScene({})
+    const usage = billed(
+      { input: 150_000, output: 10, cacheRead: 60_000, cacheWrite5m: 7 },
+      { webSearches: 2, serviceTier: 'priority', speed: 'fast', geo: 'eu', fast: true },
+    )
+    open({ client: 'codex', project: 'web' }).settle({ ...DONE, usage })
+    open({ body: BODY }).settle({ ...DONE, outcome: 'client_aborted', usage: undefined })
+    open({ body: BODY }).settle({ ...DONE, usage: undefined, estimatedOutput: 33 })
+    open({ body: BODY }).settle({ ...DONE, outcome: 'error', usage: undefined })
+    for (const record of settled) {
+      const { inputMicros, outputMicros, cacheReadMicros, cacheWrite5mMicros, cacheWrite1hMicros } = record
+      const caches = cacheReadMicros + cacheWrite5mMicros + cacheWrite1hMicros
+      expect(inputMicros + outputMicros + caches + record.serverToolMicros).toBe(record.costMicros)
+    }
+    expect(settled).toMatchObject([
+      {
+        client: 'codex',
+        project: 'web',
+        webSearches: 2,
+        serverToolMicros: 20_000,
+        serviceTier: 'priority',
+        speed: 'fast',
+        geo: 'eu',
+        contextWindow: '200k-1M',
+      },
+      { inputMicros: 400, outputMicros: 0, contextWindow: '0-200k', client: 'other' },
+      { inputMicros: 400, contextWindow: '0-200k' },
+      { costMicros: 0, inputMicros: 0, contextWindow: '' },
+    ])
+    expect(settled[0]?.savedMicros).toBeGreaterThan(0)
+    expect(settled[2]?.outputMicros).toBeGreaterThan(0)
   })
 
   test('is noted as interrupted while its answer still flows', () => {

@@ -2,18 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concealed } from '../../../core/calls/conceal.ts'
 import type { HeaderPairs, UpstreamReply } from '../../../core/ports.ts'
-import type { Backend } from '../../../core/settings.ts'
+import { backend as backendNamed } from '../../support/backends.ts'
 
 const SECRET = 'sk-ant-api03-c~nary+of/the_backend?42'
-const backend = (apiKey = SECRET): Backend => ({
-  name: 'a',
-  url: 'https://a.test',
-  apiKey,
-  weight: 1,
-  enabled: true,
-  models: [],
-  speaksOpenAi: false,
-})
+const backend = (apiKey = SECRET) => backendNamed('a', { apiKey })
 const reply = (status: number, body: string, given: { cuts?: number[]; headers?: HeaderPairs } = {}) => {
   const bytes = Buffer.from(body)
   const ends = [...new Set([...(given.cuts ?? []).map((cut) => cut % (bytes.length + 1)), bytes.length])]

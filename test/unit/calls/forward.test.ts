@@ -37,14 +37,14 @@ describe('a call', () => {
   })
 
   test('that a limit refuses goes nowhere', async () => {
-    const admitted = { ok: false, limit: 'concurrency', scope: 'user', held: false, resetAt: 0 } as const
+    const admitted = { ok: false, limit: 'concurrency', scope: 'user', id: 1, resetAt: 0 } as const
     const { forward, tried, settled } = forwardingScene({ a: ANSWER }, { admitted })
     expect((await refusalOf(forward())).code).toBe('rate_limited')
     expect([tried, settled]).toEqual([[], []])
   })
 
   test('tells the client how much of a limit is used', async () => {
-    const admitted = { ok: true, used: 0.8, resetAt: 0 } as const
+    const admitted = { ok: true, used: { share: 0.8, period: 'monthly', resetAt: 0 } } as const
     for (const answer of [ANSWER, OVERLOADED]) {
       const { headers } = await forwardingScene({ a: answer }, { admitted }).forward(WHOLE)
       expect(headers).toContainEqual(['anthropic-ratelimit-unified-status', 'allowed_warning'])

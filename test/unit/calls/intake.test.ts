@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { createIntake } from '../../../core/calls/intake.ts'
 import { Refusal } from '../../../core/errors.ts'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
-import type { Admission, Counter } from '../../../core/ports.ts'
+import type { Admission, Counter, Limits } from '../../../core/ports.ts'
 import { fakeClock } from '../../support/clock.ts'
-import { callRecord } from '../../support/records.ts'
+import { callRecord, NO_LIMITS } from '../../support/records.ts'
 
 const MB = 2 ** 20
 const refusal = (action: () => unknown) => {
@@ -16,20 +16,20 @@ const refusal = (action: () => unknown) => {
 }
 
 describe('before a body is read', () => {
-  const limits = { quotaTokens: 0, budgetMicros: 0, requestsPerMinute: 0, concurrentRequests: 0 }
-  const opened = (user: Partial<typeof limits>, key: Partial<typeof limits> = {}) => {
+  const opened = (user: Partial<Limits>, key: Partial<Limits> = {}) => {
     const clock = fakeClock()
-    const counters = createLimitCounters(clock, 'monthly')
+    const counters = createLimitCounters(clock)
     const ledger = { peek: counters.peek } as never // nothing else is asked
     const settings = { limits: { bodyMemoryBytes: 100 * MB, period: 'monthly' }, publicUrl: '' } as never // nor is more of it
     const intake = createIntake({ settings, ledger, clock })
     const of: Counter[] = [
-      { scope: 'user', id: 1, limits: { ...limits, ...user } },
-      { scope: 'key', id: 2, limits: { ...limits, ...key } },
+      { scope: 'user', id: 1, limits: { ...NO_LIMITS, ...user } },
+      { scope: 'key', id: 2, limits: { ...NO_LIMITS, ...key } },
     ]
     const caller = { userId: 1, keyId: 2, counters: of } as never // whose name and rights do not matter here
     const admission = (id: string): Admission => ({
       begun: callRecord({ id, userId: 1, keyId: 2, createdAt: clock.now() }),
+      periodEnds: [0, 0, 0],
       counters: of,
       worst: { tokens: 1, costMicros: 1 },
       usual: { tokens: 1, costMicros: 1 },

@@ -199,3 +199,41 @@ describe('what the size of a body does not tell', () => {
     expect(namedIn(user(text))[fact]).toBe(false)
   })
 })
+
+describe('what not every place that runs Claude can do', () => {
+  const usesIn = (members: object) => Object.fromEntries(namedIn(members).uses)
+  const url = { type: 'image', source: { type: 'url', url: 'https://x.test/a.png' } }
+
+  test.each<[string, object, object]>([
+    ['an image by its address', user(text, url), { url_sources: 'messages.0.content.1.source' }],
+    ['a file', user(file('f1')), { file_sources: 'messages.0.content.0.source.file_id' }],
+    ['web search', { tools: [{ type: 'web_search_20260101', name: 's' }] }, { web_search: 'tools.0' }],
+    ['code', { tools: [{}, { type: 'code_execution_20260101' }] }, { server_tools: 'tools.1' }],
+    ['a container', { container: 'c1' }, { server_tools: 'container' }],
+    [
+      'a skill of Anthropic’s',
+      { container: { skills: [{ type: 'anthropic', skill_id: 'pptx' }] } },
+      { skills: 'container.skills.0' },
+    ],
+    ['an MCP server', { mcp_servers: [{ url: 'https://mcp.test' }] }, { mcp_servers: 'mcp_servers.0' }],
+    [
+      'a schema',
+      { output_config: { effort: 'low', format: { type: 'json_schema', schema: {} } } },
+      { structured_outputs: 'output_config.format' },
+    ],
+    [
+      'a schema, as betas had it',
+      { output_format: { schema: { model: 1 } } },
+      { structured_outputs: 'output_format' },
+    ],
+    ['fallbacks', { fallbacks: [{ model: 'm' }] }, { fallbacks: 'fallbacks' }],
+    ['a thread', { thread: {} }, { threads: 'thread' }],
+  ])('is told with its place: %s', (_, members, uses) => {
+    expect(usesIn(members)).toEqual(uses)
+  })
+
+  test('is nothing of what all of them do', () => {
+    const tools = [{ type: 'tool_search_tool_regex_20251119' }, { type: 'bash_20250124' }, { name: 'mine' }]
+    expect(usesIn({ tools, output_config: { effort: 'high' }, fallbacks: null, ...user(text) })).toEqual({})
+  })
+})

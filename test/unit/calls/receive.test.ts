@@ -65,6 +65,20 @@ const problem = (members: object, file: object = MODELS, given: Partial<Received
 }
 
 describe('a request becomes a call', () => {
+  test('booked to the group that its tag names, if the caller is in it', () => {
+    const other = caller({ billingGroupIds: [6] })
+    const who = caller({ billedTo: (group) => (group === 'research' ? other : undefined) })
+    const billed = (tags: unknown, file: object = { ...MODELS, claude_code: { billing_tag: 'team' } }) => {
+      const call = setUp(file).received({ tags }, { caller: who })
+      return call instanceof Promise ? undefined : call.caller.billingGroupIds
+    }
+    expect(billed({ team: 'research' })).toEqual([6])
+    for (const tags of [{ team: 'else' }, { other: 'research' }, { team: 6 }, 'research', null]) {
+      expect(billed(tags)).toEqual([0])
+    }
+    expect(billed({ team: 'research' }, MODELS)).toEqual([0])
+  })
+
   test('with its bytes unchanged', () => {
     const { clock, received } = setUp()
     clock.advance(1_234)
@@ -144,7 +158,7 @@ describe('a model', () => {
 
   test('that the upstream chooses is refused where not every one is open to everybody', () => {
     expect(problem({ fallbacks: 'default' })).toBe(
-      'model_not_allowed fallbacks: name the models, as not every model is open to everyone here.',
+      'model_not_allowed fallbacks: name the models, as you may not use every model here.',
     )
     const call = setUp({}).received({ fallbacks: 'default' })
     expect(call).toHaveProperty('model', OPUS)

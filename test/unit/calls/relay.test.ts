@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Call } from '../../../core/calls/call.ts'
+import { PING } from '../../../core/sse/ping.ts'
 import { createStop } from '../../../core/stop.ts'
 import { ANN, backend, OPUS } from '../../support/backends.ts'
 import type { Answer } from '../../support/failover.ts'
@@ -28,7 +29,7 @@ async function relayed(
 /** A stream that comes when the test says so. */
 function slowly() {
   const scene = forwardingScene({ a: streaming(STREAM[0] ?? '') })
-  let write: (chunk: string) => void | Promise<void> = () => {}
+  let write: (chunk: string | Uint8Array) => void | Promise<void> = () => {}
   const done = Promise.withResolvers<void>()
   const send = scene.upstream.send
   Object.assign(scene.upstream, {
@@ -39,7 +40,7 @@ function slowly() {
       return {
         ...reply,
         pipe: async (sink: Parameters<typeof reply.pipe>[0]) => {
-          write = (chunk) => sink.write(new TextEncoder().encode(chunk))
+          write = (chunk) => sink.write(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk)
           // As of a driver: what stops the exchange ends it, also while the client does not read.
           await Promise.race([write(STREAM[0] ?? ''), done.promise])
           await done.promise
@@ -47,7 +48,7 @@ function slowly() {
       }
     },
   })
-  return { ...scene, write: (chunk: string) => write(chunk), finish: () => done.resolve() }
+  return { ...scene, write: (chunk: string | Uint8Array) => write(chunk), finish: () => done.resolve() }
 }
 
 describe('an answer', () => {
@@ -220,6 +221,15 @@ describe('a stream that falls silent', () => {
     expect((await reading).error).toEqual(new Error('silent for too long'))
     expect(scene.settled).toMatchObject([{ outcome: 'upstream_cut', outputTokens: 1 }])
     expect(scene.balancer.memory.local.get(PAIR)?.reason).toBe('silent for too long')
+  })
+
+  test('is silent although we ping its client', async () => {
+    const scene = slowly()
+    const reading = readWhole(await scene.forward())
+    scene.clock.advance(89_999)
+    await scene.write(PING)
+    scene.clock.advance(1)
+    expect((await reading).error).toEqual(new Error('silent for too long'))
   })
 
   test('because its client does not read is the client’s', async () => {

@@ -1,91 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { FULL } from './full.ts'
 import { BACKEND, errorOf, load, MINIMAL, pathsIn, pathsOf, SECRET, withLeaf } from './settings.ts'
 
-/** Every setting there is, none at its default. */
-const FULL = {
-  server: {
-    port: 9000,
-    host: '127.0.0.1',
-    mode: 'debug',
-    public_url: 'https://gateway.test',
-    trusted_proxies: ['10.0.0.0/8'],
-    cors_origins: ['https://app.example.com', 'chrome-extension://abc'],
-    drain_delay: '10s',
-    drain_timeout: '1m',
-    workers: 2,
-  },
-  database: { path: 'x.db', url: 'libsql://db.test', auth_token: 'tok-4711-abc' },
-  // A server has no backups of ours.
-  backup: { every: null, keep: 3, folder: '/var/backups' },
-  journal: { fsync: true },
-  log: { level: 'debug', format: 'text' },
-  metrics: { port: 9464, host: '::1', token: 'a-token-of-a-scraper' },
-  otlp: {
-    endpoint: 'https://collector.test',
-    headers: { authorization: 'Bearer of the collector' },
-    traces: false,
-    metrics: false,
-    interval: '10s',
-    sample: 0.5,
-  },
-  auth: {
-    session_secret: [SECRET],
-    session_max_age: 3600,
-    code_expiry: '10m',
-    admin_itcode: 'ada',
-    send_code_url: 'https://mail.test/send?to=x',
-    session_idle: '1h',
-    code_style: 'digits',
-    smtp: { host: '', port: 465, tls: true, user: 'gateway', password: 'open sesame', from: 'g@corp.test' },
-    email_domain: 'corp.test',
-    allowed_domains: ['corp.test'],
-    auto_register: false,
-    invite_code: 'open sesame',
-  },
-  usage_sync_time: '1m',
-  usage: { keep: '400d' },
-  audit: { keep: '3650d' },
-  model_replacements: { 'claude-3-*': 'claude-sonnet-5-5' },
-  models: { default_access: 'approval', rules: [{ match: 'claude-opus-*', access: 'closed' }] },
-  limits: {
-    period: 'daily',
-    default_quota_tokens: 1_000_000,
-    default_budget_usd: 12.5,
-    requests_per_minute: 60,
-    concurrent_requests: 8,
-    max_body_bytes: 1_048_576,
-    body_memory: '64MB',
-    reserve_output: 1024,
-    fail_closed: true,
-    store: 'redis',
-  },
-  health: { startup_check: 'off', failure_threshold: 2, cooldown: '1s', store: 'redis' },
-  redis: { url: 'redis://:pass@cache.test:6379', cluster: true },
-  balancer: { strategy: 'random' },
-  retry: { max_attempts: 2, first_byte_timeout: '1s', whole_answer_timeout: '3s', idle_timeout: '2s' },
-  messages: {
-    web_search: false,
-    betas: ['context-management-*'],
-    server_tools: ['web_fetch_*'],
-    mcp_servers: ['https://mcp.test/*'],
-  },
-  objects: { unknown: 'pass' },
-  openai: { web_search: true, automatic_caching: false },
-  backends: [
-    { ...BACKEND, type: 'anthropic', weight: 10, enabled: true, models: ['claude-*'], openai: 'passthrough' },
-  ],
-  pricing: [
-    {
-      model: 'claude-x',
-      effective_from: '2026-12-01',
-      input: 1,
-      output: 2,
-      cache_read: 3,
-      cache_write_5m: 4,
-      cache_write_1h: 5,
-    },
-  ],
-}
 const DEFAULTS = {
   server: {
     port: 8080,
@@ -103,7 +19,14 @@ const DEFAULTS = {
   journal: { fsync: false },
   log: { level: 'info', format: 'json' },
   metrics: { port: null, host: '127.0.0.1', token: '' },
-  otlp: { endpoint: '', headers: {}, traces: true, metrics: true, interval: 60_000, sample: 1 },
+  otlp: {
+    endpoint: '',
+    headers: {},
+    traces: true,
+    metrics: true,
+    interval: 60_000,
+    sample: 1,
+  },
   auth: {
     session_secret: [SECRET],
     session_max_age: 86_400,
@@ -118,16 +41,36 @@ const DEFAULTS = {
     auto_register: true,
     invite_code: '',
   },
+  oidc: { grace: 43_200_000, reverify: 2_592_000_000, providers: [] },
+  claude_code: { login_notice: '', billing_tag: '', telemetry: [] },
+  feishu: {
+    ...{ app_id: '', app_secret: '', label: '飞书', accounts_url: 'https://accounts.feishu.cn' },
+    ...{ api_url: 'https://open.feishu.cn', trust_email_of: [], register: true },
+  },
+  ldap: {
+    ...{ url: '', start_tls: false, label: 'LDAP', bind_dn: '', bind_password: '', base_dn: '' },
+    ...{ join_claim: '', user_filter: '(uid={name})', id_attribute: 'entryUUID' },
+    ...{ name_attribute: 'cn', email_attribute: 'mail', group_filter: '', group_base_dn: '' },
+    ...{ allowed_groups: [], admin_groups: [], billing_groups: [], auditor_groups: [] },
+    ...{ department_claim: '', trust_email_of: [], register: true },
+  },
+  organisation: { name: 'Claude Gateway' },
+  secrets: { key: null },
+  notify: { allow_private: false },
   usage_sync_time: 300_000,
   usage: { keep: null },
   audit: { keep: null },
   model_replacements: {},
   models: { default_access: 'open', rules: [] },
+  access: { networks: [] },
   limits: {
     period: 'monthly',
+    time_zone: 'UTC',
+    group_rule: 'lowest',
     default_quota_tokens: 0,
     default_budget_usd: 0,
     requests_per_minute: 0,
+    tokens_per_minute: 0,
     concurrent_requests: 0,
     max_body_bytes: 33_554_432,
     body_memory: null,
@@ -146,7 +89,23 @@ const DEFAULTS = {
   messages: { web_search: true, betas: ['*'], server_tools: ['*'], mcp_servers: ['*'] },
   objects: { unknown: 'refuse' },
   openai: { web_search: false, automatic_caching: true },
-  backends: [{ ...BACKEND, type: 'anthropic', weight: 1, enabled: true, models: [], openai: 'translate' }],
+  backends: [
+    {
+      ...BACKEND,
+      type: 'anthropic',
+      weight: 1,
+      enabled: true,
+      models: [],
+      openai: 'translate',
+      admin_key: null,
+      priority: 0,
+      headers: {},
+      key_header: 'x-api-key',
+      proxy: null,
+      price_multiplier: 1,
+      pricing: [],
+    },
+  ],
   pricing: [],
   redis: { url: '', cluster: false },
 }
@@ -161,7 +120,8 @@ describe('every setting', () => {
 
   test('is covered by the cases below', () => {
     expect(named(pathsIn(load(FULL)).leaves).toSorted()).toEqual(named(leaves).toSorted())
-    const keys = (value: object) => Object.entries(value).map(([key, section]) => [key, Object.keys(section)])
+    const keys = (value: object) =>
+      Object.entries(value).map(([key, section]) => [key, Object.keys(section).toSorted()])
     const sections = Object.entries(DEFAULTS).filter(([key]) => !/^(backends|pricing|model_repl)/.test(key))
     expect(keys(load(FULL))).toEqual(expect.arrayContaining(keys(Object.fromEntries(sections))))
   })
@@ -177,7 +137,7 @@ describe('every setting', () => {
     },
   )
 
-  test.each(named(objects.filter((path) => path[0] !== 'model_replacements' && path[1] !== 'headers')))(
+  test.each(named(objects.filter((path) => path[0] !== 'model_replacements' && path.at(-1) !== 'headers')))(
     'an unknown setting beside those of "%s" is refused by its path',
     (name, path) => {
       const at = [...path, 'surprise']
@@ -206,12 +166,21 @@ describe('every setting', () => {
   test.each([
     ['server.port', ['server', 'port'], [-1, 65_536, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '80']],
     ['limits.body_memory', ['limits', 'body_memory'], [0, 1_048_575, 1.5, '2 apples', '1TB', '2048GB', {}]],
+    ['limits.time_zone', ['limits', 'time_zone'], ['+05:45', 'Europe/Bonn', '', 5]],
     ['limits.default_quota_tokens', ['limits', 'default_quota_tokens'], [-1, 0.5, 2 ** 53, '5', null]],
     ['limits.default_budget_usd', ['limits', 'default_budget_usd'], [-0.01, Number.NaN, 1e10, 4e-7]],
     ['retry.max_attempts', ['retry', 'max_attempts'], [0, 21]],
     ['usage.keep', ['usage', 'keep'], ['47h', 'for ever']],
     ['backends.0.weight', ['backends', 0, 'weight'], [-1, Number.NaN]],
+    ['backends.0.price_multiplier', ['backends', 0, 'price_multiplier'], [-1, 101, 0.855]],
+    [
+      'backends.0.proxy',
+      ['backends', 0, 'proxy'],
+      ['proxy:3128', 'ftp://p', 'http://p/path', 'http://169.254.169.254', 'socks5://p?x'],
+    ],
+    ['backends.0.priority', ['backends', 0, 'priority'], [-1, 101, 0.5]],
     ['pricing.0.effective_from', ['pricing', 0, 'effective_from'], ['2026-02-30', '1.2.2026']],
+    ['access.networks.0', ['access', 'networks', 0], ['10.0.0.0/33', 'office', '']],
     ['server.trusted_proxies.0', ['server', 'trusted_proxies', 0], ['10.0.0.0/33', 'proxy', '1.2.3', '']],
     [
       'server.cors_origins.0',
@@ -267,6 +236,19 @@ backends:
 
 describe('backends', () => {
   const paths = (...backends: object[]) => pathsOf({ ...MINIMAL, backends })
+
+  test.each([
+    'Authorization',
+    'x-api-key',
+    'Host',
+    'content-type',
+    'anthropic-beta',
+    'transfer-encoding',
+    'a b',
+    '',
+  ])('take no header %s of their own', (name) => {
+    expect(paths({ ...BACKEND, headers: { [name]: 'x' } })).toHaveLength(1)
+  })
 
   test('are needed', () => {
     expect(pathsOf({ auth: MINIMAL.auth })).toEqual(['backends'])

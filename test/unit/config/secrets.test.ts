@@ -132,6 +132,15 @@ test('settings that are shown say of secrets only whether they are set', () => {
     ...MINIMAL,
     auth: { session_secret: [SECRET, OTHER_SECRET], send_code_url: 'https://hook.test/T0K3N' },
     database: { url: 'libsql://db.test', auth_token: 'tok-4711' },
+    backends: [
+      {
+        ...BACKEND,
+        admin_key: 'tok-4713',
+        headers: { 'x-relay': 'tok-4714' },
+        proxy: 'http://ann:tok-4715@proxy.test:3128',
+      },
+    ],
+    claude_code: { telemetry: [{ endpoint: 'https://otel.test', headers: { token: 'tok-4712' } }] },
   })
   const shown = redacted(config)
   expect(shown).toMatchObject({
@@ -140,7 +149,17 @@ test('settings that are shown say of secrets only whether they are set', () => {
     backends: [{ name: 'claude', api_key: '[set]', weight: 1 }],
   })
   const text = JSON.stringify(shown)
-  for (const hidden of [SECRET, OTHER_SECRET, 'tok-4711', 'T0K3N', BACKEND.api_key])
+  for (const hidden of [
+    SECRET,
+    OTHER_SECRET,
+    'tok-4711',
+    'tok-4712',
+    'tok-4713',
+    'tok-4714',
+    'tok-4715',
+    'T0K3N',
+    BACKEND.api_key,
+  ])
     expect(text).not.toContain(hidden)
 })
 

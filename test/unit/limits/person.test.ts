@@ -5,7 +5,7 @@ import { refusalFrom } from '../../support/refusals.ts'
 
 const ANN = 1
 const BOB = 2
-const TOO_FAST = 'You are too fast for the dashboard. Please try again in a moment.'
+const TOO_FAST = 'You are too fast. Please try again in a moment.'
 const TOO_MANY = 'Too many requests of yours are under way. Please try again in a moment.'
 
 function setUp() {

@@ -1,23 +1,34 @@
 import { describe, expect, test } from 'vitest'
 import { limitHeaders, limitRefusal } from '../../../core/limits/refusals.ts'
-import type { Admitted } from '../../../core/ports.ts'
+import type { Counter, Denied, UsedShare } from '../../../core/ports.ts'
 import type { Settings } from '../../../core/settings.ts'
+import { NO_LIMITS } from '../../support/records.ts'
 
-type Denied = Extract<Admitted, { ok: false }>
+type AmountDenied = Extract<Denied, { held: boolean }>
+type RateDenied = Exclude<Denied, { held: boolean }>
 
 const NOW = Date.UTC(2026, 10, 25)
 const RESET = Date.UTC(2026, 11, 1)
-const settingsWith = (period: string, publicUrl = '') =>
-  ({ limits: { period }, publicUrl }) as unknown as Settings // what a refusal reads of them
-const MONTHLY = settingsWith('monthly')
-const told = (denied: Partial<Denied>, settings = MONTHLY) => {
-  const whole = { ok: false, scope: 'user', held: false, resetAt: NOW + 3_000, ...denied } as Denied
-  const { code, message, retryAfterMs } = limitRefusal(settings, whole, NOW)
+const settingsWith = (publicUrl = '', timeZone = 'UTC') =>
+  ({ limits: { timeZone }, publicUrl }) as unknown as Settings // what a refusal reads of them
+const POOLS: Counter[] = [
+  { scope: 'group', id: 3, limits: NO_LIMITS, name: 'Research' },
+  { scope: 'group', id: 4, limits: NO_LIMITS },
+]
+type Given = Partial<AmountDenied> | Partial<RateDenied>
+const refusalOf = (denied: Given, settings: Settings) => {
+  const isRate = denied.limit && !['quota', 'budget'].includes(denied.limit)
+  const amount = isRate ? {} : { held: false, period: 'monthly' }
+  const whole = { ok: false, scope: 'user', id: 1, resetAt: NOW + 3_000, ...amount, ...denied }
+  return limitRefusal(settings, whole as Denied, POOLS, NOW)
+}
+const told = (denied: Given, settings = settingsWith()) => {
+  const { code, message, retryAfterMs } = refusalOf(denied, settings)
   return { code, message, retryAfterMs }
 }
 
 describe('a call that a limit refuses learns', () => {
-  test.each<[string, Partial<Denied>, string, string]>([
+  test.each<[string, Given, string, string]>([
     [
       'that it came too soon',
       { limit: 'requests_per_minute' },
@@ -41,6 +52,36 @@ describe('a call that a limit refuses learns', () => {
       { limit: 'concurrency', scope: 'key' },
       'rate_limited',
       'The limit of concurrent requests of this API key is reached. Let one finish first.',
+    ],
+    [
+      'that it read and wrote too much',
+      { limit: 'tokens_per_minute' },
+      'rate_limited',
+      'The limit of tokens per minute of your account is reached. Please slow down.',
+    ],
+    [
+      'that others of its group may use up the rest',
+      { limit: 'budget', held: true, scope: 'group', id: 3 },
+      'rate_limited',
+      'Calls under way may use up what is left of the monthly budget of the group Research. Try again when one has ended.',
+    ],
+    [
+      'whose pool is used up, by its name',
+      { limit: 'budget', scope: 'group', id: 3, period: 'weekly' },
+      'quota_exceeded',
+      'The weekly budget of the group Research is used up; it is renewed on 2026-11-25 00:00 UTC. Ask an administrator for more.',
+    ],
+    [
+      'whose pool is used up, by its number where nobody knows a name',
+      { limit: 'budget', scope: 'group', id: 4, period: 'daily' },
+      'quota_exceeded',
+      'The daily budget of group 4 is used up; it is renewed on 2026-11-25 00:00 UTC. Ask an administrator for more.',
+    ],
+    [
+      'that all have used up what there is',
+      { limit: 'budget', scope: 'organisation', id: 0 },
+      'quota_exceeded',
+      'The monthly budget of the whole organisation is used up; it is renewed on 2026-11-25 00:00 UTC. Ask an administrator for more.',
     ],
     [
       'that others may use up the rest',
@@ -70,26 +111,34 @@ describe('a call that a limit refuses learns', () => {
     expect(told(denied)).toEqual({ code, message, retryAfterMs: 3_000 })
   })
 
-  test('where to ask for more', () => {
-    const settings = settingsWith('daily', 'https://gateway.test')
-    expect(told({ limit: 'budget' }, settings).message).toBe(
-      'Your daily budget is used up; it is renewed on 2026-11-25 00:00 UTC. See https://gateway.test or ask an administrator for more.',
+  test('where to ask for more of their own budget', () => {
+    const settings = settingsWith('https://gateway.test')
+    expect(told({ limit: 'budget', period: 'daily' }, settings).message).toBe(
+      'Your daily budget is used up; it is renewed on 2026-11-25 00:00 UTC. Ask for more at https://gateway.test/requests.',
+    )
+    for (const other of [{ limit: 'quota' }, { limit: 'budget', scope: 'group' }] as const)
+      expect(told(other, settings).message).toMatch(/Ask an administrator for more\.$/)
+  })
+
+  test('when it is renewed by the clock that limits go by', () => {
+    const settings = settingsWith('', 'Asia/Kathmandu')
+    const resetAt = Date.UTC(2026, 10, 25, 18, 15)
+    expect(told({ limit: 'budget', resetAt }, settings).message).toContain(
+      'renewed on 2026-11-26 00:00 Asia/Kathmandu.',
     )
   })
 
   test('that a limit of all time is never renewed', () => {
-    expect(told({ limit: 'quota' }, settingsWith('total'))).toEqual({
+    expect(told({ limit: 'quota', period: 'total' })).toEqual({
       code: 'quota_exceeded',
       message: 'Your token quota is used up. Ask an administrator for more.',
       retryAfterMs: undefined,
     })
-    expect(told({ limit: 'budget', held: true }, settingsWith('total')).message).toContain(
-      'left of your budget.',
-    )
+    expect(told({ limit: 'budget', held: true, period: 'total' }).message).toContain('left of your budget.')
   })
 
   test('that nobody can tell', () => {
-    expect(told({ limit: 'unavailable' } as Partial<Denied>)).toEqual({
+    expect(told({ limit: 'unavailable' } as unknown as Given)).toEqual({
       code: 'limits_unavailable',
       message: 'Limits cannot be checked right now, so no call can be made. Try later.',
       retryAfterMs: undefined,
@@ -98,8 +147,8 @@ describe('a call that a limit refuses learns', () => {
 })
 
 describe('the headers that Claude Code reads', () => {
-  const headers = (used: number | undefined, settings = MONTHLY) =>
-    Object.fromEntries(limitHeaders(settings, { ok: true, used, resetAt: RESET + 999 }))
+  const shown = (used: UsedShare | undefined) => Object.fromEntries(limitHeaders({ ok: true, used }))
+  const headers = (share: number) => shown({ share, period: 'monthly', resetAt: RESET + 999 })
   const PREFIX = 'anthropic-ratelimit-unified'
 
   test('tell the share that is used, and when it begins anew in seconds', () => {
@@ -107,7 +156,7 @@ describe('the headers that Claude Code reads', () => {
       [`${PREFIX}-status`]: 'allowed',
       [`${PREFIX}-representative-claim`]: 'overage',
       [`${PREFIX}-overage-status`]: 'allowed',
-      [`${PREFIX}-overage-utilization`]: '0.26',
+      [`${PREFIX}-overage-utilization`]: '0.25',
       [`${PREFIX}-reset`]: String(RESET / 1000),
       [`${PREFIX}-overage-reset`]: String(RESET / 1000),
     })
@@ -126,18 +175,13 @@ describe('the headers that Claude Code reads', () => {
   })
 
   test('never say that all is spent while calls pass', () => {
-    expect(headers(0.999)[`${PREFIX}-overage-utilization`]).toBe('0.99')
+    const told = [0.999, 1, 1.2, 0.29, 0.749].map((share) => headers(share)[`${PREFIX}-overage-utilization`])
+    expect(told).toEqual(['0.99', '0.99', '0.99', '0.29', '0.74'])
   })
 
   test('say of a call over its limit what is spent, for which period, and nothing that hides our sentence', () => {
-    const refused = (denied: Partial<Denied>, settings = MONTHLY) =>
-      Object.fromEntries(
-        limitRefusal(
-          settings,
-          { ok: false, scope: 'user', held: false, resetAt: RESET, ...denied } as Denied,
-          NOW,
-        ).headers,
-      )
+    const refused = (denied: Given) =>
+      Object.fromEntries(refusalOf({ resetAt: RESET, ...denied } as Given, settingsWith()).headers)
     const spent = {
       [`${PREFIX}-status`]: 'rejected',
       [`${PREFIX}-overage-utilization`]: '1',
@@ -153,12 +197,19 @@ describe('the headers that Claude Code reads', () => {
       ...reset,
       [`${PREFIX}-overage-period`]: 'monthly',
     })
-    expect(refused({ limit: 'quota', scope: 'key' }, settingsWith('daily'))).toMatchObject({
+    expect(refused({ limit: 'quota', scope: 'key', period: 'daily' })).toMatchObject({
       ...spent,
       [`${PREFIX}-overage-period`]: 'daily',
     })
-    expect(refused({ limit: 'budget' }, settingsWith('total'))).toEqual(spent)
-    expect(refused({ limit: 'unavailable' } as Partial<Denied>)).toEqual({
+    expect(refused({ limit: 'budget', period: 'total' })).toEqual(spent)
+    for (const scope of ['group', 'organisation'] as const) {
+      const pool = { ...spent, ...reset, [`${PREFIX}-overage-scope`]: 'group_pool' }
+      expect(refused({ limit: 'budget', scope })).toEqual({
+        ...pool,
+        [`${PREFIX}-overage-period`]: 'monthly',
+      })
+    }
+    expect(refused({ limit: 'unavailable' } as unknown as Given)).toEqual({
       [`${PREFIX}-overage-disabled-reason`]: 'fetch_error',
     })
     // What passes by itself is no spent allowance.
@@ -167,11 +218,13 @@ describe('the headers that Claude Code reads', () => {
   })
 
   test('name no end of a limit of all time', () => {
-    expect(Object.keys(headers(0.5, settingsWith('total')))).not.toContain(`${PREFIX}-reset`)
-    expect(Object.keys(headers(0.5, settingsWith('total')))).toHaveLength(4)
+    expect(Object.keys(shown({ share: 0.5, period: 'total', resetAt: RESET }))).not.toContain(
+      `${PREFIX}-reset`,
+    )
+    expect(Object.keys(shown({ share: 0.5, period: 'total', resetAt: RESET }))).toHaveLength(4)
   })
 
   test('are none without a limit', () => {
-    expect(headers(undefined)).toEqual({})
+    expect(shown(undefined)).toEqual({})
   })
 })

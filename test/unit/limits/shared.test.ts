@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
-import { ledgerHolds } from '../../../core/db/schema.ts'
+import { ledgerHolds, limitSpent, usageLogs, usageSummed } from '../../../core/db/schema.ts'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import { HOLD_EXPIRY_MS } from '../../../core/limits/decide.ts'
-import { periodOf } from '../../../core/limits/period.ts'
+import { PERIODS } from '../../../core/limits/period.ts'
 import {
   lostCalls,
   renewShared,
@@ -11,60 +11,83 @@ import {
   settleShared,
   sweepHolds,
 } from '../../../core/limits/shared.ts'
-import type { Limits } from '../../../core/ports.ts'
 import { recordText } from '../../../core/reports/stored-record.ts'
+import { writeRecords } from '../../../core/reports/write.ts'
 import { HOUR_MS } from '../../../core/units.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { memoryStore } from '../../support/memory-store.ts'
-import { admission, NO_LIMITS } from '../../support/records.ts'
+import { admission, type GivenLimits, NO_LIMITS } from '../../support/records.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 12)
-const SPAN = periodOf('monthly', NOW)
 
 const store = await memoryStore()
 afterEach(async () => void (await store.db.delete(ledgerHolds)))
 afterAll(() => store.close())
 const holds = () => store.db.select().from(ledgerHolds)
-const reserve = (call: ReturnType<typeof admission>, now = NOW) => reserveShared(store.db, call, SPAN, now)
+const reserve = (call: ReturnType<typeof admission>, now = NOW) => reserveShared(store.db, call, now)
 
 describe('limits in the database', () => {
   test('decide as those in memory do, whatever calls come and end', async () => {
     const few = fc.integer({ min: 0, max: 3 })
-    const limits: fc.Arbitrary<Limits> = fc.record({
-      quotaTokens: fc.constantFrom(0, 100, 500),
-      budgetMicros: fc.constantFrom(0, 100, 500),
+    const some = fc.constantFrom(undefined, 0, 100, 500)
+    const amount = fc.record({ period: fc.constantFrom(...PERIODS), tokens: some, micros: some })
+    const limits: fc.Arbitrary<GivenLimits> = fc.record({
+      amounts: fc.uniqueArray(amount, { selector: ({ period }) => period, maxLength: 3 }),
       requestsPerMinute: few,
+      tokensPerMinute: fc.constantFrom(0, 0, 30, 90),
       concurrentRequests: few,
     })
+    const pool = fc.record({ amounts: fc.array(amount, { maxLength: 1 }) })
     const step = fc.record({
-      pause: fc.constantFrom(0, 1, 500, 20_000, 60_000),
+      pause: fc.constantFrom(0, 1, 500, 20_000, 60_000, 6 * HOUR_MS),
       tokens: fc.integer({ min: 1, max: 60 }),
       costMicros: fc.integer({ min: 1, max: 60 }),
-      keyId: fc.constantFrom(1, 2),
+      userId: fc.constantFrom(1, 2),
       ends: fc.nat(3),
+      isWritten: fc.boolean(),
     })
+    const all = fc.record({ user: limits, key: limits, pool, parent: pool, organisation: pool })
     await fc.assert(
-      fc.asyncProperty(limits, limits, fc.array(step, { maxLength: 25 }), async (user, key, steps) => {
-        await store.db.delete(ledgerHolds)
+      fc.asyncProperty(all, fc.array(step, { maxLength: 25 }), async (given, steps) => {
+        for (const table of [ledgerHolds, usageLogs, limitSpent]) await store.db.delete(table)
+        await store.db.update(usageSummed).set({ logId: 0, groupedId: 0 })
         const clock = fakeClock(NOW)
-        const counters = createLimitCounters(clock, 'monthly')
+        const counters = createLimitCounters(clock)
         const running: ReturnType<typeof admission>['begun'][] = []
-        for (const { pause, tokens, costMicros, keyId, ends } of steps) {
-          clock.advance(pause)
-          for (const { id } of running) await renewShared(store.db, id, clock.now())
+        const unwritten: string[] = []
+        const { pool, parent, ...limits } = given
+        for (const { pause, tokens, costMicros, userId, ends, isWritten } of steps) {
+          // A settled call counts for an hour without a row.
+          if (pause > HOUR_MS) await writeRecords(store.db, unwritten.splice(0))
+          for (let passed = 0; passed < pause; passed += HOLD_EXPIRY_MS - 1) {
+            clock.advance(Math.min(HOLD_EXPIRY_MS - 1, pause - passed))
+            for (const { id } of running) await renewShared(store.db, id, clock.now())
+          }
           const usual = { tokens: Math.ceil(tokens / 2), costMicros: Math.ceil(costMicros / 2) }
-          const record = { createdAt: clock.now(), keyId }
-          const call = admission({ user, key, tokens, costMicros, usual, record })
+          const record = { createdAt: clock.now(), userId, keyId: userId }
+          const call = admission({
+            ...limits,
+            groups: [
+              [3, pool],
+              [4, parent],
+            ],
+            tokens,
+            costMicros,
+            usual,
+            record,
+          })
           const answer = await reserve(call, clock.now())
           expect(answer).toEqual(counters.reserve(call))
           if (answer.ok) running.push({ ...call.begun, costMicros: Math.floor(costMicros / 3) })
           const [done] = ends > 1 ? running.splice(0, 1) : []
           if (!done) continue
           counters.settle(done)
-          await settleShared(store.db, done, SPAN, clock.now())
+          await settleShared(store.db, done, clock.now())
+          unwritten.push(recordText(done))
+          if (isWritten) await writeRecords(store.db, unwritten.splice(0))
         }
       }),
-      { numRuns: 12 },
+      { numRuns: 40 },
     )
   })
 
@@ -77,12 +100,19 @@ describe('limits in the database', () => {
         id: call.begun.id,
         userId: 3,
         apiKeyId: 4,
+        billingGroups: ',0,',
+        dayStart: Date.UTC(2026, 10, 23),
+        weekStart: Date.UTC(2026, 10, 23),
+        monthStart: Date.UTC(2026, 10, 1),
         tokens: 40,
         costMicros: 7,
         running: true,
         minuteEndsAt: NOW + 60_000,
+        minuteTokens: null,
+        tokensEndAt: 0,
         endsAt: NOW + HOLD_EXPIRY_MS,
         record: recordText(call.begun),
+        states: expect.stringContaining('[0,-1,'),
       },
     ])
   })
@@ -126,7 +156,7 @@ describe('limits in the database', () => {
   test('that are settled are over an hour later, also if no row ever comes', async () => {
     const call = admission()
     await reserve(call)
-    await settleShared(store.db, call.begun, SPAN, NOW)
+    await settleShared(store.db, call.begun, NOW)
     await sweepHolds(store.db, NOW + HOUR_MS - 1)
     expect(await holds()).toHaveLength(1)
     expect(await lostCalls(store.db, NOW + HOUR_MS)).toEqual([])
@@ -139,30 +169,17 @@ describe('a call that is over', () => {
   test('holds what it used, once', async () => {
     const call = admission({ tokens: 1_000 })
     await reserve(call)
-    await settleShared(store.db, call.begun, SPAN, NOW)
+    await settleShared(store.db, call.begun, NOW)
     expect(await holds()).toMatchObject([{ tokens: 36, costMicros: 500, running: false }])
-    await settleShared(store.db, { ...call.begun, costMicros: 9 }, SPAN, NOW)
+    await settleShared(store.db, { ...call.begun, costMicros: 9 }, NOW)
     expect(await holds()).toMatchObject([{ costMicros: 500 }])
-  })
-
-  test('holds nothing of a period that is over', async () => {
-    for (const createdAt of [SPAN.start - 1, SPAN.start]) {
-      const call = admission({ record: { createdAt } })
-      await reserve(call)
-      await settleShared(store.db, call.begun, SPAN, NOW)
-    }
-    const found = await holds()
-    expect(found.map(({ tokens, costMicros }) => [tokens, costMicros]).sort()).toEqual([
-      [0, 0],
-      [36, 500],
-    ])
   })
 
   test('leaves the holds of others as they are', async () => {
     const [one, other] = [admission(), admission()]
     await reserve(one)
     await reserve(other)
-    await settleShared(store.db, one.begun, SPAN, NOW)
+    await settleShared(store.db, one.begun, NOW)
     expect((await holds()).find(({ id }) => id === other.begun.id)?.running).toBe(true)
   })
 })

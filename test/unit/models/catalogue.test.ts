@@ -33,6 +33,18 @@ function setUp(
   const ids = async () => (await catalogue.models()).map(({ id }) => id)
   return { answers, balancer, clock, catalogue, asked, warnings, ids, stateOf, wanted, outages, settled }
 }
+
+test('a backend without an API key is checked with its credentials', async () => {
+  const { balancer, clock, logger } = balancing([backend('a', { apiKey: '', kind: 'claude-on-aws' })])
+  const upstream = portUpstream(() => LIST)
+  const settings = { health: { startupCheck: 'normal' } } as Parameters<typeof createCatalogue>[0]['settings']
+  const signed: [string, string] = ['authorization', 'AWS4-HMAC-SHA256 of this request']
+  const credentials = { headers: () => [signed], secrets: () => [], renew: async () => {} }
+  const parts = { settings, upstream, clock, logger, balancer, serving: false }
+  await createCatalogue({ ...parts, credentialsOf: () => credentials }).checkAll()
+  expect(upstream.asked[0]?.headers).toContainEqual(signed)
+})
+
 const usable = async ({ balancer, wanted }: ReturnType<typeof setUp>) =>
   (await balancer.select(wanted({ person: ANN }), new Set()))?.backend.name
 

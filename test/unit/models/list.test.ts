@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { settingsFrom } from '../../../config/settings.ts'
 import { findModel, listModels } from '../../../core/models/list.ts'
+import { NO_RULES } from '../../support/call.ts'
 import { refusalOf } from '../../support/refusals.ts'
 import { load, MINIMAL } from '../config/settings.ts'
 
@@ -24,7 +25,7 @@ function partsWith(
   } as unknown as Parts // what a list asks of them
 }
 const PARTS = partsWith(IDS.map((id) => ({ id })))
-const caller = (...grants: string[]) => ({ grants: new Set(grants) }) as unknown as Caller
+const caller = (...grants: string[]) => ({ grants: new Set(grants), models: NO_RULES }) as unknown as Caller
 const page = async (query: object) => {
   const { data, ...rest } = await listModels(PARTS, caller(), { limit: 20, ...query })
   return { ids: data.map(({ id }) => id), ...rest }

@@ -156,7 +156,8 @@ describe('no label grows without end', () => {
 describe('what else is counted:', () => {
   test('refusals by limit and whose it was, and errors by code', () => {
     const { metrics, about } = counting()
-    metrics.limitReached({ ok: false, limit: 'budget', scope: 'key', held: false, resetAt: 0 })
+    const denied = { ok: false, scope: 'key', id: 1, held: false, period: 'daily', resetAt: 0 } as const
+    metrics.limitReached({ ...denied, limit: 'budget' })
     metrics.limitReached({ ok: false, limit: 'unavailable' })
     metrics.refused('quota_exceeded')
     const risen = (name: string) => about(name).filter((line) => !line.endsWith(' 0'))

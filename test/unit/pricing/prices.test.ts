@@ -99,7 +99,7 @@ describe('a call costs', () => {
   })
 
   test('the unknown tier for an unknown model, and says so', () => {
-    expect(prices.cost(billed({ input: M, output: M }), 'gpt-9', NOW)).toEqual({
+    expect(prices.cost(billed({ input: M, output: M }), 'gpt-9', NOW)).toMatchObject({
       costMicros: 30 * M,
       unpriced: true,
     })
@@ -203,7 +203,10 @@ describe('prices of the operator', () => {
   })
 
   test('price a model that is in no list', () => {
-    expect(own.cost(billed({ output: 10 }), 'house-model', NOW)).toEqual({ costMicros: 70, unpriced: false })
+    expect(own.cost(billed({ output: 10 }), 'house-model', NOW)).toMatchObject({
+      costMicros: 70,
+      unpriced: false,
+    })
   })
 })
 

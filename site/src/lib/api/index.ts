@@ -1,10 +1,12 @@
 /** Every route the site uses, typed from the schemas that the gateway checks its answers with. */
 import type * as z from 'zod'
-import type { AuditAction } from '../../../../core/audit/action.ts'
 import type { ApplicationView, ModelView } from '../../../../functions/approvals.ts'
 import type { AuditEvent } from '../../../../functions/audit.ts'
+import type { LoginProviderView } from '../../../../functions/auth.ts'
 import type { BackendView } from '../../../../functions/backends.ts'
-import type { KeyView } from '../../../../functions/keys.ts'
+import type { KeyView } from '../../../../functions/key-views.ts'
+import type { CapView } from '../../../../functions/limits.ts'
+import type { RequestView } from '../../../../functions/requests.ts'
 import type * as usage from '../../../../functions/usage-views.ts'
 import type { UserWithUse } from '../../../../functions/users.ts'
 import type { UserView } from '../../../../functions/views.ts'
@@ -17,10 +19,22 @@ export type Key = KeyView
 export type MadeKey = KeyView & { key: string }
 export type OwnedKey = KeyView & { itcode: string }
 export type Application = ApplicationView
+export type Cap = CapView
+export type IncreaseRequest = RequestView
+/** What the caller may decide. */
+export interface Queue {
+  applications: Application[]
+  requests: IncreaseRequest[]
+}
+export interface Decision {
+  status: 'approved' | 'rejected'
+  note?: string
+  amount_usd?: number
+  until?: string | null
+}
 export type AvailableModel = ModelView
 export type Backend = BackendView
 export type Audit = AuditEvent
-export type { AuditAction }
 export type Log = usage.Log
 type Figures = z.infer<typeof usage.FiguresView>
 export type DayStats = z.infer<typeof usage.DayStats>
@@ -65,9 +79,31 @@ export interface BackendStats {
   p95_latency_ms: number
   error_count: number
 }
+export type LoginProvider = z.infer<typeof LoginProviderView>
+export interface DeviceGrant {
+  client: string
+  ip: string
+  asked_at: string
+  same_address: boolean
+}
+export interface Device {
+  id: number
+  name: string
+  created_at: string
+  last_used_at: string | null
+  addresses: { ip: string; last_at: string }[]
+}
+export interface ClientSettings {
+  id: string
+  who: 'administrator' | 'person'
+  file: string
+  place: string
+  content: string
+}
 export interface AuthConfig {
   invite_required: boolean
   code_length: number
+  providers: LoginProvider[]
 }
 export type UserChange = Partial<
   Pick<
@@ -82,9 +118,15 @@ const usageBase = (scope: Scope) => (scope === 'own' ? '/api/usage' : '/admin/ap
 
 export const api = {
   authConfig: () => get<AuthConfig>('/api/auth/config'),
-  sendCode: (itcode: string, invite_code: string | undefined) =>
-    post<{ expires_in: number }>('/api/auth/send-code', { itcode, ...(invite_code ? { invite_code } : {}) }),
+  sendCode: (itcode: string, entry: { invite_code?: string; invitation?: string }) =>
+    post<{ expires_in: number }>('/api/auth/send-code', { itcode, ...entry }),
+  invitation: (invitation: string) =>
+    post<{ email: string | null; organisation: string; expires_at: string }>('/api/auth/invitation', {
+      invitation,
+    }),
   login: (itcode: string, code: string) => post<{ user: User }>('/api/auth/login', { itcode, code }),
+  passwordLogin: (name: string, password: string) =>
+    post<{ user: User }>('/api/auth/ldap', { name, password }),
   logout: () => post('/api/auth/logout'),
   logoutEverywhere: () => post('/api/auth/logout-everywhere'),
   me: () => get<{ user: User }>('/api/auth/me'),
@@ -108,6 +150,23 @@ export const api = {
   applications: () => get<{ applications: Application[] }>('/api/applications'),
   apply: (model: string, reason: string) =>
     post<{ application: Application }>('/api/applications', { model, reason }),
+  devices: () => get<{ devices: Device[] }>('/api/devices'),
+  endDevice: (id: number) => del(`/api/devices/${id}`),
+  deviceGrant: (user_code: string, typed: boolean) =>
+    post<{ grant: DeviceGrant }>('/api/device/lookup', { user_code, typed }),
+  decideDevice: (user_code: string, decision: 'approved' | 'denied') =>
+    post('/api/device/decide', { user_code, decision }),
+  connect: () => get<{ url: string; warning: string | null; settings: ClientSettings[] }>('/api/connect'),
+  limits: () => get<{ caps: Cap[]; billing_group_id: number }>('/api/limits'),
+  requests: () => get<{ requests: IncreaseRequest[] }>('/api/requests'),
+  askForMore: (period: Cap['period'], amount_usd: number, reason: string) =>
+    post<{ request: IncreaseRequest }>('/api/requests', { period, amount_usd, reason }),
+  withdrawRequest: (id: number) => del<{ request: IncreaseRequest }>(`/api/requests/${id}`),
+  queue: () => get<Queue>('/api/queue'),
+  decideApplication: (id: number, { status, note }: Decision) =>
+    put<{ application: Application }>(`/api/queue/applications/${id}`, { status, note }),
+  decideRequest: (id: number, decision: Decision) =>
+    put<{ request: IncreaseRequest }>(`/api/queue/requests/${id}`, decision),
   withdraw: (id: number) => del<{ application: Application }>(`/api/applications/${id}`),
 
   users: (query: Query) => get<{ users: AdminUser[]; total: number }>('/admin/api/users', query),

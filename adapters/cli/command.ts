@@ -1,0 +1,88 @@
+/** What a command is: its words, its arguments and options, and what it answers. Help and parsing follow from it. */
+import * as z from 'zod'
+import type { Config } from '../../config/schema.ts'
+import type { Storage } from '../drivers/storage/libsql.ts'
+import type { Result } from './output.ts'
+
+export interface Option<T> {
+  /** What stands for the value in help; undefined for a switch. */
+  value: string | undefined
+  about: string
+  schema: z.ZodType<T>
+}
+type Options = Record<string, Option<unknown>>
+type Given<O extends Options> = { [K in keyof O]?: O[K] extends Option<infer T> ? T : never }
+
+interface Context<O extends Options> {
+  config: Config
+  /** In the order of `args`; one that may be left out may be missing. */
+  args: readonly string[]
+  options: Given<O>
+}
+interface Stored {
+  storage: Storage
+  db: Storage['db']
+}
+
+interface About<O extends Options> {
+  /** As it is typed, such as `user create`. */
+  name: string
+  /** Names of the arguments, such as `ITCODE`; in brackets if it may be left out, with … if it may be repeated. */
+  args?: readonly string[]
+  /** Follows "it": `makes a user`. */
+  about: string
+  options?: O
+}
+
+export interface Command extends Required<About<Options>> {
+  needs: 'config' | 'storage'
+  run(context: Context<Record<string, Option<unknown>>> & Partial<Stored>): Promise<Result | undefined>
+}
+
+/** A command that works on the database. */
+export function command<O extends Options = Record<never, never>>(
+  about: About<O> & { run(context: Context<O> & Stored): Promise<Result | undefined> },
+): Command {
+  return {
+    args: [],
+    ...about,
+    options: about.options ?? {},
+    needs: 'storage',
+    // The parser has checked each option by its own schema, and the caller opens what `needs` names.
+    run: (context) => about.run(context as Context<O> & Stored),
+  }
+}
+
+/** A command that only reads the configuration. */
+export function configCommand(
+  about: About<Record<never, never>> & {
+    run(config: Config, args: readonly string[]): Promise<Result | undefined>
+  },
+): Command {
+  return {
+    args: [],
+    options: {},
+    ...about,
+    needs: 'config',
+    run: ({ config, args }) => about.run(config, args),
+  }
+}
+
+export function text(value: string, about: string): Option<string> {
+  return { value, about, schema: z.string().trim().min(1, 'a text is expected') }
+}
+
+export function flag(about: string): Option<boolean> {
+  return { value: undefined, about, schema: z.boolean() }
+}
+
+export function choice<const T extends string>(names: readonly T[], about: string): Option<T> {
+  const listed = `${names.slice(0, -1).join(', ')} or ${names.at(-1)} is expected.`
+  return { value: names.join('|'), about, schema: z.enum(names, listed) }
+}
+
+/** A number of the command line, checked by `schema`. */
+export function number<T>(value: string, about: string, schema: z.ZodType<T, number>): Option<T> {
+  const digits = z.string().transform((given) => (given.trim() === '' ? Number.NaN : Number(given)))
+  return { value, about, schema: digits.pipe(schema) }
+}

@@ -1,0 +1,72 @@
+/** Prints what commands answer: for people as tables and sentences, for programs as JSON or CSV. */
+import { Refusal } from '../../core/errors.ts'
+import { csvLine } from '../../core/reports/csv.ts'
+
+export type Row = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+
+/** What a command prints. */
+export type Result =
+  /** A list; `none` is said when it is empty. `wide`: columns that only programs are given. */
+  | { rows: readonly Row[]; none: string; wide?: readonly string[] }
+  /** `said` is for people, `fields` for programs (--json). `note` goes to standard error. */
+  | { said: string; fields: Readonly<Record<string, unknown>>; note?: string }
+
+export type Format = 'text' | 'json' | 'csv'
+
+/** Throws a Refusal body_invalid where a sentence is asked for as CSV. */
+export function printed(result: Result, format: Format): { out: string; note?: string | undefined } {
+  if ('rows' in result) return { out: listed(result, format) }
+  if (format === 'csv') throw new Refusal('body_invalid', '--csv is for lists. Use --json here.')
+  if (format === 'json') return { out: JSON.stringify(result.fields, null, 2) }
+  return { out: result.said, note: result.note }
+}
+
+function listed({ rows, none, wide = [] }: Extract<Result, { rows: unknown }>, format: Format): string {
+  if (format === 'json') return JSON.stringify(rows, null, 2)
+  if (format === 'csv') {
+    const names = Object.keys(rows[0] ?? {})
+    const cells = rows.map((row) => names.map((name) => cell(row[name] ?? null)))
+    return [names, ...cells].map(csvLine).join('').trimEnd()
+  }
+  return rows.length === 0 ? none : table(rows, wide)
+}
+
+function cell(value: Row[string]): string | number {
+  if (value === null) return ''
+  return typeof value === 'number' ? value : String(value)
+}
+
+/** Columns as wide as their widest text; numbers stand to the right. */
+function table(rows: readonly Row[], wide: readonly string[]): string {
+  const names = Object.keys(rows[0] ?? {}).filter((name) => !wide.includes(name))
+  const columns = names.map((name) => {
+    const cells = rows.map((row) => String(cell(row[name] ?? null)))
+    const isNumber = rows.every((row) => typeof row[name] === 'number')
+    const width = Math.max(name.length, ...cells.map(widthOf))
+    const pad = (text: string) => {
+      const space = ' '.repeat(width - widthOf(text))
+      return isNumber ? space + text : text + space
+    }
+    return [pad(name), '-'.repeat(width), ...cells.map(pad)]
+  })
+  const lines = Array.from({ length: rows.length + 2 }, (_, at) =>
+    columns
+      .map((column) => column[at])
+      .join('  ')
+      .trimEnd(),
+  )
+  return lines.join('\n')
+}
+
+/** Places that a text takes on a terminal: characters of East Asian scripts take two. */
+function widthOf(text: string): number {
+  let width = 0
+  for (const character of text)
+    width +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(
+        character,
+      )
+        ? 2
+        : 1
+  return width
+}

@@ -1,0 +1,75 @@
+/** From what was typed to a command with its arguments and options. Throws a Refusal body_invalid that says what to type. */
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { Refusal } from '../../core/errors.ts'
+import type { Command } from './command.ts'
+import { overview } from './help.ts'
+import type { Format } from './output.ts'
+
+interface Parsed {
+  command: Command
+  args: string[]
+  options: Record<string, unknown>
+  format: Format
+  help: boolean
+}
+
+const COMMON = { json: { type: 'boolean' }, csv: { type: 'boolean' }, help: { type: 'boolean' } } as const
+
+/** The command that the words begin with: the longest name that fits. */
+function commandOf(commands: readonly Command[], words: readonly string[]): Command | undefined {
+  const fits = ({ name }: Command) => name.split(' ').every((word, at) => words[at] === word)
+  return commands.filter(fits).toSorted((one, other) => other.name.length - one.name.length)[0]
+}
+
+export function parse(commands: readonly Command[], typed: readonly string[]): Parsed {
+  const words = typed.filter((word) => !word.startsWith('-'))
+  const command = commandOf(commands, words)
+  if (!command) throw unknown(commands, words)
+  const { values, positionals } = tokens(command, typed)
+  const args = positionals.slice(command.name.split(' ').length)
+  const help = values.help === true
+  if (!help) checkArguments(command, args)
+  if (values.json && values.csv) throw new Refusal('body_invalid', 'Choose one of --json and --csv.')
+  const format = values.json ? 'json' : values.csv ? 'csv' : 'text'
+  return { command, args, options: help ? {} : checked(command, values), format, help }
+}
+
+function tokens({ name, options }: Command, args: readonly string[]) {
+  const own: ParseArgsConfig['options'] = { ...COMMON }
+  for (const [option, { value }] of Object.entries(options)) {
+    own[option] = { type: value === undefined ? 'boolean' : 'string' }
+  }
+  try {
+    return parseArgs({ args: [...args], options: own, allowPositionals: true })
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message.split('. ')[0] : String(cause)
+    throw new Refusal('body_invalid', `${problem}. See: npm run cli -- ${name} --help`)
+  }
+}
+
+function checkArguments({ name, args: expected }: Command, given: readonly string[]) {
+  const missing = expected[given.length]
+  if (missing !== undefined && !missing.startsWith('[')) {
+    throw new Refusal('body_invalid', `${missing} is missing.`)
+  }
+  const extra = given[expected.length]
+  if (extra !== undefined && !expected.at(-1)?.endsWith('…')) {
+    throw new Refusal('body_invalid', `"${extra}" is too much. See: npm run cli -- ${name} --help`)
+  }
+}
+
+function checked({ options }: Command, values: Record<string, unknown>): Record<string, unknown> {
+  const result: Record<string, unknown> = {}
+  for (const [name, { schema }] of Object.entries(options)) {
+    if (values[name] === undefined) continue
+    const parsed = schema.safeParse(values[name])
+    if (!parsed.success) throw new Refusal('body_invalid', `--${name}: ${parsed.error.issues[0]?.message}`)
+    result[name] = parsed.data
+  }
+  return result
+}
+
+function unknown(commands: readonly Command[], [first]: readonly string[]): Refusal {
+  const related = commands.filter(({ name }) => name.split(' ')[0] === first)
+  return new Refusal('body_invalid', overview(related.length > 0 ? related : commands))
+}

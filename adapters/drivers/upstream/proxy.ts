@@ -1,0 +1,82 @@
+/**
+ * Connections through a proxy: HTTP's CONNECT (https://www.rfc-editor.org/rfc/rfc9110#name-connect) or SOCKS5
+ * (https://www.rfc-editor.org/rfc/rfc1928). The name of the upstream is resolved by the proxy.
+ */
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { Socket } from 'node:net'
+import { SocksClient } from 'socks'
+
+interface Target {
+  host: string
+  port: number
+}
+
+/** A connection to `target` through the proxy at this URL, which may have a user and a password. */
+export function tunnel(proxy: string, target: Target, timeoutMs: number): Promise<Socket> {
+  const url = new URL(proxy)
+  return url.protocol === 'socks5:'
+    ? throughSocks(url, target, timeoutMs)
+    : throughHttp(url, target, timeoutMs)
+}
+
+async function throughSocks(proxy: URL, destination: Target, timeout: number): Promise<Socket> {
+  const userId = decodeURIComponent(proxy.username)
+  const { socket } = await SocksClient.createConnection({
+    command: 'connect',
+    destination,
+    timeout,
+    proxy: {
+      ...{ host: bare(proxy.hostname), port: Number(proxy.port || 1080), type: 5 },
+      ...(userId ? { userId, password: decodeURIComponent(proxy.password) } : {}),
+    },
+  })
+  return socket
+}
+
+async function throughHttp(proxy: URL, { host, port }: Target, timeout: number): Promise<Socket> {
+  const isTls = proxy.protocol === 'https:'
+  const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`
+  const asking = (isTls ? httpsRequest : httpRequest)({
+    host: bare(proxy.hostname),
+    port: proxy.port || (isTls ? 443 : 80),
+    method: 'CONNECT',
+    path: authority,
+    headers: {
+      host: authority,
+      ...(proxy.username ? { 'proxy-authorization': `Basic ${Buffer.from(user).toString('base64')}` } : {}),
+    },
+    agent: false,
+    signal: AbortSignal.timeout(timeout),
+  })
+  asking.end()
+  const [answer, socket] = await once(asking, 'connect')
+  if (answer.statusCode === 200) return socket
+  socket.destroy()
+  throw new Error(`the proxy answered ${answer.statusCode}`)
+}
+
+/** An IPv6 address without its brackets. */
+function bare(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '')
+}
+
+/**
+ * Whether this host is reached without a proxy by a list as in the variable NO_PROXY: names, with or without a leading dot, that
+ * stand for themselves and all below them, optionally with a port; * for every host.
+ */
+export function isExempt(list: string, { host, port }: Target): boolean {
+  return list
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter((entry) => entry !== '')
+    .some((entry) => {
+      if (entry === '*') return true
+      const [, name = entry, ofPort] = /^(.*?):(\d+)$/.exec(entry) ?? []
+      if (ofPort !== undefined && Number(ofPort) !== port) return false
+      const suffix = name.replace(/^\*?\./, '')
+      return host.toLowerCase() === suffix || host.toLowerCase().endsWith(`.${suffix}`)
+    })
+}

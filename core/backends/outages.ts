@@ -1,0 +1,50 @@
+/** Writes down that an account is out, and tells the people who look after it; also when it is back. */
+import { auditRow, SYSTEM } from '../audit/record.ts'
+import { noticeRow } from '../notices/outbox.ts'
+import type { Clock, Db, Logger } from '../ports.ts'
+import { MINUTE_MS } from '../units.ts'
+import type { BalancerParts } from './selection.ts'
+
+interface Parts {
+  db: Db
+  clock: Clock
+  logger: Logger
+  waitUntil(work: Promise<unknown>): void
+}
+
+/** Several processes may find the same within seconds, which is told once; what comes and goes is told once a minute. */
+export function outageWriter({
+  db,
+  clock,
+  logger,
+  waitUntil,
+}: Parts): Required<Pick<BalancerParts, 'onOutage' | 'onRecovery'>> {
+  const keyOf = (backend: string, state: string, at: number) =>
+    `${backend} ${state} ${Math.floor(at / MINUTE_MS)}`
+  return {
+    onOutage({ backend, state, reason, unpaid = false }) {
+      logger.error('backend.outage', { backend, state, reason })
+      const at = clock.now()
+      const key = keyOf(backend, state, at)
+      waitUntil(
+        db.batch([
+          auditRow(db, {
+            actor: SYSTEM,
+            at,
+            action: `backend.${state}` as const,
+            target: `backend:${backend}`,
+            after: { reason },
+          }),
+          unpaid
+            ? noticeRow(db, { event: 'credit.used_up', data: { backend }, key, at })
+            : noticeRow(db, { event: 'backend.out', data: { backend, state, reason }, key, at }),
+        ]),
+      )
+    },
+    onRecovery(backend) {
+      const at = clock.now()
+      const key = keyOf(backend, 'healthy', at)
+      waitUntil(Promise.resolve(noticeRow(db, { event: 'backend.back', data: { backend }, key, at })))
+    },
+  }
+}

@@ -1,0 +1,167 @@
+/** Books what a batch used from its results: one row for each request that succeeded, each exactly once. */
+import * as z from 'zod'
+import { upstreamHeaders } from '../calls/forwarded-headers.ts'
+import type { Deps } from '../deps.ts'
+import { Refusal } from '../errors.ts'
+import { type AccountParts, accountNamed, askAccount, askForJson } from '../files/account.ts'
+import { parsedJson } from '../json/parse.ts'
+import type { CallRecord } from '../ports.ts'
+import { recordText } from '../reports/stored-record.ts'
+import { unwrittenIds, writeRecords } from '../reports/write.ts'
+import { createStop } from '../stop.ts'
+import { HOUR_MS, MINUTE_MS } from '../units.ts'
+import { addedHash } from './check.ts'
+import { eachLine, recordOf } from './results.ts'
+import { type Batch, changeOf, closeBatch, dueBatches, knownIds, lookAgain, openBatch } from './store.ts'
+
+export type BookParts = AccountParts & Pick<Deps, 'db' | 'ledger' | 'objects' | 'prices'>
+
+const ROWS_AT_ONCE = 200
+/** How long an account may not know of a batch of which only the answer was lost. */
+const UNHEARD_MS = 15 * MINUTE_MS
+const NOT_FOUND = 404
+
+const Status = z.looseObject({
+  id: z.string(),
+  processing_status: z.string(),
+  created_at: z.iso.datetime({ offset: true }).optional().catch(undefined),
+  request_counts: z.record(z.string(), z.number()).catch({}),
+})
+const List = z.looseObject({ data: z.array(Status) })
+/** What became of a try: booked; it has not ended yet; or nothing of it is there. */
+export type BatchEnd = 'booked' | 'under_way' | 'lost'
+
+/** Looks at those that may have ended, and books them. */
+export async function bookBatches(parts: BookParts): Promise<void> {
+  const now = parts.clock.now()
+  for (const batch of await dueBatches(parts.db, now, now + 2 * MINUTE_MS)) {
+    try {
+      const result = batch.id === null ? await findLost(parts, batch) : await bookBatch(parts, batch)
+      if (result === 'under_way') await lookAgain(parts.db, batch, now + waitOf(now - batch.createdAt))
+    } catch (cause) {
+      // One that cannot be booked keeps no other one waiting; it is looked at again when its claim ends.
+      const reason = cause instanceof Refusal ? cause.message : String(cause)
+      parts.logger.warn('batch.not_booked', { batch: batch.id, backend: batch.backend, reason })
+    }
+  }
+}
+
+/** Most end within an hour; who asks themselves has it booked at once. */
+function waitOf(age: number): number {
+  return Math.min(Math.max(age / 10, 5_000), 5 * MINUTE_MS)
+}
+
+/** Throws a Refusal of the account. */
+export async function bookBatch(parts: BookParts, batch: Batch): Promise<BatchEnd> {
+  if (batch.state !== 'open' || batch.id === null) return batch.state === 'lost' ? 'lost' : 'booked'
+  const path = `/v1/messages/batches/${encodeURIComponent(batch.id)}`
+  const { status, body } = await askForJson(parts, accountNamed(parts, batch.backend), asking(path))
+  if (status === NOT_FOUND) return lose(parts, batch)
+  const found = Status.safeParse(parsedJson(new TextDecoder().decode(body))).data
+  if (status >= 300 || !found)
+    throw new Refusal('account_unavailable', 'The account does not tell of this batch.')
+  if (found.processing_status !== 'ended') return 'under_way'
+  return bookResults(parts, batch, path)
+}
+
+async function bookResults(parts: BookParts, batch: Batch, path: string): Promise<BatchEnd> {
+  const { reply } = await askAccount(parts, accountNamed(parts, batch.backend), asking(`${path}/results`))
+  if (reply.status === NOT_FOUND) return lose(parts, batch)
+  if (reply.status >= 300)
+    throw new Refusal('account_unavailable', 'The account does not give the results of this batch.')
+  let rows: CallRecord[] = []
+  let lines = 0
+  await eachLine(reply, async (line) => {
+    lines += 1
+    const { message } = line.result
+    if (line.result.type === 'succeeded' && message)
+      rows.push(recordOf(parts, batch, line.custom_id, message))
+    if (rows.length < ROWS_AT_ONCE) return
+    await write(parts, batch, rows)
+    rows = []
+  })
+  if (lines < batch.requests) throw new Refusal('account_unavailable', 'The results of this batch broke off.')
+  await write(parts, batch, rows)
+  await closeBatch(parts, batch, 'booked')
+  parts.logger.info('batch.booked', { batch: batch.id, backend: batch.backend, requests: lines })
+  return 'booked'
+}
+
+/** Rows that are there already are those of an earlier try, which did not come to its end. */
+async function write(parts: BookParts, batch: Batch, rows: readonly CallRecord[]): Promise<void> {
+  if (rows.length === 0) return
+  const missing = new Set(
+    await unwrittenIds(
+      parts.db,
+      rows.map(({ id }) => id),
+    ),
+  )
+  const added = rows.filter(({ id }) => missing.has(id))
+  await writeRecords(parts.db, added.map(recordText))
+  for (const { madeObjects = [] } of added) {
+    if (madeObjects.length > 0)
+      parts.objects.remember({ userId: batch.userId, backend: batch.backend }, madeObjects)
+  }
+  const tokens = added.reduce(
+    (sum, one) =>
+      sum +
+      one.inputTokens +
+      one.outputTokens +
+      one.cacheReadTokens +
+      one.cacheWrite5mTokens +
+      one.cacheWrite1hTokens,
+    0,
+  )
+  await parts.ledger.respent(
+    changeOf(
+      batch,
+      tokens,
+      added.reduce((sum, { costMicros }) => sum + costMicros, 0),
+    ),
+  )
+}
+
+/**
+ * The answer that told its id never came: perhaps the account has it. It is known again by its custom ids, which only its results
+ * tell, so that nobody gets another's.
+ */
+async function findLost(parts: BookParts, batch: Batch): Promise<BatchEnd> {
+  const backend = accountNamed(parts, batch.backend)
+  const { body } = await askForJson(parts, backend, asking('/v1/messages/batches?limit=100'))
+  const listed = List.safeParse(parsedJson(new TextDecoder().decode(body))).data?.data ?? []
+  const known = await knownIds(
+    parts.db,
+    listed.map(({ id }) => id),
+  )
+  const candidates = listed.filter(({ id, request_counts, created_at }) => {
+    const requests = Object.values(request_counts).reduce((sum, one) => sum + one, 0)
+    const isLater = created_at === undefined || Date.parse(created_at) >= batch.createdAt - HOUR_MS
+    return !known.has(id) && requests === batch.requests && isLater
+  })
+  for (const { id, processing_status } of candidates) {
+    if (processing_status !== 'ended') continue
+    const path = `/v1/messages/batches/${encodeURIComponent(id)}`
+    const { reply } = await askAccount(parts, backend, asking(`${path}/results`))
+    if (reply.status >= 300) continue
+    let hash = 0
+    await eachLine(reply, async ({ custom_id }) => {
+      hash = addedHash(hash, custom_id)
+    })
+    if (hash !== batch.idsHash) continue
+    await openBatch(parts, batch, id)
+    return bookResults(parts, { ...batch, id, state: 'open' }, path)
+  }
+  const mayCome = candidates.some(({ processing_status }) => processing_status !== 'ended')
+  if (mayCome || parts.clock.now() - batch.createdAt < UNHEARD_MS) return 'under_way'
+  return lose(parts, batch)
+}
+
+async function lose(parts: BookParts, batch: Batch): Promise<'lost'> {
+  parts.logger.warn('batch.lost', { batch: batch.id, backend: batch.backend, request: batch.requestId })
+  await closeBatch(parts, batch, 'lost')
+  return 'lost'
+}
+
+function asking(path: string) {
+  return { method: 'GET' as const, path, headers: upstreamHeaders([]), signal: createStop().signal }
+}

@@ -1,0 +1,168 @@
+/** Sends a batch on while it arrives. Its last piece waits until all of it is checked, reserved and written down. */
+import * as z from 'zod'
+import { canServe } from '../backends/choosing.ts'
+import type { KeptAnswer } from '../calls/attempt.ts'
+import type { Deps } from '../deps.ts'
+import { Refusal } from '../errors.ts'
+import { type AccountParts, accountNamed, askForJson, Unreached } from '../files/account.ts'
+import { accountsFor, uploadHeaders } from '../files/upload.ts'
+import { parsedJson } from '../json/parse.ts'
+import type { Caller } from '../keys/caller.ts'
+import { limitRefusal } from '../limits/refusals.ts'
+import type { HeaderPairs } from '../ports.ts'
+import type { Backend } from '../settings.ts'
+import type { StopSignal } from '../stop.ts'
+import { MINUTE_MS } from '../units.ts'
+import { type Checked, type CheckParts, createCheck } from './check.ts'
+import { rewritten } from './split.ts'
+import { type Batch, closeBatch, openBatch, reserveBatch } from './store.ts'
+
+export type CreateParts = CheckParts &
+  AccountParts &
+  Pick<Deps, 'db' | 'ledger' | 'random' | 'periods' | 'projects'>
+
+const Made = z.looseObject({ id: z.string().min(1).max(256) })
+
+export interface BatchUpload {
+  id: string
+  caller: Caller
+  path: string
+  headers: HeaderPairs
+  pieces: AsyncIterable<Uint8Array>
+  signal: StopSignal
+}
+
+/** Throws a Refusal for what is not allowed or cannot be sent, or ClientGone: the account has then made nothing of it. */
+export async function createBatch(parts: CreateParts, given: BatchUpload): Promise<KeptAnswer> {
+  let chosen: Backend | undefined
+  const check = createCheck(parts, given, ({ model }) => {
+    if (chosen && !canServe(chosen, model)) {
+      throw new Refusal('body_invalid', `model: the account of this batch does not have the model ${model}.`)
+    }
+  })
+  const arriving = rewritten(given.pieces, parts.settings.limits.maxBodyBytes, check.take)
+  // The account is chosen by what the first request names.
+  const early: Uint8Array[] = []
+  while (check.requests() === 0) {
+    const { done, value } = await arriving.next()
+    if (done) throw new Refusal('body_invalid', 'requests: at least one is expected.')
+    early.push(value)
+  }
+  const headers = uploadHeaders(given.headers).filter(
+    // A replaced model has another length.
+    ([name]) => name !== 'content-length' || parts.settings.modelReplacements.length === 0,
+  )
+  for (const backend of await candidates(parts, given.caller, check)) {
+    chosen = backend
+    const sending = createSending(parts, given, { backend, check, early, arriving })
+    try {
+      const request = {
+        method: 'POST' as const,
+        path: given.path,
+        headers,
+        body: sending.pieces(),
+        signal: given.signal,
+      }
+      const answer = await askForJson(parts, backend, request)
+      await settle(parts, sending.row(), answer)
+      return answer
+    } catch (thrown) {
+      // From its last piece on the account may have it: core/batches/book.ts finds out.
+      if (sending.begun() || !(thrown instanceof Unreached)) throw thrown
+    }
+  }
+  throw new Refusal(
+    'no_backend_available',
+    'No upstream account can take batches right now. Please try again.',
+    {
+      retryAfterMs: 5_000,
+    },
+  )
+}
+
+async function candidates(parts: CreateParts, caller: Caller, check: Checked): Promise<Backend[]> {
+  const boundTo = check.boundTo()
+  if (boundTo !== undefined) return [accountNamed(parts, boundTo)]
+  const all = await accountsFor(parts, caller.userId, 'batch')
+  const models = [...check.models()]
+  return all.filter((backend) => models.every((model) => canServe(backend, model)))
+}
+
+async function settle(
+  parts: CreateParts,
+  row: Batch | undefined,
+  { status, body }: KeptAnswer,
+): Promise<void> {
+  if (!row) return
+  const made = status < 300 ? Made.safeParse(parsedJson(new TextDecoder().decode(body))).data : undefined
+  if (made) return openBatch(parts, row, made.id)
+  // An account that fails may have made it all the same.
+  if (status < 500) await closeBatch(parts, row, 'lost')
+}
+
+/** The body for one account. */
+function createSending(
+  parts: CreateParts,
+  given: BatchUpload,
+  {
+    backend,
+    check,
+    early,
+    arriving,
+  }: { backend: Backend; check: Checked; early: readonly Uint8Array[]; arriving: AsyncIterable<Uint8Array> },
+) {
+  let begun = false
+  let row: Batch | undefined
+  async function* pieces() {
+    begun = true
+    let held: Uint8Array | undefined
+    for (const piece of early) {
+      if (held) yield held
+      held = piece
+    }
+    for await (const piece of arriving) {
+      if (held) yield held
+      held = piece
+    }
+    const reserved = rowOf(parts, given, check, backend)
+    await reserve(parts, given, reserved)
+    row = reserved
+    if (held) yield held
+  }
+  return { pieces, begun: () => begun, row: () => row }
+}
+
+async function reserve(parts: CreateParts, { caller }: BatchUpload, row: Batch): Promise<void> {
+  const { counters } = caller
+  const periodEnds = parts.periods.endsAt(row.createdAt)
+  const denied = await reserveBatch(parts, row, { counters, periodEnds })
+  if (denied) throw limitRefusal(parts.settings, denied, counters, parts.clock.now())
+}
+
+function rowOf(
+  { clock, periods, projects }: CreateParts,
+  { id, caller }: BatchUpload,
+  check: Checked,
+  backend: Backend,
+): Batch {
+  const createdAt = clock.now()
+  const call = check.first()
+  const [day, week, month] = periods.startsAt(createdAt)
+  const [billingGroupId, ...parents] = call?.caller.billingGroupIds ?? caller.billingGroupIds
+  return {
+    requestId: id,
+    id: null,
+    backend: backend.name,
+    userId: caller.userId,
+    apiKeyId: caller.keyId,
+    billingGroupId,
+    billingParents: parents.join(),
+    client: call?.client ?? '',
+    project: projects.recorded(caller.userId, call?.project ?? ''),
+    ...check.facts(),
+    ...{ day, week, month },
+    createdAt,
+    state: 'sending',
+    checkAt: createdAt + MINUTE_MS,
+  }
+}

@@ -1,0 +1,107 @@
+/** The results of a batch, line by line, and the row that each becomes. */
+import * as z from 'zod'
+import { figuresOf } from '../calls/call-record.ts'
+import { Refusal } from '../errors.ts'
+import { billedUsage } from '../metering/billed-usage.ts'
+import { createMadeReader } from '../objects/made.ts'
+import type { CallRecord, UpstreamReply } from '../ports.ts'
+import type { Prices } from '../pricing/prices.ts'
+import { NOT_BOOKED } from '../record.ts'
+import { type Batch, groupsOf } from './store.ts'
+
+/** Longer lines are those of no answer. */
+const LONGEST_LINE = 64 * 1024 * 1024
+const Line = z.looseObject({
+  custom_id: z.string(),
+  result: z.looseObject({
+    type: z.string(),
+    message: z
+      .looseObject({
+        model: z.string().catch(''),
+        usage: z.record(z.string(), z.unknown()).catch({}),
+        stop_reason: z.string().nullish(),
+        content: z.array(z.unknown()).catch([]),
+      })
+      .optional(),
+  }),
+})
+
+type ResultLine = z.infer<typeof Line>
+
+/** The row of a request that succeeded: at the batch rate of the day on which the batch was made. */
+export function recordOf(
+  { prices }: { prices: Prices },
+  batch: Batch,
+  customId: string,
+  message: NonNullable<ResultLine['result']['message']>,
+): CallRecord {
+  const { usage, stop_reason, content } = message
+  const refusedUnserved = stop_reason === 'refusal' && content.length === 0
+  const billed = billedUsage(usage, {
+    final: true,
+    estimatedOutput: 0,
+    refusedUnserved,
+    servedBy: undefined,
+    failed: false,
+  })
+  const model = batch.model || message.model
+  const made = createMadeReader(
+    { makes: { thread: false, message: false }, createdAt: batch.createdAt },
+    false,
+  )
+  made?.write(new TextEncoder().encode(JSON.stringify(message)))
+  const begun = { model, createdAt: batch.createdAt, inputTokens: 0 }
+  return {
+    ...{ ...NOT_BOOKED, extra: null, promptLosses: [] },
+    ...figuresOf({ ...billed, batch: true, serviceTier: 'batch' }, begun, prices.of(batch.backend)),
+    id: `${batch.id}:${customId}`,
+    userId: batch.userId,
+    keyId: batch.apiKeyId,
+    requestedModel: batch.requestedModel || message.model,
+    model,
+    backend: batch.backend,
+    statusCode: 200,
+    outcome: 'ok',
+    stream: false,
+    attempts: 1,
+    latencyMs: 0,
+    ttftMs: null,
+    createdAt: batch.createdAt,
+    client: batch.client,
+    project: batch.project,
+    billingGroupIds: groupsOf(batch),
+    periodStarts: [batch.day, batch.week, batch.month],
+    madeObjects: made?.made() ?? [],
+  }
+}
+
+/** Throws a Refusal account_unavailable if the answer breaks off. */
+export async function eachLine(
+  { pipe }: Pick<UpstreamReply, 'pipe'>,
+  take: (line: ResultLine) => Promise<void>,
+): Promise<void> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  let failure: unknown
+  try {
+    await pipe({
+      async write(chunk) {
+        rest += decoder.decode(chunk, { stream: true })
+        if (rest.length > LONGEST_LINE) throw new Error('a line of the results is too long')
+        const lines = rest.split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) {
+          if (line.trim() === '') continue
+          await take(Line.parse(JSON.parse(line))).catch((cause) => {
+            failure = cause
+            throw cause
+          })
+        }
+      },
+    })
+  } catch {
+    if (failure && !(failure instanceof SyntaxError) && !(failure instanceof z.ZodError)) throw failure
+    throw new Refusal('account_unavailable', 'The results of this batch broke off.')
+  }
+  if (rest.trim() !== '') await take(Line.parse(JSON.parse(rest)))
+}

@@ -1,0 +1,45 @@
+/** Lists keys and devices with what they used. */
+import { and, asc, eq, isNull, type SQL } from 'drizzle-orm'
+import { apiKeys, users } from '../db/schema.ts'
+import { nothingHere } from '../errors.ts'
+import type { Db } from '../ports.ts'
+import { type Totals, totalsByKey } from '../reports/totals.ts'
+import type { ApiKey } from './manage.ts'
+
+export type ListedKey = { key: ApiKey; itcode: string } & Totals
+
+/** Keys that are not deleted, with owner and use, oldest first; only those of `userId` if it is given. */
+export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
+  return withUse(
+    db,
+    and(eq(apiKeys.kind, 'key'), userId === undefined ? undefined : eq(apiKeys.userId, userId)),
+  )
+}
+
+/** The same of devices. */
+export async function listDevices(db: Db, userId?: number): Promise<ListedKey[]> {
+  return withUse(
+    db,
+    and(eq(apiKeys.kind, 'device'), userId === undefined ? undefined : eq(apiKeys.userId, userId)),
+  )
+}
+
+/** A key with its use. Throws a Refusal not_found. */
+export async function describedKey(db: Db, id: number): Promise<ListedKey> {
+  const [listed] = await withUse(db, eq(apiKeys.id, id))
+  if (!listed) throw nothingHere()
+  return listed
+}
+
+async function withUse(db: Db, where: SQL | undefined): Promise<ListedKey[]> {
+  const rows = await db
+    .select({ key: apiKeys, itcode: users.itcode })
+    .from(apiKeys)
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .where(and(isNull(apiKeys.deletedAt), where))
+    .orderBy(asc(apiKeys.id))
+  const ids = rows.map(({ key }) => key.id)
+  const totals = await totalsByKey(db, ids)
+  const none: Totals = { requests: 0, totalTokens: 0, costMicros: 0, lastUsedAt: null }
+  return rows.map((row) => ({ ...row, ...none, ...totals.get(row.key.id) }))
+}

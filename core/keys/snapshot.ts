@@ -1,0 +1,115 @@
+/** People, keys, groups and limits in memory, as the database had them when it was read last. */
+import { type Network, networksOf } from '../http/networks.ts'
+import { withQuota } from '../limits/resolve.ts'
+import type { ReadForAll, ReadOrganisation, ReadUser } from '../organisation/read.ts'
+import type { Counter, Limits } from '../ports.ts'
+import type { Settings } from '../settings.ts'
+import type { Caller } from './caller.ts'
+import type { ReadKey } from './read-keys.ts'
+import { createResolver, type OwnedKey, type Owner } from './resolve-caller.ts'
+
+export interface Found {
+  userActive: boolean
+  userPaused: boolean
+  keyActive: boolean
+  /** Ms since 1970; null for never. */
+  expiresAt: number | null
+  /** `now` in ms since 1970. */
+  callerAt(now: number): Caller
+}
+
+export interface Snapshot {
+  find(hash: string): Found | undefined
+  /** Users come before their keys. */
+  addUsers(users: readonly ReadUser[]): void
+  addKeys(keys: readonly ReadKey[]): void
+  /** Forgets users and their keys. */
+  forget(userIds: readonly number[]): void
+  /** Replaces these groups; those of them that are not in `read` are deleted. */
+  setGroups(ids: readonly number[], read: ReadOrganisation['groups']): void
+  setOrganisation(forAll: ReadForAll): void
+}
+
+interface KnownOwner extends Owner {
+  hashes: string[]
+}
+interface KnownKey extends OwnedKey {
+  isActive: boolean
+  expiresAt: number | null
+  owner: KnownOwner
+}
+
+const NO_GRANTS: ReadonlySet<string> = new Set()
+
+export function createSnapshot(
+  { limits: rules, auth }: Pick<Settings, 'limits' | 'auth'>,
+  organisation: ReadOrganisation,
+): Snapshot {
+  const owners = new Map<number, KnownOwner>()
+  const byHash = new Map<string, KnownKey>()
+  const resolver = createResolver({ rules, auth }, organisation)
+  return {
+    find(hash) {
+      const key = byHash.get(hash)
+      if (!key) return undefined
+      const { isActive, expiresAt, owner } = key
+      const callerAt = (now: number) => resolver.callerAt(key, now)
+      const { isActive: userActive, isPaused: userPaused } = owner.user
+      return { userActive, userPaused, keyActive: isActive, expiresAt, callerAt }
+    },
+    addUsers(users) {
+      for (const user of users) {
+        const grants = user.grants.length === 0 ? NO_GRANTS : new Set(user.grants)
+        owners.set(user.id, { user, grants, hashes: [], resolved: undefined })
+      }
+    },
+    addKeys(keys) {
+      for (const { hash, ...key } of keys) {
+        const owner = owners.get(key.userId)
+        if (!owner) continue
+        owner.hashes.push(hash)
+        const { id, prefix, kind, isActive, expiresAt, billingGroupId, models, networks } = key
+        byHash.set(hash, {
+          ...{ id, prefix, kind, isActive, expiresAt, billingGroupId, models, owner },
+          counter: { scope: 'key', id, limits: keyLimits(key, rules) },
+          networks: parsed(networks),
+          resolved: undefined,
+        })
+      }
+    },
+    forget(userIds) {
+      for (const userId of userIds) {
+        const owner = owners.get(userId)
+        for (const hash of owner?.hashes ?? []) {
+          // A key may have moved to another owner since.
+          if (byHash.get(hash)?.owner === owner) byHash.delete(hash)
+        }
+        owners.delete(userId)
+      }
+    },
+    setGroups(ids, read) {
+      for (const id of ids) organisation.groups.delete(id)
+      for (const [id, group] of read) organisation.groups.set(id, group)
+      resolver.changed()
+    },
+    setOrganisation(forAll) {
+      Object.assign(organisation, forAll)
+      resolver.changed()
+    },
+  }
+}
+
+function parsed(networks: readonly string[] | null): readonly Network[] | undefined {
+  return networks ? networksOf(networks) : undefined
+}
+
+const UNLIMITED: Limits = { amounts: [], requestsPerMinute: 0, tokensPerMinute: 0, concurrentRequests: 0 }
+
+function keyLimits(key: Omit<ReadKey, 'hash'>, rules: Settings['limits']): Counter['limits'] {
+  const { quotaTokens, budgetMicros, requestsPerMinute, tokensPerMinute, concurrentRequests } = key
+  const sum = quotaTokens + budgetMicros + requestsPerMinute + tokensPerMinute + concurrentRequests
+  if (sum === 0) return UNLIMITED
+  const budget = budgetMicros > 0 ? [{ period: rules.period, micros: budgetMicros }] : []
+  const amounts = withQuota(budget, quotaTokens, rules)
+  return { amounts, requestsPerMinute, tokensPerMinute, concurrentRequests }
+}

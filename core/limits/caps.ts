@@ -1,0 +1,76 @@
+/** What people may spend now, and what they have spent, as it is told to them. */
+import { sql } from 'drizzle-orm'
+import { readOrganisation, readUsersOf } from '../organisation/read.ts'
+import type { Db } from '../ports.ts'
+import type { Period, Settings } from '../settings.ts'
+import { ownerText, parseOwner } from './owner.ts'
+import type { Periods } from './period.ts'
+import { bookedTo, type Cap, capsAt } from './resolve.ts'
+
+export interface UsedCap extends Cap {
+  /** In the current period, in micro-dollars. */
+  usedMicros: number
+  /** Ms since 1970. */
+  resetsAt: number
+}
+
+interface Parts {
+  db: Db
+  settings: Pick<Settings, 'limits'>
+}
+
+/** The caps of these people at `now` (ms since 1970), by their ids. */
+export async function capsOf(
+  { db, settings }: Parts,
+  userIds: readonly number[],
+  now: number,
+): Promise<ReadonlyMap<number, Cap[]>> {
+  const [organisation, found] = await Promise.all([readOrganisation(db), readUsersOf(db, userIds)])
+  return new Map(found.map((user) => [user.id, capsAt(settings.limits, organisation, user, now)]))
+}
+
+/** The caps of a person with what they used, and the group that their calls are booked to. */
+export async function limitsOfPerson(
+  { db, settings, periods }: Parts & { periods: Periods },
+  userId: number,
+  now: number,
+): Promise<{ caps: UsedCap[]; billingGroupId: number; used: ReadonlyMap<Period, Used> }> {
+  const [organisation, [user]] = await Promise.all([readOrganisation(db), readUsersOf(db, [userId])])
+  if (!user) return { caps: [], billingGroupId: 0, used: new Map() }
+  const used = await usedIn(db, ownerText({ scope: 'user', id: userId }), periods, now)
+  const caps = capsAt(settings.limits, organisation, user, now).map((cap) => ({
+    ...cap,
+    usedMicros: used.get(cap.period)?.micros ?? 0,
+    resetsAt: periods.spanOf(cap.period, now).end,
+  }))
+  return { caps, billingGroupId: bookedTo(organisation, user, null)[0], used }
+}
+
+/** What people used in the current period of a kind, by their ids. Who used nothing is missing. */
+export async function usedByPeople(
+  { db, periods }: { db: Db; periods: Periods },
+  userIds: readonly number[],
+  period: Period,
+  now: number,
+): Promise<ReadonlyMap<number, Used>> {
+  const owners = JSON.stringify(userIds.map((id) => ownerText({ scope: 'user', id })))
+  const { start } = periods.spanOf(period, now)
+  const rows = await db.all<Used & { owner: string }>(sql`
+    select owner, micros, tokens from limit_spent
+    where owner in (select value from json_each(${owners})) and period = ${period} and start = ${start}`)
+  return new Map(rows.map(({ owner, micros, tokens }) => [parseOwner(owner).id, { micros, tokens }]))
+}
+
+export interface Used {
+  micros: number
+  tokens: number
+}
+
+/** What an owner of limits used in the current period of each kind. */
+async function usedIn(db: Db, owner: string, periods: Periods, now: number) {
+  const rows = await db.all<Used & { period: Period; start: number }>(
+    sql`select period, start, micros, tokens from limit_spent where owner = ${owner}`,
+  )
+  const current = rows.filter(({ period, start }) => start === periods.spanOf(period, now).start)
+  return new Map(current.map(({ period, ...used }) => [period, used]))
+}

@@ -1,0 +1,107 @@
+/** Sends what waits in the outbox: to so many recipients at once, one message after the other to each. */
+import { eq } from 'drizzle-orm'
+import { noticeChannels, notices, users } from '../db/schema.ts'
+import type { Mailer } from '../ports.ts'
+import type { Settings } from '../settings.ts'
+import { mailTo } from '../users/address.ts'
+import { createAuditFeed, type FeedParts } from './audit-feed.ts'
+import { messageOf } from './compose.ts'
+import {
+  addressWaiting,
+  CLAIM_MS,
+  claimDelivery,
+  type Delivery,
+  deliveryFailed,
+  deliveryOver,
+} from './deliveries.ts'
+import { noticeMail } from './mail.ts'
+import type { Message } from './message.ts'
+import { channelTarget } from './target.ts'
+
+/** So many recipients at once, so that a slow one holds one place only. */
+const MOST_AT_ONCE = 8
+
+export interface CourierParts extends FeedParts {
+  settings: Pick<Settings, 'publicUrl' | 'auth'>
+  mailer: Mailer
+}
+
+export interface Courier {
+  /** Begins to send what is due, and returns before it is sent; the runtime is kept alive until then. */
+  run(): Promise<void>
+}
+
+export function createCourier(parts: CourierParts): Courier {
+  const { db, clock, logger, mailer, waitUntil, accepting } = parts
+  /** Ids of what this process is sending, and since when. */
+  const underWay = new Map<number, number>()
+  const sendAudit = createAuditFeed(parts)
+
+  async function deliver(delivery: Delivery) {
+    try {
+      const [notice] = await db.select().from(notices).where(eq(notices.id, delivery.noticeId))
+      const message = notice && (await messageOf(parts, notice))
+      const isSent = message !== undefined && (await send(parts, delivery.recipient, message))
+      await deliveryOver(db, delivery, isSent ? clock.now() : undefined)
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause.message : String(cause)
+      const { recipient, attempts } = delivery
+      const goesOn = await deliveryFailed(db, delivery, clock.now(), problem)
+      logger.warn(goesOn ? 'notice.not_delivered' : 'notice.given_up', {
+        recipient,
+        attempts,
+        cause: problem,
+      })
+    }
+  }
+  /** Sends what is due until nothing is; each that ends makes room for the next. */
+  async function pump(): Promise<void> {
+    while (hasRoom() && accepting()) {
+      const delivery = await claimDelivery(db, clock.now())
+      if (!delivery) return
+      underWay.set(delivery.id, clock.elapsed())
+      const work = deliver(delivery).finally(() => underWay.delete(delivery.id))
+      waitUntil(work.then(pump).catch((cause) => logger.error('notice.failed', { cause: String(cause) })))
+    }
+  }
+  function hasRoom(): boolean {
+    const now = clock.elapsed()
+    // On Workers the end of a request may end what it began, without a word.
+    for (const [id, since] of underWay) if (now - since > CLAIM_MS) underWay.delete(id)
+    return underWay.size < MOST_AT_ONCE
+  }
+  return {
+    async run() {
+      await addressWaiting(db, clock.now(), mailer.delivers)
+      await sendAudit()
+      await pump()
+    },
+  }
+}
+
+/** False if the recipient is gone. */
+async function send(parts: CourierParts, recipient: string, message: Message): Promise<boolean> {
+  const [kind, idText] = recipient.split(':')
+  const id = Number(idText)
+  return kind === 'channel' ? toChannel(parts, id, message) : toPerson(parts, id, message)
+}
+
+async function toChannel(parts: CourierParts, id: number, message: Message): Promise<boolean> {
+  const [channel] = await parts.db.select().from(noticeChannels).where(eq(noticeChannels.id, id))
+  if (!channel?.enabled) return false
+  await parts.notifier.send(await channelTarget(parts, channel), message)
+  return true
+}
+
+async function toPerson(
+  { db, mailer, settings }: CourierParts,
+  id: number,
+  message: Message,
+): Promise<boolean> {
+  const [user] = await db.select().from(users).where(eq(users.id, id))
+  if (user?.status !== 'active' || user.deletedAt !== null) return false
+  const to = mailTo(user, settings.auth)
+  if (!to.includes('@')) return false
+  await mailer.send(noticeMail(message, to))
+  return true
+}

@@ -1,0 +1,242 @@
+/** Reads people, groups and limits as calls need them: for the key cache, and to tell people their limits. */
+import { and, asc, gt, inArray, isNull, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { apiKeys, grants, groupMembers, groupModels, groups, spendLimits, users } from '../db/schema.ts'
+import type { LimitedGroup, LimitedUser, LimitRow, Organisation } from '../limits/resolve.ts'
+import { listPolicies } from '../policies/manage.ts'
+import type { Policy } from '../policies/match.ts'
+import type { Db } from '../ports.ts'
+import type { Period } from '../settings.ts'
+import type { ModelLists } from './models.ts'
+
+export interface ReadUser extends LimitedUser {
+  itcode: string
+  /** Beside the name; null = the name says it. */
+  email: string | null
+  isActive: boolean
+  /** Whether their keys wait for them to sign in again. */
+  isPaused: boolean
+  /** Canonical names of the models granted to them. */
+  grants: readonly string[]
+}
+
+export type ReadGroup = LimitedGroup & ModelLists & { name: string }
+
+/** What holds for everybody. */
+export interface ReadForAll extends Pick<Organisation, 'each' | 'pool'> {
+  policies: readonly Policy[]
+}
+
+export interface ReadOrganisation extends Organisation, ReadForAll {
+  groups: Map<number, ReadGroup>
+}
+
+/** At most `most` users who have keys, in the order of their ids, from the one after `userId`. */
+export async function readUsersAfter(db: Db, userId: number, most: number): Promise<ReadUser[]> {
+  const hasKey = sql`exists (select 1 from ${apiKeys}
+    where ${apiKeys.userId} = ${users.id} and ${apiKeys.deletedAt} is null)`
+  const rows = await userRows(db, and(gt(users.id, userId), hasKey), most)
+  const [last] = rows.at(-1) ?? []
+  return last === undefined ? [] : withLists(db, rows, (id) => sql`${id} > ${userId} and ${id} <= ${last}`)
+}
+
+export async function readUsersOf(db: Db, userIds: readonly number[]): Promise<ReadUser[]> {
+  return withLists(db, await userRows(db, among(users.id, userIds), -1), (id) => among(id, userIds))
+}
+
+/** All groups that are not deleted, or those of these ids. */
+export async function readGroups(db: Db, ids?: readonly number[]): Promise<Map<number, ReadGroup>> {
+  const ofGroup = sql`json((select json_group_array(json_array(${groupModels.model}, ${groupModels.access}))
+    from ${groupModels} where ${groupModels.groupId} = ${groups.id}))`
+  const rows = await db
+    .select({
+      text: text([
+        ...[groups.id, groups.name, groups.bills, groups.priority, groups.parentId],
+        ...[groups.requestsPerMinute, groups.tokensPerMinute, groups.concurrentRequests],
+        ofGroup,
+        limitsOf('group_each', sql`${groups.id}`),
+        limitsOf('group_pool', sql`${groups.id}`),
+      ]),
+    })
+    .from(groups)
+    .where(and(isNull(groups.deletedAt), ids && among(groups.id, ids)))
+  const read = parsed<GroupValues>(rows).map(groupOf)
+  return new Map(read.map((group) => [group.id, group]))
+}
+
+/** Limits of all people, each for themselves and all together, and policies. */
+export async function readForAll(db: Db): Promise<ReadForAll> {
+  const policies = await listPolicies(db)
+  const rows = await db
+    .select()
+    .from(spendLimits)
+    .where(inArray(spendLimits.scope, ['organisation_each', 'organisation_pool']))
+  return {
+    each: rows.filter(({ scope }) => scope === 'organisation_each'),
+    pool: rows.filter(({ scope }) => scope === 'organisation_pool'),
+    policies,
+  }
+}
+
+export async function readOrganisation(db: Db): Promise<ReadOrganisation> {
+  const [groups, forAll] = await Promise.all([readGroups(db), readForAll(db)])
+  return { ...forAll, groups }
+}
+
+async function userRows(db: Db, which: SQL | undefined, most: number): Promise<UserValues[]> {
+  const rows = await db
+    .select({
+      text: text([
+        ...[users.id, users.itcode, users.email, users.status, users.kind, users.quotaTokens],
+        ...[users.requestsPerMinute, users.tokensPerMinute, users.concurrentRequests, users.billingGroupId],
+        ...[users.directoryGroupId, sql`${users.pausedAt} is not null`],
+      ]),
+    })
+    .from(users)
+    .where(which)
+    .orderBy(asc(users.id))
+    .limit(most)
+  return parsed<UserValues>(rows)
+}
+
+/**
+ * Adds what each user has several of. Each list of all of them comes by one statement, because most users have none, and looking
+ * for each takes SQLite longer than reading the user.
+ */
+async function withLists(
+  db: Db,
+  rows: readonly UserValues[],
+  areTheirs: (userId: SQLWrapper) => SQL,
+): Promise<ReadUser[]> {
+  const { scope, scopeId } = spendLimits
+  const [granted, joined, own] = await Promise.all([
+    listsOf<string>(db, sql`${grants.model}`, sql`${grants}`, grants.userId, areTheirs(grants.userId)),
+    listsOf<number>(
+      ...([db, sql`${groupMembers.groupId}`, sql`${groupMembers}`, groupMembers.userId] as const),
+      areTheirs(groupMembers.userId),
+    ),
+    listsOf<LimitValues>(
+      ...([db, LIMIT, sql`${spendLimits}`, scopeId] as const),
+      sql`${scope} = 'user' and ${areTheirs(scopeId)}`,
+    ),
+  ])
+  return rows.map((values) => {
+    const [id] = values
+    return userOf(values, granted.get(id) ?? NONE, joined.get(id) ?? NONE, own.get(id) ?? NONE)
+  })
+}
+
+const NONE: readonly never[] = []
+
+/** `value` of the rows of each user, by the user's id. */
+async function listsOf<T>(
+  db: Db,
+  value: SQL,
+  table: SQL,
+  userId: SQLWrapper,
+  which: SQL,
+): Promise<ReadonlyMap<number, T[]>> {
+  const rows = await db.all<{ text: string }>(sql`
+    select json_array(${userId}, json_group_array(${value})) as text from ${table} where ${which} group by ${userId}`)
+  return new Map(parsed<[number, T[]]>(rows))
+}
+
+/** A row comes as one JSON text, because drivers take longer for a value than SQLite for the text of all. */
+function text(values: readonly unknown[]): SQL<string> {
+  return sql<string>`json_array(${sql.join(
+    values.map((value) => sql`${value}`),
+    sql`, `,
+  )})`
+}
+
+function parsed<Values>(rows: readonly { text: string }[]): Values[] {
+  return JSON.parse(`[${rows.map(({ text }) => text).join()}]`)
+}
+
+/** One value however many there are, because a statement takes a hundred values on D1. */
+function among(column: SQLWrapper, ids: readonly number[]): SQL {
+  return sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`
+}
+
+const LIMIT = sql`json_array(${spendLimits.period}, ${spendLimits.amountMicros}, ${spendLimits.isSet},
+  ${spendLimits.temporaryMicros}, ${spendLimits.temporaryUntil})`
+
+function limitsOf(scope: string, id: SQL): SQL {
+  return sql`json((select json_group_array(${LIMIT})
+    from ${spendLimits} where ${spendLimits.scope} = ${scope} and ${spendLimits.scopeId} = ${id}))`
+}
+
+type LimitValues = [
+  period: Period,
+  amountMicros: number | null,
+  isSet: 0 | 1,
+  temporaryMicros: number | null,
+  temporaryUntil: number | null,
+]
+type Rates = [perMinute: number | null, tokens: number | null, atOnce: number | null]
+/** In the order of the columns above. */
+type GroupValues = [
+  ...[id: number, name: string, bills: 0 | 1, priority: number, parentId: number | null, ...Rates],
+  ...[models: [model: string, access: 'allow' | 'deny'][], each: LimitValues[], pool: LimitValues[]],
+]
+type UserValues = [
+  ...[
+    id: number,
+    itcode: string,
+    email: string | null,
+    status: string,
+    kind: ReadUser['kind'],
+    quotaTokens: number,
+  ],
+  ...[...Rates, billingGroupId: number | null, directoryGroupId: number | null, isPaused: 0 | 1],
+]
+
+function limitRow([period, amountMicros, isSet, temporaryMicros, temporaryUntil]: LimitValues): LimitRow {
+  return { period, amountMicros, isSet: isSet === 1, temporaryMicros, temporaryUntil }
+}
+
+function groupOf(values: GroupValues): ReadGroup {
+  const [
+    id,
+    name,
+    bills,
+    priority,
+    parentId,
+    requestsPerMinute,
+    tokensPerMinute,
+    concurrentRequests,
+    ...rest
+  ] = values
+  const [models, each, pool] = rest
+  const named = (wanted: string) => models.filter(([, access]) => access === wanted).map(([model]) => model)
+  return {
+    ...{
+      id,
+      name,
+      bills: bills === 1,
+      priority,
+      parentId,
+      requestsPerMinute,
+      tokensPerMinute,
+      concurrentRequests,
+    },
+    ...{ allow: named('allow'), deny: named('deny') },
+    each: each.map(limitRow),
+    pool: pool.map(limitRow),
+  }
+}
+
+function userOf(
+  values: UserValues,
+  grants: readonly string[],
+  groupIds: readonly number[],
+  own: readonly LimitValues[],
+): ReadUser {
+  const [id, itcode, email, status, kind, quotaTokens, ...more] = values
+  const [requestsPerMinute, tokensPerMinute, concurrentRequests, ...last] = more
+  const [billingGroupId, directoryGroupId, isPaused] = last
+  return {
+    ...{ id, itcode, email, isActive: status === 'active', isPaused: isPaused === 1, kind, quotaTokens },
+    ...{ requestsPerMinute, tokensPerMinute, concurrentRequests, billingGroupId, directoryGroupId },
+    ...{ grants, groupIds, own: own.length === 0 ? NONE : own.map(limitRow) },
+  }
+}

@@ -1,0 +1,206 @@
+/** Increase requests: people ask for a higher spend limit of their own. */
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
+import { type Actor, auditIfChanged } from '../audit/record.ts'
+import { increaseRequests, users } from '../db/schema.ts'
+import { invalidField, nothingHere, Refusal } from '../errors.ts'
+import { capsOf } from '../limits/caps.ts'
+import { grantingLimit } from '../limits/spend-limit.ts'
+import { noticeIfChanged, noticeOfInserted } from '../notices/outbox.ts'
+import type { Clock, Db } from '../ports.ts'
+import type { Period, Settings } from '../settings.ts'
+import { timeText, usdOf } from '../units.ts'
+import { mayDecide, mayGrant } from './may-decide.ts'
+
+export type IncreaseRequest = typeof increaseRequests.$inferSelect & { itcode: string }
+
+const MOST_LISTED = 500
+
+interface Parts {
+  db: Db
+  clock: Clock
+  actor: Actor
+}
+
+/**
+ * Asks for `amountMicros` per period. Throws a Refusal: invalid_input unless that is more than their limit; conflict if they
+ * have no limit of that period, or a request for it is pending.
+ */
+export async function askForIncrease(
+  { db, clock, actor, settings }: Parts & { settings: Pick<Settings, 'limits'> },
+  wanted: { userId: number; period: Period; amountMicros: number; reason: string },
+): Promise<IncreaseRequest> {
+  const { userId, period, amountMicros, reason } = wanted
+  const now = clock.now()
+  const caps = (await capsOf({ db, settings }, [userId], now)).get(userId) ?? []
+  const cap = caps.find((one) => one.period === period)
+  if (!cap || cap.micros === null)
+    throw new Refusal('conflict', `You have no ${period} limit that could be raised.`)
+  if (amountMicros <= cap.micros) {
+    throw invalidField('amount_usd', `more than your present limit of $${usdOf(cap.micros)} is expected`)
+  }
+  const [inserted] = await db.batch([
+    db.all<{ id: number }>(sql`
+      insert into increase_requests (user_id, period, amount_micros, reason, status, created_at, updated_at)
+      values (${userId}, ${period}, ${amountMicros}, ${reason}, 'pending', ${now}, ${now})
+      on conflict do nothing returning id`),
+    noticeOfInserted(db, { event: 'increase.made', at: now }),
+    auditIfChanged(db, {
+      actor,
+      at: now,
+      action: 'request.create',
+      target: `limit:user:${userId}:${period}`,
+      after: { user_id: userId, period, amount_usd: usdOf(amountMicros) },
+    }),
+  ])
+  const id = inserted[0]?.id
+  if (id === undefined)
+    throw new Refusal('conflict', `Your request for a ${period} limit is pending already.`)
+  return increaseOf(db, id)
+}
+
+/** Takes the user's own pending request back. Throws a Refusal: not_found, or conflict when it is decided. */
+export async function withdrawIncrease(
+  { db, clock, actor }: Parts,
+  userId: number,
+  id: number,
+): Promise<IncreaseRequest> {
+  const mine = and(eq(increaseRequests.id, id), eq(increaseRequests.userId, userId))
+  const now = clock.now()
+  const [withdrawn] = await db.batch([
+    db
+      .update(increaseRequests)
+      .set({ status: 'withdrawn', updatedAt: now })
+      .where(and(mine, eq(increaseRequests.status, 'pending')))
+      .returning({ id: increaseRequests.id }),
+    auditIfChanged(db, { actor, at: now, action: 'request.withdraw', target: `request:${id}` }),
+  ])
+  if (withdrawn.length > 0) return increaseOf(db, id)
+  const [seen] = await db.select().from(increaseRequests).where(mine)
+  throw seen ? decided() : nothingHere()
+}
+
+export interface IncreaseDecision {
+  /** null = the command line, which may decide everything. */
+  reviewerId: number | null
+  status: 'approved' | 'rejected'
+  note: string | null
+  /** Micro-dollars; undefined = what was asked for. */
+  amountMicros?: number | undefined
+  /** Ms since 1970; undefined = for good. */
+  until?: number | undefined
+  /** That the amount is granted for; undefined = the one that was asked for. */
+  period?: Period | undefined
+}
+
+/**
+ * Decides a pending request. Approved, it is the person's own limit from the next request on. Throws a Refusal: not_found, also
+ * for whoever may not decide it; own_application; invalid_input for more than a lead may give; conflict when it is decided.
+ */
+export async function decideIncrease(
+  parts: Parts,
+  id: number,
+  given: IncreaseDecision,
+): Promise<IncreaseRequest> {
+  const { db, clock, actor } = parts
+  const { reviewerId, status, note, until = null } = given
+  const request = await increaseOf(db, id)
+  const { userId } = request
+  const period = given.period ?? request.period
+  const now = clock.now()
+  if (until !== null && until <= now) throw invalidField('until', 'a time in the future is expected')
+  const isApproved = status === 'approved'
+  const micros = given.amountMicros ?? request.amountMicros
+  const owner = sql`increase_requests.user_id`
+  const allowed = isApproved ? mayGrant(reviewerId, owner, micros) : mayDecide(reviewerId, owner)
+  const event = { actor, at: now, target: `request:${id}` }
+  const [reviewed] = await db.batch([
+    db
+      .update(increaseRequests)
+      .set({
+        ...{ status, reviewerId, reviewNote: note, updatedAt: now },
+        ...(isApproved ? { grantedMicros: micros, grantedUntil: until } : {}),
+      })
+      .where(and(eq(increaseRequests.id, id), eq(increaseRequests.status, 'pending'), allowed))
+      .returning({ id: increaseRequests.id }),
+    auditIfChanged(
+      db,
+      isApproved
+        ? {
+            ...event,
+            action: 'request.approve',
+            after: {
+              ...{ user_id: userId, period, note, granted_usd: usdOf(micros) },
+              granted_until: until === null ? null : timeText(until),
+            },
+          }
+        : { ...event, action: 'request.reject', after: { user_id: userId, period, note } },
+    ),
+    ...(isApproved
+      ? [grantingLimit(db, { userId }, { micros, period, until }, { now, condition: sql`changes() > 0` })]
+      : []),
+    noticeIfChanged(db, { event: 'increase.decided', data: { id }, key: String(id), at: now }),
+  ])
+  if (reviewed.length > 0) return increaseOf(db, id)
+  throw await whyNot(db, id, reviewerId)
+}
+
+async function whyNot(db: Db, id: number, reviewerId: number | null): Promise<Refusal> {
+  const { userId, status } = await increaseOf(db, id)
+  const seen = await listIncreases(db, { id, decidedBy: reviewerId })
+  if (userId === reviewerId && status === 'pending') return ownRequest()
+  if (seen.length === 0) return nothingHere()
+  if (status !== 'pending') return decided()
+  return invalidField('amount_usd', 'this is more than a lead of the group may give; ask an administrator')
+}
+
+/** Up to 500 requests, pending ones first, then the newest; `decidedBy`: those that this user may decide. */
+export function listIncreases(
+  db: Db,
+  filter: {
+    id?: number
+    userId?: number | undefined
+    status?: IncreaseRequest['status'] | undefined
+    decidedBy?: number | null | undefined
+  },
+): Promise<IncreaseRequest[]> {
+  const { id, userId, status, decidedBy } = filter
+  const conditions: (SQL | undefined)[] = [
+    id === undefined ? undefined : eq(increaseRequests.id, id),
+    userId === undefined ? undefined : eq(increaseRequests.userId, userId),
+    status === undefined ? undefined : eq(increaseRequests.status, status),
+    decidedBy === undefined ? undefined : mayDecide(decidedBy, sql`increase_requests.user_id`),
+  ]
+  const pendingFirst = desc(sql`${increaseRequests.status} = 'pending'`)
+  return select(db)
+    .where(and(...conditions))
+    .orderBy(pendingFirst, desc(increaseRequests.id))
+    .limit(MOST_LISTED)
+}
+
+/** Throws a Refusal not_found. */
+async function increaseOf(db: Db, id: number): Promise<IncreaseRequest> {
+  const [found] = await select(db).where(eq(increaseRequests.id, id))
+  if (!found) throw nothingHere()
+  return found
+}
+
+function ownRequest(): Refusal {
+  return new Refusal('own_application', 'Somebody else has to decide your own request.')
+}
+
+function decided(): Refusal {
+  return new Refusal('conflict', 'This request is decided already.')
+}
+
+function select(db: Db) {
+  const { id, userId, period, amountMicros, reason, status } = increaseRequests
+  const { reviewerId, reviewNote, grantedMicros, grantedUntil, createdAt, updatedAt } = increaseRequests
+  return db
+    .select({
+      ...{ id, userId, period, amountMicros, reason, status, reviewerId, reviewNote },
+      ...{ grantedMicros, grantedUntil, createdAt, updatedAt, itcode: users.itcode },
+    })
+    .from(increaseRequests)
+    .innerJoin(users, eq(users.id, increaseRequests.userId))
+    .$dynamic()
+}

@@ -1,0 +1,100 @@
+/**
+ * The address of a person beside the account's name: where codes and notices go. An address that a directory or program set
+ * is unconfirmed: nobody with rights gets codes there before an administrator confirms it, because whoever can change an
+ * address elsewhere could otherwise sign in as them.
+ */
+import { and, eq, isNull, ne, or, type SQL } from 'drizzle-orm'
+import { type Actor, auditIfChanged } from '../audit/record.ts'
+import { accountName, bareName, mailAddress, type User } from '../auth/account.ts'
+import { groupMembers, loginCodes, users } from '../db/schema.ts'
+import { invalidField, nothingHere, Refusal } from '../errors.ts'
+import type { Clock, Db } from '../ports.ts'
+import type { AuthSettings } from '../settings.ts'
+
+export interface Address {
+  /** In the spelling of `addressOf`. */
+  email: string
+  confirmed: boolean
+}
+
+/** The one spelling of a typed address. Throws a Refusal invalid_input for what is none. */
+export function addressOf(text: string): string {
+  const address = accountName(text)
+  if (!address.includes('@')) throw invalidField('email', 'an e-mail address is expected')
+  return address
+}
+
+/** Where mail to a person goes. */
+export function mailTo({ email, itcode }: Pick<User, 'email' | 'itcode'>, auth: AuthSettings): string {
+  return email ?? mailAddress(itcode, auth)
+}
+
+/** Whether this account has rights over others: a role, a group that they lead, or a program's account. */
+async function isPrivileged(db: Db, { id, role, kind }: Pick<User, 'id' | 'role' | 'kind'>) {
+  if (role !== 'user' || kind !== 'person') return true
+  const led = await db
+    .select({ groupId: groupMembers.groupId })
+    .from(groupMembers)
+    .where(and(eq(groupMembers.userId, id), eq(groupMembers.role, 'lead')))
+    .limit(1)
+  return led.length > 0
+}
+
+/** Whether a code may be mailed to this account. */
+export async function mayGetCodes(db: Db, user: User): Promise<boolean> {
+  if (user.kind !== 'person' || user.deletedAt !== null) return false
+  return !user.emailUnconfirmed || !(await isPrivileged(db, user))
+}
+
+/** Whether no other account has this address, as its own or as its name. */
+export async function isFreeAddress(
+  { db, auth }: { db: Db; auth: AuthSettings },
+  email: string,
+  userId = 0,
+): Promise<boolean> {
+  const taken = await db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(ne(users.id, userId), has(email, auth)))
+    .limit(1)
+  return taken.length === 0
+}
+
+/**
+ * Changes or removes an address, and ends codes that are on their way. Throws a Refusal: not_found; conflict where another
+ * account has it.
+ */
+export async function changeAddress(
+  { db, clock, actor, auth }: { db: Db; clock: Clock; actor: Actor; auth: AuthSettings },
+  userId: number,
+  address: Address | null,
+): Promise<void> {
+  const [before] = await db.select().from(users).where(eq(users.id, userId))
+  if (!before) throw nothingHere()
+  const { email = null, confirmed = true } = address ?? {}
+  const isSame = before.email === email && (!confirmed || before.emailUnconfirmed !== confirmed)
+  if (isSame) return
+  if (email !== null && !(await isFreeAddress({ db, auth }, email, userId))) {
+    throw new Refusal('conflict', 'Another account has this address.')
+  }
+  const now = clock.now()
+  await db.batch([
+    db.update(users).set({ email, emailUnconfirmed: !confirmed, updatedAt: now }).where(eq(users.id, userId)),
+    auditIfChanged(db, {
+      actor,
+      at: now,
+      action: 'user.address',
+      target: `user:${userId}`,
+      before: { email: before.email, email_confirmed: !before.emailUnconfirmed },
+      after: { email, email_confirmed: confirmed },
+    }),
+    db
+      .update(loginCodes)
+      .set({ consumedAt: now })
+      .where(and(eq(loginCodes.itcode, before.itcode), isNull(loginCodes.consumedAt))),
+  ])
+}
+
+function has(email: string, auth: AuthSettings): SQL | undefined {
+  return or(eq(users.email, email), eq(users.itcode, email), eq(users.itcode, bareName(email, auth)))
+}

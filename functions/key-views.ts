@@ -1,0 +1,70 @@
+/** How keys are shown. */
+import * as z from 'zod'
+import type { ListedKey } from '../core/keys/list.ts'
+import { listsOf } from '../core/keys/manage.ts'
+import { timeText, usdOf } from '../core/units.ts'
+import { timestamp } from './fields.ts'
+import { requestLimit, tokenRate } from './views.ts'
+
+export const KeyView = z
+  .strictObject({
+    id: z.int(),
+    user_id: z.int(),
+    name: z.string(),
+    prefix: z.string(),
+    last4: z.string(),
+    status: z.enum(['active', 'disabled']),
+    disabled_by: z.enum(['owner', 'admin']).nullable(),
+    expires_at: timestamp.nullable(),
+    quota_tokens: z.int().meta({ description: "Tokens per period, beside the owner's limit; 0 is none." }),
+    budget_usd: z.number().meta({ description: 'US dollars per period, as above.' }),
+    requests_per_minute: requestLimit,
+    tokens_per_minute: tokenRate,
+    concurrent_requests: requestLimit,
+    billing_group_id: z
+      .int()
+      .nullable()
+      .meta({ description: "The group that its calls are booked to; null is its owner's." }),
+    models: z.array(z.string()).nullable().meta({
+      description: 'Globs of the models that it may be used for; null is all that its owner may use.',
+    }),
+    networks: z
+      .array(z.string())
+      .nullable()
+      .meta({ description: 'Networks that it may be used from, in CIDR notation; null is any.' }),
+    created_at: timestamp,
+    last_used_at: timestamp.nullable(),
+    requests: z.int(),
+    cost_usd: z.number(),
+  })
+  .meta({ id: 'Key' })
+export type KeyView = z.infer<typeof KeyView>
+export const OwnedKey = KeyView.extend({ itcode: z.string() }).meta({ id: 'OwnedKey' })
+export const NewKey = KeyView.extend({
+  key: z.string().meta({ description: 'The secret. It is in this answer only.' }),
+}).meta({ id: 'NewKey' })
+
+export const KeyAnswer = z.strictObject({ key: KeyView })
+export function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): KeyView {
+  return {
+    id: key.id,
+    user_id: key.userId,
+    name: key.name,
+    prefix: key.prefix,
+    last4: key.last4,
+    status: key.status,
+    disabled_by: key.disabledBy,
+    expires_at: key.expiresAt === null ? null : timeText(key.expiresAt),
+    quota_tokens: key.quotaTokens,
+    budget_usd: usdOf(key.budgetMicros),
+    requests_per_minute: key.requestsPerMinute,
+    tokens_per_minute: key.tokensPerMinute,
+    concurrent_requests: key.concurrentRequests,
+    billing_group_id: key.billingGroupId,
+    ...listsOf(key),
+    created_at: timeText(key.createdAt),
+    last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),
+    requests,
+    cost_usd: usdOf(costMicros),
+  }
+}

@@ -1,0 +1,144 @@
+/** Routes for reports: one's own, those of leads about their groups, and everybody's for those who may see all usage. */
+import * as z from 'zod'
+import { csvStream } from '../core/reports/csv.ts'
+import { type Report, type ReportQuestion, reportOf } from '../core/reports/report.ts'
+import { type RetiringModel, retiringModels } from '../core/reports/retiring.ts'
+import { timeText, usdOf } from '../core/units.ts'
+import { timestamp } from './fields.ts'
+import { FileQuery, filterOf, OwnFileQuery, OwnQuery, ownFilter, Query, questionOf } from './report-query.ts'
+import { comparedView, measuresView, ReportView, rowView, table } from './report-views.ts'
+import { type ReportDeps, report, route } from './route.ts'
+
+/** Rows of a file that are turned into text at once. */
+const SLICE = 1_000
+const ALL = { skip: 0, take: undefined }
+
+const RetiringView = z.strictObject({
+  model: z.string(),
+  display_name: z.string(),
+  lifecycle: z.string().nullable().meta({ description: "In the upstream's words, such as deprecated." }),
+  retires_at: timestamp,
+  users: z.array(
+    z.strictObject({
+      user_id: z.int(),
+      itcode: z.string().nullable(),
+      requests: z.int(),
+      cost_usd: z.number(),
+    }),
+  ),
+})
+
+export const reports = [
+  report({
+    path: '/api/reports',
+    tier: 'session',
+    summary:
+      "The caller's use, or that of groups they lead. Without dates: the last 30 days, or as fits the buckets.",
+    query: OwnQuery,
+    reply: ReportView,
+    handle: ({ deps, caller, query }) => answer(deps, query, ownFilter(query, caller.user.id)),
+  }),
+  report({
+    path: '/admin/api/reports',
+    tier: 'billing',
+    summary: "Everybody's use. Without dates: the last 30 days, or as fits the buckets.",
+    query: Query,
+    reply: ReportView,
+    handle: ({ deps, query }) => answer(deps, query, filterOf(query)),
+  }),
+  report({
+    path: '/api/reports/export',
+    tier: 'session',
+    summary: 'All rows of /api/reports as a CSV file.',
+    query: OwnFileQuery,
+    produces: ['text/csv'],
+    file: true,
+    handle: ({ deps, caller, query, id, over }) =>
+      file(deps, asked(deps, query, ownFilter(query, caller.user.id)), { id, over }),
+  }),
+  report({
+    path: '/admin/api/reports/export',
+    tier: 'billing',
+    summary: 'All rows of /admin/api/reports as a CSV file.',
+    query: FileQuery,
+    produces: ['text/csv'],
+    file: true,
+    handle: ({ deps, query, id, over }) => file(deps, asked(deps, query, filterOf(query)), { id, over }),
+  }),
+  // Not a thread's, because only the process that asks the backends knows their lists.
+  route({
+    method: 'GET',
+    path: '/admin/api/reports/retiring-models',
+    tier: 'billing',
+    summary: 'Models that end within 60 days, as the upstream says, and who used them in the last 30.',
+    reply: z.strictObject({ models: z.array(RetiringView) }),
+    async handle({ deps: { db, catalogue, prices, clock } }) {
+      const parts = { canonical: prices.canonical, now: clock.now() }
+      const found = await retiringModels(db, await catalogue.models(), parts)
+      return { models: found.map(retiringView) }
+    },
+  }),
+]
+
+function retiringView({ model, retiresAt, users }: RetiringModel): z.input<typeof RetiringView> {
+  return {
+    model: model.id,
+    display_name: model.display_name ?? model.id,
+    lifecycle: typeof model.lifecycle === 'string' ? model.lifecycle : null,
+    retires_at: timeText(retiresAt),
+    users: users.map(({ userId, itcode, requests, costMicros }) => {
+      return { user_id: userId, itcode, requests, cost_usd: usdOf(costMicros) }
+    }),
+  }
+}
+
+function asked(deps: ReportDeps, query: Parameters<typeof questionOf>[0], filter: ReportQuestion['filter']) {
+  return questionOf(query, filter, { now: deps.clock.now(), timeZone: deps.settings.limits.timeZone })
+}
+
+async function answer(
+  deps: ReportDeps,
+  query: z.output<typeof Query>,
+  filter: ReportQuestion['filter'],
+): Promise<z.input<typeof ReportView>> {
+  const question = asked(deps, query, filter)
+  const { page, page_size: pageSize } = query
+  const found = await reportOf(deps.db, question, { skip: (page - 1) * pageSize, take: pageSize })
+  return {
+    ...headOf(question, found),
+    rows: found.rows.map(rowView),
+    total: found.rowCount,
+    page,
+    page_size: pageSize,
+  }
+}
+
+function headOf({ dates, bucket, dimensions }: ReportQuestion, { span, totals, before }: Report) {
+  return {
+    from: new Date(span.from).toISOString(),
+    to: new Date(span.to).toISOString(),
+    time_zone: dates.timeZone,
+    start_date: dates.startDate,
+    end_date: dates.endDate,
+    bucket,
+    group_by: [...dimensions],
+    totals: measuresView(totals),
+    before: comparedView(before),
+  }
+}
+
+async function file(deps: ReportDeps, question: ReportQuestion, { id, over }: { id: string; over(): void }) {
+  const { rows } = await reportOf(deps.db, question, ALL)
+  const { columns, lines } = table(question, rows)
+  async function* slices() {
+    for (let from = 0; from < lines.length; from += SLICE) yield lines.slice(from, from + SLICE)
+  }
+  return new Response(csvStream(columns, slices(), over), {
+    headers: {
+      'content-type': 'text/csv; charset=utf-8; header=present',
+      'content-disposition': 'attachment; filename="report.csv"',
+      'cache-control': 'no-store',
+      'request-id': id,
+    },
+  })
+}

@@ -1,0 +1,155 @@
+/** Answers of reports. */
+import * as z from 'zod'
+import { totalTokens } from '../core/metering/tokens.ts'
+import { BUCKETS } from '../core/reports/buckets.ts'
+import type { Cell } from '../core/reports/csv.ts'
+import type { Dimension } from '../core/reports/grouped.ts'
+import type { Compared, Measures, ReportQuestion, ReportRow } from '../core/reports/report.ts'
+import { timeText, usdOf } from '../core/units.ts'
+import { timestamp } from './fields.ts'
+import { dimension } from './report-query.ts'
+
+const usd = z.number()
+export const MeasuresView = z
+  .strictObject({
+    requests: z.int(),
+    errors: z.int().meta({ description: 'Calls whose outcome is not ok.' }),
+    input_tokens: z.int().meta({ description: 'Without the prompt cache.' }),
+    output_tokens: z.int(),
+    cache_read_tokens: z.int(),
+    cache_write_5m_tokens: z.int(),
+    cache_write_1h_tokens: z.int(),
+    total_tokens: z.int(),
+    cost_usd: usd,
+    input_usd: usd.meta({
+      description: 'Parts of the cost, which add up to it; calls of earlier releases have none.',
+    }),
+    output_usd: usd,
+    cache_read_usd: usd,
+    cache_write_5m_usd: usd,
+    cache_write_1h_usd: usd,
+    server_tool_usd: usd,
+    saved_usd: usd.meta({
+      description:
+        'What it would have cost more without the prompt cache; negative where the cache cost more than it saved.',
+    }),
+    web_searches: z.int(),
+  })
+  .meta({ id: 'Measures' })
+const ComparedView = z
+  .strictObject({ requests: z.int(), total_tokens: z.int(), cost_usd: usd })
+  .meta({ id: 'Compared' })
+const RowView = z
+  .strictObject({
+    bucket: z.string().meta({ description: 'The first day of the bucket, its month, or when it begins.' }),
+    from: timestamp,
+    to: timestamp.meta({ description: 'Itself excluded.' }),
+    user_id: z.int().optional(),
+    itcode: z.string().nullish(),
+    group_id: z.int().optional(),
+    group_name: z.string().nullish(),
+    key_id: z.int().optional(),
+    key_name: z.string().nullish(),
+    owner: z.string().nullish().meta({ description: 'The account whose key it is.' }),
+    model: z.string().optional(),
+    backend: z.string().optional(),
+    client: z.string().optional(),
+    project: z.string().optional(),
+    ...MeasuresView.shape,
+    before: ComparedView.nullable().meta({
+      description: 'The same in the period before; null unless compared.',
+    }),
+  })
+  .meta({ id: 'ReportRow' })
+export const ReportView = z.strictObject({
+  from: timestamp,
+  to: timestamp,
+  time_zone: z.string(),
+  start_date: z.string(),
+  end_date: z.string(),
+  bucket: z.enum(BUCKETS),
+  group_by: z.array(dimension),
+  totals: MeasuresView.meta({ description: 'Of all rows of all pages.' }),
+  before: ComparedView.nullable(),
+  rows: z.array(RowView),
+  total: z.int().meta({ description: 'How many rows there are.' }),
+  page: z.int(),
+  page_size: z.int(),
+})
+
+export function measuresView(sums: Measures): z.input<typeof MeasuresView> {
+  return {
+    requests: sums.requests,
+    errors: sums.errors,
+    input_tokens: sums.inputTokens,
+    output_tokens: sums.outputTokens,
+    cache_read_tokens: sums.cacheReadTokens,
+    cache_write_5m_tokens: sums.cacheWrite5mTokens,
+    cache_write_1h_tokens: sums.cacheWrite1hTokens,
+    total_tokens: totalTokens(sums),
+    cost_usd: usdOf(sums.costMicros),
+    input_usd: usdOf(sums.inputMicros),
+    output_usd: usdOf(sums.outputMicros),
+    cache_read_usd: usdOf(sums.cacheReadMicros),
+    cache_write_5m_usd: usdOf(sums.cacheWrite5mMicros),
+    cache_write_1h_usd: usdOf(sums.cacheWrite1hMicros),
+    server_tool_usd: usdOf(sums.serverToolMicros),
+    saved_usd: usdOf(sums.savedMicros),
+    web_searches: sums.webSearches,
+  }
+}
+
+export function comparedView(sums: Compared | null) {
+  if (!sums) return null
+  return { requests: sums.requests, total_tokens: sums.tokens, cost_usd: usdOf(sums.costMicros) }
+}
+
+export function rowView(row: ReportRow): z.input<typeof RowView> {
+  return {
+    bucket: row.bucket.label,
+    from: timeText(row.bucket.from),
+    to: timeText(row.bucket.to),
+    ...named(row),
+    ...measuresView(row),
+    before: comparedView(row.before),
+  }
+}
+
+function named(row: ReportRow) {
+  const { userId, itcode, groupId, groupName, keyId, keyName, owner, model, backend, client, project } = row
+  return {
+    ...(userId === undefined ? {} : { user_id: userId, itcode }),
+    ...(groupId === undefined ? {} : { group_id: groupId, group_name: groupName }),
+    ...(keyId === undefined ? {} : { key_id: keyId, key_name: keyName, owner }),
+    ...(model === undefined ? {} : { model }),
+    ...(backend === undefined ? {} : { backend }),
+    ...(client === undefined ? {} : { client }),
+    ...(project === undefined ? {} : { project }),
+  }
+}
+
+/** The columns of a file, and its lines. */
+export function table(
+  question: ReportQuestion,
+  rows: readonly ReportRow[],
+): { columns: string[]; lines: Cell[][] } {
+  const names: Record<Dimension, string[]> = {
+    user: ['user_id', 'itcode'],
+    group: ['group_id', 'group_name'],
+    key: ['key_id', 'key_name', 'owner'],
+    model: ['model'],
+    backend: ['backend'],
+    client: ['client'],
+    project: ['project'],
+  }
+  const own = ['bucket', 'from', 'to', ...question.dimensions.flatMap((each) => names[each])]
+  const measures = Object.keys(MeasuresView.shape)
+  const compared = question.compare ? ['before_requests', 'before_total_tokens', 'before_cost_usd'] : []
+  const lines = rows.map((row) => {
+    const { before, ...view } = rowView(row)
+    const figures = before ? [before.requests, before.total_tokens, before.cost_usd] : []
+    const cells: Record<string, Cell | undefined> = view
+    return [...[...own, ...measures].map((column) => cells[column] ?? null), ...figures]
+  })
+  return { columns: [...own, ...measures, ...compared], lines }
+}

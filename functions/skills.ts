@@ -1,0 +1,172 @@
+/** Skills: a person's own are in an upstream account, Anthropic's are everybody's. */
+import * as z from 'zod'
+import { upstreamHeaders } from '../core/calls/forwarded-headers.ts'
+import type { Deps } from '../core/deps.ts'
+import { Refusal } from '../core/errors.ts'
+import { askForJson, Unreached } from '../core/files/account.ts'
+import { wholeReply } from '../core/files/relay.ts'
+import { accountsFor, upload, uploadHeaders } from '../core/files/upload.ts'
+import { parsedJson } from '../core/json/parse.ts'
+import type { Owner } from '../core/objects/owner.ts'
+import {
+  type AccountCall,
+  answerOf,
+  askOwner,
+  assertBetas,
+  assertMultipart,
+  deletion,
+  ListQuery,
+  ListReply,
+  listed,
+  ownerOf,
+} from './account-calls.ts'
+import { route } from './route.ts'
+
+/** More than Anthropic takes: https://platform.claude.com/docs/en/build-with-claude/skills-guide */
+const SKILL_BYTES = 64 * 1024 * 1024
+/** Anthropic's own have names such as pptx. */
+const OWN = /^skill_/
+
+const Skill = z.looseObject({ id: z.string() }).meta({ id: 'Skill' })
+const SkillVersion = z.looseObject({ id: z.string() }).meta({ id: 'SkillVersion' })
+const SkillUpload = z.looseObject({ files: z.unknown() }).meta({ id: 'SkillUpload' })
+const Skills = z.looseObject({ data: z.array(z.looseObject({})) })
+const shared = { tier: 'key', dialect: 'anthropic', errors: [404, 503] } as const
+const form = { bodyType: 'multipart/form-data', accepts: SkillUpload, errors: [404, 413, 415, 503] } as const
+
+export const skills = [
+  route({
+    ...{ ...shared, ...form },
+    method: 'POST',
+    path: '/v1/skills',
+    summary: 'Makes a skill of the files in the form, in the account that has the last ones of the caller.',
+    reply: Skill,
+    async handle(call) {
+      assertMultipart(call)
+      assertBetas(call)
+      const { deps, caller, target, headers, id } = call
+      const pieces = call.pieces(SKILL_BYTES, true)
+      const given = { userId: caller.userId, kind: 'skill' as const, path: target, headers, pieces }
+      return wholeReply(await upload(deps, { ...given, signal: call.left() }), id)
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/v1/skills',
+    summary:
+      "The caller's skills, the newest first, and behind them Anthropic's; administrators see everybody's.",
+    query: ListQuery.extend({ source: z.enum(['custom', 'anthropic']).optional() }),
+    reply: ListReply,
+    async handle(call) {
+      const { source } = call.query
+      const own = await listed(
+        { ...call, query: { ...call.query, ...(source === 'anthropic' ? { ids: [] } : {}) } },
+        'skill',
+        (id) => `/v1/skills/${id}`,
+      )
+      if (own instanceof Response || own.has_more || source === 'custom') return own
+      return { ...own, data: [...own.data, ...(await ofAnthropic(call))] }
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/v1/skills/:id',
+    summary: 'One skill.',
+    reply: Skill,
+    handle: async (call) => answerOf(call, await holderOf(call, call.params.id), 'GET'),
+  }),
+  route({
+    ...shared,
+    method: 'DELETE',
+    path: '/v1/skills/:id',
+    summary: "Deletes one of the caller's skills, which has no versions any more.",
+    reply: Skill,
+    handle: (call) => deletion(call, 'skill', call.params.id),
+  }),
+  route({
+    ...{ ...shared, ...form },
+    method: 'POST',
+    path: '/v1/skills/:id/versions',
+    summary: "Adds a version to one of the caller's skills.",
+    reply: SkillVersion,
+    async handle(call) {
+      assertMultipart(call)
+      assertBetas(call)
+      const owner = await ownerOf(call, 'skill', call.params.id)
+      const body = call.pieces(SKILL_BYTES, true)
+      return wholeReply(
+        await askOwner(call, owner, 'POST', { headers: uploadHeaders(call.headers), body }),
+        call.id,
+      )
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/v1/skills/:id/versions',
+    summary: 'The versions of a skill.',
+    query: ListQuery,
+    reply: Skills,
+    handle: async (call) => answerOf(call, await holderOf(call, call.params.id), 'GET'),
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/v1/skills/:id/versions/:version',
+    summary: 'One version of a skill.',
+    reply: SkillVersion,
+    handle: async (call) => answerOf(call, await holderOf(call, call.params.id), 'GET'),
+  }),
+  route({
+    ...shared,
+    method: 'DELETE',
+    path: '/v1/skills/:id/versions/:version',
+    summary: "Deletes a version of one of the caller's skills.",
+    reply: SkillVersion,
+    handle: async (call) => answerOf(call, await ownerOf(call, 'skill', call.params.id), 'DELETE'),
+  }),
+]
+
+/** Where a skill is: Anthropic's are in every account. */
+async function holderOf(call: AccountCall, id: string): Promise<Pick<Owner, 'backend'>> {
+  if (OWN.test(id)) return ownerOf(call, 'skill', id)
+  const [account] = await accounts(call)
+  return { backend: account.name }
+}
+
+/** Those of Anthropic, as any account lists them. */
+async function ofAnthropic(call: AccountCall): Promise<Record<string, unknown>[]> {
+  const path = '/v1/skills?source=anthropic&limit=100'
+  for (const account of await accounts(call)) {
+    const request = {
+      method: 'GET' as const,
+      path,
+      headers: upstreamHeaders(call.headers),
+      signal: call.left(),
+    }
+    try {
+      const { status, body } = await askForJson(call.deps, account, request)
+      const found = Skills.safeParse(parsedJson(new TextDecoder().decode(body))).data
+      if (status < 300 && found) return found.data.filter(({ id }) => typeof id === 'string' && !OWN.test(id))
+    } catch (thrown) {
+      if (!(thrown instanceof Unreached)) throw thrown
+    }
+  }
+  return []
+}
+
+type Account = Awaited<ReturnType<typeof accountsFor>>[number]
+
+async function accounts({
+  deps,
+  caller,
+}: {
+  deps: Pick<Deps, 'db' | 'balancer' | 'random'>
+  caller: { userId: number }
+}): Promise<[Account, ...Account[]]> {
+  const [first, ...others] = await accountsFor(deps, caller.userId, 'skill')
+  if (first) return [first, ...others]
+  throw new Refusal('no_backend_available', 'No upstream account can be asked for skills right now.')
+}

@@ -1,0 +1,239 @@
+/** Batches of several people in two accounts. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
+import { batches } from '../../core/db/batches.ts'
+import { limitSpent } from '../../core/db/schema.ts'
+import { repairSpent } from '../../core/reports/repair-groups.ts'
+import { createTaskRunner } from '../../core/tasks.ts'
+import { type App, ORIGIN, startApp } from '../support/app.ts'
+
+let accounts: SimulatedClaude[]
+let app: App
+let ann: string
+let ben: string
+let runTasks: () => Promise<void>
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+const keyOf = async (itcode: string) =>
+  (await (await app.signIn(itcode)).post('/api/keys', { name: 'x' })).body.key.key
+const start = async (file: object = {}) => {
+  accounts = await Promise.all(['a', 'b'].map(() => startSimulatedClaude({ pace: 0 })))
+  app = await startApp({
+    backends: accounts.map(({ url }, i) => ({ name: `account-${i}`, url, api_key: 'sim-account' })),
+    ...file,
+  })
+  runTasks = createTaskRunner(app.deps)
+  ann = await keyOf('ann')
+  ben = await keyOf('ben')
+}
+const stop = async () => {
+  await app.close()
+  for (const account of accounts) await account.stop()
+}
+beforeEach(() => start())
+afterEach(stop)
+
+const ask = (key: string, method: string, path: string, body?: unknown) =>
+  app.request(path, {
+    method,
+    headers: { 'x-api-key': key, ...JSON_TYPE },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+const one = (text: string, more: object = {}) => ({
+  model: 'claude-opus-5-5',
+  max_tokens: 100,
+  messages: [{ role: 'user', content: text }],
+  ...more,
+})
+const batchOf = (...params: object[]) => ({
+  requests: params.map((params, i) => ({ custom_id: `r-${i}`, params })),
+})
+const PATH = '/v1/messages/batches'
+const create = (body: unknown, key = ann) => ask(key, 'POST', PATH, body)
+const run = (running: boolean) => {
+  for (const { account } of accounts) account.batches.running = running
+}
+/** The tasks, once more. */
+const later = async (ms = 600_000) => {
+  app.clock.advance(ms)
+  await runTasks()
+}
+const spent = async () => {
+  const rows = await app.db.select().from(limitSpent)
+  return rows.find(({ owner, period }) => owner === 'user:1' && period === 'total')?.micros ?? 0
+}
+
+describe('a batch', () => {
+  test('is reserved until its results are booked, each request once, at half price', async () => {
+    run(false)
+    const { status, body } = await create(batchOf(one('a'), one('[errored]'), one('[expired]'), one('b')))
+    expect([status, body.processing_status, body.results_url]).toEqual([200, 'in_progress', null])
+    const reserved = await spent()
+    expect(reserved).toBeGreaterThan(4 * 100 * 10)
+    expect(await repairSpent(app.db, app.deps.periods, app.clock.now())).toBe(false)
+    await later()
+    expect(await app.rows()).toEqual([])
+    run(true)
+    await later()
+    const rows = await app.rows()
+    expect(rows.map(({ requestId }) => requestId)).toEqual([`${body.id}:r-0`, `${body.id}:r-3`])
+    for (const row of rows) {
+      const full = app.deps.prices.estimate(
+        'claude-opus-5-5',
+        { input: row.inputTokens, output: row.outputTokens },
+        row.createdAt,
+      )
+      expect(row.costMicros).toBe(Math.round(full / 2))
+      expect(row).toMatchObject({ userId: 1, outcome: 'ok', serviceTier: 'batch', model: 'claude-opus-5-5' })
+    }
+    expect(await spent()).toBe(rows.reduce((sum, { costMicros }) => sum + costMicros, 0))
+    await later()
+    expect((await app.rows()).length).toBe(2)
+    expect(await repairSpent(app.db, app.deps.periods, app.clock.now())).toBe(false)
+  })
+
+  test('has its results at an address of ours', async () => {
+    const { id } = (await create(batchOf(one('a')))).body
+    const shown = (await ask(ann, 'GET', `${PATH}/${id}`)).body
+    expect(shown.results_url).toBe(`${ORIGIN}${PATH}/${id}/results`)
+    const results = await ask(ann, 'GET', `${PATH}/${id}/results`)
+    expect(results.headers.get('content-disposition')).toBe('attachment')
+    expect(JSON.parse(results.text)).toMatchObject({ custom_id: 'r-0', result: { type: 'succeeded' } })
+    expect((await app.rows()).length).toBe(1)
+    const [listed] = (await ask(ann, 'GET', PATH)).body.data
+    expect(listed).toMatchObject({ id, results_url: shown.results_url })
+  })
+
+  test("of somebody else's is unknown", async () => {
+    const { id } = (await create(batchOf(one('a')))).body
+    for (const [method, path] of [
+      ['GET', ''],
+      ['GET', '/results'],
+      ['POST', '/cancel'],
+      ['DELETE', ''],
+    ] as const) {
+      expect([method, path, (await ask(ben, method, `${PATH}/${id}${path}`)).status]).toEqual([
+        method,
+        path,
+        404,
+      ])
+    }
+    expect((await ask(ben, 'GET', PATH)).body.data).toEqual([])
+  })
+
+  test('is booked before it is deleted, and stays while that is impossible', async () => {
+    run(false)
+    const { id } = (await create(batchOf(one('a')))).body
+    const early = await ask(ann, 'DELETE', `${PATH}/${id}`)
+    expect([early.status, early.headers.get('retry-after')]).toEqual([409, '10'])
+    run(true)
+    expect((await ask(ann, 'DELETE', `${PATH}/${id}`)).status).toBe(200)
+    expect((await app.rows()).length).toBe(1)
+    expect((await ask(ann, 'GET', `${PATH}/${id}`)).status).toBe(404)
+  })
+
+  test('that was cancelled frees what it reserved', async () => {
+    run(false)
+    const { id } = (await create(batchOf(one('a'), one('b')))).body
+    expect((await ask(ann, 'POST', `${PATH}/${id}/cancel`)).body.processing_status).toBe('canceling')
+    run(true)
+    await later()
+    expect([await app.rows(), await spent()]).toEqual([[], 0])
+  })
+
+  test('of which the answer was lost is found again by its custom ids', async () => {
+    const { id } = (await create(batchOf(one('a'), one('b')))).body
+    await app.db.update(batches).set({ id: null, state: 'sending' })
+    await app.db.run('delete from upstream_objects')
+    app.deps.objects.forget({ kind: 'batch', id })
+    expect((await ask(ann, 'GET', `${PATH}/${id}`)).status).toBe(404)
+    await later()
+    expect((await app.rows()).map(({ requestId }) => requestId)).toEqual([`${id}:r-0`, `${id}:r-1`])
+    expect((await ask(ann, 'GET', `${PATH}/${id}`)).status).toBe(200)
+  })
+
+  test('that no account ever had is freed after a while, and nobody else’s is taken for it', async () => {
+    await create(batchOf(one('a'), one('b')), ben)
+    run(false)
+    await create(batchOf(one('a'), one('b')))
+    run(true)
+    await app.db.run("update batches set id = null, state = 'sending', ids_hash = 7 where user_id = 1")
+    expect(await spent()).toBeGreaterThan(0)
+    await later()
+    await later()
+    expect(await spent()).toBe(0)
+    expect((await app.rows()).every(({ userId }) => userId === 2)).toBe(true)
+  })
+})
+
+describe('what a batch may not have', () => {
+  test.each<[string, unknown, string]>([
+    ['no list', {}, 'requests: a list is expected.'],
+    ['two lists', '{"requests":[{}],"requests":[]}', 'requests.0: custom_id'],
+    ['an id with a slash', { requests: [{ custom_id: 'a/b', params: one('a') }] }, 'requests.0: custom_id'],
+    ['no params', { requests: [{ custom_id: 'a' }] }, 'requests.0: params'],
+    [
+      'params twice',
+      '{"requests":[{"custom_id":"a","params":{"model":"x"},"params":{}}]}',
+      'requests.0: params: it is given twice',
+    ],
+    [
+      'a file of others',
+      batchOf(
+        one('a'),
+        one('b', {
+          messages: [
+            { role: 'user', content: [{ type: 'document', source: { type: 'file', file_id: 'file_x' } }] },
+          ],
+        }),
+      ),
+      'requests.1: messages.0.content.0.source.file_id',
+    ],
+    ['a broken end', JSON.stringify(batchOf(one('a'))).slice(0, -1), 'The body is not a JSON object.'],
+  ])('%s', async (_, body, problem) => {
+    const answer = await create(body)
+    expect([answer.status, answer.body.error.message]).toEqual([400, expect.stringContaining(problem)])
+    expect((await app.db.select().from(batches)).length).toBe(0)
+    for (const key of [ann, ben]) expect((await ask(key, 'GET', PATH)).body.data).toEqual([])
+  })
+
+  test('a model that is closed, also a nested one and at its very end', async () => {
+    await stop()
+    await start({ models: { rules: [{ match: 'claude-fable-*', access: 'closed' }] } })
+    const bodies = [
+      one('a', { model: 'claude-fable-5-2' }),
+      one('a', { fallbacks: [{ model: 'claude-fable-5-2' }] }),
+    ]
+    for (const last of bodies) {
+      const answer = await create(batchOf(...Array.from({ length: 300 }, () => one('x'.repeat(1000))), last))
+      expect([answer.status, answer.body.error.message]).toEqual([
+        400,
+        expect.stringMatching(/^requests\.300: .*claude-fable-5-2/),
+      ])
+    }
+    expect(await spent()).toBe(0)
+  })
+
+  test('more than what is left', async () => {
+    await stop()
+    await start({ limits: { default_budget_usd: 0.001 } })
+    run(false)
+    expect((await create(batchOf(one('a', { max_tokens: 5000 })))).status).toBe(200)
+    const second = await create(batchOf(one('a')))
+    expect([second.status, second.body.error.type]).toEqual([429, 'billing_error'])
+    const call = await ask(ann, 'POST', '/v1/messages', one('a'))
+    expect(call.status).toBe(429)
+    run(true)
+    await later()
+    expect((await ask(ann, 'POST', '/v1/messages', one('a'))).status).toBe(200)
+  })
+})
+
+test('an alias is replaced in every request of a batch', async () => {
+  await stop()
+  await start({ model_replacements: { best: 'claude-opus-5-5' } })
+  const { status, body } = await create(batchOf(one('a', { model: 'best' }), one('b')))
+  expect(status).toBe(200)
+  await ask(ann, 'GET', `${PATH}/${body.id}/results`)
+  expect((await app.rows()).map(({ model }) => model)).toEqual(['claude-opus-5-5', 'claude-opus-5-5'])
+})

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest'
+import { isExempt } from '../../adapters/drivers/upstream/proxy.ts'
+
+const at = (host: string, port = 443) => ({ host, port })
+
+test.each<[string, ReturnType<typeof at>, boolean]>([
+  ['', at('a.test'), false],
+  ['*', at('a.test'), true],
+  ['a.test', at('a.test'), true],
+  ['a.test', at('A.TEST'), true],
+  ['a.test', at('b.a.test'), true],
+  ['a.test', at('ba.test'), false],
+  ['.a.test', at('b.a.test'), true],
+  ['*.a.test', at('b.a.test'), true],
+  ['b.test, a.test', at('a.test'), true],
+  ['b.test a.test', at('a.test'), true],
+  ['a.test:8443', at('a.test'), false],
+  ['a.test:8443', at('a.test', 8443), true],
+  ['127.0.0.1', at('127.0.0.1', 80), true],
+])('NO_PROXY %o and %o: %o', (list, target, exempt) => {
+  expect(isExempt(list, target)).toBe(exempt)
+})
