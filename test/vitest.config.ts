@@ -1,22 +1,31 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+const EXCLUDED = [
+  'test/clients/**',
+  'test/browser/**',
+  'test/lambda/**',
+  'test/openapi/**',
+  'test/long/**',
+  '**/node_modules/**',
+]
+const UNIT = 'test/unit/**/*.test.ts'
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: [
-      'test/clients/**',
-      'test/browser/**',
-      'test/lambda/**',
-      'test/openapi/**',
-      'test/long/**',
-      '**/node_modules/**',
-    ],
     // Most of a test is waiting for processes: on two cores vitest alone would run one file at a time.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     // What is waited for takes milliseconds, but this may run beside other work.
     expect: { poll: { timeout: 15_000 } },
     testTimeout: 40_000,
     hookTimeout: 60_000,
+    projects: [
+      // Unit tests keep nothing between files, so they share the modules that each process has loaded.
+      { extends: true, test: { name: 'unit', include: [UNIT], isolate: false } },
+      {
+        extends: true,
+        test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: [...EXCLUDED, UNIT] },
+      },
+    ],
   },
 })

@@ -46,7 +46,7 @@ const SUITES = [
     parallel: 300,
     written: 100,
   },
-  { name: 'database, D1', open: direct, openStore: d1Store, parallel: 200, written: 50 },
+  { name: 'database, D1', open: direct, openStore: d1Store, parallel: 120, written: 20 },
 ]
 const expireHolds = async (db: Db) =>
   void (await db.update(ledgerHolds).set({ endsAt: 1 }).where(eq(ledgerHolds.running, true)))

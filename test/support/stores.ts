@@ -2,12 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import { openFile, type Storage } from '../../adapters/drivers/storage/libsql.ts'
 import { openServer } from '../../adapters/drivers/storage/libsql-http.ts'
 import { openServedFile } from '../../adapters/drivers/storage/served.ts'
 import { migrate } from '../../core/db/migrate.ts'
+import type { Db } from '../../core/ports.ts'
 import { startHrana } from './hrana.ts'
 import { keptLogs } from './logs.ts'
 import { memoryStore, type OpenedStore } from './memory-store.ts'
@@ -52,7 +54,26 @@ export async function serverStore(): Promise<OpenedStore> {
   }
 }
 
+/** Databases on D1 that no test holds. One that is used again is emptied, because migrating a new one takes seconds. */
+const free: D1[] = []
+
+interface D1 {
+  db: Db
+  /** Statements after which it is as it was migrated. */
+  emptied: string[]
+}
+
 export async function d1Store(): Promise<OpenedStore> {
+  const found = free.pop()
+  const store = found ?? (await newD1())
+  const { db, emptied } = store
+  const [first, ...others] = emptied.map((statement) => db.run(sql.raw(statement)))
+  if (found && first) await db.batch([first, ...others])
+  return { db, close: async () => void free.push(store) }
+}
+
+/** It ends with the process that runs the tests. */
+async function newD1(): Promise<D1> {
   const options = {
     modules: true,
     script: 'export default { fetch: () => new Response() }',
@@ -62,7 +83,31 @@ export async function d1Store(): Promise<OpenedStore> {
   const miniflare = new Miniflare(convertV4MiniflareOptions(options))
   const db = d1Storage(await miniflare.getD1Database('DB'))
   await migrate(db)
-  return { db, close: () => miniflare.dispose() }
+  const named = await db.all<{ name: string }>(
+    sql`select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name not like '_cf_%'`,
+  )
+  const empty: string[] = []
+  const kept: string[] = []
+  for (const { name } of named) {
+    const rows = await db.all<Record<string, unknown>>(sql.raw(`select * from "${name}"`))
+    const remove = `delete from "${name}"`
+    if (rows.length === 0) empty.push(remove)
+    else kept.push(remove)
+    for (const row of rows) {
+      const columns = Object.keys(row).map((column) => `"${column}"`)
+      kept.push(`insert into "${name}" (${columns}) values (${Object.values(row).map(literal)})`)
+    }
+  }
+  // Twice, because triggers write rows about those that were deleted.
+  return { db, emptied: [...empty, ...empty, ...kept, 'delete from sqlite_sequence'] }
+}
+
+function literal(value: unknown): string {
+  return value === null
+    ? 'null'
+    : typeof value === 'number'
+      ? String(value)
+      : `'${String(value).replaceAll("'", "''")}'`
 }
 
 export const STORES: Readonly<Record<string, () => Promise<OpenedStore>>> = {
