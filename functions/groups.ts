@@ -47,6 +47,7 @@ const GroupView = z
   .meta({ id: 'Group' })
 export type GroupView = z.infer<typeof GroupView>
 const CountedGroup = GroupView.extend({ members: z.int(), leads: z.int() }).meta({ id: 'CountedGroup' })
+export type CountedGroup = z.infer<typeof CountedGroup>
 const models = z.array(modelGlob).max(200)
 const Models = z.strictObject({ allow: models, deny: models })
 const ModelsView = z

@@ -6,6 +6,8 @@ import { VERSION } from '../adapters/shared/version.ts'
 
 export default defineConfig({
   define: { GATEWAY_VERSION: JSON.stringify(VERSION) },
+  // The policy below takes fonts as files only, also small ones.
+  build: { assetsInlineLimit: 0 },
   plugins: [
     tailwindcss(),
     sveltekit({
@@ -17,8 +19,14 @@ export default defineConfig({
           'default-src': ['none'],
           'script-src': ['self'],
           'style-src': ['self'],
-          // The hidden line by which SvelteKit tells screen readers of a new page.
-          'style-src-attr': ['unsafe-hashes', 'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo='],
+          'font-src': ['self'],
+          'style-src-attr': [
+            'unsafe-hashes',
+            // The hidden line by which SvelteKit tells screen readers of a new page.
+            'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo=',
+            // `display: contents;` of the items of bits-ui's command list.
+            'sha256-iaOezIDcQIoxCULa6FBKKuLUu09R7kG+Mlu+JVfU3Rw=',
+          ],
           'img-src': ['self', 'data:'],
           'connect-src': ['self'],
           'base-uri': ['none'],

@@ -4,6 +4,7 @@ import type { ApplicationView, ModelView } from '../../../../functions/approvals
 import type { AuditEvent } from '../../../../functions/audit.ts'
 import type { LoginProviderView } from '../../../../functions/auth.ts'
 import type { BackendView } from '../../../../functions/backends.ts'
+import type { CountedGroup } from '../../../../functions/groups.ts'
 import type { KeyView } from '../../../../functions/key-views.ts'
 import type { CapView } from '../../../../functions/limits.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
@@ -185,6 +186,7 @@ export const api = {
       note: note.trim() || null,
     }),
   revoke: (grantId: number) => del(`/admin/api/grants/${grantId}`),
+  groups: () => get<{ groups: CountedGroup[] }>('/admin/api/groups'),
   backends: () => get<{ backends: Backend[] }>('/admin/api/backends'),
   backendStats: (query: Query = {}) => get<{ stats: BackendStats[] }>('/admin/api/backends/stats', query),
   changeBackend: (name: string, change: { enabled?: boolean; weight?: number }) =>

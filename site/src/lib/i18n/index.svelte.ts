@@ -9,6 +9,7 @@ export type Key = keyof typeof en
 export type Messages = { [K in Key]: (typeof en)[K] extends string ? string : Plural }
 export const LOCALES = { 'zh-CN': '简体中文', en: 'English' } as const
 export type Locale = keyof typeof LOCALES
+export const LOCALE_NAMES = ['zh-CN', 'en'] as const satisfies readonly Locale[]
 
 /** A reader loads one language. */
 const LOADERS: Record<Locale, () => Promise<Messages>> = {

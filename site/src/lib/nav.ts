@@ -1,0 +1,38 @@
+/** The pages, as menus and the command palette show them. */
+import Activity from '@lucide/svelte/icons/activity'
+import Boxes from '@lucide/svelte/icons/boxes'
+import ChartColumn from '@lucide/svelte/icons/chart-column'
+import ChartNoAxesCombined from '@lucide/svelte/icons/chart-no-axes-combined'
+import House from '@lucide/svelte/icons/house'
+import Inbox from '@lucide/svelte/icons/inbox'
+import KeyRound from '@lucide/svelte/icons/key-round'
+import Plug from '@lucide/svelte/icons/plug'
+import Server from '@lucide/svelte/icons/server'
+import ShieldCheck from '@lucide/svelte/icons/shield-check'
+import Users from '@lucide/svelte/icons/users'
+import Wallet from '@lucide/svelte/icons/wallet'
+import type { Component } from 'svelte'
+import type { Key } from './i18n/index.svelte.ts'
+
+export interface Place {
+  href: string
+  name: Key
+  icon: Component<{ size?: number | string }>
+}
+
+export const OWN: readonly Place[] = [
+  { href: '/', name: 'nav.overview', icon: House },
+  { href: '/keys', name: 'nav.keys', icon: KeyRound },
+  { href: '/usage', name: 'nav.usage', icon: ChartColumn },
+  { href: '/models', name: 'nav.models', icon: Boxes },
+  { href: '/requests', name: 'nav.requests', icon: Wallet },
+  { href: '/connect', name: 'nav.connect', icon: Plug },
+]
+export const ADMIN: readonly Place[] = [
+  { href: '/admin', name: 'nav.admin.overview', icon: Activity },
+  { href: '/admin/users', name: 'nav.admin.users', icon: Users },
+  { href: '/admin/applications', name: 'nav.admin.applications', icon: Inbox },
+  { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined },
+  { href: '/admin/backends', name: 'nav.admin.backends', icon: Server },
+  { href: '/admin/audit', name: 'nav.admin.audit', icon: ShieldCheck },
+]
