@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './longest-first.ts'
 
 const EXCLUDED = [
   'test/clients/**',
@@ -14,7 +15,8 @@ const UNIT = 'test/unit/**/*.test.ts'
 export default defineConfig({
   test: {
     // Most of a test is waiting for processes: on two cores vitest alone would run one file at a time.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    maxWorkers: Math.max(4, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
     // What is waited for takes milliseconds, but this may run beside other work.
     expect: { poll: { timeout: 15_000 } },
     testTimeout: 40_000,

@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: 'test/browser/built.ts',
     testTimeout: 90_000,
     hookTimeout: 60_000,
-    fileParallelism: false,
+    maxWorkers: 2,
     expect: { poll: { timeout: 10_000 } },
   },
 })

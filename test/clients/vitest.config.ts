@@ -5,10 +5,10 @@ export default defineConfig({
     include: ['test/clients/**/*.test.ts'],
     // The dashboard is asked, too.
     globalSetup: ['test/clients/install.ts', 'test/browser/built.ts'],
-    expect: { poll: { timeout: 5_000 } },
+    expect: { poll: { timeout: 15_000 } },
     testTimeout: 120_000,
     hookTimeout: 60_000,
-    fileParallelism: false,
+    maxWorkers: 2,
     // Each is a process, and there are two cores.
     maxConcurrency: 2,
   },

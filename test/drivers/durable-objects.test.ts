@@ -82,8 +82,8 @@ const ledgerSuite = {
     return durableLedger({ ...parts, records, failClosed: false })
   },
   openStore: emptyStore,
-  parallel: 300,
-  written: 50,
+  parallel: 120,
+  written: 20,
 }
 ledgerContract(ledgerSuite)
 sharedLedgerContract(ledgerSuite)
