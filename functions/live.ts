@@ -27,7 +27,7 @@ const LiveView = z
     backends: z.array(z.strictObject({ name: z.string(), state: z.enum(SHOWN_STATES), in_flight: z.int() })),
   })
   .meta({ id: 'LiveView' })
-type LiveView = z.infer<typeof LiveView>
+export type LiveView = z.infer<typeof LiveView>
 
 export const live = [
   route({

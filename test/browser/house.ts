@@ -8,8 +8,10 @@ import { startSimulatedClaude } from '../../adapters/demo/simulated-claude/index
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
-const QUIET = [
+export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  existsSync,
+)
+export const QUIET = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../support/ports.ts'
 import { faultsOf, type House, type Look, openHouse } from './house.ts'
+import { ADMIN_PAGES, OWN_PAGES } from './pages.ts'
 
 const MODEL = 'claude-fable-5-2'
 const WORDS = {
@@ -46,16 +47,6 @@ const LOOKS: Look[] = [
   { locale: 'zh-CN', scheme: 'dark', width: 1280 },
   { locale: 'zh-CN', scheme: 'light', width: 360 },
   { locale: 'en-US', scheme: 'dark', width: 360 },
-]
-const OWN_PAGES = ['/', '/keys', '/usage', '/models', '/requests', '/connect']
-const ADMIN_PAGES = [
-  '/admin',
-  '/admin/users',
-  '/admin/users/2',
-  '/admin/applications',
-  '/admin/usage',
-  '/admin/backends',
-  '/admin/audit',
 ]
 
 let house: House

@@ -7,6 +7,8 @@ import type { BackendView } from '../../../../functions/backends.ts'
 import type { CountedGroup } from '../../../../functions/groups.ts'
 import type { KeyView } from '../../../../functions/key-views.ts'
 import type { CapView } from '../../../../functions/limits.ts'
+import type { LiveView } from '../../../../functions/live.ts'
+import type * as reports from '../../../../functions/report-views.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
 import type * as usage from '../../../../functions/usage-views.ts'
 import type { UserWithUse } from '../../../../functions/users.ts'
@@ -33,11 +35,19 @@ export interface Decision {
   amount_usd?: number
   until?: string | null
 }
+export type Live = LiveView
+export interface RetiringModel {
+  model: string
+  display_name: string
+  retires_at: string
+  users: { user_id: number; itcode: string | null; requests: number; cost_usd: number }[]
+}
 export type AvailableModel = ModelView
 export type Backend = BackendView
 export type Audit = AuditEvent
 export type Log = usage.Log
 type Figures = z.infer<typeof usage.FiguresView>
+export type Report = z.infer<typeof reports.ReportView>
 export type DayStats = z.infer<typeof usage.DayStats>
 export type HourStats = z.infer<typeof usage.HourStats>
 export type OfModel = z.infer<typeof usage.OfModel>
@@ -45,7 +55,7 @@ type OfUser = z.infer<typeof usage.OfUser>
 type OfKey = z.infer<typeof usage.OfKey>
 type OfBackend = z.infer<typeof usage.OfBackend>
 
-export interface Limit {
+interface Limit {
   limit: number
   used: number
   left: number | null
@@ -117,6 +127,8 @@ export type UserChange = Partial<
 export type Scope = 'own' | 'all'
 const usageBase = (scope: Scope) => (scope === 'own' ? '/api/usage' : '/admin/api/usage')
 
+const reportBase = (scope: Scope) => (scope === 'own' ? '/api/reports' : '/admin/api/reports')
+
 export const api = {
   authConfig: () => get<AuthConfig>('/api/auth/config'),
   sendCode: (itcode: string, entry: { invite_code?: string; invitation?: string }) =>
@@ -146,6 +158,9 @@ export const api = {
   summary: (query: Query = {}) => get<OwnSummary>('/api/usage/summary', query),
   adminSummary: (query: Query = {}) => get<AdminSummary>('/admin/api/usage/summary', query),
   exportPath: (scope: Scope) => `${usageBase(scope)}/export`,
+
+  retiringModels: () => get<{ models: RetiringModel[] }>('/admin/api/reports/retiring-models'),
+  report: (scope: Scope, query: Query) => get<Report>(reportBase(scope), query),
 
   models: () => get<{ models: AvailableModel[] }>('/api/models'),
   applications: () => get<{ applications: Application[] }>('/api/applications'),

@@ -6,11 +6,14 @@ import type { Bar } from './series.ts'
 export const MEASURES = ['cost', 'tokens', 'requests'] as const
 export type Measure = (typeof MEASURES)[number]
 
-function measured(row: OfModel, measure: Measure): number {
+/** What bars are made of. */
+type Measured = Pick<OfModel, 'model' | 'cost_usd' | 'total_tokens' | 'requests'>
+
+function measured(row: Measured, measure: Measure): number {
   return { cost: row.cost_usd, tokens: row.total_tokens, requests: row.requests }[measure]
 }
 
-function barsOf<R extends OfModel>(
+function barsOf<R extends Measured>(
   slots: { key: string; label: string; title: string }[],
   rows: R[],
   keyOf: (row: R) => string,
@@ -28,7 +31,12 @@ const DAY_MS = 86_400_000
 /** Noon, so that no change of the clock moves a day. */
 const noonOf = (date: string) => new Date(`${date}T12:00:00`)
 
-export function dayBars(stats: DayStats[], from: string, to: string, measure: Measure): Bar[] {
+export function dayBars(
+  stats: (Measured & Pick<DayStats, 'date'>)[],
+  from: string,
+  to: string,
+  measure: Measure,
+): Bar[] {
   const slots = []
   for (let at = noonOf(from); localDay(at) <= to; at = new Date(at.getTime() + DAY_MS)) {
     const key = localDay(at)
