@@ -25,7 +25,7 @@ const Month = z.strictObject({
   tz: zone,
 })
 const Rows = z.array(ReportView.shape.rows.element)
-const StatementsView = z.strictObject({
+export const StatementsView = z.strictObject({
   month: z.string(),
   time_zone: z.string(),
   totals: MeasuresView.meta({ description: 'Of all groups, to the micro-dollar.' }),
@@ -35,7 +35,7 @@ const StatementsView = z.strictObject({
       'What the accounts of the backends report of the UTC days of this month; null: nothing was compared.',
   }),
 })
-const StatementView = z.strictObject({
+export const StatementView = z.strictObject({
   month: z.string(),
   time_zone: z.string(),
   group: z.strictObject({ id: z.int(), name: z.string() }),

@@ -1,11 +1,13 @@
 /** The pages of the dashboard that everybody has, and those of administrators. */
-export const OWN_PAGES = ['/', '/keys', '/usage', '/models', '/requests', '/connect']
+export const OWN_PAGES = ['/', '/keys', '/usage', '/statement', '/models', '/requests', '/connect']
 export const ADMIN_PAGES = [
   '/admin',
   '/admin/users',
   '/admin/users/2',
   '/admin/applications',
   '/admin/usage',
+  '/admin/statements',
+  '/admin/statements/0',
   '/admin/backends',
   '/admin/audit',
 ]

@@ -7,6 +7,7 @@ import House from '@lucide/svelte/icons/house'
 import Inbox from '@lucide/svelte/icons/inbox'
 import KeyRound from '@lucide/svelte/icons/key-round'
 import Plug from '@lucide/svelte/icons/plug'
+import ReceiptText from '@lucide/svelte/icons/receipt-text'
 import Server from '@lucide/svelte/icons/server'
 import ShieldCheck from '@lucide/svelte/icons/shield-check'
 import Users from '@lucide/svelte/icons/users'
@@ -24,6 +25,7 @@ export const OWN: readonly Place[] = [
   { href: '/', name: 'nav.overview', icon: House },
   { href: '/keys', name: 'nav.keys', icon: KeyRound },
   { href: '/usage', name: 'nav.usage', icon: ChartColumn },
+  { href: '/statement', name: 'nav.statement', icon: ReceiptText },
   { href: '/models', name: 'nav.models', icon: Boxes },
   { href: '/requests', name: 'nav.requests', icon: Wallet },
   { href: '/connect', name: 'nav.connect', icon: Plug },
@@ -33,6 +35,7 @@ export const ADMIN: readonly Place[] = [
   { href: '/admin/users', name: 'nav.admin.users', icon: Users },
   { href: '/admin/applications', name: 'nav.admin.applications', icon: Inbox },
   { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined },
+  { href: '/admin/statements', name: 'nav.admin.statements', icon: ReceiptText },
   { href: '/admin/backends', name: 'nav.admin.backends', icon: Server },
   { href: '/admin/audit', name: 'nav.admin.audit', icon: ShieldCheck },
 ]

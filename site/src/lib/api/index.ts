@@ -10,10 +10,11 @@ import type { CapView } from '../../../../functions/limits.ts'
 import type { LiveView } from '../../../../functions/live.ts'
 import type * as reports from '../../../../functions/report-views.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
+import type * as statements from '../../../../functions/statements.ts'
 import type * as usage from '../../../../functions/usage-views.ts'
 import type { UserWithUse } from '../../../../functions/users.ts'
 import type { UserView } from '../../../../functions/views.ts'
-import { del, get, post, put, type Query } from './client.ts'
+import { del, get, post, put, type Query, withQuery } from './client.ts'
 
 export type User = UserView
 export type AdminUser = UserWithUse
@@ -48,6 +49,9 @@ export type Audit = AuditEvent
 export type Log = usage.Log
 type Figures = z.infer<typeof usage.FiguresView>
 export type Report = z.infer<typeof reports.ReportView>
+export type ReportRow = Report['rows'][number]
+export type Statements = z.infer<typeof statements.StatementsView>
+export type Statement = z.infer<typeof statements.StatementView>
 export type DayStats = z.infer<typeof usage.DayStats>
 export type HourStats = z.infer<typeof usage.HourStats>
 export type OfModel = z.infer<typeof usage.OfModel>
@@ -160,6 +164,9 @@ export const api = {
   exportPath: (scope: Scope) => `${usageBase(scope)}/export`,
 
   retiringModels: () => get<{ models: RetiringModel[] }>('/admin/api/reports/retiring-models'),
+  reportExport: (scope: Scope, query: Query) => withQuery(`${reportBase(scope)}/export`, query),
+  statements: (month: string) => get<Statements>('/admin/api/reports/statements', { month }),
+  statement: (id: number, month: string) => get<Statement>(`/admin/api/reports/statements/${id}`, { month }),
   report: (scope: Scope, query: Query) => get<Report>(reportBase(scope), query),
 
   models: () => get<{ models: AvailableModel[] }>('/api/models'),
