@@ -3,6 +3,7 @@ import { sweepCodes } from './auth/codes.ts'
 import { sweepSessions } from './auth/sessions.ts'
 import { renewCredentials } from './backends/credentials.ts'
 import { bookBatches } from './batches/book.ts'
+import { sweepBatches } from './batches/store.ts'
 import type { Deps } from './deps.ts'
 import { sweepGrants } from './devices/authorize.ts'
 import { sweepRefreshTokens } from './devices/refresh.ts'
@@ -97,6 +98,7 @@ async function sweep({ db, clock }: TaskParts): Promise<void> {
   await sweepSessions(db, clock.now())
   await sweepCodes(db, clock.now())
   await sweepObjects(db, clock.now())
+  await sweepBatches(db, clock.now())
   await sweepNotices(db, clock.now())
   await sweepGrants(db, clock.now())
   await sweepRefreshTokens(db, clock.now())

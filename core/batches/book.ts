@@ -12,7 +12,16 @@ import { createStop } from '../stop.ts'
 import { HOUR_MS, MINUTE_MS } from '../units.ts'
 import { addedHash } from './check.ts'
 import { eachLine, recordOf } from './results.ts'
-import { type Batch, changeOf, closeBatch, dueBatches, knownIds, lookAgain, openBatch } from './store.ts'
+import {
+  type Batch,
+  changeOf,
+  closeBatch,
+  dueBatches,
+  knownIds,
+  lookAgain,
+  openBatch,
+  RESULTS_LIFE_MS,
+} from './store.ts'
 
 export type BookParts = AccountParts & Pick<Deps, 'db' | 'ledger' | 'objects' | 'prices'>
 
@@ -42,6 +51,7 @@ export async function bookBatches(parts: BookParts): Promise<void> {
       // One that cannot be booked keeps no other one waiting; it is looked at again when its claim ends.
       const reason = cause instanceof Refusal ? cause.message : String(cause)
       parts.logger.warn('batch.not_booked', { batch: batch.id, backend: batch.backend, reason })
+      if (now - batch.createdAt > RESULTS_LIFE_MS) await lose(parts, batch)
     }
   }
 }
@@ -65,13 +75,13 @@ export async function bookBatch(parts: BookParts, batch: Batch): Promise<BatchEn
 }
 
 async function bookResults(parts: BookParts, batch: Batch, path: string): Promise<BatchEnd> {
-  const { reply } = await askAccount(parts, accountNamed(parts, batch.backend), asking(`${path}/results`))
-  if (reply.status === NOT_FOUND) return lose(parts, batch)
-  if (reply.status >= 300)
+  const answer = await askAccount(parts, accountNamed(parts, batch.backend), asking(`${path}/results`))
+  if (answer.reply.status === NOT_FOUND) return lose(parts, batch)
+  if (answer.reply.status >= 300)
     throw new Refusal('account_unavailable', 'The account does not give the results of this batch.')
   let rows: CallRecord[] = []
   let lines = 0
-  await eachLine(reply, async (line) => {
+  await eachLine(parts, answer, async (line) => {
     lines += 1
     const { message } = line.result
     if (line.result.type === 'succeeded' && message)
@@ -141,10 +151,10 @@ async function findLost(parts: BookParts, batch: Batch): Promise<BatchEnd> {
   for (const { id, processing_status } of candidates) {
     if (processing_status !== 'ended') continue
     const path = `/v1/messages/batches/${encodeURIComponent(id)}`
-    const { reply } = await askAccount(parts, backend, asking(`${path}/results`))
-    if (reply.status >= 300) continue
+    const answer = await askAccount(parts, backend, asking(`${path}/results`))
+    if (answer.reply.status >= 300) continue
     let hash = 0
-    await eachLine(reply, async ({ custom_id }) => {
+    await eachLine(parts, answer, async ({ custom_id }) => {
       hash = addedHash(hash, custom_id)
     })
     if (hash !== batch.idsHash) continue

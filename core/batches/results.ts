@@ -1,12 +1,16 @@
 /** The results of a batch, line by line, and the row that each becomes. */
 import * as z from 'zod'
 import { figuresOf } from '../calls/call-record.ts'
+import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
+import type { AccountAnswer } from '../files/account.ts'
+import { flow } from '../files/relay.ts'
 import { billedUsage } from '../metering/billed-usage.ts'
 import { createMadeReader } from '../objects/made.ts'
-import type { CallRecord, UpstreamReply } from '../ports.ts'
+import type { CallRecord, Sink } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
 import { NOT_BOOKED } from '../record.ts'
+import { createStop } from '../stop.ts'
 import { type Batch, groupsOf } from './store.ts'
 
 /** Longer lines are those of no answer. */
@@ -75,16 +79,22 @@ export function recordOf(
   }
 }
 
-/** Throws a Refusal account_unavailable if the answer breaks off. */
+/** Throws a Refusal account_unavailable if the answer breaks off, or is silent for too long. */
 export async function eachLine(
-  { pipe }: Pick<UpstreamReply, 'pipe'>,
+  parts: Pick<Deps, 'clock' | 'settings'>,
+  answer: AccountAnswer,
   take: (line: ResultLine) => Promise<void>,
 ): Promise<void> {
   const decoder = new TextDecoder()
   let rest = ''
   let failure: unknown
+  const taken = (line: string) =>
+    take(Line.parse(JSON.parse(line))).catch((cause) => {
+      failure = cause
+      throw cause
+    })
   try {
-    await pipe({
+    const sink: Sink = {
       async write(chunk) {
         rest += decoder.decode(chunk, { stream: true })
         if (rest.length > LONGEST_LINE) throw new Error('a line of the results is too long')
@@ -92,16 +102,14 @@ export async function eachLine(
         rest = lines.pop() ?? ''
         for (const line of lines) {
           if (line.trim() === '') continue
-          await take(Line.parse(JSON.parse(line))).catch((cause) => {
-            failure = cause
-            throw cause
-          })
+          await taken(line)
         }
       },
-    })
+    }
+    await flow(parts, answer, { sink, signal: createStop().signal })
+    if (rest.trim() !== '') await taken(rest)
   } catch {
     if (failure && !(failure instanceof SyntaxError) && !(failure instanceof z.ZodError)) throw failure
     throw new Refusal('account_unavailable', 'The results of this batch broke off.')
   }
-  if (rest.trim() !== '') await take(Line.parse(JSON.parse(rest)))
 }

@@ -10,8 +10,11 @@ import { spentOf } from '../limits/seed.ts'
 import type { Counter, Db, Denied, PeriodStarts } from '../ports.ts'
 import type { SpentChange } from '../record.ts'
 import { addToSpent } from '../reports/spent.ts'
+import { DAY_MS } from '../units.ts'
 
 export type Batch = typeof batches.$inferSelect
+/** Accounts keep results for 29 days: https://platform.claude.com/docs/en/build-with-claude/batch-processing */
+export const RESULTS_LIFE_MS = 30 * DAY_MS
 type Parts = Pick<Deps, 'db' | 'ledger' | 'clock' | 'objects'>
 
 function usedBy(requestId: string): SQL {
@@ -155,4 +158,10 @@ export async function knownIds(db: Db, ids: readonly string[]): Promise<Readonly
     .from(batches)
     .where(inArray(batches.id, [...ids]))
   return new Set(rows.flatMap(({ id }) => id ?? []))
+}
+
+/** Deletes the rows of those that are over and have no results any more: nobody can book them again. */
+export async function sweepBatches(db: Db, now: number): Promise<void> {
+  const isOver = inArray(batches.state, ['booked', 'lost'])
+  await db.delete(batches).where(and(isOver, lte(batches.createdAt, now - RESULTS_LIFE_MS)))
 }

@@ -21,28 +21,29 @@ export function wholeReply({ status, headers, body }: KeptAnswer, requestId: str
  * (core/http/guards.ts has what else protects the dashboard from it).
  */
 export function downloadReply(
-  { clock, settings }: Pick<Deps, 'clock' | 'settings'>,
-  { reply, stop }: AccountAnswer,
+  parts: Pick<Deps, 'clock' | 'settings'>,
+  answer: AccountAnswer,
   { requestId, signal }: { requestId: string; signal: StopSignal },
 ): Reply {
-  const { status } = reply
-  const headers: HeaderPairs = clientHeaders(reply.headers, requestId).filter(
+  const { status } = answer.reply
+  const headers: HeaderPairs = clientHeaders(answer.reply.headers, requestId).filter(
     ([name]) => name !== 'content-disposition',
   )
   if (status < 300) headers.push(['content-disposition', 'attachment'])
   return {
     status,
     headers,
-    pipe: (sink) => flow({ clock, idleMs: settings.retry.idleTimeoutMs }, { reply, stop }, { sink, signal }),
+    pipe: (sink) => flow(parts, answer, { sink, signal }),
   }
 }
 
 /** Ends the exchange when the client leaves, or when the account is silent for too long while nothing waits for the client. */
-function flow(
-  { clock, idleMs }: { clock: Deps['clock']; idleMs: number },
+export function flow(
+  { clock, settings }: Pick<Deps, 'clock' | 'settings'>,
   { reply, stop }: AccountAnswer,
   { sink, signal }: { sink: Sink; signal: StopSignal },
 ): MaybePromise<void> {
+  const idleMs = settings.retry.idleTimeoutMs
   const signals = sink.left ? [signal, sink.left] : [signal]
   const onGone = () => stop.abort(new Error('client left'))
   let lastByteAt = clock.elapsed()

@@ -1,11 +1,14 @@
 /** Batches of several people in two accounts. */
+import { eq } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { batches } from '../../core/db/batches.ts'
 import { limitSpent } from '../../core/db/schema.ts'
 import { repairSpent } from '../../core/reports/repair-groups.ts'
 import { createTaskRunner } from '../../core/tasks.ts'
+import { DAY_MS } from '../../core/units.ts'
 import { type App, ORIGIN, startApp } from '../support/app.ts'
+import { startUpstream } from '../support/upstream.ts'
 
 let accounts: SimulatedClaude[]
 let app: App
@@ -164,6 +167,80 @@ describe('a batch', () => {
     expect(await spent()).toBe(0)
     expect((await app.rows()).every(({ userId }) => userId === 2)).toBe(true)
   })
+})
+
+describe('a batch that can never be booked', () => {
+  beforeEach(async () => {
+    run(false)
+    const ids = []
+    for (const key of [ann, ben]) ids.push((await create(batchOf(one('a'), one('b')), key)).body.id)
+    // Its results have fewer lines than it has requests.
+    await app.db.update(batches).set({ requests: 3 }).where(eq(batches.id, ids[0]))
+    run(true)
+  })
+
+  test('keeps no other one waiting', async () => {
+    for (const _ of [1, 2, 3]) await later()
+    const states = await app.db.select({ userId: batches.userId, state: batches.state }).from(batches)
+    expect(states).toEqual([
+      { userId: 1, state: 'open' },
+      { userId: 2, state: 'booked' },
+    ])
+    expect((await app.rows()).filter(({ userId }) => userId === 2).length).toBe(2)
+    expect(app.logs.lines.filter(({ event }) => event === 'batch.not_booked').length).toBe(3)
+    expect(await repairSpent(app.db, app.deps.periods, app.clock.now())).toBe(false)
+  })
+
+  test('frees what it reserved when no account can have its results any more', async () => {
+    await later()
+    expect(await spent()).toBeGreaterThan(0)
+    await later(29 * DAY_MS)
+    expect(await spent()).toBeGreaterThan(0)
+    await later(2 * DAY_MS)
+    expect(await spent()).toBe(0)
+    expect(await repairSpent(app.db, app.deps.periods, app.clock.now())).toBe(false)
+  })
+})
+
+test('an account that is silent in the midst of results keeps nobody waiting for ever', async () => {
+  await stop()
+  const upstream = await startUpstream()
+  await start({ backends: [{ name: 'a', url: upstream.url, api_key: 'key' }] })
+  const json = (value: object) => ({ headers: JSON_TYPE, chunks: [JSON.stringify(value)] })
+  const made = { id: 'msgbatch_1', processing_status: 'ended' }
+  upstream.answerNext(json(made))
+  expect((await create(batchOf(one('a'), one('b')))).status).toBe(200)
+  const line = `${JSON.stringify({ custom_id: 'r-0', result: { type: 'expired' } })}\n`
+  upstream.answerNext(json(made), { chunks: [line], end: 'hang' })
+  const done = later()
+  await expect.poll(() => upstream.requests.length).toBe(3)
+  const ended = done.then(() => true)
+  await expect
+    .poll(() => {
+      app.clock.advance(60_000)
+      return Promise.race([ended, false])
+    })
+    .toBe(true)
+  const lines = app.logs.lines.filter(({ event }) => event === 'batch.not_booked')
+  expect(lines).toMatchObject([{ fields: { reason: 'The results of this batch broke off.' } }])
+  await upstream.stop()
+})
+
+test('rows of batches go when nobody can have their results any more, and nothing is booked again', async () => {
+  run(false)
+  const { id } = (await create(batchOf(one('a')))).body
+  await create(batchOf(one('b')), ben)
+  const left = async () => (await app.db.select().from(batches)).map(({ state }) => state)
+  await app.db.update(batches).set({ checkAt: Number.MAX_SAFE_INTEGER }).where(eq(batches.userId, 2))
+  run(true)
+  await later()
+  await later(29 * DAY_MS)
+  expect(await left()).toEqual(['booked', 'open'])
+  await later(DAY_MS)
+  expect(await left()).toEqual(['open'])
+  expect((await ask(ann, 'GET', `${PATH}/${id}/results`)).status).toBe(200)
+  expect((await ask(ann, 'DELETE', `${PATH}/${id}`)).status).toBe(200)
+  expect((await app.rows()).length).toBe(1)
 })
 
 describe('what a batch may not have', () => {
