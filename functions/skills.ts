@@ -15,6 +15,7 @@ import {
   assertBetas,
   assertMultipart,
   deletion,
+  download,
   ListQuery,
   ListReply,
   listed,
@@ -118,6 +119,14 @@ export const skills = [
     summary: 'One version of a skill.',
     reply: SkillVersion,
     handle: async (call) => answerOf(call, await holderOf(call, call.params.id), 'GET'),
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/v1/skills/:id/versions/:version/content',
+    summary: "The files of a version of one of the caller's skills, as a zip archive.",
+    produces: ['application/octet-stream'],
+    handle: async (call) => download(call, await ownerOf(call, 'skill', call.params.id)),
   }),
   route({
     ...shared,

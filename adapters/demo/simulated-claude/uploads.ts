@@ -45,6 +45,8 @@ export interface Uploads {
   answer(asking: Asking): Promise<Stored | undefined>
 }
 
+/** https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT */
+const EMPTY_ZIP = Buffer.from([0x50, 0x4b, 0x05, 0x06, ...Array(18).fill(0)])
 const BUILT_IN = ['pptx', 'xlsx', 'docx', 'pdf']
 
 export function createUploads(): Uploads {
@@ -59,7 +61,7 @@ export function createUploads(): Uploads {
       if (kind === 'files' && rest.length <= 2) {
         return answerFiles(files, asking, { id: rest[0], content: rest[1] === 'content' })
       }
-      if (kind === 'skills' && rest.length <= 3) return answerSkills(asking, rest)
+      if (kind === 'skills' && rest.length <= 4) return answerSkills(asking, rest)
       return undefined
     },
   }
@@ -100,7 +102,7 @@ function createSkills() {
     if (uploaded.length === 0) throw invalid('files: Field required')
     const name = String(1_000_000_000_000 + Date.now() + skill.versions.size)
     skill.versions.set(name, { created_at: now(), files: uploaded.length })
-    skill.title ??= parts.find((part) => part.name === 'display_title')?.content.toString() ?? null
+    skill.title ??= parts.find((part) => /^display_(name|title)$/.test(part.name))?.content.toString() ?? null
     skills.set(skill.id, skill)
     return versionOf(skill, name)
   }
@@ -109,7 +111,7 @@ function createSkills() {
     const own = source === 'anthropic' ? [] : [...skills.values()].map(skillOf).reverse()
     return page([...own, ...(source === 'custom' ? [] : BUILT_IN.map(builtIn))], query)
   }
-  return async (asking: Asking, [id, below, version]: (string | undefined)[]): Promise<Stored> => {
+  return async (asking: Asking, [id, below, version, content]: (string | undefined)[]): Promise<Stored> => {
     const { method, query } = asking
     if (id === undefined) {
       if (method !== 'POST') return list(query)
@@ -131,6 +133,7 @@ function createSkills() {
       return method === 'POST' ? add(skill, asking) : page(versions, query)
     }
     if (!skill.versions.has(version)) throw notFound(`Version not found: ${version}`)
+    if (content !== undefined) return EMPTY_ZIP
     if (method !== 'DELETE') return versionOf(skill, version)
     skill.versions.delete(version)
     return { id: version, type: 'skill_version_deleted' }
@@ -143,8 +146,10 @@ function skillOf({ id, title, created_at, versions }: StoredSkill) {
     id,
     type: 'skill',
     display_title: title,
+    display_name: title ?? 'skill',
     source: 'custom',
     latest_version,
+    latest_version_id: latest_version,
     created_at,
     updated_at: created_at,
   }
@@ -156,6 +161,7 @@ function builtIn(id: string) {
     id,
     type: 'skill',
     display_title: id,
+    display_name: id,
     source: 'anthropic',
     latest_version: '20251013',
     created_at,
