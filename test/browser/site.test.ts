@@ -1,6 +1,8 @@
 /** The dashboard in a real browser, on the real server. */
+import { eq } from 'drizzle-orm'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { users } from '../../core/db/schema.ts'
 import { freePort } from '../support/ports.ts'
 import { faultsOf, type House, type Look, openHouse } from './house.ts'
 import { ADMIN_PAGES, OWN_PAGES } from './pages.ts'
@@ -205,6 +207,22 @@ describe('the site', () => {
     await page.goto(`${house.gateway.url}/admin/users`)
     await page.waitForURL(`${house.gateway.url}/`)
     expect(await page.getByRole('link', { name: 'Users' }).count()).toBe(0)
+    await page.context().close()
+  })
+
+  test('who may see costs gets their pages, and no others', async () => {
+    const { page, problems } = await house.page(desk)
+    await house.signIn(page, 'payer')
+    await house.gateway.db.update(users).set({ role: 'billing' }).where(eq(users.itcode, 'payer'))
+    await page.reload()
+    await page.getByRole('link', { name: 'Statements', exact: true }).click()
+    await page.locator('h1').waitFor()
+    await page.goto(`${house.gateway.url}/admin`)
+    await page.getByText('Top users by cost').waitFor()
+    expect(await page.getByRole('link', { name: 'Users', exact: true }).count()).toBe(0)
+    await page.goto(`${house.gateway.url}/admin/audit`)
+    await page.waitForURL(`${house.gateway.url}/`)
+    expect(problems).toEqual([])
     await page.context().close()
   })
 

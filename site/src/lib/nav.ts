@@ -14,11 +14,17 @@ import Users from '@lucide/svelte/icons/users'
 import Wallet from '@lucide/svelte/icons/wallet'
 import type { Component } from 'svelte'
 import type { Key } from './i18n/index.svelte.ts'
+import type { AdminRole } from './session.svelte.ts'
 
 export interface Place {
   href: string
   name: Key
   icon: Component<{ size?: number | string }>
+}
+
+/** A page of administrators, with the role that it takes at least: billing, auditor or admin. */
+export interface AdminPlace extends Place {
+  role: AdminRole
 }
 
 export const OWN: readonly Place[] = [
@@ -30,12 +36,12 @@ export const OWN: readonly Place[] = [
   { href: '/requests', name: 'nav.requests', icon: Wallet },
   { href: '/connect', name: 'nav.connect', icon: Plug },
 ]
-export const ADMIN: readonly Place[] = [
-  { href: '/admin', name: 'nav.admin.overview', icon: Activity },
-  { href: '/admin/users', name: 'nav.admin.users', icon: Users },
-  { href: '/admin/applications', name: 'nav.admin.applications', icon: Inbox },
-  { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined },
-  { href: '/admin/statements', name: 'nav.admin.statements', icon: ReceiptText },
-  { href: '/admin/backends', name: 'nav.admin.backends', icon: Server },
-  { href: '/admin/audit', name: 'nav.admin.audit', icon: ShieldCheck },
+export const ADMIN: readonly AdminPlace[] = [
+  { href: '/admin', name: 'nav.admin.overview', icon: Activity, role: 'billing' },
+  { href: '/admin/users', name: 'nav.admin.users', icon: Users, role: 'auditor' },
+  { href: '/admin/applications', name: 'nav.admin.applications', icon: Inbox, role: 'auditor' },
+  { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined, role: 'billing' },
+  { href: '/admin/statements', name: 'nav.admin.statements', icon: ReceiptText, role: 'billing' },
+  { href: '/admin/backends', name: 'nav.admin.backends', icon: Server, role: 'auditor' },
+  { href: '/admin/audit', name: 'nav.admin.audit', icon: ShieldCheck, role: 'auditor' },
 ]

@@ -5,6 +5,8 @@ import type { User } from './api/index.ts'
 import { api } from './api/index.ts'
 
 const HINT = 'signed-in'
+const RANK = ['user', 'billing', 'auditor', 'admin'] as const satisfies readonly User['role'][]
+export type AdminRole = Exclude<(typeof RANK)[number], 'user'>
 let user = $state.raw<User>()
 let expired = $state(false)
 
@@ -24,6 +26,10 @@ export const session = {
   },
   get isAdmin() {
     return user?.role === 'admin'
+  },
+  /** Whether they may see what this role may; each may what those before it may. */
+  may(role: AdminRole) {
+    return user !== undefined && RANK.indexOf(user.role) >= RANK.indexOf(role)
   },
   /** A session ended by itself: the sign-in page says so. */
   get expired() {
@@ -69,7 +75,7 @@ export function findUser(): Promise<void> {
 
 whenRefused((code) => {
   if (code === 'not_signed_in') askToSignIn()
-  // No longer an administrator.
+  // No longer with the role that a page takes.
   if (code === 'admins_only') void findUser().catch(() => {})
 })
 
