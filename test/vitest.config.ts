@@ -2,16 +2,6 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './longest-first.ts'
 
-const EXCLUDED = [
-  'test/clients/**',
-  'test/browser/**',
-  'test/lambda/**',
-  'test/openapi/**',
-  'test/long/**',
-  '**/node_modules/**',
-]
-const UNIT = 'test/unit/**/*.test.ts'
-
 export default defineConfig({
   test: {
     // Most of a test is waiting for processes: on two cores vitest alone would run one file at a time.
@@ -23,10 +13,13 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       // Unit tests keep nothing between files, so they share the modules that each process has loaded.
-      { extends: true, test: { name: 'unit', include: [UNIT], isolate: false } },
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
       {
         extends: true,
-        test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: [...EXCLUDED, UNIT] },
+        test: {
+          name: 'whole',
+          include: ['test/*.test.ts', 'test/{api,drivers,process,runtimes}/**/*.test.ts'],
+        },
       },
     ],
   },
