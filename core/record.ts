@@ -71,6 +71,14 @@ export interface CallRecord {
   contextWindow: string
   /** The spend limits that it counts against, so that people are told when one is nearly used up. */
   limits?: readonly RecordedLimit[]
+  /** A hash of what the client calls its session, told apart within one person only; '' = it named none. */
+  session: string
+  /** Why it failed: a code of core/errors.ts, or `upstream_error`; '' = it did not, or the client left. */
+  error: string
+  /** The upstream's own id of the answer; '' = none. */
+  upstreamId: string
+  /** Text of core/calls/story.ts; '' of calls that their first backend answered. */
+  story: string
 }
 
 /** `owner` as limit_spent has it. `start`: first ms of the period. `micros`: micro-dollars. */
@@ -93,6 +101,10 @@ export const NOT_BOOKED = {
   speed: '',
   geo: '',
   contextWindow: '',
+  session: '',
+  error: '',
+  upstreamId: '',
+  story: '',
 } satisfies Partial<CallRecord> & { billingGroupIds: [number] }
 
 /** A change of what counts against limits that is in no row of a call. Amounts may be negative. */

@@ -8,6 +8,7 @@ import { type LogRow, logPage, logsAfter } from '../core/reports/log-pages.ts'
 import { daySpans, hoursOf, rangeOf } from '../core/reports/range.ts'
 import { page, pageSize } from './fields.ts'
 import { report } from './route.ts'
+import { usageRequests } from './usage-requests.ts'
 import { summaries } from './usage-summary.ts'
 import {
   barView,
@@ -35,6 +36,7 @@ export const usage = [
     exportOf(tier),
   ]),
   ...summaries,
+  ...usageRequests,
 ]
 
 function listOf(tier: UsageTier) {

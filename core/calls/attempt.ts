@@ -12,6 +12,7 @@ import { createStop, type Stop } from '../stop.ts'
 import type { Call } from './call.ts'
 import { concealed, credentialForms, masked } from './conceal.ts'
 import { peeked } from './peek.ts'
+import type { AttemptAnswer } from './story.ts'
 import { type Failure, isFailure } from './verdict.ts'
 import { wholeBody } from './whole-body.ts'
 
@@ -41,6 +42,15 @@ export type Attempt =
    */
   | { kind: 'whole_answer_late'; byCaller: boolean; kept: KeptAnswer | undefined }
   | { kind: 'client_gone' }
+
+/** As the call's row keeps it. */
+export function answerOf(result: Attempt): AttemptAnswer {
+  if (result.kind === 'answered') return result.reply.status
+  if (result.kind === 'client_gone') return 'client_gone'
+  if (result.kept) return result.kept.status
+  if (result.kind === 'whole_answer_late' || result.late) return 'timeout'
+  return result.verdict.kind
+}
 
 /** Sends the call to `backend`. Never throws. */
 export async function attempt(

@@ -2,6 +2,7 @@
 
 import type { MadeObject } from '../db/objects.ts'
 import type { Deps } from '../deps.ts'
+import type { RefusalCode } from '../errors.ts'
 import { recordedLimits } from '../limits/recorded.ts'
 import { type Reservation, reservationOf } from '../limits/reservation.ts'
 import { type BilledUsage, NO_TOKENS, promptOf, type TokenCounts } from '../metering/tokens.ts'
@@ -10,12 +11,11 @@ import type { Prices } from '../pricing/prices.ts'
 import { NOT_BOOKED } from '../record.ts'
 import { usdOf } from '../units.ts'
 import type { Call } from './call.ts'
+import { createStory, type Listener } from './story.ts'
 
 /** The record of a call that is not over yet. */
-export interface OpenCallRecord {
+export interface OpenCallRecord extends Listener {
   admission: Admission
-  /** The call goes to this backend now; it may be the second or third. */
-  sentTo(backend: string): void
   /** The first body byte came, at this time of the clock that never runs backwards. Later calls change nothing. */
   firstByte(elapsed: number): void
   /** Final usage is known, the answer still flows. */
@@ -44,6 +44,8 @@ interface CallEnd {
   outcome: Outcome
   /** As the client saw it. */
   status: number
+  /** Why it failed, if the gateway says so itself. */
+  error?: RefusalCode
   usage: BilledUsage | undefined
   /**
    * Where no usage is known but Claude is likely to have worked: the output tokens to record, beside the input as it was
@@ -58,23 +60,21 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
   const { clock, prices, ledger, logger } = deps
   const reservation = reservationOf(deps, call)
   const begun = beginningOf(deps, call, reservation)
+  const story = createStory(() => clock.elapsed() - call.startedAt)
   let backend = ''
   let attempts = 0
   let ttftMs: number | null = null
 
-  function recordOf({ outcome, status, usage, estimatedOutput, made = [] }: CallEnd): CallRecord {
+  function recordOf({ outcome, status, error, usage, estimatedOutput, made = [] }: CallEnd): CallRecord {
     const latencyMs = Math.round(clock.elapsed() - call.startedAt)
-    const base = { ...begun, backend, attempts, ttftMs, latencyMs, outcome, statusCode: status }
+    const told = { story: story.text(), upstreamId: story.upstreamId(), error: error ?? errorOf(outcome) }
+    const base = { ...begun, backend, attempts, ttftMs, latencyMs, outcome, statusCode: status, ...told }
     // Claude may have read the input of a call that was given up before any usage came.
     const givenUp = outcome === 'client_aborted' || outcome === 'interrupted'
     const guessed = estimatedOutput ?? (givenUp && !usage ? 0 : undefined)
     const own = prices.of(backend)
     if (guessed === undefined) return { ...base, ...figuresOf(usage, begun, own), madeObjects: made }
-    const size = { input: begun.inputTokens, output: guessed }
-    const costMicros = own.estimate(call.model, size, call.createdAt)
-    // The estimate of the input alone was rounded up, too.
-    const inputMicros = Math.min(begun.inputMicros, costMicros)
-    return { ...base, outputTokens: guessed, costMicros, inputMicros, outputMicros: costMicros - inputMicros }
+    return { ...base, ...guessedFigures(begun, own, guessed) }
   }
 
   function remember(made: readonly MadeObject[]) {
@@ -92,8 +92,10 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
     sentTo(name) {
       backend = name
       attempts += 1
+      story.sentTo(name)
       if (attempts === 1) deps.metrics?.callSent()
     },
+    ended: story.ended,
     firstByte(elapsed) {
       ttftMs ??= Math.round(elapsed - call.startedAt)
     },
@@ -113,6 +115,19 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
       if (made.length > 0 || call.mayPause || deps.settings.journal.fsync) return work
     },
   }
+}
+
+/** Figures of an answer whose usage is not known, by a guess of its output tokens. */
+function guessedFigures(begun: CallRecord, prices: Pick<Prices, 'estimate'>, output: number) {
+  const costMicros = prices.estimate(begun.model, { input: begun.inputTokens, output }, begun.createdAt)
+  // The estimate of the input alone was rounded up, too.
+  const inputMicros = Math.min(begun.inputMicros, costMicros)
+  return { outputTokens: output, costMicros, inputMicros, outputMicros: costMicros - inputMicros }
+}
+
+/** Why a call failed of which the gateway says nothing itself. */
+function errorOf(outcome: Outcome): 'upstream_error' | '' {
+  return outcome === 'error' ? 'upstream_error' : ''
 }
 
 /** What is recorded if nothing more is heard of the call: its input, as far as the size of its body tells. */
@@ -145,6 +160,7 @@ function beginningOf(
     createdAt: call.createdAt,
     promptLosses: [],
     client: call.client,
+    session: call.conversation?.session ?? '',
     project: projects.recorded(call.caller.userId, call.project),
     contextWindow: contextWindowOf(inputTokens),
     billingGroupIds: call.caller.billingGroupIds,

@@ -15,6 +15,8 @@ import type { HeaderPairs } from '../ports.ts'
 export interface Conversation {
   /** The user's id and a hash, so that nothing of the conversation's text is kept. */
   id: string
+  /** The same hash without the user's id, where the client named a session and not only its text tells it. */
+  session?: string
   /** How long its cache lives after each call (ms). */
   cacheLifeMs: number
 }
@@ -48,7 +50,9 @@ export function conversationOf(call: Identified): Conversation | undefined {
   const name = nameOf(call)
   if (name === undefined) return undefined
   const cacheLifeMs = call.longCache ? LONG_CACHE_LIFE_MS : CACHE_LIFE_MS
-  return { id: `${call.userId} ${hashOf(name)}`, cacheLifeMs }
+  const hash = hashOf(name)
+  const isNamed = name.startsWith('session ') || name.startsWith('cache key ')
+  return { id: `${call.userId} ${hash}`, cacheLifeMs, ...(isNamed ? { session: hash } : {}) }
 }
 
 function nameOf({ headers, metadata, body, messages, promptCacheKey }: Identified): string | undefined {

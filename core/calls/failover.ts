@@ -9,8 +9,9 @@ import { Refusal } from '../errors.ts'
 import { headerOf } from '../http/headers.ts'
 import type { UpstreamReply } from '../ports.ts'
 import type { Stop } from '../stop.ts'
-import { type Attempt, attempt, type KeptAnswer } from './attempt.ts'
+import { type Attempt, answerOf, attempt, type KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
+import type { Listener } from './story.ts'
 import type { Failure } from './verdict.ts'
 
 /** `retry-after` where nothing better is known: random between these two, so that callers do not all come back at once. */
@@ -43,14 +44,14 @@ export type Served =
 type Failed = Extract<Attempt, { kind: 'failed' }>
 
 /**
- * Sends the call to one backend after the other. `onTry` hears each backend's name. Throws a Refusal: model_unknown,
+ * Sends the call to one backend after the other. `listener` hears of each. Throws a Refusal: model_unknown,
  * no_backend_available, account_unavailable, network_unavailable, upstream_timeout, upstream_refused or
  * all_backends_failed.
  */
 export async function sendWithFailover(
   deps: FailoverParts,
   call: Call,
-  onTry: (backend: string) => void = () => {},
+  listener?: Listener,
 ): Promise<Served> {
   const { balancer, settings, logger } = deps
   const tried = new Set<string>()
@@ -63,9 +64,10 @@ export async function sendWithFailover(
     if (!selection) break
     const { backend } = selection
     tried.add(backend.name)
-    onTry(backend.name)
+    listener?.sentTo(backend.name)
     const sentAt = deps.clock.elapsed()
     const result = await attempt(deps, call, backend)
+    listener?.ended(answerOf(result), result.kind === 'answered' ? result.reply.headers : undefined)
     if (result.kind === 'answered') {
       selection.heard(result.reply.headers)
       return { ...result, selection }

@@ -36,9 +36,10 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
   const sentAt = deps.clock.elapsed()
   let served: Served
   try {
-    served = await sendWithFailover(deps, call, record.sentTo)
+    served = await sendWithFailover(deps, call, record)
   } catch (cause) {
-    record.settle({ outcome: 'error', status: asRefusal(cause).status, usage: undefined })
+    const { status, code } = asRefusal(cause)
+    record.settle({ outcome: 'error', status, error: code, usage: undefined })
     throw cause
   }
   if (served.kind === 'client_gone') {
@@ -48,7 +49,13 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
   }
   if (served.kind === 'whole_answer_late') {
     const estimatedOutput = writtenSince(deps, call, sentAt)
-    record.settle({ outcome: 'error', status: 504, usage: undefined, estimatedOutput })
+    record.settle({
+      outcome: 'error',
+      status: 504,
+      error: 'upstream_timeout',
+      usage: undefined,
+      estimatedOutput,
+    })
   }
   return answer(deps, call, served, { record, admitted })
 }

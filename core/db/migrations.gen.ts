@@ -346,5 +346,17 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE UNIQUE INDEX `batches_id` ON `batches` (`id`);",
       "CREATE INDEX `batches_due` ON `batches` (`state`,`check_at`);"
     ]
+  },
+  {
+    "name": "0023_told_of_calls.sql",
+    "statements": [
+      "ALTER TABLE `usage_logs` ADD `session` text DEFAULT '' NOT NULL;",
+      "ALTER TABLE `usage_logs` ADD `error` text DEFAULT '' NOT NULL;",
+      "ALTER TABLE `usage_logs` ADD `upstream_id` text DEFAULT '' NOT NULL;",
+      "ALTER TABLE `usage_logs` ADD `story` text DEFAULT '' NOT NULL;",
+      "ALTER TABLE `usage_logs` ADD `cache_miss` text DEFAULT '' NOT NULL;",
+      "ALTER TABLE `usage_logs` ADD `cache_miss_tokens` integer DEFAULT 0 NOT NULL;",
+      "CREATE INDEX `usage_logs_session` ON `usage_logs` (`user_id`,`session`,`created_at`,`id`) WHERE session <> '';"
+    ]
   }
 ]

@@ -112,8 +112,17 @@ export const usageLogs = sqliteTable(
     contextWindow: text('context_window').notNull().default(''),
     /** When the request arrived. */
     createdAt: integer('created_at').notNull(),
+    /** A hash that tells one person's sessions apart; '' = none. See core/record.ts for this and the next three. */
+    session: text().notNull().default(''),
+    error: text().notNull().default(''),
+    upstreamId: text('upstream_id').notNull().default(''),
+    story: text().notNull().default(''),
+    /** Why the prompt cache was missed, as the upstream names it, and about how many tokens; '' = it told of no miss. */
+    cacheMiss: text('cache_miss').notNull().default(''),
+    cacheMissTokens: integer('cache_miss_tokens').notNull().default(0),
   },
   (t) => [
+    index('usage_logs_session').on(t.userId, t.session, t.createdAt, t.id).where(sql`session <> ''`),
     index('usage_logs_user').on(t.userId, t.createdAt, t.id),
     index('usage_logs_created').on(t.createdAt, t.id),
   ],

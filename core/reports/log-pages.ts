@@ -188,7 +188,8 @@ const LISTED = Object.entries(COLUMNS).map(([name, { dataType }]) => ({
   isBoolean: dataType === 'boolean',
 }))
 
-async function rowsOf(db: Db, ids: SQL): Promise<LogRow[]> {
+/** The rows with these ids (a select), newest first. */
+export async function rowsOf(db: Db, ids: SQL): Promise<LogRow[]> {
   return withNames(db.select(COLUMNS).from(usageLogs).$dynamic(), ids)
 }
 

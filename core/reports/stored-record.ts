@@ -63,8 +63,15 @@ const BOOKED_NAMES = BOOKED.keyof().options
 const LIMITS = z.array(
   z.tuple([z.string(), z.enum(['daily', 'weekly', 'monthly', 'total']), z.int(), z.int()]),
 )
+/** What follows those, each a text. Records of earlier releases have none. */
+const TOLD = z.object({ session: z.string(), error: z.string(), upstreamId: z.string(), story: z.string() })
+const TOLD_NAMES = TOLD.keyof().options
+const NOT_TOLD: z.infer<typeof TOLD> = { session: '', error: '', upstreamId: '', story: '' }
 const BOOKED_AT = NAMES.length + LISTS.length
 const LIMITS_AT = BOOKED_AT + BOOKED_NAMES.length
+const TOLD_AT = LIMITS_AT + 1
+/** The end of a record's text, from the end of its limits on. A text holds no bare quote, so that nothing else looks like it. */
+const END = /\](?:,"(?:[^"\\]|\\.)*"){4},[01]\]$/
 const UTC = createPeriods('UTC')
 
 /** A record as the JSON text of an array, which is half as long as an object and much cheaper to read and write. */
@@ -75,6 +82,7 @@ export function recordText(record: CallRecord): string {
   values.push(madeObjects.map(({ kind, id, expiresAt }) => [kind, id, expiresAt]))
   for (const name of BOOKED_NAMES) values.push(record[name])
   values.push(record.limits ?? [])
+  for (const name of TOLD_NAMES) values.push(record[name])
   values.push(promptLosses.length + madeObjects.length > 0 ? 1 : 0)
   return JSON.stringify(values)
 }
@@ -86,8 +94,10 @@ export function parseRecord(text: string): CallRecord {
   const [losses, made] = z.tuple(LISTS).parse([values[NAMES.length], values[NAMES.length + 1]])
   const isBooked = values.length > BOOKED_AT
   const limits = Array.isArray(values[LIMITS_AT]) ? LIMITS.parse(values[LIMITS_AT]) : []
+  const told = values.length > TOLD_AT + 1 ? TOLD.parse(named(TOLD_NAMES, values.slice(TOLD_AT))) : NOT_TOLD
   return {
     ...fields,
+    ...told,
     promptLosses: losses.map(([kind, reason, blocks, tokens]) => ({ kind, reason, blocks, tokens })),
     madeObjects: made.map(([kind, id, expiresAt]) => ({ kind, id, expiresAt })),
     ...(isBooked ? BOOKED.parse(named(BOOKED_NAMES, values.slice(BOOKED_AT))) : unbooked(fields.createdAt)),
@@ -111,12 +121,14 @@ export function hasLists(record: string): boolean {
 
 /** The limits in a record, as they are between the brackets of a JSON list; '' without any. Read without parsing the rest. */
 export function limitsIn(record: string): string {
-  return /\]\],[01]\]$/.test(record) ? record.slice(record.lastIndexOf(',[[') + 2, -4) : ''
+  const end = END.exec(record)?.index
+  if (end === undefined || record[end - 1] !== ']') return ''
+  return record.slice(record.lastIndexOf(',[[', end) + 2, end)
 }
 
-/** Whether an earlier release wrote it, so that it lacks what follows the lists. The last of a newer one is 0 or 1. */
+/** Whether an earlier release wrote it, so that it lacks some of what follows the lists. */
 function isEarlier(record: string): boolean {
-  return !/,[01]\]$/.test(record)
+  return !END.test(record)
 }
 
 /** Escapes of lone surrogates and of null: stored, they would be invalid UTF-8 and make readers fail. */

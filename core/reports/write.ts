@@ -21,13 +21,22 @@ const OBJECTS_AT = LOSSES_AT + 1
 /** The columns that follow the lists, from the client on; those before are the billing groups and the periods. */
 const BOOKED_COLUMNS = `client, project, input_micros, output_micros, cache_read_micros, cache_write_5m_micros,
   cache_write_1h_micros, server_tool_micros, saved_micros, web_searches, service_tier, speed, geo, context_window`
+/** The columns that follow the limits. */
+const TOLD_COLUMNS = 'session, error, upstream_id, story'
 const GROUPS_AT = OBJECTS_AT + 1
 const PERIODS_AT = GROUPS_AT + 1
+const TOLD_AT = PERIODS_AT + 1 + BOOKED_COLUMNS.split(',').length + 1
+/** A missed cache is the first loss of an answer: core/metering/prompt-losses.ts. */
+const FIRST_LOSS = `$[${LOSSES_AT}][0]`
+const MISS_COLUMNS = 'cache_miss, cache_miss_tokens'
 const VALUES = [
   ...COLUMNS.split(',').map((_, at) => `call->>${at}`),
   `call->${GROUPS_AT}->>0`,
   `iif(json_array_length(call->${GROUPS_AT}) > 1, rtrim(substr(json(call->${GROUPS_AT}), instr(json(call->${GROUPS_AT}), ',') + 1), ']'), '')`,
   ...BOOKED_COLUMNS.split(',').map((_, at) => `call->>${PERIODS_AT + 1 + at}`),
+  ...TOLD_COLUMNS.split(',').map((_, at) => `call->>${TOLD_AT + at}`),
+  `iif(call->>'${FIRST_LOSS}[0]' = 'cache_miss', call->>'${FIRST_LOSS}[1]', '')`,
+  `iif(call->>'${FIRST_LOSS}[0]' = 'cache_miss', call->>'${FIRST_LOSS}[3]', 0)`,
 ]
 
 /** Rows of the log that wait to be summed by group. Reports read them from the log until then. */
@@ -81,7 +90,7 @@ function inserting(db: Db, records: readonly string[]) {
   return [
     db.run(sql`
       with list as materialized (${listOf(records)})
-      insert into usage_logs (${sql.raw(`${COLUMNS}, billing_group_id, billing_parents, ${BOOKED_COLUMNS}`)}) select ${sql.raw(VALUES.join())}
+      insert into usage_logs (${sql.raw(`${COLUMNS}, billing_group_id, billing_parents, ${BOOKED_COLUMNS}, ${TOLD_COLUMNS}, ${MISS_COLUMNS}`)}) select ${sql.raw(VALUES.join())}
       from list where true on conflict (request_id) do nothing`),
     db.all<{ rows: number; waiting: number }>(
       sql`select changes() as rows, (select max(id) from usage_logs) - grouped_id as waiting from usage_summed`,

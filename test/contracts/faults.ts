@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { attemptsIn } from '../../core/calls/story.ts'
 import { failing, JSON_TYPE, LONE, SURVIVED } from '../cases/faults.ts'
 import type { Gateway, GatewaySettings, Runtime } from '../support/runtime.ts'
 import { type FakeUpstream, messageJson, messageStream, sse, startUpstream } from '../support/upstream.ts'
@@ -10,7 +11,7 @@ import { type FakeUpstream, messageJson, messageStream, sse, startUpstream } fro
 /** Every case has backends of its own, which serve its model only: what one test breaks no other one meets. */
 const backed = (what: string) => `claude-backed-${what.replaceAll(' ', '-')}`
 const alone = (what: string) => `claude-alone-${what.replaceAll(' ', '-')}`
-const BACKED = [...SURVIVED.map(([what]) => what), 'ejected', 'rested', 'whole'].map(backed)
+const BACKED = [...SURVIVED.map(([what]) => what), 'ejected', 'rested', 'whole', 'told'].map(backed)
 const ALONE = [...LONE.map(([what]) => what), 'resting', 'silent', 'pinging', 'cut', 'picky', 'counting'].map(
   alone,
 )
@@ -81,6 +82,17 @@ export function faultsContract({ name, start, abilities }: Runtime) {
         expect(calls()).toBe(1)
       },
     )
+
+    test('the row tells what each backend answered, and the session that the client named', async () => {
+      bad.answer(failing(529, 'overloaded_error'))
+      const headers = { 'x-claude-code-session-id': 'a-session' }
+      const answer = await gateway.send({ ...ask(backed('told')), stream: true }, { headers })
+      await answer.text()
+      const row = await gateway.rowOf(answer)
+      expect(attemptsIn(row.story)).toMatchObject([{ answer: 529 }, { backend: 'good', answer: 200 }])
+      expect(row.session).toMatch(/^[0-9a-z]{1,11}$/)
+      expect(row.error).toBe('')
+    })
 
     test.each(LONE)(
       'when the only backend answers %s, the client gets the right error',

@@ -62,7 +62,8 @@ export function failoverScene(
       },
     },
   } as unknown as Parts // what failover uses of them
-  const send = (told: Partial<Call> = {}) => sendWithFailover(parts, call(told), (name) => tried.push(name))
+  const send = (told: Partial<Call> = {}) =>
+    sendWithFailover(parts, call(told), { sentTo: (name) => tried.push(name), ended: () => {} })
   return { ...scene, parts, upstream, tried, confirmed, send }
 }
 export const statusOf = (served: Awaited<ReturnType<typeof sendWithFailover>>) =>
