@@ -2,7 +2,15 @@
 export type Period = 'daily' | 'weekly' | 'monthly' | 'total'
 export type Access = 'open' | 'approval' | 'closed'
 
-export type KindName = 'anthropic' | 'bedrock-mantle' | 'claude-on-aws' | 'foundry' | 'bedrock' | 'vertex'
+export const KIND_NAMES = [
+  'anthropic',
+  'bedrock-mantle',
+  'claude-on-aws',
+  'foundry',
+  'bedrock',
+  'vertex',
+] as const
+export type KindName = (typeof KIND_NAMES)[number]
 
 export const HIGHEST_PRIORITY = 100
 

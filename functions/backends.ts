@@ -1,7 +1,14 @@
 /** Routes with which administrators manage backends. Changes hold until restart or reload. */
 import * as z from 'zod'
 import { changeBackend, checkBackend } from '../core/backends/manage.ts'
-import type { BackendStatus, HealthView } from '../core/backends/view.ts'
+import {
+  type BackendStatus,
+  type HealthView,
+  SECRET_SETTINGS,
+  secretsSet,
+  withoutUser,
+} from '../core/backends/view.ts'
+import { KIND_NAMES } from '../core/settings.ts'
 import { timeText } from '../core/units.ts'
 import { timestamp } from './fields.ts'
 import { route } from './route.ts'
@@ -18,9 +25,19 @@ const ModelHealth = z
 const BackendView = z
   .strictObject({
     name: z.string(),
-    type: z.literal('anthropic'),
+    type: z.enum(KIND_NAMES),
     url: z.string(),
+    /** Names or globs of the models it serves; empty: all. */
+    serves: z.array(z.string()),
     weight: z.number(),
+    /** Lower ones get new conversations only when all higher ones are out or have no room. */
+    priority: z.int(),
+    /** Without user and password. */
+    proxy: z.string().nullable(),
+    /** Names of the headers that go with every request. */
+    headers: z.array(z.string()),
+    /** The settings that hold a secret, never one of them. */
+    secrets: z.array(z.enum(SECRET_SETTINGS)),
     enabled: z.boolean(),
     ...healthFields,
     disabled_by: z.enum(['switched_off', 'refused', 'unpaid']).nullable(),
@@ -69,12 +86,17 @@ export const backends = [
 ]
 
 function backendView(view: BackendStatus): BackendView {
-  const { name, url, weight, enabled } = view.backend
+  const { name, kind, url, models, weight, priority, proxy, headers, enabled } = view.backend
   return {
     name,
-    type: 'anthropic',
+    type: kind,
     url,
+    serves: [...models],
     weight,
+    priority,
+    proxy: proxy === undefined ? null : withoutUser(proxy),
+    headers: headers.map(([name]) => name),
+    secrets: secretsSet(view.backend),
     enabled,
     ...healthView(view),
     disabled_by: view.disabledBy ?? null,

@@ -35,6 +35,32 @@ export interface BackendStatus extends HealthView {
   models: (HealthView & { model: string })[]
 }
 
+/** Which of a backend's settings hold a secret, in the words of the configuration. */
+export const SECRET_SETTINGS = ['api_key', 'credentials', 'admin_key', 'proxy', 'headers'] as const
+type SecretSetting = (typeof SECRET_SETTINGS)[number]
+
+/** Credentials that are no secret of the configuration: none, or the platform's own. */
+const NO_SECRET = new Set(['', '""', '"platform"'])
+
+/** The secrets that are set, by the names of their settings. */
+export function secretsSet(backend: Backend): SecretSetting[] {
+  const { apiKey, credentials, adminKey, proxy, headers } = backend
+  const isSet: Record<SecretSetting, boolean> = {
+    api_key: apiKey !== '',
+    credentials: !NO_SECRET.has(credentials),
+    admin_key: adminKey !== undefined,
+    proxy: proxy !== undefined && proxy !== withoutUser(proxy),
+    headers: headers.length > 0,
+  }
+  return SECRET_SETTINGS.filter((name) => isSet[name])
+}
+
+/** The address of a proxy (a URL without a path), without its user and password. */
+export function withoutUser(proxy: string): string {
+  const { protocol, host } = new URL(proxy)
+  return `${protocol}//${host}`
+}
+
 export function viewOf(backend: Backend, memory: BackendMemory, now: number): BackendStatus {
   const books = [memory.shared, memory.local]
   const of = (key: string) => worstOf(books.map((book) => healthView(book.get(key), now)))

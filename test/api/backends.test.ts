@@ -39,7 +39,12 @@ describe('backends', () => {
         name: 'a',
         type: 'anthropic',
         url: first.url,
+        serves: [],
         weight: 1000,
+        priority: 0,
+        proxy: null,
+        headers: [],
+        secrets: ['api_key'],
         enabled: true,
         state: 'healthy',
         reason: '',
@@ -147,6 +152,52 @@ describe('backends', () => {
     ]) {
       expect((await boss.put('/admin/api/backends/a', body)).status).toBe(400)
     }
+  })
+})
+
+describe('a backend of any kind', () => {
+  const PROXY = 'http://someone:secret-of-proxy@127.0.0.1:9'
+  const kinds = [
+    {
+      given: {
+        ...{ type: 'anthropic', url: first.url, api_key: 'secret-of-key', admin_key: 'secret-of-admin' },
+        ...{
+          proxy: PROXY,
+          headers: { 'X-Team': 'secret-of-header' },
+          priority: 3,
+          models: ['claude-opus-*'],
+        },
+      },
+      shown: {
+        ...{ type: 'anthropic', url: first.url, proxy: 'http://127.0.0.1:9', headers: ['x-team'] },
+        ...{ priority: 3, serves: ['claude-opus-*'], secrets: ['api_key', 'admin_key', 'proxy', 'headers'] },
+      },
+    },
+    {
+      given: {
+        ...{ type: 'bedrock', region: 'eu-west-1', models: [{ id: 'claude-opus-5-5', upstream: 'eu.opus' }] },
+        credentials: { access_key_id: 'secret-of-id', secret_access_key: 'secret-of-aws' },
+      },
+      shown: {
+        ...{ type: 'bedrock', url: 'https://bedrock-runtime.eu-west-1.amazonaws.com' },
+        ...{ serves: ['claude-opus-5-5'], secrets: ['credentials'] },
+      },
+    },
+    {
+      given: {
+        ...{ type: 'foundry', resource: 'ours', api_key: 'secret-of-foundry', models: ['claude-opus-5-5'] },
+        proxy: 'socks5://127.0.0.1:9',
+      },
+      shown: { type: 'foundry', proxy: 'socks5://127.0.0.1:9', headers: [], secrets: ['api_key'] },
+    },
+  ]
+  test.each(kinds)('$given.type is shown as it is, and which secrets are set', async ({ given, shown }) => {
+    const app = await startApp({ backends: [{ name: 'a', ...given }] })
+    const boss = await app.signIn('boss', 'admin')
+    const { body, text } = await boss.get('/admin/api/backends')
+    expect(body.backends).toMatchObject([shown])
+    expect(text).not.toMatch(/secret-of|someone/)
+    await app.close()
   })
 })
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { COMMAND_LINE } from '../../../core/audit/record.ts'
 import { changeBackend, checkBackend } from '../../../core/backends/manage.ts'
+import { secretsSet } from '../../../core/backends/view.ts'
 import { auditEvents } from '../../../core/db/schema.ts'
 import type { Backend } from '../../../core/settings.ts'
 import { ANN, BOB, backend, HAIKU, OPUS, SONNET } from '../../support/backends.ts'
@@ -21,6 +22,15 @@ const setUp = (...backends: Backend[]) => {
   const viewOf = (name = 'a') => scene.balancer.views().find((view) => view.backend.name === name)
   return { ...scene, viewOf, now: scene.clock.now() }
 }
+
+test.each([
+  ['', []],
+  ['""', []],
+  ['"platform"', []],
+  ['{"service_account":"{}"}', ['credentials']],
+])('credentials of %j are a secret only where they are its own', (credentials, set) => {
+  expect(secretsSet({ ...backend('a'), apiKey: '', credentials })).toEqual(set)
+})
 
 describe('a backend as people see it', () => {
   test('is healthy while nothing is known of it', () => {
