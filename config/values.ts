@@ -53,7 +53,7 @@ export const size = z.union([z.number(), z.string()], { error: NO_SIZE }).transf
 
 /** Link-local addresses and the metadata services of clouds, which hand out the machine's credentials. */
 const METADATA =
-  /^(169\.254\.|100\.100\.100\.200$|\[fe[89ab]|\[fd00:ec2::254\]|\[::ffff:a9fe:|metadata(\.google\.internal)?\.?$)/i
+  /^(169\.254\.|100\.100\.100\.200$|\[fe[89ab]|\[fd00:ec2::254\]|\[(::|::ffff:|64:ff9b::)(a9fe:|6464:64c8\])|metadata(\.google\.internal)?\.?$)/i
 /** Paths of requests, which the gateway itself appends to the base URL. */
 const REQUEST_PATH = /\/+v1(\/+(messages(\/.*)?|models|complete|chat\/completions|responses))?\/*$/i
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/i
@@ -63,6 +63,15 @@ const NO_URL = 'an address that begins with https:// or http:// is expected'
 function parsedUrl(text: string, protocols = /^https?:$/): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url && protocols.test(url.protocol) ? url : undefined
+}
+
+/**
+ * The host is read as that of an http address, because only there does the standard make one notation of all that name an
+ * IPv4 address, such as 0xa9fea9fe: https://url.spec.whatwg.org/#concept-host-parser
+ */
+function isMetadata({ hostname }: URL): boolean {
+  const read = `http://${hostname}`
+  return !URL.canParse(read) || METADATA.test(new URL(read).hostname)
 }
 
 /** A text for which `check` returns a message if it is not valid. */
@@ -82,7 +91,7 @@ export const upstreamUrl = address((text) => {
   if (REQUEST_PATH.test(url.pathname)) {
     return 'an address without /v1 at its end is expected, such as https://api.anthropic.com: /v1/messages is put behind it'
   }
-  if (METADATA.test(url.hostname)) return 'link-local and metadata addresses are not allowed'
+  if (isMetadata(url)) return 'link-local and metadata addresses are not allowed'
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
     return 'https is expected outside this machine'
   return undefined
@@ -96,7 +105,7 @@ export const proxyUrl = address((text) => {
   const url = parsedUrl(text, /^(https?|socks5):$/)
   if (!url) return 'an address that begins with http://, https:// or socks5:// is expected'
   if (!/^\/?$/.test(url.pathname) || url.search || url.hash) return 'an address without a path is expected'
-  return METADATA.test(url.hostname) ? 'link-local and metadata addresses are not allowed' : undefined
+  return isMetadata(url) ? 'link-local and metadata addresses are not allowed' : undefined
 })
 
 /** The issuer of a provider of sign-ins, unchanged, because providers compare it letter by letter. */
@@ -106,7 +115,7 @@ export const providerUrl = address((text) => {
   if (url.username || url.password || /[?#]/.test(text)) {
     return 'an address without credentials, ? and # is expected'
   }
-  if (METADATA.test(url.hostname)) return 'link-local and metadata addresses are not allowed'
+  if (isMetadata(url)) return 'link-local and metadata addresses are not allowed'
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
     return 'https is expected outside this machine'
   return undefined

@@ -292,11 +292,32 @@ describe('backends', () => {
     'https://[febf::1]',
     'https://[fd00:ec2::254]',
     'https://[::ffff:169.254.169.254]',
+    'https://[::169.254.169.254]',
+    'https://[64:ff9b::169.254.169.254]',
+    'https://[::ffff:100.100.100.200]',
     'https://metadata.google.internal',
     'https://METADATA.google.internal.',
     'https://100.100.100.200',
     '',
   ])('are not reached at %s', (url) => expect(paths({ ...BACKEND, url })).toEqual(['backends.0.url']))
+
+  test.each([
+    'socks5://169.254.169.254',
+    'socks5://2852039166',
+    'socks5://0xa9fea9fe:1080',
+    'socks5://0251.0376.0251.0376',
+    'socks5://169%2E254.169.254',
+    'socks5://user:word@100.25716936',
+    'socks5://[::ffff:169.254.169.254]',
+    'http://2852039166',
+  ])('are not reached through %s', (proxy) =>
+    expect(paths({ ...BACKEND, proxy })).toEqual(['backends.0.proxy']),
+  )
+
+  test.each(['socks5://[::1]:1080', 'socks5://10.0.0.1:1080', 'socks5://proxy.test:1080'])(
+    'may be reached through %s',
+    (proxy) => expect(load({ ...MINIMAL, backends: [{ ...BACKEND, proxy }] }).backends[0]?.proxy).toBe(proxy),
+  )
 
   test.each([
     ['https://x.test///', 'https://x.test'],
