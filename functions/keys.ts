@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
 import { invalidField } from '../core/errors.ts'
-import { describedKey, listKeys } from '../core/keys/list.ts'
+import { describedKey, findKeys, listKeys } from '../core/keys/list.ts'
 import { createKey, deleteKey, type KeyChange, type Scope, updateKey } from '../core/keys/manage.ts'
 import { assertBillsTo } from '../core/organisation/service-accounts.ts'
 import {
@@ -15,7 +15,10 @@ import {
   modelGlob,
   moment,
   network,
+  page,
+  pageSize,
   quotaTokens,
+  searchText,
 } from './fields.ts'
 import { KeyAnswer, KeyView, keyView, NewKey, OwnedKey } from './key-views.ts'
 import { report, route } from './route.ts'
@@ -95,12 +98,19 @@ export const keys = [
   report({
     path: '/admin/api/keys',
     tier: 'auditor',
-    summary: "Everybody's keys, or one user's.",
-    query: z.strictObject({ user_id: idInQuery.optional() }),
-    reply: z.strictObject({ keys: z.array(OwnedKey) }),
+    summary: "Everybody's keys, or one user's; all of them where no page is asked for.",
+    query: z.strictObject({
+      user_id: idInQuery.optional(),
+      q: searchText.optional(),
+      page: page.unwrap().optional(),
+      page_size: pageSize,
+    }),
+    reply: z.strictObject({ keys: z.array(OwnedKey), total: z.int() }),
     async handle({ deps, query }) {
-      const listed = await listKeys(deps.db, query.user_id)
-      return { keys: listed.map((one) => ({ ...keyView(one), itcode: one.itcode })) }
+      const { user_id: userId, q, page, page_size: pageSize } = query
+      const part = page === undefined ? undefined : { page, pageSize }
+      const { keys, total } = await findKeys(deps.db, { userId, q }, part)
+      return { keys: keys.map((one) => ({ ...keyView(one), itcode: one.itcode })), total }
     },
   }),
   adminSwitch('disable', 'Switches a key off; its owner cannot switch it on again.'),

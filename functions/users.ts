@@ -5,7 +5,7 @@ import { nothingHere } from '../core/errors.ts'
 import { assertBills } from '../core/organisation/service-accounts.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { addressOf, changeAddress } from '../core/users/address.ts'
-import { describedUser, findUsers, type ListedUser } from '../core/users/list.ts'
+import { describedUser, findUsers, type ListedUser, USER_SORTS } from '../core/users/list.ts'
 import { createUser, updateUser } from '../core/users/manage.ts'
 import {
   dollars,
@@ -52,7 +52,7 @@ export const users = [
   report({
     path: '/admin/api/users',
     tier: 'auditor',
-    summary: 'Users by account name, with what each has used.',
+    summary: 'Users with what each has used, by account name unless sorted otherwise.',
     query: z.strictObject({
       q: searchText.optional(),
       status: status.optional(),
@@ -62,15 +62,17 @@ export const users = [
         .enum(['true', 'false'])
         .optional()
         .meta({ description: 'true lists those that were deleted.' }),
+      sort: z.enum(USER_SORTS).default('itcode'),
+      order: z.enum(['asc', 'desc']).default('asc'),
       page,
       page_size: pageSize,
     }),
     reply: z.strictObject({ users: z.array(UserWithUse), total: z.int(), page: z.int(), page_size: z.int() }),
     async handle({ deps, query }) {
-      const { q, page, page_size } = query
+      const { q, page, page_size, sort, order } = query
       const deleted = query.deleted === 'true'
       const filter = { q, status: query.status, role: query.role, kind: query.kind, deleted }
-      const found = await findUsers(deps, filter, { page, pageSize: page_size })
+      const found = await findUsers(deps, filter, { page, pageSize: page_size, sort, order })
       return { users: found.users.map(userWithUse), total: found.total, page, page_size }
     },
   }),

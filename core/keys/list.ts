@@ -1,5 +1,5 @@
 /** Lists keys and devices with what they used. */
-import { and, asc, eq, isNull, type SQL } from 'drizzle-orm'
+import { and, asc, count, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { apiKeys, users } from '../db/schema.ts'
 import { nothingHere } from '../errors.ts'
 import type { Db } from '../ports.ts'
@@ -14,6 +14,33 @@ export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
     db,
     and(eq(apiKeys.kind, 'key'), userId === undefined ? undefined : eq(apiKeys.userId, userId)),
   )
+}
+
+/** Everybody's or one person's keys, found by their name, their owner or how they begin, and how many match; a page of them, or all. */
+export async function findKeys(
+  db: Db,
+  { userId, q }: { userId?: number | undefined; q?: string | undefined },
+  part?: { page: number; pageSize: number },
+): Promise<{ keys: ListedKey[]; total: number }> {
+  const text = q?.toLowerCase()
+  const where = and(
+    eq(apiKeys.kind, 'key'),
+    userId === undefined ? undefined : eq(apiKeys.userId, userId),
+    text
+      ? or(
+          sql`instr(lower(${apiKeys.name}), ${text}) > 0`,
+          sql`instr(${users.itcode}, ${text}) > 0`,
+          sql`instr(lower(${apiKeys.prefix}), ${text}) > 0`,
+        )
+      : undefined,
+  )
+  const [counted] = await db
+    .select({ total: count() })
+    .from(apiKeys)
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .where(and(isNull(apiKeys.deletedAt), where))
+  const keys = await withUse(db, where, part)
+  return { keys, total: counted?.total ?? 0 }
 }
 
 /** The same of devices. */
@@ -31,13 +58,20 @@ export async function describedKey(db: Db, id: number): Promise<ListedKey> {
   return listed
 }
 
-async function withUse(db: Db, where: SQL | undefined): Promise<ListedKey[]> {
-  const rows = await db
+/** All without `part`. */
+async function withUse(
+  db: Db,
+  where: SQL | undefined,
+  part?: { page: number; pageSize: number },
+): Promise<ListedKey[]> {
+  const found = db
     .select({ key: apiKeys, itcode: users.itcode })
     .from(apiKeys)
     .innerJoin(users, eq(users.id, apiKeys.userId))
     .where(and(isNull(apiKeys.deletedAt), where))
     .orderBy(asc(apiKeys.id))
+    .$dynamic()
+  const rows = await (part ? found.limit(part.pageSize).offset((part.page - 1) * part.pageSize) : found)
   const ids = rows.map(({ key }) => key.id)
   const totals = await totalsByKey(db, ids)
   const none: Totals = { requests: 0, totalTokens: 0, costMicros: 0, lastUsedAt: null }

@@ -1,5 +1,5 @@
 /** Lists users for administrators, with what each has used. */
-import { and, asc, count, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { and, asc, count, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { User } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
 import { usedByPeople } from '../limits/caps.ts'
@@ -19,6 +19,16 @@ export interface UserFilter {
   deleted?: boolean | undefined
 }
 
+export const USER_SORTS = ['itcode', 'last_used_at', 'cost_usd', 'budget_used_usd', 'created_at'] as const
+type UserSort = (typeof USER_SORTS)[number]
+
+interface UserPage {
+  page: number
+  pageSize: number
+  sort: UserSort
+  order: 'asc' | 'desc'
+}
+
 export interface ListedUser extends Totals {
   user: User
   /** Their own spend limit of limits.period in micro-dollars; 0 = none. */
@@ -35,11 +45,11 @@ interface Parts {
   periods: Periods
 }
 
-/** One page of matching users, ordered by account name, and how many match. */
+/** One page of matching users, and how many match. Who is equal is in the order of account names. */
 export async function findUsers(
   parts: Parts,
   { q, status, role, kind, deleted = false }: UserFilter,
-  { page, pageSize }: { page: number; pageSize: number },
+  { page, pageSize, sort, order }: UserPage,
 ): Promise<{ users: ListedUser[]; total: number }> {
   const { db } = parts
   const text = q?.toLowerCase()
@@ -58,10 +68,29 @@ export async function findUsers(
     .select()
     .from(users)
     .where(where)
-    .orderBy(asc(users.itcode))
+    .orderBy(sql`${sortedBy(parts, sort)} ${sql.raw(order)}`, asc(users.itcode))
     .limit(pageSize)
     .offset((page - 1) * pageSize)
   return { users: await withUse(parts, found), total: counted?.total ?? 0 }
+}
+
+/** What a user is sorted by; who used nothing has 0. */
+function sortedBy({ clock, settings, periods }: Parts, sort: UserSort): SQL {
+  const { period } = settings.limits
+  const ever = sql`from usage_sums where cut = 'total' and user_id = users.id and start = 0`
+  switch (sort) {
+    case 'itcode':
+      return sql`${users.itcode}`
+    case 'created_at':
+      return sql`${users.createdAt}`
+    case 'last_used_at':
+      return sql`(select coalesce(max(last_at), 0) ${ever})`
+    case 'cost_usd':
+      return sql`(select coalesce(sum(cost_micros), 0) ${ever})`
+    case 'budget_used_usd':
+      return sql`(select coalesce(sum(micros), 0) from limit_spent where owner = 'user:' || users.id
+        and period = ${period} and start = ${periods.spanOf(period, clock.now()).start})`
+  }
 }
 
 /** One user with what they have used; undefined when there is none. */

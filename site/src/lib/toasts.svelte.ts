@@ -8,10 +8,12 @@ export interface Toast {
   kind: 'good' | 'bad'
   text: string
   detail?: string
+  undo?: () => Promise<unknown>
 }
 
 let next = 1
 const STAYS_MS = { good: 4_000, bad: 9_000 }
+const UNDO_MS = 12_000
 export const toasts = $state<Toast[]>([])
 
 export function dismiss(id: number) {
@@ -22,11 +24,13 @@ export function dismiss(id: number) {
 function show(toast: Omit<Toast, 'id'>) {
   const id = next++
   toasts.push({ id, ...toast })
-  setTimeout(() => dismiss(id), STAYS_MS[toast.kind])
+  setTimeout(() => dismiss(id), toast.undo ? UNDO_MS : STAYS_MS[toast.kind])
 }
 
 export const toast = {
   good: (text: string) => show({ kind: 'good', text }),
+  /** Something that was done to many at once, and can be taken back for a while. */
+  undoable: (text: string, undo: () => Promise<unknown>) => show({ kind: 'good', text, undo }),
   /** What went wrong, with the id that an administrator can look for where it was nobody's doing. */
   bad(cause: unknown, situation?: Situation) {
     // The sign-in page says it.

@@ -127,6 +127,11 @@ export type UserChange = Partial<
   >
 >
 
+export interface MadeInvitations {
+  invitations: { id: number; email: string | null; link: string | null; secret: string }[]
+  skipped: string[]
+}
+
 /** The usage routes of oneself, or of everybody. */
 export type Scope = 'own' | 'all'
 const usageBase = (scope: Scope) => (scope === 'own' ? '/api/usage' : '/admin/api/usage')
@@ -197,7 +202,7 @@ export const api = {
   createUser: (user: UserChange & { itcode: string }) => post<{ user: AdminUser }>('/admin/api/users', user),
   changeUser: (id: number, change: UserChange) => put<{ user: AdminUser }>(`/admin/api/users/${id}`, change),
   userKeys: (user_id: number) => get<{ keys: OwnedKey[] }>('/admin/api/keys', { user_id }),
-  allKeys: () => get<{ keys: OwnedKey[] }>('/admin/api/keys'),
+  findKeys: (query: Query) => get<{ keys: OwnedKey[]; total: number }>('/admin/api/keys', query),
   switchUserKey: (id: number, on: boolean) =>
     put<{ key: Key }>(`/admin/api/keys/${id}/${on ? 'enable' : 'disable'}`),
   allApplications: (query: Query = {}) =>
@@ -208,6 +213,10 @@ export const api = {
       note: note.trim() || null,
     }),
   revoke: (grantId: number) => del(`/admin/api/grants/${grantId}`),
+  invite: (wanted: { list: string; limit_usd: number | null }) =>
+    post<MadeInvitations>('/admin/api/invitations', wanted),
+  addMember: (group: number, user: number) => put(`/admin/api/groups/${group}/members/${user}`, {}),
+  removeMember: (group: number, user: number) => del(`/admin/api/groups/${group}/members/${user}`),
   groups: () => get<{ groups: CountedGroup[] }>('/admin/api/groups'),
   backends: () => get<{ backends: Backend[] }>('/admin/api/backends'),
   backendStats: (query: Query = {}) => get<{ stats: BackendStats[] }>('/admin/api/backends/stats', query),

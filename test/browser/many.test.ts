@@ -1,0 +1,119 @@
+/** The administration of three hundred people: found, sorted, and changed many at a time. */
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { users } from '../../core/db/schema.ts'
+import { faultsOf, type House, type Look, openHouse } from './house.ts'
+
+const DESK: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
+const COUNT = 300
+
+let house: House
+beforeAll(async () => {
+  house = await openHouse()
+  const now = Date.now()
+  const rows = Array.from({ length: COUNT }, (_, i) => {
+    const itcode = `person-${String(i).padStart(3, '0')}`
+    const role = 'user' as const
+    return { itcode, name: itcode, role, status: 'active' as const, createdAt: now + i, updatedAt: now }
+  })
+  for (let i = 0; i < COUNT; i += 50) await house.gateway.db.insert(users).values(rows.slice(i, i + 50))
+})
+afterAll(() => house?.stop())
+
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
+async function office(look = DESK) {
+  const { page, problems } = await house.page(look)
+  await house.signIn(page, 'admin')
+  return { page, problems }
+}
+const limitsOf = async (page: Page): Promise<number[]> =>
+  page.evaluate(`fetch('/admin/api/users?q=person-0&page_size=50').then((answer) => answer.json())
+    .then(({ users }) => users.map((user) => user.budget_usd))`)
+
+test('the limits of forty people are raised in six steps, and put back in one', async () => {
+  const { page, problems } = await office()
+  await page.goto(`${house.gateway.url}/admin/users?q=person-0&size=50`)
+  await page.getByText('1–50 of 100').waitFor()
+  await page.getByLabel('Select all on this page').check()
+  for (let i = 40; i < 50; i++) await page.getByLabel(`Select person-0${i}`).uncheck()
+  await page.getByText('40 selected').waitFor()
+  await button(page, 'Set limit').click()
+  await page.getByLabel('US dollars per period').fill('300')
+  expect(await faultsOf(page)).toEqual([])
+  await page.locator('dialog[open]').getByRole('button', { name: 'Set limit' }).click()
+  await page.getByText('40 people changed').waitFor()
+  expect(await limitsOf(page)).toEqual([...Array(40).fill(300), ...Array(10).fill(0)])
+  await button(page, 'Undo').click()
+  await page.getByText('Undone').waitFor()
+  expect(await limitsOf(page)).toEqual(Array(50).fill(0))
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('the list is sorted and paged by the server and walked by keyboard; its address keeps the view', async () => {
+  const { page, problems } = await office()
+  await page.goto(`${house.gateway.url}/admin/users?q=person`)
+  await page.getByRole('button', { name: 'Created' }).click()
+  await page.waitForURL('**/admin/users?q=person&sort=created_at&order=desc')
+  await page
+    .getByRole('columnheader', { name: 'Created' })
+    .and(page.locator('[aria-sort=descending]'))
+    .waitFor()
+  await expect.poll(() => page.locator('tbody th').first().textContent()).toContain('person-299')
+  await button(page, 'Last').click()
+  await page.getByText('276–300 of 300').waitFor()
+  await page.getByLabel('Page', { exact: true }).fill('2')
+  await page.keyboard.press('Tab')
+  await page.getByText('26–50 of 300').waitFor()
+  await page.locator('h1').click()
+  await page.keyboard.press('j')
+  await page.keyboard.press('j')
+  await page.keyboard.press('x')
+  await page.getByText('1 selected').waitFor()
+  expect(await faultsOf(page)).toEqual([])
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'person-273' }).waitFor()
+  await page.goBack()
+  await page.getByText('26–50 of 300').waitFor()
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('thirty people are invited from a list', async () => {
+  const { page, problems } = await office()
+  await page.goto(`${house.gateway.url}/admin/users`)
+  await button(page, 'Invite').click()
+  const list = Array.from({ length: 30 }, (_, i) => `new-${i}@example.com, New Person ${i}`).join('\n')
+  await page.getByLabel('One person a line').fill(list)
+  await button(page, 'Create invitations').click()
+  await page.getByText('30 invitations').waitFor()
+  const links = (await page.locator('dialog[open] pre').textContent()) ?? ''
+  expect(links.split('\n')).toHaveLength(30)
+  expect([await faultsOf(page), problems]).toEqual([[], []])
+  await page.context().close()
+})
+
+test('anybody is picked in the filter of usage, and nobody else is fetched for it', async () => {
+  const { page, problems } = await office()
+  let bytes = 0
+  page.on('response', async (response) => {
+    if (/admin\/api\/(users|keys)/.test(response.url())) bytes += (await response.text()).length
+  })
+  await page.goto(`${house.gateway.url}/admin/usage`)
+  await page.waitForLoadState('networkidle')
+  expect(bytes).toBe(0)
+  const field = page.getByRole('combobox', { name: 'User' })
+  await field.click()
+  await field.fill('person-28')
+  await page.getByRole('option', { name: 'person-287' }).waitFor()
+  expect(await faultsOf(page)).toEqual([])
+  await page.getByRole('option', { name: 'person-287' }).click()
+  await page.waitForURL('**/admin/usage?user=*')
+  await expect.poll(() => field.inputValue()).toBe('person-287')
+  await page.reload()
+  await expect.poll(() => field.inputValue()).toBe('person-287')
+  await field.click()
+  await page.getByText('Chosen last').waitFor()
+  expect(problems).toEqual([])
+  await page.context().close()
+})
