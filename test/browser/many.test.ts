@@ -30,7 +30,7 @@ const limitsOf = async (page: Page): Promise<number[]> =>
   page.evaluate(`fetch('/admin/api/users?q=person-0&page_size=50').then((answer) => answer.json())
     .then(({ users }) => users.map((user) => user.budget_usd))`)
 
-test('the limits of forty people are raised in six steps, and put back in one', async () => {
+test('the limits of forty people are raised, and put back in one', async () => {
   const { page, problems } = await office()
   await page.goto(`${house.gateway.url}/admin/users?q=person-0&size=50`)
   await page.getByText('1–50 of 100').waitFor()
@@ -97,7 +97,9 @@ test('anybody is picked in the filter of usage, and nobody else is fetched for i
   const { page, problems } = await office()
   let bytes = 0
   page.on('response', async (response) => {
-    if (/admin\/api\/(users|keys)/.test(response.url())) bytes += (await response.text()).length
+    // The body of a page that was left meanwhile is gone.
+    const body = () => response.text().catch(() => '')
+    if (/admin\/api\/(users|keys)/.test(response.url())) bytes += (await body()).length
   })
   await page.goto(`${house.gateway.url}/admin/usage`)
   await page.waitForLoadState('networkidle')
