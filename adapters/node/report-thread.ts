@@ -10,6 +10,7 @@ import { systemClock } from '../../core/clock.ts'
 import { asRefusal } from '../../core/errors.ts'
 import { createPeriods } from '../../core/limits/period.ts'
 import type { Db, Fields, Logger } from '../../core/ports.ts'
+import { MINUTE_MS } from '../../core/units.ts'
 import { runReport } from '../../functions/reports.ts'
 import type { ReportDeps } from '../../functions/route.ts'
 import { dbOf } from '../drivers/storage/client.ts'
@@ -28,14 +29,22 @@ const at =
 const logger: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 const files = new Map<number, ReadableStreamDefaultReader<Uint8Array>>()
 let opened = 0
-let db: Db | undefined
-let deps: ReportDeps | undefined
+/** How long a piece of a file waits for a locked database, because a file that broke off is worth nothing. */
+const FILE_PATIENCE_MS = MINUTE_MS
+
+/** Of lists, and of files. */
+let dbs: { lists: Db; files: Db } | undefined
+let deps: { lists: ReportDeps; files: ReportDeps } | undefined
 /** Resolves when the pieces that were asked for before are made, and what came meanwhile had its turn. */
 let before: Promise<unknown> = Promise.resolve()
 
 answerQuestions(async (question: Question): Promise<Reply> => {
   if ('open' in question) {
-    db = dbOf(patientSql(connect(question.open.path, question.open.pragmas)))
+    const connection = connect(question.open.path, question.open.pragmas)
+    dbs = {
+      lists: dbOf(patientSql(connection)),
+      files: dbOf(patientSql(connection, undefined, FILE_PATIENCE_MS)),
+    }
     return {}
   }
   if ('next' in question) return inTurn(() => pieceOf(question.next))
@@ -46,17 +55,19 @@ answerQuestions(async (question: Question): Promise<Reply> => {
   }
   const { path, call, config } = question.report
   try {
-    return await replyOf(await runReport(depsFor(config), path, call))
+    const found = depsFor(config)
+    return await replyOf(await runReport(path.endsWith('/export') ? found.files : found.lists, path, call))
   } catch (thrown) {
     return { refusal: refusedBy(thrown) }
   }
 })
 
-function depsFor(config: Config | undefined): ReportDeps {
-  if (db && config) {
+function depsFor(config: Config | undefined) {
+  if (dbs && config) {
     const settings = settingsFrom(config)
     const periods = createPeriods(settings.limits.timeZone)
-    deps = { db, clock: systemClock, logger, settings, periods }
+    const parts = { clock: systemClock, logger, settings, periods }
+    deps = { lists: { ...parts, db: dbs.lists }, files: { ...parts, db: dbs.files } }
   }
   if (!deps) throw new Error('The first report has a configuration.')
   return deps

@@ -103,5 +103,5 @@ describe('while the database is away', () => {
     away = false
     await ledger.close()
     expect(await rows()).toBe(MOST)
-  }, 120_000)
+  }, 300_000)
 })

@@ -24,7 +24,7 @@ const SEVERAL: [path: string, query: object][] = [
   ['/admin/api/usage/daily', { start_date: '2026-10-01', end_date: '2026-11-01' }],
   ['/admin/api/usage/summary', {}],
   ['/api/usage/summary', {}],
-  ['/admin/api/users', { page: 1, page_size: 50 }],
+  ['/admin/api/users', { page: 1, page_size: 50, sort: 'itcode', order: 'asc' }],
   [EXPORT, {}],
 ]
 const DECODER = new TextDecoder()

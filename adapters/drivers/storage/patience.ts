@@ -37,15 +37,19 @@ export async function openSql(
   }
 }
 
-/** Statements on a connection of one's own. */
-export function patientSql(connection: Connection, check: () => void = () => {}): PatientSql {
+/** Statements on a connection of one's own; each waits for at most `patienceMs` while the file is locked. */
+export function patientSql(
+  connection: Connection,
+  check: () => void = () => {},
+  patienceMs: number = PATIENCE_MS,
+): PatientSql {
   let closed = false
   const checkAll = () => {
     // Another statement would open it anew.
     if (closed) throw new DatabaseUnavailable('The database is closed.')
     check()
   }
-  const patiently = <T>(action: () => T) => retried(connection, checkAll, action)
+  const patiently = <T>(action: () => T) => retried({ connection, check: checkAll, patienceMs }, action)
   return {
     execute: (statement) => patiently(() => connection.execute(statement)),
     batch: (statements) => patiently(() => connection.batch(statements)),
@@ -56,8 +60,11 @@ export function patientSql(connection: Connection, check: () => void = () => {})
   }
 }
 
-async function retried<T>(connection: Connection, check: () => void, action: () => T): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS
+async function retried<T>(
+  { connection, check, patienceMs }: { connection: Connection; check: () => void; patienceMs: number },
+  action: () => T,
+): Promise<T> {
+  const deadline = performance.now() + patienceMs
   for (let wait = 2; ; wait = Math.min(wait * 2, 100)) {
     check()
     try {
