@@ -141,6 +141,7 @@ export const Config = z
     usage: section({ keep }),
     audit: section({ keep }),
     model_replacements: z.record(modelName, modelName).default({}),
+    model_fallbacks: z.record(modelName, z.array(modelName).min(1).max(5)).default({}),
     models,
     access: section({ networks: z.array(network).default([]) }),
     limits,

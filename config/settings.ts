@@ -20,6 +20,7 @@ export function settingsFrom(config: Config): Settings {
     notify: { allowPrivate: config.notify.allow_private },
     backends: config.backends.map(backendFrom),
     modelReplacements: Object.entries(config.model_replacements),
+    modelFallbacks: Object.entries(config.model_fallbacks),
     models: { defaultAccess: config.models.default_access, rules: config.models.rules },
     limits: limitsFrom(limits),
     journal: { fsync: journal.fsync },

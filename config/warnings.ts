@@ -129,6 +129,9 @@ function* ofPrices(config: Config, { hasPrice }: Known): Generator<ConfigProblem
     if (!hasPrice(model)) yield problem(`model_replacements.${pattern}`, model)
   }
   const offered = [
+    ...Object.entries(config.model_fallbacks).flatMap(([name, others]) =>
+      others.map((model, i) => ({ path: `model_fallbacks.${name}.${i}`, model })),
+    ),
     ...config.models.rules.flatMap(({ match, access }, i) =>
       access === 'closed' ? [] : [{ path: `models.rules.${i}.match`, model: match }],
     ),

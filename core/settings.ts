@@ -88,6 +88,8 @@ export interface Settings {
   backends: readonly Backend[]
   /** In file order: [exact model or glob, model that is sent instead]. */
   modelReplacements: readonly (readonly [pattern: string, model: string])[]
+  /** [model, those that are sent instead where no backend can serve it]. */
+  modelFallbacks: readonly (readonly [model: string, others: readonly string[]])[]
   models: { defaultAccess: Access; rules: readonly { match: string; access: Access }[] }
   limits: {
     period: Period

@@ -1,6 +1,6 @@
 /** The results of a batch, line by line, and the row that each becomes. */
 import * as z from 'zod'
-import { figuresOf } from '../calls/call-record.ts'
+import { figuresOf } from '../calls/call-figures.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import type { AccountAnswer } from '../files/account.ts'

@@ -5,17 +5,20 @@ import type { Deps } from '../deps.ts'
 import type { RefusalCode } from '../errors.ts'
 import { recordedLimits } from '../limits/recorded.ts'
 import { type Reservation, reservationOf } from '../limits/reservation.ts'
-import { type BilledUsage, NO_TOKENS, promptOf, type TokenCounts } from '../metering/tokens.ts'
+import { type BilledUsage, NO_TOKENS } from '../metering/tokens.ts'
 import type { Admission, CallRecord, Logger, MaybePromise, Outcome } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
 import { NOT_BOOKED } from '../record.ts'
 import { usdOf } from '../units.ts'
 import type { Call } from './call.ts'
+import { columnsOf, contextWindowOf, figuresOf } from './call-figures.ts'
 import { createStory, type Listener } from './story.ts'
 
 /** The record of a call that is not over yet. */
 export interface OpenCallRecord extends Listener {
   admission: Admission
+  /** The call goes as one for this model from now on. */
+  sentAs(model: string): void
   /** The first body byte came, at this time of the clock that never runs backwards. Later calls change nothing. */
   firstByte(elapsed: number): void
   /** Final usage is known, the answer still flows. */
@@ -61,24 +64,20 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
   const reservation = reservationOf(deps, call)
   const begun = beginningOf(deps, call, reservation)
   const story = createStory(() => clock.elapsed() - call.startedAt)
-  let backend = ''
-  let attempts = 0
-  let ttftMs: number | null = null
+  const sent: Pick<CallRecord, 'model' | 'backend' | 'attempts' | 'ttftMs'> = {
+    ...{ model: call.model, backend: '', attempts: 0, ttftMs: null },
+  }
 
-  function recordOf({ outcome, status, error, usage, estimatedOutput, made = [] }: CallEnd): CallRecord {
+  function recordOf(end: CallEnd): CallRecord {
+    const { outcome, status: statusCode, error = errorOf(outcome) } = end
     const latencyMs = Math.round(clock.elapsed() - call.startedAt)
-    const told = { story: story.text(), upstreamId: story.upstreamId(), error: error ?? errorOf(outcome) }
-    const base = { ...begun, backend, attempts, ttftMs, latencyMs, outcome, statusCode: status, ...told }
-    // Claude may have read the input of a call that was given up before any usage came.
-    const givenUp = outcome === 'client_aborted' || outcome === 'interrupted'
-    const guessed = estimatedOutput ?? (givenUp && !usage ? 0 : undefined)
-    const own = prices.of(backend)
-    if (guessed === undefined) return { ...base, ...figuresOf(usage, begun, own), madeObjects: made }
-    return { ...base, ...guessedFigures(begun, own, guessed) }
+    const told = { story: story.text(), upstreamId: story.upstreamId(), error }
+    const base = { ...begun, ...sent, latencyMs, outcome, statusCode, ...told }
+    return { ...base, ...figuresAtEnd(end, base, prices.of(sent.backend)) }
   }
 
   function remember(made: readonly MadeObject[]) {
-    if (made.length > 0) deps.objects.remember({ userId: call.caller.userId, backend }, made)
+    if (made.length > 0) deps.objects.remember({ userId: call.caller.userId, backend: sent.backend }, made)
   }
 
   return {
@@ -90,14 +89,17 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
       usual: reservation.usual,
     },
     sentTo(name) {
-      backend = name
-      attempts += 1
+      sent.backend = name
+      sent.attempts += 1
       story.sentTo(name)
-      if (attempts === 1) deps.metrics?.callSent()
+      if (sent.attempts === 1) deps.metrics?.callSent()
+    },
+    sentAs(name) {
+      sent.model = name
     },
     ended: story.ended,
     firstByte(elapsed) {
-      ttftMs ??= Math.round(elapsed - call.startedAt)
+      sent.ttftMs ??= Math.round(elapsed - call.startedAt)
     },
     update(status, usage, made = []) {
       remember(made)
@@ -115,6 +117,19 @@ export function openCallRecord(deps: CallRecordParts, call: Call): OpenCallRecor
       if (made.length > 0 || call.mayPause || deps.settings.journal.fsync) return work
     },
   }
+}
+
+/** The figures of a call that ended so: by its usage, or by a guess where none is known. */
+function figuresAtEnd(
+  { outcome, usage, estimatedOutput, made = [] }: CallEnd,
+  record: CallRecord,
+  prices: Pick<Prices, 'cost' | 'estimate'>,
+) {
+  // Claude may have read the input of a call that was given up before any usage came.
+  const givenUp = outcome === 'client_aborted' || outcome === 'interrupted'
+  const guessed = estimatedOutput ?? (givenUp && !usage ? 0 : undefined)
+  if (guessed === undefined) return { ...figuresOf(usage, record, prices), madeObjects: made }
+  return guessedFigures(record, prices, guessed)
 }
 
 /** Figures of an answer whose usage is not known, by a guess of its output tokens. */
@@ -166,65 +181,6 @@ function beginningOf(
     billingGroupIds: call.caller.billingGroupIds,
     periodStarts: periods.startsAt(call.createdAt),
   }
-}
-
-/** The row's figures by the usage; zeros without one. Input that the usage leaves out is estimated by the body's size. */
-export function figuresOf(
-  usage: BilledUsage | undefined,
-  begun: Pick<CallRecord, 'inputTokens' | 'model' | 'createdAt'>,
-  prices: Pick<Prices, 'cost'>,
-) {
-  if (!usage) {
-    return {
-      ...columnsOf(NO_TOKENS),
-      costMicros: 0,
-      inputMicros: 0,
-      contextWindow: '',
-      unpriced: false,
-      estimated: false,
-    }
-  }
-  const known = usage.inputUnknown ? withInput(usage, begun.inputTokens) : usage
-  const { estimated, extra, promptLosses, webSearches, serviceTier, speed, geo } = known
-  const price = prices.cost(known, begun.model, begun.createdAt)
-  const largest = known.parts.reduce((most, { tokens }) => Math.max(most, promptOf(tokens)), 0)
-  const contextWindow = contextWindowOf(largest)
-  const named = { webSearches, serviceTier, speed, geo, contextWindow }
-  return { ...columnsOf(sumOf(known)), ...price, ...named, estimated, extra, promptLosses }
-}
-
-/** As Anthropic's usage reports name it. */
-function contextWindowOf(promptTokens: number): string {
-  if (promptTokens === 0) return ''
-  return promptTokens > 200_000 ? '200k-1M' : '0-200k'
-}
-
-function withInput(usage: BilledUsage, input: number): BilledUsage {
-  const [first, ...others] = usage.parts
-  if (!first) return usage
-  return { ...usage, estimated: true, parts: [{ ...first, tokens: { ...first.tokens, input } }, ...others] }
-}
-
-function columnsOf(tokens: TokenCounts) {
-  return {
-    inputTokens: tokens.input,
-    outputTokens: tokens.output,
-    cacheReadTokens: tokens.cacheRead,
-    cacheWrite5mTokens: tokens.cacheWrite5m,
-    cacheWrite1hTokens: tokens.cacheWrite1h,
-  }
-}
-
-function sumOf(usage: BilledUsage): TokenCounts {
-  const sum = { ...NO_TOKENS }
-  for (const { tokens } of usage.parts) {
-    sum.input += tokens.input
-    sum.output += tokens.output
-    sum.cacheRead += tokens.cacheRead
-    sum.cacheWrite5m += tokens.cacheWrite5m
-    sum.cacheWrite1h += tokens.cacheWrite1h
-  }
-  return sum
 }
 
 function log(logger: Logger, { caller }: Call, record: CallRecord) {

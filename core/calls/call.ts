@@ -48,6 +48,8 @@ export interface Call extends RequestSize {
   /** As the client named it, and as it is sent. */
   requestedModel: string
   model: string
+  /** Models that it may be sent to instead where no backend can serve its own. */
+  fallbacks?: readonly string[]
   stream: boolean
   /** Undefined when nothing in the request tells which conversation it belongs to. */
   conversation: Conversation | undefined

@@ -7,6 +7,7 @@ import type { KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
 import { type CallRecordParts, type OpenCallRecord, openCallRecord } from './call-record.ts'
 import { type FailoverParts, type Served, sendWithFailover } from './failover.ts'
+import { sendWithFallbacks } from './fallback.ts'
 import { clientHeaders } from './forwarded-headers.ts'
 import { outcomeOfLeaving, type RelayParts, relay } from './relay.ts'
 
@@ -34,14 +35,17 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
     throw limitRefusal(deps.settings, admitted, call.caller.counters, deps.clock.now())
   }
   const sentAt = deps.clock.elapsed()
-  let served: Served
+  let sent: { call: Call; served: Served }
   try {
-    served = await sendWithFailover(deps, call, record)
+    sent = call.fallbacks
+      ? await sendWithFallbacks(deps, call, record)
+      : { call, served: await sendWithFailover(deps, call, record) }
   } catch (cause) {
     const { status, code } = asRefusal(cause)
     record.settle({ outcome: 'error', status, error: code, usage: undefined })
     throw cause
   }
+  const { served } = sent
   if (served.kind === 'client_gone') {
     const estimatedOutput = waitsForWhole(call) ? writtenSince(deps, call, sentAt) : 0
     record.settle({ outcome: outcomeOfLeaving(call.signal), status: 499, usage: undefined, estimatedOutput })
@@ -57,7 +61,7 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
       estimatedOutput,
     })
   }
-  return answer(deps, call, served, { record, admitted })
+  return answer(deps, sent.call, served, { record, admitted, asked: call.model })
 }
 
 /** A call that is neither metered nor limited: count_tokens. Throws a Refusal, or ClientGone. */
@@ -82,7 +86,7 @@ function answer(
   deps: RelayParts,
   call: Call,
   served: Exclude<Served, { kind: 'client_gone' }>,
-  metering: { record: OpenCallRecord; admitted: Extract<Admitted, { ok: true }> } | undefined,
+  metering: { record: OpenCallRecord; admitted: Extract<Admitted, { ok: true }>; asked: string } | undefined,
 ): Forwarded {
   const extraHeaders = metering ? limitHeaders(metering.admitted) : []
   if (served.kind === 'whole_answer_late') {
@@ -98,6 +102,10 @@ function answer(
   }
   const { selection, reply, stop, callers, leftOut } = served
   if (leftOut) extraHeaders.push(['x-gateway-warning', `not sent to this upstream: ${leftOut.join(', ')}`])
+  if (metering && metering.asked !== call.model) {
+    const why = `no upstream can serve ${metering.asked} right now`
+    extraHeaders.push(['x-gateway-warning', `answered by ${call.model}, because ${why}`])
+  }
   const native = call.native !== undefined && selection.backend.speaksOpenAi
   const relayed = { call, reply, stop, native, callers, record: metering?.record, extraHeaders, selection }
   return { ...relay(deps, relayed), native, backend: selection.backend.name }

@@ -13,6 +13,7 @@ import type { StopSignal } from '../stop.ts'
 import { type Call, clientTimeout, type RequestSize } from './call.ts'
 import { clientOf, projectOf } from './client.ts'
 import { type Conversation, conversationOf } from './conversation.ts'
+import { fallbacksOf } from './fallback.ts'
 import { assertFeatures } from './features.ts'
 import { upstreamHeaders } from './forwarded-headers.ts'
 import { type Inspected, inspect } from './inspect.ts'
@@ -47,6 +48,8 @@ export function receive(
     ...(model === inspected.model ? [] : renamed(inspected.modelSpans, model)),
     ...nestedReplacements(deps, caller, inspected.named.models),
   ]
+  const facts = factsOf(inspected, received)
+  const fallbacks = fallbacksOf(deps, caller, model)
   const call: Call = {
     id: received.id,
     caller,
@@ -58,7 +61,9 @@ export function receive(
     stream: inspected.stream,
     client: clientOf(headers),
     project: projectOf(headers),
-    ...factsOf(inspected, received),
+    ...facts,
+    // What is reserved suffices for the dearest of them.
+    ...(fallbacks.length > 0 ? { fallbacks, otherModels: [...facts.otherModels, ...fallbacks] } : {}),
     clientTimeoutMs: clientTimeout(headers),
     signal: received.signal,
     createdAt: clock.now(),

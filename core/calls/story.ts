@@ -4,26 +4,13 @@ import { headerOf } from '../http/headers.ts'
 import type { HeaderPairs } from '../ports.ts'
 import type { Failure } from './verdict.ts'
 
-/** What an attempt came to without an answer that has a status. */
-const NO_ANSWER = [
-  'timeout',
-  'client_gone',
-  'account_unreachable',
-  'account_refused',
-  'account_unpaid',
-  'pair_failed',
-  'pair_cooldown',
-  'model_not_offered',
-  'foreign',
-  'ours',
-] as const satisfies readonly (Failure['kind'] | 'timeout' | 'client_gone')[]
-/** An HTTP status, or a word. */
-export const AttemptAnswer = z.union([z.int(), z.enum(NO_ANSWER)])
-export type AttemptAnswer = z.infer<typeof AttemptAnswer>
+/** An HTTP status, or what an attempt came to without an answer that has one. */
+export type AttemptAnswer = number | Failure['kind'] | 'timeout' | 'client_gone'
 
 /** Backend, when it began after the call arrived (ms), how long it took to its first byte or end (ms), and the answer. */
-const Attempts = z.array(z.tuple([z.string(), z.int(), z.int(), AttemptAnswer]))
-type Told = z.infer<typeof Attempts>[number]
+type Told = [string, number, number, AttemptAnswer]
+/** Also with words of later releases, which may have written to this database. */
+const Attempts = z.array(z.tuple([z.string(), z.int(), z.int(), z.union([z.int(), z.string()])]))
 
 /** Hears what becomes of a call's attempts. */
 export interface Listener {

@@ -65,6 +65,17 @@ export function isFor(
   return only.some((match) => matches(match, name) || matches(match, canonical))
 }
 
+/** Whether a caller may use the model: their key is for it, and it is open or granted to them. */
+export function mayUse(
+  settings: Settings,
+  { models, grants }: { models: ModelRules; grants: ReadonlySet<string> },
+  model: string,
+  canonical: string,
+): boolean {
+  const access = accessOf(settings, models, model, canonical)
+  return isFor(models, model, canonical) && isAllowed(access, grants, model, canonical)
+}
+
 /** Whether this caller may use every model. Only then may a call that names no readable model go to the upstream. */
 export function mayUseAll({ models }: Settings, { allow, deny, only, available }: ModelRules): boolean {
   if (only || available || deny.length > 0) return false

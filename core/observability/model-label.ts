@@ -12,13 +12,14 @@ const REMEMBERED = 500
  */
 export function modelLabels(parts: {
   prices: Pick<Prices, 'rates' | 'canonical'>
-  settings: Pick<Settings, 'backends' | 'modelReplacements'>
+  settings: Pick<Settings, 'backends' | 'modelReplacements' | 'modelFallbacks'>
   catalogue: { known(model: string): unknown }
   clock: Clock
 }): (model: string) => string {
   const { prices, settings, catalogue, clock } = parts
   const configured = new Set([
     ...settings.modelReplacements.map(([, model]) => model),
+    ...settings.modelFallbacks.flatMap(([, others]) => others),
     ...settings.backends.flatMap(({ models }) => models.filter((model) => !model.includes('*'))),
   ])
   const labels = new Map<string, string>()

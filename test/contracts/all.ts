@@ -11,6 +11,7 @@ import { firstStepsContract } from './first-steps.ts'
 import { gatewayContract } from './gateway.ts'
 import { limitsContract } from './limits.ts'
 import { meteringContract } from './metering.ts'
+import { modelFallbacksContract } from './model-fallbacks.ts'
 import { moneyContract } from './money.ts'
 import { noticesContract } from './notices.ts'
 import { objectsContract } from './objects.ts'
@@ -34,6 +35,7 @@ export function answersContracts(runtime: Runtime) {
   compressionContract(runtime)
   edgesContract(runtime)
   faultsContract(runtime)
+  modelFallbacksContract(runtime)
   objectsContract(runtime)
   outageContract(runtime)
 }

@@ -110,6 +110,16 @@ describe('a request becomes a call', () => {
     ])
   })
 
+  test('with the models that may answer instead, of which the dearest is reserved', () => {
+    const model_fallbacks = { [OPUS]: ['claude-sonnet-5-5', 'closed-2'] }
+    const { received } = setUp({ ...MODELS, model_fallbacks })
+    expect(received({ fallbacks: [{ model: 'other' }] })).toMatchObject({
+      fallbacks: ['claude-sonnet-5-5'],
+      otherModels: ['other', 'claude-sonnet-5-5'],
+    })
+    expect(received({ model: 'other' })).not.toHaveProperty('fallbacks')
+  })
+
   test('with another model in its place where an alias says so', () => {
     const call = callFrom({ model: 'fast', fallbacks: [{ model: 'fast' }, { model: OPUS }] })
     expect(call).toMatchObject({

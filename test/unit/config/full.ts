@@ -103,6 +103,7 @@ export const FULL = {
   usage: { keep: '400d' },
   audit: { keep: '3650d' },
   model_replacements: { 'claude-3-*': 'claude-sonnet-5-5' },
+  model_fallbacks: { 'claude-opus-5-5': ['claude-sonnet-5-5'] },
   models: { default_access: 'approval', rules: [{ match: 'claude-opus-*', access: 'closed' }] },
   access: { networks: ['10.0.0.0/8'] },
   limits: {

@@ -61,6 +61,7 @@ const DEFAULTS = {
   usage: { keep: null },
   audit: { keep: null },
   model_replacements: {},
+  model_fallbacks: {},
   models: { default_access: 'open', rules: [] },
   access: { networks: [] },
   limits: {
@@ -122,7 +123,9 @@ describe('every setting', () => {
     expect(named(pathsIn(load(FULL)).leaves).toSorted()).toEqual(named(leaves).toSorted())
     const keys = (value: object) =>
       Object.entries(value).map(([key, section]) => [key, Object.keys(section).toSorted()])
-    const sections = Object.entries(DEFAULTS).filter(([key]) => !/^(backends|pricing|model_repl)/.test(key))
+    const sections = Object.entries(DEFAULTS).filter(
+      ([key]) => !/^(backends|pricing|model_repl|model_fall)/.test(key),
+    )
     expect(keys(load(FULL))).toEqual(expect.arrayContaining(keys(Object.fromEntries(sections))))
   })
 
@@ -137,15 +140,19 @@ describe('every setting', () => {
     },
   )
 
-  test.each(named(objects.filter((path) => path[0] !== 'model_replacements' && path.at(-1) !== 'headers')))(
-    'an unknown setting beside those of "%s" is refused by its path',
-    (name, path) => {
-      const at = [...path, 'surprise']
-      expect(errorOf(withLeaf(FULL, at, 1)).problems).toEqual([
-        { path: [name, 'surprise'].filter(Boolean).join('.'), message: 'this setting is unknown' },
-      ])
-    },
-  )
+  test.each(
+    named(
+      objects.filter(
+        (path) =>
+          !['model_replacements', 'model_fallbacks'].includes(String(path[0])) && path.at(-1) !== 'headers',
+      ),
+    ),
+  )('an unknown setting beside those of "%s" is refused by its path', (name, path) => {
+    const at = [...path, 'surprise']
+    expect(errorOf(withLeaf(FULL, at, 1)).problems).toEqual([
+      { path: [name, 'surprise'].filter(Boolean).join('.'), message: 'this setting is unknown' },
+    ])
+  })
 
   test('is named in one message together with all others that are wrong', () => {
     const wrong = {

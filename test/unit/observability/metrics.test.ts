@@ -142,6 +142,7 @@ describe('no label grows without end', () => {
       settings: {
         backends: [{ models: ['tuned', 'house-*'] } as never], // nothing else of a backend counts
         modelReplacements: [['old', 'replacement']],
+        modelFallbacks: [],
       },
       catalogue: { known: (model) => known.has(model) || undefined },
       clock: fakeClock(),
