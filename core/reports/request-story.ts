@@ -1,5 +1,5 @@
 /** One request with its neighbours, and one session with its calls. Whose they are is part of each query. */
-import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gte, type SQL, sql } from 'drizzle-orm'
 import { usageLogs } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
 import { keptSince } from '../retention/retention.ts'
@@ -72,11 +72,12 @@ export async function findSession(
   db: Db,
   of: SessionOf,
 ): Promise<{ calls: LogRow[]; sums: SessionSums } | undefined> {
-  const [sums] = await db.select(SUMS).from(usageLogs).where(isOf(of))
+  const kept = and(isOf(of), gte(usageLogs.createdAt, await keptSince(db)))
+  const [sums] = await db.select(SUMS).from(usageLogs).where(kept)
   if (!sums || sums.requests === 0) return undefined
   const newest = await rowsOf(
     db,
-    sql`select id from usage_logs where ${isOf(of)} order by created_at desc, id desc limit ${MOST_CALLS}`,
+    sql`select id from usage_logs where ${kept} order by created_at desc, id desc limit ${MOST_CALLS}`,
   )
   return { calls: newest.reverse(), sums }
 }
