@@ -173,4 +173,21 @@ describe('while a gateway runs', () => {
     await expect.poll(bytes, NOTICED).toBeLessThan(1_000_000)
     expect([await gateway.ready(), lines()]).toEqual([200, 0])
   }, 60_000)
+
+  test('somebody who reads for long, so that nothing can be moved, is not taken for another database', async () => {
+    const read = await gateway.shell(`'${process.execPath}' -e '
+      const Database = require("${join(import.meta.dirname, '../../node_modules/libsql')}")
+      const [db, reader] = [new Database("gateway.db"), new Database("gateway.db")]
+      db.exec("pragma wal_autocheckpoint = 0")
+      db.exec("create table filler (text)")
+      reader.exec("begin")
+      reader.prepare("select count(*) from filler").get()
+      db.prepare("insert into filler values (?)").run("x".repeat(6_000_000))
+      setTimeout(() => {}, 9_000)'`)
+    expect(read).toMatchObject({ code: 0 })
+    expect([await gateway.ready(), lines()]).toEqual([200, 0])
+    // And what it kept out is moved then.
+    const bytes = async () => Number((await gateway.shell('stat -c %s gateway.db-wal')).stdout)
+    await expect.poll(bytes, NOTICED).toBeLessThan(1_000_000)
+  }, 60_000)
 })

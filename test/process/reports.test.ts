@@ -84,12 +84,7 @@ test('a stream goes on event by event while a report reads 300,000 rows and the 
   expect([page.status, page.body.events.length]).toEqual([200, 50])
   expect(events - before).toBeGreaterThan(40)
   let lines = 0
-  const taking = (async () => {
-    for await (const piece of file) lines += String(piece).split('\n').length - 1
-  })().catch(() => {})
-  await taking
-  // It says why a file broke off.
-  expect(gateway.output()).not.toContain('usage.export_failed')
+  for await (const piece of file) lines += String(piece).split('\n').length - 1
   expect(lines).toBe(CALLS + 1)
   left.abort()
   await reading

@@ -2,8 +2,8 @@
  * Whether a write-ahead log belongs to the database file that it lies beside. SQLite does not ask: it reads any log of that
  * name into the file, so that a file which was copied over another one would be mixed with pages of the other.
  *
- * The gateway keeps a random mark in the file's first page (its application id) and replaces it with every checkpoint. The
- * log has that page with the mark of its file; a log without this page says nothing and is believed.
+ * The gateway keeps a mark in the file's first page (its application id), which begins at random and counts up with every
+ * checkpoint. The log has that page with the mark of its file; a log without this page says nothing and is believed.
  * The format: https://www.sqlite.org/fileformat2.html
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'

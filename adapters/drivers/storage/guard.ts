@@ -16,8 +16,6 @@ const LOOK_MS = 1_000
 /** SQLite's own limit of a thousand pages. */
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
 const RESTORE_WAIT_MS = 5_000
-/** How many marks are remembered, because another process may have set one that is not in the file yet. */
-const MARKS = 4
 
 export interface Guard {
   /** Why the database must not be touched any more; undefined while all is well. */
@@ -56,7 +54,8 @@ export function guardFile(
   connection.exec('select 1 from sqlite_master')
   const seen = { file: idOf(path), log: idOf(`${path}-wal`), index: idOf(`${path}-shm`) }
   const moveLog = logMover(connection, logger)
-  let marks: readonly number[] = []
+  /** The mark that the file had at the last look. */
+  let last = headOf(file)?.mark
   let suspicion: string | undefined
   let problem: string | undefined
 
@@ -66,10 +65,11 @@ export function guardFile(
     if (idOf(`${path}-wal`) !== seen.log || idOf(`${path}-shm`) !== seen.index) {
       return 'its write-ahead log is gone or another'
     }
-    const mark = markOf(connection)
-    if (!marks.includes(mark)) marks = [mark, ...marks].slice(0, MARKS)
     const head = headOf(file)
-    return head?.usesLog && marks.includes(head.mark) ? undefined : 'another file was copied over it'
+    if (!head?.usesLog || !mayFollow(last, head.mark, markOf(connection)))
+      return 'another file was copied over it'
+    last = head.mark
+    return undefined
   }
   function looked(): string | undefined {
     try {
@@ -116,7 +116,8 @@ export function markFile(path: string): void {
     unlessBusy(() => {
       // The log must have the mark that the file has already before it has the next.
       writeMark(connection, (mark) => mark)
-      checkpoint(connection)
+      writeMark(connection, () => Math.floor(Math.random() * 2 ** 30))
+      moveAll(connection)
     })
   } finally {
     connection.close()
@@ -141,10 +142,22 @@ function logMover(connection: Database.Database, logger: Pick<Logger, 'info' | '
 
 /** Moves the log into the file. At every moment the log has the mark that the file has, or is empty. */
 function checkpoint(connection: Database.Database) {
-  writeMark(connection, () => Math.floor(Math.random() * 2 ** 31))
+  writeMark(connection, (mark) => mark + 1)
+  moveAll(connection)
+}
+
+function moveAll(connection: Database.Database) {
   connection.pragma('wal_checkpoint(passive)')
   // The first page of the log that begins now.
   writeMark(connection, (mark) => mark)
+}
+
+/**
+ * Whether the file can have this mark after `last`, while the newest one is `newest`. Marks count up, and one that is in the log
+ * may come into the file much later, because somebody who reads for long keeps it out.
+ */
+function mayFollow(last: number | undefined, mark: number, newest: number): boolean {
+  return mark === last || mark === newest || (last !== undefined && last < mark && mark < newest)
 }
 
 function writeMark(connection: Database.Database, next: (mark: number) => number) {
