@@ -21,5 +21,5 @@ export default function install() {
       options,
     )
   }
-  execFileSync('npm', ['run', '--silent', 'build:lambda'], options)
+  if (!process.env.BUILT) execFileSync('npm', ['run', '--silent', 'build:lambda'], options)
 }
