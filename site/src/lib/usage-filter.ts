@@ -2,6 +2,7 @@
 
 import type { Query } from './api/client.ts'
 import { MEASURES, type Measure } from './charts/bars.ts'
+import { dayAfter } from './days.ts'
 import { localDay, ZONE } from './format.ts'
 
 export const RANGES = ['today', '7d', '30d', 'month', 'custom'] as const
@@ -19,7 +20,6 @@ export interface UsageFilter {
   page: number
 }
 
-const DAY_MS = 86_400_000
 const DATE = /^\d{4}-\d\d-\d\d$/
 
 interface Span {
@@ -29,8 +29,8 @@ interface Span {
 
 /** The last `count` days of the reader's calendar: today is the last. */
 export function lastDays(count: number): Span {
-  const now = new Date()
-  return { from: localDay(new Date(now.getTime() - (count - 1) * DAY_MS)), to: localDay(now) }
+  const to = localDay(new Date())
+  return { from: dayAfter(to, 1 - count), to }
 }
 
 function spanOf(range: RangeName, from: string, to: string): Span {

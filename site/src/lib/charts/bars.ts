@@ -1,5 +1,6 @@
 /** Answers of the usage routes as bars: one for each hour or day of a span, also where nothing was used. */
 import type { DayStats, HourStats, OfModel } from '../api/index.ts'
+import { daysBetween } from '../days.ts'
 import { day, fullDay, hour, localDay } from '../format.ts'
 import type { Bar } from './series.ts'
 
@@ -27,21 +28,16 @@ function barsOf<R extends Measured>(
   return slots.map(({ key, label, title }) => ({ label, title, values: bySlot.get(key) ?? new Map() }))
 }
 
-const DAY_MS = 86_400_000
-/** Noon, so that no change of the clock moves a day. */
-const noonOf = (date: string) => new Date(`${date}T12:00:00`)
-
 export function dayBars(
   stats: (Measured & Pick<DayStats, 'date'>)[],
   from: string,
   to: string,
   measure: Measure,
 ): Bar[] {
-  const slots = []
-  for (let at = noonOf(from); localDay(at) <= to; at = new Date(at.getTime() + DAY_MS)) {
-    const key = localDay(at)
-    slots.push({ key, label: day(at.toISOString()), title: fullDay(at.toISOString()) })
-  }
+  const slots = daysBetween(from, to).map((key) => {
+    const noon = `${key}T12:00`
+    return { key, label: day(noon), title: fullDay(noon) }
+  })
   return barsOf(slots, stats, ({ date }) => date, measure)
 }
 

@@ -1,0 +1,18 @@
+import { describe, expect, test } from 'vitest'
+import { dayAfter, daysBetween } from '../../../site/src/lib/days.ts'
+
+describe('days of the calendar', () => {
+  test('are one each where clocks change, in leap years and at the turn of a year', () => {
+    expect(daysBetween('2026-03-28', '2026-03-30')).toEqual(['2026-03-28', '2026-03-29', '2026-03-30'])
+    expect(daysBetween('2026-10-24', '2026-11-02')).toHaveLength(10)
+    expect(daysBetween('2028-02-28', '2028-03-01')).toEqual(['2028-02-28', '2028-02-29', '2028-03-01'])
+    expect(dayAfter('2026-12-31', 1)).toBe('2027-01-01')
+  })
+  test('that came before are counted back, the last one among them', () => {
+    expect(daysBetween(dayAfter('2026-11-02', -29), '2026-11-02')).toHaveLength(30)
+    expect(dayAfter('2027-01-01', -1)).toBe('2026-12-31')
+  })
+  test('of a span that ends before it begins are none', () => {
+    expect(daysBetween('2026-11-02', '2026-11-01')).toEqual([])
+  })
+})
