@@ -4,15 +4,14 @@ import type { Actor } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
 import { decideGrant, openGrant } from '../core/devices/authorize.ts'
 import { endDevice } from '../core/devices/end.ts'
+import { DEVICE_SORTS, findDevices, SETTINGS_STATES } from '../core/devices/list.ts'
 import { deviceAddresses } from '../core/devices/refresh.ts'
-import { seenSettings } from '../core/devices/seen-settings.ts'
 import { nothingHere, Refusal } from '../core/errors.ts'
 import { describedKey, type ListedKey, listDevices } from '../core/keys/list.ts'
 import { updateKey } from '../core/keys/manage.ts'
-import { currentChecksums } from '../core/policies/current.ts'
 import { timeText } from '../core/units.ts'
 import { addressGroup } from './client-address.ts'
-import { idInQuery, idOf, line, timestamp } from './fields.ts'
+import { idInQuery, idOf, line, page, pageSize, searchText, timestamp } from './fields.ts'
 import { report, route } from './route.ts'
 
 const DeviceAddress = z.strictObject({ ip: z.string(), last_at: timestamp })
@@ -39,6 +38,7 @@ const AdminDeviceView = DeviceView.extend({
       'Whether the managed settings that it runs with are those of its person now; null where it does not say.',
   }),
 }).meta({ id: 'DeviceOfAnybody' })
+export type DeviceOfAnybody = z.infer<typeof AdminDeviceView>
 const DeviceList = z.strictObject({ devices: z.array(DeviceView) })
 const Message = z.strictObject({ message: z.string() })
 const userCode = line(32)
@@ -93,7 +93,11 @@ export const devices = [
     tier: 'session',
     summary: "The caller's devices.",
     reply: DeviceList,
-    handle: ({ deps, caller }) => devicesOf(deps, caller.user.id),
+    async handle({ deps, caller }) {
+      const listed = await listDevices(deps.db, caller.user.id)
+      const addresses = await addressesOf(deps, listed)
+      return { devices: listed.map((one) => viewOf(one, addresses)) }
+    },
   }),
   route({
     method: 'PUT',
@@ -105,8 +109,8 @@ export const devices = [
     async handle({ deps, caller, params, body, actor }) {
       const id = idOf(params.id)
       await updateKey({ ...deps, actor }, { ownerId: caller.user.id }, id, body)
-      const addresses = await deviceAddresses(deps.db, deps.clock.now(), caller.user.id)
-      return { device: viewOf(await describedKey(deps.db, id), addresses) }
+      const device = await describedKey(deps.db, id)
+      return { device: viewOf(device, await addressesOf(deps, [device])) }
     },
   }),
   route({
@@ -122,24 +126,25 @@ export const devices = [
     path: '/admin/api/devices',
     tier: 'auditor',
     summary: 'Devices of all people, or of one, and which of them run on old managed settings.',
-    query: z.strictObject({ user_id: idInQuery.optional() }),
-    reply: z.strictObject({ devices: z.array(AdminDeviceView) }),
+    query: z.strictObject({
+      user_id: idInQuery.optional(),
+      q: searchText.optional(),
+      settings: z.enum(SETTINGS_STATES).optional(),
+      sort: z.enum(DEVICE_SORTS).default('created_at'),
+      order: z.enum(['asc', 'desc']).default('asc'),
+      page,
+      page_size: pageSize,
+    }),
+    reply: z.strictObject({ devices: z.array(AdminDeviceView), total: z.int() }),
     async handle({ deps, query }) {
-      const { devices } = await devicesOf(deps, query.user_id)
-      const seen = await seenSettings(
-        deps.db,
-        devices.map(({ id }) => id),
-      )
-      const saying = devices.filter(({ id }) => seen.has(id)).map(({ user_id }) => user_id)
-      const current = await currentChecksums(deps, [...new Set(saying)])
-      return {
-        devices: devices.map((device) => {
-          const settings = seen.get(device.id)
-          const isCurrent = settings?.checksum === current.get(device.user_id)
-          const since = settings && timeText(settings.since)
-          return { ...device, settings: since ? { is_current: isCurrent, since } : null }
-        }),
-      }
+      const { user_id: userId, q, settings, page, page_size: pageSize, sort, order } = query
+      const found = await findDevices(deps, { userId, q, settings }, { page, pageSize, sort, order })
+      const addresses = await addressesOf(deps, found.devices)
+      const devices = found.devices.map(({ settings: said, ...one }) => {
+        const settings = said ? { is_current: said.isCurrent, since: timeText(said.since) } : null
+        return { ...viewOf(one, addresses), settings }
+      })
+      return { devices, total: found.total }
     },
   }),
   route({
@@ -163,11 +168,12 @@ function wrongCode(): Refusal {
   return new Refusal('not_found', 'This code is wrong, too old or used. Look at your terminal, and type it.')
 }
 
-/** Of everybody without `userId`. */
-async function devicesOf({ db, clock }: Pick<Deps, 'db' | 'clock'>, userId?: number) {
-  const addresses = await deviceAddresses(db, clock.now(), userId)
-  const listed = await listDevices(db, userId)
-  return { devices: listed.map((one) => viewOf(one, addresses)) }
+function addressesOf({ db, clock }: Pick<Deps, 'db' | 'clock'>, devices: readonly ListedKey[]) {
+  return deviceAddresses(
+    db,
+    clock.now(),
+    devices.map(({ key }) => key.id),
+  )
 }
 
 type Addresses = Awaited<ReturnType<typeof deviceAddresses>>

@@ -1,10 +1,11 @@
 /** The next tokens of a device. Each refresh token is replaced when it is used, and tells where a copy of it is used. */
-import { and, eq, inArray, lt, lte, sql } from 'drizzle-orm'
+import { and, eq, lt, lte, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged, auditRowUnless } from '../audit/record.ts'
 import type { User } from '../auth/account.ts'
 import { apiKeys, refreshTokens, users } from '../db/schema.ts'
 import { noticeIfChanged } from '../notices/outbox.ts'
 import type { Db } from '../ports.ts'
+import { among } from '../reports/totals.ts'
 import { DAY_MS, MINUTE_MS } from '../units.ts'
 import { IDLE_MS, newToken, type TokenParts, type Tokens, tokensOf } from './tokens.ts'
 
@@ -122,18 +123,14 @@ function noticed({ ip, now, keyId }: { ip: string; now: number; keyId: number },
 export async function deviceAddresses(
   db: Db,
   now: number,
-  userId?: number,
+  deviceIds: readonly number[],
 ): Promise<Map<number, { ip: string; lastAt: number }[]>> {
-  const ids = db
-    .select({ id: apiKeys.id })
-    .from(apiKeys)
-    .where(and(eq(apiKeys.kind, 'device'), userId === undefined ? undefined : eq(apiKeys.userId, userId)))
   const isLive = sql`${refreshTokens.replacedAt} is null and ${refreshTokens.expiresAt} > ${now}`
   const lastAt = sql<number>`max(${refreshTokens.createdAt})`.mapWith(Number)
   const rows = await db
     .select({ keyId: refreshTokens.keyId, ip: refreshTokens.ip, lastAt })
     .from(refreshTokens)
-    .where(and(inArray(refreshTokens.keyId, ids), isLive))
+    .where(and(among(refreshTokens.keyId, deviceIds), isLive))
     .groupBy(refreshTokens.keyId, refreshTokens.ip)
     .orderBy(sql`3 desc`)
   const byDevice = new Map<number, { ip: string; lastAt: number }[]>()

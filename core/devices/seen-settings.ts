@@ -3,7 +3,6 @@ import { sql } from 'drizzle-orm'
 import { apiKeys, deviceSettings } from '../db/schema.ts'
 import { createOutage } from '../outage.ts'
 import type { Clock, Db, Logger } from '../ports.ts'
-import { among } from '../reports/totals.ts'
 import { MINUTE_MS } from '../units.ts'
 
 const CHECKSUM = /^sha256:[0-9a-f]{64}$/
@@ -66,12 +65,4 @@ async function write({ db, clock }: Parts, seen: readonly (readonly [id: number,
     join ${apiKeys} on ${apiKeys.id} = value->>0 where ${apiKeys.kind} = 'device'
     on conflict (device_id) do update set checksum = excluded.checksum, since = excluded.since
     where checksum <> excluded.checksum`)
-}
-
-export async function seenSettings(
-  db: Db,
-  deviceIds: readonly number[],
-): Promise<Map<number, { checksum: string; since: number }>> {
-  const rows = await db.select().from(deviceSettings).where(among(deviceSettings.deviceId, deviceIds))
-  return new Map(rows.map(({ deviceId, checksum, since }) => [deviceId, { checksum, since }]))
 }

@@ -10,7 +10,7 @@ export type ListedKey = { key: ApiKey; itcode: string } & Totals
 
 /** Keys that are not deleted, with owner and use, oldest first; only those of `userId` if it is given. */
 export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
-  return withUse(
+  return listedKeys(
     db,
     and(eq(apiKeys.kind, 'key'), userId === undefined ? undefined : eq(apiKeys.userId, userId)),
   )
@@ -39,13 +39,13 @@ export async function findKeys(
     .from(apiKeys)
     .innerJoin(users, eq(users.id, apiKeys.userId))
     .where(and(isNull(apiKeys.deletedAt), where))
-  const keys = await withUse(db, where, part)
+  const keys = await listedKeys(db, where, part)
   return { keys, total: counted?.total ?? 0 }
 }
 
 /** The same of devices. */
 export async function listDevices(db: Db, userId?: number): Promise<ListedKey[]> {
-  return withUse(
+  return listedKeys(
     db,
     and(eq(apiKeys.kind, 'device'), userId === undefined ? undefined : eq(apiKeys.userId, userId)),
   )
@@ -53,23 +53,23 @@ export async function listDevices(db: Db, userId?: number): Promise<ListedKey[]>
 
 /** A key with its use. Throws a Refusal not_found. */
 export async function describedKey(db: Db, id: number): Promise<ListedKey> {
-  const [listed] = await withUse(db, eq(apiKeys.id, id))
+  const [listed] = await listedKeys(db, eq(apiKeys.id, id))
   if (!listed) throw nothingHere()
   return listed
 }
 
-/** All without `part`. */
-async function withUse(
+/** Keys and devices that are not deleted, oldest first or `by` an order; all without `part`. */
+export async function listedKeys(
   db: Db,
   where: SQL | undefined,
-  part?: { page: number; pageSize: number },
+  part?: { page: number; pageSize: number; by?: SQL },
 ): Promise<ListedKey[]> {
   const found = db
     .select({ key: apiKeys, itcode: users.itcode })
     .from(apiKeys)
     .innerJoin(users, eq(users.id, apiKeys.userId))
     .where(and(isNull(apiKeys.deletedAt), where))
-    .orderBy(asc(apiKeys.id))
+    .orderBy(...(part?.by ? [part.by] : []), asc(apiKeys.id))
     .$dynamic()
   const rows = await (part ? found.limit(part.pageSize).offset((part.page - 1) * part.pageSize) : found)
   const ids = rows.map(({ key }) => key.id)

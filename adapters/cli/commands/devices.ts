@@ -2,6 +2,7 @@
 import { COMMAND_LINE } from '../../../core/audit/record.ts'
 import { systemClock } from '../../../core/clock.ts'
 import { endDevice } from '../../../core/devices/end.ts'
+import { deviceAddresses } from '../../../core/devices/refresh.ts'
 import { nothingHere } from '../../../core/errors.ts'
 import { describedKey, listDevices } from '../../../core/keys/list.ts'
 import { usdOf } from '../../../core/units.ts'
@@ -15,18 +16,20 @@ export const DEVICES = [
     about: 'lists devices that are signed in, of one user or of all',
     async run({ db, args: [itcode] }) {
       const userId = itcode === undefined ? undefined : (await knownUser(db, itcode)).id
-      const rows = (await listDevices(db, userId)).map(
-        ({ key, itcode: owner, requests, costMicros, lastUsedAt }) => ({
-          id: key.id,
-          owner,
-          name: key.name,
-          since: dayOf(key.createdAt),
-          expires: dayOf(key.expiresAt),
-          last_used: dayOf(lastUsedAt) ?? 'never',
-          requests,
-          cost_usd: usdOf(costMicros),
-        }),
-      )
+      const listed = await listDevices(db, userId)
+      const ids = listed.map(({ key }) => key.id)
+      const addresses = await deviceAddresses(db, systemClock.now(), ids)
+      const rows = listed.map(({ key, itcode: owner, requests, costMicros, lastUsedAt }) => ({
+        id: key.id,
+        owner,
+        name: key.name,
+        since: dayOf(key.createdAt),
+        expires: dayOf(key.expiresAt),
+        last_used: dayOf(lastUsedAt) ?? 'never',
+        requests,
+        cost_usd: usdOf(costMicros),
+        addresses: (addresses.get(key.id) ?? []).map(({ ip }) => ip).join(' '),
+      }))
       return { rows, none: 'No device is signed in.' }
     },
   }),
