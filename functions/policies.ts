@@ -31,7 +31,7 @@ const shape = {
   domains: z.array(line(253).toLowerCase()).max(100),
   settings,
 }
-const PolicyView = z
+export const PolicyView = z
   .strictObject({
     id: z.int(),
     name: z.string(),

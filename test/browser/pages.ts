@@ -8,6 +8,9 @@ export const ADMIN_PAGES = [
   '/admin/usage',
   '/admin/statements',
   '/admin/statements/0',
+  '/admin/devices',
+  '/admin/policies',
+  '/admin/policies/new',
   '/admin/backends',
   '/admin/audit',
 ]

@@ -6,8 +6,10 @@ import ChartNoAxesCombined from '@lucide/svelte/icons/chart-no-axes-combined'
 import House from '@lucide/svelte/icons/house'
 import Inbox from '@lucide/svelte/icons/inbox'
 import KeyRound from '@lucide/svelte/icons/key-round'
+import Laptop from '@lucide/svelte/icons/laptop'
 import Plug from '@lucide/svelte/icons/plug'
 import ReceiptText from '@lucide/svelte/icons/receipt-text'
+import ScrollText from '@lucide/svelte/icons/scroll-text'
 import Server from '@lucide/svelte/icons/server'
 import ShieldCheck from '@lucide/svelte/icons/shield-check'
 import Users from '@lucide/svelte/icons/users'
@@ -42,6 +44,8 @@ export const ADMIN: readonly AdminPlace[] = [
   { href: '/admin/applications', name: 'nav.admin.applications', icon: Inbox, role: 'auditor' },
   { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined, role: 'billing' },
   { href: '/admin/statements', name: 'nav.admin.statements', icon: ReceiptText, role: 'billing' },
+  { href: '/admin/devices', name: 'nav.admin.devices', icon: Laptop, role: 'auditor' },
+  { href: '/admin/policies', name: 'nav.admin.policies', icon: ScrollText, role: 'auditor' },
   { href: '/admin/backends', name: 'nav.admin.backends', icon: Server, role: 'auditor' },
   { href: '/admin/audit', name: 'nav.admin.audit', icon: ShieldCheck, role: 'auditor' },
 ]

@@ -4,10 +4,12 @@ import type { ApplicationView, ModelView } from '../../../../functions/approvals
 import type { AuditEvent } from '../../../../functions/audit.ts'
 import type { LoginProviderView } from '../../../../functions/auth.ts'
 import type { BackendView } from '../../../../functions/backends.ts'
-import type { CountedGroup } from '../../../../functions/groups.ts'
+import type { DeviceOfAnybody } from '../../../../functions/devices.ts'
+import type { CountedGroup as GroupWithCounts } from '../../../../functions/groups.ts'
 import type { KeyView } from '../../../../functions/key-views.ts'
 import type { CapView } from '../../../../functions/limits.ts'
 import type { LiveView } from '../../../../functions/live.ts'
+import type { PolicyView } from '../../../../functions/policies.ts'
 import type * as reports from '../../../../functions/report-views.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
 import type * as statements from '../../../../functions/statements.ts'
@@ -36,6 +38,16 @@ export interface Decision {
   amount_usd?: number
   until?: string | null
 }
+export type AnyDevice = DeviceOfAnybody
+export type CountedGroup = GroupWithCounts
+export type Policy = z.infer<typeof PolicyView>
+export interface PolicyVersion {
+  id: number
+  created_at: string
+  actor_id: number | null
+  policy: Policy
+}
+type PolicyChange = Omit<Policy, 'id' | 'warnings'>
 export type Live = LiveView
 export interface RetiringModel {
   model: string
@@ -217,6 +229,20 @@ export const api = {
     post<MadeInvitations>('/admin/api/invitations', wanted),
   addMember: (group: number, user: number) => put(`/admin/api/groups/${group}/members/${user}`, {}),
   removeMember: (group: number, user: number) => del(`/admin/api/groups/${group}/members/${user}`),
+  anyDevices: (query: Query) => get<{ devices: AnyDevice[]; total: number }>('/admin/api/devices', query),
+  endAnyDevice: (id: number) => del(`/admin/api/devices/${id}`),
+  policies: () => get<{ policies: Policy[] }>('/admin/api/policies'),
+  createPolicy: (policy: PolicyChange) => post<{ policy: Policy }>('/admin/api/policies', policy),
+  changePolicy: (id: number, change: PolicyChange) =>
+    put<{ policy: Policy }>(`/admin/api/policies/${id}`, change),
+  deletePolicy: (id: number) => del(`/admin/api/policies/${id}`),
+  policyVersions: (id: number) => get<{ versions: PolicyVersion[] }>(`/admin/api/policies/${id}/versions`),
+  rollBackPolicy: (id: number, version: number) =>
+    post<{ policy: Policy }>(`/admin/api/policies/${id}/rollback`, { version }),
+  policyPreview: (user_id: number) =>
+    get<{ policies: string[]; settings: Policy['settings'] | null }>('/admin/api/policies-preview', {
+      user_id,
+    }),
   groups: () => get<{ groups: CountedGroup[] }>('/admin/api/groups'),
   backends: () => get<{ backends: Backend[] }>('/admin/api/backends'),
   backendStats: (query: Query = {}) => get<{ stats: BackendStats[] }>('/admin/api/backends/stats', query),
