@@ -1,10 +1,11 @@
 /** Reads the audit: newest first, or what came after an event. */
-import { and, asc, count, desc, eq, gt, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt, lt, sql } from 'drizzle-orm'
 import { adminKeys, auditEvents, users } from '../db/schema.ts'
 import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Db } from '../ports.ts'
 import { timeText, usdOf } from '../units.ts'
+import { type AuditFilter, auditWhere } from './filter.ts'
 
 export interface AuditRow extends Omit<typeof auditEvents.$inferSelect, 'before' | 'after' | 'tally'> {
   actorItcode: string | null
@@ -14,25 +15,37 @@ export interface AuditRow extends Omit<typeof auditEvents.$inferSelect, 'before'
 }
 type AuditEntry = Record<string, unknown>
 
-/** One page of matching rows and how many match. Rows of earlier releases are converted to today's names and units. */
+/** One page of matching rows, newest first unless `order` is asc, and how many match. Rows of earlier releases are converted to today's names and units. */
 export async function listAudit(
   db: Db,
-  filter: { actorId?: number | undefined; action?: string | undefined },
-  { page, pageSize }: { page: number; pageSize: number },
+  filter: AuditFilter,
+  { page, pageSize, order = 'desc' }: { page: number; pageSize: number; order?: 'asc' | 'desc' },
 ): Promise<{ events: AuditRow[]; total: number }> {
-  const { actorId, action } = filter
-  const where = and(
-    actorId === undefined ? undefined : eq(auditEvents.actorId, actorId),
-    action === undefined ? undefined : eq(auditEvents.action, action),
-  )
+  const where = await auditWhere(db, filter)
   const [counted] = await db.select({ total: count() }).from(auditEvents).where(where)
   const rows = await select(db)
     .where(where)
-    .orderBy(desc(auditEvents.id))
+    .orderBy(order === 'asc' ? asc(auditEvents.id) : desc(auditEvents.id))
     .limit(pageSize)
     .offset((page - 1) * pageSize)
   const events = rows.map(rowFrom)
   return { events, total: counted?.total ?? 0 }
+}
+
+const SLICE = 500
+/** All matching rows, newest first, in slices. What comes meanwhile is not among them. */
+export async function* allAudit(db: Db, filter: AuditFilter): AsyncGenerator<AuditRow[]> {
+  const where = await auditWhere(db, filter)
+  let last = Number.MAX_SAFE_INTEGER
+  for (;;) {
+    const rows = await select(db)
+      .where(and(where, lt(auditEvents.id, last)))
+      .orderBy(desc(auditEvents.id))
+      .limit(SLICE)
+    yield rows.map(rowFrom)
+    last = rows.at(-1)?.event.id ?? 0
+    if (rows.length < SLICE) return
+  }
 }
 
 /** The id of the newest event, 0 if there is none. */

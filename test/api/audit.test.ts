@@ -134,6 +134,79 @@ describe('the audit', () => {
     ])
   })
 
+  test('is filtered by whom it concerns, by target, by day and by text', async () => {
+    const ann = await app.signIn('ann')
+    const ben = await app.signIn('ben')
+    const { id } = (await ann.post('/api/keys', { name: 'laptop' })).body.key
+    await boss.put(`/admin/api/keys/${id}/disable`)
+    await boss.put(`/admin/api/users/${ann.id}`, { budget_usd: 20 })
+    await boss.put(`/admin/api/users/${ben.id}`, { budget_usd: 30 })
+    const group = (await boss.post('/admin/api/groups', { name: 'Research' })).body.group
+    await boss.put(`/admin/api/groups/${group.id}/members/${ann.id}`, {})
+    const found = async (query: string) => {
+      const { events, total } = (await boss.get(`/admin/api/audit?${query}`)).body
+      expect(total).toBe(events.length)
+      return events.map(({ action }: { action: string }) => action).toSorted()
+    }
+    const aboutAnn = [
+      'group.member_add',
+      'key.create',
+      'key.disable',
+      'login.ok',
+      'user.create',
+      'user.update',
+    ]
+    expect(await found(`about=${ann.id}`)).toEqual(aboutAnn)
+    expect(await found(`about=${ann.id}&actor=${ann.id}`)).toEqual(['key.create', 'login.ok'])
+    expect(await found(`target=key:${id}`)).toEqual(['key.disable'])
+    expect(await found('target=key:')).toEqual(['key.create', 'key.disable'])
+    expect(await found('q=LAPTOP')).toEqual(['key.create'])
+    expect(await found('q=%25')).toEqual([])
+    expect(await found('start_date=2026-11-24')).toEqual([])
+    expect((await found('start_date=2026-11-23&end_date=2026-11-23')).length).toBeGreaterThan(5)
+    expect(await found('start_date=2026-11-23&end_date=2026-11-23&tz=Asia/Shanghai&q=laptop')).toEqual([
+      'key.create',
+    ])
+    const { events } = (await boss.get('/admin/api/audit?order=asc&page_size=1')).body
+    expect(events[0].id).toBe(1)
+    for (const query of ['about=x', 'start_date=2026-13-01', 'order=up', 'target=']) {
+      expect((await boss.get(`/admin/api/audit?${query}`)).status).toBe(400)
+    }
+  })
+
+  test('says what the things that it names are called', async () => {
+    const ann = await app.signIn('ann')
+    const { id } = (await ann.post('/api/keys', { name: 'laptop' })).body.key
+    await boss.put(`/admin/api/keys/${id}/disable`)
+    const { subjects } = (await boss.get(`/admin/api/audit?target=key:${id}`)).body
+    expect(subjects).toEqual([{ ref: `key:${id}`, id, name: 'laptop', user_id: ann.id, itcode: 'ann' }])
+    const { subjects: people } = (await boss.get('/admin/api/audit?action=login.ok')).body
+    expect(people).toContainEqual({
+      ...{ ref: 'user:ann', id: ann.id, name: 'ann', user_id: ann.id, itcode: 'ann' },
+    })
+  })
+
+  test('is written to a file as it is filtered, formulas disarmed', async () => {
+    const ann = await app.signIn('ann')
+    await ann.post('/api/keys', { name: '=1+1' })
+    const rows = Array.from({ length: 700 }, (_, i) => ({
+      at: i,
+      action: 'old.thing',
+      target: `=thing-${i}`,
+    }))
+    for (let i = 0; i < 700; i += 50) await app.db.insert(auditEvents).values(rows.slice(i, i + 50))
+    const file = await boss.get('/admin/api/audit/export?action=old.thing')
+    expect(file.headers.get('content-type')).toContain('text/csv')
+    const lines = file.text.trim().split('\r\n')
+    expect(lines[0]).toBe(
+      'id,at,actor_itcode,admin_key_name,action,target,target_name,before,after,ip,request_id',
+    )
+    expect(lines).toHaveLength(701)
+    expect(lines[1]).toContain("'=thing-699")
+    const one = await boss.get(`/admin/api/audit/export?target=user:ann&action=login.ok`)
+    expect(one.text.trim().split('\r\n')[1]).toContain(',ann,,login.ok,user:ann,ann,')
+  })
+
   test('has its actions in the reference', async () => {
     const api = (await boss.get('/openapi.json')).body
     const { AuditAction, AuditEvent } = api.components.schemas
