@@ -27,10 +27,11 @@ import type { Records } from './drivers/ledger/records.ts'
 import type { SharedParts } from './drivers/ledger/shared.ts'
 import { sha256 } from './drivers/sha256.ts'
 import { sendTelemetry } from './drivers/telemetry/fetch.ts'
-import { credentialsFrom, type PlatformCredentials } from './shared/credentials.ts'
+import type { PlatformCredentials } from './shared/credentials.ts'
+import { followFleet } from './shared/follow-fleet.ts'
 import { readHealth } from './shared/known-health.ts'
 import { loginsFrom } from './shared/logins.ts'
-import { pricesFrom, shippedAbilities } from './shared/tables.ts'
+import { shippedAbilities } from './shared/tables.ts'
 import { VERSION } from './shared/version.ts'
 
 /** Migrates the database, and counts for limits by the configuration's calendar; logs what that changes for callers. Throws as `migrate`. */
@@ -125,9 +126,12 @@ export interface Runtime
     | 'random'
     | 'backendMemory'
     | 'credentialsOf'
+    | 'fleet'
   > {
   /** Absent where the runtime has no credentials of its own. */
   platformCredentials?: PlatformCredentials
+  /** Whether this runtime has the sockets to reach backends through a proxy. */
+  hasProxies: boolean
   /** People who sign in by LDAP. Absent where the runtime has no sockets for it. */
   ldap?: (config: Config['ldap']) => LoginProvider
   /** The value of GATEWAY_FUNCTIONS. */
@@ -138,9 +142,10 @@ export interface Runtime
   warns: boolean
 }
 
+/** What is in force: another one after each change of the stored backends. */
 export interface Composed {
-  deps: Deps
-  gateway: Gateway
+  readonly deps: Deps
+  readonly gateway: Gateway
   runTasks: TaskRunner
 }
 
@@ -149,34 +154,54 @@ export interface Composed {
  * its first call. Throws ConfigError or what the database throws.
  */
 export async function compose(config: Config, runtime: Runtime, known?: BackendMemory): Promise<Composed> {
-  const { functions, listens, warns, ldap, platformCredentials, ...parts } = runtime
-  const prices = pricesFrom(config)
-  const deps = createDeps({
-    ...parts,
-    version: VERSION,
-    settings: settingsFrom(config),
-    prices,
-    abilities: shippedAbilities(),
-    sha256,
-    credentialsOf: credentialsFrom(config, parts, platformCredentials),
-    decompress,
-    sendTelemetry,
-    logins: loginsFrom(config, parts.clock, ldap),
-    random: Math.random,
-    ...(known ? { backendMemory: known } : {}),
-  })
-  const { db, logger, clock } = parts
+  const { functions, listens, warns, ldap, platformCredentials, hasProxies, ...parts } = runtime
+  const inForce = await followFleet(
+    config,
+    { ...parts, platform: platformCredentials, hasProxies },
+    (change, fleet) =>
+      createDeps({
+        ...{ ...parts, ...change, fleet },
+        version: VERSION,
+        abilities: shippedAbilities(),
+        sha256,
+        decompress,
+        sendTelemetry,
+        logins: loginsFrom(config, parts.clock, ldap),
+        random: Math.random,
+        ...(known ? { backendMemory: known } : {}),
+      }),
+  )
+  const deps = inForce()
   parts.waitUntil(renewCredentials(deps))
   const [admin] = await Promise.all([ensureAdmin(deps), readHealth(deps), moveBudgets(deps)])
-  if (admin) logger.info('admin.created', { itcode: admin })
-  if (warns) {
-    const hasPrice = (model: string) => prices.rates(model, clock.now()) !== undefined
-    const found = warningsOf(config, { hasPrice, hasAdmin: await hasAdmin(db), listens })
-    for (const { path, message } of found) logger.warn('config.open', { setting: path, message })
-    const told = deps.signInProblem().then((message) => {
-      if (message !== undefined) logger.warn('config.open', { setting: 'server.public_url', message })
-    })
-    parts.waitUntil(told)
+  if (admin) parts.logger.info('admin.created', { itcode: admin })
+  if (warns) await warn(config, deps, listens)
+  const names = functionsFrom(functions)
+  let served = { deps, gateway: createGateway(deps, names) }
+  const current = () => {
+    const next = inForce()
+    if (next !== served.deps) served = { deps: next, gateway: createGateway(next, names) }
+    return served
   }
-  return { deps, gateway: createGateway(deps, functionsFrom(functions)), runTasks: createTaskRunner(deps) }
+  return {
+    get deps() {
+      return current().deps
+    },
+    get gateway() {
+      return current().gateway
+    },
+    runTasks: createTaskRunner(inForce),
+  }
+}
+
+/** Logs what is open in the configuration. */
+async function warn(config: Config, deps: Deps, listens: boolean): Promise<void> {
+  const { db, logger, clock, prices, waitUntil } = deps
+  const hasPrice = (model: string) => prices.rates(model, clock.now()) !== undefined
+  const found = warningsOf(config, { hasPrice, hasAdmin: await hasAdmin(db), listens })
+  for (const { path, message } of found) logger.warn('config.open', { setting: path, message })
+  const told = deps.signInProblem().then((message) => {
+    if (message !== undefined) logger.warn('config.open', { setting: 'server.public_url', message })
+  })
+  waitUntil(told)
 }

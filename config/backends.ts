@@ -124,13 +124,26 @@ const foundry = z.strictObject({
   models: namedModels,
 })
 
-const backend = z.preprocess(
+export const backend = z.preprocess(
   // Files that name no type are older than types.
   (given) =>
     typeof given === 'object' && given !== null && !('type' in given)
       ? { ...given, type: 'anthropic' }
       : given,
-  z.discriminatedUnion('type', [anthropic, claudeOnAws, mantle, bedrock, vertex, foundry]),
+  z
+    .discriminatedUnion('type', [anthropic, claudeOnAws, mantle, bedrock, vertex, foundry])
+    .superRefine((one, context) => {
+      const fail = (name: string, message: string) =>
+        context.addIssue({ code: 'custom', path: [name], message })
+      if (one.type !== 'anthropic' && one.type !== 'vertex') {
+        if ((one.api_key === undefined) === (one.credentials === undefined)) {
+          fail('api_key', 'either api_key or credentials is expected')
+        }
+      }
+      if (one.type === 'foundry' && (one.resource === undefined) === (one.url === undefined)) {
+        fail('resource', 'either resource or url is expected')
+      }
+    }),
 )
 export type BackendConfig = z.output<typeof backend>
 
@@ -143,14 +156,6 @@ export const backends = z
     for (const [i, one] of list.entries()) {
       if (list.findIndex(({ name }) => name === one.name) < i) {
         fail([i, 'name'], 'each backend needs a name of its own')
-      }
-      if (one.type !== 'anthropic' && one.type !== 'vertex') {
-        if ((one.api_key === undefined) === (one.credentials === undefined)) {
-          fail([i, 'api_key'], 'either api_key or credentials is expected')
-        }
-      }
-      if (one.type === 'foundry' && (one.resource === undefined) === (one.url === undefined)) {
-        fail([i, 'resource'], 'either resource or url is expected')
       }
     }
     if (list.length > 0 && list.every(({ enabled, weight }) => !enabled || weight === 0)) {

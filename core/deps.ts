@@ -1,11 +1,8 @@
 /** Everything a handler may use, built once per process, isolate or configuration, and passed to it as `deps`. */
 import { createSignInLimits, type SignInLimits } from './auth/sign-in-limits.ts'
-import { type Balancer, createBalancer } from './backends/balancer.ts'
-import { type Confirm, createConfirm } from './backends/confirm.ts'
 import type { CredentialsOf } from './backends/credentials.ts'
-import { OTHER_MODEL } from './backends/health-key.ts'
+import type { Fleet } from './backends/fleet.ts'
 import { type BackendMemory, createBackendMemory } from './backends/memory.ts'
-import { outageWriter } from './backends/outages.ts'
 import { createProjects, type Projects } from './calls/client.ts'
 import { createIntake, type Intake } from './calls/intake.ts'
 import { type AccessTokens, createAccessTokens } from './devices/access-token.ts'
@@ -17,8 +14,6 @@ import type { Sha256 } from './keys/mint.ts'
 import { createPeriods, type Periods } from './limits/period.ts'
 import { createPersonLimits, createProgramLimits, type PersonLimits } from './limits/person.ts'
 import type { AbilityTable } from './models/abilities.ts'
-import { type Catalogue, createCatalogue } from './models/catalogue.ts'
-import { plainSpelling } from './models/name.ts'
 import { type Courier, createCourier } from './notices/courier.ts'
 import { createObjects, type Objects } from './objects/owner.ts'
 import { createMetrics, type Metrics } from './observability/metrics.ts'
@@ -43,6 +38,7 @@ import type {
 import type { Prices } from './pricing/prices.ts'
 import type { Reports } from './reports/reports.ts'
 import { createSecretBox, type SecretBox } from './secrets/box.ts'
+import { type BackendChange, createServing, type Serving } from './serving.ts'
 import type { Settings } from './settings.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 
@@ -54,6 +50,7 @@ export interface GatewayParts {
   health: HealthStore
   ledger: Ledger
   upstream: Upstream
+  fleet: Fleet
   /** Absent where every backend has an API key. */
   credentialsOf?: CredentialsOf
   decompress: Decompress
@@ -89,16 +86,13 @@ export interface GatewayParts {
   observability?: Observability
 }
 
-export interface Deps extends GatewayParts {
-  balancer: Balancer
+export interface Deps extends GatewayParts, Serving {
   keyCache: KeyCache
   accessTokens: AccessTokens
   codeEntries: CodeEntries
   signInProblem: SignInProblem
   /** Periods of limits.time_zone. */
   periods: Periods
-  catalogue: Catalogue
-  confirm: Confirm
   objects: Objects
   intake: Intake
   projects: Projects
@@ -111,58 +105,30 @@ export interface Deps extends GatewayParts {
   secrets: SecretBox | undefined
   metrics: Metrics | undefined
   telemetry: Telemetry
+  /** The same with other backends: everything that is remembered stays, also of those that are unchanged. */
+  withBackends(change: BackendChange): Deps
 }
 
 export function createDeps(parts: GatewayParts): Deps {
-  const { settings, clock, logger, health, random, waitUntil, prices } = parts
-  const serving = parts.backendMemory !== undefined
+  const { settings, clock, logger, health, waitUntil } = parts
   const memory =
     parts.backendMemory ??
     createBackendMemory({ store: health, clock, logger, settings: settings.health, waitUntil })
-  /**
-   * All names that neither the price list nor a backend knows share one, so that clients cannot make records without end.
-   * A spelling that backends may not understand says nothing about the model that it means.
-   */
-  const healthNameOf = (model: string): string => {
-    if (prices.rates(model, clock.now()) && plainSpelling(model).name === model)
-      return prices.canonical(model)
-    return catalogue.known(model) ? model : OTHER_MODEL
-  }
-  const balancer: Balancer = createBalancer({
-    settings,
-    memory,
-    clock,
-    logger,
-    random,
-    healthNameOf,
-    checkModel: (backend, model, person) => waitUntil(confirm.model(backend, model, person)),
-    ...outageWriter(parts),
-  })
-  const catalogue: Catalogue = createCatalogue({ ...parts, balancer, serving })
   const periods = createPeriods(settings.limits.timeZone)
-  const confirm: Confirm = createConfirm({
-    ...parts,
-    periods,
-    memory,
-    healthNameOf,
-    listed: catalogue.listedBy,
-    disable: balancer.disable,
-  })
+  const servingParts = { ...parts, memory, periods }
+  let inForce = createServing({ ...servingParts, serving: parts.backendMemory !== undefined })
   const accessTokens = createAccessTokens({ ...parts, auth: settings.auth, issuer: settings.publicUrl })
-  const modelLabel = modelLabels({ ...parts, catalogue })
+  const modelLabel = modelLabels(clock, () => inForce)
   const metrics = parts.observability && createMetrics(parts.observability.memory, modelLabel)
   const secrets = settings.secretKeys && createSecretBox(settings.secretKeys)
-  return {
+  const lasting = {
     ...parts,
     logins: parts.logins ?? [],
     metrics,
-    balancer,
-    confirm,
     keyCache: createKeyCache({ ...parts, accessTokens }),
     accessTokens,
     ...{ codeEntries: createCodeEntries(clock), periods },
     signInProblem: createSignInProblem(settings.publicUrl, parts),
-    catalogue,
     objects: createObjects(parts),
     projects: createProjects({ clock }),
     intake: createIntake({ ...parts, metrics }),
@@ -171,5 +137,12 @@ export function createDeps(parts: GatewayParts): Deps {
     secrets,
     courier: createCourier({ ...parts, secrets }),
     telemetry: createTelemetry({ ...parts, metrics, modelLabel }),
+    withBackends(change: BackendChange): Deps {
+      const before = inForce
+      inForce = createServing({ ...servingParts, ...change, serving: before.catalogue.ready() })
+      for (const [name, adjusted] of before.balancer.adjustments()) inForce.balancer.adjust(name, adjusted)
+      return { ...lasting, ...inForce }
+    },
   }
+  return { ...lasting, ...inForce }
 }

@@ -24,6 +24,8 @@ export const REFUSALS = {
   address_taken: { status: 403, type: 'permission_error', retry: false },
   provider_required: { status: 403, type: 'permission_error', retry: false },
   account_disabled: { status: 403, type: 'permission_error', retry: false },
+  /** They are signed in, but for too long to do this. */
+  sign_in_again: { status: 403, type: 'permission_error', retry: false },
   admins_only: { status: 403, type: 'permission_error', retry: false },
   foreign_origin: { status: 403, type: 'permission_error', retry: false },
   disabled_by_admin: { status: 403, type: 'permission_error', retry: false },

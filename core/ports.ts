@@ -52,6 +52,8 @@ export type HeaderPairs = [name: string, value: string][]
 
 /** Stores health records without reading them: the core decides what they mean. */
 export interface HealthStore {
+  /** The names of all backends, whenever they change; absent where `read` finds their records without them. */
+  adopt?(backends: readonly string[]): void
   read(): Promise<ReadonlyMap<string, Health>>
   /** Compare and swap: replaces the record if its revision is still that of `seen`. Returns whether it did. */
   swap(key: string, seen: Health | undefined, next: Health): Promise<boolean>

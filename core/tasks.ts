@@ -2,6 +2,7 @@
 import { sweepCodes } from './auth/codes.ts'
 import { sweepSessions } from './auth/sessions.ts'
 import { renewCredentials } from './backends/credentials.ts'
+import { renewBackendSecrets } from './backends/stored.ts'
 import { bookBatches } from './batches/book.ts'
 import { sweepBatches } from './batches/store.ts'
 import type { Deps } from './deps.ts'
@@ -41,6 +42,7 @@ type TaskParts = Pick<
   | 'telemetry'
   | 'upstream'
   | 'objects'
+  | 'fleet'
 > &
   Partial<Pick<Deps, 'credentialsOf'>>
 
@@ -57,6 +59,7 @@ const NOTICES_MS = 2_000
 
 const TASKS: readonly Task[] = [
   { name: 'key-cache', everyMs: () => 500, run: ({ keyCache }) => keyCache.refresh() },
+  { name: 'backends', everyMs: () => 500, run: async ({ fleet }) => void (await fleet.refresh()) },
   { name: 'health', everyMs: () => 1_000, run: ({ balancer }) => balancer.refresh() },
   { name: 'models', everyMs: () => HOUR_MS, run: ({ catalogue }) => catalogue.refresh() },
   { name: 'ledger', everyMs: () => 30_000, run: ({ ledger }) => ledger.sweep() },
@@ -90,7 +93,8 @@ async function remind(parts: TaskParts): Promise<void> {
 async function renewSecrets(parts: TaskParts): Promise<void> {
   const tokens = await renewTokens(parts)
   const channels = await renewTargets(parts)
-  if (tokens + channels > 0) parts.logger.info('secrets.renewed', { tokens, channels })
+  const backends = await renewBackendSecrets(parts)
+  if (tokens + channels + backends > 0) parts.logger.info('secrets.renewed', { tokens, channels, backends })
 }
 
 /** Deletes what has expired. */
@@ -121,16 +125,18 @@ async function expire(parts: TaskParts): Promise<void> {
 /** Runs the tasks that are due, none twice at once. Failures are logged, not thrown. */
 export type TaskRunner = () => Promise<void>
 
-export function createTaskRunner(parts: TaskParts): TaskRunner {
+/** `inForce`: what tasks that begin now work with. */
+export function createTaskRunner(inForce: () => TaskParts): TaskRunner {
+  const { logger, clock } = inForce()
   const lastRun = new Map<string, number>()
   const running = new Set<string>()
   const events = { failed: 'task.failed', worksAgain: 'task.works_again' }
-  const outages = new Map(TASKS.map(({ name }) => [name, createOutage(parts.logger, events)]))
+  const outages = new Map(TASKS.map(({ name }) => [name, createOutage(logger, events)]))
   const runOne = async (task: Task) => {
     running.add(task.name)
-    lastRun.set(task.name, parts.clock.elapsed())
+    lastRun.set(task.name, clock.elapsed())
     try {
-      await task.run(parts)
+      await task.run(inForce())
       outages.get(task.name)?.worked({ task: task.name })
     } catch (cause) {
       outages.get(task.name)?.failed(cause, { task: task.name })
@@ -139,10 +145,11 @@ export function createTaskRunner(parts: TaskParts): TaskRunner {
     }
   }
   return async () => {
-    const now = parts.clock.elapsed()
+    const now = clock.elapsed()
     const due = TASKS.filter(({ name, everyMs }) => {
       return (
-        !running.has(name) && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(parts.settings)
+        !running.has(name) &&
+        now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(inForce().settings)
       )
     })
     await Promise.all(due.map(runOne))

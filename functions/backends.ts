@@ -1,56 +1,31 @@
-/** Routes with which administrators manage backends. Changes hold until restart or reload. */
+/** Routes with which administrators manage backends, those of the configuration file and those that they add. */
 import * as z from 'zod'
-import { changeBackend, checkBackend } from '../core/backends/manage.ts'
-import {
-  type BackendStatus,
-  type HealthView,
-  SECRET_SETTINGS,
-  secretsSet,
-  withoutUser,
-} from '../core/backends/view.ts'
-import { KIND_NAMES } from '../core/settings.ts'
-import { timeText } from '../core/units.ts'
-import { timestamp } from './fields.ts'
+import type { Balancer } from '../core/backends/balancer.ts'
+import { changeBackend, checkBackend, tryBackend, trySettings } from '../core/backends/manage.ts'
+import { addBackend, changeStoredBackend, removeBackend } from '../core/backends/manage-stored.ts'
+import { OUTCOMES, STEPS } from '../core/backends/try-out.ts'
+import type { Deps } from '../core/deps.ts'
+import { nothingHere, Refusal } from '../core/errors.ts'
+import { BackendView, backendView } from './backend-views.ts'
 import { route } from './route.ts'
 
-const healthFields = {
-  state: z.enum(['healthy', 'failing', 'ejected', 'half_open', 'cooling_down', 'unavailable', 'disabled']),
-  reason: z.string(),
-  since: timestamp.nullable(),
-  retry_at: timestamp.nullable(),
-}
-const ModelHealth = z
-  .strictObject({ model: z.string(), ...healthFields, recent_failures: z.int() })
-  .meta({ id: 'ModelHealth' })
-const BackendView = z
-  .strictObject({
-    name: z.string(),
-    type: z.enum(KIND_NAMES),
-    url: z.string(),
-    /** Names or globs of the models it serves; empty: all. */
-    serves: z.array(z.string()),
-    weight: z.number(),
-    /** Lower ones get new conversations only when all higher ones are out or have no room. */
-    priority: z.int(),
-    /** Without user and password. */
-    proxy: z.string().nullable(),
-    /** Names of the headers that go with every request. */
-    headers: z.array(z.string()),
-    /** The settings that hold a secret, never one of them. */
-    secrets: z.array(z.enum(SECRET_SETTINGS)),
-    enabled: z.boolean(),
-    ...healthFields,
-    disabled_by: z.enum(['switched_off', 'refused', 'unpaid']).nullable(),
-    consecutive_failures: z.int(),
-    in_flight: z.int(),
-    models: z.array(ModelHealth),
-  })
-  .meta({ id: 'Backend' })
-export type BackendView = z.infer<typeof BackendView>
-
 const BackendAnswer = z.strictObject({ backend: BackendView })
-/** Times (ms since 1970) after this mean that the backend does not come back by itself. */
-const BACK_FAR_MS = 8_000_000_000_000_000
+const Settings = z.looseObject({}).meta({
+  description:
+    'As one of `backends` in the configuration file, where each setting is explained. What holds a secret is stored encrypted and never shown again.',
+})
+const Change = z
+  .looseObject({ enabled: z.boolean().optional(), weight: z.number().min(0).max(1e6).optional() })
+  .meta({
+    description:
+      'Of a backend of the configuration file: enabled and weight, until restart or reload. Of another one: any settings, of which null takes one away; others stay. What decides where secrets go is changed only together with all of them.',
+  })
+const Tried = z.strictObject({
+  steps: z.array(z.strictObject({ step: z.enum(STEPS), outcome: z.enum(OUTCOMES), message: z.string() })),
+})
+const Unused = z
+  .strictObject({ name: z.string(), problem: z.string() })
+  .meta({ description: 'A stored backend that is not in force, and why.' })
 
 export const backends = [
   route({
@@ -58,19 +33,79 @@ export const backends = [
     path: '/admin/api/backends',
     tier: 'auditor',
     summary: 'Backends and how they are, with each model that is not well there. Never a credential.',
-    reply: z.strictObject({ backends: z.array(BackendView) }),
-    handle: ({ deps }) => ({ backends: deps.balancer.views().map(backendView) }),
+    reply: z.strictObject({ backends: z.array(BackendView), unused: z.array(Unused) }),
+    handle: ({ deps }) => ({
+      backends: deps.balancer.views().map((view) => backendView(deps, view)),
+      unused: [...deps.fleet.unused()],
+    }),
+  }),
+  route({
+    method: 'POST',
+    path: '/admin/api/backends',
+    tier: 'admin',
+    recent: true,
+    summary: 'Adds a backend beside those of the configuration file, in force at once.',
+    errors: [409],
+    body: Settings,
+    reply: BackendAnswer,
+    status: 201,
+    async handle({ deps, body, actor }) {
+      const name = await addBackend({ ...deps, actor }, body)
+      return { backend: viewIn(deps, await deps.fleet.refresh(), name) }
+    },
   }),
   route({
     method: 'PUT',
     path: '/admin/api/backends/:name',
     tier: 'admin',
-    summary: 'Changes a backend until restart or reload. Weight 0 drains it.',
-    body: z.strictObject({ enabled: z.boolean().optional(), weight: z.number().min(0).max(1e6).optional() }),
+    recent: true,
+    summary: 'Changes a backend: one of the configuration file until restart or reload. Weight 0 drains it.',
+    errors: [409],
+    body: Change,
     reply: BackendAnswer,
-    async handle({ deps, params, body, actor }) {
-      return { backend: backendView(await changeBackend({ ...deps, actor }, params.name, body)) }
+    async handle({ deps, params: { name }, body, actor }) {
+      if (!deps.fleet.fileNames.has(name)) {
+        await changeStoredBackend({ ...deps, actor }, name, body)
+        return { backend: viewIn(deps, await deps.fleet.refresh(), name) }
+      }
+      const { enabled, weight, ...others } = body
+      assertNone(others)
+      return {
+        backend: backendView(deps, await changeBackend({ ...deps, actor }, name, { enabled, weight })),
+      }
     },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/admin/api/backends/:name',
+    tier: 'admin',
+    recent: true,
+    summary: 'Removes a backend that was added here. Calls in flight go on to their end.',
+    reply: z.strictObject({ ok: z.literal(true) }),
+    async handle({ deps, params: { name }, actor }) {
+      await removeBackend({ ...deps, actor }, name)
+      await deps.fleet.refresh()
+      return { ok: true }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/admin/api/backends/test',
+    tier: 'admin',
+    recent: true,
+    summary: 'Tries settings that are not stored: credentials, list of models, and a call of one token.',
+    body: Settings,
+    reply: Tried,
+    handle: async ({ deps, body, actor }) => ({ steps: await trySettings({ ...deps, actor }, body) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/admin/api/backends/:name/test',
+    tier: 'admin',
+    recent: true,
+    summary: 'Tries a backend: credentials, list of models, and a call of one token.',
+    reply: Tried,
+    handle: async ({ deps, params, actor }) => ({ steps: await tryBackend({ ...deps, actor }, params.name) }),
   }),
   route({
     method: 'POST',
@@ -80,41 +115,24 @@ export const backends = [
       'Asks a backend for its models now. One that answers gets a call at once, which may bring it back.',
     reply: BackendAnswer,
     async handle({ deps, params, actor }) {
-      return { backend: backendView(await checkBackend({ ...deps, actor }, params.name)) }
+      return { backend: backendView(deps, await checkBackend({ ...deps, actor }, params.name)) }
     },
   }),
 ]
 
-function backendView(view: BackendStatus): BackendView {
-  const { name, kind, url, models, weight, priority, proxy, headers, enabled } = view.backend
-  return {
-    name,
-    type: kind,
-    url,
-    serves: [...models],
-    weight,
-    priority,
-    proxy: proxy === undefined ? null : withoutUser(proxy),
-    headers: headers.map(([name]) => name),
-    secrets: secretsSet(view.backend),
-    enabled,
-    ...healthView(view),
-    disabled_by: view.disabledBy ?? null,
-    consecutive_failures: view.failures,
-    in_flight: view.inFlight,
-    models: view.models.map((model) => ({
-      model: model.model,
-      ...healthView(model),
-      recent_failures: model.failures,
-    })),
-  }
+/** Throws a Refusal not_found if somebody else removed it meanwhile. */
+function viewIn(deps: Deps, balancer: Balancer, name: string): BackendView {
+  const view = balancer.views().find(({ backend }) => backend.name === name)
+  if (!view) throw nothingHere()
+  return backendView(deps, view)
 }
 
-function healthView({ state, reason, since, until }: HealthView) {
-  return {
-    state,
-    reason,
-    since: since > 0 ? timeText(since) : null,
-    retry_at: until > 0 && until < BACK_FAR_MS ? timeText(until) : null,
-  }
+/** Throws a Refusal invalid_input for settings that only the configuration file can change. */
+function assertNone(others: Readonly<Record<string, unknown>>): void {
+  const names = Object.keys(others)
+  if (names.length === 0) return
+  const problem = 'this field is not known'
+  throw new Refusal('invalid_input', `${names.join(', ')}: ${problem}`.slice(0, 1000), {
+    fields: Object.fromEntries(names.map((name) => [name, problem])),
+  })
 }

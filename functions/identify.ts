@@ -6,11 +6,14 @@ import { headerOf } from '../core/http/headers.ts'
 import { type AdminKey, findAdminKey } from '../core/keys/admin-keys.ts'
 import type { Caller } from '../core/keys/caller.ts'
 import type { HeaderPairs } from '../core/ports.ts'
+import { MINUTE_MS } from '../core/units.ts'
 import { readCookie } from './cookies.ts'
 import { isChange, ROLES, type Route, type SignedInTier } from './route.ts'
 
 /** How old the key cache may be where no timer refreshes it. Changes by other processes hold within this time. */
 const KEY_CACHE_MAX_AGE_MS = 1_000
+/** For how long a sign-in counts as recent. */
+const RECENT_MS = 10 * MINUTE_MS
 
 /** The caller of the request's API key. Throws a Refusal as KeyCache.find. */
 export async function callerOf(
@@ -71,6 +74,12 @@ export async function identify(
     throw new Refusal('admins_only', 'This is for administrators.')
   }
   return caller
+}
+
+/** Throws a Refusal sign_in_again. */
+export function assertRecent({ clock }: Pick<Deps, 'clock'>, { signedInAt }: SignedIn): void {
+  if (clock.now() - signedInAt <= RECENT_MS) return
+  throw new Refusal('sign_in_again', 'Sign in again first: this needs a sign-in of the last ten minutes.')
 }
 
 /**

@@ -88,6 +88,8 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   method: Method
   path: P
   tier: T
+  /** Only for those who signed in within the last ten minutes, so that a session that was left open cannot do it. */
+  recent?: true
   /** Of the tier admin-key: the scope that a key must have. */
   scope?: AdminScope
   /** Default: api. */

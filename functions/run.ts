@@ -10,7 +10,7 @@ import { announcedBytes, piecesOf, type Reading, readBody } from './body.ts'
 import type { AssertNetwork } from './call-networks.ts'
 import { type Addressing, addressGroup } from './client-address.ts'
 import { assertNoOtherBody, assertSameOrigin, checked, readJson, secured } from './guard.ts'
-import { assertMonitor, callerOf, identify, programOf } from './identify.ts'
+import { assertMonitor, assertRecent, callerOf, identify, programOf } from './identify.ts'
 import { originOf } from './origin.ts'
 import { toResponse } from './respond.ts'
 import { type Answer, isChange, isSignedInTier, type Route, type Tier } from './route.ts'
@@ -172,6 +172,7 @@ async function begin(
     return { caller: undefined, actor: nobody, query: queryIn(route, request), end: () => {} }
   }
   const caller = await identify(deps, tier, headers)
+  if (route.recent) assertRecent(deps, caller)
   const query = queryIn(route, request)
   const thing = route.method === 'PUT' ? pathOf(request.url) : undefined
   const end = deps.personLimits.begin(caller.user.id, doing, thing)

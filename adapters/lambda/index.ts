@@ -60,6 +60,7 @@ async function build() {
     ...{ db, ...stores, clock, logger, waitUntil },
     upstream: undiciUpstream(process.env.NO_PROXY ?? process.env.no_proxy),
     platformCredentials: CHAINS,
+    hasProxies: true,
     lookup: hostLookup,
     mailer: mailerFrom(config, logger),
     notifier: notifierFrom(config, clock),
@@ -77,20 +78,21 @@ async function build() {
 
 const built = build()
 
-/** The health of backends is read again at most this often (ms), because a call waits for it. */
+/** The backends and their health are read again at most this often (ms), because a call waits for it. */
 const REFRESH_MS = 1_000
 let healthReadAt = Number.NEGATIVE_INFINITY
 
 /** The handler of the Function URL. */
 export const handler = functionUrl(async (request, bindings) => {
-  const { gateway, deps } = await built
+  const composed = await built
   // Before the call, because a process that was frozen knows nothing of what others met since. `scheduled` does all other
   // recurring work.
+  await composed.deps.fleet.fresh(REFRESH_MS)
   if (systemClock.elapsed() - healthReadAt >= REFRESH_MS) {
     healthReadAt = systemClock.elapsed()
-    await readHealth(deps)
+    await readHealth(composed.deps)
   }
-  return gateway.fetch(request, bindings)
+  return composed.gateway.fetch(request, bindings)
 }, pending.settled)
 
 /** The handler of an EventBridge schedule: runs the recurring tasks. */

@@ -148,7 +148,7 @@ async function openDrivers(config: Config, logger: Logger, { primary, thread }: 
 /** Composes a gateway from settings, with all keys read. `known`: the memory of the gateway that it replaces. */
 function createComposer(
   reports: ReportThreads | undefined,
-  brought: Omit<Runtime, 'mailer' | 'notifier' | 'ldap' | 'reports'>,
+  brought: Omit<Runtime, 'mailer' | 'notifier' | 'ldap' | 'reports' | 'hasProxies'>,
 ) {
   return async (settings: Config, known?: BackendMemory): Promise<Composed> => {
     const mailer = mailerFrom(settings, brought.logger)
@@ -162,6 +162,7 @@ function createComposer(
         notifier,
         ldap: ldapLogin,
         platformCredentials: CHAINS,
+        hasProxies: true,
         lookup: hostLookup,
         ...more,
       },

@@ -1,7 +1,6 @@
 /** Who asks, for backends without an API key: one driver of credentials for each. */
 import type { BackendConfig } from '../../config/backends.ts'
 import { ConfigError } from '../../config/error.ts'
-import type { Config } from '../../config/schema.ts'
 import type { Credentials, CredentialsOf } from '../../core/backends/credentials.ts'
 import { parsedJson } from '../../core/json/parse.ts'
 import { type AwsKeys, createAwsCredentials } from '../drivers/credentials/aws.ts'
@@ -25,25 +24,42 @@ const SERVICES = {
 const NONE_HERE = 'keys are expected, because this runtime has no credentials of its own'
 const NO_ACCOUNT = 'service_account: the JSON of a service account’s key is expected'
 
-/** `platform` is absent where the runtime has no credentials of its own. Throws ConfigError. */
-export function credentialsFrom(
-  { backends }: Pick<Config, 'backends'>,
+/**
+ * The credentials of backends. Credentials are kept as long as their settings stay, so that their tokens outlive a
+ * change of other backends. `platform` is absent where the runtime has no credentials of its own.
+ */
+export function createProofs(
   parts: Omit<CredentialsParts, 'backend'>,
-  platform?: PlatformCredentials,
-): CredentialsOf {
-  const made = new Map(
-    backends.flatMap((backend, i) => {
-      const credentials = credentialsOf(backend, { ...parts, backend: backend.name }, platform)
-      if (typeof credentials === 'string') {
-        throw new ConfigError('', [{ path: `backends.${i}.credentials`, message: credentials }])
+  platform: PlatformCredentials | undefined,
+) {
+  let kept = new Map<string, Credentials | undefined>()
+  /** A text says what is wrong. */
+  const find = (config: BackendConfig): Credentials | string | undefined => {
+    const key = JSON.stringify(config)
+    if (kept.has(key)) return kept.get(key)
+    return credentialsOf(config, { ...parts, backend: config.name }, platform)
+  }
+  return {
+    find,
+    /** Throws ConfigError. */
+    adopt(configs: readonly BackendConfig[]): CredentialsOf {
+      const next: typeof kept = new Map()
+      const byName = new Map<string, Credentials | undefined>()
+      for (const [i, config] of configs.entries()) {
+        const proof = find(config)
+        if (typeof proof === 'string') {
+          throw new ConfigError('', [{ path: `backends.${i}.credentials`, message: proof }])
+        }
+        next.set(JSON.stringify(config), proof)
+        byName.set(config.name, proof)
       }
-      return credentials ? [[backend.name, credentials] as const] : []
-    }),
-  )
-  return ({ name }) => made.get(name)
+      kept = next
+      return ({ name }) => byName.get(name)
+    },
+  }
 }
 
-/** A text says what is wrong with the configuration. */
+/** Undefined for a backend with an API key; a text says what is wrong with its settings. */
 function credentialsOf(
   backend: BackendConfig,
   parts: CredentialsParts,

@@ -3,9 +3,7 @@
  * configuration is bundled (wrangler.toml); ${NAME} in it is the binding of that name.
  */
 import { env, waitUntil } from 'cloudflare:workers'
-import { ConfigError } from '../../config/error.ts'
 import { loadConfig } from '../../config/load.ts'
-import type { Config } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
 import type { Site } from '../../core/ports.ts'
@@ -50,13 +48,11 @@ async function build() {
       throw new Error(`there are no files on Workers: ${path}`)
     },
   })
-  refuseProxies(config)
   const db = d1Storage(DB)
   const clock = systemClock
   const logger = createLogger({ ...config.log, clock, print: (line) => console.log(line) })
   logger.info('server.starting', { version: VERSION })
   await prepareDatabase(db, config, logger)
-  const backends = config.backends.map(({ name }) => name)
   const stores = await openStores(config, {
     place: HEALTH && LEDGER ? 'Workers' : 'Workers without both Durable Objects bound',
     db,
@@ -64,7 +60,7 @@ async function build() {
     clock,
     logger,
     ledgers: LEDGER ? { 'durable-object': (parts) => durableLedger({ ...parts, namespace: LEDGER }) } : {},
-    healths: HEALTH ? { 'durable-object': () => durableHealth(HEALTH, backends) } : {},
+    healths: HEALTH ? { 'durable-object': () => durableHealth(HEALTH) } : {},
   })
   const composed = await compose(config, {
     ...{ db, ...stores, clock, logger, waitUntil },
@@ -74,6 +70,7 @@ async function build() {
     // Cloudflare sets this header and overwrites a client's.
     wire: webWire((request) => request.headers.get('cf-connecting-ip') ?? '', waitUntil),
     ...(ASSETS ? { site: siteOf(ASSETS) } : {}),
+    hasProxies: false,
     accepting: () => true,
     functions: variables.GATEWAY_FUNCTIONS,
     listens: false,
@@ -81,14 +78,6 @@ async function build() {
   })
   waitUntil(composed.deps.catalogue.checkAll())
   return composed
-}
-
-/** There are no sockets to a proxy. */
-function refuseProxies({ backends }: Config): void {
-  const at = backends.findIndex(({ proxy }) => proxy !== null)
-  if (at < 0) return
-  const message = 'backends are reached through a proxy on Node and Lambda only'
-  throw new ConfigError('', [{ path: `backends.${at}.proxy`, message }])
 }
 
 /** The dashboard from Cloudflare's static assets. Most files are served before the Worker runs, so it serves mostly pages. */
@@ -104,14 +93,19 @@ function siteOf(assets: Fetcher): Site {
   }
 }
 
+/** How old what is known of the backends may be, because a call waits for the look. */
+const FLEET_MAX_AGE_MS = 1_000
+
 let built: ReturnType<typeof build> | undefined
 
 async function ready() {
   built ??= build()
   try {
-    const { gateway, runTasks } = await built
-    waitUntil(runTasks())
-    return gateway
+    const composed = await built
+    waitUntil(composed.runTasks())
+    // Before the call, because an isolate that nobody called for a while looked long ago.
+    await composed.deps.fleet.fresh(FLEET_MAX_AGE_MS)
+    return composed.gateway
   } catch (cause) {
     built = undefined
     throw cause

@@ -85,7 +85,10 @@ interface AuditFields {
   group_ids: readonly number[]
   sessions: number
   domains: readonly string[]
-  /** Managed settings of Claude Code. */
+  /** Names of settings of a backend that hold a secret: those that are set, and those that were given again. */
+  secrets: readonly string[]
+  secrets_changed: readonly string[]
+  /** Managed settings of Claude Code, or those of a backend that hold no secret. */
   settings: Readonly<Record<string, unknown>>
 }
 type Field = keyof AuditFields
@@ -120,9 +123,12 @@ export const AUDIT_ACTIONS = {
   'application.reject': { made: REVIEW },
   'application.withdraw': {},
   'backend.check': {},
+  'backend.create': { made: ['settings', 'secrets'] },
+  'backend.delete': { removed: ['settings'] },
   'backend.disabled': { made: ['reason'] },
   'backend.ejected': { made: ['reason'] },
-  'backend.update': { changed: ['enabled', 'weight'] },
+  'backend.test': {},
+  'backend.update': { changed: ['enabled', 'weight', 'settings', 'secrets_changed'] },
   'channel.create': { made: ['channel_kind', ...CHANNEL] },
   'channel.delete': { removed: ['name', 'channel_kind', 'host'] },
   'channel.update': { changed: [...CHANNEL, 'target_set'] },

@@ -24,6 +24,8 @@ const SEEN_STEP_MS = 60_000
 export interface SignedIn {
   user: User
   sessionId: string
+  /** When they signed in (ms since 1970). */
+  signedInAt: number
 }
 
 interface Parts {
@@ -92,7 +94,7 @@ export async function findSession(parts: Parts, token: string): Promise<SignedIn
   if (now - session.lastSeenAt >= Math.min(SEEN_STEP_MS, auth.sessionIdleMs / 2)) {
     await db.update(sessions).set({ lastSeenAt: now }).where(eq(sessions.id, session.id))
   }
-  return { user, sessionId: session.id }
+  return { user, sessionId: session.id, signedInAt: session.createdAt }
 }
 
 /** Whether a session is still good for this user, who may read everything. Asking does not count as using it. */

@@ -11,6 +11,11 @@ import type { BalancerParts, CheckFinding, Selection, Wanted } from './selection
 import type { KeptRefusal } from './tries.ts'
 import { type BackendStatus, viewOf } from './view.ts'
 
+interface Adjustment {
+  enabled?: boolean | undefined
+  weight?: number | undefined
+}
+
 export interface Balancer {
   memory: BackendMemory
   /**
@@ -44,7 +49,9 @@ export interface Balancer {
   disable(backend: Backend, verdict: Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>): void
   views(): BackendStatus[]
   /** Changes a backend until restart or reload. Answers whether there is one of this name. */
-  adjust(name: string, change: { enabled?: boolean | undefined; weight?: number | undefined }): boolean
+  adjust(name: string, change: Adjustment): boolean
+  /** What was changed so, by the backend's name. */
+  adjustments(): Iterable<[name: string, change: Adjustment]>
   /** Makes a backend half-open at once, because an administrator's check of it passed. */
   reopen(name: string): void
   /** Takes over what other processes know, and tells them what this one does. */
@@ -60,6 +67,7 @@ export function createBalancer(parts: BalancerParts): Balancer {
   const backends = settings.backends.map((backend) => ({ ...backend }))
   memory.adopt(settings.backends, settings.health)
   const books = [memory.shared, memory.local]
+  const adjusted = new Map<string, Adjustment>()
   const learning = createLearning(parts)
   const { choose, pairOf, serving, standing } = createChooser(parts, backends)
 
@@ -192,10 +200,13 @@ export function createBalancer(parts: BalancerParts): Balancer {
     views: () => backends.map((backend) => viewOf(backend, memory, clock.now())),
     adjust(name, { enabled, weight }) {
       const backend = backends.find((candidate) => candidate.name === name)
-      if (backend && enabled !== undefined) backend.enabled = enabled
-      if (backend && weight !== undefined) backend.weight = weight
-      return backend !== undefined
+      if (!backend) return false
+      if (enabled !== undefined) backend.enabled = enabled
+      if (weight !== undefined) backend.weight = weight
+      adjusted.set(name, { enabled: backend.enabled, weight: backend.weight })
+      return true
     },
+    adjustments: () => adjusted,
     reopen(name) {
       for (const book of books) {
         for (const key of keysOf(book, name)) book.record(key, { kind: 'reset', at: clock.now() })

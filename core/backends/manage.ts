@@ -1,9 +1,13 @@
-/** What administrators do with backends. What is changed here holds until restart or reload. */
+/** What administrators do with backends that are in force. What is changed here holds until restart or reload. */
 import { type Actor, auditRow } from '../audit/record.ts'
 import { nothingHere } from '../errors.ts'
 import type { Catalogue } from '../models/catalogue.ts'
-import type { Clock, Db } from '../ports.ts'
+import type { Clock, Db, HostLookup } from '../ports.ts'
 import type { Balancer } from './balancer.ts'
+import type { CheckParts } from './check.ts'
+import type { Fleet, GivenSettings } from './fleet.ts'
+import { assertNoMetadata } from './metadata-address.ts'
+import { type Step, tryOut } from './try-out.ts'
 import type { BackendStatus } from './view.ts'
 
 interface Parts {
@@ -51,4 +55,24 @@ export async function checkBackend(
   await auditRow(db, { actor, at: clock.now(), action: 'backend.check', target: `backend:${name}` })
   await catalogue.check(backend)
   return describedBackend(parts, name)
+}
+
+/** Tries a backend step by step. Throws a Refusal not_found. */
+export async function tryBackend(parts: Parts & CheckParts, name: string): Promise<Step[]> {
+  const { db, clock, actor } = parts
+  const { backend } = describedBackend(parts, name)
+  await auditRow(db, { actor, at: clock.now(), action: 'backend.test', target: `backend:${name}` })
+  return tryOut(parts, backend)
+}
+
+/** The same with settings that are not stored. Throws a Refusal invalid_input. */
+export async function trySettings(
+  parts: Omit<Parts, 'balancer'> & CheckParts & { fleet: Pick<Fleet, 'parse'>; lookup?: HostLookup },
+  given: GivenSettings,
+): Promise<Step[]> {
+  const { db, clock, actor, fleet, lookup } = parts
+  const { backend, credentialsOf, addresses } = fleet.parse(given)
+  await assertNoMetadata(addresses, lookup)
+  await auditRow(db, { actor, at: clock.now(), action: 'backend.test', target: `backend:${backend.name}` })
+  return tryOut({ ...parts, credentialsOf }, backend)
 }

@@ -73,6 +73,10 @@ export function createBackendMemory(parts: {
     adopt(backends, next) {
       settings = next
       newcomers.clear()
+      const names = new Set(backends.map(({ name }) => name))
+      store.adopt?.([...names])
+      // What is gone lists nothing; its health stays, in case it comes back.
+      for (const name of listings.keys()) if (!names.has(name)) listings.delete(name)
       for (const backend of backends) {
         const { kind, region, project, workspaceId, credentials } = backend
         const headers = JSON.stringify(backend.headers)

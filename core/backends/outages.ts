@@ -5,7 +5,7 @@ import type { Clock, Db, Logger } from '../ports.ts'
 import { MINUTE_MS } from '../units.ts'
 import type { BalancerParts } from './selection.ts'
 
-interface Parts {
+export interface OutageParts {
   db: Db
   clock: Clock
   logger: Logger
@@ -18,7 +18,7 @@ export function outageWriter({
   clock,
   logger,
   waitUntil,
-}: Parts): Required<Pick<BalancerParts, 'onOutage' | 'onRecovery'>> {
+}: OutageParts): Required<Pick<BalancerParts, 'onOutage' | 'onRecovery'>> {
   const keyOf = (backend: string, state: string, at: number) =>
     `${backend} ${state} ${Math.floor(at / MINUTE_MS)}`
   return {

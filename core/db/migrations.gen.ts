@@ -358,5 +358,16 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "ALTER TABLE `usage_logs` ADD `cache_miss_tokens` integer DEFAULT 0 NOT NULL;",
       "CREATE INDEX `usage_logs_session` ON `usage_logs` (`user_id`,`session`,`created_at`,`id`) WHERE session <> '';"
     ]
+  },
+  {
+    "name": "0024_backends.sql",
+    "statements": [
+      "CREATE TABLE `backend_revision` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`revision` integer NOT NULL\n);",
+      "CREATE TABLE `backends` (\n\t`name` text PRIMARY KEY NOT NULL,\n\t`settings` text NOT NULL,\n\t`secrets` text NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`updated_by` integer\n);",
+      "INSERT INTO backend_revision (id, revision) VALUES (1, 0);",
+      "CREATE TRIGGER backends_insert_revision AFTER INSERT ON backends BEGIN UPDATE backend_revision SET revision = revision + 1 WHERE id = 1; END;",
+      "CREATE TRIGGER backends_update_revision AFTER UPDATE ON backends BEGIN UPDATE backend_revision SET revision = revision + 1 WHERE id = 1; END;",
+      "CREATE TRIGGER backends_delete_revision AFTER DELETE ON backends BEGIN UPDATE backend_revision SET revision = revision + 1 WHERE id = 1; END;"
+    ]
   }
 ]

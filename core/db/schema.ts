@@ -128,6 +128,7 @@ export const usageLogs = sqliteTable(
   ],
 )
 
+export { backendRevision, storedBackends } from './backends.ts'
 export { batches } from './batches.ts'
 export { claudeCodeDays, claudeCodePoints, deviceSettings } from './claude-code.ts'
 export { deviceGrants, refreshTokens } from './devices.ts'

@@ -9,6 +9,7 @@
 import type { AccessTokens } from '../devices/access-token.ts'
 import { Refusal } from '../errors.ts'
 import { createThrottle } from '../limits/throttle.ts'
+import { oneLookAtATime } from '../looking.ts'
 import {
   readForAll,
   readGroups,
@@ -66,7 +67,6 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
   let revision: number | undefined
   let lookedAt = Number.NEGATIVE_INFINITY
   const missing = createThrottle(clock, { burst: 1, everyMs: MISSED_EVERY_MS })
-  let looking: Promise<void> | undefined
 
   async function look() {
     const startedAt = clock.elapsed()
@@ -78,23 +78,7 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
     revision = current
     lookedAt = startedAt
   }
-  /** One check runs at a time. A caller during it gets one that starts afterwards, so that it sees its own writes. */
-  let again: Promise<void> | undefined
-  function refresh(): Promise<void> {
-    if (!looking) {
-      looking = look().finally(() => {
-        looking = undefined
-      })
-      return looking
-    }
-    again ??= looking
-      .catch(() => {})
-      .then(() => {
-        again = undefined
-        return refresh()
-      })
-    return again
-  }
+  const refresh = oneLookAtATime(look)
 
   /** The key of this hash, or the device whose token has it. */
   function owned(hash: string): { found: Found | undefined; tokenEnds?: number } {

@@ -37,6 +37,7 @@ describe('backends', () => {
     expect(answer.body.backends).toEqual([
       {
         name: 'a',
+        source: 'file',
         type: 'anthropic',
         url: first.url,
         serves: [],

@@ -25,7 +25,7 @@ const start = async (file: object = {}) => {
     backends: accounts.map(({ url }, i) => ({ name: `account-${i}`, url, api_key: 'sim-account' })),
     ...file,
   })
-  runTasks = createTaskRunner(app.deps)
+  runTasks = createTaskRunner(() => app.deps)
   ann = await keyOf('ann')
   ben = await keyOf('ben')
 }

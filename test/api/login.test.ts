@@ -388,7 +388,7 @@ describe('old codes and sessions', () => {
       sessions: (await app.db.select().from(sessions)).length,
     })
     expect(await rows()).toEqual({ codes: 2, sessions: 1 })
-    const runTasks = createTaskRunner(app.deps)
+    const runTasks = createTaskRunner(() => app.deps)
     app.clock.advance(2 * DAY + 1)
     await runTasks()
     expect(await rows()).toEqual({ codes: 1, sessions: 0 })

@@ -79,7 +79,7 @@ async function callOutside(credential: string, text: string): Promise<{ input: n
 }
 
 async function compared() {
-  await createTaskRunner(app.deps)()
+  await createTaskRunner(() => app.deps)()
   // A session does not live as long as a report takes.
   boss = await app.signIn('boss', 'admin')
   const { status, body: found } = await boss.get('/admin/api/reconciliation')

@@ -31,7 +31,7 @@ test('a key that ends within a week is told of once, to its owner', async () => 
   const end = (days: number) => timeText(app.clock.now() + days * DAY_MS)
   await ann.post('/api/keys', { name: 'later', expires_at: end(30) })
   const soon = await ann.post('/api/keys', { name: 'soon', expires_at: end(5) })
-  const runTasks = createTaskRunner(app.deps)
+  const runTasks = createTaskRunner(() => app.deps)
   app.mails.length = 0
   await runTasks()
   app.clock.advance(2 * 3_600_000)
@@ -76,7 +76,7 @@ test('an account that is refused is told of as out, and as back once a call of i
 
 test('a model that retires soon is told of once, and no list is read for that', async () => {
   const root = await app.signIn('root@corp.test', 'admin')
-  const runTasks = createTaskRunner(app.deps)
+  const runTasks = createTaskRunner(() => app.deps)
   await runTasks()
   expect(upstream.requests).toEqual([])
   const retires_at = timeText(app.clock.now() + 10 * DAY_MS)

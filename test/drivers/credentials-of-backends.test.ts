@@ -1,7 +1,7 @@
 /** Which backends are signed in to by a driver, and what the platform's own chains find. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CHAINS } from '../../adapters/drivers/credentials/chains.ts'
-import { credentialsFrom, type PlatformCredentials } from '../../adapters/shared/credentials.ts'
+import { createProofs, type PlatformCredentials } from '../../adapters/shared/credentials.ts'
 import { backendFrom, backends } from '../../config/backends.ts'
 import { ConfigError } from '../../config/error.ts'
 import { fakeClock } from '../support/clock.ts'
@@ -22,11 +22,9 @@ async function headersFor(backend: object, platform?: PlatformCredentials) {
   const list = backends.parse([backend])
   const [one] = list
   if (!one) throw new Error('there is one')
-  return credentialsFrom(
-    { backends: list },
-    PARTS,
-    platform,
-  )(backendFrom(one))?.headers({ ...REQUEST, headers: [] })
+  return createProofs(PARTS, platform)
+    .adopt(list)(backendFrom(one))
+    ?.headers({ ...REQUEST, headers: [] })
 }
 
 describe('a backend', () => {

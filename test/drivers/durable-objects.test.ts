@@ -60,9 +60,11 @@ async function namespaceOf<T extends Rpc.DurableObjectBranded>(binding: string, 
 }
 
 let suites = 0
-healthStoreContract('durable object', async () =>
-  durableHealth(await namespaceOf('HEALTH', `suite ${suites++}`), ['a', 'b']),
-)
+healthStoreContract('durable object', async () => {
+  const store = durableHealth(await namespaceOf('HEALTH', `suite ${suites++}`))
+  store.adopt?.(['a', 'b'])
+  return store
+})
 
 /** One database for all suites: it is emptied, and each suite asks objects that know nothing of the others. */
 async function emptyStore() {

@@ -9,10 +9,11 @@ import { sha256 } from '../../adapters/drivers/sha256.ts'
 import { sendTelemetry } from '../../adapters/drivers/telemetry/fetch.ts'
 import { undiciUpstream } from '../../adapters/drivers/upstream/undici.ts'
 import { createObservability } from '../../adapters/node/observability.ts'
+import { followFleet } from '../../adapters/shared/follow-fleet.ts'
 import { loginsFrom } from '../../adapters/shared/logins.ts'
 import { notifierFrom } from '../../adapters/shared/notifier.ts'
 import { createPendingWork } from '../../adapters/shared/pending-work.ts'
-import { pricesFrom, shippedAbilities } from '../../adapters/shared/tables.ts'
+import { shippedAbilities } from '../../adapters/shared/tables.ts'
 import { webWire } from '../../adapters/web/wire.ts'
 import { settingsFrom } from '../../config/settings.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
@@ -67,16 +68,15 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   const settings = settingsFrom(config)
   const observability = createObservability({
     ...{ config, clock, logger: logs, channel: undefined },
-    current: () => deps,
+    current: () => inForce(),
     leaving: () => false,
   })
-  const deps: Deps = createDeps({
+  const gatewayParts = {
     observability,
     version: '1.2.3',
     db,
     clock,
     logger: logs,
-    settings,
     health: memoryHealth(),
     ledger: await localLedger({
       db,
@@ -87,13 +87,12 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
     upstream,
     mailer: {
       delivers: true,
-      async send(mail) {
+      async send(mail: Mail) {
         if (mailFails) throw new Error('no mail today')
         mails.push(mail)
       },
     },
     notifier: notifierFrom(config, clock),
-    prices: pricesFrom(config),
     abilities: shippedAbilities(),
     sha256,
     decompress,
@@ -105,18 +104,29 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
     wire: webWire((_request, bindings) => Reflect.get(Object(bindings), 'peer') ?? '192.0.2.1', waitUntil),
     ...(site ? { site } : {}),
     accepting: () => true,
-  })
-  await deps.keyCache.refresh()
-  const gateway = createGateway(deps)
+  }
+  const inForce = await followFleet(
+    config,
+    { db, clock, logger: logs, waitUntil, platform: undefined, hasProxies: true },
+    (change, fleet) => createDeps({ ...gatewayParts, ...change, fleet }),
+  )
+  await inForce().keyCache.refresh()
+  let gateway = { of: inForce(), fetch: createGateway(inForce()).fetch }
 
+  const fetchIn = () => {
+    if (gateway.of !== inForce()) gateway = { of: inForce(), fetch: createGateway(inForce()).fetch }
+    return gateway.fetch
+  }
   const open = async (path: string, init: RequestInit = {}, bindings = {}) =>
-    gateway.fetch(new Request(`${ORIGIN}${path}`, init), bindings)
+    fetchIn()(new Request(`${ORIGIN}${path}`, init), bindings)
   const request: App['request'] = async (path, { peer, ...init } = {}) =>
     answerOf(await open(path, init, peer ? { peer } : {}))
   const browser = () => browserOf(request, () => ORIGIN)
   const code = () => mails.at(-1)?.code ?? ''
   return {
-    deps,
+    get deps() {
+      return inForce()
+    },
     db,
     clock,
     logs,

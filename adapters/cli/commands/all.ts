@@ -3,6 +3,7 @@ import type { Command } from '../command.ts'
 import { ADMIN_KEYS } from './admin-keys.ts'
 import { APPLY } from './apply.ts'
 import { AUDIT } from './audit.ts'
+import { BACKENDS } from './backends.ts'
 import { CHANNELS } from './channels.ts'
 import { CLIENT_SETTINGS } from './client-settings.ts'
 import { DEVICES } from './devices.ts'
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   ...REPORTS,
   ...USAGE,
   ...APPLY,
+  ...BACKENDS,
   ...CHANNELS,
   ...AUDIT,
   ...MAINTENANCE,

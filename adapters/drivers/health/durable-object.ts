@@ -5,15 +5,15 @@ import { partsOf } from '../../../core/backends/health-key.ts'
 import type { HealthStore } from '../../../core/ports.ts'
 import type { HealthObject } from '../durable-objects/health.ts'
 
-/** `backends`: names of the backends whose records `read` returns. */
-export function durableHealth(
-  namespace: DurableObjectNamespace<HealthObject>,
-  backends: readonly string[],
-): HealthStore {
+export function durableHealth(namespace: DurableObjectNamespace<HealthObject>): HealthStore {
+  let backends: readonly string[] = []
   // A new stub for each call, because a stub that failed once may stay broken.
   const objectOf = (backend: string) => namespace.getByName(`health of ${backend}`)
   const moves = () => namespace.getByName('moves of conversations')
   return {
+    adopt(names) {
+      backends = names
+    },
     async read() {
       const all = await Promise.all(backends.map((backend) => objectOf(backend).all()))
       return new Map(

@@ -7,6 +7,10 @@ import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import { SocksClient } from 'socks'
+import { guardedLookup } from './lookup.ts'
+
+/** Also of the proxy's own name, which must not lead to a metadata service either. */
+const lookup = guardedLookup()
 
 interface Target {
   host: string
@@ -28,7 +32,7 @@ async function throughSocks(proxy: URL, destination: Target, timeout: number): P
     destination,
     timeout,
     proxy: {
-      ...{ host: bare(proxy.hostname), port: Number(proxy.port || 1080), type: 5 },
+      ...{ host: await addressOf(bare(proxy.hostname)), port: Number(proxy.port || 1080), type: 5 },
       ...(userId ? { userId, password: decodeURIComponent(proxy.password) } : {}),
     },
   })
@@ -49,6 +53,7 @@ async function throughHttp(proxy: URL, { host, port }: Target, timeout: number):
       ...(proxy.username ? { 'proxy-authorization': `Basic ${Buffer.from(user).toString('base64')}` } : {}),
     },
     agent: false,
+    lookup,
     signal: AbortSignal.timeout(timeout),
   })
   asking.end()
@@ -56,6 +61,16 @@ async function throughHttp(proxy: URL, { host, port }: Target, timeout: number):
   if (answer.statusCode === 200) return socket
   socket.destroy()
   throw new Error(`the proxy answered ${answer.statusCode}`)
+}
+
+/** The library resolves names by itself, and refuses none. */
+function addressOf(host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    lookup(host, {}, (error, address) => {
+      if (error || typeof address !== 'string') reject(error ?? new Error(`${host} has no address`))
+      else resolve(address)
+    })
+  })
 }
 
 /** An IPv6 address without its brackets. */

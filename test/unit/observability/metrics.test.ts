@@ -134,7 +134,7 @@ describe('no label grows without end', () => {
 
   test('a model has the name of its price, of the configuration or of a backend’s list; any other is `other`', () => {
     const known = new Set<string>()
-    const labelOf = modelLabels({
+    const inForce: ReturnType<Parameters<typeof modelLabels>[1]> = {
       prices: {
         rates: (model) => (/opus/i.test(model) ? ({} as never) : undefined), // only whether there are some counts
         canonical: () => 'claude-opus-5-5',
@@ -145,8 +145,8 @@ describe('no label grows without end', () => {
         modelFallbacks: [],
       },
       catalogue: { known: (model) => known.has(model) || undefined },
-      clock: fakeClock(),
-    })
+    }
+    const labelOf = modelLabels(fakeClock(), () => inForce)
     const labels = () => ['Claude-OPUS-5.5', 'tuned', 'replacement', 'house-1', 'house-*', 'new'].map(labelOf)
     expect(labels()).toEqual(['claude-opus-5-5', 'tuned', 'replacement', 'other', 'other', 'other'])
     known.add('new')
