@@ -1,6 +1,6 @@
 /** The backends in force: those of the configuration file and those in the database, followed while the gateway runs. */
 import { type BackendConfig, backendFrom } from '../../config/backends.ts'
-import { ConfigError } from '../../config/error.ts'
+import { ConfigError, type ConfigProblem } from '../../config/error.ts'
 import type { Config } from '../../config/schema.ts'
 import { storedBackendFrom } from '../../config/stored-backend.ts'
 import type { CredentialsOf } from '../../core/backends/credentials.ts'
@@ -14,7 +14,7 @@ import {
 } from '../../core/backends/stored.ts'
 import { Refusal } from '../../core/errors.ts'
 import type { Db, Logger } from '../../core/ports.ts'
-import { createSecretBox } from '../../core/secrets/box.ts'
+import { createSecretBox, type SecretBox } from '../../core/secrets/box.ts'
 import type { CredentialsParts } from '../drivers/credentials/renewed.ts'
 import { createProofs, type PlatformCredentials } from './credentials.ts'
 
@@ -73,27 +73,6 @@ export function createFleetReader(file: Config, parts: FleetParts): FleetReader 
     const proof = proofs.find(config)
     return typeof proof === 'string' ? { path: 'credentials', message: proof } : undefined
   }
-  async function read(row: StoredBackend): Promise<BackendConfig | string> {
-    if (fileNames.has(row.name)) return FILE_WINS
-    const secrets = await secretsOf(box, row)
-    if (!secrets) return KEY_GONE
-    const parsed = storedBackendFrom({ ...openSettings(row), ...secrets })
-    const problems = Array.isArray(parsed) ? parsed : [problemOf(parsed.config)].filter((one) => !!one)
-    if (Array.isArray(parsed) || problems.length > 0) {
-      return `Its settings are not valid: ${problems.map(({ path, message }) => `${path}: ${message}`).join('; ')}.`
-    }
-    return parsed.config
-  }
-  function tell(found: UnusedBackend[]) {
-    const known = new Set(unused.map(({ name, problem }) => `${name} ${problem}`))
-    for (const { name, problem } of found) {
-      if (known.has(`${name} ${problem}`)) continue
-      const level = problem === FILE_WINS ? 'warn' : 'error'
-      logger[level]('backend.not_used', { backend: name, problem })
-    }
-    unused = found
-  }
-
   return {
     fileNames,
     parse,
@@ -102,16 +81,47 @@ export function createFleetReader(file: Config, parts: FleetParts): FleetReader 
       const current = await readBackendRevision(db)
       if (current === revision) return undefined
       const rows = await readStoredBackends(db)
-      const found = await Promise.all(rows.map(async (row) => ({ name: row.name, read: await read(row) })))
-      tell(found.flatMap(({ name, read }) => (typeof read === 'string' ? [{ name, problem: read }] : [])))
-      const stored = found.flatMap(({ read }) => (typeof read === 'string' ? [] : [read]))
+      const read = await Promise.all(
+        rows.map(async (row) => (fileNames.has(row.name) ? FILE_WINS : opened(row, box, problemOf))),
+      )
+      const stored = read.filter((one) => typeof one !== 'string')
+      const before = unused
+      unused = rows.flatMap(({ name }, i) => {
+        const problem = read[i]
+        return typeof problem === 'string' ? [{ name, problem }] : []
+      })
       revision = current
+      tell(logger, before, unused)
       const text = JSON.stringify(stored)
       if (text === inForce) return undefined
       inForce = text
       const backends = [...file.backends, ...stored]
       return { config: { ...file, backends }, credentialsOf: proofs.adopt(backends) }
     },
+  }
+}
+
+/** A text says why it cannot be used. */
+async function opened(
+  row: StoredBackend,
+  box: SecretBox | undefined,
+  problemOf: (config: BackendConfig) => ConfigProblem | undefined,
+): Promise<BackendConfig | string> {
+  const secrets = await secretsOf(box, row)
+  if (!secrets) return KEY_GONE
+  const parsed = storedBackendFrom({ ...openSettings(row), ...secrets })
+  const problem = Array.isArray(parsed) ? undefined : problemOf(parsed.config)
+  if (!Array.isArray(parsed) && !problem) return parsed.config
+  const problems = Array.isArray(parsed) ? parsed : [problem].filter((one) => one !== undefined)
+  return `Its settings are not valid: ${problems.map(({ path, message }) => `${path}: ${message}`).join('; ')}.`
+}
+
+/** Once, when it begins. */
+function tell(logger: Logger, before: readonly UnusedBackend[], now: readonly UnusedBackend[]): void {
+  for (const { name, problem } of now) {
+    if (before.some((one) => one.name === name && one.problem === problem)) continue
+    const level = problem === FILE_WINS ? 'warn' : 'error'
+    logger[level]('backend.not_used', { backend: name, problem })
   }
 }
 

@@ -125,12 +125,17 @@ describe('a metadata service is no place for a backend:', () => {
     expect(own.body.error.fields).toHaveProperty('url')
   })
 
-  test.each(['8.8.8.8', '10.0.0.1', '127.0.0.1', '::1', '2001:db8::1', '64:ff9b::808:808', '2002:808:808::1'])(
-    '%s is none',
-    (address) => {
-      expect(isMetadataAddress(address)).toBe(false)
-    },
-  )
+  test.each([
+    '8.8.8.8',
+    '10.0.0.1',
+    '127.0.0.1',
+    '::1',
+    '2001:db8::1',
+    '64:ff9b::808:808',
+    '2002:808:808::1',
+  ])('%s is none', (address) => {
+    expect(isMetadataAddress(address)).toBe(false)
+  })
 })
 
 describe('secrets', () => {
@@ -138,8 +143,7 @@ describe('secrets', () => {
     expect((await boss.post(PATH, ADDED)).status).toBe(201)
     const all = Object.keys(SECRETS).sort()
     const put = (change: object) => boss.put(`${PATH}/added`, change)
-    const missing = async (change: object) =>
-      Object.keys((await put(change)).body.error?.fields ?? {}).sort()
+    const missing = async (change: object) => Object.keys((await put(change)).body.error?.fields ?? {}).sort()
     expect(await missing({ url: 'https://elsewhere.test' })).toEqual(all)
     expect(await missing({ key_header: 'authorization' })).toEqual(all)
     expect(await missing({ headers: { 'x-team': 'new' } })).toEqual(['admin_key', 'api_key', 'proxy'])

@@ -20,6 +20,7 @@ import { outageContract } from './outage.ts'
 import { programsContract } from './programs.ts'
 import { reportsContract } from './reports.ts'
 import { scimContract } from './scim.ts'
+import { storedBackendsContract } from './stored-backends.ts'
 import { telemetryContract } from './telemetry.ts'
 import { usageContract } from './usage.ts'
 
@@ -38,6 +39,7 @@ export function answersContracts(runtime: Runtime) {
   modelFallbacksContract(runtime)
   objectsContract(runtime)
   outageContract(runtime)
+  storedBackendsContract(runtime)
 }
 
 /** Who may call, and what is written down of it. */

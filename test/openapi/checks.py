@@ -37,6 +37,12 @@ RULES = (
     "a secret of at least 16 characters is expected",
     "has no secret beside its address",
     "audit is only for webhooks",
+    # Backends, of which the schema is that of the configuration file.
+    "this field is not known",
+    "an address is expected",
+    "or foundry is expected",
+    "letters, digits, dot, dash and underscore are expected",
+    "secrets.key in the configuration",
     # Networks have more forms than a pattern tells.
     "a network such as 10.0.0.0/8 is expected",
     # Between one field and another.
