@@ -16,9 +16,9 @@ async function bundle(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: ['adapters/workers/index.ts'],
     bundle: true,
-    // As `minify` of wrangler.toml.
+    // As `minify` and `keep_names` of wrangler.toml.
     minify: true,
-    keepNames: true,
+    keepNames: false,
     format: 'esm',
     target: 'es2024',
     platform: 'neutral',
