@@ -19,6 +19,7 @@ const TEXTS: ReadonlyMap<string, Key> = new Map<RefusalCode | 'offline' | 'unkno
   ['invalid_invite_code', 'error.invalid_invite_code'],
   ['account_disabled', 'error.account_disabled'],
   ['admins_only', 'error.admins_only'],
+  ['sign_in_again', 'error.sign_in_again'],
   ['foreign_origin', 'error.foreign_origin'],
   ['disabled_by_admin', 'error.disabled_by_admin'],
   ['own_application', 'error.own_application'],

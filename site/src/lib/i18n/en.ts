@@ -45,6 +45,7 @@ export const en = {
     'This invitation or invite code is not right any more. Your administrator has a new one.',
   'error.account_disabled': 'Your account is disabled. Please ask an administrator.',
   'error.admins_only': 'Only administrators may do this.',
+  'error.sign_in_again': 'Sign out and in again first: this needs a sign-in of the last ten minutes.',
   'error.foreign_origin':
     'The gateway takes changes only from its own address. Open the dashboard at the address you were given.',
   'error.disabled_by_admin': 'An administrator disabled this key. Only an administrator can enable it again.',

@@ -45,6 +45,7 @@ export const zhCN: Messages = {
   'error.invalid_invite_code': '邀请或邀请码不正确或已失效，请向管理员重新索取。',
   'error.account_disabled': '您的账号已停用，请联系管理员。',
   'error.admins_only': '只有管理员可以执行此操作。',
+  'error.sign_in_again': '请先退出并重新登录：此操作要求在最近十分钟内登录过。',
   'error.foreign_origin': '网关只接受来自自身地址的修改，请通过管理员提供的地址打开控制台。',
   'error.disabled_by_admin': '此密钥由管理员停用，只有管理员可以重新启用。',
   'error.own_application': '您自己的申请须由其他人审批。',
