@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/schema.ts'
 import { auditRow, SYSTEM } from '../../core/audit/record.ts'
 import { renewCredentials } from '../../core/backends/credentials.ts'
-import type { BackendMemory } from '../../core/backends/memory.ts'
 import { systemClock } from '../../core/clock.ts'
+import type { Deps } from '../../core/deps.ts'
 import type { Logger } from '../../core/ports.ts'
 import { fileArchive } from '../backup/archive.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
@@ -145,15 +145,14 @@ async function openDrivers(config: Config, logger: Logger, { primary, thread }: 
   }
 }
 
-/** Composes a gateway from settings, with all keys read. `known`: the memory of the gateway that it replaces. */
+/** Composes a gateway from settings, with all keys read. `before`: of the gateway that it replaces. */
 function createComposer(
   reports: ReportThreads | undefined,
   brought: Omit<Runtime, 'mailer' | 'notifier' | 'ldap' | 'reports' | 'hasProxies'>,
 ) {
-  return async (settings: Config, known?: BackendMemory): Promise<Composed> => {
+  return async (settings: Config, before?: Deps): Promise<Composed> => {
     const mailer = mailerFrom(settings, brought.logger)
     const notifier = notifierFrom(settings, brought.clock)
-    const more = reports ? { reports: reports.under(settings) } : {}
     const made = await compose(
       settings,
       {
@@ -162,10 +161,11 @@ function createComposer(
         notifier,
         ldap: ldapLogin,
         ...{ platformCredentials: CHAINS, hasProxies: true, lookup: hostLookup },
-        ...more,
+        ...(reports ? { reports: reports.under(settings) } : {}),
       },
-      known,
+      before?.balancer.memory,
     )
+    if (before) made.deps.telemetry.takeOver(before.telemetry.left())
     await Promise.all([made.deps.keyCache.refresh(), renewCredentials(made.deps)])
     return made
   }
@@ -218,7 +218,7 @@ export async function startServer(
     async reload(next) {
       const { changed, inForce } = upToRestart(config, next)
       for (const name of changed) logger.warn('config.needs_restart', { setting: name })
-      current = await composed(inForce, current.deps.balancer.memory)
+      current = await composed(inForce, current.deps)
       settings = inForce
       void current.deps.catalogue.checkAll()
       await auditRow(db, { actor: SYSTEM, at: clock.now(), action: 'config.reload', target: 'config' })

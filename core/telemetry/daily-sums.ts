@@ -18,8 +18,8 @@ interface Person {
 }
 
 export interface DailySums {
-  /** Counts what is in metrics. Throws where the bytes are none. */
-  metrics(person: Person, body: Uint8Array, isProtobuf: boolean): void
+  /** Counts what is in metrics, and answers whether all of it is counted. Throws where the bytes are none. */
+  metrics(person: Person, body: Uint8Array, isProtobuf: boolean): boolean
   /** Counts a session once, however often it is seen. */
   session(person: Person, session: string): void
 }
@@ -59,33 +59,35 @@ export function createDailySums(parts: DailySumsParts): DailySums {
   const known = new Set<string>()
 
   function add(person: Person, counted: Counted, at: { day: number; keptMs: number; hashed: unknown[] }) {
-    if (throttle.take(String(person.userId)) > 0) return
+    if (throttle.take(String(person.userId)) > 0) return false
     const hash = sha256(JSON.stringify([person.userId, ...at.hashed]))
-    writer.add({ ...person, ...counted, hash, day: at.day, expiresAt: clock.now() + at.keptMs })
+    return writer.add({ ...person, ...counted, hash, day: at.day, expiresAt: clock.now() + at.keptMs })
   }
   function session(person: Person, id: string) {
     const name = `${person.userId} ${id}`
-    if (id === '' || id.length > LONGEST_SESSION || known.has(name)) return
+    if (id === '' || id.length > LONGEST_SESSION || known.has(name)) return true
     const oldest = known.size >= MOST_KNOWN_SESSIONS ? known.values().next().value : undefined
     if (oldest !== undefined) known.delete(oldest)
     known.add(name)
     const at = { day: dayOf(clock.now()), keptMs: SESSION_MS, hashed: ['session', id] }
-    add(person, { kind: 'sessions', label: '', amount: 1 }, at)
+    return add(person, { kind: 'sessions', label: '', amount: 1 }, at)
   }
   function point(person: Person, told: Point) {
     if (told.metric === 'claude_code.session.count') {
       return session(person, told.attributes.get('session.id') ?? '')
     }
     const counted = countedOf(told, modelLabel)
-    if (!counted) return
+    if (!counted) return true
     const attributes = [...told.attributes].toSorted(([one], [other]) => (one < other ? -1 : 1))
     const hashed = [told.metric, attributes, String(told.start), String(told.end)]
-    add(person, counted, { day: dayToldOf(told, clock.now()), keptMs: POINT_MS, hashed })
+    return add(person, counted, { day: dayToldOf(told, clock.now()), keptMs: POINT_MS, hashed })
   }
   return {
-    session,
+    session: (person, id) => void session(person, id),
     metrics(person, body, isProtobuf) {
-      for (const told of deltaPoints(body, isProtobuf)) point(person, told)
+      let isWhole = true
+      for (const told of deltaPoints(body, isProtobuf)) isWhole = point(person, told) && isWhole
+      return isWhole
     },
   }
 }
@@ -100,7 +102,10 @@ function dayToldOf({ end }: Point, now: number): number {
   return dayOf(Math.abs(told - now) > DAY_MS ? now : told)
 }
 
-/** Writes what waits in batches, one at a time. What the database does not take waits for the next; what is too much is dropped. */
+/**
+ * Writes what waits in batches, one at a time. What the database does not take waits for the next; what is too much is dropped,
+ * and the answer to it is false.
+ */
 function createWriter({ db, logger, waitUntil }: Pick<DailySumsParts, 'db' | 'logger' | 'waitUntil'>) {
   const events = { failed: 'telemetry.not_counted', worksAgain: 'telemetry.counted_again' }
   const outage = createOutage(logger, events)
@@ -118,10 +123,10 @@ function createWriter({ db, logger, waitUntil }: Pick<DailySumsParts, 'db' | 'lo
     }
   }
   return {
-    add(one: Waiting) {
-      if (waiting.length >= MOST_WAITING) return
+    add(one: Waiting): boolean {
+      if (waiting.length >= MOST_WAITING) return false
       waiting.push(one)
-      if (writing) return
+      if (writing) return true
       writing = true
       const ended = writeAll()
         .catch(outage.failed)
@@ -129,6 +134,7 @@ function createWriter({ db, logger, waitUntil }: Pick<DailySumsParts, 'db' | 'lo
           writing = false
         })
       waitUntil(ended)
+      return true
     },
   }
 }

@@ -5,5 +5,7 @@ export const DROPPED = [
   'collector_away',
   'too_many',
   'unreadable',
+  /** It went on to collectors, but the daily sums lack some of it. */
+  'not_counted',
 ] as const
 export type Dropped = (typeof DROPPED)[number]

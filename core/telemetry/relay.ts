@@ -6,7 +6,7 @@ import type { Metrics } from '../observability/metrics.ts'
 import { createOutage } from '../outage.ts'
 import type { Clock, Logger, SendTelemetry } from '../ports.ts'
 import type { Signal, TelemetryDestination } from '../settings.ts'
-import { createFairQueue, type Queued } from './fair-queue.ts'
+import { createFairQueue, type FairQueue, type Queued } from './fair-queue.ts'
 
 export interface Telling {
   signal: Signal
@@ -23,6 +23,10 @@ export interface Relay {
   take(telling: Telling): void
   /** Goes on after a failure, when it is time; resolves when nothing more can be sent now. */
   run(): Promise<void>
+  /** Takes out what waits, by the endpoint of its collector. */
+  left(): ReadonlyMap<string, readonly Waiting[]>
+  /** Goes on with what a relay before this one left. What waited for a collector that is none any more is dropped. */
+  takeOver(left: ReturnType<Relay['left']>): void
 }
 
 export interface RelayParts {
@@ -43,12 +47,14 @@ const LANES = 8
 const MOST_TRIES = 5
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
+const PROTOBUF = 'application/x-protobuf'
 /** https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes */
 const AGAIN = new Set([429, 502, 503, 504])
 
 export function createRelay(parts: RelayParts): Relay {
   const collectors = parts.settings.claudeCode.telemetry.map((destination) => ({
     signals: destination.signals,
+    endpoint: destination.endpoint,
     ...createCollector(destination, parts),
   }))
   return {
@@ -58,6 +64,10 @@ export function createRelay(parts: RelayParts): Relay {
     },
     async run() {
       await Promise.all(collectors.map(({ run }) => run()))
+    },
+    left: () => new Map(collectors.map(({ endpoint, left }) => [endpoint, left()])),
+    takeOver(left) {
+      for (const { endpoint, add } of collectors) for (const one of left.get(endpoint) ?? []) add(one)
     },
   }
 }
@@ -82,10 +92,7 @@ function createCollector(destination: TelemetryDestination, parts: RelayParts) {
   async function sendOne({ one }: Queued<Waiting>) {
     const answered = await sendTelemetry({
       url: `${destination.endpoint}/v1/${one.signal}`,
-      headers: {
-        ...destination.headers,
-        'content-type': one.isProtobuf ? 'application/x-protobuf' : 'application/json',
-      },
+      headers: { ...destination.headers, 'content-type': one.isProtobuf ? PROTOBUF : 'application/json' },
       body: one.body,
     }).catch((cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause))))
     const isAway = typeof answered !== 'number' || AGAIN.has(answered)
@@ -122,8 +129,16 @@ function createCollector(destination: TelemetryDestination, parts: RelayParts) {
       const sending = begin()
       if (sending) waitUntil(sending)
     },
+    add,
+    left: () => emptied(queue),
     run: async () => begin(),
   }
+}
+
+function emptied(queue: FairQueue<Waiting>): Waiting[] {
+  const waiting: Waiting[] = []
+  for (let next = queue.next(); next; next = queue.next()) waiting.push(next.one)
+  return waiting
 }
 
 /** Longer each time, until something works again. */

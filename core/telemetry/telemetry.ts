@@ -7,7 +7,7 @@ import type { Signal } from '../settings.ts'
 import { createDailySums, type DailySumsParts } from './daily-sums.ts'
 import { createRelay, type Relay, type RelayParts, type Telling } from './relay.ts'
 
-export interface Telemetry extends Pick<Relay, 'run'> {
+export interface Telemetry extends Pick<Relay, 'run' | 'left' | 'takeOver'> {
   /** Whether a telling of this person is to be read; it counts as one. What is not read is dropped. */
   begin(signal: Signal, userId: number): boolean
   /** Throws where metrics cannot be read. */
@@ -30,6 +30,8 @@ export function createTelemetry(parts: RelayParts & DailySumsParts): Telemetry {
   const throttle = createThrottle(clock, { burst: AT_ONCE, everyMs: EVERY_MS })
   return {
     run: relay.run,
+    left: relay.left,
+    takeOver: relay.takeOver,
     begin(signal, userId) {
       if (signal !== 'metrics' && !relay.wants(signal)) return false
       if (throttle.take(String(userId)) === 0) return true
@@ -39,8 +41,10 @@ export function createTelemetry(parts: RelayParts & DailySumsParts): Telemetry {
     take(telling) {
       relay.take(telling)
       const { signal, body } = telling
-      if (signal === 'metrics' && body.byteLength <= MOST_COUNTED_BYTES)
-        sums.metrics(telling, body, telling.isProtobuf)
+      if (signal !== 'metrics') return
+      const isCounted =
+        body.byteLength <= MOST_COUNTED_BYTES && sums.metrics(telling, body, telling.isProtobuf)
+      if (!isCounted) metrics?.telemetryDropped(signal, 'not_counted')
     },
     called(person, headers) {
       const session = headerOf(headers, 'x-claude-code-session-id')

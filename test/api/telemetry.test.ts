@@ -126,7 +126,37 @@ describe('a collector', () => {
   })
 })
 
+describe('what waits at a change of the configuration', () => {
+  test('goes to the collectors that are still there, and to each once', async () => {
+    const other = await startCollector()
+    await start([{ endpoint: collector.url }, { endpoint: other.url }])
+    const next = await startApp({ claude_code: { telemetry: [{ endpoint: collector.url }] } })
+    collector.answer(503)
+    other.answer(503)
+    for (let i = 0; i < 3; i++) await tell('metrics')
+    await app.settled()
+    const asked = [collector.requests.length, other.requests.length]
+    collector.answer(200)
+    other.answer(200)
+    next.deps.telemetry.takeOver(app.deps.telemetry.left())
+    await next.deps.telemetry.run()
+    app.clock.advance(60_000)
+    await app.deps.telemetry.run()
+    expect(collector.requests.length).toBe((asked[0] ?? 0) + 3)
+    expect(other.requests.length).toBe(asked[1])
+    await next.close()
+    await other.stop()
+  })
+})
+
 describe('whoever tells', () => {
+  test('more than is counted has it go on, and the sums are known to lack it', async () => {
+    await start([{ endpoint: collector.url }])
+    const large = `{"resourceMetrics":[${' '.repeat(600_000)}]}`
+    expect((await tell('metrics', large)).status).toBe(200)
+    expect([await got(), dropped('not_counted')]).toEqual([['/v1/metrics'], 1])
+  })
+
   test('needs a key, and is answered with 200 whatever becomes of it', async () => {
     await start([{ endpoint: collector.url }])
     expect((await tell('metrics', BODY, {}, 'sk-wrong')).status).toBe(401)

@@ -86,6 +86,16 @@ export function devicesContract({ name, start }: Runtime) {
       expect(await ask()).toMatchObject({ status: 400, body: { error: 'access_denied' } })
     })
 
+    test('who sets machines up is told what puts Claude Code on it in touch with this gateway', async () => {
+      const listed = await answerOf(await fetch(`${gateway.url}/api/connect`))
+      expect([listed.status, listed.body.url]).toEqual([200, ADDRESS])
+      expect(listed.body.settings.length).toBeGreaterThan(8)
+      const file = await fetch(`${gateway.url}/api/connect/linux`)
+      expect(file.headers.get('content-disposition')).toContain('attachment')
+      expect(await file.json()).toMatchObject({ forceLoginGatewayUrl: ADDRESS })
+      expect((await fetch(`${gateway.url}/api/connect/amiga`)).status).toBe(404)
+    })
+
     test('it calls by its token, which is refreshed also twice, and counts as its person’s', async () => {
       const { access_token, refresh_token, ...rest } = await signedIn(ann)
       expect(rest).toEqual({ token_type: 'Bearer', expires_in: 3600, email: 'ann@corp.test' })
