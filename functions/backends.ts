@@ -7,6 +7,7 @@ import { OUTCOMES, STEPS } from '../core/backends/try-out.ts'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere, Refusal } from '../core/errors.ts'
 import { BackendView, backendView } from './backend-views.ts'
+import { assertRecent } from './identify.ts'
 import { route } from './route.ts'
 
 const BackendAnswer = z.strictObject({ backend: BackendView })
@@ -58,17 +59,18 @@ export const backends = [
     method: 'PUT',
     path: '/admin/api/backends/:name',
     tier: 'admin',
-    recent: true,
-    summary: 'Changes a backend: one of the configuration file until restart or reload. Weight 0 drains it.',
+    summary:
+      'Changes a backend: one of the configuration file until restart or reload. Weight 0 drains it, which needs no recent sign-in.',
     errors: [409],
     body: Change,
     reply: BackendAnswer,
-    async handle({ deps, params: { name }, body, actor }) {
+    async handle({ deps, caller, params: { name }, body, actor }) {
+      const { enabled, weight, ...others } = body
+      if (Object.values(others).some((value) => value !== undefined)) assertRecent(deps, caller)
       if (!deps.fleet.fileNames.has(name)) {
         await changeStoredBackend({ ...deps, actor }, name, body)
         return { backend: viewIn(deps, await deps.fleet.refresh(), name) }
       }
-      const { enabled, weight, ...others } = body
       assertNone(others)
       return {
         backend: backendView(deps, await changeBackend({ ...deps, actor }, name, { enabled, weight })),

@@ -36,7 +36,7 @@ const WRITES = [
   ['POST', PATH, ADDED],
   ['POST', `${PATH}/test`, ADDED],
   ['POST', `${PATH}/file/test`, undefined],
-  ['PUT', `${PATH}/file`, { weight: 2 }],
+  ['PUT', `${PATH}/file`, { url: 'https://elsewhere.example' }],
   ['DELETE', `${PATH}/added`, undefined],
 ] as const
 function write(browser: Browser, [method, path, body]: (typeof WRITES)[number], init = {}) {
@@ -61,7 +61,16 @@ describe('backends are written by nobody', () => {
     }
     expect((await early.get(PATH)).status).toBe(200)
     const again = await app.signIn('early', 'admin')
-    expect((await write(again, WRITES[3])).status).toBe(200)
+    expect((await write(again, WRITES[0])).status).toBe(201)
+    expect((await write(again, WRITES[4])).status).toBe(200)
+    boss = await app.signIn('boss', 'admin')
+  })
+
+  test('but one is drained and switched by an older session, because that is urgent when it is needed', async () => {
+    const early = await app.signIn('urgent', 'admin')
+    app.clock.advance(10 * 60_000 + 1)
+    for (const change of [{ weight: 2 }, { enabled: false }, { enabled: true }])
+      expect((await early.put(`${PATH}/file`, change)).status).toBe(200)
     boss = await app.signIn('boss', 'admin')
   })
 

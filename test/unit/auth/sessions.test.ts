@@ -55,7 +55,7 @@ describe('a session', () => {
     const { open, find, user, rows, clock, parts, audited } = await setUp()
     const found = await find(await open())
     const [row] = await rows()
-    expect(found).toEqual({ user, sessionId: row?.id })
+    expect(found).toEqual({ user, sessionId: row?.id, signedInAt: row?.createdAt })
     expect(row).toEqual({
       id: expect.stringMatching(/^[a-z0-9]{32}$/),
       userId: user.id,
