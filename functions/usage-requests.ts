@@ -55,6 +55,7 @@ const RequestDetail = z
       .meta({ description: "The person's limits and use as they are now, not as they were then." }),
   })
   .meta({ id: 'RequestDetail' })
+export type RequestDetail = z.infer<typeof RequestDetail>
 
 const SessionDetail = z
   .strictObject({
@@ -73,6 +74,7 @@ const SessionDetail = z
       .meta({ description: `Oldest first; of more than ${MOST_CALLS} the newest.` }),
   })
   .meta({ id: 'SessionDetail' })
+export type SessionDetail = z.infer<typeof SessionDetail>
 
 export const usageRequests = (['session', 'billing'] as const).flatMap((tier) => [
   requestOf(tier),

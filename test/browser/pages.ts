@@ -1,5 +1,15 @@
 /** The pages of the dashboard that everybody has, and those of administrators. */
-export const OWN_PAGES = ['/', '/keys', '/usage', '/statement', '/models', '/requests', '/connect']
+export const OWN_PAGES = [
+  '/',
+  '/keys',
+  '/usage',
+  '/usage/requests/req_none',
+  '/usage/sessions/1-none',
+  '/statement',
+  '/models',
+  '/requests',
+  '/connect',
+]
 export const ADMIN_PAGES = [
   '/admin',
   '/admin/users',

@@ -111,10 +111,11 @@ describe.each(LOOKS)('in $locale, $scheme, $width px', (look) => {
     await row.getByText(words.granted).waitFor()
 
     await page.goto(`${house.gateway.url}/usage`)
-    await page.locator('td button').first().click()
-    await page.locator('dialog dd').first().waitFor()
+    await page.locator('td a').first().click()
+    await page.waitForURL('**/usage/requests/req_*')
+    await page.reload()
+    await page.locator('dd').first().waitFor()
     expect(await faultsOf(page)).toEqual([])
-    await page.keyboard.press('Escape')
 
     await office.goto(`${house.gateway.url}/admin/users?q=${person}`)
     await office.getByRole('link', { name: person }).click()

@@ -13,6 +13,7 @@ import type { PolicyView } from '../../../../functions/policies.ts'
 import type * as reports from '../../../../functions/report-views.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
 import type * as statements from '../../../../functions/statements.ts'
+import type * as stories from '../../../../functions/usage-requests.ts'
 import type * as usage from '../../../../functions/usage-views.ts'
 import type { UserWithUse } from '../../../../functions/users.ts'
 import type { UserView } from '../../../../functions/views.ts'
@@ -59,6 +60,8 @@ export type AvailableModel = ModelView
 export type Backend = BackendView
 export type Audit = AuditEvent
 export type Log = usage.Log
+export type RequestDetail = stories.RequestDetail
+export type SessionDetail = stories.SessionDetail
 type Figures = z.infer<typeof usage.FiguresView>
 export type Report = z.infer<typeof reports.ReportView>
 export type ReportRow = Report['rows'][number]
@@ -174,6 +177,10 @@ export const api = {
   deleteKey: (id: number) => del(`/api/keys/${id}`),
 
   logs: (scope: Scope, query: Query) => get<LogPage>(usageBase(scope), query),
+  request: (scope: Scope, id: string) =>
+    get<RequestDetail>(`${usageBase(scope)}/requests/${encodeURIComponent(id)}`),
+  session: (scope: Scope, id: string) =>
+    get<SessionDetail>(`${usageBase(scope)}/sessions/${encodeURIComponent(id)}`),
   daily: (scope: Scope, query: Query) => get<{ stats: DayStats[] }>(`${usageBase(scope)}/daily`, query),
   hourly: (scope: Scope, query: Query) => get<{ stats: HourStats[] }>(`${usageBase(scope)}/hourly`, query),
   summary: (query: Query = {}) => get<OwnSummary>('/api/usage/summary', query),
