@@ -23,8 +23,8 @@ export interface Relay {
   take(telling: Telling): void
   /** Goes on after a failure, when it is time; resolves when nothing more can be sent now. */
   run(): Promise<void>
-  /** Takes out what waits, by the endpoint of its collector. */
-  left(): ReadonlyMap<string, readonly Waiting[]>
+  /** Takes out what waits for each collector. */
+  left(): readonly { endpoint: string; waiting: readonly Waiting[] }[]
   /** Goes on with what a relay before this one left. What waited for a collector that is none any more is dropped. */
   takeOver(left: ReturnType<Relay['left']>): void
 }
@@ -65,9 +65,15 @@ export function createRelay(parts: RelayParts): Relay {
     async run() {
       await Promise.all(collectors.map(({ run }) => run()))
     },
-    left: () => new Map(collectors.map(({ endpoint, left }) => [endpoint, left()])),
+    left: () => collectors.map(({ endpoint, left }) => ({ endpoint, waiting: left() })),
     takeOver(left) {
-      for (const { endpoint, add } of collectors) for (const one of left.get(endpoint) ?? []) add(one)
+      // Two collectors may have one endpoint and differ in their headers, so that each goes on with one part.
+      const parts = [...left]
+      for (const { endpoint, signals, add } of collectors) {
+        const at = parts.findIndex((part) => part.endpoint === endpoint)
+        const [part] = at < 0 ? [] : parts.splice(at, 1)
+        for (const one of part?.waiting ?? []) if (signals.includes(one.signal)) add(one)
+      }
     },
   }
 }

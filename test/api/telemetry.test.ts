@@ -149,6 +149,26 @@ describe('what waits at a change of the configuration', () => {
   })
 })
 
+test('two collectors at one address keep apart what waits for each', async () => {
+  const twice = [
+    { endpoint: collector.url, headers: { 'x-token': 'one' } },
+    { endpoint: collector.url, headers: { 'x-token': 'other' }, signals: ['logs'] },
+  ]
+  await start(twice)
+  const next = await startApp({ claude_code: { telemetry: twice } })
+  collector.answer(503)
+  await tell('metrics')
+  await tell('logs')
+  await app.settled()
+  const asked = collector.requests.length
+  collector.answer(200)
+  next.deps.telemetry.takeOver(app.deps.telemetry.left())
+  await next.deps.telemetry.run()
+  const sent = collector.requests.slice(asked).map(({ url, headers }) => `${url} ${headers['x-token']}`)
+  expect(sent.toSorted()).toEqual(['/v1/logs other', '/v1/metrics one'])
+  await next.close()
+})
+
 describe('whoever tells', () => {
   test('more than is counted has it go on, and the sums are known to lack it', async () => {
     await start([{ endpoint: collector.url }])
