@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { AUDIT_ACTION_NAMES } from '../core/audit/action.ts'
 import type { AuditFilter } from '../core/audit/filter.ts'
-import { allAudit, auditView, listAudit } from '../core/audit/list.ts'
+import { type AuditRow, auditView, exportAudit, listAudit } from '../core/audit/list.ts'
 import { type Subject, subjectsOf } from '../core/audit/subjects.ts'
 import { type Cell, csvStream } from '../core/reports/csv.ts'
 import { rangeOf } from '../core/reports/range.ts'
@@ -41,6 +41,7 @@ const AuditSubject = z
     itcode: z.string().nullable(),
   })
   .meta({ id: 'AuditSubject' })
+export type AuditSubject = z.infer<typeof AuditSubject>
 
 const searched = 'Looked for in the newest 100,000 events, or those before end_date.'
 const filters = DatesOnly.extend({
@@ -87,12 +88,13 @@ export const audit = [
   report({
     path: '/admin/api/audit/export',
     tier: 'auditor',
-    summary: 'The same events as a CSV file, newest first.',
+    summary: 'The same events as a CSV file, newest first. The export is audited.',
     query: filters,
     produces: ['text/csv'],
     file: true,
-    async handle({ deps, query, id, over }) {
-      return new Response(csvStream(COLUMNS, slicesOf(deps, filterOf(query), id), over), {
+    async handle({ deps, query, actor, id, over }) {
+      const slices = await exportAudit({ ...deps, actor }, { filter: filterOf(query), asked: query })
+      return new Response(csvStream(COLUMNS, slicesOf(deps, slices, id), over), {
         headers: {
           'content-type': 'text/csv; charset=utf-8; header=present',
           'content-disposition': 'attachment; filename="audit.csv"',
@@ -117,11 +119,11 @@ function subjectView({ userId, ...subject }: Subject) {
 /** A failure can only be logged, because the headers are sent already. */
 async function* slicesOf(
   { db, logger }: Pick<ReportDeps, 'db' | 'logger'>,
-  filter: AuditFilter,
+  slices: AsyncIterable<AuditRow[]>,
   id: string,
 ): AsyncGenerator<Cell[][]> {
   try {
-    for await (const events of allAudit(db, filter)) {
+    for await (const events of slices) {
       const names = new Map((await subjectsOf(db, events)).map(({ ref, name }) => [ref, name]))
       yield events.map((event): Cell[] => {
         const { before, after, ...view } = auditView(event)

@@ -56,6 +56,12 @@ interface AuditFields {
   issuer: string
   subject: string
   directory_group_id: number | null
+  /** Of an export, which rows of the audit it is of: who did it, whom it concerns, what was done, and text. */
+  actor: number
+  about: number
+  action: string
+  target: string
+  q: string
   start_date: string
   end_date: string
   users: number
@@ -91,7 +97,8 @@ interface AuditFields {
   /** Managed settings of Claude Code, or those of a backend that hold no secret. */
   settings: Readonly<Record<string, unknown>>
 }
-type Field = keyof AuditFields
+export type AuditField = keyof AuditFields
+type Field = AuditField
 
 /** Fields of a row. `made`, `removed`: all listed ones. `changed`: those that changed. `asked`: those that were given. */
 interface Shape {
@@ -122,6 +129,7 @@ export const AUDIT_ACTIONS = {
   'application.create': {},
   'application.reject': { made: REVIEW },
   'application.withdraw': {},
+  'audit.export': { asked: ['start_date', 'end_date', 'tz', 'actor', 'about', 'action', 'target', 'q'] },
   'backend.check': {},
   'backend.create': { made: ['settings', 'secrets'] },
   'backend.delete': { removed: ['settings'] },

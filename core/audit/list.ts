@@ -3,9 +3,10 @@ import { and, asc, count, desc, eq, gt, lt, sql } from 'drizzle-orm'
 import { adminKeys, auditEvents, users } from '../db/schema.ts'
 import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
-import type { Db } from '../ports.ts'
+import type { Clock, Db } from '../ports.ts'
 import { timeText, usdOf } from '../units.ts'
 import { type AuditFilter, auditWhere } from './filter.ts'
+import { type Actor, type AuditEvent, auditRow } from './record.ts'
 
 export interface AuditRow extends Omit<typeof auditEvents.$inferSelect, 'before' | 'after' | 'tally'> {
   actorItcode: string | null
@@ -32,9 +33,18 @@ export async function listAudit(
   return { events, total: counted?.total ?? 0 }
 }
 
+/** All matching rows, newest first, in slices. The export is audited before the first slice is read. */
+export async function exportAudit(
+  { db, clock, actor }: { db: Db; clock: Clock; actor: Actor },
+  { filter, asked }: { filter: AuditFilter; asked: Extract<AuditEvent, { action: 'audit.export' }>['after'] },
+): Promise<AsyncGenerator<AuditRow[]>> {
+  await auditRow(db, { actor, at: clock.now(), action: 'audit.export', target: 'audit', after: asked })
+  return allAudit(db, filter)
+}
+
 const SLICE = 500
-/** All matching rows, newest first, in slices. What comes meanwhile is not among them. */
-export async function* allAudit(db: Db, filter: AuditFilter): AsyncGenerator<AuditRow[]> {
+/** What comes meanwhile is not among them. */
+async function* allAudit(db: Db, filter: AuditFilter): AsyncGenerator<AuditRow[]> {
   const where = await auditWhere(db, filter)
   let last = Number.MAX_SAFE_INTEGER
   for (;;) {

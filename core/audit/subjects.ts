@@ -26,6 +26,8 @@ type Kind =
 /** Fields of rows that hold ids. */
 const FIELDS: ReadonlyMap<string, Kind> = new Map([
   ['user_id', 'user'],
+  ['actor', 'user'],
+  ['about', 'user'],
   ['added', 'user'],
   ['removed', 'user'],
   ['key_id', 'key'],
@@ -57,7 +59,9 @@ export async function subjectsOf(db: Db, events: readonly AuditRow[]): Promise<S
     asked.set(kind, (asked.get(kind) ?? new Set()).add(id))
   }
   for (const { target, before, after } of events) {
-    for (const [, kind = '', id] of target.matchAll(/([a-z-]+):(\d{1,15})(?=$|[ :])/g)) ask(kind, Number(id))
+    // Limits of a group are of each member, or of all together.
+    const named = target.replace(/_(each|pool):/, ':')
+    for (const [, kind = '', id] of named.matchAll(/([a-z-]+):(\d{1,15})(?=$|[ :])/g)) ask(kind, Number(id))
     if (target.startsWith('user:')) accounts.add(target.slice('user:'.length))
     for (const [name, value] of [...Object.entries(before ?? {}), ...Object.entries(after ?? {})]) {
       for (const id of Array.isArray(value) ? value : [value]) ask(FIELDS.get(name) ?? '', id)

@@ -203,6 +203,7 @@ describe('the audit', () => {
     )
     expect(lines).toHaveLength(701)
     expect(lines[1]).toContain("'=thing-699")
+    expect(await told('audit.export')).toEqual([[null, { tz: 'UTC', action: 'old.thing' }]])
     const one = await boss.get(`/admin/api/audit/export?target=user:ann&action=login.ok`)
     expect(one.text.trim().split('\r\n')[1]).toContain(',ann,,login.ok,user:ann,ann,')
   })

@@ -1,7 +1,7 @@
 /** Every route the site uses, typed from the schemas that the gateway checks its answers with. */
 import type * as z from 'zod'
 import type { ApplicationView, ModelView } from '../../../../functions/approvals.ts'
-import type { AuditEvent } from '../../../../functions/audit.ts'
+import type { AuditEvent, AuditSubject } from '../../../../functions/audit.ts'
 import type { LoginProviderView } from '../../../../functions/auth.ts'
 import type { BackendView } from '../../../../functions/backend-views.ts'
 import type { DeviceOfAnybody } from '../../../../functions/devices.ts'
@@ -257,5 +257,7 @@ export const api = {
     put<{ backend: Backend }>(`/admin/api/backends/${encodeURIComponent(name)}`, change),
   checkBackend: (name: string) =>
     post<{ backend: Backend }>(`/admin/api/backends/${encodeURIComponent(name)}/check`),
-  audit: (query: Query) => get<{ events: Audit[]; total: number }>('/admin/api/audit', query),
+  audit: (query: Query) =>
+    get<{ events: Audit[]; subjects: AuditSubject[]; total: number }>('/admin/api/audit', query),
+  auditExport: (query: Query) => withQuery('/admin/api/audit/export', query),
 }
