@@ -11,6 +11,7 @@ import { limits } from './limits.ts'
 import { members } from './members.ts'
 import { organizations } from './organizations/index.ts'
 import { policies } from './policies.ts'
+import { queue } from './queue.ts'
 import { reconciliations } from './reconciliation.ts'
 import { reports } from './report-routes.ts'
 import { requests } from './requests.ts'
@@ -37,6 +38,7 @@ const REPORTS = new Map<string, Route>(
     serviceAccounts,
     limits,
     requests,
+    queue,
     invitations,
     organizations,
     devices,

@@ -22,6 +22,7 @@ import { notices } from './notices.ts'
 import { organizations } from './organizations/index.ts'
 import { policies } from './policies.ts'
 import { proxy } from './proxy.ts'
+import { queue } from './queue.ts'
 import { reconciliations } from './reconciliation.ts'
 import { reports } from './report-routes.ts'
 import { requests } from './requests.ts'
@@ -45,7 +46,7 @@ export const functions = {
   approvals,
   groups: [...groups, ...members, ...serviceAccounts],
   limits,
-  requests,
+  requests: [...requests, ...queue],
   admin: [...users, ...leaving, ...scimJoining, ...invitations, ...adminKeys, ...backends, ...audit, ...live],
   notices,
   'claude-code': [...claudeCode, ...connect, ...devices, ...policies, ...telemetry],

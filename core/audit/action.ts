@@ -128,6 +128,8 @@ export const AUDIT_ACTIONS = {
   'application.approve': { made: REVIEW },
   'application.create': {},
   'application.reject': { made: REVIEW },
+  /** The decision was taken back. */
+  'application.reopen': { made: ['user_id'] },
   'application.withdraw': {},
   'audit.export': { asked: ['start_date', 'end_date', 'tz', 'actor', 'about', 'action', 'target', 'q'] },
   'backend.check': {},
@@ -190,6 +192,7 @@ export const AUDIT_ACTIONS = {
   'request.approve': { made: GRANT },
   'request.create': { made: ['user_id', 'period', 'amount_usd'] },
   'request.reject': { made: ['user_id', 'period', 'note'] },
+  'request.reopen': { made: ['user_id'] },
   'request.withdraw': {},
   'usage.export': { asked: ['start_date', 'end_date', 'tz', 'model', 'key_id', 'user_id', 'backend'] },
   'user.address': { changed: ['email', 'email_confirmed'] },

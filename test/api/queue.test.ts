@@ -1,0 +1,110 @@
+/** The queue of everything that people ask for: listed with what they used, decided many at a time, taken back for a moment. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { auditEvents, grants, notices } from '../../core/db/schema.ts'
+import { type App, startApp } from '../support/app.ts'
+
+type Person = Awaited<ReturnType<App['signIn']>>
+type Item = { kind: string; id: number }
+
+const OPUS = 'claude-opus-5-5'
+let app: App
+let boss: Person
+let ann: Person
+let ben: Person
+let auditor: Person
+beforeEach(async () => {
+  app = await startApp({ models: { rules: [{ match: 'claude-opus-*', access: 'approval' }] } })
+  boss = await app.signIn('boss', 'admin')
+  ann = await app.signIn('ann')
+  ben = await app.signIn('ben')
+  auditor = await app.signIn('otto', 'auditor')
+})
+afterEach(() => app.close())
+
+const apply = async (person: Person): Promise<Item> => {
+  const { body } = await person.post('/api/applications', { model: OPUS, reason: 'for the report' })
+  return { kind: 'application', id: body.application.id }
+}
+const askForMore = async (person: Person): Promise<Item> => {
+  await boss.put(`/admin/api/users/${person.id}`, { budget_usd: 20 })
+  const { body } = await person.post('/api/requests', { period: 'monthly', amount_usd: 50, reason: 'more' })
+  return { kind: 'request', id: body.request.id }
+}
+const decide = (by: Person, status: string, items: Item[], note?: string) =>
+  by.post('/api/queue/decisions', { status, note, items })
+const queue = async (query = '', by = boss) => (await by.get(`/admin/api/queue${query}`)).body
+const codes = ({ body }: { body: { outcomes: { error: { code: string } | null }[] } }) =>
+  body.outcomes.map(({ error }) => error?.code ?? 'done')
+
+describe('the queue', () => {
+  test('has applications and requests with what their people used, found by text and paged', async () => {
+    const first = await apply(ann)
+    const second = await askForMore(ben)
+    const { items, total } = await queue()
+    expect([total, items.map(({ kind, id }: Item) => ({ kind, id }))]).toEqual([2, [first, second]])
+    expect(items[0]).toMatchObject({
+      itcode: 'ann',
+      model: OPUS,
+      amount_usd: null,
+      used_usd: 0,
+      limit_usd: null,
+    })
+    expect(items[1]).toMatchObject({
+      ...{ itcode: 'ben', model: null, period: 'monthly', amount_usd: 50, used_usd: 0, limit_usd: 20 },
+      reason: 'more',
+    })
+    expect((await queue('?q=OPUS')).items).toMatchObject([{ itcode: 'ann' }])
+    expect((await queue('?q=be')).total).toBe(1)
+    expect(await queue('?page=2&page_size=1', auditor)).toMatchObject({
+      total: 2,
+      items: [{ itcode: 'ben' }],
+    })
+    expect((await ann.get('/admin/api/queue')).status).toBe(403)
+  })
+
+  test('is decided in one request, with an outcome for each', async () => {
+    const wanted = [await apply(ann), await askForMore(ben), await apply(boss), { kind: 'request', id: 999 }]
+    // The only administrator decides their own.
+    await app.signIn('second', 'admin')
+    expect(codes(await decide(boss, 'approved', wanted, 'fine'))).toEqual([
+      ...['done', 'done', 'own_application', 'not_found'],
+    ])
+    expect(codes(await decide(boss, 'rejected', wanted.slice(0, 2)))).toEqual(['conflict', 'conflict'])
+    expect(codes(await decide(auditor, 'approved', wanted.slice(2, 3)))).toEqual(['not_found'])
+    const { items } = await queue('?status=decided')
+    expect(items).toMatchObject([
+      { itcode: 'ann', status: 'approved', reviewer_itcode: 'boss', review_note: 'fine', grant_id: 1 },
+      { itcode: 'ben', status: 'approved', granted_usd: 50, granted_until: null },
+    ])
+    expect((await ben.get('/api/limits')).body.caps).toMatchObject([{ period: 'monthly', amount_usd: 50 }])
+    expect((await decide(boss, 'approved', [])).status).toBe(400)
+  })
+
+  test('takes decisions of the last minute back, but no limit that was raised', async () => {
+    const items = [await apply(ann), await askForMore(ben), await apply(ben), await askForMore(ann)]
+    const reopen = (by: Person, wanted: Item[]) => by.post('/api/queue/reopen', { items: wanted })
+    await decide(boss, 'approved', items.slice(0, 2))
+    await decide(boss, 'rejected', items.slice(2))
+    const second = await app.signIn('second', 'admin')
+    expect(codes(await reopen(second, items.slice(0, 1)))).toEqual(['not_found'])
+    expect(codes(await reopen(boss, items))).toEqual(['done', 'conflict', 'done', 'done'])
+    expect(await app.db.select().from(grants)).toEqual([])
+    expect((await queue()).total).toBe(3)
+    expect((await queue()).items[0]).toMatchObject({
+      status: 'pending',
+      reviewer_id: null,
+      review_note: null,
+    })
+    const told = (await app.db.select().from(notices)).map(({ dedupeKey }) => dedupeKey)
+    expect(told.filter((key) => key.includes('decided'))).toEqual([`increase.decided ${items[1]?.id}`])
+    const actions = (await app.db.select().from(auditEvents)).map(({ action }) => action)
+    expect(actions.filter((action) => action.endsWith('.reopen')).toSorted()).toEqual([
+      ...['application.reopen', 'application.reopen', 'request.reopen'],
+    ])
+    // They wait again, and are decided again.
+    expect(codes(await decide(boss, 'approved', items.slice(0, 1)))).toEqual(['done'])
+    app.clock.advance(61_000)
+    expect(codes(await reopen(boss, items.slice(0, 1)))).toEqual(['conflict'])
+    expect(await app.db.select().from(grants)).toHaveLength(1)
+  })
+})
