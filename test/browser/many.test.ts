@@ -1,7 +1,8 @@
 /** The administration of three hundred people: found, sorted, and changed many at a time. */
+import { eq, like } from 'drizzle-orm'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { users } from '../../core/db/schema.ts'
+import { applications, increaseRequests, users } from '../../core/db/schema.ts'
 import { faultsOf, type House, type Look, openHouse } from './house.ts'
 
 const DESK: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
@@ -117,5 +118,80 @@ test('anybody is picked in the filter of usage, and nobody else is fetched for i
   await field.click()
   await page.getByText('Chosen last').waitFor()
   expect(problems).toEqual([])
+  await page.context().close()
+})
+
+/** Applications for a model by the first fifteen people, and requests for more by five others. */
+async function twentyAsk() {
+  const { db } = house.gateway
+  const people = await db.select().from(users).where(like(users.itcode, 'person-00%')).orderBy(users.id)
+  const more = await db.select().from(users).where(like(users.itcode, 'person-01%')).orderBy(users.id)
+  const asked = {
+    reason: 'for the report',
+    status: 'pending' as const,
+    createdAt: Date.now(),
+    updatedAt: Date.now(),
+  }
+  await db
+    .insert(applications)
+    .values(
+      [...people, ...more.slice(0, 5)].map(({ id }) => ({ userId: id, model: 'claude-fable-5-2', ...asked })),
+    )
+  const wanted = { period: 'monthly' as const, amountMicros: 50_000_000 }
+  await db
+    .insert(increaseRequests)
+    .values(more.slice(5).map(({ id }) => ({ userId: id, ...wanted, ...asked })))
+}
+
+test('twenty requests are decided in three steps: select all, a, Enter', async () => {
+  await twentyAsk()
+  const { page, problems } = await office()
+  const posts: string[] = []
+  page.on('request', (request) => {
+    if (request.method() === 'POST') posts.push(new URL(request.url()).pathname)
+  })
+  await page.goto(`${house.gateway.url}/admin/applications`)
+  await page.waitForURL('**/admin/requests')
+  await page.getByText('1–20 of 20').waitFor()
+  expect(await faultsOf(page)).toEqual([])
+  await page.getByLabel('Select all on this page').check()
+  await page.keyboard.press('a')
+  await page.getByText('5 limits are raised').waitFor()
+  expect(await faultsOf(page)).toEqual([])
+  await page.keyboard.press('Enter')
+  await page.getByText('20 approved').waitFor()
+  await page.getByText('Nothing is waiting').waitFor()
+  expect(posts).toEqual(['/api/queue/decisions'])
+  await page.getByText('1 / 2').or(page.getByLabel('Page 1 of 2')).first().waitFor()
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('by keyboard a request is declined with a reason, taken back, and opened', async () => {
+  const { page, problems } = await office()
+  const [one] = await house.gateway.db.select().from(users).where(eq(users.itcode, 'person-020'))
+  const times = { createdAt: Date.now(), updatedAt: Date.now() }
+  const asked = {
+    userId: one?.id ?? 0,
+    model: 'claude-fable-5-2',
+    reason: 'to compare',
+    status: 'pending' as const,
+  }
+  await house.gateway.db.insert(applications).values({ ...asked, ...times })
+  await page.goto(`${house.gateway.url}/admin/requests`)
+  await page.getByText('to compare').waitFor()
+  await page.keyboard.press('j')
+  await page.keyboard.press('d')
+  await page.getByLabel('Answer to the applicant').fill('Opus does it too')
+  await page.keyboard.press('Enter')
+  await page.getByText('1 declined').waitFor()
+  await page.getByText('Opus does it too').waitFor()
+  await button(page, 'Undo').click()
+  await page.getByText('1 waits again').waitFor()
+  await page.getByText('to compare').waitFor()
+  await page.keyboard.press('j')
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog', { name: 'person-020: claude-fable-5-2' }).waitFor()
+  expect([await faultsOf(page), problems]).toEqual([[], []])
   await page.context().close()
 })

@@ -14,7 +14,7 @@ export const ADMIN_PAGES = [
   '/admin',
   '/admin/users',
   '/admin/users/2',
-  '/admin/applications',
+  '/admin/requests',
   '/admin/usage',
   '/admin/statements',
   '/admin/statements/0',

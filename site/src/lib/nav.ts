@@ -41,7 +41,7 @@ export const OWN: readonly Place[] = [
 export const ADMIN: readonly AdminPlace[] = [
   { href: '/admin', name: 'nav.admin.overview', icon: Activity, role: 'billing' },
   { href: '/admin/users', name: 'nav.admin.users', icon: Users, role: 'auditor' },
-  { href: '/admin/applications', name: 'nav.admin.applications', icon: Inbox, role: 'auditor' },
+  { href: '/admin/requests', name: 'nav.admin.requests', icon: Inbox, role: 'auditor' },
   { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined, role: 'billing' },
   { href: '/admin/statements', name: 'nav.admin.statements', icon: ReceiptText, role: 'billing' },
   { href: '/admin/devices', name: 'nav.admin.devices', icon: Laptop, role: 'auditor' },

@@ -10,6 +10,7 @@ import type { KeyView } from '../../../../functions/key-views.ts'
 import type { CapView } from '../../../../functions/limits.ts'
 import type { LiveView } from '../../../../functions/live.ts'
 import type { PolicyView } from '../../../../functions/policies.ts'
+import type { OutcomeView, QueueItemView } from '../../../../functions/queue.ts'
 import type * as reports from '../../../../functions/report-views.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
 import type * as statements from '../../../../functions/statements.ts'
@@ -33,6 +34,9 @@ export interface Queue {
   applications: Application[]
   requests: IncreaseRequest[]
 }
+/** Of what waits for a decision of anybody, and of what was decided. */
+export type QueueItem = QueueItemView
+export type QueueRef = Pick<QueueItem, 'kind' | 'id'>
 export interface Decision {
   status: 'approved' | 'rejected'
   note?: string
@@ -224,13 +228,10 @@ export const api = {
   findKeys: (query: Query) => get<{ keys: OwnedKey[]; total: number }>('/admin/api/keys', query),
   switchUserKey: (id: number, on: boolean) =>
     put<{ key: Key }>(`/admin/api/keys/${id}/${on ? 'enable' : 'disable'}`),
-  allApplications: (query: Query = {}) =>
-    get<{ applications: Application[] }>('/admin/api/applications', query),
-  review: (id: number, status: 'approved' | 'rejected', note: string) =>
-    put<{ application: Application }>(`/admin/api/applications/${id}/review`, {
-      status,
-      note: note.trim() || null,
-    }),
+  allRequests: (query: Query) => get<{ items: QueueItem[]; total: number }>('/admin/api/queue', query),
+  decideMany: (decision: Decision & { items: QueueRef[] }) =>
+    post<{ outcomes: OutcomeView[] }>('/api/queue/decisions', decision),
+  reopenMany: (items: QueueRef[]) => post<{ outcomes: OutcomeView[] }>('/api/queue/reopen', { items }),
   revoke: (grantId: number) => del(`/admin/api/grants/${grantId}`),
   invite: (wanted: { list: string; limit_usd: number | null }) =>
     post<MadeInvitations>('/admin/api/invitations', wanted),

@@ -121,7 +121,7 @@ function hrefOf(kind: string, id: number | undefined): { href?: string } {
   if (kind === 'backend') return { href: '/admin/backends' }
   if (id === undefined) return {}
   if (kind === 'group') return { href: `/admin/statements/${id}` }
-  return kind === 'application' ? { href: '/admin/applications' } : {}
+  return kind === 'application' || kind === 'request' ? { href: '/admin/requests' } : {}
 }
 
 /** With whose it is, unless they did it themselves. */
