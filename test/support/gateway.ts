@@ -71,20 +71,23 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    const listening = Promise.withResolvers<void>()
+    const listening = Promise.withResolvers<string>()
     url = ''
-    let started = ''
+    // Of this start alone: workers of a primary that was killed still write their last lines into the pipe of the one before.
+    let started: string | undefined = ''
     const hear = (data: Buffer) => {
       output.push(data)
-      if (url !== '') return
+      if (started === undefined) return
       started += data
-      url = /"server\.listening","url":"([^"]+)"/.exec(started)?.[1] ?? ''
-      if (url !== '') listening.resolve()
+      const address = /"server\.listening","url":"([^"]+)"/.exec(started)?.[1]
+      if (address === undefined) return
+      started = undefined
+      listening.resolve(address)
     }
     child.stdout?.on('data', hear)
     child.stderr?.on('data', hear)
     child.once('exit', (code) => listening.reject(new Error(`the gateway ended with ${code}: ${started}`)))
-    await listening.promise
+    url = await listening.promise
   }
   const client = await clientOf({ db: () => db, url: () => url })
   await launch()
