@@ -9,6 +9,7 @@ import { edgesContract } from './edges.ts'
 import { faultsContract } from './faults.ts'
 import { firstStepsContract } from './first-steps.ts'
 import { gatewayContract } from './gateway.ts'
+import { kindsContract } from './kinds.ts'
 import { limitsContract } from './limits.ts'
 import { meteringContract } from './metering.ts'
 import { modelFallbacksContract } from './model-fallbacks.ts'
@@ -36,6 +37,7 @@ export function answersContracts(runtime: Runtime) {
   compressionContract(runtime)
   edgesContract(runtime)
   faultsContract(runtime)
+  kindsContract(runtime)
   modelFallbacksContract(runtime)
   objectsContract(runtime)
   outageContract(runtime)
