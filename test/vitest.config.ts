@@ -14,13 +14,13 @@ export default defineConfig({
     testTimeout: 40_000,
     hookTimeout: 60_000,
     projects: [
-      // Unit tests keep nothing between files, so they share the modules that each process has loaded.
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
+      // They keep nothing between files, so they share the modules that each process has loaded.
+      { extends: true, test: { name: 'unit', include: ['test/{unit,api}/**/*.test.ts'], isolate: false } },
       {
         extends: true,
         test: {
           name: 'whole',
-          include: ['test/*.test.ts', 'test/{api,drivers,process,runtimes}/**/*.test.ts'],
+          include: ['test/*.test.ts', 'test/{drivers,process,runtimes}/**/*.test.ts'],
         },
       },
     ],

@@ -10,9 +10,9 @@ import { backend } from '../support/backends.ts'
 import { startBedrock } from '../support/bedrock.ts'
 import type { CloudServer } from '../support/cloud-server.ts'
 import { type CloudChecks, startCloudChecks } from '../support/clouds.ts'
+import { npmInstall, TOOLS_FOLDER } from '../support/install.ts'
 import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
 import { type SimulatedVertex, startVertex } from '../support/vertex.ts'
-import { npmInstall, TOOLS_FOLDER } from './install.ts'
 
 const FOLDER = join(TOOLS_FOLDER, 'clients-clouds')
 const PINNED = [

@@ -1,8 +1,8 @@
-/** The real clients, installed on first use: they are too big for package.json. */
+/** The real clients. */
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { npmInstall, pipInstall, TOOLS_FOLDER } from '../support/install.ts'
 
 const run = promisify(execFile)
 
@@ -37,7 +37,6 @@ const PYTHON_PINNED = [
   'pydantic-ai-slim[anthropic,openai]==2.68.0',
 ]
 
-export const TOOLS_FOLDER = join(import.meta.dirname, '../../.tools')
 const FOLDER = join(TOOLS_FOLDER, 'clients')
 export const AGENT_FOLDER = join(TOOLS_FOLDER, 'clients-agent')
 const PYTHON_FOLDER = join(TOOLS_FOLDER, 'clients-python')
@@ -49,9 +48,6 @@ export const SDK_MODULE = join(MODULES, SDK.name, 'index.mjs')
 export const CLAUDE_BINARY = join(MODULES, '.bin/claude')
 export const CODEX_BINARY = join(MODULES, '.bin/codex')
 
-/** npm and what it runs must find this Node first: an older one would choose other versions. */
-const PATH = [dirname(process.execPath), process.env.PATH].join(delimiter)
-const INSTALL_TIMEOUT_MS = 300_000
 const VERSION_TIMEOUT_MS = 30_000
 
 /** Vitest's global setup. Throws when Claude Code does not run here in the version that is pinned. */
@@ -64,36 +60,4 @@ export default async function installClients(): Promise<void> {
   ])
   const { stdout } = await run(CLAUDE_BINARY, ['--version'], { timeout: VERSION_TIMEOUT_MS })
   if (!stdout.startsWith(CLAUDE_CODE.version)) throw new Error(`claude --version said ${stdout.trim()}`)
-}
-
-interface Pinned {
-  name: string
-  version: string
-}
-
-export async function npmInstall(folder: string, pinned: readonly Pinned[], more: readonly string[] = []) {
-  const isInstalled = ({ name, version }: Pinned) => {
-    const manifest = join(folder, 'node_modules', name, 'package.json')
-    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version
-  }
-  if (pinned.every(isInstalled)) return
-  const packages = pinned.map(({ name, version }) => `${name}@${version}`)
-  const options = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', folder, ...more]
-  await run('npm', ['install', ...options, ...packages], {
-    env: { ...process.env, PATH },
-    timeout: INSTALL_TIMEOUT_MS,
-  })
-}
-
-/** A virtual environment with these packages, made again if it has others. */
-export async function pipInstall(folder: string, pinned: readonly string[], more: readonly string[] = []) {
-  const list = join(folder, 'installed.txt')
-  const wanted = pinned.join('\n')
-  if (existsSync(list) && readFileSync(list, 'utf8') === wanted) return
-  const options = { timeout: INSTALL_TIMEOUT_MS }
-  await run('python3', ['-m', 'venv', '--clear', folder], options)
-  // Most files are never imported, so compiling all of them would cost more than it saves.
-  const flags = ['--quiet', '--disable-pip-version-check', '--no-compile', ...more]
-  await run(join(folder, 'bin/pip'), ['install', ...flags, ...pinned], options)
-  writeFileSync(list, wanted)
 }

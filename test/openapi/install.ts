@@ -1,20 +1,9 @@
 /** Installs schemathesis (https://schemathesis.readthedocs.io), which makes requests up from an OpenAPI document. */
-import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { pipInstall, TOOLS_FOLDER } from '../support/install.ts'
 
-const VERSION = '4.32.5'
-const FOLDER = join(import.meta.dirname, `../../.tools/schemathesis-${VERSION}`)
+const FOLDER = join(TOOLS_FOLDER, 'schemathesis')
 
-export const SCHEMATHESIS = `${FOLDER}/bin/schemathesis`
+export const SCHEMATHESIS = join(FOLDER, 'bin/schemathesis')
 
-export default function install() {
-  if (existsSync(SCHEMATHESIS)) return
-  execFileSync('python3', ['-m', 'venv', FOLDER])
-  execFileSync(`${FOLDER}/bin/pip`, [
-    'install',
-    '--quiet',
-    '--disable-pip-version-check',
-    `schemathesis==${VERSION}`,
-  ])
-}
+export default () => pipInstall(FOLDER, ['schemathesis==4.32.5'])

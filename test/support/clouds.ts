@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { pipInstall, TOOLS_FOLDER } from '../clients/install.ts'
+import { pipInstall, TOOLS_FOLDER } from './install.ts'
 
 const FOLDER = join(TOOLS_FOLDER, 'clouds-python')
 const PINNED = ['botocore==1.44.8', 'cryptography==50.0.2', 'google-auth==2.63.0']

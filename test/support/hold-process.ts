@@ -2,6 +2,8 @@
 import Database from 'libsql'
 
 const database = new Database(process.argv[2] ?? '')
+// Whoever writes at this moment is waited for.
+database.exec('pragma busy_timeout = 10000')
 database.exec('begin immediate')
 process.send?.('held')
 setTimeout(() => {

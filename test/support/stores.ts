@@ -12,7 +12,7 @@ import { migrate } from '../../core/db/migrate.ts'
 import type { Db } from '../../core/ports.ts'
 import { startHrana } from './hrana.ts'
 import { keptLogs } from './logs.ts'
-import { memoryStore, type OpenedStore } from './memory-store.ts'
+import { memoryStore, type OpenedStore, rowsOf } from './memory-store.ts'
 
 export function temporaryFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'gateway-test-'))
@@ -89,25 +89,13 @@ async function newD1(): Promise<D1> {
   const empty: string[] = []
   const kept: string[] = []
   for (const { name } of named) {
-    const rows = await db.all<Record<string, unknown>>(sql.raw(`select * from "${name}"`))
+    const rows = await rowsOf(db, name)
     const remove = `delete from "${name}"`
     if (rows.length === 0) empty.push(remove)
-    else kept.push(remove)
-    for (const row of rows) {
-      const columns = Object.keys(row).map((column) => `"${column}"`)
-      kept.push(`insert into "${name}" (${columns}) values (${Object.values(row).map(literal)})`)
-    }
+    else kept.push(remove, ...rows)
   }
   // Twice, because triggers write rows about those that were deleted.
   return { db, emptied: [...empty, ...empty, ...kept, 'delete from sqlite_sequence'] }
-}
-
-function literal(value: unknown): string {
-  return value === null
-    ? 'null'
-    : typeof value === 'number'
-      ? String(value)
-      : `'${String(value).replaceAll("'", "''")}'`
 }
 
 export const STORES: Readonly<Record<string, () => Promise<OpenedStore>>> = {

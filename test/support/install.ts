@@ -1,0 +1,44 @@
+/** Programs of others that tests run, installed on first use: they are too big for package.json. */
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+export const TOOLS_FOLDER = join(import.meta.dirname, '../../.tools')
+/** It installs within seconds what takes pip a minute of a processor. */
+const UV = 'uv==0.13.9'
+/** npm and what it runs must find this Node first: an older one would choose other versions. */
+const PATH = [dirname(process.execPath), process.env.PATH].join(delimiter)
+const OPTIONS = { timeout: 300_000, env: { ...process.env, PATH } }
+
+export interface Pinned {
+  name: string
+  version: string
+}
+
+/** `more`: options of npm. */
+export async function npmInstall(folder: string, pinned: readonly Pinned[], more: readonly string[] = []) {
+  const isInstalled = ({ name, version }: Pinned) => {
+    const manifest = join(folder, 'node_modules', name, 'package.json')
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version
+  }
+  if (pinned.every(isInstalled)) return
+  const packages = pinned.map(({ name, version }) => `${name}@${version}`)
+  const options = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', folder, ...more]
+  await run('npm', ['install', ...options, ...packages], OPTIONS)
+}
+
+/** A virtual environment with these packages, made again if it has others. `more`: options of pip. */
+export async function pipInstall(folder: string, pinned: readonly string[], more: readonly string[] = []) {
+  const list = join(folder, 'installed.txt')
+  const wanted = pinned.join('\n')
+  if (existsSync(list) && readFileSync(list, 'utf8') === wanted) return
+  await run('python3', ['-m', 'venv', '--clear', folder], OPTIONS)
+  const bin = (program: string) => join(folder, 'bin', program)
+  await run(bin('pip'), ['install', '--quiet', '--disable-pip-version-check', '--no-compile', UV], OPTIONS)
+  const python = ['--quiet', '--python', bin('python'), '--no-cache']
+  await run(bin('uv'), ['pip', 'install', ...python, ...more, ...pinned], OPTIONS)
+  writeFileSync(list, wanted)
+}
