@@ -1,8 +1,9 @@
 /** Routes with which administrators manage backends, those of the configuration file and those that they add. */
 import * as z from 'zod'
 import type { Balancer } from '../core/backends/balancer.ts'
-import { changeBackend, checkBackend, tryBackend, trySettings } from '../core/backends/manage.ts'
+import { changeBackend, checkBackend, tryBackend, tryChange, trySettings } from '../core/backends/manage.ts'
 import { addBackend, changeStoredBackend, removeBackend } from '../core/backends/manage-stored.ts'
+import { openSettings, storedBackendOf } from '../core/backends/stored.ts'
 import { OUTCOMES, STEPS } from '../core/backends/try-out.ts'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere, Refusal } from '../core/errors.ts'
@@ -34,11 +35,29 @@ export const backends = [
     path: '/admin/api/backends',
     tier: 'auditor',
     summary: 'Backends and how they are, with each model that is not well there. Never a credential.',
-    reply: z.strictObject({ backends: z.array(BackendView), unused: z.array(Unused) }),
+    reply: z.strictObject({
+      backends: z.array(BackendView),
+      unused: z.array(Unused),
+      /** Whether backends can be added here: secrets.key is set. */
+      can_add: z.boolean(),
+    }),
     handle: ({ deps }) => ({
       backends: deps.balancer.views().map((view) => backendView(deps, view)),
       unused: [...deps.fleet.unused()],
+      can_add: deps.secrets !== undefined,
     }),
+  }),
+  route({
+    method: 'GET',
+    path: '/admin/api/backends/:name/settings',
+    tier: 'auditor',
+    summary: 'The settings of a backend that was added here, without those that may hold a secret.',
+    reply: z.strictObject({ settings: z.record(z.string(), z.unknown()) }),
+    async handle({ deps, params: { name } }) {
+      const row = await storedBackendOf(deps.db, name)
+      if (!row) throw nothingHere()
+      return { settings: openSettings(row) }
+    },
   }),
   route({
     method: 'POST',
@@ -108,6 +127,19 @@ export const backends = [
     summary: 'Tries a backend: credentials, list of models, and a call of one token.',
     reply: Tried,
     handle: async ({ deps, params, actor }) => ({ steps: await tryBackend({ ...deps, actor }, params.name) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/admin/api/backends/:name/test-change',
+    tier: 'admin',
+    recent: true,
+    summary: 'Tries a change of a backend that was added here, which is not made.',
+    body: Change,
+    reply: Tried,
+    async handle({ deps, params: { name }, body, actor }) {
+      if (deps.fleet.fileNames.has(name)) assertNone(body)
+      return { steps: await tryChange({ ...deps, actor }, name, body) }
+    },
   }),
   route({
     method: 'POST',

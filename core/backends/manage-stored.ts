@@ -8,7 +8,14 @@ import type { Clock, Db, HostLookup } from '../ports.ts'
 import type { SecretBox } from '../secrets/box.ts'
 import type { Fleet, GivenSettings, ParsedBackend } from './fleet.ts'
 import { assertNoMetadata } from './metadata-address.ts'
-import { encryptedSecrets, openSettings, secretsOf, storedBackendOf, unchanged } from './stored.ts'
+import {
+  encryptedSecrets,
+  openSettings,
+  type StoredBackend,
+  secretsOf,
+  storedBackendOf,
+  unchanged,
+} from './stored.ts'
 import { secretsSet } from './view.ts'
 
 interface Parts {
@@ -51,12 +58,16 @@ export async function addBackend(parts: Parts, given: GivenSettings): Promise<st
 }
 
 /**
- * Changes settings of a stored backend; null takes one away, others stay. What decides where secrets go is changed only
- * together with all of them, because they would otherwise be given away. Throws a Refusal: not_found; invalid_input; conflict
- * if somebody else changed it meanwhile, or where nothing can be encrypted.
+ * What a stored backend would be with a change; null takes a setting away, others stay. What decides where secrets go is
+ * changed only together with all of them, because they would otherwise be given away. Throws a Refusal: not_found;
+ * invalid_input.
  */
-export async function changeStoredBackend(parts: Parts, name: string, change: GivenSettings): Promise<void> {
-  const { db, clock, actor, fleet, lookup } = parts
+export async function withChange(
+  parts: Pick<Parts, 'db' | 'secrets' | 'fleet' | 'lookup'>,
+  name: string,
+  change: GivenSettings,
+): Promise<{ row: StoredBackend; parsed: ParsedBackend; given: string[] }> {
+  const { db, fleet, lookup } = parts
   const row = await storedBackendOf(db, name)
   if (!row) throw nothingHere()
   const known = { ...openSettings(row), ...(await secretsOf(parts.secrets, row)) }
@@ -67,6 +78,16 @@ export async function changeStoredBackend(parts: Parts, name: string, change: Gi
   await assertNoMetadata(parsed.addresses, lookup)
   const given = secretsSet(parsed.backend).filter((secret) => Object.hasOwn(change, secret))
   if (parsed.destination !== destinationOf(fleet, known)) assertAllSecrets(parsed, given)
+  return { row, parsed, given }
+}
+
+/**
+ * Stores what `withChange` makes. Throws a Refusal as it does, and conflict if somebody else changed it meanwhile, or where
+ * nothing can be encrypted.
+ */
+export async function changeStoredBackend(parts: Parts, name: string, change: GivenSettings): Promise<void> {
+  const { db, clock, actor } = parts
+  const { row, parsed, given } = await withChange(parts, name, change)
   const now = clock.now()
   const next = { ...(await rowOf(parts, parsed)), updatedAt: now, updatedBy: actor.id }
   const settings = changeOf({ settings: openSettings(row) }, { settings: parsed.open })

@@ -3,9 +3,11 @@ import { type Actor, auditRow } from '../audit/record.ts'
 import { nothingHere } from '../errors.ts'
 import type { Catalogue } from '../models/catalogue.ts'
 import type { Clock, Db, HostLookup } from '../ports.ts'
+import type { SecretBox } from '../secrets/box.ts'
 import type { Balancer } from './balancer.ts'
 import type { CheckParts } from './check.ts'
-import type { Fleet, GivenSettings } from './fleet.ts'
+import type { Fleet, GivenSettings, ParsedBackend } from './fleet.ts'
+import { withChange } from './manage-stored.ts'
 import { assertNoMetadata } from './metadata-address.ts'
 import { type Step, tryOut } from './try-out.ts'
 import type { BackendStatus } from './view.ts'
@@ -65,14 +67,28 @@ export async function tryBackend(parts: Parts & CheckParts, name: string): Promi
   return tryOut(parts, backend)
 }
 
+type TryingParts = Omit<Parts, 'balancer'> &
+  CheckParts & { fleet: Pick<Fleet, 'fileNames' | 'parse'>; lookup?: HostLookup }
+
 /** The same with settings that are not stored. Throws a Refusal invalid_input. */
-export async function trySettings(
-  parts: Omit<Parts, 'balancer'> & CheckParts & { fleet: Pick<Fleet, 'parse'>; lookup?: HostLookup },
-  given: GivenSettings,
+export async function trySettings(parts: TryingParts, given: GivenSettings): Promise<Step[]> {
+  const parsed = parts.fleet.parse(given)
+  await assertNoMetadata(parsed.addresses, parts.lookup)
+  return tryParsed(parts, parsed)
+}
+
+/** The same with a change of a stored backend that is not made. Throws a Refusal as `withChange`. */
+export async function tryChange(
+  parts: TryingParts & { secrets: SecretBox | undefined },
+  name: string,
+  change: GivenSettings,
 ): Promise<Step[]> {
-  const { db, clock, actor, fleet, lookup } = parts
-  const { backend, credentialsOf, addresses } = fleet.parse(given)
-  await assertNoMetadata(addresses, lookup)
+  const { parsed } = await withChange(parts, name, change)
+  return tryParsed(parts, parsed)
+}
+
+async function tryParsed(parts: TryingParts, { backend, credentialsOf }: ParsedBackend): Promise<Step[]> {
+  const { db, clock, actor } = parts
   await auditRow(db, { actor, at: clock.now(), action: 'backend.test', target: `backend:${backend.name}` })
   return tryOut({ ...parts, credentialsOf }, backend)
 }

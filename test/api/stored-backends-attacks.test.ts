@@ -38,6 +38,7 @@ const WRITES = [
   ['POST', `${PATH}/file/test`, undefined],
   ['PUT', `${PATH}/file`, { url: 'https://elsewhere.example' }],
   ['DELETE', `${PATH}/added`, undefined],
+  ['POST', `${PATH}/added/test-change`, { url: 'https://elsewhere.example' }],
 ] as const
 function write(browser: Browser, [method, path, body]: (typeof WRITES)[number], init = {}) {
   if (method === 'DELETE') return browser.delete(path, init)
@@ -175,6 +176,7 @@ describe('secrets', () => {
       await boss.post(PATH, { ...ADDED, url: 'https://ann:secret-of-url@x.test' }),
       await boss.post(`${PATH}/test`, ADDED),
       await boss.post(`${PATH}/added/test`),
+      await boss.get(`${PATH}/added/settings`),
       await boss.get('/admin/api/audit'),
     ]
     expect(answers.map(({ text }) => text).join()).not.toContain('secret-of')

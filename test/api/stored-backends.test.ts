@@ -172,6 +172,32 @@ describe('backends that are added', () => {
     expect((await boss.post(`${PATH}/nobody/test`)).status).toBe(404)
   })
 
+  test('show their settings without what may hold a secret, and a change of them is tried, not made', async () => {
+    await boss.post(PATH, added({ headers: { 'x-team': 'secret-of-header' }, price_multiplier: 0.5 }))
+    const shown = await boss.get(`${PATH}/added/settings`)
+    expect(shown.body).toEqual({
+      settings: { name: 'added', url: other.url, priority: 0, weight: 1e6, price_multiplier: 0.5 },
+    })
+    expect((await boss.get(`${PATH}/file/settings`)).status).toBe(404)
+    const before = await app.db.select().from(storedBackends)
+    const tried = (change: object) => boss.post(`${PATH}/added/test-change`, change)
+    other.models(['claude-haiku-5'])
+    other.answer({ chunks: [messageJson()] })
+    expect((await tried({ api_key: 'secret-of-newer' })).body.steps[2].outcome).toBe('passed')
+    expect(other.requests.at(-1)?.headers).toMatchObject({
+      'x-api-key': 'secret-of-newer',
+      'x-team': 'secret-of-header',
+    })
+    const asked = other.requests.length
+    const elsewhere = await tried({ url: `${other.url}/elsewhere` })
+    expect(Object.keys(elsewhere.body.error.fields).sort()).toEqual(['api_key', 'headers'])
+    expect((await tried({ name: 'other' })).status).toBe(400)
+    expect((await boss.post(`${PATH}/file/test-change`, { url: other.url })).status).toBe(400)
+    expect((await boss.post(`${PATH}/nobody/test-change`, {})).status).toBe(404)
+    expect(other.requests).toHaveLength(asked)
+    expect(await app.db.select().from(storedBackends)).toEqual(before)
+  })
+
   test('are audited with all but their secrets', async () => {
     await boss.post(PATH, added({ headers: { 'x-team': 'secret-of-header' } }))
     await boss.put(`${PATH}/added`, { api_key: 'secret-of-later' })
