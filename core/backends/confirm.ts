@@ -3,16 +3,10 @@
  * pay, and whether a backend really does not offer a model. One each per account and ten seconds over all processes.
  */
 
-import { GATEWAY_CLIENT } from '../calls/client.ts'
 import type { Failure, Verdict } from '../calls/verdict.ts'
-import { requestId } from '../ids.ts'
 import type { Periods } from '../limits/period.ts'
-import { OPENAI_ANSWERS } from '../metering/openai.ts'
-import { NO_TOKENS } from '../metering/tokens.ts'
-import { createWholeMeter } from '../metering/whole-answer.ts'
 import type { Clock, Ledger, Logger, Upstream } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
-import { NOT_BOOKED } from '../record.ts'
 import { GATEWAY_ID } from '../reports/gateway-calls.ts'
 import type { Backend } from '../settings.ts'
 import { askOnce, readModel, readModels } from './check.ts'
@@ -20,6 +14,7 @@ import type { CredentialsOf } from './credentials.ts'
 import { CHECK_EVERY_MS } from './health.ts'
 import { accountKey, OTHER_MODEL, pairKey } from './health-key.ts'
 import type { BackendMemory } from './memory.ts'
+import { bookOwnCall } from './own-call.ts'
 
 export type AccountVerdict = Extract<Verdict, { kind: 'account_refused' | 'account_unpaid' }>
 
@@ -69,7 +64,8 @@ export function createConfirm(parts: ConfirmParts): Confirm {
     const createdAt = clock.now()
     const startedAt = clock.elapsed()
     const answer = await askOnce(parts, backend, model)
-    book({ backend, model, createdAt, latencyMs: clock.elapsed() - startedAt, ...answer })
+    const latencyMs = clock.elapsed() - startedAt
+    bookOwnCall(parts, { backend, model, createdAt, latencyMs, ...answer }, GATEWAY_ID)
     const confirmed = answer.verdict.kind === verdict.kind
     logger.info('backend.confirmed', { backend: backend.name, model, confirmed, status: answer.status })
     if (answer.verdict.kind === 'account_refused' || answer.verdict.kind === 'account_unpaid') {
@@ -79,54 +75,6 @@ export function createConfirm(parts: ConfirmParts): Confirm {
     if (answer.verdict.kind !== 'served' && answer.verdict.kind !== 'callers') return 'unknown'
     passedAt.set(backend.name, clock.elapsed())
     return 'passed'
-  }
-
-  /** Records what the gateway's own call cost, like every other call, but under no user. */
-  function book(call: {
-    backend: Backend
-    model: string
-    createdAt: number
-    latencyMs: number
-    status: number
-    body: Uint8Array | undefined
-  }) {
-    const { backend, model, createdAt, status, body } = call
-    if (status === 0) return
-    const meter = createWholeMeter(backend.speaksOpenAi ? OPENAI_ANSWERS : undefined)
-    if (body) meter.write(body)
-    const metered = body && meter.usage()
-    const tokens = metered?.parts[0]?.tokens ?? NO_TOKENS
-    const price = metered
-      ? parts.prices.of(backend.name).cost(metered, model, createdAt)
-      : { costMicros: 0, unpriced: false }
-    const work = parts.ledger.settle({
-      ...NOT_BOOKED,
-      id: requestId(createdAt),
-      userId: GATEWAY_ID,
-      keyId: GATEWAY_ID,
-      requestedModel: model,
-      model,
-      backend: backend.name,
-      inputTokens: tokens.input,
-      outputTokens: tokens.output,
-      cacheReadTokens: tokens.cacheRead,
-      cacheWrite5mTokens: tokens.cacheWrite5m,
-      cacheWrite1hTokens: tokens.cacheWrite1h,
-      ...price,
-      statusCode: status,
-      outcome: body ? 'ok' : 'error',
-      estimated: metered?.estimated ?? false,
-      stream: false,
-      attempts: 1,
-      latencyMs: Math.round(call.latencyMs),
-      ttftMs: null,
-      extra: null,
-      promptLosses: [],
-      client: GATEWAY_CLIENT,
-      periodStarts: parts.periods.startsAt(createdAt),
-      createdAt,
-    })
-    if (work) parts.waitUntil(work)
   }
 
   async function offers(backend: Backend, model: string) {

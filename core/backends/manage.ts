@@ -3,12 +3,14 @@ import { type Actor, auditRow } from '../audit/record.ts'
 import { nothingHere } from '../errors.ts'
 import type { Catalogue } from '../models/catalogue.ts'
 import type { Clock, Db, HostLookup } from '../ports.ts'
+import { GATEWAY_ID } from '../reports/gateway-calls.ts'
 import type { SecretBox } from '../secrets/box.ts'
 import type { Balancer } from './balancer.ts'
 import type { CheckParts } from './check.ts'
 import type { Fleet, GivenSettings, ParsedBackend } from './fleet.ts'
 import { withChange } from './manage-stored.ts'
 import { assertNoMetadata } from './metadata-address.ts'
+import { type BookParts, bookOwnCall, type OwnCall } from './own-call.ts'
 import { type Step, tryOut } from './try-out.ts'
 import type { BackendStatus } from './view.ts'
 
@@ -60,15 +62,16 @@ export async function checkBackend(
 }
 
 /** Tries a backend step by step. Throws a Refusal not_found. */
-export async function tryBackend(parts: Parts & CheckParts, name: string): Promise<Step[]> {
+export async function tryBackend(parts: Parts & CheckParts & BookParts, name: string): Promise<Step[]> {
   const { db, clock, actor } = parts
   const { backend } = describedBackend(parts, name)
   await auditRow(db, { actor, at: clock.now(), action: 'backend.test', target: `backend:${name}` })
-  return tryOut(parts, backend)
+  return tryOut({ ...parts, book: bookedTo(parts) }, backend)
 }
 
 type TryingParts = Omit<Parts, 'balancer'> &
-  CheckParts & { fleet: Pick<Fleet, 'fileNames' | 'parse'>; lookup?: HostLookup }
+  CheckParts &
+  BookParts & { fleet: Pick<Fleet, 'fileNames' | 'parse'>; lookup?: HostLookup }
 
 /** The same with settings that are not stored. Throws a Refusal invalid_input. */
 export async function trySettings(parts: TryingParts, given: GivenSettings): Promise<Step[]> {
@@ -90,5 +93,10 @@ export async function tryChange(
 async function tryParsed(parts: TryingParts, { backend, credentialsOf }: ParsedBackend): Promise<Step[]> {
   const { db, clock, actor } = parts
   await auditRow(db, { actor, at: clock.now(), action: 'backend.test', target: `backend:${backend.name}` })
-  return tryOut({ ...parts, credentialsOf }, backend)
+  return tryOut({ ...parts, credentialsOf, book: bookedTo(parts) }, backend)
+}
+
+/** Books to whoever tries: a test of somebody's costs what it costs. */
+function bookedTo(parts: BookParts & Pick<Parts, 'actor'>) {
+  return (call: OwnCall) => bookOwnCall(parts, call, parts.actor.id ?? GATEWAY_ID)
 }

@@ -1,9 +1,11 @@
 /** Tries a backend step by step for an administrator, and says in words how each step went. */
 import type { Verdict } from '../calls/verdict.ts'
 import { matchesAny } from '../glob.ts'
+import type { MaybePromise } from '../ports.ts'
 import type { Backend } from '../settings.ts'
 import { askOnce, type CheckParts, type ListFinding, readModels } from './check.ts'
 import { kindOf } from './kinds/kinds.ts'
+import type { OwnCall } from './own-call.ts'
 
 export const STEPS = ['credentials', 'models', 'call'] as const
 export const OUTCOMES = ['passed', 'failed', 'skipped'] as const
@@ -17,11 +19,13 @@ export interface Step {
 type Told = Omit<Step, 'step'>
 type Asked = Awaited<ReturnType<typeof askOnce>>
 
-/**
- * Whether there are credentials and they are taken, what is listed, and whether a call of one token is served, which it costs.
- * Never rejects.
- */
-export async function tryOut(parts: CheckParts, backend: Backend): Promise<Step[]> {
+type TryParts = CheckParts & {
+  /** Takes the call of one token into the usage log. */
+  book(call: OwnCall): MaybePromise<void>
+}
+
+/** Whether there are credentials and they are taken, what is listed, and whether a call of one token is served, which it costs. */
+export async function tryOut(parts: TryParts, backend: Backend): Promise<Step[]> {
   if (!(await canProve(parts, backend))) {
     const none = skipped('There are no credentials to ask with.')
     return told(failed('No token could be had with these credentials.'), none, none)
@@ -31,7 +35,7 @@ export async function tryOut(parts: CheckParts, backend: Backend): Promise<Step[
   const served = listed.filter((id) => backend.models.length === 0 || matchesAny(backend.models, id))
   const configured = backend.models.find((name) => !name.includes('*'))
   const model = configured ?? smallestOf(served)
-  const asked = model === undefined ? undefined : await askOnce(parts, backend, model)
+  const asked = model === undefined ? undefined : await askAndBook(parts, backend, model)
   return told(
     ofCredentials(backend, found, asked),
     ofModels(found),
@@ -40,6 +44,15 @@ export async function tryOut(parts: CheckParts, backend: Backend): Promise<Step[
         ofCall(configured ?? 'a model of its list', asked)
       : skipped('No model is known: neither the settings nor the backend name one.'),
   )
+}
+
+async function askAndBook(parts: TryParts, backend: Backend, model: string): Promise<Asked> {
+  const { clock } = parts
+  const createdAt = clock.now()
+  const startedAt = clock.elapsed()
+  const asked = await askOnce(parts, backend, model)
+  await parts.book({ backend, model, createdAt, latencyMs: clock.elapsed() - startedAt, ...asked })
+  return asked
 }
 
 function told(credentials: Told, models: Told, call: Told): Step[] {

@@ -172,6 +172,28 @@ describe('backends that are added', () => {
     expect((await boss.post(`${PATH}/nobody/test`)).status).toBe(404)
   })
 
+  test('are tried by a call that is in the usage log as of whoever tried', async () => {
+    other.models(['claude-haiku-4-5'])
+    other.answer({ chunks: [messageJson({ usage: { input_tokens: 8, output_tokens: 1 } })] })
+    await boss.post(PATH, added())
+    await boss.post(`${PATH}/test`, added({ name: 'new' }))
+    await boss.post(`${PATH}/added/test`)
+    await boss.post(`${PATH}/added/test-change`, { weight: 1 })
+    other.answer({ status: 529, chunks: [errorJson('overloaded_error')] })
+    await boss.post(`${PATH}/added/test`)
+    other.answer({ before: 'refuse' })
+    await boss.post(`${PATH}/added/test`)
+    const seen = async () => (await boss.get('/admin/api/usage')).body.logs
+    await expect.poll(async () => (await seen()).length).toBe(4)
+    const call = { itcode: 'boss', model: 'claude-haiku-4-5', client: 'gateway', input_tokens: 8 }
+    expect(await seen()).toMatchObject([
+      { ...call, backend: 'added', status_code: 529, input_tokens: 0, output_tokens: 0, cost_usd: 0 },
+      { ...call, backend: 'added', output_tokens: 1, cost_usd: 0.000013 },
+      { ...call, backend: 'added', output_tokens: 1 },
+      { ...call, backend: 'new', output_tokens: 1, status_code: 200 },
+    ])
+  })
+
   test('show their settings without what may hold a secret, and a change of them is tried, not made', async () => {
     await boss.post(PATH, added({ headers: { 'x-team': 'secret-of-header' }, price_multiplier: 0.5 }))
     const shown = await boss.get(`${PATH}/added/settings`)

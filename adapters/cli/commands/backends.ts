@@ -4,18 +4,26 @@ import { parse } from 'yaml'
 import * as z from 'zod'
 import { backendFrom } from '../../../config/backends.ts'
 import type { Config } from '../../../config/schema.ts'
+import { settingsFrom } from '../../../config/settings.ts'
 import { COMMAND_LINE } from '../../../core/audit/record.ts'
-import { addBackend, removeBackend } from '../../../core/backends/manage-stored.ts'
+import type { GivenSettings } from '../../../core/backends/fleet.ts'
+import { addBackend, changeStoredBackend, removeBackend } from '../../../core/backends/manage-stored.ts'
+import { type OwnCall, ownRecord } from '../../../core/backends/own-call.ts'
 import { tryOut } from '../../../core/backends/try-out.ts'
 import { withoutUser } from '../../../core/backends/view.ts'
 import { systemClock } from '../../../core/clock.ts'
 import { Refusal } from '../../../core/errors.ts'
+import { createPeriods } from '../../../core/limits/period.ts'
 import type { Db } from '../../../core/ports.ts'
+import { GATEWAY_ID } from '../../../core/reports/gateway-calls.ts'
+import { recordText } from '../../../core/reports/stored-record.ts'
+import { writeRecords } from '../../../core/reports/write.ts'
 import { createSecretBox } from '../../../core/secrets/box.ts'
 import { CHAINS } from '../../drivers/credentials/chains.ts'
 import { undiciUpstream } from '../../drivers/upstream/undici.ts'
 import { createFleetReader } from '../../shared/fleet.ts'
 import { hostLookup } from '../../shared/host-lookup.ts'
+import { pricesFrom } from '../../shared/tables.ts'
 import { command } from '../command.ts'
 
 const Settings = z.record(z.string(), z.unknown())
@@ -47,10 +55,22 @@ export const BACKENDS = [
     about:
       'stores a backend, which a running gateway uses within a second. Standard input has its settings as YAML, as one of `backends` in the configuration file',
     async run({ db, config }) {
-      const given = Settings.safeParse(yamlOf(readFileSync(0, 'utf8')))
-      if (!given.success) throw new Refusal('body_invalid', 'Settings are expected, as "name: value" lines.')
-      const name = await addBackend(await partsOf(config, db), given.data)
+      const name = await addBackend(await partsOf(config, db), typedSettings())
       return { said: `The backend ${name} is stored.`, fields: { name } }
+    },
+  }),
+  command({
+    name: 'backend change',
+    args: ['NAME'],
+    about:
+      'changes settings of a stored backend. Standard input has them as YAML; null takes one away, others stay. What decides where secrets go is changed together with all of them',
+    async run({ db, config, args: [name = ''] }) {
+      const parts = await partsOf(config, db)
+      if (parts.fleet.fileNames.has(name)) {
+        throw new Refusal('conflict', `The configuration file has the backend ${name}. Change it there.`)
+      }
+      await changeStoredBackend(parts, name, typedSettings())
+      return { said: `The backend ${name} is changed.`, fields: { name } }
     },
   }),
   command({
@@ -72,7 +92,8 @@ export const BACKENDS = [
       if (!one) throw new Refusal('body_invalid', `There is no backend ${name}.`)
       const upstream = undiciUpstream(process.env.NO_PROXY ?? process.env.no_proxy)
       try {
-        const parts = { upstream, clock: systemClock, credentialsOf: found.credentialsOf }
+        const { credentialsOf } = found
+        const parts = { upstream, clock: systemClock, credentialsOf, book: bookedIn(db, found.config) }
         return { rows: (await tryOut(parts, backendFrom(one))).map((step) => ({ ...step })), none: '' }
       } finally {
         await upstream.close()
@@ -81,11 +102,28 @@ export const BACKENDS = [
   }),
 ]
 
+/** Throws a Refusal body_invalid. */
+function typedSettings(): GivenSettings {
+  const given = Settings.safeParse(yamlOf(readFileSync(0, 'utf8')))
+  if (given.success) return given.data
+  throw new Refusal('body_invalid', 'Settings are expected, as "name: value" lines.')
+}
+
 function yamlOf(text: string): unknown {
   try {
     return parse(text)
   } catch {
     return undefined
+  }
+}
+
+/** Writes a call to the usage log as the gateway's own, because nobody is signed in here. */
+function bookedIn(db: Db, config: Config) {
+  const prices = pricesFrom(config)
+  const periods = createPeriods(settingsFrom(config).limits.timeZone)
+  return async (call: OwnCall) => {
+    if (call.status > 0)
+      await writeRecords(db, [recordText(ownRecord({ prices, periods }, call, GATEWAY_ID))])
   }
 }
 
