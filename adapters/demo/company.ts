@@ -31,6 +31,8 @@ export const BUDGET_MICROS = 200_000_000
 
 export const ADMIN = PEOPLE[0].itcode
 
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
 /** The text of a config.yaml with its data in `folder` and the simulated Claude at `claudeUrl`. */
 export function companySettings(folder: string, claudeUrl: string): string {
   const backend = (name: string, weight: number) => ({ name, url: claudeUrl, api_key: `sim-${name}`, weight })
@@ -42,7 +44,8 @@ export function companySettings(folder: string, claudeUrl: string): string {
     },
     database: { path: join(folder, 'gateway.db') },
     log: { format: 'text', level: 'warn' },
-    auth: { session_secret: randomText(48, 'abcdefghijklmnopqrstuvwxyz0123456789'), admin_itcode: ADMIN },
+    auth: { session_secret: randomText(48, LETTERS), admin_itcode: ADMIN },
+    secrets: { key: randomText(48, LETTERS) },
     models: { rules: [{ match: APPROVED_MODEL, access: 'approval' }] },
     limits: { default_budget_usd: usdOf(BUDGET_MICROS) },
     backends: [backend('claude-primary', 10), backend('claude-second', 5)],
