@@ -31,7 +31,8 @@ export interface House {
   page(look: Look): Promise<{ page: Page; problems: string[] }>
   /** The code that was sent to this account last. */
   codeOf(account: string): string
-  signIn(page: Page, account: string): Promise<void>
+  /** `here`: on the sign-in page that it is led to. */
+  signIn(page: Page, account: string, at?: { here: true }): Promise<void>
   stop(): Promise<void>
 }
 
@@ -91,9 +92,9 @@ export async function openHouse(settings: object = {}): Promise<House> {
       })
       return { page, problems }
     },
-    async signIn(page, account) {
+    async signIn(page, account, at) {
       codes.delete(account)
-      await page.goto(`${gateway.url}/login`)
+      if (!at) await page.goto(`${gateway.url}/login`)
       await page.locator('input').first().fill(account)
       await page.locator('button[type=submit]').click()
       await page.locator('fieldset input').first().waitFor()

@@ -79,6 +79,14 @@ whenRefused((code) => {
   if (code === 'admins_only') void findUser().catch(() => {})
 })
 
+/** To the sign-in page and back here, for what takes a sign-in of the last minutes. */
+export async function signInAgain(): Promise<void> {
+  const here = location.pathname + location.search
+  await api.logout()
+  localStorage.removeItem(HINT)
+  await leaveFor(`/login?next=${encodeURIComponent(here)}`)
+}
+
 export async function signOut(everywhere = false): Promise<void> {
   await (everywhere ? api.logoutEverywhere() : api.logout())
   localStorage.removeItem(HINT)

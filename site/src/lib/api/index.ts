@@ -1,5 +1,6 @@
 /** Every route the site uses, typed from the schemas that the gateway checks its answers with. */
 import type * as z from 'zod'
+import type { Step } from '../../../../core/backends/try-out.ts'
 import type { ApplicationView, ModelView } from '../../../../functions/approvals.ts'
 import type { AuditEvent, AuditSubject } from '../../../../functions/audit.ts'
 import type { LoginProviderView } from '../../../../functions/auth.ts'
@@ -62,6 +63,13 @@ export interface RetiringModel {
 }
 export type AvailableModel = ModelView
 export type Backend = BackendView
+export type TriedStep = Step
+export interface Backends {
+  backends: Backend[]
+  unused: { name: string; problem: string }[]
+  can_add: boolean
+}
+type BackendSettings = Readonly<Record<string, unknown>>
 export type Audit = AuditEvent
 export type Log = usage.Log
 export type RequestDetail = stories.RequestDetail
@@ -157,6 +165,7 @@ const usageBase = (scope: Scope) => (scope === 'own' ? '/api/usage' : '/admin/ap
 
 const reportBase = (scope: Scope) => (scope === 'own' ? '/api/reports' : '/admin/api/reports')
 
+const backendPath = (name: string) => `/admin/api/backends/${encodeURIComponent(name)}`
 export const api = {
   authConfig: () => get<AuthConfig>('/api/auth/config'),
   sendCode: (itcode: string, entry: { invite_code?: string; invitation?: string }) =>
@@ -252,12 +261,19 @@ export const api = {
       user_id,
     }),
   groups: () => get<{ groups: CountedGroup[] }>('/admin/api/groups'),
-  backends: () => get<{ backends: Backend[] }>('/admin/api/backends'),
+  backends: () => get<Backends>('/admin/api/backends'),
   backendStats: (query: Query = {}) => get<{ stats: BackendStats[] }>('/admin/api/backends/stats', query),
-  changeBackend: (name: string, change: { enabled?: boolean; weight?: number }) =>
-    put<{ backend: Backend }>(`/admin/api/backends/${encodeURIComponent(name)}`, change),
-  checkBackend: (name: string) =>
-    post<{ backend: Backend }>(`/admin/api/backends/${encodeURIComponent(name)}/check`),
+  backendSettings: (name: string) => get<{ settings: BackendSettings }>(`${backendPath(name)}/settings`),
+  addBackend: (settings: BackendSettings) => post<{ backend: Backend }>('/admin/api/backends', settings),
+  changeBackend: (name: string, change: BackendSettings) =>
+    put<{ backend: Backend }>(backendPath(name), change),
+  deleteBackend: (name: string) => del(backendPath(name)),
+  testSettings: (settings: BackendSettings) =>
+    post<{ steps: TriedStep[] }>('/admin/api/backends/test', settings),
+  testChange: (name: string, change: BackendSettings) =>
+    post<{ steps: TriedStep[] }>(`${backendPath(name)}/test-change`, change),
+  testBackend: (name: string) => post<{ steps: TriedStep[] }>(`${backendPath(name)}/test`),
+  checkBackend: (name: string) => post<{ backend: Backend }>(`${backendPath(name)}/check`),
   audit: (query: Query) =>
     get<{ events: Audit[]; subjects: AuditSubject[]; total: number }>('/admin/api/audit', query),
   auditExport: (query: Query) => withQuery('/admin/api/audit/export', query),
