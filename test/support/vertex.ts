@@ -19,6 +19,7 @@ export async function startVertex(parts: {
   claude: FakeUpstream
   project: string
   region: string
+  /** Without them whoever asks gets a token. */
   checks?: CloudChecks
   /** A token that is always valid. */
   token?: string
@@ -42,7 +43,7 @@ export async function startVertex(parts: {
       issuer: EMAIL,
       key_id: 'k1',
     })
-    if (problem !== null) return json(response, 400, { error: 'invalid_grant', error_description: problem })
+    if (problem) return json(response, 400, { error: 'invalid_grant', error_description: problem })
     const access_token = `ya29.token-${tokens.size}`
     tokens.add(access_token)
     json(response, 200, { access_token, expires_in: 3599, token_type: 'Bearer' })
