@@ -24,6 +24,7 @@ export const session = {
   get isLikely() {
     return localStorage.getItem(HINT) !== null
   },
+  /** Whether they may change what administrators do: each control of their pages asks this, because others only read. */
   get isAdmin() {
     return user?.role === 'admin'
   },
