@@ -15,7 +15,7 @@ export interface PlatformCredentials {
 }
 
 /** What signatures of AWS are for, by the type of the backend. */
-const SERVICES = {
+export const AWS_SERVICES = {
   bedrock: 'bedrock',
   'bedrock-mantle': 'bedrock-mantle',
   'claude-on-aws': 'aws-external-anthropic',
@@ -71,7 +71,7 @@ function credentialsOf(
     case 'claude-on-aws': {
       const { credentials, region } = backend
       if (credentials === undefined) return undefined
-      const service = SERVICES[backend.type]
+      const service = AWS_SERVICES[backend.type]
       if (credentials !== 'platform') {
         return createAwsCredentials({ ...parts, service, region, keys: awsKeys(credentials) })
       }

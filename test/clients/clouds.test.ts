@@ -1,5 +1,4 @@
 /** Anthropic's clients for the clouds, straight at the simulated ones: what they ask is what the gateway asks for the same call. */
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BEDROCK } from '../../core/backends/kinds/bedrock.ts'
 import type { Kind } from '../../core/backends/kinds/kind.ts'
@@ -10,15 +9,10 @@ import { backend } from '../support/backends.ts'
 import { startBedrock } from '../support/bedrock.ts'
 import type { CloudServer } from '../support/cloud-server.ts'
 import { type CloudChecks, startCloudChecks } from '../support/clouds.ts'
-import { npmInstall, TOOLS_FOLDER } from '../support/install.ts'
 import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
 import { type SimulatedVertex, startVertex } from '../support/vertex.ts'
+import { cloudClients } from './install.ts'
 
-const FOLDER = join(TOOLS_FOLDER, 'clients-clouds')
-const PINNED = [
-  { name: '@anthropic-ai/bedrock-sdk', version: '1.1.3' },
-  { name: '@anthropic-ai/vertex-sdk', version: '1.1.3' },
-]
 const KEYS = {
   accessKeyId: 'AKIA2QX7Z0K3M9VB4T1R',
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG',
@@ -42,16 +36,14 @@ let vertex: SimulatedVertex
 let aws: CloudClient
 let google: CloudClient
 beforeAll(async () => {
-  await npmInstall(FOLDER, PINNED)
   checks = await startCloudChecks()
   claude = await startUpstream()
   const signed = { keys: () => KEYS, checks, now: Date.now }
   bedrock = await startBedrock({ claude, region: 'eu-west-1', signed })
   vertex = await startVertex({ claude, project: 'project-7', region: 'global', token: 'ya29.token' })
   // What the packages export, as their own declarations say; they are not there when this is checked.
-  const load = (name: string) => import(join(FOLDER, 'node_modules/@anthropic-ai', name, 'index.mjs'))
-  const { AnthropicBedrock } = (await load('bedrock-sdk')) as { AnthropicBedrock: ClientClass }
-  const { AnthropicVertex } = (await load('vertex-sdk')) as { AnthropicVertex: ClientClass }
+  const { AnthropicBedrock } = (await cloudClients('bedrock-sdk')) as { AnthropicBedrock: ClientClass }
+  const { AnthropicVertex } = (await cloudClients('vertex-sdk')) as { AnthropicVertex: ClientClass }
   aws = new AnthropicBedrock({
     baseURL: bedrock.url,
     awsRegion: 'eu-west-1',

@@ -27,6 +27,12 @@ const AGENT_SDK = [
   { name: '@anthropic-ai/claude-agent-sdk', version: '0.3.332' },
   { name: 'zod', version: '4.6.7' },
 ]
+const CLOUD_PINNED = [
+  { name: '@anthropic-ai/aws-sdk', version: '1.1.2' },
+  { name: '@anthropic-ai/bedrock-sdk', version: '1.1.3' },
+  { name: '@anthropic-ai/foundry-sdk', version: '1.1.1' },
+  { name: '@anthropic-ai/vertex-sdk', version: '1.1.3' },
+]
 const PYTHON_PINNED = [
   'anthropic==2.14.0',
   'claude-agent-sdk==0.2.189',
@@ -39,6 +45,7 @@ const PYTHON_PINNED = [
 
 const FOLDER = join(TOOLS_FOLDER, 'clients')
 export const AGENT_FOLDER = join(TOOLS_FOLDER, 'clients-agent')
+const CLOUD_FOLDER = join(TOOLS_FOLDER, 'clients-clouds')
 const PYTHON_FOLDER = join(TOOLS_FOLDER, 'clients-python')
 export const PYTHON = join(PYTHON_FOLDER, 'bin/python')
 const MODULES = join(FOLDER, 'node_modules')
@@ -56,8 +63,13 @@ export default async function installClients(): Promise<void> {
     npmInstall(FOLDER, PINNED),
     // Without the Claude Code that it brings along, which is there already.
     npmInstall(AGENT_FOLDER, AGENT_SDK, ['--omit=optional']),
+    npmInstall(CLOUD_FOLDER, CLOUD_PINNED),
     pipInstall(PYTHON_FOLDER, PYTHON_PINNED, ['--no-binary', 'claude-agent-sdk']),
   ])
   const { stdout } = await run(CLAUDE_BINARY, ['--version'], { timeout: VERSION_TIMEOUT_MS })
   if (!stdout.startsWith(CLAUDE_CODE.version)) throw new Error(`claude --version said ${stdout.trim()}`)
 }
+
+/** What a package of Anthropic's clients for the clouds exports, such as bedrock-sdk. */
+export const cloudClients = (name: string): Promise<unknown> =>
+  import(join(CLOUD_FOLDER, 'node_modules/@anthropic-ai', name, 'index.mjs'))
