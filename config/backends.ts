@@ -118,8 +118,8 @@ const foundry = z.strictObject({
   type: z.literal('foundry'),
   resource: label.optional(),
   api_key: apiKey.optional(),
-  /** An application of Microsoft Entra. */
-  credentials: azureClient.optional(),
+  /** The platform's own, or an application of Microsoft Entra. */
+  credentials: z.union([platform, azureClient]).optional(),
   url: upstreamUrl.optional(),
   models: namedModels,
 })

@@ -12,6 +12,7 @@ import type { CredentialsParts, Proof } from '../drivers/credentials/renewed.ts'
 export interface PlatformCredentials {
   aws(): () => Promise<Proof<AwsKeys>>
   google(): () => Promise<Proof<string>>
+  azure(): () => Promise<Proof<string>>
 }
 
 /** What signatures of AWS are for, by the type of the backend. */
@@ -86,8 +87,12 @@ function credentialsOf(
       return platform ? createGoogleCredentials({ ...parts, account: platform.google() }) : NONE_HERE
     }
     case 'foundry': {
-      if (backend.credentials === undefined) return undefined
-      const { tenant_id: tenantId, client_id: clientId, client_secret: clientSecret } = backend.credentials
+      const { credentials } = backend
+      if (credentials === undefined) return undefined
+      if (credentials === 'platform') {
+        return platform ? createAzureCredentials({ ...parts, client: platform.azure() }) : NONE_HERE
+      }
+      const { tenant_id: tenantId, client_id: clientId, client_secret: clientSecret } = credentials
       return createAzureCredentials({ ...parts, client: { tenantId, clientId, clientSecret } })
     }
     default:

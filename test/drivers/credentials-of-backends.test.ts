@@ -12,9 +12,11 @@ const MODELS = ['claude-opus-5-5']
 const AWS = { name: 'a', type: 'bedrock', region: 'us-east-1', models: MODELS }
 const KEYS = { access_key_id: 'AKIA2QX7Z0K3M9VB4T1R', secret_access_key: 'f3Q0mZ7xV1cN8bL5' }
 const VERTEX = { name: 'v', type: 'vertex', region: 'global', project: 'p', models: MODELS }
+const FOUNDRY = { name: 'f', type: 'foundry', resource: 'r', models: MODELS, credentials: 'platform' }
 const PLATFORM: PlatformCredentials = {
   aws: () => async () => ({ value: { accessKeyId: 'a', secretAccessKey: 'b' }, expiresAt: undefined }),
   google: () => async () => ({ value: 'ya29.platform', expiresAt: undefined }),
+  azure: () => async () => ({ value: 'entra-of-the-platform', expiresAt: undefined }),
 }
 const REQUEST = { origin: 'https://a.test', method: 'POST', path: '/', headers: [], body: undefined } as const
 
@@ -48,9 +50,15 @@ describe('a backend', () => {
     expect(headers).toEqual([['authorization', 'Bearer ya29.platform']])
   })
 
+  test('in Foundry has a token of the platform', async () => {
+    const headers = await headersFor(FOUNDRY, PLATFORM)
+    expect(headers).toEqual([['authorization', 'Bearer entra-of-the-platform']])
+  })
+
   test.each([
     [{ ...AWS, credentials: 'platform' }, /^backends\.0\.credentials: keys are expected/],
     [{ ...VERTEX, credentials: 'platform' }, /^backends\.0\.credentials: keys are expected/],
+    [FOUNDRY, /^backends\.0\.credentials: keys are expected/],
     [
       { ...VERTEX, credentials: { service_account: '{}' } },
       /^backends\.0\.credentials: service_account: the JSON/,

@@ -1,15 +1,20 @@
 /** Tokens of Microsoft Entra for an application: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow */
 import * as z from 'zod'
 import type { Credentials } from '../../../core/backends/credentials.ts'
-import type { Clock } from '../../../core/ports.ts'
 import { type CredentialsParts, createRenewed, type Proof } from './renewed.ts'
 
-const AUTHORITY = 'https://login.microsoftonline.com'
+export const AUTHORITY = 'https://login.microsoftonline.com'
 /** As Anthropic's client for Foundry asks for it. */
-const SCOPE = 'https://ai.azure.com/.default'
+export const SCOPE = 'https://ai.azure.com/.default'
 const TIMEOUT_MS = 10_000
 
-const Token = z.looseObject({ access_token: z.string().min(1), expires_in: z.number().positive() })
+/** In seconds: from now, or since 1970. Managed identities write them as text, and some tell only the latter. */
+const seconds = z.coerce.number().positive()
+const access_token = z.string().min(1)
+const Token = z.union([
+  z.looseObject({ access_token, expires_in: seconds }),
+  z.looseObject({ access_token, expires_on: seconds }),
+])
 
 interface AzureClient {
   tenantId: string
@@ -18,13 +23,14 @@ interface AzureClient {
 }
 
 export interface AzureParts extends CredentialsParts {
-  client: AzureClient
-  /** Where tokens come from, without a path; Azure's own by default. */
+  /** An application, or where tokens come from. */
+  client: AzureClient | (() => Promise<Proof<string>>)
+  /** Where tokens of an application come from, without a path; Azure's own by default. */
   authority?: string
 }
 
 export function createAzureCredentials({ client, authority = AUTHORITY, ...parts }: AzureParts): Credentials {
-  const obtain = () => tokenFor(client, authority, parts.clock)
+  const obtain = typeof client === 'function' ? client : () => tokenFor(client, authority, parts.clock.now())
   const renewed = createRenewed(parts, obtain, (token) => [token])
   const header = (token: string): [string, string][] => [['authorization', `Bearer ${token}`]]
   return {
@@ -37,10 +43,10 @@ export function createAzureCredentials({ client, authority = AUTHORITY, ...parts
   }
 }
 
-async function tokenFor(
+function tokenFor(
   { tenantId, clientId, clientSecret }: AzureClient,
   authority: string,
-  clock: Clock,
+  now: number,
 ): Promise<Proof<string>> {
   const form = {
     grant_type: 'client_credentials',
@@ -48,14 +54,22 @@ async function tokenFor(
     client_secret: clientSecret,
     scope: SCOPE,
   }
-  const answer = await fetch(`${authority}/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams(form).toString(),
-    redirect: 'manual',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  })
+  return tokenFrom(
+    tokenAddress(authority, tenantId),
+    { method: 'POST', body: new URLSearchParams(form) },
+    now,
+  )
+}
+
+export function tokenAddress(authority: string, tenant: string): string {
+  return new URL(`/${encodeURIComponent(tenant)}/oauth2/v2.0/token`, authority).href
+}
+
+/** The token that this address gives. `now`: ms since 1970. Rejects when it gives none. */
+export async function tokenFrom(url: string, init: RequestInit, now: number): Promise<Proof<string>> {
+  const answer = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) })
   if (answer.status !== 200) throw new Error(`the token address answered ${answer.status}`)
-  const { access_token, expires_in } = Token.parse(await answer.json())
-  return { value: access_token, expiresAt: clock.now() + expires_in * 1000 }
+  const token = Token.parse(await answer.json())
+  const expiresAt = 'expires_in' in token ? now + Number(token.expires_in) * 1000 : token.expires_on * 1000
+  return { value: token.access_token, expiresAt }
 }

@@ -1,8 +1,9 @@
 /** The platform's own credentials, on Node and Lambda. The libraries are large, so they are loaded only where a backend uses them. */
 import type { AwsKeys } from './aws.ts'
+import { azureChain } from './azure-platform.ts'
 import type { Proof } from './renewed.ts'
 
-export const CHAINS = { aws: awsChain, google: googleChain }
+export const CHAINS = { aws: awsChain, google: googleChain, azure: azureChain }
 
 /**
  * Environment, profile, web identity, container or instance:
