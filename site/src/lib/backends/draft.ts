@@ -39,7 +39,11 @@ export const KINDS: Readonly<Record<BackendType, Kind>> = {
     proofs: ['service_account', 'platform'],
     needsModels: true,
   },
-  foundry: { fields: ['resource', 'url'], proofs: ['api_key', 'azure_client'], needsModels: true },
+  foundry: {
+    fields: ['resource', 'url'],
+    proofs: ['api_key', 'azure_client', 'platform'],
+    needsModels: true,
+  },
 }
 export const TYPES = Object.keys(KINDS) as BackendType[] // it has them all
 export const PROOF_FIELDS: Readonly<Record<Proof, readonly SecretField[]>> = {
