@@ -8,6 +8,8 @@ import { type App, startApp } from '../support/app.ts'
 import type { Person } from '../support/people.ts'
 
 const MODEL = 'claude-haiku-4-5'
+/** Half of each of its rates is whole micro-dollars. */
+const OPUS = 'claude-opus-5-5'
 const OWN = 'sim-upstream-key'
 
 let app: App
@@ -114,6 +116,23 @@ describe('a day of an account', () => {
     )
     expect(totals).toMatchObject({ outside_usd: 0, unexplained_usd: 0 })
     expect(totals.ours_usd).toBe(totals.theirs_usd)
+  })
+
+  test('agrees with the log about batches, which cost half', async () => {
+    await call('alone', undefined, OPUS)
+    const ask = async (path: string, init: RequestInit = {}) =>
+      app.request(`/v1/messages/batches${path}`, { ...init, headers: { ...headers, 'x-api-key': key } })
+    const requests = ['a', 'b'].map((custom_id) => ({ custom_id, params: body(custom_id, undefined, OPUS) }))
+    const made = await ask('', { method: 'POST', body: JSON.stringify({ requests }) })
+    expect((await ask(`/${made.body.id}/results`)).status).toBe(200)
+    const costs = (await app.rows()).map(({ costMicros }) => costMicros)
+    expect(costs).toHaveLength(3)
+    app.clock.set(DAY_MS)
+    const { rows, totals } = await compared()
+    const ours = costs.reduce((sum, cost) => sum + cost, 0)
+    expect(partOf(rows, 'cost_micros')).toMatchObject({ ours, theirs: ours, explanation: 'none' })
+    expect(partOf(rows, 'output')).toMatchObject({ difference: 0, explanation: 'none' })
+    expect(totals.unexplained_usd).toBe(0)
   })
 
   test('tells calls by other keys of the account from ours', async () => {

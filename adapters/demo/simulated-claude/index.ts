@@ -113,7 +113,7 @@ async function ofAccount(
   credential: string,
   asked: Pick<Asking, 'method' | 'pathname' | 'query'>,
 ): Promise<object | string | undefined> {
-  const { request, account } = call
+  const { request, account, books } = call
   const asking = {
     ...asked,
     type: request.headers['content-type'] ?? '',
@@ -123,6 +123,9 @@ async function ofAccount(
     const { asked: message, reply } = replyTo(call, Buffer.from(JSON.stringify(params)), credential)
     const { usage, ...rest } = messageOf(reply, reply.answer)
     account.keepThread(message, reply.id)
+    const { model } = message
+    const { outputTokens } = reply.answer
+    books.enter({ credential, model, usage: reply.usage, outputTokens, batch: true })
     return { ...rest, usage: { ...usage, service_tier: 'batch' } }
   }
   return (await account.batches.answer(asking, messageFor)) ?? account.uploads.answer(asking)
@@ -159,7 +162,8 @@ function replyTo({ meter, account }: Call, body: Buffer, credential: string) {
 async function sendMessage(call: Call, credential: string): Promise<void> {
   const { request, response, account, books, pace } = call
   const { asked, reply } = replyTo(call, await bodyOf(request), credential)
-  books.enter({ credential, model: asked.model, usage: reply.usage, outputTokens: reply.answer.outputTokens })
+  const { outputTokens } = reply.answer
+  books.enter({ credential, model: asked.model, usage: reply.usage, outputTokens, batch: false })
   account.keepThread(asked, reply.id)
   const left = new AbortController()
   response.on('close', () => left.abort())

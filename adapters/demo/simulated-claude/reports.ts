@@ -17,7 +17,8 @@ export interface SimulatedRates {
 }
 
 export interface SimulatedBooks {
-  enter(call: { credential: string; model: string; usage: Usage; outputTokens: number }): void
+  /** `batch`: it costs half. */
+  enter(call: { credential: string; model: string; usage: Usage; outputTokens: number; batch: boolean }): void
   /** The answer to this address; undefined where there is none. */
   report(path: string, search: URLSearchParams): object | undefined
 }
@@ -26,6 +27,7 @@ interface Entry {
   day: number
   credential: string
   model: string
+  batch: boolean
   uncached_input_tokens: number
   output_tokens: number
   cache_read_input_tokens: number
@@ -45,14 +47,15 @@ export function createBooks(
 ): SimulatedBooks {
   const sums = new Map<string, Entry>()
   return {
-    enter({ credential, model, usage, outputTokens }) {
+    enter({ credential, model, usage, outputTokens, batch }) {
       const day = Math.floor(now() / DAY_MS) * DAY_MS
-      const key = JSON.stringify([day, credential, model])
+      const key = JSON.stringify([day, credential, model, batch])
       const sum = sums.get(key)
       sums.set(key, {
         day,
         credential,
         model,
+        batch,
         uncached_input_tokens: (sum?.uncached_input_tokens ?? 0) + usage.input_tokens,
         output_tokens: (sum?.output_tokens ?? 0) + outputTokens,
         cache_read_input_tokens: (sum?.cache_read_input_tokens ?? 0) + usage.cache_read_input_tokens,
@@ -102,7 +105,7 @@ function pageOf(search: URLSearchParams, resultsOf: (day: number) => object[]) {
 }
 
 /** As with group_by of model and api_key_id. */
-function useOf({ credential, model, day: _, ...tokens }: Entry): object {
+function useOf({ credential, model, day: _day, batch: _batch, ...tokens }: Entry): object {
   const { ephemeral_5m_input_tokens, ephemeral_1h_input_tokens, ...rest } = tokens
   const cache_creation = { ephemeral_5m_input_tokens, ephemeral_1h_input_tokens }
   return { ...rest, cache_creation, model, api_key_id: keyIdOf(credential) }
@@ -111,6 +114,7 @@ function useOf({ credential, model, day: _, ...tokens }: Entry): object {
 /** As with group_by of description: one result for each class of tokens, in cents. */
 function costsOf(entry: Entry, rates: SimulatedRates | undefined): object[] {
   if (!rates) return []
+  const share = entry.batch ? 0.5 : 1
   const parts: [string, number][] = [
     ['uncached_input_tokens', entry.uncached_input_tokens * rates.input],
     ['output_tokens', entry.output_tokens * rates.output],
@@ -119,7 +123,7 @@ function costsOf(entry: Entry, rates: SimulatedRates | undefined): object[] {
     ['cache_creation.ephemeral_1h_input_tokens', entry.ephemeral_1h_input_tokens * rates.cacheWrite1h],
   ]
   return parts.map(([token_type, micros]) => ({
-    amount: String(micros / 10_000),
+    amount: String((micros * share) / 10_000),
     currency: 'USD',
     description: `${entry.model} - ${token_type}`,
     cost_type: 'tokens',
