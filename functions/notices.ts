@@ -49,6 +49,7 @@ const ChannelView = z
     updated_at: timestamp,
   })
   .meta({ id: 'Channel' })
+export type ChannelView = z.infer<typeof ChannelView>
 const ChannelAnswer = z.strictObject({ channel: ChannelView })
 const Event = z.enum(NOTICE_EVENT_NAMES)
 const Preferences = z

@@ -22,5 +22,6 @@ export const ADMIN_PAGES = [
   '/admin/policies',
   '/admin/policies/new',
   '/admin/backends',
+  '/admin/notices',
   '/admin/audit',
 ]

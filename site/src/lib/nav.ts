@@ -1,5 +1,6 @@
 /** The pages, as menus and the command palette show them. */
 import Activity from '@lucide/svelte/icons/activity'
+import Bell from '@lucide/svelte/icons/bell'
 import Boxes from '@lucide/svelte/icons/boxes'
 import ChartColumn from '@lucide/svelte/icons/chart-column'
 import ChartNoAxesCombined from '@lucide/svelte/icons/chart-no-axes-combined'
@@ -47,5 +48,6 @@ export const ADMIN: readonly AdminPlace[] = [
   { href: '/admin/devices', name: 'nav.admin.devices', icon: Laptop, role: 'auditor' },
   { href: '/admin/policies', name: 'nav.admin.policies', icon: ScrollText, role: 'auditor' },
   { href: '/admin/backends', name: 'nav.admin.backends', icon: Server, role: 'auditor' },
+  { href: '/admin/notices', name: 'nav.admin.notices', icon: Bell, role: 'auditor' },
   { href: '/admin/audit', name: 'nav.admin.audit', icon: ShieldCheck, role: 'auditor' },
 ]

@@ -31,6 +31,8 @@ export const toast = {
   good: (text: string) => show({ kind: 'good', text }),
   /** Something that was done to many at once, and can be taken back for a while. */
   undoable: (text: string, undo: () => Promise<unknown>) => show({ kind: 'good', text, undo }),
+  /** What did not work, where nothing was wrong with the gateway. */
+  told: (text: string) => show({ kind: 'bad', text }),
   /** What went wrong, with the id that an administrator can look for where it was nobody's doing. */
   bad(cause: unknown, situation?: Situation) {
     // The sign-in page says it.

@@ -10,6 +10,7 @@ import type { CountedGroup as GroupWithCounts } from '../../../../functions/grou
 import type { KeyView } from '../../../../functions/key-views.ts'
 import type { CapView } from '../../../../functions/limits.ts'
 import type { LiveView } from '../../../../functions/live.ts'
+import type { ChannelView } from '../../../../functions/notices.ts'
 import type { PolicyView } from '../../../../functions/policies.ts'
 import type { OutcomeView, QueueItemView } from '../../../../functions/queue.ts'
 import type * as reports from '../../../../functions/report-views.ts'
@@ -70,6 +71,11 @@ export interface Backends {
   can_add: boolean
 }
 type BackendSettings = Readonly<Record<string, unknown>>
+export type Channel = ChannelView
+export type ChannelChange = Partial<Pick<Channel, 'name' | 'language' | 'events' | 'enabled'>> & {
+  /** Whole, because a new address with the old secret would give that away. */
+  target?: { url: string; secret?: string }
+}
 export type Audit = AuditEvent
 export type Log = usage.Log
 export type RequestDetail = stories.RequestDetail
@@ -274,6 +280,14 @@ export const api = {
     post<{ steps: TriedStep[] }>(`${backendPath(name)}/test-change`, change),
   testBackend: (name: string) => post<{ steps: TriedStep[] }>(`${backendPath(name)}/test`),
   checkBackend: (name: string) => post<{ backend: Backend }>(`${backendPath(name)}/check`),
+  channels: () => get<{ channels: Channel[] }>('/admin/api/channels'),
+  createChannel: (channel: ChannelChange & Pick<Channel, 'kind'>) =>
+    post<{ channel: Channel }>('/admin/api/channels', channel),
+  changeChannel: (id: number, change: ChannelChange) =>
+    put<{ channel: Channel }>(`/admin/api/channels/${id}`, change),
+  deleteChannel: (id: number) => del(`/admin/api/channels/${id}`),
+  testChannel: (id: number) =>
+    post<{ delivered: boolean; error: string | null }>(`/admin/api/channels/${id}/test`),
   audit: (query: Query) =>
     get<{ events: Audit[]; subjects: AuditSubject[]; total: number }>('/admin/api/audit', query),
   auditExport: (query: Query) => withQuery('/admin/api/audit/export', query),
