@@ -84,7 +84,7 @@ describe('backends that are added', () => {
   }, 100_000)
 
   test('that were stored right before kill -9 of the primary are in force after the start that follows at once', async () => {
-    const boss = await people.signIn(gateway, 'chief')
+    const boss = await people.signIn(gateway, 'chief', 'admin')
     const answered = boss.post(PATH, settings()).catch(() => undefined)
     const stored = () => gateway.db.$count(storedBackends)
     await expect.poll(stored, { ...SLOW, interval: 1 }).toBe(1)
