@@ -3,11 +3,12 @@ import * as z from 'zod'
 import { attemptsIn } from '../core/calls/story.ts'
 import { Refusal } from '../core/errors.ts'
 import { limitsOfPerson, type UsedCap } from '../core/limits/caps.ts'
-import type { LogRow } from '../core/reports/log-pages.ts'
+import type { LogRow } from '../core/reports/log-rows.ts'
 import { findRequest, findSession, MOST_CALLS } from '../core/reports/request-story.ts'
 import { usdOf } from '../core/units.ts'
 import { period } from './limits.ts'
 import { report } from './route.ts'
+import { SESSION, sessionId } from './usage-search.ts'
 import { Log, logView, type UsageTier } from './usage-views.ts'
 
 const BASE = { session: '/api/usage', billing: '/admin/api/usage' } as const
@@ -111,7 +112,7 @@ function sessionOf(tier: UsageTier) {
     reply: SessionDetail,
     errors: [404],
     async handle({ deps, caller, params }) {
-      const [, userId = '0', session = ''] = /^(\d{1,15})-([0-9a-z]{1,20})$/.exec(params.id) ?? []
+      const [, userId = '0', session = ''] = SESSION.exec(params.id) ?? []
       const isAllowed = tier === 'billing' || Number(userId) === caller.user.id
       const found = isAllowed ? await findSession(deps.db, { userId: Number(userId), session }) : undefined
       if (!found) throw new Refusal('not_found', 'There is no such session.')
@@ -145,7 +146,7 @@ function requestView(row: LogRow) {
       took_ms: tookMs,
     })),
     cache_miss: missView(row),
-    session: row.session === '' ? null : `${row.userId}-${row.session}`,
+    session: sessionId(row),
   }
 }
 

@@ -6,11 +6,13 @@ import { isTimeZone } from '../core/calendar.ts'
 import { totalTokens } from '../core/metering/tokens.ts'
 import type { Bar, Figures, MainFigures } from '../core/reports/charts.ts'
 import { nameOfGateway } from '../core/reports/gateway-calls.ts'
-import type { Cursor, LogRow } from '../core/reports/log-pages.ts'
+import type { Cursor } from '../core/reports/log-pages.ts'
+import type { LogRow } from '../core/reports/log-rows.ts'
 import type { Filter } from '../core/reports/query.ts'
 import { ALL_TIME, type Dates, type Range } from '../core/reports/range.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { idInQuery, line, modelName, timestamp } from './fields.ts'
+import { OUTCOME, sessionId } from './usage-search.ts'
 
 /** A valid date from 2000 to 2099; other years are taken for mistakes. */
 export const date = z.iso
@@ -109,7 +111,7 @@ export const Log = z
     total_tokens: z.int(),
     cost_usd: z.number(),
     status_code: z.int(),
-    outcome: z.enum(['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted']),
+    outcome: OUTCOME,
     estimated: z.boolean(),
     stream: z.boolean(),
     latency_ms: z.int(),
@@ -136,6 +138,7 @@ export const Log = z
     context_window: z
       .string()
       .meta({ description: '0-200k or 200k-1M, by the size of the prompt; empty: nothing was read.' }),
+    session: z.string().nullable().meta({ description: 'null if the client named none.' }),
   })
   .meta({ id: 'Log' })
 export type Log = z.infer<typeof Log>
@@ -180,6 +183,7 @@ export function logView(row: LogRow): Log {
     speed: row.speed,
     geo: row.geo,
     context_window: row.contextWindow,
+    session: sessionId(row),
   }
 }
 

@@ -4,11 +4,13 @@ import type { Deps } from '../core/deps.ts'
 import { dailyChart, hourlyChart } from '../core/reports/charts.ts'
 import { type Cell, csvStream } from '../core/reports/csv.ts'
 import { exportLogs } from '../core/reports/export.ts'
-import { type LogRow, logPage, logsAfter } from '../core/reports/log-pages.ts'
+import { logPage, logsAfter } from '../core/reports/log-pages.ts'
+import type { LogRow } from '../core/reports/log-rows.ts'
 import { daySpans, hoursOf, rangeOf } from '../core/reports/range.ts'
 import { page, pageSize } from './fields.ts'
 import { report } from './route.ts'
 import { usageRequests } from './usage-requests.ts'
+import { isSearch, LOG_FILTERS, searchOf } from './usage-search.ts'
 import { summaries } from './usage-summary.ts'
 import {
   barView,
@@ -45,34 +47,44 @@ function listOf(tier: UsageTier) {
     tier,
     summary: `${WHOSE[tier]} calls, newest first. Without dates: all.`,
     query: filters(tier, {
+      ...LOG_FILTERS,
       page: page.unwrap().optional(),
       page_size: pageSize,
       cursor: cursor.optional().meta({
         description:
           'next_cursor of the answer before: the rows that follow it, whatever came since. Not with page.',
       }),
-    }).refine((query) => query.page === undefined || query.cursor === undefined, {
-      path: ['cursor'],
-      error: 'either cursor or page is expected',
-    }),
+    })
+      .refine((query) => query.page === undefined || query.cursor === undefined, {
+        path: ['cursor'],
+        error: 'either cursor or page is expected',
+      })
+      .refine((query) => query.page === undefined || !isSearch(query), {
+        path: ['page'],
+        error: 'with outcome, session or request_id pages follow by cursor',
+      }),
     reply: z.strictObject({
       logs: z.array(Log),
-      total: z.int().nullable().meta({ description: 'null when asked by cursor.' }),
+      total: z
+        .int()
+        .nullable()
+        .meta({ description: 'null when asked by cursor, or with outcome, session or request_id.' }),
       page: z.int().nullable().meta({ description: 'null when asked by cursor.' }),
       page_size: z.int(),
       next_cursor: z.string().nullable().meta({ description: 'null at the end.' }),
     }),
     async handle({ deps: { db }, caller, query }) {
-      const filter = filterOf(tier, caller, query)
+      const filter = searchOf(filterOf(tier, caller, query), query)
       const range = rangeOf(datesOf(query))
-      const { page: asked = 1, page_size: pageSize, cursor } = query
-      const found = cursor
+      const { page: asked = 1, page_size: pageSize, cursor = null } = query
+      const byCursor = cursor !== null || isSearch(query)
+      const found = byCursor
         ? { ...(await logsAfter(db, filter, range, { cursor, take: pageSize })), total: null }
         : await logPage(db, filter, range, { page: asked, pageSize })
       return {
         logs: found.logs.map(logView),
         total: found.total,
-        page: cursor ? null : asked,
+        page: byCursor ? null : asked,
         page_size: pageSize,
         next_cursor: found.next && cursorText(found.next),
       }
@@ -115,11 +127,11 @@ function exportOf(tier: UsageTier) {
     path: `${BASE[tier]}/export`,
     tier,
     summary: `${WHOSE[tier]} calls as a CSV file, newest first. Without dates: all.`,
-    query: filters(tier, {}),
+    query: filters(tier, LOG_FILTERS),
     produces: ['text/csv'],
     file: true,
     async handle({ deps, caller, query, actor, id, over }) {
-      const filter = filterOf(tier, caller, query)
+      const filter = searchOf(filterOf(tier, caller, query), query)
       const range = rangeOf(datesOf(query))
       const logs = await exportLogs({ ...deps, actor }, { filter, range, asked: query })
       return new Response(csvStream(LOG_COLUMNS, slicesOf(deps, logs, id), over), {

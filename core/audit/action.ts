@@ -2,101 +2,8 @@
  * Every audited action with the fields of its row. The table is closed: an action or field missing from it does not compile.
  * Rows are written as in the API: snake_case, dollars, RFC 3339.
  */
+import type { AuditFields } from './fields.ts'
 
-/** Fields of all rows: a name means the same in each. */
-interface AuditFields {
-  user_id: number
-  key_id: number
-  name: string
-  role: 'user' | 'admin' | 'billing' | 'auditor'
-  status: 'active' | 'disabled' | 'approved' | 'rejected'
-  disabled_by: 'owner' | 'admin' | null
-  /** RFC 3339; null = never. */
-  expires_at: string | null
-  /** 0 = no limit, here and in the limits below. */
-  quota_tokens: number
-  budget_usd: number
-  /** null = as configured in limits.*, or, of a group, none. */
-  requests_per_minute: number | null
-  tokens_per_minute: number | null
-  concurrent_requests: number | null
-  kind: 'person' | 'service'
-  billing_group_id: number | null
-  /** Globs of models, and networks; null = no list. */
-  models: readonly string[] | null
-  networks: readonly string[] | null
-  /** Globs of models that a group opens and closes. */
-  allow: readonly string[]
-  deny: readonly string[]
-  bills: boolean
-  priority: number
-  parent_id: number | null
-  lead_max_usd: number
-  leads_add: boolean
-  group_role: 'member' | 'lead'
-  period: 'daily' | 'weekly' | 'monthly' | 'total'
-  /** Of spend limits: null = unlimited. */
-  amount_usd: number | null
-  temporary_usd: number | null
-  temporary_until: string | null
-  /** Whether the limit says anything beside its temporary amount. */
-  is_set: boolean
-  granted_usd: number | null
-  granted_until: string | null
-  model: string
-  note: string | null
-  backend: string
-  enabled: boolean
-  weight: number
-  reason: string
-  count: number
-  last_at: string
-  tz: string
-  source: 'direct' | 'oidc' | 'ldap' | 'scim'
-  issuer: string
-  subject: string
-  directory_group_id: number | null
-  /** Of an export, which rows of the audit it is of: who did it, whom it concerns, what was done, and text. */
-  actor: number
-  about: number
-  action: string
-  target: string
-  q: string
-  start_date: string
-  end_date: string
-  users: number
-  api_keys: number
-  usage_logs: number
-  scopes: readonly string[]
-  channel_kind: 'webhook' | 'slack' | 'feishu' | 'dingtalk' | 'wecom'
-  /** Of a channel's address; the rest of it is a secret. */
-  host: string
-  /** Whether address and secret were set again. */
-  target_set: boolean
-  language: 'en' | 'zh'
-  /** Events that a channel takes, or that people are told of unless they choose otherwise. */
-  events: readonly string[]
-  email: string | null
-  email_confirmed: boolean
-  applications: number
-  itcode: string
-  /** What a directory calls somebody, or a group. */
-  user_name: string
-  external_id: string | null
-  /** Ids of people. */
-  added: readonly number[]
-  removed: readonly number[]
-  /** Ids of keys that end, and of groups. */
-  keys: readonly number[]
-  group_ids: readonly number[]
-  sessions: number
-  domains: readonly string[]
-  /** Names of settings of a backend that hold a secret: those that are set, and those that were given again. */
-  secrets: readonly string[]
-  secrets_changed: readonly string[]
-  /** Managed settings of Claude Code, or those of a backend that hold no secret. */
-  settings: Readonly<Record<string, unknown>>
-}
 export type AuditField = keyof AuditFields
 type Field = AuditField
 
@@ -194,7 +101,20 @@ export const AUDIT_ACTIONS = {
   'request.reject': { made: ['user_id', 'period', 'note'] },
   'request.reopen': { made: ['user_id'] },
   'request.withdraw': {},
-  'usage.export': { asked: ['start_date', 'end_date', 'tz', 'model', 'key_id', 'user_id', 'backend'] },
+  'usage.export': {
+    asked: [
+      'start_date',
+      'end_date',
+      'tz',
+      'model',
+      'key_id',
+      'user_id',
+      'backend',
+      'outcome',
+      'session',
+      'request_id',
+    ],
+  },
   'user.address': { changed: ['email', 'email_confirmed'] },
   'user.create': { made: ['kind', 'email', 'email_confirmed', ...USER] },
   'user.delete': { removed: ['itcode', 'role', 'keys', 'group_ids', 'sessions'] },

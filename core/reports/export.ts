@@ -1,14 +1,18 @@
 /** The usage log for an export. */
 import { type Actor, type AuditEvent, auditRow } from '../audit/record.ts'
 import type { Clock, Db } from '../ports.ts'
-import { allLogs, type LogRow } from './log-pages.ts'
-import type { Filter } from './query.ts'
+import { allLogs, type LogFilter } from './log-pages.ts'
+import type { LogRow } from './log-rows.ts'
 import type { Range } from './range.ts'
 
 /** All matching calls, newest first, in slices. The export is audited before the first slice is read. */
 export async function exportLogs(
   { db, clock, actor }: { db: Db; clock: Clock; actor: Actor },
-  wanted: { filter: Filter; range: Range; asked: Extract<AuditEvent, { action: 'usage.export' }>['after'] },
+  wanted: {
+    filter: LogFilter
+    range: Range
+    asked: Extract<AuditEvent, { action: 'usage.export' }>['after']
+  },
 ): Promise<AsyncGenerator<LogRow[]>> {
   const { filter, range, asked } = wanted
   const target = filter.userId === undefined ? 'usage' : `user:${filter.userId}`

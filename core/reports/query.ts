@@ -20,7 +20,7 @@ export interface Filter {
  * The filter with the owner of its key added, because sums and log are indexed by user; undefined if the key does not exist.
  * A `userId` that is given stays: it restricts people to their own calls.
  */
-export async function withOwner(db: Db, filter: Filter): Promise<Filter | undefined> {
+export async function withOwner<F extends Filter>(db: Db, filter: F): Promise<F | undefined> {
   if (filter.keyId === undefined || filter.userId !== undefined) return filter
   const [key] = await db.all<{ user_id: number }>(
     sql`select user_id from api_keys where id = ${filter.keyId}`,
@@ -48,16 +48,21 @@ export function sumsOf(
 }
 
 /**
- * Selects how many matching calls arrived when: rows of `since`, `until` (ms) and `requests`, by day or hour and by the parts
+ * Selects how many matching calls arrived when: rows of `since`, `until` (ms) and `requests` (or what `counted` makes of a row of sums), by day or hour and by the parts
  * of hours at the ends of the ranges. Several rows may have the same times.
  */
-export function slotsOf(filter: Filter, ranges: readonly Range[], coarsest: 'day' | 'hour'): SQL {
+export function slotsOf(
+  filter: Filter,
+  ranges: readonly Range[],
+  coarsest: 'day' | 'hour',
+  counted = sql`requests`,
+): SQL {
   const rows = filter.userId === undefined ? ofSite(filter) : ofPeople(filter)
   const times: Record<Grain, SQL> = {
-    fortnight: sql.raw(`start as since, start + ${FORTNIGHT_MS} as until, requests`),
-    day: sql.raw(`start as since, start + ${DAY_MS} as until, requests`),
-    hour: sql.raw(`start as since, start + ${HOUR_MS} as until, requests`),
-    fine: sql.raw('span.value->>1 as since, span.value->>2 as until, requests'),
+    fortnight: sql`${sql.raw(`start as since, start + ${FORTNIGHT_MS} as until`)}, ${counted} as requests`,
+    day: sql`${sql.raw(`start as since, start + ${DAY_MS} as until`)}, ${counted} as requests`,
+    hour: sql`${sql.raw(`start as since, start + ${HOUR_MS} as until`)}, ${counted} as requests`,
+    fine: sql`span.value->>1 as since, span.value->>2 as until, ${counted} as requests`,
   }
   return piecewise(piecesOf(ranges, coarsest), rows, (grain) => times[grain])
 }

@@ -3,7 +3,7 @@ import { and, asc, desc, eq, gte, type SQL, sql } from 'drizzle-orm'
 import { usageLogs } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
 import { keptSince } from '../retention/retention.ts'
-import { type LogRow, rowsOf } from './log-pages.ts'
+import { type LogRow, rowsOf } from './log-rows.ts'
 
 /** The most calls of a session that are answered, its newest. */
 export const MOST_CALLS = 500

@@ -77,4 +77,35 @@ describe('one request and one session', () => {
     expect((await boss.get('/admin/api/usage/requests/req_a2')).status).toBe(200)
     expect((await ann.get('/admin/api/usage/requests/req_a2')).status).toBe(403)
   })
+
+  test('the log is searched by outcome, session and request id, page after page by cursor', async () => {
+    const { ann, bob, boss } = people
+    const found = async (by: typeof ann, path: string) => {
+      const { status, body } = await by.get(path)
+      expect([status, body.total, body.page]).toEqual([200, null, null])
+      return body.logs.map((log: { request_id: string }) => log.request_id)
+    }
+    const session = `${ann.id}-c0ffee`
+    expect(await found(ann, `/api/usage?session=${session}`)).toEqual(['req_a3', 'req_a2', 'req_a1'])
+    expect(await found(boss, `/admin/api/usage?session=${session}&outcome=ok`)).toEqual(['req_a2', 'req_a1'])
+    expect(await found(boss, '/admin/api/usage?outcome=failed')).toEqual(['req_a3'])
+    expect(await found(ann, '/api/usage?outcome=interrupted')).toEqual([])
+    expect(await found(ann, '/api/usage?request_id=req_alone')).toEqual(['req_alone'])
+    // Those of somebody else.
+    expect(await found(bob, `/api/usage?session=${session}`)).toEqual([])
+    expect(await found(bob, '/api/usage?request_id=req_a1')).toEqual([])
+    expect(await found(boss, `/admin/api/usage?session=${session}&user_id=${bob.id}`)).toEqual([])
+
+    const first = (await ann.get(`/api/usage?session=${session}&page_size=2`)).body
+    expect(first.logs).toMatchObject([
+      { request_id: 'req_a3', session },
+      { request_id: 'req_a2', session },
+    ])
+    const next = `/api/usage?session=${session}&page_size=2&cursor=${first.next_cursor}`
+    expect(await found(ann, next)).toEqual(['req_a1'])
+    expect((await ann.get('/api/usage?outcome=ok&page=2')).status).toBe(400)
+    expect((await ann.get('/api/usage?session=x')).status).toBe(400)
+    const file = await boss.get('/admin/api/usage/export?outcome=failed')
+    expect(file.text.trim().split('\r\n').slice(1)).toEqual([expect.stringContaining('req_a3')])
+  })
 })

@@ -104,6 +104,33 @@ test('a request tells its attempts, its price to the micro-dollar, its cache, an
   await page.context().close()
 })
 
+test("yesterday's failed calls of one model and their cause are found in four steps", async () => {
+  const { page, problems } = await house.page(DESK)
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/admin/usage`)
+  const rows = page.getByRole('table', { name: 'Requests' }).locator('tbody tr')
+  await expect.poll(() => rows.count()).toBe(3)
+  await page.getByLabel('Period').selectOption('Yesterday')
+  await page.getByLabel('Model').selectOption('claude-sonnet-5-5')
+  await page.getByLabel('Outcome').selectOption('All failures')
+  await page.waitForURL('**/admin/usage?range=yesterday&model=claude-sonnet-5-5&outcome=failed')
+  await expect.poll(() => rows.count()).toBe(1)
+  // What is loaded again is paler until it is there.
+  await page.waitForLoadState('networkidle')
+  expect(await faultsOf(page)).toEqual([])
+  await rows.first().click()
+  await page.getByText('No backend could serve it').waitFor()
+
+  await page.goto(`${house.gateway.url}/admin/usage`)
+  await page.getByLabel('Request or session ID').fill(`${adminId}-c0ffee`)
+  await page.keyboard.press('Enter')
+  await page.waitForURL(`**/admin/usage?session=${adminId}-c0ffee`)
+  await rows.first().getByRole('link', { name: 'c0ffee' }).click()
+  await page.waitForURL(`**/admin/usage/sessions/${adminId}-c0ffee`)
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
 test('an id that is pasted into the palette leads to its page, also to say that there is none', async () => {
   const { page, problems } = await house.page(DESK)
   await house.signIn(page, 'admin')

@@ -104,6 +104,7 @@ export function usageContract({ name, start }: Runtime) {
             speed: 'fast',
             geo: 'eu',
             context_window: '0-200k',
+            session: null,
           },
         ],
         total: 1,

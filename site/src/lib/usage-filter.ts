@@ -5,7 +5,8 @@ import { MEASURES, type Measure } from './charts/bars.ts'
 import { dayAfter } from './days.ts'
 import { localDay, ZONE } from './format.ts'
 
-export const RANGES = ['today', '7d', '30d', 'month', 'custom'] as const
+export const RANGES = ['today', 'yesterday', '7d', '30d', 'month', 'custom'] as const
+export const OUTCOMES = ['failed', 'ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted'] as const
 type RangeName = (typeof RANGES)[number]
 
 export interface UsageFilter {
@@ -18,6 +19,11 @@ export interface UsageFilter {
   backend: string
   measure: Measure
   page: number
+  /** Of the log alone: with one of these it has no numbered pages. */
+  outcome: string
+  session: string
+  request: string
+  cursor: string
 }
 
 const DATE = /^\d{4}-\d\d-\d\d$/
@@ -38,6 +44,10 @@ function spanOf(range: RangeName, from: string, to: string): Span {
   switch (range) {
     case 'today':
       return lastDays(1)
+    case 'yesterday': {
+      const day = dayAfter(today, -1)
+      return { from: day, to: day }
+    }
     case '7d':
       return lastDays(7)
     case '30d':
@@ -68,12 +78,16 @@ export function filterFrom(parameters: Pick<URLSearchParams, 'get'>): UsageFilte
     backend: text('backend'),
     measure: among(MEASURES, parameters.get('show'), 'cost'),
     page: Math.max(1, Number.parseInt(text('page'), 10) || 1),
+    outcome: OUTCOMES.find((one) => one === text('outcome')) ?? '',
+    session: text('session'),
+    request: text('request'),
+    cursor: text('cursor'),
   }
 }
 
 /** The address of a view; what is usual is left out. */
 export function addressOf(filter: UsageFilter): string {
-  const { range, from, to, model, key, user, backend, measure, page } = filter
+  const { range, from, to, measure, page } = filter
   const parameters = new URLSearchParams()
   const set = (name: string, value: string, usual = '') => value !== usual && parameters.set(name, value)
   set('range', range, '30d')
@@ -81,10 +95,8 @@ export function addressOf(filter: UsageFilter): string {
     set('from', from)
     set('to', to)
   }
-  set('model', model)
-  set('key', key)
-  set('user', user)
-  set('backend', backend)
+  const plain = ['model', 'key', 'user', 'backend', 'outcome', 'session', 'request', 'cursor'] as const
+  for (const name of plain) set(name, filter[name])
   set('show', measure, 'cost')
   set('page', String(page), '1')
   const text = parameters.toString()
@@ -98,4 +110,15 @@ export function daysOf({ from, to }: Span): Query {
 
 export function queryOf({ from, to, model, key, user, backend }: UsageFilter): Query {
   return { ...daysOf({ from, to }), model, key_id: key, user_id: user, backend }
+}
+
+/** Whether the log is searched for something that sums do not know. */
+export function isSearch({ outcome, session, request }: UsageFilter): boolean {
+  return [outcome, session, request].some((part) => part !== '')
+}
+
+/** What only the log is asked for. */
+export function logQueryOf(filter: UsageFilter): Query {
+  const { outcome, session, request } = filter
+  return { ...queryOf(filter), outcome, session, request_id: request }
 }

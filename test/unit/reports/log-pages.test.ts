@@ -1,7 +1,7 @@
 /** Every row of the log once, newest first, however it is asked for. */
 import { afterAll, describe, expect, test } from 'vitest'
 import { apiKeys } from '../../../core/db/schema.ts'
-import { allLogs, type Cursor, logPage, logsAfter } from '../../../core/reports/log-pages.ts'
+import { allLogs, type Cursor, type LogFilter, logPage, logsAfter } from '../../../core/reports/log-pages.ts'
 import { ALL_TIME, rangeOf } from '../../../core/reports/range.ts'
 import {
   callStore,
@@ -56,6 +56,50 @@ describe('lists', () => {
         }
       }
     }, 8)
+  })
+
+  test('by outcome, session and request id hold every row that matches once, newest first', async () => {
+    const OUTCOMES = ['ok', 'failed', 'error', 'client_aborted', 'interrupted'] as const
+    await property(async (batches) => {
+      const rows = await writeCalls(db, batches)
+      const found = (filter: LogFilter) =>
+        rows.filter(matches(filter)).filter(({ outcome, session, requestId }) => {
+          const isMeant =
+            filter.outcome === 'failed' ? outcome !== 'ok' : outcome === (filter.outcome ?? outcome)
+          return (
+            isMeant &&
+            session === (filter.session ?? session) &&
+            requestId === (filter.requestId ?? requestId)
+          )
+        })
+      const [first] = rows
+      const one = first
+        ? [{ requestId: first.requestId }, { requestId: first.requestId, userId: first.userId + 1 }]
+        : []
+      const wanted: LogFilter[] = [
+        ...[{}, { userId: 1 }, { model: 'rare' }, { keyId: 2, backend: 'b' }].flatMap((filter) =>
+          OUTCOMES.map((outcome) => ({ ...filter, outcome })),
+        ),
+        ...one,
+        { userId: 1, session: 'none' },
+      ]
+      for (const range of RANGES.slice(0, 3)) {
+        for (const filter of wanted) {
+          const inRange = ({ createdAt }: Row) => createdAt >= range.from && createdAt < range.to
+          const followed: number[] = []
+          for (let cursor: Cursor | null = null; ; ) {
+            const { logs, next }: Awaited<ReturnType<typeof logsAfter>> = await logsAfter(db, filter, range, {
+              cursor,
+              take: 3,
+            })
+            followed.push(...logs.map(({ id }) => id))
+            if (!next) break
+            cursor = next
+          }
+          expect([filter, followed]).toEqual([filter, newestFirst(found(filter).filter(inRange))])
+        }
+      }
+    }, 4)
   })
 
   test('keep the order of rows of the same ms, across pages and slices', async () => {

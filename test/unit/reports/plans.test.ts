@@ -9,7 +9,7 @@ import type { Db } from '../../../core/ports.ts'
 import { backendStats } from '../../../core/reports/backend-stats.ts'
 import { dailyChart, hourlyChart } from '../../../core/reports/charts.ts'
 import type { Dimension, ReportFilter } from '../../../core/reports/grouped.ts'
-import { countLogs, logPage, logsAfter } from '../../../core/reports/log-pages.ts'
+import { countLogs, type LogFilter, logPage, logsAfter } from '../../../core/reports/log-pages.ts'
 import type { Filter } from '../../../core/reports/query.ts'
 import { ALL_TIME, daySpans, hoursOf, rangeOf } from '../../../core/reports/range.ts'
 import { repairSums } from '../../../core/reports/repair.ts'
@@ -50,6 +50,8 @@ const BOUNDED = [
   /^SEARCH usage_logs$/,
   /^SEARCH usage_logs USING INTEGER PRIMARY KEY /,
   /^SEARCH usage_logs USING (COVERING )?INDEX usage_logs_(user \(user_id=\? AND |created \()created_at>/,
+  /^SEARCH usage_logs USING (COVERING )?INDEX usage_logs_session \(user_id=\? AND session=\? AND created_at>/,
+  /^SEARCH usage_logs USING INDEX usage_logs_request_id_unique \(request_id=\?/,
   /^SEARCH usage_sums USING PRIMARY KEY \(cut=/,
   /^SEARCH usage_by_group USING PRIMARY KEY \(cut=/,
   /^SEARCH usage_hourly USING PRIMARY KEY \(user_id=\? AND hour>/,
@@ -77,6 +79,16 @@ const FILTERS: Record<string, Filter> = {
   "a user's key": { userId: 2, keyId: 2 },
   "a user's model": { userId: 2, model: RARE },
   'a key, model and backend': { keyId: 2, model: RARE, backend: 'claude-second' },
+}
+const SEARCHES: Record<string, LogFilter> = {
+  'what failed': { outcome: 'failed' },
+  'one outcome': { outcome: 'upstream_cut' },
+  'what failed of a model': { outcome: 'failed', model: RARE },
+  'what failed of a user': { outcome: 'error', userId: 2 },
+  'a session': { userId: 2, session: 'abc' },
+  'what failed in a session': { userId: 2, session: 'abc', outcome: 'failed' },
+  'a request': { requestId: 'req_1' },
+  "a user's request": { requestId: 'req_1', userId: 2 },
 }
 const some = { startDate: '2026-10-02', endDate: '2026-11-05' }
 const RANGES = {
@@ -108,6 +120,18 @@ describe('the plan', () => {
     ]
     expect(slow(steps)).toEqual([])
     expect(steps.some((step) => step.startsWith('SEARCH usage_logs'))).toBe(true)
+  })
+
+  test.each(Object.entries(SEARCHES))('of a search in the log for %s', async (_what, filter) => {
+    for (const range of Object.values(RANGES)) {
+      const steps = [
+        ...(await stepsOf((db) => logsAfter(db, filter, range, { cursor: null, take: 50 }))),
+        ...(await stepsOf((db) =>
+          logsAfter(db, filter, range, { cursor: { at: Date.UTC(2026, 9, 20, 10, 20), id: 9 }, take: 50 }),
+        )),
+      ]
+      expect(slow(steps)).toEqual([])
+    }
   })
 
   test.each(CASES)('of the count and summary of $what in $when', async ({ filter, range }) => {
