@@ -58,6 +58,15 @@ const Common = {
     .meta({ description: 'Whether rows tell of the period before: as many whole months, or days.' }),
 }
 const paged = {
+  top: z
+    .string()
+    .regex(/^([1-9]|1\d|20)$/, 'a whole number from 1 to 20')
+    .transform(Number)
+    .optional()
+    .meta({
+      description:
+        'How many values of the first of `group_by` have rows of their own: the largest by `sort`, or by cost. The others are one row together, with `rest`.',
+    }),
   page,
   page_size: z
     .string()
@@ -77,7 +86,7 @@ const everybodys = {
     .meta({ description: 'Empty: calls that no backend was found for.' }),
 }
 export const OwnQuery = z.strictObject({ ...Common, user_id: everybodys.user_id, scope, ...paged })
-export const OwnFileQuery = OwnQuery.omit({ page: true, page_size: true })
+export const OwnFileQuery = OwnQuery.omit({ page: true, page_size: true, top: true })
 export const Query = z.strictObject({ ...everybodys, ...paged })
 export const FileQuery = z.strictObject(everybodys)
 
@@ -95,11 +104,11 @@ export function filterOf(query: Asked): ReportFilter {
 }
 
 export function questionOf(
-  query: Asked,
+  query: Asked & { top?: number | undefined },
   filter: ReportFilter,
   { now, timeZone }: { now: number; timeZone: string },
 ): ReportQuestion {
-  const { group_by: dimensions = [], bucket, sort, order, compare } = query
+  const { group_by: dimensions = [], bucket, sort, order, compare, top } = query
   const given = { startDate: query.start_date, endDate: query.end_date, timeZone: query.tz ?? timeZone }
-  return { dimensions, bucket, sort, order, compare, filter, dates: reportDates(given, bucket, now) }
+  return { dimensions, bucket, sort, order, compare, top, filter, dates: reportDates(given, bucket, now) }
 }

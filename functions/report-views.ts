@@ -55,6 +55,9 @@ const RowView = z
     backend: z.string().optional(),
     client: z.string().optional(),
     project: z.string().optional(),
+    rest: z.literal(true).optional().meta({
+      description: 'The row is of all values that are not among the `top` ones.',
+    }),
     ...MeasuresView.shape,
     before: ComparedView.nullable().meta({
       description: 'The same in the period before; null unless compared.',
@@ -116,7 +119,8 @@ export function rowView(row: ReportRow): z.input<typeof RowView> {
 }
 
 function named(row: ReportRow) {
-  const { userId, itcode, groupId, groupName, keyId, keyName, owner, model, backend, client, project } = row
+  const { userId, itcode, groupId, groupName, keyId, keyName, owner, model, backend, client, project, rest } =
+    row
   return {
     ...(userId === undefined ? {} : { user_id: userId, itcode }),
     ...(groupId === undefined ? {} : { group_id: groupId, group_name: groupName }),
@@ -125,6 +129,7 @@ function named(row: ReportRow) {
     ...(backend === undefined ? {} : { backend }),
     ...(client === undefined ? {} : { client }),
     ...(project === undefined ? {} : { project }),
+    ...(rest ? { rest } : {}),
   }
 }
 

@@ -38,6 +38,8 @@ export interface Measures {
 
 export interface ReportRow extends Measures {
   bucket: BucketSpan
+  /** The row is all that is not among the largest, together. It has no value of the first dimension. */
+  rest?: true
   userId?: number
   /** null = the user is gone. */
   itcode?: string | null
@@ -67,6 +69,8 @@ export interface ReportQuestion {
   compare: boolean
   sort: Sort
   order: 'asc' | 'desc'
+  /** How many values of the first dimension stand alone: those that have most of what is sorted by, or cost most. */
+  top?: number | undefined
 }
 export interface Report {
   span: Range
@@ -120,13 +124,14 @@ type Row = Record<string, unknown>
 /** The rows of one page with names and, beside them, those of the period before; then the sums of all, at the places -1 and -2. */
 function page(
   sums: SQL,
-  { dimensions, sort, order, compare }: ReportQuestion,
+  question: ReportQuestion,
   { buckets, skip, take }: { buckets: number; skip: number; take: number | undefined },
 ): SQL {
+  const { dimensions, sort, order, compare } = question
   const columns = dimensions.map((dimension) => DIMENSIONS[dimension])
   const joins = dimensions.flatMap((dimension) => JOINS[dimension] ?? [])
   const names = dimensions.flatMap((dimension) => NAMES[dimension] ?? [`main.${DIMENSIONS[dimension]}`])
-  const same = columns.map((column) => `and earlier.${column} = main.${column}`).join(' ')
+  const same = columns.map((column) => `and earlier.${column} is main.${column}`).join(' ')
   const figures = `, coalesce(earlier.requests, 0) as before_requests, coalesce(earlier.cost_micros, 0) as before_micros,
     coalesce(${prefixed(TOKENS, 'earlier')}, 0) as before_tokens`
   const by = sort === 'name' ? names : [prefixed(SORTED_BY[sort], 'main')]
@@ -135,7 +140,7 @@ function page(
   const named = [...columns.map((column) => `main.${column}`), ...dimensions.flatMap(namedAs)]
   const all = [...MEASURES.map((column) => `sum(${column})`), `count(*)`, ...(compare ? ['0', '0', '0'] : [])]
   const noNames = named.map(() => 'null')
-  return sql`with summed as materialized (select * from (${sums}) where requests > 0),
+  return sql`with ${folded(sums, question, buckets)},
     sorted as (select main.place, ${sql.raw([...named, ...MEASURES.map((column) => `main.${column}`)].join(', '))}, 0 as row_count
       ${sql.raw(compare ? figures : '')}
     from summed as main
@@ -145,6 +150,22 @@ function page(
     order by ${sql.raw(sorted)} limit ${take ?? -1} offset ${skip})
     select * from sorted
     union all select iif(place < ${buckets}, -1, -2), ${sql.raw([...noNames, ...all].join(', '))} from summed group by 1`
+}
+
+/** Defines `summed`: the rows with calls, of which those that are not among the largest are one, if only these are wanted. */
+function folded(sums: SQL, { dimensions, sort, top }: ReportQuestion, buckets: number): SQL {
+  const used = sql`select * from (${sums}) where requests > 0`
+  const [first, ...others] = dimensions.map((dimension) => DIMENSIONS[dimension])
+  if (top === undefined || first === undefined) return sql`summed as materialized (${used})`
+  const size = SORTED_BY[sort === 'name' || sort === 'time' ? 'cost' : sort]
+  const kept = sql.raw([...others, ...MEASURES.map((column) => `sum(${column}) as ${column}`)].join(', '))
+  const groups = sql.raw(['1', '2', ...others].join(', '))
+  const column = sql.raw(first)
+  return sql`used as materialized (${used}),
+    largest as materialized (select ${column} as value from used where place < ${buckets}
+      group by 1 order by sum(${sql.raw(size)}) desc, 1 limit ${top}),
+    summed as materialized (select place, iif(${column} in (select value from largest), ${column}, null) as ${column}, ${kept}
+      from used group by ${groups})`
 }
 
 const prefixed = (columns: string, table: string) => columns.replaceAll(/\b[a-z_0-9]+\b/g, `${table}.$&`)
@@ -184,11 +205,17 @@ const VALUES: Record<Dimension, (row: Row) => Partial<ReportRow>> = {
 
 function rowOf(row: Row, { dimensions, compare }: ReportQuestion, buckets: readonly BucketSpan[]): ReportRow {
   const bucket = buckets[Number(row.place)] ?? { label: '', from: 0, to: 0 }
-  const own = Object.fromEntries(dimensions.flatMap((dimension) => Object.entries(VALUES[dimension](row))))
+  const [first] = dimensions
+  const isRest = first !== undefined && row[DIMENSIONS[first]] === null
+  const own = Object.fromEntries(
+    dimensions
+      .filter((dimension) => !isRest || dimension !== first)
+      .flatMap((dimension) => Object.entries(VALUES[dimension](row))),
+  )
   const before = compare
     ? comparedOf({ requests: row.before_requests, cost_micros: row.before_micros, tokens: row.before_tokens })
     : null
-  return { bucket, ...own, ...measuresOf(row), before }
+  return { bucket, ...own, ...(isRest ? { rest: true } : {}), ...measuresOf(row), before }
 }
 
 function measuresOf(row: Row): Measures {

@@ -250,6 +250,39 @@ describe('a report', () => {
     expect(compared.rows.some((row) => (row.before?.tokens ?? 0) > 0)).toBe(true)
   })
 
+  test('has the largest alone and all others as one row, also of the period before', async () => {
+    const dates = { startDate: '2026-10-28', endDate: '2026-11-01', timeZone: 'Asia/Shanghai' }
+    const asked = {
+      filter: {},
+      dates,
+      bucket: 'day',
+      sort: 'requests',
+      order: 'desc',
+      compare: true,
+    } as const
+    for (const [dimensions, of] of [
+      [['user'], ({ userId }: ReportRow) => userId],
+      [['model', 'backend'], ({ model }: ReportRow) => model],
+    ] as const) {
+      const all = await reportOf(db, { ...asked, dimensions: [...dimensions] }, ALL)
+      const folded = await reportOf(db, { ...asked, dimensions: [...dimensions], top: 1 }, ALL)
+      const requests = new Map<unknown, number>()
+      for (const row of all.rows) requests.set(of(row), (requests.get(of(row)) ?? 0) + row.requests)
+      const [largest] = [...requests].sort(([, a], [, b]) => b - a)[0] ?? []
+      expect(new Set(folded.rows.map(of))).toEqual(new Set([largest, undefined]))
+      expect([folded.totals, folded.before]).toEqual([all.totals, all.before])
+      const sums = (rows: ReportRow[]) => [
+        rows.reduce((sum, row) => sum + row.costMicros, 0),
+        rows.reduce((sum, row) => sum + (row.before?.costMicros ?? 0), 0),
+      ]
+      const rest = all.rows.filter((row) => of(row) !== largest)
+      expect(sums(folded.rows.filter((row) => row.rest))[0]).toBe(sums(rest)[0])
+      expect(sums(folded.rows.filter((row) => !row.rest))).toEqual(
+        sums(all.rows.filter((row) => of(row) === largest)),
+      )
+    }
+  })
+
   test('has the pages of a long list, in the order that was asked for', async () => {
     const dates = { startDate: '2026-10-20', endDate: '2026-11-05', timeZone: 'UTC' }
     const figure: Record<(typeof SORTS)[number], (row: ReportRow) => string | number> = {
