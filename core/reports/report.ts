@@ -159,13 +159,12 @@ function folded(sums: SQL, { dimensions, sort, top }: ReportQuestion, buckets: n
   if (top === undefined || first === undefined) return sql`summed as materialized (${used})`
   const size = SORTED_BY[sort === 'name' || sort === 'time' ? 'cost' : sort]
   const kept = sql.raw([...others, ...MEASURES.map((column) => `sum(${column}) as ${column}`)].join(', '))
-  const groups = sql.raw(['1', '2', ...others].join(', '))
   const column = sql.raw(first)
   return sql`used as materialized (${used}),
     largest as materialized (select ${column} as value from used where place < ${buckets}
       group by 1 order by sum(${sql.raw(size)}) desc, 1 limit ${top}),
     summed as materialized (select place, iif(${column} in (select value from largest), ${column}, null) as ${column}, ${kept}
-      from used group by ${groups})`
+      from used group by ${sql.raw(['1', '2', ...others].join(', '))})`
 }
 
 const prefixed = (columns: string, table: string) => columns.replaceAll(/\b[a-z_0-9]+\b/g, `${table}.$&`)

@@ -15,6 +15,7 @@ export const ADMIN_PAGES = [
   '/admin/users',
   '/admin/users/2',
   '/admin/requests',
+  '/admin/explore',
   '/admin/usage',
   '/admin/statements',
   '/admin/statements/0',

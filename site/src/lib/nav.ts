@@ -3,6 +3,7 @@ import Activity from '@lucide/svelte/icons/activity'
 import Bell from '@lucide/svelte/icons/bell'
 import Boxes from '@lucide/svelte/icons/boxes'
 import ChartColumn from '@lucide/svelte/icons/chart-column'
+import ChartColumnStacked from '@lucide/svelte/icons/chart-column-stacked'
 import ChartNoAxesCombined from '@lucide/svelte/icons/chart-no-axes-combined'
 import House from '@lucide/svelte/icons/house'
 import Inbox from '@lucide/svelte/icons/inbox'
@@ -43,6 +44,7 @@ export const ADMIN: readonly AdminPlace[] = [
   { href: '/admin', name: 'nav.admin.overview', icon: Activity, role: 'billing' },
   { href: '/admin/users', name: 'nav.admin.users', icon: Users, role: 'auditor' },
   { href: '/admin/requests', name: 'nav.admin.requests', icon: Inbox, role: 'auditor' },
+  { href: '/admin/explore', name: 'nav.admin.explore', icon: ChartColumnStacked, role: 'billing' },
   { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined, role: 'billing' },
   { href: '/admin/statements', name: 'nav.admin.statements', icon: ReceiptText, role: 'billing' },
   { href: '/admin/devices', name: 'nav.admin.devices', icon: Laptop, role: 'auditor' },

@@ -3,15 +3,15 @@ export class Resource<T> {
   data = $state.raw<T>()
   error = $state.raw<unknown>()
   loading = $state(true)
+  /** What is in sight answers an older question than the one that is asked. */
+  outdated = $state(false)
   #load: () => Promise<T>
   #turn = 0
-  /** What is in sight answers an older question than the one that is asked. */
-  #outdated = false
 
   constructor(load: () => Promise<T>) {
     this.#load = load
     $effect(() => {
-      this.#outdated = true
+      this.outdated = true
       void this.reload()
     })
   }
@@ -27,11 +27,11 @@ export class Resource<T> {
       if (turn !== this.#turn) return
       this.data = data
       this.error = undefined
-      this.#outdated = false
+      this.outdated = false
     } catch (cause) {
       if (turn !== this.#turn) return
       this.error = cause
-      if (this.#outdated) this.data = undefined
+      if (this.outdated) this.data = undefined
     } finally {
       if (turn === this.#turn) this.loading = false
     }

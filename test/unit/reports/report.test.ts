@@ -260,12 +260,13 @@ describe('a report', () => {
       order: 'desc',
       compare: true,
     } as const
-    for (const [dimensions, of] of [
-      [['user'], ({ userId }: ReportRow) => userId],
-      [['model', 'backend'], ({ model }: ReportRow) => model],
-    ] as const) {
-      const all = await reportOf(db, { ...asked, dimensions: [...dimensions] }, ALL)
-      const folded = await reportOf(db, { ...asked, dimensions: [...dimensions], top: 1 }, ALL)
+    const cuts: [Dimension[], (row: ReportRow) => unknown][] = [
+      [['user'], ({ userId }) => userId],
+      [['model', 'backend'], ({ model }) => model],
+    ]
+    for (const [dimensions, of] of cuts) {
+      const all = await reportOf(db, { ...asked, dimensions }, ALL)
+      const folded = await reportOf(db, { ...asked, dimensions, top: 1 }, ALL)
       const requests = new Map<unknown, number>()
       for (const row of all.rows) requests.set(of(row), (requests.get(of(row)) ?? 0) + row.requests)
       const [largest] = [...requests].sort(([, a], [, b]) => b - a)[0] ?? []

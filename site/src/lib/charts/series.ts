@@ -14,15 +14,17 @@ export interface Series {
 
 const MOST = 5
 
-/** The names in order of size; '' stands for all that are not among the largest. */
+/** The names in order of size; '' stands for all that are not among the largest, here and in bars that come so. */
 export function seriesOf(bars: readonly Bar[]): Series[] {
   const totals = new Map<string, number>()
   for (const { values } of bars) {
     for (const [name, value] of values) totals.set(name, (totals.get(name) ?? 0) + value)
   }
+  const given = totals.get('')
+  totals.delete('')
   const sorted = [...totals].map(([name, total]) => ({ name, total })).sort((a, b) => b.total - a.total)
-  if (sorted.length <= MOST + 1) return sorted
-  const rest = sorted.slice(MOST).reduce((sum, { total }) => sum + total, 0)
+  if (given === undefined && sorted.length <= MOST + 1) return sorted
+  const rest = sorted.slice(MOST).reduce((sum, { total }) => sum + total, given ?? 0)
   return [...sorted.slice(0, MOST), { name: '', total: rest }]
 }
 
@@ -30,7 +32,7 @@ export function valueIn(bar: Bar, series: readonly Series[], name: string): numb
   if (name !== '') return bar.values.get(name) ?? 0
   const shown = new Set(series.map((one) => one.name))
   let sum = 0
-  for (const [other, value] of bar.values) if (!shown.has(other)) sum += value
+  for (const [other, value] of bar.values) if (other === '' || !shown.has(other)) sum += value
   return sum
 }
 

@@ -1,0 +1,137 @@
+/** What is explored: kept in the address, in the words of the reports of the API. */
+import type { Query } from '../api/client.ts'
+import { dayAfter, daysBetween } from '../days.ts'
+import { localDay, ZONE } from '../format.ts'
+import type { ListView } from '../list-view.svelte.ts'
+
+export const CUTS = ['user', 'group', 'key', 'model', 'backend', 'client', 'project'] as const
+export type Cut = (typeof CUTS)[number]
+export const MEASURES = ['cost', 'tokens', 'requests', 'errors'] as const
+export type Measure = (typeof MEASURES)[number]
+const BUCKETS = ['hour', 'day', 'week', 'month'] as const
+type Bucket = (typeof BUCKETS)[number]
+export const RANGES = ['7d', '30d', '90d', 'month', 'last_month', 'year', 'custom'] as const
+type RangeName = (typeof RANGES)[number]
+
+/** What narrows the calls, by the name that addresses and the API have for it. */
+export const FILTERS: Record<Cut, string> = {
+  user: 'user_id',
+  group: 'group_id',
+  key: 'key_id',
+  model: 'model',
+  backend: 'backend',
+  client: 'client',
+  project: 'project',
+}
+/** All that an address says, besides the order of the table. */
+export const PARAMETERS = [
+  'by',
+  'show',
+  'bucket',
+  'range',
+  'from',
+  'to',
+  'compare',
+  ...Object.values(FILTERS),
+]
+/** What is told apart next, once one of these was chosen. */
+export const NEXT: Record<Cut, Cut> = {
+  user: 'model',
+  group: 'user',
+  key: 'model',
+  model: 'user',
+  backend: 'model',
+  client: 'user',
+  project: 'user',
+}
+/** How many have a colour of their own in the picture. */
+const TOP = 5
+
+export interface Question {
+  by: Cut
+  measure: Measure
+  range: RangeName
+  from: string
+  to: string
+  bucket: Bucket
+  buckets: readonly Bucket[]
+  compare: boolean
+  /** In the words of the API. */
+  filters: Readonly<Record<string, string>>
+}
+
+const DATE = /^\d{4}-\d\d-\d\d$/
+
+export function questionOf(view: ListView): Question {
+  const one = <T extends string>(name: string, values: readonly T[], usual: T): T =>
+    values.find((value) => value === view.filter(name)) ?? usual
+  const range = one('range', RANGES, '30d')
+  const { from, to } = spanOf(range, view.filter('from'), view.filter('to'))
+  const days = daysBetween(from, to).length
+  const buckets = BUCKETS.filter((bucket) => fits(bucket, days))
+  return {
+    by: one('by', CUTS, 'user'),
+    measure: one('show', MEASURES, 'cost'),
+    range,
+    from,
+    to,
+    bucket: one('bucket', buckets, usualBucket(days)),
+    buckets,
+    compare: view.filter('compare') === 'true',
+    filters: Object.fromEntries(Object.values(FILTERS).map((name) => [name, view.filter(name)])),
+  }
+}
+
+function spanOf(range: RangeName, from: string, to: string): { from: string; to: string } {
+  const today = localDay(new Date())
+  const first = `${today.slice(0, 8)}01`
+  const lastMonth = dayAfter(first, -1)
+  switch (range) {
+    case '7d':
+      return { from: dayAfter(today, -6), to: today }
+    case '30d':
+      return { from: dayAfter(today, -29), to: today }
+    case '90d':
+      return { from: dayAfter(today, -89), to: today }
+    case 'month':
+      return { from: first, to: today }
+    case 'last_month':
+      return { from: `${lastMonth.slice(0, 8)}01`, to: lastMonth }
+    case 'year':
+      return { from: `${today.slice(0, 4)}-01-01`, to: today }
+    case 'custom': {
+      const [start, end] = [DATE.test(from) ? from : first, DATE.test(to) ? to : today]
+      return start <= end ? { from: start, to: end } : { from: end, to: start }
+    }
+  }
+}
+
+/** Whether a picture has room for as many bars, and one page of a report for their parts. */
+function fits(bucket: Bucket, days: number): boolean {
+  return { hour: days <= 6, day: days <= 160, week: days >= 14 && days <= 1_100, month: days >= 32 }[bucket]
+}
+
+function usualBucket(days: number): Bucket {
+  if (days <= 2) return 'hour'
+  if (days <= 62) return 'day'
+  return days <= 400 ? 'week' : 'month'
+}
+
+/** The calls that are meant. */
+export function callsOf({ filters, from, to }: Question): Query {
+  return { ...filters, start_date: from, end_date: to, tz: ZONE }
+}
+
+export function pictureOf(question: Question): Query {
+  const { by, bucket, measure } = question
+  return { ...callsOf(question), group_by: by, bucket, sort: measure, top: TOP, page_size: 1_000 }
+}
+
+export function tableOf(question: Question, { sort, order, page, size }: ListView): Query {
+  return { ...fileOf(question, { sort, order }), page, page_size: size }
+}
+
+export function fileOf(question: Question, { sort, order }: Pick<ListView, 'sort' | 'order'>): Query {
+  const { by, compare } = question
+  return { ...callsOf(question), group_by: by, compare: String(compare), sort, order }
+}

@@ -1,0 +1,108 @@
+/** What was used is told apart by anything, in a picture and a table of the same numbers, each of which leads to what it is made of. */
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import * as z from 'zod'
+import { recordText } from '../../core/reports/stored-record.ts'
+import { writeRecords } from '../../core/reports/write.ts'
+import { callRecord } from '../support/records.ts'
+import { faultsOf, type House, openHouse } from './house.ts'
+
+const DAY_MS = 86_400_000
+/** Noon of today in Shanghai, where the browser is. */
+const NOON = Math.floor((Date.now() + DAY_MS / 3) / DAY_MS) * DAY_MS + DAY_MS / 6
+const MODELS = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-4-5']
+const Report = z.looseObject({
+  totals: z.looseObject({ cost_usd: z.number(), requests: z.number() }),
+  rows: z.array(z.looseObject({ itcode: z.string().nullish(), cost_usd: z.number() })),
+})
+
+let house: House
+beforeAll(async () => {
+  house = await openHouse()
+  const { db } = house.gateway
+  for (let n = 1; n <= 12; n++) {
+    await db.run(sql`insert into users (id, itcode, name, role, status, created_at, updated_at)
+      values (${100 + n}, ${`person-${n}`}, ${`Person ${n}`}, 'user', 'active', 1, 1)`)
+  }
+  const records = Array.from({ length: 600 }, (_, n) =>
+    callRecord({
+      id: `req_explored_${n}`,
+      userId: 101 + (n % 12),
+      model: MODELS[n % 3] ?? '',
+      costMicros: 10_000 * (1 + (n % 12)),
+      createdAt: NOON - (1 + (n % 20)) * DAY_MS,
+    }),
+  )
+  await writeRecords(db, records.map(recordText))
+})
+afterAll(() => house?.stop())
+
+test('who cost most in a period is found, followed to the models, the day and the hour, and exported', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/admin/explore`)
+  // Dearest first: one step to the answer, and one to the file.
+  await expect.poll(() => page.locator('tbody th').first().textContent()).toContain('person-12')
+  const file = await page.getByRole('link', { name: 'Download CSV' }).getAttribute('href')
+  const lines = await page.evaluate(
+    async (path) => (await (await fetch(path)).text()).trim().split('\r\n').length,
+    file ?? '',
+  )
+  expect(lines).toBe(13)
+
+  const text = await page.evaluate(
+    async (path) => await (await fetch(path)).text(),
+    `/admin/api/reports?group_by=user&tz=Asia/Shanghai&sort=cost`,
+  )
+  const { totals, rows } = Report.parse(JSON.parse(text))
+  await page
+    .getByText(`$${totals.cost_usd.toFixed(2)}`, { exact: true })
+    .first()
+    .waitFor()
+  await page
+    .getByRole('region', { name: 'User' })
+    .getByRole('cell', { name: `$${rows[0]?.cost_usd.toFixed(2)}`, exact: true })
+    .waitFor()
+  // Five have a colour, and the rest are one.
+  const legend = page.getByRole('figure').getByRole('listitem')
+  expect(await legend.count()).toBe(6)
+  expect(await legend.last().textContent()).toContain('Other')
+
+  await page.getByLabel('Compare with the period before').check()
+  await page.getByText('in as many days before').first().waitFor()
+  await legend.first().getByRole('button').click()
+  await page.waitForURL(/user_id=112/)
+  await page.getByRole('columnheader', { name: 'Model' }).waitFor()
+  await expect.poll(() => page.getByRole('region', { name: 'Model' }).locator('tbody th').count()).toBe(1)
+  expect(await faultsOf(page)).toEqual([])
+
+  await page.mouse.move(0, 0)
+  await page.getByRole('group', { name: 'Cost, Model' }).focus()
+  // Four days ago.
+  for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowLeft')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/range=custom/)
+  await page
+    .getByRole('figure')
+    .getByText(/\d [AP]M$/)
+    .first()
+    .waitFor()
+  await page.getByRole('group', { name: 'Cost, Model' }).focus()
+  await page.keyboard.press('ArrowLeft')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/admin\/usage\?range=custom.*user=112/)
+  await page.goBack()
+  await page.getByRole('columnheader', { name: 'Model' }).waitFor()
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('it holds on a phone, in the dark and in Chinese', async () => {
+  const { page, problems } = await house.page({ locale: 'zh-CN', scheme: 'dark', width: 360 })
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/admin/explore?by=model&show=requests`)
+  await page.getByText('claude-opus-5-5').first().waitFor()
+  await page.getByRole('heading', { name: '一周各小时' }).waitFor()
+  expect([await faultsOf(page), problems]).toEqual([[], []])
+  await page.context().close()
+})
