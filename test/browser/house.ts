@@ -115,7 +115,7 @@ export async function openHouse(settings: object = {}): Promise<House> {
 /** What an accessibility checker (WCAG 2.2 AA and best practice) finds, and whether the page is wider than the screen. */
 export async function faultsOf(page: Page): Promise<string[]> {
   // What is on its way, or fades in, has no contrast yet. What turns for ever is not waited for.
-  await page.waitForFunction('!document.querySelector("[aria-busy=true]")')
+  await page.waitForSelector('[aria-busy=true]', { state: 'detached' })
   await page.evaluate(`Promise.allSettled(document.getAnimations()
     .filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime))
     .map(({ finished }) => finished)).then(() => {})`)
