@@ -14,6 +14,8 @@ export const ADMIN_PAGES = [
   '/admin',
   '/admin/users',
   '/admin/users/2',
+  '/admin/groups',
+  '/admin/groups/0',
   '/admin/requests',
   '/admin/explore',
   '/admin/usage',

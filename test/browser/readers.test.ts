@@ -7,7 +7,15 @@ import { type House, type Look, openHouse } from './house.ts'
 import { ADMIN_PAGES } from './pages.ts'
 
 const DESK: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
-const COST_PAGES = ['/admin', '/admin/usage', '/admin/statements', '/admin/statements/0']
+const COST_PAGES = [
+  '/admin',
+  '/admin/groups',
+  '/admin/groups/0',
+  '/admin/explore',
+  '/admin/usage',
+  '/admin/statements',
+  '/admin/statements/0',
+]
 
 let house: House
 beforeAll(async () => {

@@ -9,6 +9,7 @@ import House from '@lucide/svelte/icons/house'
 import Inbox from '@lucide/svelte/icons/inbox'
 import KeyRound from '@lucide/svelte/icons/key-round'
 import Laptop from '@lucide/svelte/icons/laptop'
+import Network from '@lucide/svelte/icons/network'
 import Plug from '@lucide/svelte/icons/plug'
 import ReceiptText from '@lucide/svelte/icons/receipt-text'
 import ScrollText from '@lucide/svelte/icons/scroll-text'
@@ -43,6 +44,7 @@ export const OWN: readonly Place[] = [
 export const ADMIN: readonly AdminPlace[] = [
   { href: '/admin', name: 'nav.admin.overview', icon: Activity, role: 'billing' },
   { href: '/admin/users', name: 'nav.admin.users', icon: Users, role: 'auditor' },
+  { href: '/admin/groups', name: 'nav.admin.groups', icon: Network, role: 'billing' },
   { href: '/admin/requests', name: 'nav.admin.requests', icon: Inbox, role: 'auditor' },
   { href: '/admin/explore', name: 'nav.admin.explore', icon: ChartColumnStacked, role: 'billing' },
   { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined, role: 'billing' },

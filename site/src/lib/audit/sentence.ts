@@ -120,7 +120,7 @@ function targetOf(event: AuditEvent, language: Language): Part[] {
 function hrefOf(kind: string, id: number | undefined): { href?: string } {
   if (kind === 'backend') return { href: '/admin/backends' }
   if (id === undefined) return {}
-  if (kind === 'group') return { href: `/admin/statements/${id}` }
+  if (kind === 'group') return { href: `/admin/groups/${id}` }
   return kind === 'application' || kind === 'request' ? { href: '/admin/requests' } : {}
 }
 
@@ -142,7 +142,7 @@ function keyOf(
 function limitOwner(scope: string, id: number, { words, subjects }: Language): Part[] {
   const isUser = scope === 'user'
   const known = subjects.get(`${isUser ? 'user' : 'group'}:${id}`)
-  const href = id === 0 ? {} : { href: isUser ? `/admin/users/${id}` : `/admin/statements/${id}` }
+  const href = id === 0 ? {} : { href: isUser ? `/admin/users/${id}` : `/admin/groups/${id}` }
   const text = (words.scopes[scope] ?? '{name}').replace('{name}', known?.name ?? `#${id}`)
   return [{ text, ...href, isNamed: true }]
 }

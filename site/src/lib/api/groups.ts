@@ -1,0 +1,39 @@
+/** Routes for groups: their settings, members, models and limits. */
+import type * as z from 'zod'
+import type { GroupView } from '../../../../functions/groups.ts'
+import type { LimitView } from '../../../../functions/limits.ts'
+import type { MemberView } from '../../../../functions/members.ts'
+import { del, get, post, put } from './client.ts'
+
+export type Group = GroupView
+export type Member = z.infer<typeof MemberView>
+export type SpendLimit = LimitView
+export interface GroupModels {
+  allow: string[]
+  deny: string[]
+}
+export interface DescribedGroup {
+  group: Group
+  models: GroupModels
+  members: Member[]
+}
+export type GroupChange = Pick<Group, 'name'> &
+  Partial<Omit<Group, 'id' | 'name' | 'source' | 'external_id' | 'created_at' | 'updated_at'>>
+type Kept = { source?: 'oidc' | 'ldap'; external_id?: string }
+
+export const groupsApi = {
+  one: (id: number) => get<DescribedGroup>(`/admin/api/groups/${id}`),
+  create: (group: GroupChange & Kept) => post<{ group: Group }>('/admin/api/groups', group),
+  change: (id: number, change: GroupChange) => put<{ group: Group }>(`/admin/api/groups/${id}`, change),
+  remove: (id: number) => del(`/admin/api/groups/${id}`),
+  setModels: (id: number, models: GroupModels) =>
+    put<DescribedGroup>(`/admin/api/groups/${id}/models`, models),
+  setMember: (id: number, user: number, role: Member['role']) =>
+    put<{ members: Member[] }>(`/admin/api/groups/${id}/members/${user}`, { role }),
+  removeMember: (id: number, user: number) => del(`/admin/api/groups/${id}/members/${user}`),
+  /** Those of all groups and people. */
+  limits: () => get<{ limits: SpendLimit[] }>('/admin/api/limits'),
+  setLimit: (limit: Pick<SpendLimit, 'scope' | 'scope_id' | 'period' | 'amount_usd'>) =>
+    put('/admin/api/limits', limit),
+  removeLimit: (id: number) => del(`/admin/api/limits/${id}`),
+}

@@ -1,0 +1,53 @@
+/** A department is made with its limits, models, members and lead, and the page says what it cost. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { faultsOf, type House, openHouse } from './house.ts'
+
+let house: House
+beforeAll(async () => {
+  house = await openHouse()
+})
+afterAll(() => house?.stop())
+
+test('a department is made, gets a limit, a lead and a closed model, and is deleted again', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'ann')
+  await page.context().clearCookies()
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/admin/groups`)
+  await page.getByText('There are no groups yet').waitFor()
+  await page.getByRole('button', { name: 'Create group' }).click()
+  await page.getByLabel('Name').fill('Research')
+  await page.getByLabel('Highest limit that leads may give, US dollars').fill('200')
+  expect(await faultsOf(page)).toEqual([])
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Research' }).waitFor()
+  await page.getByText('Leads give up to $200.00').waitFor()
+
+  await page.getByLabel('Amount in US dollars').fill('5000')
+  await page.getByRole('button', { name: 'Set limit' }).click()
+  await page.getByText('All together, Each month').waitFor()
+  await page.getByText('$5,000.00').waitFor()
+
+  await page.getByRole('combobox', { name: 'Add a person' }).fill('ann')
+  await page.getByRole('option', { name: 'ann' }).click()
+  await page.getByRole('button', { name: 'Make lead' }).click()
+  await page.getByRole('button', { name: 'Make member' }).waitFor()
+
+  await page.getByLabel('Closed').fill('claude-fable-*')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('The models hold from the next call on').waitFor()
+  const models = (await page.request.get(`${house.gateway.url}/admin/api/groups`)).json()
+  expect((await models).groups).toContainEqual(
+    expect.objectContaining({ name: 'Research', members: 1, leads: 1, lead_max_usd: 200 }),
+  )
+  expect(await faultsOf(page)).toEqual([])
+
+  await page.goto(`${house.gateway.url}/admin/groups`)
+  await page.getByRole('row', { name: /Research.*1 lead.*\$5,000\.00/ }).waitFor()
+  await page.getByRole('link', { name: 'Research' }).click()
+  await page.getByRole('button', { name: 'Delete' }).click()
+  await page.locator('dialog[open]').getByRole('button', { name: 'Delete' }).click()
+  await page.getByText('There are no groups yet').waitFor()
+  expect(problems).toEqual([])
+  await page.context().close()
+})
