@@ -7,6 +7,9 @@ import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { systemClock } from '../../core/clock.ts'
 import { randomText } from '../../core/ids.ts'
 import { createKey } from '../../core/keys/manage.ts'
+import { setSpendLimit } from '../../core/limits/spend-limit.ts'
+import { createGroup, UNASSIGNED } from '../../core/organisation/groups.ts'
+import { setMember } from '../../core/organisation/members.ts'
 import type { Db } from '../../core/ports.ts'
 import { apply } from '../../core/requests/ask.ts'
 import { review } from '../../core/requests/decide.ts'
@@ -22,10 +25,22 @@ const HAIKU = 'claude-haiku-5-5'
 /** A model that needs approval; the user maria has a grant. */
 const APPROVED_MODEL = 'claude-fable-5-2'
 const PEOPLE = [
-  { itcode: 'admin', name: 'Ada Admin', role: 'admin', calls: 25, models: [OPUS, SONNET] },
-  { itcode: 'dev', name: 'Dev Developer', role: 'user', calls: 60, models: [OPUS, HAIKU] },
-  { itcode: 'li.wei', name: '李伟', role: 'user', calls: 40, models: [SONNET, OPUS] },
-  { itcode: 'maria', name: 'María Pérez', role: 'user', calls: 15, models: [HAIKU, APPROVED_MODEL] },
+  { itcode: 'admin', name: 'Ada Admin', role: 'admin', calls: 25, models: [OPUS, SONNET], group: '' },
+  { itcode: 'dev', name: 'Dev Developer', role: 'user', calls: 60, models: [OPUS, HAIKU], group: 'Platform' },
+  { itcode: 'li.wei', name: '李伟', role: 'user', calls: 40, models: [SONNET, OPUS], group: 'Platform' },
+  {
+    itcode: 'maria',
+    name: 'María Pérez',
+    role: 'user',
+    calls: 15,
+    models: [HAIKU, APPROVED_MODEL],
+    group: 'Marketing',
+  },
+] as const
+/** Departments, with who leads them and what they may spend together each month. */
+const GROUPS = [
+  { name: 'Platform', lead: 'li.wei', poolMicros: 500_000_000 },
+  { name: 'Marketing', lead: 'maria', poolMicros: 50_000_000 },
 ] as const
 export const BUDGET_MICROS = 200_000_000
 
@@ -66,7 +81,8 @@ export async function seedCompany(db: Db, config: Config): Promise<{ secret: str
     actor: COMMAND_LINE,
   }
   let reviewerId = 0
-  for (const { itcode, name, role, calls, models } of PEOPLE) {
+  const groupIds = await seedGroups(parts)
+  for (const { itcode, name, role, calls, models, group } of PEOPLE) {
     const user = await createUser(parts, {
       itcode,
       name,
@@ -82,7 +98,24 @@ export async function seedCompany(db: Db, config: Config): Promise<{ secret: str
     }
     const made = await createKey(parts, { userId: user.id, name: 'Claude Code', expiresAt: null })
     if (itcode === 'dev') secret = made.secret
-    habits.push({ userId: user.id, keyId: made.key.id, calls, models })
+    const groupId = groupIds.get(group) ?? UNASSIGNED
+    if (groupId !== UNASSIGNED) {
+      const leads = GROUPS.some(({ lead }) => lead === itcode)
+      await setMember(parts, groupId, user.id, leads ? 'lead' : 'member')
+    }
+    habits.push({ userId: user.id, keyId: made.key.id, groupId, calls, models })
   }
   return { secret, calls: await seedUsage({ db, prices, now: systemClock.now(), habits }) }
+}
+
+/** The ids of the departments, by name. */
+async function seedGroups(parts: Parameters<typeof createGroup>[0]): Promise<Map<string, number>> {
+  const ids = new Map<string, number>()
+  for (const { name, poolMicros } of GROUPS) {
+    const { id } = await createGroup(parts, { name })
+    const pool = { scope: 'group_pool', scopeId: id, period: 'monthly' } as const
+    await setSpendLimit(parts, pool, { amount: poolMicros })
+    ids.set(name, id)
+  }
+  return ids
 }

@@ -10,10 +10,16 @@ import { DAY_MS, HOUR_MS } from '../../core/units.ts'
 const UTC = createPeriods('UTC')
 const DAYS = 28
 const BATCH_ROWS = 500
+/** Calls of a person in this time are one session. */
+const SESSION_MS = 2 * HOUR_MS
+/** What became of the attempts of a call that failed, as a row keeps it. */
+const FAILED = '[["claude-primary",2,310,529],["claude-second",315,240,529]]'
 
 export interface Habit {
   userId: number
   keyId: number
+  /** Where the calls are booked. */
+  groupId: number
   /** Calls on a busy day. */
   calls: number
   /** Models by preference, the first most. */
@@ -37,7 +43,12 @@ export async function seedUsage(parts: {
       const calls = Math.round(habit.calls * share * (0.6 + 0.8 * random()))
       for (let i = 0; i < calls; i++) {
         const createdAt = Math.round(midnight + (8 + 10 * (random() + random()) * 0.5) * HOUR_MS)
-        if (createdAt < parts.now) records.push(recordText(callOf(habit, createdAt, random, parts.prices)))
+        const session = `${habit.userId}${day}${Math.floor((createdAt - midnight) / SESSION_MS)}`.padStart(
+          8,
+          '0',
+        )
+        const call = callOf(habit, createdAt, random, parts.prices)
+        if (createdAt < parts.now) records.push(recordText({ ...call, session }))
       }
     }
   }
@@ -81,9 +92,12 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
     id: `req_demo${Math.floor(random() * 2 ** 50).toString(36)}`,
     userId: habit.userId,
     keyId: habit.keyId,
+    billingGroupIds: [habit.groupId],
+    client: 'claude-code',
     requestedModel: model,
     model,
-    backend: random() < 0.65 ? 'claude-primary' : 'claude-second',
+    // A call that failed was tried at both.
+    backend: random() < 0.65 && !failed ? 'claude-primary' : 'claude-second',
     inputTokens: tokens.input,
     outputTokens: tokens.output,
     cacheReadTokens: tokens.cacheRead,
@@ -92,6 +106,7 @@ function callOf(habit: Habit, createdAt: number, random: () => number, prices: P
     ...prices.cost(metered, model, createdAt),
     statusCode: failed ? 529 : 200,
     outcome: failed ? 'error' : aborted ? 'client_aborted' : 'ok',
+    story: failed ? FAILED : '',
     estimated: aborted,
     stream: true,
     attempts: failed ? 2 : 1,
