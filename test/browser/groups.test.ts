@@ -25,7 +25,7 @@ test('a department is made, gets a limit, a lead and a closed model, and is dele
 
   await page.getByLabel('Amount in US dollars').fill('5000')
   await page.getByRole('button', { name: 'Set limit' }).click()
-  await page.getByText('All together, Each month').waitFor()
+  await page.getByText('All together · Each month').waitFor()
   await page.getByText('$5,000.00').waitFor()
 
   await page.getByRole('combobox', { name: 'Add a person' }).fill('ann')

@@ -7,12 +7,7 @@ import { callRecord } from '../support/records.ts'
 import { faultsOf, type House, type Look, openHouse } from './house.ts'
 
 const DESK: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
-const LOOKS: Look[] = [
-  DESK,
-  { locale: 'zh-CN', scheme: 'dark', width: 1280 },
-  { locale: 'zh-CN', scheme: 'light', width: 360 },
-  { locale: 'en-US', scheme: 'dark', width: 360 },
-]
+const LOOKS: Look[] = [DESK, { locale: 'zh-CN', scheme: 'dark', width: 360 }]
 const HOUR_MS = 3_600_000
 const STORY = '[["claude-primary",2,310,529],["claude-second",313,1900,200]]'
 const MISS = { kind: 'cache_miss', reason: 'tools_changed', blocks: 0, tokens: 4102 } as const

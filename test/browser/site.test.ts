@@ -45,9 +45,7 @@ const WORDS = {
 }
 const LOOKS: Look[] = [
   { locale: 'en-US', scheme: 'light', width: 1280 },
-  { locale: 'zh-CN', scheme: 'dark', width: 1280 },
-  { locale: 'zh-CN', scheme: 'light', width: 360 },
-  { locale: 'en-US', scheme: 'dark', width: 360 },
+  { locale: 'zh-CN', scheme: 'dark', width: 360 },
 ]
 
 let house: House

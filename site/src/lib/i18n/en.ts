@@ -503,7 +503,7 @@ export const en = {
   'groups.cost': 'Cost, 30 days',
   'groups.statement': 'Statement',
   'groups.limits': 'Spend limits',
-  'groups.limit': '{scope}, {period}',
+  'groups.limit': '{scope} · {period}',
   'groups.group_pool': 'All together',
   'groups.group_each': 'Each member',
   'groups.whose': 'Who',

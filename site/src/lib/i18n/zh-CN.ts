@@ -469,7 +469,7 @@ export const zhCN: Messages = {
   'groups.cost': '30 天费用',
   'groups.statement': '账单',
   'groups.limits': '花费额度',
-  'groups.limit': '{scope}，{period}',
+  'groups.limit': '{scope} · {period}',
   'groups.group_pool': '全组合计',
   'groups.group_each': '每位成员',
   'groups.whose': '适用范围',
