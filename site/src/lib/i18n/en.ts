@@ -493,6 +493,7 @@ export const en = {
   'groups.unlimited': 'Unlimited',
   'groups.members': 'Members',
   'groups.add_member': 'Add a person',
+  'groups.nobody': 'Account or name',
   'groups.no_members': 'Nobody is in this group yet.',
   'groups.make_lead': 'Make lead',
   'groups.make_member': 'Make member',
