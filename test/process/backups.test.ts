@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createInstallation, type Installation, numbersIn } from '../support/installation.ts'
 import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
 
-const SOON = { timeout: 15_000, interval: 100 }
+const SOON = { timeout: 35_000, interval: 100 }
 
 describe('backups every so often', () => {
   let upstream: FakeUpstream
