@@ -1,6 +1,5 @@
-/** Routes for available models and for applications for those that need approval. */
+/** Routes for applications for models that need approval. */
 import * as z from 'zod'
-import { availableModels } from '../core/models/available.ts'
 import { apply, withdraw } from '../core/requests/ask.ts'
 import { review, revokeGrant } from '../core/requests/decide.ts'
 import { type Application, listApplications } from '../core/requests/list.ts'
@@ -26,20 +25,6 @@ export const ApplicationView = z
   .meta({ id: 'Application' })
 export type ApplicationView = z.infer<typeof ApplicationView>
 
-const rate = z.number().meta({ description: 'US dollars per million tokens.' })
-const Pricing = z
-  .strictObject({ input: rate, output: rate, cache_read: rate, cache_write_5m: rate, cache_write_1h: rate })
-  .meta({ id: 'Pricing' })
-const ModelView = z
-  .strictObject({
-    id: z.string(),
-    display_name: z.string(),
-    access: z.enum(['open', 'granted', 'pending', 'approval', 'closed']),
-    pricing: Pricing.nullable(),
-  })
-  .meta({ id: 'OfferedModel' })
-export type ModelView = z.infer<typeof ModelView>
-
 export const ApplicationAnswer = z.strictObject({ application: ApplicationView })
 const ApplicationList = z.strictObject({ applications: z.array(ApplicationView) })
 export const Review = z.strictObject({
@@ -49,21 +34,6 @@ export const Review = z.strictObject({
 const ByStatus = z.strictObject({ status: Status.optional() })
 
 export const approvals = [
-  route({
-    method: 'GET',
-    path: '/api/models',
-    tier: 'session',
-    summary: 'The models on offer, and whether the caller may use or ask for each.',
-    reply: z.strictObject({ models: z.array(ModelView) }),
-    async handle({ deps, caller }) {
-      const available = await availableModels(deps, caller.user.id)
-      const models = available.map(({ id, displayName, access }) => {
-        const rates = deps.prices.rates(id, deps.clock.now())
-        return { id, display_name: displayName, access, pricing: rates ? pricingOf(rates) : null }
-      })
-      return { models }
-    },
-  }),
   route({
     method: 'POST',
     path: '/api/applications',
@@ -141,11 +111,6 @@ export const approvals = [
     },
   }),
 ]
-
-function pricingOf(rates: z.infer<typeof Pricing>): z.infer<typeof Pricing> {
-  const { input, output, cache_read, cache_write_5m, cache_write_1h } = rates
-  return { input, output, cache_read, cache_write_5m, cache_write_1h }
-}
 
 export function applicationView(application: Application): ApplicationView {
   return {

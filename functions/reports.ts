@@ -9,6 +9,7 @@ import { keys } from './keys.ts'
 import { leaving } from './leaving.ts'
 import { limits } from './limits.ts'
 import { members } from './members.ts'
+import { models } from './models.ts'
 import { organizations } from './organizations/index.ts'
 import { policies } from './policies.ts'
 import { queue } from './queue.ts'
@@ -32,6 +33,7 @@ const REPORTS = new Map<string, Route>(
     users,
     leaving,
     keys,
+    models,
     approvals,
     groups,
     members,

@@ -18,6 +18,7 @@ import { limits } from './limits.ts'
 import { live } from './live.ts'
 import { members } from './members.ts'
 import { metrics } from './metrics.ts'
+import { models } from './models.ts'
 import { notices } from './notices.ts'
 import { organizations } from './organizations/index.ts'
 import { policies } from './policies.ts'
@@ -43,7 +44,7 @@ export const functions = {
   auth: [...auth, ...sso],
   keys,
   usage: [...usage, ...reports, ...statements, ...reconciliations],
-  approvals,
+  approvals: [...models, ...approvals],
   groups: [...groups, ...members, ...serviceAccounts],
   limits,
   requests: [...requests, ...queue],

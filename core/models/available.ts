@@ -3,15 +3,22 @@ import { and, eq } from 'drizzle-orm'
 import { applications, grants } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
 import { modelsFor } from '../organisation/models.ts'
+import type { Access } from '../settings.ts'
 import { accessOf } from './access.ts'
+import type { ListedModel } from './catalogue.ts'
 
+const NO_GROUPS = { allow: [], deny: [] }
 type ModelAccess = 'open' | 'granted' | 'pending' | 'approval' | 'closed'
 
 export interface AvailableModel {
   id: string
   displayName: string
   access: ModelAccess
+  /** What everybody has whom no group opens or closes it for. */
+  general: Access
   canonical: string
+  /** As the upstream lists it. */
+  listed: ListedModel
 }
 
 export async function availableModels(
@@ -32,9 +39,10 @@ export async function availableModels(
     if (isGranted.has(canonical) || isGranted.has(id)) return 'granted'
     return isPending.has(canonical) ? 'pending' : 'approval'
   }
-  const listed = await catalogue.models()
-  return listed.map(({ id, display_name }) => {
+  return (await catalogue.models()).map((listed) => {
+    const { id, display_name: displayName = id } = listed
     const canonical = prices.canonical(id)
-    return { id, displayName: display_name ?? id, access: accessFor(id, canonical), canonical }
+    const general = accessOf(settings, NO_GROUPS, id, canonical)
+    return { id, displayName, access: accessFor(id, canonical), general, canonical, listed }
   })
 }

@@ -1,5 +1,6 @@
 /** Models that end soon, and who used them, so that these people can be told. */
 import type { ListedModel } from '../models/catalogue.ts'
+import { endOf } from '../models/describe.ts'
 import type { Db } from '../ports.ts'
 import { DAY_MS } from '../units.ts'
 import { reportDates } from './buckets.ts'
@@ -51,10 +52,4 @@ export async function retiringModels(
     }
     return { model, retiresAt, users: [...users.values()].sort((a, b) => b.requests - a.requests) }
   })
-}
-
-/** When the upstream ends it, as its list says; never if it does not, or in words that are no time. */
-function endOf({ retires_at: text }: ListedModel): number {
-  const at = typeof text === 'string' ? Date.parse(text) : Number.NaN
-  return Number.isNaN(at) ? Number.POSITIVE_INFINITY : at
 }

@@ -90,7 +90,7 @@ describe.each(LOOKS)('in $locale, $scheme, $width px', (look) => {
     await page.getByRole('cell', { name: 'claude-haiku-5-5' }).first().waitFor()
 
     await page.goto(`${house.gateway.url}/models`)
-    const row = page.getByRole('row').filter({ hasText: MODEL })
+    const row = page.getByRole('article').filter({ hasText: MODEL })
     await row.getByText(words.ready).waitFor()
     expect(await call(MODEL)).toBe(400)
     await row.getByRole('button', { name: words.apply }).click()

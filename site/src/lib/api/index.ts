@@ -1,7 +1,7 @@
 /** Every route the site uses, typed from the schemas that the gateway checks its answers with. */
 import type * as z from 'zod'
 import type { Step } from '../../../../core/backends/try-out.ts'
-import type { ApplicationView, ModelView } from '../../../../functions/approvals.ts'
+import type { ApplicationView } from '../../../../functions/approvals.ts'
 import type { AuditEvent, AuditSubject } from '../../../../functions/audit.ts'
 import type { LoginProviderView } from '../../../../functions/auth.ts'
 import type { BackendView } from '../../../../functions/backend-views.ts'
@@ -10,6 +10,7 @@ import type { CountedGroup as GroupWithCounts } from '../../../../functions/grou
 import type { KeyView } from '../../../../functions/key-views.ts'
 import type { CapView } from '../../../../functions/limits.ts'
 import type { LiveView } from '../../../../functions/live.ts'
+import type { FiguresOfModel, ModelView } from '../../../../functions/models.ts'
 import type { ChannelView } from '../../../../functions/notices.ts'
 import type { PolicyView } from '../../../../functions/policies.ts'
 import type { OutcomeView, QueueItemView } from '../../../../functions/queue.ts'
@@ -63,6 +64,7 @@ export interface RetiringModel {
   users: { user_id: number; itcode: string | null; requests: number; cost_usd: number }[]
 }
 export type AvailableModel = ModelView
+export type ModelFigures = FiguresOfModel
 export type Backend = BackendView
 export type TriedStep = Step
 export interface Backends {
@@ -213,6 +215,7 @@ export const api = {
   report: (scope: Scope, query: Query) => get<Report>(reportBase(scope), query),
 
   models: () => get<{ models: AvailableModel[] }>('/api/models'),
+  modelFigures: () => get<{ figures: ModelFigures[] }>('/api/models/figures'),
   applications: () => get<{ applications: Application[] }>('/api/applications'),
   apply: (model: string, reason: string) =>
     post<{ application: Application }>('/api/applications', { model, reason }),

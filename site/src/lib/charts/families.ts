@@ -8,6 +8,11 @@ function familyOf(model: string): (typeof FAMILIES)[number] | 'other' {
   return FAMILIES.find((family) => model.includes(family)) ?? 'other'
 }
 
+/** The CSS colour of a model's family. */
+export function hueOf(model: string): string {
+  return `var(--family-${familyOf(model)})`
+}
+
 /** A CSS colour for each of these models; '' stands for all the rest. The order decides only within a family. */
 export function coloursOf(models: readonly string[]): string[] {
   const seen = new Map<string, number>()
@@ -17,7 +22,7 @@ export function coloursOf(models: readonly string[]): string[] {
     const nth = seen.get(family) ?? 0
     seen.set(family, nth + 1)
     const share = SHADES[Math.min(nth, SHADES.length - 1)] ?? 100
-    const hue = `var(--family-${family})`
+    const hue = hueOf(model)
     return share === 100 ? hue : `color-mix(in oklab, ${hue} ${share}%, var(--panel))`
   })
 }
