@@ -235,8 +235,15 @@ export function approvalsContract({ name, start }: Runtime) {
       expect((await ask(ann, OPUS, reason)).body.application.reason).toBe(reason)
     })
 
-    test('prices stand beside the models', async () => {
+    test('prices stand beside the models, and what calls of one’s own cost', async () => {
       const { body } = await ann.get('/api/models')
+      expect((await call('claude-sonnet-5-5')).status).toBe(200)
+      const figures = async () => (await ann.get('/api/models/figures')).body.figures
+      await expect
+        .poll(figures)
+        .toContainEqual(
+          expect.objectContaining({ model: 'claude-sonnet-5-5', own_cost_usd: expect.any(Number) }),
+        )
       expect(body.models.find(({ id }: { id: string }) => id === OPUS).pricing).toEqual({
         input: expect.any(Number),
         output: expect.any(Number),
