@@ -1,6 +1,7 @@
 /** The pages of the dashboard that everybody has, and those of administrators. */
 export const OWN_PAGES = [
   '/',
+  '/start',
   '/keys',
   '/usage',
   '/usage/requests/req_none',

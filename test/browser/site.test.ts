@@ -9,10 +9,6 @@ import { faultsOf, type House, type Look, openHouse } from './house.ts'
 const MODEL = 'claude-fable-5-2'
 const WORDS = {
   'en-US': {
-    newKey: 'New key',
-    name: 'Name',
-    make: 'Create key',
-    done: 'I have copied it',
     apply: 'Apply',
     reason: 'What do you need it for?',
     send: 'Send application',
@@ -22,14 +18,14 @@ const WORDS = {
     ready: 'Needs approval',
     disable: 'Disable',
     arrived: 'It arrived. Welcome!',
+    begin: 'Begin',
+    withKey: 'Claude Code with a key',
+    ask: 'Ask',
+    cost: /^cost \$/,
     make1: 'Create a key',
     ended: 'Your session has ended. Please sign in again.',
   },
   'zh-CN': {
-    newKey: '新建密钥',
-    name: '名称',
-    make: '创建密钥',
-    done: '我已复制',
     apply: '申请',
     reason: '您需要用它做什么？',
     send: '提交申请',
@@ -39,6 +35,10 @@ const WORDS = {
     ready: '需要批准',
     disable: '停用',
     arrived: '收到了，欢迎使用！',
+    begin: '开始',
+    withKey: 'Claude Code（密钥）',
+    ask: '提问',
+    cost: /^费用 \$/,
     make1: '创建密钥',
     ended: '登录已失效，请重新登录。',
   },
@@ -69,16 +69,15 @@ describe.each(LOOKS)('in $locale, $scheme, $width px', (look) => {
       look.locale === 'zh-CN' ? 'zh-CN' : 'en',
     )
 
-    await button(page, words.make1).first().click()
-    await page.getByLabel(words.name, { exact: true }).fill('laptop')
-    await page.locator('dialog[open]').getByRole('button', { name: words.make, exact: true }).click()
-    const secret = (await page.locator('dialog code').first().textContent()) ?? ''
+    await button(page, words.begin).click()
+    await page.getByRole('radio', { name: words.withKey }).check()
+    await button(page, words.make1).click()
+    const secret = (await page.locator('li code').first().textContent()) ?? ''
     expect(secret).toMatch(/^sk-[A-Za-z0-9]{40}$/)
-    expect(await page.locator('dialog pre').textContent()).toContain(
-      `ANTHROPIC_BASE_URL=${house.gateway.url}`,
-    )
+    expect(await page.locator('pre').textContent()).toContain(`ANTHROPIC_BASE_URL=${house.gateway.url}`)
+    await button(page, words.ask).click()
+    await page.getByText(words.cost).waitFor()
     expect(await faultsOf(page)).toEqual([])
-    await button(page, words.done).click()
     const call = async (model: string) => {
       const body = { model, max_tokens: 50, messages: [{ role: 'user', content: 'hi' }] }
       const answer = await house.gateway.send(body, { key: secret })
@@ -87,7 +86,15 @@ describe.each(LOOKS)('in $locale, $scheme, $width px', (look) => {
     }
     expect(await call('claude-haiku-5-5')).toBe(200)
     await page.getByText(words.arrived).waitFor()
-    await page.getByRole('cell', { name: 'claude-haiku-5-5' }).first().waitFor()
+    await page.getByRole('status').getByText('claude-haiku-5-5').waitFor()
+    // The key of the page's own call is gone with the page; the one that was asked for stays.
+    await page.goto(`${house.gateway.url}/keys`)
+    await page.getByText(words.withKey).first().waitFor()
+    const names = () =>
+      page.evaluate(
+        "fetch('/api/keys').then((a) => a.json()).then(({ keys }) => keys.map(({ name }) => name))",
+      )
+    await expect.poll(names).toEqual([words.withKey])
 
     await page.goto(`${house.gateway.url}/models`)
     const row = page.getByRole('article').filter({ hasText: MODEL })

@@ -12,6 +12,7 @@ import Laptop from '@lucide/svelte/icons/laptop'
 import Network from '@lucide/svelte/icons/network'
 import Plug from '@lucide/svelte/icons/plug'
 import ReceiptText from '@lucide/svelte/icons/receipt-text'
+import Rocket from '@lucide/svelte/icons/rocket'
 import ScrollText from '@lucide/svelte/icons/scroll-text'
 import Server from '@lucide/svelte/icons/server'
 import ShieldCheck from '@lucide/svelte/icons/shield-check'
@@ -34,6 +35,7 @@ export interface AdminPlace extends Place {
 
 export const OWN: readonly Place[] = [
   { href: '/', name: 'nav.overview', icon: House },
+  { href: '/start', name: 'nav.start', icon: Rocket },
   { href: '/keys', name: 'nav.keys', icon: KeyRound },
   { href: '/usage', name: 'nav.usage', icon: ChartColumn },
   { href: '/statement', name: 'nav.statement', icon: ReceiptText },

@@ -1,0 +1,64 @@
+/** One call to a model from a page: like any other it is limited, metered and logged. */
+import { ApiError } from '../api/client.ts'
+import { type AnswerSoFar, createAnswerReader } from './answer.ts'
+
+/** The project that these calls are reported under. */
+const PROJECT = 'dashboard'
+/** A key that was just made may not be known yet to the process that a call comes to. */
+const TRIES = 4
+const WAIT_MS = 700
+
+export interface Asked {
+  model: string
+  max_tokens: number
+  system?: string
+  thinking?: { type: 'adaptive' | 'disabled' } | { type: 'enabled'; budget_tokens: number }
+  messages: { role: 'user' | 'assistant'; content: string }[]
+}
+
+export interface Asking {
+  key: string
+  signal: AbortSignal
+  /** Called as soon as the id of the request is known, and then with each piece of the answer. */
+  onbegin(requestId: string): void
+  onpiece(answer: AnswerSoFar): void
+}
+
+/** Throws an ApiError, a StreamError, or what a fetch throws that was aborted. */
+export async function ask(asked: Asked, { key, signal, onbegin, onpiece }: Asking): Promise<void> {
+  const answer = await sent({ ...asked, stream: true }, key, signal)
+  onbegin(answer.headers.get('request-id') ?? '')
+  const reader = createAnswerReader()
+  const bytes = answer.body?.getReader()
+  const decoder = new TextDecoder()
+  for (;;) {
+    const piece = await bytes?.read()
+    if (!piece || piece.done) return
+    onpiece(reader.take(decoder.decode(piece.value, { stream: true })))
+  }
+}
+
+async function sent(body: object, key: string, signal: AbortSignal): Promise<Response> {
+  for (let tries = 1; ; tries += 1) {
+    const answer = await fetch('/v1/messages', {
+      method: 'POST',
+      // The key alone says whose call it is.
+      credentials: 'omit',
+      headers: {
+        ...{ 'content-type': 'application/json', 'anthropic-version': '2023-06-01', 'x-api-key': key },
+        'x-claude-gateway-project': PROJECT,
+      },
+      body: JSON.stringify(body),
+      signal,
+    })
+    if (answer.ok) return answer
+    if (answer.status !== 401 || tries === TRIES) throw await errorOf(answer)
+    await new Promise((resolve) => setTimeout(resolve, WAIT_MS))
+  }
+}
+
+/** Anthropic's envelope has a kind of error and a sentence; the sentence is what a person can act on. */
+async function errorOf(answer: Response): Promise<ApiError> {
+  const { error = {} } = (await answer.json().catch(() => ({}))) as { error?: { message?: string } } // every field may be missing
+  return new ApiError(error.message ?? answer.statusText, { status: answer.status, code: 'call_refused' })
+}
