@@ -1,7 +1,7 @@
 /** Routes for spend limits: one's own to see, everybody's for administrators to set. */
 import * as z from 'zod'
 import { invalidField } from '../core/errors.ts'
-import { limitsOfPerson } from '../core/limits/caps.ts'
+import { limitsOfPerson, type UsedCap } from '../core/limits/caps.ts'
 import {
   deleteSpendLimit,
   type LimitChange,
@@ -35,7 +35,7 @@ const LimitView = z
   .meta({ id: 'SpendLimit' })
 export type LimitView = z.infer<typeof LimitView>
 
-const CapView = z
+export const CapView = z
   .strictObject({
     period,
     amount_usd: z.number().nullable().meta({ description: 'null is unlimited.' }),
@@ -55,16 +55,7 @@ export const limits = [
     reply: z.strictObject({ caps: z.array(CapView), billing_group_id: z.int() }),
     async handle({ deps, caller }) {
       const found = await limitsOfPerson(deps, caller.user.id, deps.clock.now())
-      const caps = found.caps.map(({ period, micros, source, usedMicros, resetsAt }) => ({
-        ...{
-          period,
-          source,
-          amount_usd: micros === null ? null : usdOf(micros),
-          used_usd: usdOf(usedMicros),
-        },
-        resets_at: period === 'total' ? null : timeText(resetsAt),
-      }))
-      return { caps, billing_group_id: found.billingGroupId }
+      return { caps: found.caps.map(capView), billing_group_id: found.billingGroupId }
     },
   }),
   report({
@@ -114,6 +105,14 @@ export const limits = [
     },
   }),
 ]
+
+export function capView({ period, micros, source, usedMicros, resetsAt }: UsedCap): CapView {
+  return {
+    ...{ period, source, used_usd: usdOf(usedMicros) },
+    amount_usd: micros === null ? null : usdOf(micros),
+    resets_at: period === 'total' ? null : timeText(resetsAt),
+  }
+}
 
 function changeIn(body: {
   amount_usd?: number | null | undefined

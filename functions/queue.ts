@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { decideMany, type Outcome, reopenMany } from '../core/requests/decide-many.ts'
 import { listQueue, type QueueItem } from '../core/requests/queue.ts'
 import { timeText, usdOf } from '../core/units.ts'
-import { optionalProse, page, pageSize, searchText, timestamp } from './fields.ts'
+import { idInQuery, optionalProse, page, pageSize, searchText, timestamp } from './fields.ts'
 import { period } from './limits.ts'
 import { report, route } from './route.ts'
 
@@ -59,9 +59,11 @@ export const queue = [
   report({
     path: '/admin/api/queue',
     tier: 'auditor',
-    summary: 'Everything that waits for a decision, oldest first, or what was decided, newest first.',
+    summary:
+      'Everything that waits for a decision, oldest first, or what was decided or all of it, newest first.',
     query: z.strictObject({
-      status: z.enum(['pending', 'decided']).default('pending'),
+      status: z.enum(['pending', 'decided', 'all']).default('pending'),
+      user_id: idInQuery.optional(),
       q: searchText.optional().meta({ description: 'Text in account or model.' }),
       page,
       page_size: pageSize,
@@ -73,8 +75,8 @@ export const queue = [
       page_size: z.int(),
     }),
     async handle({ deps, query }) {
-      const { page, page_size, status, q } = query
-      const found = await listQueue(deps, { status, q }, { page, pageSize: page_size })
+      const { page, page_size, status, user_id: userId, q } = query
+      const found = await listQueue(deps, { status, userId, q }, { page, pageSize: page_size })
       return { items: found.items.map(itemView), total: found.total, page, page_size }
     },
   }),

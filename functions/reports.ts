@@ -11,6 +11,7 @@ import { limits } from './limits.ts'
 import { members } from './members.ts'
 import { models } from './models.ts'
 import { organizations } from './organizations/index.ts'
+import { people } from './people.ts'
 import { policies } from './policies.ts'
 import { queue } from './queue.ts'
 import { reconciliations } from './reconciliation.ts'
@@ -31,6 +32,7 @@ const REPORTS = new Map<string, Route>(
     reconciliations,
     audit,
     users,
+    people,
     leaving,
     keys,
     models,

@@ -21,6 +21,7 @@ import { metrics } from './metrics.ts'
 import { models } from './models.ts'
 import { notices } from './notices.ts'
 import { organizations } from './organizations/index.ts'
+import { people } from './people.ts'
 import { policies } from './policies.ts'
 import { proxy } from './proxy.ts'
 import { queue } from './queue.ts'
@@ -48,7 +49,17 @@ export const functions = {
   groups: [...groups, ...members, ...serviceAccounts],
   limits,
   requests: [...requests, ...queue],
-  admin: [...users, ...leaving, ...scimJoining, ...invitations, ...adminKeys, ...backends, ...audit, ...live],
+  admin: [
+    ...users,
+    ...people,
+    ...leaving,
+    ...scimJoining,
+    ...invitations,
+    ...adminKeys,
+    ...backends,
+    ...audit,
+    ...live,
+  ],
   notices,
   'claude-code': [...claudeCode, ...connect, ...devices, ...policies, ...telemetry],
   organizations,

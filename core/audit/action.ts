@@ -101,6 +101,7 @@ export const AUDIT_ACTIONS = {
   'request.reject': { made: ['user_id', 'period', 'note'] },
   'request.reopen': { made: ['user_id'] },
   'request.withdraw': {},
+  'session.end': {},
   'usage.export': {
     asked: [
       'start_date',

@@ -39,7 +39,8 @@ export async function applyClaims(
   await applyAddress(parts, userId, trustedAddress(claims, rules, issuer))
 }
 
-async function isKeptByScim(db: Db, userId: number): Promise<boolean> {
+/** Whether SCIM makes, changes and ends the account. */
+export async function isKeptByScim(db: Db, userId: number): Promise<boolean> {
   const found = await db.select({ id: scimUsers.userId }).from(scimUsers).where(eq(scimUsers.userId, userId))
   return found.length > 0
 }

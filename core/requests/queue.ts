@@ -1,5 +1,5 @@
 /** The queue of everything that people ask for, and what was decided of it, with what they used so far. */
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { capsOf, usedByPeople } from '../limits/caps.ts'
 import type { Periods } from '../limits/period.ts'
 import type { Clock, Db } from '../ports.ts'
@@ -43,19 +43,31 @@ export interface QueueItem extends Omit<QueueRow, 'period'> {
 }
 
 interface QueueFilter {
-  status: 'pending' | 'decided'
+  /** `all` is also what was withdrawn. */
+  status: 'pending' | 'decided' | 'all'
+  /** Whose. */
+  userId?: number | undefined
   /** Text in account or model, taken literally; case is ignored. */
   q?: string | undefined
 }
 
-/** One page of what waits, oldest first, or of what was decided, newest first; and how many there are. */
+const IN_STATUS: Readonly<Record<QueueFilter['status'], SQL>> = {
+  pending: sql`status = 'pending'`,
+  decided: sql`status in ('approved', 'rejected')`,
+  all: sql`true`,
+}
+
+/** One page of what waits, oldest first, or of what was decided or of all, newest first; and how many there are. */
 export async function listQueue(
   parts: { db: Db; clock: Clock; settings: Pick<Settings, 'limits'>; periods: Periods },
-  { status, q }: QueueFilter,
+  { status, userId, q }: QueueFilter,
   { page, pageSize }: { page: number; pageSize: number },
 ): Promise<{ items: QueueItem[]; total: number }> {
   const { db } = parts
-  const isWanted = status === 'pending' ? sql`status = 'pending'` : sql`status in ('approved', 'rejected')`
+  const isWanted = sql.join(
+    [IN_STATUS[status], ...(userId === undefined ? [] : [sql`user_id = ${userId}`])],
+    sql` and `,
+  )
   const text = q?.toLowerCase()
   const found = sql`from (
       select 'application' as kind, id, user_id, model, null as period, null as amount_micros, reason, status, reviewer_id,

@@ -6,7 +6,7 @@ import { accountName, assertUnmistakable, findAccount, findByName, type User } f
 import { closeSessionsOf } from '../auth/sessions.ts'
 import { loginCodes, scimUsers, users } from '../db/schema.ts'
 import { endingDevicesOf } from '../devices/end.ts'
-import { Refusal } from '../errors.ts'
+import { nothingHere, Refusal } from '../errors.ts'
 import { grantingLimit, ownAmounts, removingLimit } from '../limits/spend-limit.ts'
 import { acceptingInvitation, type Invitation, invitationOf, statusOf } from '../organisation/invitations.ts'
 import type { Clock, Db } from '../ports.ts'
@@ -216,6 +216,13 @@ function audited({ name, role, status, quotaTokens, billingGroupId, ...rates }: 
 
 export async function findUser(db: Db, itcode: string): Promise<User | undefined> {
   const [user] = await findByName(db, [accountName(itcode)])
+  return user
+}
+
+/** Also one that was deleted. Throws a Refusal not_found. */
+export async function userOf(db: Db, id: number): Promise<User> {
+  const [user] = await db.select().from(users).where(eq(users.id, id))
+  if (!user) throw nothingHere()
   return user
 }
 

@@ -33,6 +33,9 @@ export const groupsApi = {
   removeMember: (id: number, user: number) => del(`/admin/api/groups/${id}/members/${user}`),
   /** Those of all groups and people. */
   limits: () => get<{ limits: SpendLimit[] }>('/admin/api/limits'),
+  /** Those that are set for one person. */
+  limitsOf: (user: number) =>
+    get<{ limits: SpendLimit[] }>('/admin/api/limits', { scope: 'user', scope_id: user }),
   setLimit: (limit: Pick<SpendLimit, 'scope' | 'scope_id' | 'period' | 'amount_usd'>) =>
     put('/admin/api/limits', limit),
   removeLimit: (id: number) => del(`/admin/api/limits/${id}`),

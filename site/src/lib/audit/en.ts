@@ -78,6 +78,7 @@ export const en: AuditWords = {
       other: 'Signing in was refused {count} times: {target}',
     },
     'logout.everywhere': '{who} signed {target} out on all devices',
+    'session.end': '{who} ended a session of {target}',
     'notices.defaults': '{who} changed which notices people get',
     'object.adopt': '{who} gave {target} to {person}',
     'object.delete': '{who} deleted {target} of {person}',

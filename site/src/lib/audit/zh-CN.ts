@@ -72,6 +72,7 @@ export const zhCN: AuditWords = {
     'login.ok': '{target} 登录了',
     'login.refused': { other: '登录被拒绝 {count} 次：{target}' },
     'logout.everywhere': '{who} 让 {target} 在所有设备上退出登录',
+    'session.end': '{who} 结束了 {target} 的一个会话',
     'notices.defaults': '{who} 更改了默认通知',
     'object.adopt': '{who} 将 {target} 归于 {person}',
     'object.delete': '{who} 删除了 {person} 的 {target}',

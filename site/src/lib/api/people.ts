@@ -1,0 +1,16 @@
+/** Routes about one person, as administrators see them. */
+import type { PersonGroup, PersonLimits, SessionView, SignInsView } from '../../../../functions/people.ts'
+import { del, get } from './client.ts'
+
+export type OpenSession = SessionView
+export type PersonCap = PersonLimits['caps'][number]
+
+const pathOf = (id: number) => `/admin/api/users/${id}`
+
+export const peopleApi = {
+  signIns: (id: number) => get<SignInsView>(`${pathOf(id)}/sign-ins`),
+  limits: (id: number) => get<PersonLimits>(`${pathOf(id)}/limits`),
+  groups: (id: number) => get<{ groups: PersonGroup[] }>(`${pathOf(id)}/groups`),
+  signOut: (id: number) => del(`${pathOf(id)}/sessions`),
+  endSession: (id: number, session: string) => del(`${pathOf(id)}/sessions/${encodeURIComponent(session)}`),
+}
