@@ -1,5 +1,6 @@
 /** Routes for the catalogue: the models, what they are, who may use them, and how they do here. */
 import * as z from 'zod'
+import { THINKING } from '../core/models/abilities.ts'
 import { availableModels } from '../core/models/available.ts'
 import { ABILITIES, describeModel } from '../core/models/describe.ts'
 import { modelFigures } from '../core/reports/model-figures.ts'
@@ -25,6 +26,9 @@ const ModelView = z
     context_tokens: size,
     max_output_tokens: size,
     abilities: z.array(z.enum(ABILITIES)),
+    thinking: z
+      .array(z.enum(THINKING))
+      .meta({ description: 'What `thinking.type` may be; empty = not known.' }),
     retires_at: timestamp.nullable().meta({ description: 'As the upstream says; may be over.' }),
   })
   .meta({ id: 'OfferedModel' })
@@ -53,13 +57,17 @@ export const models = [
       const available = await availableModels(deps, caller.user.id)
       return {
         models: available.map((model): ModelView => {
-          const { contextTokens, maxOutputTokens, abilities, retiresAt } = describeModel(deps, model, now)
+          const { contextTokens, maxOutputTokens, abilities, thinking, retiresAt } = describeModel(
+            deps,
+            model,
+            now,
+          )
           const rates = deps.prices.rates(model.id, now)
           return {
             ...{ id: model.id, canonical: model.canonical, display_name: model.displayName },
             ...{ access: model.access, general_access: model.general },
             pricing: rates ? pricingOf(rates) : null,
-            ...{ context_tokens: contextTokens, max_output_tokens: maxOutputTokens, abilities },
+            ...{ context_tokens: contextTokens, max_output_tokens: maxOutputTokens, abilities, thinking },
             retires_at: retiresAt === null ? null : timeText(retiresAt),
           }
         }),

@@ -8,9 +8,9 @@ import { matches } from '../glob.ts'
 import type { ListedModel } from './catalogue.ts'
 
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
-const THINKING = ['adaptive', 'between_tools', 'disabled', 'enabled'] as const
+export const THINKING = ['adaptive', 'between_tools', 'disabled', 'enabled'] as const
 export type Effort = (typeof EFFORTS)[number]
-type ThinkingType = (typeof THINKING)[number]
+export type ThinkingType = (typeof THINKING)[number]
 
 const Row = z.strictObject({
   max_output: z.int(),

@@ -1,7 +1,7 @@
 /** What a model is, from the upstream's list, the price list and the table of abilities: for people who choose one. */
 import * as z from 'zod'
 import type { Prices } from '../pricing/prices.ts'
-import { type AbilityTable, abilitiesOf } from './abilities.ts'
+import { type AbilityTable, abilitiesOf, type ThinkingType } from './abilities.ts'
 import type { ListedModel } from './catalogue.ts'
 
 /** As the upstream names them (core/calls/PROTOCOL.md, Models), and `fast`: it takes `speed: fast`. */
@@ -23,6 +23,8 @@ export interface ModelDescription {
   contextTokens: number | null
   maxOutputTokens: number | null
   abilities: Ability[]
+  /** The ways of thinking that a call may ask for; empty = not known. */
+  thinking: ThinkingType[]
   /** Ms since 1970; null = the upstream names no end. */
   retiresAt: number | null
 }
@@ -58,6 +60,7 @@ export function describeModel(
     contextTokens: max_input_tokens ?? rates?.context ?? null,
     maxOutputTokens: max_tokens ?? rates?.maxOutput ?? known?.maxOutput ?? null,
     abilities: ABILITIES.filter((name) => capabilities[name]?.supported ?? inTable[name] ?? false),
+    thinking: [...(known?.thinking ?? [])],
     retiresAt: Number.isFinite(end) ? end : null,
   }
 }

@@ -50,10 +50,10 @@ describe('the catalogue', () => {
       {
         ...{ id: HAIKU, canonical: 'claude-haiku-4-5', display_name: 'Haiku', general_access: 'open' },
         ...{ context_tokens: 200_000, max_output_tokens: 64_000, retires_at: null },
-        abilities: ['thinking', 'structured_outputs'],
+        ...{ abilities: ['thinking', 'structured_outputs'], thinking: ['enabled', 'disabled'] },
       },
       {
-        ...{ id: 'of-somebody-else', pricing: null, abilities: [], retires_at: null },
+        ...{ id: 'of-somebody-else', pricing: null, abilities: [], thinking: [], retires_at: null },
         ...{ context_tokens: null, max_output_tokens: null },
       },
     ])

@@ -8,6 +8,7 @@ export const OWN_PAGES = [
   '/usage/sessions/1-none',
   '/statement',
   '/models',
+  '/playground',
   '/requests',
   '/connect',
 ]

@@ -9,6 +9,7 @@ import House from '@lucide/svelte/icons/house'
 import Inbox from '@lucide/svelte/icons/inbox'
 import KeyRound from '@lucide/svelte/icons/key-round'
 import Laptop from '@lucide/svelte/icons/laptop'
+import MessageSquareText from '@lucide/svelte/icons/message-square-text'
 import Network from '@lucide/svelte/icons/network'
 import Plug from '@lucide/svelte/icons/plug'
 import ReceiptText from '@lucide/svelte/icons/receipt-text'
@@ -40,6 +41,7 @@ export const OWN: readonly Place[] = [
   { href: '/usage', name: 'nav.usage', icon: ChartColumn },
   { href: '/statement', name: 'nav.statement', icon: ReceiptText },
   { href: '/models', name: 'nav.models', icon: Boxes },
+  { href: '/playground', name: 'nav.playground', icon: MessageSquareText },
   { href: '/requests', name: 'nav.requests', icon: Wallet },
   { href: '/connect', name: 'nav.connect', icon: Plug },
 ]

@@ -1,6 +1,7 @@
 /** One call to a model from a page: like any other it is limited, metered and logged. */
 import { ApiError } from '../api/client.ts'
 import { type AnswerSoFar, createAnswerReader } from './answer.ts'
+import type { Asked } from './asked.ts'
 
 /** The project that these calls are reported under. */
 const PROJECT = 'dashboard'
@@ -8,15 +9,7 @@ const PROJECT = 'dashboard'
 const TRIES = 4
 const WAIT_MS = 700
 
-export interface Asked {
-  model: string
-  max_tokens: number
-  system?: string
-  thinking?: { type: 'adaptive' | 'disabled' } | { type: 'enabled'; budget_tokens: number }
-  messages: { role: 'user' | 'assistant'; content: string }[]
-}
-
-export interface Asking {
+interface Asking {
   key: string
   signal: AbortSignal
   /** Called as soon as the id of the request is known, and then with each piece of the answer. */

@@ -1,7 +1,8 @@
-/** A call from a page and what has come of it so far, for components to show. */
+/** A call from a page and what has come of it so far, for components to show. Who makes one stops it when the page is left. */
 import { api, type Log } from '../api/index.ts'
 import type { AnswerSoFar } from './answer.ts'
-import { type Asked, ask } from './ask.ts'
+import { ask } from './ask.ts'
+import type { Asked } from './asked.ts'
 import type { PageKey } from './page-key.svelte.ts'
 
 const LOOK_MS = 500
@@ -22,7 +23,6 @@ export class Call {
 
   constructor(key: PageKey) {
     this.#key = key
-    $effect(() => () => this.stop())
   }
 
   /** Returns whether an answer came to its end. `name`: that of the key. */

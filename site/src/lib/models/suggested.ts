@@ -3,7 +3,7 @@ import type { AvailableModel, ModelFigures } from '../api/index.ts'
 
 type Choosable = Pick<AvailableModel, 'id' | 'access' | 'pricing' | 'retires_at'>
 
-function isUsable({ access }: Pick<AvailableModel, 'access'>): boolean {
+export function isUsable({ access }: Pick<AvailableModel, 'access'>): boolean {
   return access === 'open' || access === 'granted'
 }
 
