@@ -3,7 +3,8 @@ import * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
 import { invalidField } from '../core/errors.ts'
-import { describedKey, findKeys, listKeys } from '../core/keys/list.ts'
+import { EXPIRING_DAYS, findKeys, KEY_SORTS, KEY_STATES } from '../core/keys/find.ts'
+import { describedKey, listKeys } from '../core/keys/list.ts'
 import { createKey, deleteKey, type KeyChange, type Scope, updateKey } from '../core/keys/manage.ts'
 import { assertBillsTo } from '../core/organisation/service-accounts.ts'
 import {
@@ -47,6 +48,12 @@ export const CHANGED_KEY = {
   ...bounds,
 }
 
+const yes = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true')
+const Deleted = z.strictObject({ message: z.string() })
+
 export const keys = [
   report({
     path: '/api/keys',
@@ -88,12 +95,9 @@ export const keys = [
     path: '/api/keys/:id',
     tier: 'session',
     summary: 'Deletes a key. Its usage stays.',
-    reply: z.strictObject({ message: z.string() }),
-    async handle({ deps, caller, params, actor }) {
-      await deleteKey({ ...deps, actor }, { ownerId: caller.user.id }, idOf(params.id))
-      await deps.keyCache.refresh()
-      return { message: 'deleted' }
-    },
+    reply: Deleted,
+    handle: ({ deps, caller, params, actor }) =>
+      deletedKey(deps, actor, { ownerId: caller.user.id }, params.id),
   }),
   report({
     path: '/admin/api/keys',
@@ -102,16 +106,43 @@ export const keys = [
     query: z.strictObject({
       user_id: idInQuery.optional(),
       q: searchText.optional(),
+      state: z
+        .enum(KEY_STATES)
+        .optional()
+        .meta({ description: `expiring: active, and ends within ${EXPIRING_DAYS} days.` }),
+      never_used: yes,
+      without_limits: yes,
+      sort: z.enum(KEY_SORTS).default('created_at'),
+      order: z.enum(['asc', 'desc']).default('asc'),
       page: page.unwrap().optional(),
       page_size: pageSize,
     }),
     reply: z.strictObject({ keys: z.array(OwnedKey), total: z.int() }),
     async handle({ deps, query }) {
-      const { user_id: userId, q, page, page_size: pageSize } = query
+      const { user_id: userId, q, state, sort, order, page, page_size: pageSize } = query
+      const filter = { userId, q, state, neverUsed: query.never_used, withoutLimits: query.without_limits }
       const part = page === undefined ? undefined : { page, pageSize }
-      const { keys, total } = await findKeys(deps.db, { userId, q }, part)
+      const { keys, total } = await findKeys(deps, filter, { sort, order }, part)
       return { keys: keys.map((one) => ({ ...keyView(one), itcode: one.itcode })), total }
     },
+  }),
+  route({
+    method: 'PUT',
+    path: '/admin/api/keys/:id',
+    tier: 'admin',
+    summary: "Changes anybody's key: its name, limits, models, networks, or when it expires.",
+    body: z.strictObject(CHANGED_KEY).omit({ status: true, billing_group_id: true }),
+    reply: KeyAnswer,
+    handle: ({ deps, params, body, actor }) =>
+      changedKey(deps, actor, 'admin', params.id, changeOf(deps, body)),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/admin/api/keys/:id',
+    tier: 'admin',
+    summary: "Deletes anybody's key for good. Its usage stays.",
+    reply: Deleted,
+    handle: ({ deps, params, actor }) => deletedKey(deps, actor, 'admin', params.id),
   }),
   adminSwitch('disable', 'Switches a key off; its owner cannot switch it on again.'),
   adminSwitch('enable', 'Switches a key on again.'),
@@ -179,6 +210,12 @@ export async function changedKey(deps: Deps, actor: Actor, scope: Scope, idText:
   await updateKey({ ...deps, actor }, scope, id, change)
   await deps.keyCache.refresh()
   return { key: keyView(await describedKey(deps.db, id)) }
+}
+
+async function deletedKey(deps: Deps, actor: Actor, scope: Scope, idText: string) {
+  await deleteKey({ ...deps, actor }, scope, idOf(idText))
+  await deps.keyCache.refresh()
+  return { message: 'deleted' }
 }
 
 function assertInFuture({ clock }: Pick<Deps, 'clock'>, at: number | null) {

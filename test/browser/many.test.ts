@@ -2,7 +2,7 @@
 import { eq, like } from 'drizzle-orm'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { applications, increaseRequests, users } from '../../core/db/schema.ts'
+import { apiKeys, applications, increaseRequests, users } from '../../core/db/schema.ts'
 import { faultsOf, type House, type Look, openHouse } from './house.ts'
 
 const DESK: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
@@ -223,4 +223,42 @@ test("a person's page gets them a limit, ends a session, signs them out and says
   await other.page.waitForURL('**/login*')
   expect(problems).toEqual([])
   for (const used of [page, other.page]) await used.context().close()
+})
+
+test('keys of everybody are found by what holds for them, switched off together and back, and narrowed', async () => {
+  const [one] = await house.gateway.db.select().from(users).where(eq(users.itcode, 'person-000'))
+  const key = { userId: one?.id ?? 0, prefix: 'sk-many', last4: '0000', status: 'active' as const }
+  const rows = Array.from({ length: 30 }, (_, i) => {
+    const times = { createdAt: Date.now(), updatedAt: Date.now() }
+    return { ...key, ...times, name: `build ${i}`, hash: `build ${i}`, budgetMicros: i < 3 ? 0 : 5_000_000 }
+  })
+  await house.gateway.db.insert(apiKeys).values(rows)
+  const { page, problems } = await office()
+  await page.goto(`${house.gateway.url}/admin/keys?q=build&sort=name&order=asc`)
+  await page.getByText('1–25 of 30').waitFor()
+  await page.getByLabel('Without limits').check()
+  await page.getByText('1–3 of 3').waitFor()
+  expect(await faultsOf(page)).toEqual([])
+  const isOff = async () => {
+    const found = await house.gateway.db.select().from(apiKeys).where(eq(apiKeys.status, 'disabled'))
+    return found.map(({ name }) => name).toSorted()
+  }
+  await page.getByLabel('Select all on this page').check()
+  await button(page, 'Switch off').click()
+  await page.getByText('3 keys changed').waitFor()
+  expect(await isOff()).toEqual(['build 0', 'build 1', 'build 2'])
+  await button(page, 'Undo').click()
+  await page.getByText('Undone').waitFor()
+  expect(await isOff()).toEqual([])
+  await button(page, 'build 1').click()
+  await page.getByLabel('US dollars per period').fill('12')
+  await page.getByLabel('Models').fill('claude-haiku-*')
+  expect(await faultsOf(page)).toEqual([])
+  await button(page, 'Save').click()
+  await page.getByText('1–2 of 2').waitFor()
+  await page.getByLabel('Without limits').uncheck()
+  await page.getByText('$12.00 per period').waitFor()
+  await page.getByText('claude-haiku-*').waitFor()
+  expect(problems).toEqual([])
+  await page.context().close()
 })

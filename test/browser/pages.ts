@@ -23,6 +23,7 @@ export const ADMIN_PAGES = [
   '/admin/usage',
   '/admin/statements',
   '/admin/statements/0',
+  '/admin/keys',
   '/admin/devices',
   '/admin/policies',
   '/admin/policies/new',

@@ -53,6 +53,7 @@ export const ADMIN: readonly AdminPlace[] = [
   { href: '/admin/explore', name: 'nav.admin.explore', icon: ChartColumnStacked, role: 'billing' },
   { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined, role: 'billing' },
   { href: '/admin/statements', name: 'nav.admin.statements', icon: ReceiptText, role: 'billing' },
+  { href: '/admin/keys', name: 'nav.admin.keys', icon: KeyRound, role: 'auditor' },
   { href: '/admin/devices', name: 'nav.admin.devices', icon: Laptop, role: 'auditor' },
   { href: '/admin/policies', name: 'nav.admin.policies', icon: ScrollText, role: 'auditor' },
   { href: '/admin/backends', name: 'nav.admin.backends', icon: Server, role: 'auditor' },

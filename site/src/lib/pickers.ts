@@ -1,5 +1,6 @@
 /** What pickers of administrators search in. */
 import { api } from './api/index.ts'
+import { keysApi } from './api/keys.ts'
 import type { Option } from './ui/recent.ts'
 
 const MOST = 20
@@ -16,7 +17,7 @@ export const nameOfPerson = async (id: string) => (await api.user(Number(id))).u
 
 /** Everybody's, or those of one person. */
 export async function findKeys(q: string, user: string): Promise<Option[]> {
-  const { keys } = await api.findKeys({ q, user_id: user, page: 1, page_size: MOST })
+  const { keys } = await keysApi.find({ q, user_id: user, page: 1, page_size: MOST })
   return keys.map(({ id, name, itcode }) => ({ value: String(id), label: name, detail: itcode }))
 }
 

@@ -28,7 +28,6 @@ export type AdminUser = UserWithUse
 export type Key = KeyView
 /** With its secret, which is in this one answer only. */
 export type MadeKey = KeyView & { key: string }
-export type OwnedKey = KeyView & { itcode: string }
 export type Application = ApplicationView
 export type Cap = CapView
 export type IncreaseRequest = RequestView
@@ -242,10 +241,6 @@ export const api = {
   user: (id: number) => get<{ user: AdminUser }>(`/admin/api/users/${id}`),
   createUser: (user: UserChange & { itcode: string }) => post<{ user: AdminUser }>('/admin/api/users', user),
   changeUser: (id: number, change: UserChange) => put<{ user: AdminUser }>(`/admin/api/users/${id}`, change),
-  userKeys: (user_id: number) => get<{ keys: OwnedKey[] }>('/admin/api/keys', { user_id }),
-  findKeys: (query: Query) => get<{ keys: OwnedKey[]; total: number }>('/admin/api/keys', query),
-  switchUserKey: (id: number, on: boolean) =>
-    put<{ key: Key }>(`/admin/api/keys/${id}/${on ? 'enable' : 'disable'}`),
   allRequests: (query: Query) => get<{ items: QueueItem[]; total: number }>('/admin/api/queue', query),
   decideMany: (decision: Decision & { items: QueueRef[] }) =>
     post<{ outcomes: OutcomeView[] }>('/api/queue/decisions', decision),
