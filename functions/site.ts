@@ -10,7 +10,7 @@ export const API_PREFIXES = [
   '/admin/api',
   '/v1',
   '/scim',
-  '/docs',
+  '/openapi',
   '/openapi.json',
   '/healthz',
   '/readyz',

@@ -8,6 +8,8 @@ export default defineConfig({
   define: { GATEWAY_VERSION: JSON.stringify(VERSION) },
   // The policy below takes fonts as files only, also small ones.
   build: { assetsInlineLimit: 0 },
+  // The guides.
+  server: { fs: { allow: ['../adapters'] } },
   plugins: [
     tailwindcss(),
     sveltekit({

@@ -41,7 +41,7 @@ console.log(`
 
   Sign in (the code appears here), or walk through everything with curl:
     sh test/walk.sh ${server.url} LOG        where LOG is a file with this output; see there
-    Reference of all routes: ${server.url}/docs
+    Guides and reference:    ${server.url}/docs
 
   Point Claude Code at it:
     ANTHROPIC_BASE_URL=${server.url} ANTHROPIC_AUTH_TOKEN=${secret} claude

@@ -26,9 +26,9 @@ export function docsOf(functions: Readonly<Record<string, readonly Route[]>>): R
     }),
     route({
       method: 'GET',
-      path: '/docs',
+      path: '/openapi',
       tier: 'public',
-      summary: 'This interface as a page.',
+      summary: 'This interface as a plain page.',
       produces: ['text/html'],
       handle: async ({ deps }) => {
         const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY }
@@ -37,7 +37,7 @@ export function docsOf(functions: Readonly<Record<string, readonly Route[]>>): R
     }),
     route({
       method: 'GET',
-      path: '/docs/style.css',
+      path: '/openapi/style.css',
       tier: 'public',
       summary: 'How the page looks.',
       produces: ['text/css'],
@@ -56,7 +56,7 @@ function page(api: OpenApi) {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Claude Gateway: reference</title>
-<link rel="stylesheet" href="/docs/style.css">
+<link rel="stylesheet" href="/openapi/style.css">
 </head>
 <body>
 <header><h1>Claude Gateway</h1>

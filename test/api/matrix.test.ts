@@ -103,7 +103,7 @@ function contractTier(method: string, path: string): Tier {
   if (/^\/(oauth|\.well-known)\//.test(path)) return 'device'
   if (path === '/metrics') return 'monitor'
   const open =
-    /^\/(healthz|readyz|openapi\.json|docs.*|api\/hello|api\/connect.*|api\/auth\/(config|invitation|send-code|login|logout|oidc\/.*|ldap))$/
+    /^\/(healthz|readyz|openapi.*|api\/hello|api\/connect.*|api\/auth\/(config|invitation|send-code|login|logout|oidc\/.*|ldap))$/
   return open.test(path) ? 'public' : 'session'
 }
 

@@ -96,7 +96,7 @@ test('what is lost is told by its path, each kind once', async () => {
 })
 
 test('the reference has a row for each of them', async () => {
-  const page = (await app.request('/docs')).text
+  const page = (await app.request('/openapi')).text
   for (const row of ['messages[].name', 'input[function_call].arguments', 'max_tool_calls'])
     expect(page).toContain(`<code>${row}</code>`)
 })

@@ -85,7 +85,7 @@ describe('the reference', () => {
   })
 
   test('is a page that loads nothing from outside and runs nothing', async () => {
-    const page = await app.request('/docs')
+    const page = await app.request('/openapi')
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
     expect(page.headers.get('content-security-policy')).toBe(
       "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
@@ -96,11 +96,11 @@ describe('the reference', () => {
     }
     const links = [...page.text.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id)
     expect(links.filter((id) => !page.text.includes(`id="${id}"`))).toEqual([])
-    expect((await app.request('/docs/style.css')).headers.get('content-type')).toContain('text/css')
+    expect((await app.request('/openapi/style.css')).headers.get('content-type')).toContain('text/css')
   })
 
   test('tells every metric', async () => {
-    const { text } = await app.request('/docs')
+    const { text } = await app.request('/openapi')
     expect(text).toContain('<code>gen_ai_server_time_to_first_token_seconds</code> histogram')
     expect(text).toContain('<code>claude_gateway_errors_total</code> counter')
   })

@@ -11,6 +11,8 @@ export const OWN_PAGES = [
   '/playground',
   '/requests',
   '/connect',
+  '/docs',
+  '/docs/reference',
 ]
 export const ADMIN_PAGES = [
   '/admin',

@@ -1,0 +1,34 @@
+/** Guides and reference, for people who are not signed in, too. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { faultsOf, type House, openHouse } from './house.ts'
+
+let house: House
+beforeAll(async () => {
+  house = await openHouse()
+})
+afterAll(() => house?.stop())
+
+test('a stranger reads a guide, searches all of them and copies a call', async () => {
+  const { page, problems } = await house.page({ locale: 'zh-CN', scheme: 'dark', width: 360 })
+  await page.goto(`${house.gateway.url}/docs`)
+  await page.getByRole('heading', { level: 1, name: '使用网关：写给使用者' }).waitFor()
+  expect(await faultsOf(page)).toEqual([])
+  await page.getByRole('searchbox').fill('backups machines')
+  await page.getByRole('link', { name: 'Backups and machines' }).click()
+  await page.waitForURL('**/docs/operators#backups-and-machines')
+  await page.getByText('以下内容只有 English 版本。').waitFor()
+  await page.getByRole('heading', { name: 'Backups and machines' }).waitFor()
+
+  await page.getByRole('searchbox').fill('/v1/messages/count_tokens')
+  await page.getByRole('link', { name: 'POST /v1/messages/count_tokens' }).click()
+  const copy = page.getByRole('button', { name: '复制: 调用' })
+  await copy.waitFor()
+  expect(await faultsOf(page)).toEqual([])
+  await copy.click()
+  await page.getByText('已复制').waitFor()
+  const copied = await page.evaluate('navigator.clipboard.readText()')
+  expect(copied).toContain(`curl -X POST ${house.gateway.url}/v1/messages/count_tokens`)
+  expect(copied).toContain('"content": "Hello!"')
+  expect(problems).toEqual([])
+  await page.context().close()
+})
