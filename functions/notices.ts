@@ -63,6 +63,7 @@ const Preferences = z
     ),
   })
   .meta({ id: 'NoticePreferences' })
+export type PreferencesView = z.infer<typeof Preferences>
 const Choices = z.strictObject({
   preferences: z
     .array(

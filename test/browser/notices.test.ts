@@ -79,6 +79,32 @@ test('a channel is set up with the keyboard, tried, changed and removed', async 
   await page.context().close()
 })
 
+test('what one is mailed follows the choice of administrators until one chooses oneself', async () => {
+  const office = await house.page(DESK)
+  await house.signIn(office.page, 'admin')
+  const mine = await house.page(DESK)
+  await house.signIn(mine.page, 'ann')
+  const choiceOf = ({ page }: typeof mine) => page.getByLabel('Key expires soon')
+  const chosen = ({ page }: typeof mine) =>
+    page.getByLabel('Key expires soon').locator('option:checked').textContent()
+
+  await office.page.goto(`${house.gateway.url}/admin/notices`)
+  await choiceOf(office).selectOption('No mail')
+  await office.page.getByText('Your choice is saved').waitFor()
+  await mine.page.goto(`${house.gateway.url}/account`)
+  await expect.poll(() => chosen(mine)).toContain('As administrators chose: no mail')
+  expect(await mine.page.getByLabel('Backend out of service').count()).toBe(0)
+  await choiceOf(mine).selectOption('yes')
+  await mine.page.getByText('Your choice is saved').waitFor()
+  await mine.page.reload()
+  await expect.poll(() => chosen(mine)).toBe('Mail')
+  expect(await faultsEverywhere(mine.page)).toEqual([])
+  await choiceOf(mine).selectOption('')
+  await expect.poll(() => chosen(mine)).toContain('As administrators chose: no mail')
+  expect([...office.problems, ...mine.problems]).toEqual([])
+  for (const { page } of [office, mine]) await page.context().close()
+})
+
 test('an auditor sees channels and changes none', async () => {
   const { page, problems } = await house.page({ ...DESK, scheme: 'dark' })
   await house.signIn(page, 'otto')

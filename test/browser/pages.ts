@@ -10,6 +10,7 @@ export const OWN_PAGES = [
   '/models',
   '/playground',
   '/requests',
+  '/account',
   '/connect',
   '/docs',
   '/docs/reference',

@@ -5,6 +5,7 @@ import Boxes from '@lucide/svelte/icons/boxes'
 import ChartColumn from '@lucide/svelte/icons/chart-column'
 import ChartColumnStacked from '@lucide/svelte/icons/chart-column-stacked'
 import ChartNoAxesCombined from '@lucide/svelte/icons/chart-no-axes-combined'
+import CircleUser from '@lucide/svelte/icons/circle-user'
 import House from '@lucide/svelte/icons/house'
 import Inbox from '@lucide/svelte/icons/inbox'
 import KeyRound from '@lucide/svelte/icons/key-round'
@@ -43,6 +44,7 @@ export const OWN: readonly Place[] = [
   { href: '/models', name: 'nav.models', icon: Boxes },
   { href: '/playground', name: 'nav.playground', icon: MessageSquareText },
   { href: '/requests', name: 'nav.requests', icon: Wallet },
+  { href: '/account', name: 'nav.my_account', icon: CircleUser },
   { href: '/connect', name: 'nav.connect', icon: Plug },
 ]
 export const ADMIN: readonly AdminPlace[] = [
