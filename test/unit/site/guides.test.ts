@@ -37,6 +37,8 @@ describe.each(FILES)('%s', (file) => {
   test('links to what is there', () => {
     const links = blocks.flatMap(inlinesOf).flatMap((part) => (part.kind === 'link' ? [part.href] : []))
     const missing = links.filter((href) => !/^(https:|#)/.test(href) && !existsSync(join(FOLDER, href)))
+    const pictures = readFileSync(join(FOLDER, file), 'utf8').matchAll(/^!\[[^\]]+\]\(([^)]+)\)$/gm)
+    for (const [, picture = ''] of pictures) if (!existsSync(join(FOLDER, picture))) missing.push(picture)
     expect(missing).toEqual([])
   })
 })

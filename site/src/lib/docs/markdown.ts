@@ -47,7 +47,8 @@ export function parseMarkdown(text: string): Block[] {
   const ids = new Map<string, number>()
   for (let at = 0; at < lines.length; ) {
     const line = lines[at] ?? ''
-    if (line.trim() === '') at += 1
+    // Pictures are of the dashboard, where the reader is.
+    if (line.trim() === '' || line.startsWith('![')) at += 1
     else if (isFence(line)) {
       const end = lines.findIndex((one, i) => i > at && isFence(one))
       const to = end < 0 ? lines.length : end
