@@ -1,4 +1,5 @@
 /** The administration of three hundred people: found, sorted, and changed many at a time. */
+import { readFileSync } from 'node:fs'
 import { eq, like } from 'drizzle-orm'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -117,6 +118,11 @@ test('anybody is picked in the filter of usage, and nobody else is fetched for i
   await expect.poll(() => field.inputValue()).toBe('person-287')
   await field.click()
   await page.getByText('Chosen last').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: /admin/ }).last().click()
+  await page.getByRole('menuitem', { name: 'Sign out', exact: true }).click()
+  await page.waitForURL('**/login*')
+  expect(await page.evaluate('Object.keys(localStorage).join()')).not.toContain('recent')
   expect(problems).toEqual([])
   await page.context().close()
 })
@@ -259,6 +265,21 @@ test('keys of everybody are found by what holds for them, switched off together 
   await page.getByLabel('Without limits').uncheck()
   await page.getByText('$12.00 per period').waitFor()
   await page.getByText('claude-haiku-*').waitFor()
+  await page.locator('summary', { hasText: 'Columns' }).click()
+  await page.getByRole('checkbox', { name: 'Spend', exact: true }).uncheck()
+  expect(await faultsOf(page)).toEqual([])
+  const [file] = await Promise.all([page.waitForEvent('download'), button(page, 'CSV').click()])
+  const lines = readFileSync(await file.path(), 'utf8')
+    .trim()
+    .split('\r\n')
+  expect(lines[0]).toBe('\ufeffName,Owner,State,Limits,Last used,Expires,Created'.trim())
+  expect(lines).toHaveLength(26)
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^build 1 sk-many…0000,person-000,Active,.*claude-haiku/),
+  )
+  await page.reload()
+  await page.getByText('$12.00 per period').waitFor()
+  expect(await page.getByRole('columnheader', { name: 'Spend' }).count()).toBe(0)
   expect(problems).toEqual([])
   await page.context().close()
 })

@@ -3,6 +3,7 @@ import { goto } from '$app/navigation'
 import { whenRefused } from './api/client.ts'
 import type { User } from './api/index.ts'
 import { api } from './api/index.ts'
+import { forgetRecent } from './ui/recent.ts'
 
 const HINT = 'signed-in'
 const RANK = ['user', 'billing', 'auditor', 'admin'] as const satisfies readonly User['role'][]
@@ -91,5 +92,6 @@ export async function signInAgain(): Promise<void> {
 export async function signOut(everywhere = false): Promise<void> {
   await (everywhere ? api.logoutEverywhere() : api.logout())
   localStorage.removeItem(HINT)
+  forgetRecent()
   await leaveFor('/login')
 }

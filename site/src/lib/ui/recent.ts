@@ -20,6 +20,13 @@ export function recent(kind: string): Option[] {
   }
 }
 
+/** Names of people and keys are no business of who uses the browser next. */
+export function forgetRecent() {
+  for (const place of Object.keys(localStorage)) {
+    if (place.startsWith(placeOf(''))) localStorage.removeItem(place)
+  }
+}
+
 export function remember(kind: string, option: Option) {
   const others = recent(kind).filter(({ value }) => value !== option.value)
   localStorage.setItem(placeOf(kind), JSON.stringify([option, ...others].slice(0, MOST)))
