@@ -92,7 +92,7 @@ export async function deletion(call: AccountCall, kind: ObjectKind, id: string):
   const owner = await ownerOf(call, kind, id)
   const answer = await askOwner(call, owner, 'DELETE')
   if (answer.status < 300 || answer.status === 404) {
-    await removeObject({ ...deps, actor }, { kind, id }, owner)
+    await removeObject({ ...deps, actor: actor() }, { kind, id }, owner)
     deps.objects.forget({ kind, id })
   }
   return wholeReply(answer, call.id)

@@ -55,6 +55,8 @@ type Params<P extends string> = P extends `${string}:${infer N}/${infer R}`
     : Record<never, never>
 type Output<S> = S extends z.ZodType ? z.output<S> : undefined
 
+type ActorHere = Actor & { ip: string }
+
 export interface RouteCall<P extends string, T extends Tier, Q, B> {
   deps: Deps
   caller: Callers[T]
@@ -76,8 +78,8 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
   /** Scheme, host and port by which this caller reached the gateway; what they say of themselves is only told to them. */
   origin(): string
   id: string
-  /** The caller as the audit names them, with their IP address. */
-  actor: Actor & { ip: string }
+  /** The caller as the audit names them, with their IP address; calls with an API key find that only when they need it. */
+  actor: T extends 'key' ? () => ActorHere : ActorHere
   /** For routes with `file` or `stream`: call it when the answer is finished or broken off. Idempotent. */
   over(): void
   /** Adds a Set-Cookie header to the answer. */
