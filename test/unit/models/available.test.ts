@@ -27,6 +27,7 @@ const settings = settingsFrom(
   }),
 )
 const prices = { canonical: (model: string) => model.replace(/-20\d+$/, '') }
+const of = (id: string) => ({ id, displayName: id })
 const catalogue = { models: async () => LISTED }
 
 let store: OpenedStore
@@ -56,14 +57,16 @@ test('every listed model is shown with what its user may do with it', async () =
   const parts = { db: store.db, catalogue, settings, prices } as unknown as Parameters<
     typeof availableModels
   >[0]
-  expect(await availableModels(parts, 1)).toEqual([
-    { id: 'open-1', displayName: 'Open One', access: 'open', canonical: 'open-1' },
-    { id: 'ask-1-20260901', displayName: 'ask-1-20260901', access: 'granted', canonical: 'ask-1' },
-    { id: 'ask-2-20260901', displayName: 'ask-2-20260901', access: 'pending', canonical: 'ask-2' },
-    { id: 'ask-3', displayName: 'ask-3', access: 'granted', canonical: 'ask-3' },
-    { id: 'ask-4', displayName: 'ask-4', access: 'approval', canonical: 'ask-4' },
-    { id: 'closed-1', displayName: 'closed-1', access: 'closed', canonical: 'closed-1' },
+  const ofAnn = await availableModels(parts, 1)
+  expect(ofAnn.map(({ listed, ...model }) => model)).toEqual([
+    { id: 'open-1', displayName: 'Open One', access: 'open', general: 'open', canonical: 'open-1' },
+    { ...of('ask-1-20260901'), access: 'granted', general: 'approval', canonical: 'ask-1' },
+    { ...of('ask-2-20260901'), access: 'pending', general: 'approval', canonical: 'ask-2' },
+    { ...of('ask-3'), access: 'granted', general: 'approval', canonical: 'ask-3' },
+    { ...of('ask-4'), access: 'approval', general: 'approval', canonical: 'ask-4' },
+    { ...of('closed-1'), access: 'closed', general: 'closed', canonical: 'closed-1' },
   ])
+  expect(ofAnn.map(({ listed }) => listed)).toEqual(LISTED)
   const ofBob = await availableModels(parts, 2)
   expect(ofBob.map(({ access }) => access)).toEqual([
     'open',
