@@ -44,7 +44,14 @@ afterAll(() => house?.stop())
 async function pressAll(page: Page) {
   const controls = page.locator('main :is(button, input[type=checkbox]):enabled:visible')
   for (let i = 0; i < (await controls.count()); i++) {
-    await controls.nth(i).click()
+    // A dialog that loads when it is first asked for may open only now, over the next control.
+    await controls
+      .nth(i)
+      .click({ timeout: 5_000 })
+      .catch(async () => {
+        await page.keyboard.press('Escape')
+        await controls.nth(i).click()
+      })
     const dialog = page.locator('dialog[open]')
     for (const button of await dialog.getByRole('button').all()) {
       if (await button.isVisible()) await button.click()

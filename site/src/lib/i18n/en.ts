@@ -1074,9 +1074,9 @@ export const en = {
   'notices.none_hint': 'Add a group chat or a webhook to tell it of requests, limits and backends.',
   'notices.needs_key':
     'To add channels, set secrets.key in the configuration first: it encrypts their addresses.',
-  'notices.mail.default': 'As administrators chose',
-  'notices.mail.default_no': 'As administrators chose: no mail',
-  'notices.mail.default_yes': 'As administrators chose: mail',
+  'notices.mail.default': 'Default',
+  'notices.mail.default_no': 'Default: no mail',
+  'notices.mail.default_yes': 'Default: mail',
   'notices.mail.defaults': 'Mail to people',
   'notices.mail.defaults_lead':
     'What people are mailed unless they choose otherwise. Each is told only of what concerns them.',
