@@ -67,6 +67,8 @@ test('the list is sorted and paged by the server and walked by keyboard; its add
   await page.getByLabel('Page', { exact: true }).fill('2')
   await page.keyboard.press('Tab')
   await page.getByText('26–50 of 300').waitFor()
+  // The rows come after the page's number.
+  await expect.poll(() => page.locator('tbody th').first().textContent()).toContain('person-274')
   await page.locator('h1').click()
   await page.keyboard.press('j')
   await page.keyboard.press('j')

@@ -87,7 +87,7 @@ test('the machines on old settings are found, and signed out', async () => {
   const { page, problems } = await office()
   await page.goto(`${house.gateway.url}/admin/devices`)
   await page.getByText('Not reported').last().waitFor()
-  await page.getByLabel('Managed settings').selectOption('Old')
+  await page.getByRole('combobox', { name: 'Managed settings' }).selectOption('Old')
   await page.getByText('1–2 of 2').waitFor()
   expect(await faultsOf(page)).toEqual([])
   await page.getByLabel('Select all on this page').check()

@@ -237,7 +237,8 @@ export function approvalsContract({ name, start }: Runtime) {
 
     test('prices stand beside the models, and what calls of one’s own cost', async () => {
       const { body } = await ann.get('/api/models')
-      expect((await call('claude-sonnet-5-5')).status).toBe(200)
+      // Another instance may not know the key yet.
+      await expect.poll(async () => (await call('claude-sonnet-5-5')).status).toBe(200)
       const figures = async () => (await ann.get('/api/models/figures')).body.figures
       await expect
         .poll(figures)
