@@ -1,7 +1,8 @@
 /** What was used is told apart by anything, in a picture and a table of the same numbers, each of which leads to what it is made of. */
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import * as z from 'zod'
+import { groupMembers, groups, users } from '../../core/db/schema.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { callRecord } from '../support/records.ts'
@@ -16,6 +17,8 @@ const Report = z.looseObject({
   rows: z.array(z.looseObject({ itcode: z.string().nullish(), cost_usd: z.number() })),
 })
 
+const RESEARCH = 7
+
 let house: House
 beforeAll(async () => {
   house = await openHouse()
@@ -24,10 +27,15 @@ beforeAll(async () => {
     await db.run(sql`insert into users (id, itcode, name, role, status, created_at, updated_at)
       values (${100 + n}, ${`person-${n}`}, ${`Person ${n}`}, 'user', 'active', 1, 1)`)
   }
+  await db
+    .insert(groups)
+    .values({ id: RESEARCH, name: 'Research', source: 'direct', bills: true, createdAt: 1, updatedAt: 1 })
   const records = Array.from({ length: 600 }, (_, n) =>
     callRecord({
       id: `req_explored_${n}`,
       userId: 101 + (n % 12),
+      // The three who cost least.
+      billingGroupIds: n % 12 < 3 ? [RESEARCH] : [0],
       model: MODELS[n % 3] ?? '',
       costMicros: 10_000 * (1 + (n % 12)),
       createdAt: NOON - (1 + (n % 20)) * DAY_MS,
@@ -104,5 +112,28 @@ test('it holds on a phone, in the dark and in Chinese', async () => {
   await page.getByText('claude-opus-5-5').first().waitFor()
   await page.getByRole('heading', { name: '一周各小时' }).waitFor()
   expect([await faultsOf(page), problems]).toEqual([[], []])
+  await page.context().close()
+})
+
+test('a lead sees what was booked to their group, by person and model, and nothing else', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'lea')
+  const { db } = house.gateway
+  const [lea] = await db.select().from(users).where(eq(users.itcode, 'lea'))
+  await db
+    .insert(groupMembers)
+    .values({ groupId: RESEARCH, userId: lea?.id ?? 0, role: 'lead', createdAt: 1 })
+  await page.goto(`${house.gateway.url}/explore`)
+  await page.getByText('No requests').first().waitFor()
+  await page.getByRole('link', { name: 'Groups that I lead' }).click()
+  const people = page.getByRole('region', { name: 'User' }).locator('tbody th')
+  await expect.poll(() => people.allTextContents()).toEqual(['person-3', 'person-2', 'person-1'])
+  expect(await faultsOf(page)).toEqual([])
+  await page.getByRole('button', { name: 'person-3' }).last().click()
+  await page.waitForURL(/whose=led.*user_id=103/)
+  await page.getByRole('region', { name: 'Model' }).getByText('claude-haiku-4-5').waitFor()
+  await page.getByRole('button', { name: 'Remove the filter User person-3' }).click()
+  await page.waitForURL((url) => !url.searchParams.has('user_id'))
+  expect(problems).toEqual([])
   await page.context().close()
 })

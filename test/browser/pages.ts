@@ -4,6 +4,7 @@ export const OWN_PAGES = [
   '/start',
   '/keys',
   '/usage',
+  '/explore',
   '/usage/requests/req_none',
   '/usage/sessions/1-none',
   '/statement',

@@ -106,10 +106,18 @@ test("yesterday's failed calls of one model and their cause are found in four st
   const rows = page.getByRole('table', { name: 'Requests' }).locator('tbody tr')
   await expect.poll(() => rows.count()).toBe(3)
   await page.getByLabel('Period').selectOption('Yesterday')
-  await page.getByLabel('Model').selectOption('claude-sonnet-5-5')
+  await Promise.all([
+    page.waitForResponse(/hourly.*model=claude-sonnet-5-5/),
+    page.getByLabel('Model').selectOption('claude-sonnet-5-5'),
+  ])
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname.split('/').at(-1) ?? ''))
   await page.getByLabel('Outcome').selectOption('All failures')
   await page.waitForURL('**/admin/usage?range=yesterday&model=claude-sonnet-5-5&outcome=failed')
   await expect.poll(() => rows.count()).toBe(1)
+  // Sums do not know outcomes, and are not asked again.
+  expect(asked.filter((name) => ['summary', 'hourly', 'daily'].includes(name))).toEqual([])
+  expect(asked).toContain('usage')
   // What is loaded again is paler until it is there.
   await page.waitForLoadState('networkidle')
   expect(await faultsOf(page)).toEqual([])

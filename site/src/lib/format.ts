@@ -31,14 +31,25 @@ export function shortMoney(usd: number): string {
   }).format(usd)
 }
 
-/** To the micro-dollar, for a single call. */
+/** To the micro-dollar, for a single call in a sentence. */
 export function exactMoney(usd: number): string {
+  return callMoney(usd, 2)
+}
+
+/** The same for a column, where the points stand below each other. */
+export function alignedMoney(usd: number): string {
+  return callMoney(usd, MICRO_DIGITS)
+}
+
+const MICRO_DIGITS = 6
+
+function callMoney(usd: number, fewestDigits: number): string {
   return new Intl.NumberFormat(i18n.locale, {
     style: 'currency',
     currency: 'USD',
     currencyDisplay: 'narrowSymbol',
-    minimumFractionDigits: 2,
-    maximumFractionDigits: 6,
+    minimumFractionDigits: fewestDigits,
+    maximumFractionDigits: MICRO_DIGITS,
   }).format(usd)
 }
 

@@ -40,6 +40,7 @@ export const OWN: readonly Place[] = [
   { href: '/start', name: 'nav.start', icon: Rocket },
   { href: '/keys', name: 'nav.keys', icon: KeyRound },
   { href: '/usage', name: 'nav.usage', icon: ChartColumn },
+  { href: '/explore', name: 'nav.explore', icon: ChartColumnStacked },
   { href: '/statement', name: 'nav.statement', icon: ReceiptText },
   { href: '/models', name: 'nav.models', icon: Boxes },
   { href: '/playground', name: 'nav.playground', icon: MessageSquareText },

@@ -38,6 +38,16 @@ export class Resource<T> {
   }
 }
 
+/** Answers with the same object while it says the same, so that what is loaded by it is not loaded again. */
+export function unchanged<T>(): (next: T) => T {
+  let last: { text: string; value: T } | undefined
+  return (value) => {
+    const text = JSON.stringify(value)
+    if (last?.text !== text) last = { text, value }
+    return last.value
+  }
+}
+
 /** Runs `action` every `ms` while the page is in sight, for as long as the component lives. */
 export function every(ms: number, action: () => unknown) {
   $effect(() => {

@@ -1,10 +1,8 @@
 /** Every route the site uses, typed from the schemas that the gateway checks its answers with. */
 import type * as z from 'zod'
-import type { Step } from '../../../../core/backends/try-out.ts'
 import type { ApplicationView } from '../../../../functions/approvals.ts'
 import type { AuditEvent, AuditSubject } from '../../../../functions/audit.ts'
 import type { LoginProviderView } from '../../../../functions/auth.ts'
-import type { BackendView } from '../../../../functions/backend-views.ts'
 import type { DeviceOfAnybody } from '../../../../functions/devices.ts'
 import type { CountedGroup as GroupWithCounts } from '../../../../functions/groups.ts'
 import type { KeyView } from '../../../../functions/key-views.ts'
@@ -12,7 +10,6 @@ import type { CapView } from '../../../../functions/limits.ts'
 import type { LiveView } from '../../../../functions/live.ts'
 import type { FiguresOfModel, ModelView } from '../../../../functions/models.ts'
 import type { ChannelView } from '../../../../functions/notices.ts'
-import type { PolicyView } from '../../../../functions/policies.ts'
 import type { OutcomeView, QueueItemView } from '../../../../functions/queue.ts'
 import type * as reports from '../../../../functions/report-views.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
@@ -47,14 +44,6 @@ export interface Decision {
 }
 export type AnyDevice = DeviceOfAnybody
 export type CountedGroup = GroupWithCounts
-export type Policy = z.infer<typeof PolicyView>
-export interface PolicyVersion {
-  id: number
-  created_at: string
-  actor_id: number | null
-  policy: Policy
-}
-type PolicyChange = Omit<Policy, 'id' | 'warnings'>
 export type Live = LiveView
 export interface RetiringModel {
   model: string
@@ -64,14 +53,6 @@ export interface RetiringModel {
 }
 export type AvailableModel = ModelView
 export type ModelFigures = FiguresOfModel
-export type Backend = BackendView
-export type TriedStep = Step
-export interface Backends {
-  backends: Backend[]
-  unused: { name: string; problem: string }[]
-  can_add: boolean
-}
-type BackendSettings = Readonly<Record<string, unknown>>
 export type Channel = ChannelView
 export type ChannelChange = Partial<Pick<Channel, 'name' | 'language' | 'events' | 'enabled'>> & {
   /** Whole, because a new address with the old secret would give that away. */
@@ -119,15 +100,6 @@ export interface LogPage {
   page_size: number
   next_cursor: string | null
 }
-export interface BackendStats {
-  backend: string
-  requests: number
-  total_tokens: number
-  cost_usd: number
-  avg_latency_ms: number
-  p95_latency_ms: number
-  error_count: number
-}
 export type LoginProvider = z.infer<typeof LoginProviderView>
 export interface DeviceGrant {
   client: string
@@ -172,7 +144,6 @@ const usageBase = (scope: Scope) => (scope === 'own' ? '/api/usage' : '/admin/ap
 
 const reportBase = (scope: Scope) => (scope === 'own' ? '/api/reports' : '/admin/api/reports')
 
-const backendPath = (name: string) => `/admin/api/backends/${encodeURIComponent(name)}`
 export const api = {
   authConfig: () => get<AuthConfig>('/api/auth/config'),
   sendCode: (itcode: string, entry: { invite_code?: string; invitation?: string }) =>
@@ -252,32 +223,7 @@ export const api = {
   removeMember: (group: number, user: number) => del(`/admin/api/groups/${group}/members/${user}`),
   anyDevices: (query: Query) => get<{ devices: AnyDevice[]; total: number }>('/admin/api/devices', query),
   endAnyDevice: (id: number) => del(`/admin/api/devices/${id}`),
-  policies: () => get<{ policies: Policy[] }>('/admin/api/policies'),
-  createPolicy: (policy: PolicyChange) => post<{ policy: Policy }>('/admin/api/policies', policy),
-  changePolicy: (id: number, change: PolicyChange) =>
-    put<{ policy: Policy }>(`/admin/api/policies/${id}`, change),
-  deletePolicy: (id: number) => del(`/admin/api/policies/${id}`),
-  policyVersions: (id: number) => get<{ versions: PolicyVersion[] }>(`/admin/api/policies/${id}/versions`),
-  rollBackPolicy: (id: number, version: number) =>
-    post<{ policy: Policy }>(`/admin/api/policies/${id}/rollback`, { version }),
-  policyPreview: (user_id: number) =>
-    get<{ policies: string[]; settings: Policy['settings'] | null }>('/admin/api/policies-preview', {
-      user_id,
-    }),
   groups: () => get<{ groups: CountedGroup[] }>('/admin/api/groups'),
-  backends: () => get<Backends>('/admin/api/backends'),
-  backendStats: (query: Query = {}) => get<{ stats: BackendStats[] }>('/admin/api/backends/stats', query),
-  backendSettings: (name: string) => get<{ settings: BackendSettings }>(`${backendPath(name)}/settings`),
-  addBackend: (settings: BackendSettings) => post<{ backend: Backend }>('/admin/api/backends', settings),
-  changeBackend: (name: string, change: BackendSettings) =>
-    put<{ backend: Backend }>(backendPath(name), change),
-  deleteBackend: (name: string) => del(backendPath(name)),
-  testSettings: (settings: BackendSettings) =>
-    post<{ steps: TriedStep[] }>('/admin/api/backends/test', settings),
-  testChange: (name: string, change: BackendSettings) =>
-    post<{ steps: TriedStep[] }>(`${backendPath(name)}/test-change`, change),
-  testBackend: (name: string) => post<{ steps: TriedStep[] }>(`${backendPath(name)}/test`),
-  checkBackend: (name: string) => post<{ backend: Backend }>(`${backendPath(name)}/check`),
   channels: () => get<{ channels: Channel[] }>('/admin/api/channels'),
   createChannel: (channel: ChannelChange & Pick<Channel, 'kind'>) =>
     post<{ channel: Channel }>('/admin/api/channels', channel),

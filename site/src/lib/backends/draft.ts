@@ -1,5 +1,5 @@
 /** What is typed about a backend, and what is sent of it: the settings of the configuration file, a secret only where it was typed. */
-import type { Backend } from '../api/index.ts'
+import type { Backend } from '../api/backends.ts'
 
 export type BackendType = Backend['type']
 /** With what a backend knows us. */

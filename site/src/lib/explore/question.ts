@@ -1,11 +1,20 @@
 /** What is explored: kept in the address, in the words of the reports of the API. */
 import type { Query } from '../api/client.ts'
+import type { Scope } from '../api/index.ts'
 import { dayAfter, daysBetween } from '../days.ts'
 import { localDay, ZONE } from '../format.ts'
 import type { ListView } from '../list-view.svelte.ts'
 
-export const CUTS = ['user', 'group', 'key', 'model', 'backend', 'client', 'project'] as const
+const CUTS = ['user', 'group', 'key', 'model', 'backend', 'client', 'project'] as const
 export type Cut = (typeof CUTS)[number]
+/** Whose calls are explored: everybody's, one's own, or those booked to groups that one leads. */
+export type Whose = 'all' | 'own' | 'led'
+/** What tells calls apart; the first is the usual one. Which backend answered is for those who look after backends. */
+export const CUTS_OF: Record<Whose, readonly Cut[]> = {
+  all: CUTS,
+  own: ['model', 'key', 'client', 'project', 'group'],
+  led: ['user', 'group', 'key', 'model', 'client', 'project'],
+}
 export const MEASURES = ['cost', 'tokens', 'requests', 'errors'] as const
 export type Measure = (typeof MEASURES)[number]
 const BUCKETS = ['hour', 'day', 'week', 'month'] as const
@@ -25,6 +34,7 @@ export const FILTERS: Record<Cut, string> = {
 }
 /** All that an address says, besides the order of the table. */
 export const PARAMETERS = [
+  'whose',
   'by',
   'show',
   'bucket',
@@ -34,8 +44,8 @@ export const PARAMETERS = [
   'compare',
   ...Object.values(FILTERS),
 ]
-/** What is told apart next, once one of these was chosen. */
-export const NEXT: Record<Cut, Cut> = {
+/** What tells most, once one of these was chosen. */
+const NEXT: Record<Cut, Cut> = {
   user: 'model',
   group: 'user',
   key: 'model',
@@ -44,10 +54,15 @@ export const NEXT: Record<Cut, Cut> = {
   client: 'user',
   project: 'user',
 }
+export function nextCut(by: Cut, whose: Whose): Cut {
+  const cuts = CUTS_OF[whose]
+  return [NEXT[by], 'key' as const].find((cut) => cut !== by && cuts.includes(cut)) ?? 'model'
+}
 /** How many have a colour of their own in the picture. */
 const TOP = 5
 
 export interface Question {
+  whose: Whose
   by: Cut
   measure: Measure
   range: RangeName
@@ -62,15 +77,17 @@ export interface Question {
 
 const DATE = /^\d{4}-\d\d-\d\d$/
 
-export function questionOf(view: ListView): Question {
+export function questionOf(view: ListView, whose: Whose): Question {
   const one = <T extends string>(name: string, values: readonly T[], usual: T): T =>
     values.find((value) => value === view.filter(name)) ?? usual
   const range = one('range', RANGES, '30d')
   const { from, to } = spanOf(range, view.filter('from'), view.filter('to'))
   const days = daysBetween(from, to).length
   const buckets = BUCKETS.filter((bucket) => fits(bucket, days))
+  const cuts = CUTS_OF[whose]
   return {
-    by: one('by', CUTS, 'user'),
+    whose,
+    by: one('by', cuts, cuts[0] ?? 'model'),
     measure: one('show', MEASURES, 'cost'),
     range,
     from,
@@ -118,8 +135,13 @@ function usualBucket(days: number): Bucket {
 }
 
 /** The calls that are meant. */
-export function callsOf({ filters, from, to }: Question): Query {
-  return { ...filters, start_date: from, end_date: to, tz: ZONE }
+export function callsOf({ whose, filters, from, to }: Question): Query {
+  const scope = whose === 'all' ? {} : { scope: whose }
+  return { ...scope, ...filters, start_date: from, end_date: to, tz: ZONE }
+}
+/** The routes that know them. */
+export function scopeOf({ whose }: Pick<Question, 'whose'>): Scope {
+  return whose === 'all' ? 'all' : 'own'
 }
 
 export function pictureOf(question: Question): Query {
