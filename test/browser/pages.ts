@@ -14,7 +14,6 @@ export const OWN_PAGES = [
   '/account',
   '/connect',
   '/docs',
-  '/docs/reference',
 ]
 export const ADMIN_PAGES = [
   '/admin',
