@@ -8,7 +8,6 @@ import { limitsOfPerson } from '../core/limits/caps.ts'
 import { listGroups } from '../core/organisation/groups.ts'
 import { groupsOf } from '../core/organisation/members.ts'
 import type { Db } from '../core/ports.ts'
-
 import { timeText } from '../core/units.ts'
 import { userOf } from '../core/users/manage.ts'
 import { idOf, timestamp } from './fields.ts'

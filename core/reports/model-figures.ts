@@ -1,10 +1,14 @@
 /** How fast each model answered here lately, and what a call to it usually costs: medians, because a few long calls say little. */
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
 import { DAY_MS } from '../units.ts'
 
-/** How far back, and how many calls at most, so that the question costs the same in a company of any size. */
+/**
+ * How far back, how many calls are looked at, and how many that went well are counted, so that the question costs the same in a
+ * company of any size, and however many calls of somebody fail.
+ */
 const LOOK_BACK_MS = 30 * DAY_MS
+const MOST_LOOKED_AT = 20_000
 const MOST_CALLS = 5_000
 const MOST_OWN_CALLS = 1_000
 /** With fewer callers, what a call costs to all would tell what it costs to one of them. */
@@ -32,10 +36,13 @@ export async function modelFigures(
   db: Db,
   { userId, now }: { userId: number; now: number },
 ): Promise<ModelFigures[]> {
-  const lately = sql`created_at > ${now - LOOK_BACK_MS} and outcome = 'ok' order by created_at desc, id desc`
+  const latest = (
+    whose: SQL,
+  ) => sql`(select * from usage_logs where ${whose} and created_at > ${now - LOOK_BACK_MS}
+    order by created_at desc, id desc limit ${MOST_LOOKED_AT}) where outcome = 'ok'`
   const rows = await db.all<{ model: string; measure: Measure; value: number }>(sql`
-    with latest as materialized (select * from usage_logs where ${lately} limit ${MOST_CALLS}),
-      own as materialized (select model, cost_micros from usage_logs where user_id = ${userId} and ${lately}
+    with latest as materialized (select * from ${latest(sql`true`)} limit ${MOST_CALLS}),
+      own as materialized (select model, cost_micros from ${latest(sql`user_id = ${userId}`)}
         limit ${MOST_OWN_CALLS}),
       streamed as (select * from latest where stream and ttft_ms is not null and output_tokens >= ${FEWEST_TOKENS}),
       measured (model, measure, value) as (
