@@ -4,7 +4,8 @@ import { isTimeZone } from '../core/calendar.ts'
 import { CLIENT_NAMES } from '../core/calls/client.ts'
 import { BUCKETS, reportDates } from '../core/reports/buckets.ts'
 import { DIMENSIONS, type Dimension, type ReportFilter } from '../core/reports/grouped.ts'
-import { type ReportQuestion, SORTS } from '../core/reports/report.ts'
+import { type ReportQuestion, SORTS } from '../core/reports/report-page.ts'
+import { TIMED_SORTS } from '../core/reports/timings.ts'
 import { idInQuery, line, modelName, optionalLine, page } from './fields.ts'
 import { date } from './usage-views.ts'
 
@@ -49,13 +50,24 @@ const Common = {
       description: `The program that called: ${CLIENT_NAMES.join(', ')}; empty: not known.`,
     }),
   project: optionalLine(64).optional().meta({ description: 'As calls named it; empty: none.' }),
-  sort: z.enum(SORTS).default('cost'),
+  sort: z
+    .enum([...SORTS, ...TIMED_SORTS])
+    .default('cost')
+    .meta({ description: 'By how long calls took: `timings` are told then, too.' }),
   order: z.enum(['asc', 'desc']).default('desc'),
   compare: z
     .enum(['true', 'false'])
     .default('false')
     .transform((text) => text === 'true')
     .meta({ description: 'Whether rows tell of the period before: as many whole months, or days.' }),
+  timings: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .meta({
+      description:
+        'Whether rows tell how long calls took: of calls that went well and are in the log, of which an even part is looked at where they are many (`timings_every`).',
+    }),
 }
 const paged = {
   top: z
@@ -109,6 +121,17 @@ export function questionOf(
   { now, timeZone }: { now: number; timeZone: string },
 ): ReportQuestion {
   const { group_by: dimensions = [], bucket, sort, order, compare, top } = query
+  const isTimed = query.timings || (TIMED_SORTS as readonly string[]).includes(sort)
   const given = { startDate: query.start_date, endDate: query.end_date, timeZone: query.tz ?? timeZone }
-  return { dimensions, bucket, sort, order, compare, top, filter, dates: reportDates(given, bucket, now) }
+  return {
+    dimensions,
+    bucket,
+    sort,
+    order,
+    compare,
+    isTimed,
+    top,
+    filter,
+    dates: reportDates(given, bucket, now),
+  }
 }

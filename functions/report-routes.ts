@@ -1,12 +1,13 @@
 /** Routes for reports: one's own, those of leads about their groups, and everybody's for those who may see all usage. */
 import * as z from 'zod'
 import { csvStream } from '../core/reports/csv.ts'
-import { type Report, type ReportQuestion, reportOf } from '../core/reports/report.ts'
+import { type Report, reportOf } from '../core/reports/report.ts'
+import type { ReportQuestion } from '../core/reports/report-page.ts'
 import { type RetiringModel, retiringModels } from '../core/reports/retiring.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
 import { FileQuery, filterOf, OwnFileQuery, OwnQuery, ownFilter, Query, questionOf } from './report-query.ts'
-import { comparedView, measuresView, ReportView, rowView, table } from './report-views.ts'
+import { comparedView, ReportView, rowView, table, totalsView } from './report-views.ts'
 import { type ReportDeps, report, route } from './route.ts'
 
 /** Rows of a file that are turned into text at once. */
@@ -113,7 +114,7 @@ async function answer(
   }
 }
 
-function headOf({ dates, bucket, dimensions }: ReportQuestion, { span, totals, before }: Report) {
+function headOf({ dates, bucket, dimensions }: ReportQuestion, { span, totals, before, every }: Report) {
   return {
     from: new Date(span.from).toISOString(),
     to: new Date(span.to).toISOString(),
@@ -122,7 +123,8 @@ function headOf({ dates, bucket, dimensions }: ReportQuestion, { span, totals, b
     end_date: dates.endDate,
     bucket,
     group_by: [...dimensions],
-    totals: measuresView(totals),
+    totals: totalsView(totals),
+    timings_every: every,
     before: comparedView(before),
   }
 }

@@ -4,7 +4,9 @@ import { totalTokens } from '../core/metering/tokens.ts'
 import { BUCKETS } from '../core/reports/buckets.ts'
 import type { Cell } from '../core/reports/csv.ts'
 import type { Dimension } from '../core/reports/grouped.ts'
-import type { Compared, Measures, ReportQuestion, ReportRow } from '../core/reports/report.ts'
+import type { Compared, Measures, ReportRow, Totals } from '../core/reports/report.ts'
+import type { ReportQuestion } from '../core/reports/report-page.ts'
+import type { Timing, Timings } from '../core/reports/timings.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
 import { dimension } from './report-query.ts'
@@ -36,8 +38,26 @@ export const MeasuresView = z
     web_searches: z.int(),
   })
   .meta({ id: 'Measures' })
+const ms = z
+  .int()
+  .nullable()
+  .meta({ description: 'Milliseconds that one of the calls took; null = no such call.' })
+const TimingView = z
+  .strictObject({
+    calls: z.int().meta({ description: 'How many calls the figures rest on.' }),
+    p50_ms: ms,
+    p95_ms: ms,
+  })
+  .meta({ id: 'Timing' })
+const timings = z
+  .strictObject({
+    first_byte: TimingView.meta({ description: 'Until the first byte of answers that were streamed.' }),
+    duration: TimingView.meta({ description: 'Until the last byte.' }),
+  })
+  .nullable()
+  .meta({ description: 'Of calls that went well; null unless asked for.' })
 const ComparedView = z
-  .strictObject({ requests: z.int(), total_tokens: z.int(), cost_usd: usd })
+  .strictObject({ requests: z.int(), total_tokens: z.int(), cost_usd: usd, timings })
   .meta({ id: 'Compared' })
 const RowView = z
   .strictObject({
@@ -59,6 +79,7 @@ const RowView = z
       description: 'The row is of all values that are not among the `top` ones.',
     }),
     ...MeasuresView.shape,
+    timings,
     before: ComparedView.nullable().meta({
       description: 'The same in the period before; null unless compared.',
     }),
@@ -72,7 +93,14 @@ export const ReportView = z.strictObject({
   end_date: z.string(),
   bucket: z.enum(BUCKETS),
   group_by: z.array(dimension),
-  totals: MeasuresView.meta({ description: 'Of all rows of all pages.' }),
+  totals: MeasuresView.extend({ timings }).meta({
+    description: 'Of all rows of all pages.',
+    id: 'ReportTotals',
+  }),
+  timings_every: z
+    .int()
+    .nullable()
+    .meta({ description: 'One of so many calls was looked at for `timings`; null unless asked for.' }),
   before: ComparedView.nullable(),
   rows: z.array(RowView),
   total: z.int().meta({ description: 'How many rows there are.' }),
@@ -104,7 +132,17 @@ export function measuresView(sums: Measures): z.input<typeof MeasuresView> {
 
 export function comparedView(sums: Compared | null) {
   if (!sums) return null
-  return { requests: sums.requests, total_tokens: sums.tokens, cost_usd: usdOf(sums.costMicros) }
+  const { requests, tokens, costMicros, timings } = sums
+  return { requests, total_tokens: tokens, cost_usd: usdOf(costMicros), timings: timingsView(timings) }
+}
+
+export function totalsView(sums: Totals) {
+  return { ...measuresView(sums), timings: timingsView(sums.timings) }
+}
+
+function timingsView(timings: Timings | null) {
+  const view = ({ calls, p50Ms, p95Ms }: Timing) => ({ calls, p50_ms: p50Ms, p95_ms: p95Ms })
+  return timings && { first_byte: view(timings.firstByte), duration: view(timings.duration) }
 }
 
 export function rowView(row: ReportRow): z.input<typeof RowView> {
@@ -113,7 +151,7 @@ export function rowView(row: ReportRow): z.input<typeof RowView> {
     from: timeText(row.bucket.from),
     to: timeText(row.bucket.to),
     ...named(row),
-    ...measuresView(row),
+    ...totalsView(row),
     before: comparedView(row.before),
   }
 }
@@ -149,12 +187,30 @@ export function table(
   }
   const own = ['bucket', 'from', 'to', ...question.dimensions.flatMap((each) => names[each])]
   const measures = Object.keys(MeasuresView.shape)
-  const compared = question.compare ? ['before_requests', 'before_total_tokens', 'before_cost_usd'] : []
+  const timed = question.isTimed ? TIMED_COLUMNS : []
+  const before = ['requests', 'total_tokens', 'cost_usd', ...timed]
+  const compared = question.compare ? before.map((column) => `before_${column}`) : []
   const lines = rows.map((row) => {
-    const { before, ...view } = rowView(row)
-    const figures = before ? [before.requests, before.total_tokens, before.cost_usd] : []
+    const { before, timings, ...view } = rowView(row)
     const cells: Record<string, Cell | undefined> = view
-    return [...[...own, ...measures].map((column) => cells[column] ?? null), ...figures]
+    const figures = before
+      ? [before.requests, before.total_tokens, before.cost_usd, ...timeCells(before.timings)]
+      : []
+    return [
+      ...[...own, ...measures].map((column) => cells[column] ?? null),
+      ...timeCells(timings),
+      ...figures,
+    ]
   })
-  return { columns: [...own, ...measures, ...compared], lines }
+  return { columns: [...own, ...measures, ...timed, ...compared], lines }
+}
+
+const TIMED_COLUMNS = ['first_byte', 'duration'].flatMap((kind) =>
+  ['calls', 'p50_ms', 'p95_ms'].map((figure) => `${kind}_${figure}`),
+)
+
+function timeCells(timings: ReturnType<typeof timingsView>): Cell[] {
+  return timings
+    ? [timings.first_byte, timings.duration].flatMap((one) => [one.calls, one.p50_ms, one.p95_ms])
+    : []
 }

@@ -227,7 +227,7 @@ function takesUnassigned({ groupId = 0, ledBy, client = '', project = '' }: Repo
 }
 
 /** The conditions of a filter, each with a leading `and`. */
-function restOf(filter: ReportFilter): SQL {
+export function restOf(filter: ReportFilter): SQL {
   const { userId, keyId, groupId, model, backend, client, project, ledBy } = filter
   const given = { user: userId, key: keyId, group: groupId, model, backend, client, project }
   const parts = (Object.keys(given) as (keyof typeof given)[])

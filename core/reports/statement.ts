@@ -5,7 +5,8 @@ import { groupMembers, groups } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
 import type { ReportDates } from './buckets.ts'
 import type { Dimension, ReportFilter } from './grouped.ts'
-import { type Report, type ReportQuestion, reportOf } from './report.ts'
+import { type Report, reportOf } from './report.ts'
+import type { ReportQuestion } from './report-page.ts'
 
 /** A month of a time zone as dates. */
 export function datesOfMonth({ month, timeZone }: Asked): ReportDates {

@@ -78,7 +78,7 @@ describe('reports', () => {
     })
     expect(costs(body.rows)).toEqual([500, 11, 7])
     expect(costs([body.totals])).toEqual([518])
-    expect(body.before).toEqual({ requests: 1, total_tokens: 36, cost_usd: 0.000013 })
+    expect(body.before).toEqual({ requests: 1, total_tokens: 36, cost_usd: 0.000013, timings: null })
   })
 
   test('are by days of the zone that is named, else of limits.time_zone', async () => {

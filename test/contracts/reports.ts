@@ -1,6 +1,7 @@
 /** Reports and statements add up to the log, whatever runtime the gateway is on. */
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createCalendar } from '../../core/calendar.ts'
 import { usageLogs } from '../../core/db/schema.ts'
 import { createPeriods } from '../../core/limits/period.ts'
 import { groupUp } from '../../core/reports/by-group.ts'
@@ -36,9 +37,37 @@ function calls(users: readonly number[], from: number, to: number) {
       inputMicros: 1_000,
       outputMicros: n * n,
       savedMicros: n - 20,
+      latencyMs: 200 + ((n * 37) % 101),
+      ttftMs: n % 5 === 0 ? null : (n * 53) % 89,
+      stream: n % 4 !== 0,
+      outcome: n % 7 === 0 ? 'error' : 'ok',
       createdAt,
     })
   })
+}
+
+interface TimedRow {
+  user_id?: number
+  model?: string
+  timings: ReturnType<typeof timingsOf>
+}
+type LogRow = typeof usageLogs.$inferSelect
+const CUTS: { cut: string; of: (call: LogRow, row: TimedRow) => boolean }[] = [
+  { cut: '', of: () => true },
+  { cut: 'user,model', of: (call, row) => call.userId === row.user_id && call.model === row.model },
+]
+
+/** What a report must tell of these calls, in the words of the API. */
+function timingsOf(calls: readonly LogRow[]) {
+  const timing = (values: number[]) => {
+    const sorted = values.toSorted((a, b) => a - b)
+    const at = (percent: number) => sorted[Math.ceil((sorted.length * percent) / 100) - 1] ?? null
+    return { calls: sorted.length, p50_ms: at(50), p95_ms: at(95) }
+  }
+  return {
+    first_byte: timing(calls.flatMap((call) => (call.stream && call.ttftMs !== null ? [call.ttftMs] : []))),
+    duration: timing(calls.map((call) => call.latencyMs)),
+  }
 }
 
 export function reportsContract({ name, start }: Runtime) {
@@ -98,6 +127,25 @@ export function reportsContract({ name, start }: Runtime) {
         expect([query, status]).toEqual([query, 200])
         expect([query, micros(body.rows), micros([body.totals])]).toEqual([query, cost, cost])
         expect(body.rows.length).toBe(body.total)
+      }
+    })
+
+    test.each(['UTC', 'Asia/Kathmandu'])('tell how long calls took in %s', async (tz) => {
+      const { db } = gateway
+      const log = await db.select().from(usageLogs).where(eq(usageLogs.outcome, 'ok'))
+      const { dateAt } = createCalendar(tz)
+      for (const { cut, of } of CUTS) {
+        const query = `group_by=${cut}&bucket=day&timings=true&compare=true&sort=duration_p95&page_size=1000`
+        const { body } = await boss.get(`/admin/api/reports?${query}&${WHEN}&tz=${tz}`)
+        expect(body.totals.timings).toEqual(timingsOf(log))
+        expect(body.timings_every).toBe(1)
+        for (const row of body.rows) {
+          const calls = log.filter((call) => dateAt(call.createdAt) === row.bucket && of(call, row))
+          expect([cut, row.bucket, row.timings]).toEqual([cut, row.bucket, timingsOf(calls)])
+          expect(row.before.timings.duration.calls).toBe(0)
+        }
+        const slowest = body.rows.map((row: TimedRow) => row.timings.duration.p95_ms ?? -1)
+        expect(slowest).toEqual(slowest.toSorted((a: number, b: number) => b - a))
       }
     })
 
