@@ -38,6 +38,8 @@ beforeAll(async () => {
       billingGroupIds: n % 12 < 3 ? [RESEARCH] : [0],
       model: MODELS[n % 3] ?? '',
       costMicros: 10_000 * (1 + (n % 12)),
+      latencyMs: 2_000 + n,
+      ttftMs: 300 + (n % 50),
       createdAt: NOON - (1 + (n % 20)) * DAY_MS,
     }),
   )
@@ -102,6 +104,31 @@ test('who cost most in a period is found, followed to the models, the day and th
   await page.goBack()
   await page.getByRole('columnheader', { name: 'Model' }).waitFor()
   expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('how long calls took is the same in the picture, the table and the file, and says what it rests on', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/admin/explore?by=model&range=7d`)
+  await page.getByText('Duration', { exact: true }).click()
+  await page.getByLabel('Which of the calls').selectOption('p95')
+  await page.waitForURL(/show=duration.*percentile=p95/)
+  await page.getByText('duration on 180 calls').waitFor()
+  const table = page.getByRole('region', { name: 'Model' })
+  // Of the calls of six days, those to one model are every third.
+  await expect
+    .poll(() => table.locator('tbody tr').first().textContent())
+    .toMatch(/sonnet.*322 ms344 ms2\.3 s2\.6 s60/)
+  await page.getByRole('button', { name: 'Table' }).click()
+  const picture = page.getByRole('region', { name: 'Duration, p95, Model' })
+  await expect.poll(() => picture.locator('tbody tr').count()).toBe(7)
+  expect(await picture.locator('tbody tr').last().textContent()).toMatch(/––/)
+  const file = await page.getByRole('link', { name: 'Download CSV' }).getAttribute('href')
+  const text = await page.evaluate(async (path) => await (await fetch(path)).text(), file ?? '')
+  expect(text).toMatch(/duration_p95_ms\r\n.*claude-sonnet-5-5.*60,2283,2562\r\n/)
+  await page.getByRole('heading', { name: 'Hours of the week' }).waitFor()
+  expect([await faultsOf(page), problems]).toEqual([[], []])
   await page.context().close()
 })
 

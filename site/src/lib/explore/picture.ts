@@ -4,7 +4,7 @@ import type { Bar } from '../charts/series.ts'
 import { dayAfter, daysBetween } from '../days.ts'
 import { dateTime, day, fullDay, hour, shortTime } from '../format.ts'
 import { i18n, t } from '../i18n/index.svelte.ts'
-import type { Cut, Measure } from './question.ts'
+import { type Cut, isTime, type Percentile, type Question, type Time } from './question.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -14,8 +14,21 @@ export interface Slot extends Bar {
   to: string
 }
 
-export function figureOf(row: ReportRow, measure: Measure): number {
+type Asked = Pick<Question, 'measure' | 'percentile'>
+type Figures = Pick<ReportRow, 'cost_usd' | 'total_tokens' | 'requests' | 'timings'>
+
+/** A figure of some calls; undefined where none of them has it. */
+export function figureOf(
+  row: Figures & { errors?: number },
+  { measure, percentile }: Asked,
+): number | undefined {
+  if (isTime(measure)) return row.timings?.[measure][`${percentile}_ms`] ?? undefined
   return { cost: row.cost_usd, tokens: row.total_tokens, requests: row.requests, errors: row.errors }[measure]
+}
+
+/** How a percentile is called. */
+export function timeName(measure: Time, percentile: Percentile): string {
+  return t('explore.time', { what: t(`usage.${measure}`), percentile: t(`explore.${percentile}`) })
 }
 
 /** What a row is of, as filters name it; undefined for what no filter can name. */
@@ -45,7 +58,7 @@ export function nameOf(row: ReportRow, by: Cut): string {
 export function picture(
   report: Report,
   by: Cut,
-  measure: Measure,
+  asked: Asked,
 ): { slots: Slot[]; names: Map<string, string> } {
   const slots = slotsOf(report)
   const values = new Map(slots.map(({ key }) => [key, new Map<string, number>()]))
@@ -53,7 +66,8 @@ export function picture(
   for (const row of report.rows) {
     const key = row.rest ? '' : `=${filterValue(row, by) ?? ''}`
     if (!row.rest) names.set(key, nameOf(row, by))
-    values.get(row.bucket)?.set(key, figureOf(row, measure))
+    const figure = figureOf(row, asked)
+    if (figure !== undefined) values.get(row.bucket)?.set(key, figure)
   }
   return {
     slots: slots.map(({ key, ...slot }) => ({ ...slot, values: values.get(key) ?? new Map() })),
@@ -97,13 +111,13 @@ function month(date: string): string {
   )
 }
 
-/** Cost of each hour of a week, Monday first, of a report by hour; in the reader's zone. */
-export function weekOf({ rows }: Report, measure: Measure): number[][] {
+/** A figure of each hour of a week, Monday first, of a report by hour; in the reader's zone. */
+export function weekOf({ rows }: Report, asked: Asked): number[][] {
   const week = Array.from({ length: 7 }, () => Array<number>(24).fill(0))
   for (const row of rows) {
     const at = new Date(row.from)
     const hours = week[(at.getDay() + 6) % 7]
-    if (hours) hours[at.getHours()] = (hours[at.getHours()] ?? 0) + figureOf(row, measure)
+    if (hours) hours[at.getHours()] = (hours[at.getHours()] ?? 0) + (figureOf(row, asked) ?? 0)
   }
   return week
 }

@@ -15,8 +15,17 @@ export const CUTS_OF: Record<Whose, readonly Cut[]> = {
   own: ['model', 'key', 'client', 'project', 'group'],
   led: ['user', 'group', 'key', 'model', 'client', 'project'],
 }
-export const MEASURES = ['cost', 'tokens', 'requests', 'errors'] as const
+const SUMS = ['cost', 'tokens', 'requests', 'errors'] as const
+const TIMES = ['first_byte', 'duration'] as const
+export type Time = (typeof TIMES)[number]
+export const MEASURES = [...SUMS, ...TIMES] as const
 export type Measure = (typeof MEASURES)[number]
+/** How long calls took is told by percentiles, which cannot be added up. */
+export function isTime(measure: Measure): measure is Time {
+  return TIMES.some((time) => time === measure)
+}
+export const PERCENTILES = ['p50', 'p95'] as const
+export type Percentile = (typeof PERCENTILES)[number]
 const BUCKETS = ['hour', 'day', 'week', 'month'] as const
 type Bucket = (typeof BUCKETS)[number]
 export const RANGES = ['7d', '30d', '90d', 'month', 'last_month', 'year', 'custom'] as const
@@ -37,6 +46,7 @@ export const PARAMETERS = [
   'whose',
   'by',
   'show',
+  'percentile',
   'bucket',
   'range',
   'from',
@@ -65,6 +75,7 @@ export interface Question {
   whose: Whose
   by: Cut
   measure: Measure
+  percentile: Percentile
   range: RangeName
   from: string
   to: string
@@ -89,6 +100,7 @@ export function questionOf(view: ListView, whose: Whose): Question {
     whose,
     by: one('by', cuts, cuts[0] ?? 'model'),
     measure: one('show', MEASURES, 'cost'),
+    percentile: one('percentile', PERCENTILES, 'p50'),
     range,
     from,
     to,
@@ -135,7 +147,7 @@ function usualBucket(days: number): Bucket {
 }
 
 /** The calls that are meant. */
-export function callsOf({ whose, filters, from, to }: Question): Query {
+function callsOf({ whose, filters, from, to }: Question): Query {
   const scope = whose === 'all' ? {} : { scope: whose }
   return { ...scope, ...filters, start_date: from, end_date: to, tz: ZONE }
 }
@@ -146,7 +158,30 @@ export function scopeOf({ whose }: Pick<Question, 'whose'>): Scope {
 
 export function pictureOf(question: Question): Query {
   const { by, bucket, measure } = question
-  return { ...callsOf(question), group_by: by, bucket, sort: measure, top: TOP, page_size: 1_000 }
+  const sort = isTime(measure) ? 'requests' : measure
+  return {
+    ...callsOf(question),
+    ...timesOf(question),
+    group_by: by,
+    bucket,
+    sort,
+    top: TOP,
+    page_size: 1_000,
+  }
+}
+
+/** The hours of a week, each as often as it was. */
+export function hoursOf(question: Question): Query {
+  return { ...callsOf(question), ...timesOf(question), bucket: 'hour', page_size: 1_000 }
+}
+
+function timesOf({ measure }: Question): Query {
+  return isTime(measure) ? { timings: 'true' } : {}
+}
+
+/** What the table is sorted by when a measure is chosen. */
+export function sortOf(measure: Measure, percentile: Percentile): string {
+  return isTime(measure) ? `${measure}_${percentile}` : measure
 }
 
 export function tableOf(question: Question, { sort, order, page, size }: ListView): Query {
@@ -155,5 +190,5 @@ export function tableOf(question: Question, { sort, order, page, size }: ListVie
 
 export function fileOf(question: Question, { sort, order }: Pick<ListView, 'sort' | 'order'>): Query {
   const { by, compare } = question
-  return { ...callsOf(question), group_by: by, compare: String(compare), sort, order }
+  return { ...callsOf(question), ...timesOf(question), group_by: by, compare: String(compare), sort, order }
 }
