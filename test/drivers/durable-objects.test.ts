@@ -1,12 +1,10 @@
 /** The Durable Objects in workerd, asked through their real drivers. */
 import { eq } from 'drizzle-orm'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { durableHealth } from '../../adapters/drivers/health/durable-object.ts'
 import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { durableLedger } from '../../adapters/drivers/ledger/durable-object.ts'
-import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { limitSpent, usageHourly, usageLatency, usageLogs, usageSums } from '../../core/db/schema.ts'
@@ -19,49 +17,28 @@ import { fakeClock } from '../support/clock.ts'
 import { keptLogs } from '../support/logs.ts'
 import { admission, NO_LIMITS } from '../support/records.ts'
 import { workerModules } from '../support/worker-bundle.ts'
+import { startWorkerd, type Workerd } from '../support/workerd.ts'
 
-let miniflare: Miniflare
-let options: ReturnType<typeof convertV4MiniflareOptions>
+let workerd: Workerd
 let db: Db
 beforeAll(async () => {
   const config = {
     auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a' },
     backends: [{ name: 'a', url: 'http://127.0.0.1:9', api_key: 'k-of-a' }],
   }
-  options = convertV4MiniflareOptions({
+  const worker = {
     modules: [...(await workerModules(stringify(config)))],
-    compatibilityDate: '2026-11-01',
     compatibilityFlags: ['nodejs_compat'],
-    d1Databases: { DB: 'db' },
-    durableObjects: {
-      HEALTH: { className: 'HealthObject', useSQLite: true },
-      LEDGER: { className: 'LedgerObject', useSQLite: true },
-    },
-  })
-  miniflare = new Miniflare(options)
-  db = d1Storage(await miniflare.getD1Database('DB'))
+  }
+  workerd = await startWorkerd(worker, { objects: { HEALTH: 'HealthObject', LEDGER: 'LedgerObject' } })
+  db = workerd.db()
   await migrate(db)
 }, 60_000)
-afterAll(() => miniflare?.dispose())
-
-/** Puts all objects away; what they and the database store stays. */
-async function restart() {
-  await miniflare.setOptions(options)
-  db = d1Storage(await miniflare.getD1Database('DB'))
-}
-
-/** Every object is asked by a name of its own kind: each suite gets other ones. */
-async function namespaceOf<T extends Rpc.DurableObjectBranded>(binding: string, suite: string) {
-  const namespace = await miniflare.getDurableObjectNamespace(binding)
-  // What the drivers use of a namespace.
-  return {
-    getByName: (name: string) => namespace.get(namespace.idFromName(`${suite} ${name}`)),
-  } as unknown as DurableObjectNamespace<T>
-}
+afterAll(() => workerd?.miniflare.dispose())
 
 let suites = 0
 healthStoreContract('durable object', async () => {
-  const store = durableHealth(await namespaceOf('HEALTH', `suite ${suites++}`))
+  const store = durableHealth(workerd.objects('HEALTH', `suite ${suites++}`))
   store.adopt?.(['a', 'b'])
   return store
 })
@@ -69,7 +46,7 @@ healthStoreContract('durable object', async () => {
 /** One database for all suites: it is emptied, and each suite asks objects that know nothing of the others. */
 async function emptyStore() {
   for (const table of [usageLogs, usageHourly, usageSums, usageLatency, limitSpent]) await db.delete(table)
-  const own = d1Storage(await miniflare.getD1Database('DB'))
+  const own = workerd.db()
   suiteOf.set(own, `suite ${suites++}`)
   return { db: own, close: async () => {} }
 }
@@ -78,7 +55,7 @@ const ledgerSuite = {
   name: 'durable objects',
   async open(own: Db, clock: Clock = systemClock) {
     const logger = keptLogs()
-    const namespace = await namespaceOf<never>('LEDGER', suiteOf.get(own) ?? '')
+    const namespace = workerd.objects<never>('LEDGER', suiteOf.get(own) ?? '')
     const parts = { namespace, db: own, seedMs: 60_000, clock, logger } as const
     const records = directRecords({ db: own, logger })
     return durableLedger({ ...parts, records, failClosed: false })
@@ -101,7 +78,7 @@ describe('ledger: durable objects', () => {
     const ask = () => admission({ user, record: { userId: 80, createdAt: Date.now() } })
     const connect = async () => {
       const records = directRecords({ db, logger: logs })
-      const namespace = await namespaceOf<never>('LEDGER', suite)
+      const namespace = workerd.objects<never>('LEDGER', suite)
       const parts = {
         namespace,
         db,
@@ -117,7 +94,7 @@ describe('ledger: durable objects', () => {
     expect(await before.ledger.reserve(written)).toMatchObject({ ok: true })
     expect(await before.ledger.reserve(open)).toMatchObject({ ok: true })
     await before.records.settle({ ...written.begun, outcome: 'ok' })
-    await restart()
+    await workerd.restart()
     const { ledger } = await connect()
     expect(await ledger.reserve(ask())).toMatchObject({ ok: true })
     expect(await ledger.reserve(ask())).toMatchObject({ ok: false, limit: 'budget' })

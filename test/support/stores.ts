@@ -3,8 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
-import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import { openFile, type Storage } from '../../adapters/drivers/storage/libsql.ts'
 import { openServer } from '../../adapters/drivers/storage/libsql-http.ts'
 import { openServedFile } from '../../adapters/drivers/storage/served.ts'
@@ -13,6 +11,7 @@ import type { Db } from '../../core/ports.ts'
 import { startHrana } from './hrana.ts'
 import { keptLogs } from './logs.ts'
 import { memoryStore, type OpenedStore, rowsOf } from './memory-store.ts'
+import { startWorkerd } from './workerd.ts'
 
 export function temporaryFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'gateway-test-'))
@@ -74,14 +73,7 @@ export async function d1Store(): Promise<OpenedStore> {
 
 /** It ends with the process that runs the tests. */
 async function newD1(): Promise<D1> {
-  const options = {
-    modules: true,
-    script: 'export default { fetch: () => new Response() }',
-    compatibilityDate: '2026-11-01',
-    d1Databases: { DB: 'db' },
-  }
-  const miniflare = new Miniflare(convertV4MiniflareOptions(options))
-  const db = d1Storage(await miniflare.getD1Database('DB'))
+  const db = (await startWorkerd()).db()
   await migrate(db)
   const named = await db.all<{ name: string }>(
     sql`select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name not like '_cf_%'`,

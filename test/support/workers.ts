@@ -1,10 +1,9 @@
 /** The bundle as wrangler makes it, in workerd: D1, and Durable Objects that can be made unreachable. */
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { stringify } from 'yaml'
-import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { clientOf, complete, type Gateway, type GatewaySettings, type Runtime } from './runtime.ts'
 import { workerModules } from './worker-bundle.ts'
+import { startWorkerd } from './workerd.ts'
 
 /** Around the bundle: its objects, which fail while a KV entry says so. */
 const FAULTY_OBJECTS = {
@@ -26,10 +25,7 @@ export class LedgerObject extends Ledger {
 }`,
 } as const
 
-const OBJECTS = {
-  HEALTH: { className: 'HealthObject', useSQLite: true },
-  LEDGER: { className: 'LedgerObject', useSQLite: true },
-}
+const OBJECTS = { HEALTH: 'HealthObject', LEDGER: 'LedgerObject' }
 
 async function startWorker(settings: GatewaySettings, { faulty = false, objects = true } = {}) {
   const store = objects ? 'durable-object' : 'database'
@@ -42,35 +38,25 @@ async function startWorker(settings: GatewaySettings, { faulty = false, objects 
     health: { ...health, store },
   })
   const output: string[] = []
-  const options = convertV4MiniflareOptions({
+  const worker = {
     modules: [...(faulty ? [FAULTY_OBJECTS] : []), ...(await workerModules(config))],
-    compatibilityDate: '2026-11-01',
     compatibilityFlags: ['nodejs_compat', 'enable_request_signal'],
     bindings: { SESSION_SECRET: auth.session_secret },
-    d1Databases: { DB: 'db' },
     kvNamespaces: { FAULTS: 'faults' },
-    durableObjects: objects ? OBJECTS : {},
-    handleStructuredLogs: ({ message }) => output.push(message),
+  }
+  const { miniflare, url, db, restart } = await startWorkerd(worker, {
+    objects: objects ? OBJECTS : {},
+    log: ({ message }) => output.push(message),
   })
-  const miniflare = new Miniflare(options)
-  let db = d1Storage(await miniflare.getD1Database('DB'))
-  let url = (await miniflare.ready).origin
-  await migrate(db)
+  await migrate(db())
   const gateway: Gateway = {
-    ...(await clientOf({ db: () => db, url: () => url })),
+    ...(await clientOf({ db, url })),
     get url() {
-      return url
+      return url()
     },
-    get db() {
-      return db
-    },
+    db: db(),
     output: () => output.join('\n'),
-    /** Puts isolates and objects away; what they and the database store stays. */
-    async restart() {
-      await miniflare.setOptions(options)
-      url = (await miniflare.ready).origin
-      db = d1Storage(await miniflare.getD1Database('DB'))
-    },
+    restart,
     // Every request does what is due.
     runTasks: async () => {},
     stop: () => miniflare.dispose(),
