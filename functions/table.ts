@@ -29,6 +29,7 @@ import { reconciliations } from './reconciliation.ts'
 import { reports } from './report-routes.ts'
 import { requests } from './requests.ts'
 import type { Route } from './route.ts'
+import { savedViews } from './saved-views.ts'
 import { scim } from './scim.ts'
 import { scimDiscovery } from './scim-discovery.ts'
 import { scimJoining } from './scim-joining.ts'
@@ -44,7 +45,7 @@ export const functions = {
   proxy: [...proxy, ...batches, ...files, ...skills],
   auth: [...auth, ...sso],
   keys,
-  usage: [...usage, ...reports, ...statements, ...reconciliations],
+  usage: [...usage, ...reports, ...statements, ...reconciliations, ...savedViews],
   approvals: [...models, ...approvals],
   groups: [...groups, ...members, ...serviceAccounts],
   limits,

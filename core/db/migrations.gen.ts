@@ -369,5 +369,13 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE TRIGGER backends_update_revision AFTER UPDATE ON backends BEGIN UPDATE backend_revision SET revision = revision + 1 WHERE id = 1; END;",
       "CREATE TRIGGER backends_delete_revision AFTER DELETE ON backends BEGIN UPDATE backend_revision SET revision = revision + 1 WHERE id = 1; END;"
     ]
+  },
+  {
+    "name": "0025_saved_views.sql",
+    "statements": [
+      "CREATE TABLE `saved_views` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`user_id` integer NOT NULL,\n\t`page` text NOT NULL,\n\t`name` text NOT NULL,\n\t`query` text NOT NULL,\n\t`shared` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\tFOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action\n);",
+      "CREATE INDEX `saved_views_user` ON `saved_views` (`user_id`,`page`);",
+      "CREATE INDEX `saved_views_shared` ON `saved_views` (`page`,`shared`,`id`);"
+    ]
   }
 ]

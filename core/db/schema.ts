@@ -148,6 +148,7 @@ export {
   usageSummed,
   usageSums,
 } from './rollups.ts'
+export { savedViews } from './saved-views.ts'
 export { loginCodes, sessions } from './sign-in.ts'
 export { databaseIdentity, limitState } from './single-rows.ts'
 

@@ -7,6 +7,7 @@ import {
   identities,
   invitations,
   loginCodes,
+  savedViews,
   scimUsers,
   sessions,
   users,
@@ -47,6 +48,7 @@ export async function eraseUser(
     db.delete(loginCodes).where(among(loginCodes.itcode, addresses)),
     db.delete(identities).where(eq(identities.userId, id)),
     db.delete(scimUsers).where(eq(scimUsers.userId, id)),
+    db.delete(savedViews).where(eq(savedViews.userId, id)),
     db
       .update(invitations)
       .set({ email: null, name: null, revokedAt: sql`coalesce(revoked_at, ${now})` })

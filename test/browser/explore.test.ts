@@ -2,7 +2,7 @@
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import * as z from 'zod'
-import { groupMembers, groups, users } from '../../core/db/schema.ts'
+import { groupMembers, groups, savedViews, users } from '../../core/db/schema.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { callRecord } from '../support/records.ts'
@@ -30,6 +30,10 @@ beforeAll(async () => {
   await db
     .insert(groups)
     .values({ id: RESEARCH, name: 'Research', source: 'direct', bills: true, createdAt: 1, updatedAt: 1 })
+  await db.insert(savedViews).values({
+    ...{ userId: 101, page: '/admin/explore', name: 'By program', query: 'by=client' },
+    ...{ shared: true, createdAt: 1, updatedAt: 1 },
+  })
   const records = Array.from({ length: 600 }, (_, n) =>
     callRecord({
       id: `req_explored_${n}`,
@@ -129,6 +133,33 @@ test('how long calls took is the same in the picture, the table and the file, an
   expect(text).toMatch(/duration_p95_ms\r\n.*claude-sonnet-5-5.*60,2283,2562\r\n/)
   await page.getByRole('heading', { name: 'Hours of the week' }).waitFor()
   expect([await faultsOf(page), problems]).toEqual([[], []])
+
+  // The view is given a name, found by it, changed and removed; what others share stands beside it.
+  const menu = page.getByText('Saved views', { exact: true })
+  await menu.click()
+  await page.getByRole('button', { name: 'Save this view' }).click()
+  await page.getByLabel('Name').fill('Slow models')
+  await page.getByLabel('Share it').check()
+  expect(await faultsOf(page)).toEqual([])
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.goto(`${house.gateway.url}/admin/explore`)
+  await menu.click()
+  await page.getByText('shared by person-1', { exact: true }).waitFor()
+  expect(await faultsOf(page)).toEqual([])
+  await page.getByRole('link', { name: 'Slow models' }).click()
+  await page.waitForURL(/show=duration.*percentile=p95/)
+  await menu.click()
+  await page.getByRole('button', { name: 'Change Slow models' }).click()
+  await page.getByLabel('Name').fill('The slow ones')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await menu.click()
+  await page.getByRole('button', { name: 'Change The slow ones' }).click()
+  await page.getByRole('button', { name: 'Remove', exact: true }).click()
+  await page.getByText('View removed').waitFor()
+  await menu.click()
+  await page.getByText('shared by person-1', { exact: true }).waitFor()
+  expect(await page.getByRole('link', { name: 'The slow ones' }).count()).toBe(0)
+  expect(problems).toEqual([])
   await page.context().close()
 })
 

@@ -174,6 +174,17 @@ export function reportsContract({ name, start }: Runtime) {
       expect(text.trim().split('\r\n').length).toBeGreaterThan(5)
     })
 
+    test('have views that are saved, found by others, and removed', async () => {
+      const wanted = { page: '/admin/explore', name: 'By group', query: 'by=group', shared: true }
+      const { status, body } = await boss.post('/api/views', wanted)
+      expect([status, body.view]).toMatchObject([201, wanted])
+      const auditor = await people.signIn(gateway, 'reader', 'auditor')
+      const found = await auditor.get('/api/views?page=/admin/explore')
+      expect(found.body).toMatchObject({ views: [], shared: [{ name: 'By group', shared_by: 'boss' }] })
+      expect((await auditor.delete(`/api/views/${body.view.id}`)).status).toBe(404)
+      expect((await boss.delete(`/api/views/${body.view.id}`)).status).toBe(200)
+    })
+
     test('come from sums that agree with the log, and are mended where they do not', async () => {
       const { db } = gateway
       const periods = createPeriods('UTC')
