@@ -190,7 +190,7 @@ test('a lead sees what was booked to their group, by person and model, and nothi
   await page.getByRole('button', { name: 'person-3' }).last().click()
   await page.waitForURL(/whose=led.*user_id=103/)
   await page.getByRole('region', { name: 'Model' }).getByText('claude-haiku-4-5').waitFor()
-  await page.getByRole('button', { name: 'Remove the filter User person-3' }).click()
+  await page.getByRole('button', { name: 'Remove the filter User: person-3' }).click()
   await page.waitForURL((url) => !url.searchParams.has('user_id'))
   expect(problems).toEqual([])
   await page.context().close()

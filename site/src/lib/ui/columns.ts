@@ -1,4 +1,14 @@
-/** Which columns of a list a person does not want to see, in this browser. */
+/** Columns of a list, and which of them a person does not want to see, in this browser. */
+import type { Snippet } from 'svelte'
+
+export interface Column<R> {
+  title: string
+  /** What the API calls the order by this column. */
+  sort?: string
+  isNumber?: boolean
+  cell: Snippet<[R]>
+}
+
 const placeOf = (path: string) => `columns:${path}`
 
 /** Numbers of columns; the first is always there. */
