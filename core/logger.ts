@@ -13,10 +13,11 @@ export function createLogger(options: {
 }): Logger {
   const { clock, print, format } = options
   const lowest = LEVELS.indexOf(options.level)
+  const timeOf = createTimeText()
   const at = (level: LogLevel) => {
     if (LEVELS.indexOf(level) < lowest) return () => {}
     return (event: string, fields: Fields = {}) => {
-      const time = new Date(clock.now()).toISOString()
+      const time = timeOf(clock.now())
       if (format === 'json') {
         // Fields are serialized separately, because copying them into one object first would double the cost.
         const opening = `{"time":"${time}","level":"${level}","event":${JSON.stringify(event)}`
@@ -30,4 +31,15 @@ export function createLogger(options: {
     }
   }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/** Times as ISO 8601 has them. Many lines are of the same millisecond. */
+function createTimeText(): (at: number) => string {
+  let last = Number.NaN
+  let text = ''
+  return (at) => {
+    if (at !== last) text = new Date(at).toISOString()
+    last = at
+    return text
+  }
 }

@@ -52,13 +52,13 @@ function encodingOf(headers: HeaderPairs): ContentEncoding | undefined {
 }
 
 /**
- * Reads and decompresses at most `most` bytes. Rejects with a Refusal (body_too_large, body_invalid, upload_stalled,
- * unsupported_media_type, what `add` throws) or ClientGone.
+ * Reads and decompresses at most `most` bytes. Throws a Refusal unsupported_media_type; rejects with a Refusal (body_too_large,
+ * body_invalid, upload_stalled, what `add` throws) or ClientGone.
  */
-export async function readBody(most: number, reading: Reading): Promise<Uint8Array> {
+export function readBody(most: number, reading: Reading): Promise<Uint8Array> {
   const encoding = encodingOf(reading.headers)
-  const body = await arrived(most, reading)
-  return encoding ? decompressed(body, encoding, most, reading) : body
+  const arriving = arrived(most, reading)
+  return encoding ? arriving.then((body) => decompressed(body, encoding, most, reading)) : arriving
 }
 
 /**

@@ -157,7 +157,8 @@ export const claudeCode = [
     async handle({ deps, body: { token }, actor }) {
       const parts = { ...deps, actor: { ...actor } }
       let ended = await endByRefreshToken(parts, token)
-      const caller = await callerOf(deps, [['authorization', `Bearer ${token}`]]).catch(() => undefined)
+      const finding = Promise.resolve(callerOf(deps, [['authorization', `Bearer ${token}`]]))
+      const caller = await finding.catch(() => undefined)
       if (caller) ended = (await endDevice(parts, caller.keyId)) || ended
       if (ended) await deps.keyCache.refresh()
       return {}

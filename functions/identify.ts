@@ -5,7 +5,7 @@ import { nothingHere, Refusal } from '../core/errors.ts'
 import { headerOf } from '../core/http/headers.ts'
 import { type AdminKey, findAdminKey } from '../core/keys/admin-keys.ts'
 import type { Caller } from '../core/keys/caller.ts'
-import type { HeaderPairs } from '../core/ports.ts'
+import type { HeaderPairs, MaybePromise } from '../core/ports.ts'
 import { MINUTE_MS } from '../core/units.ts'
 import { readCookie } from './cookies.ts'
 import { isChange, ROLES, type Route, type SignedInTier } from './route.ts'
@@ -15,22 +15,32 @@ const KEY_CACHE_MAX_AGE_MS = 1_000
 /** For how long a sign-in counts as recent. */
 const RECENT_MS = 10 * MINUTE_MS
 
-/** The caller of the request's API key. Throws a Refusal as KeyCache.find. */
-export async function callerOf(
-  deps: Pick<Deps, 'keyCache' | 'accessTokens' | 'logger'>,
-  headers: HeaderPairs,
-): Promise<Caller> {
-  const refreshing = deps.keyCache.fresh(KEY_CACHE_MAX_AGE_MS)
-  if (refreshing) {
-    await refreshing.catch((cause) => deps.logger.error('key_cache.refresh_failed', { cause: String(cause) }))
-  }
+type CallerParts = Pick<Deps, 'keyCache' | 'accessTokens' | 'logger'>
+
+/** The caller of the request's API key. Throws a Refusal as KeyCache.find. A promise only where something has to be read. */
+export function callerOf(deps: CallerParts, headers: HeaderPairs): MaybePromise<Caller> {
   const presented = presentedKeys(headers)
+  const refreshing = deps.keyCache.fresh(KEY_CACHE_MAX_AGE_MS)
+  if (refreshing) return callerAfter(deps, presented, refreshing)
   try {
     return deps.keyCache.find(presented)
   } catch (thrown) {
-    if (!(await isNewToken(deps, presented, thrown))) throw thrown
-    return deps.keyCache.find(presented)
+    return callerOfNewToken(deps, presented, thrown)
   }
+}
+
+async function callerAfter(deps: CallerParts, presented: readonly string[], refreshing: Promise<void>) {
+  await refreshing.catch((cause) => deps.logger.error('key_cache.refresh_failed', { cause: String(cause) }))
+  try {
+    return deps.keyCache.find(presented)
+  } catch (thrown) {
+    return callerOfNewToken(deps, presented, thrown)
+  }
+}
+
+async function callerOfNewToken(deps: CallerParts, presented: readonly string[], thrown: unknown) {
+  if (!(await isNewToken(deps, presented, thrown))) throw thrown
+  return deps.keyCache.find(presented)
 }
 
 /** Whether what was unknown is a device's token whose signature was not checked before. */

@@ -71,7 +71,8 @@ async function runCall(
   const { deps, headers, id } = base
   const { wire, clock, intake, decompress } = deps
   const { request, bindings, cors } = incoming
-  const caller = await callerOf(deps, headers)
+  const found = callerOf(deps, headers)
+  const caller = found instanceof Promise ? await found : found
   assertNetwork(caller, address)
   let visit: Visit | undefined
   const readWhenAllowed = async (most: number, limited: boolean) => {

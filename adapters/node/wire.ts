@@ -169,11 +169,17 @@ function send(reply: Reply, outgoing: Outgoing): MaybePromise<void> {
     // Chunks are framed here from now on, because Node writes each as four pieces, which cost a third more per event.
     outgoing.chunkedEncoding = false
   }
+  const endWith = (chunk: Uint8Array) => {
+    // As text it goes out in one piece with the head, for less than half of what two pieces cost.
+    if (chunk.length <= WORTH_COPYING)
+      outgoing.end(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).latin1Slice(), 'latin1')
+    else outgoing.end(chunk)
+  }
   const write = (chunk: Uint8Array) => {
     writeHead()
     bytesLeft -= chunk.length
     // Ending the response with the last chunk saves a write.
-    if (bytesLeft === 0) outgoing.end(chunk)
+    if (bytesLeft === 0) endWith(chunk)
     else if (!(chunked ? writeChunk(outgoing, chunk) : outgoing.write(chunk))) return drained(outgoing)
   }
   const end = () => {

@@ -6,7 +6,7 @@ import { kindOf } from '../backends/kinds/kinds.ts'
 import { verdictOfFault } from '../backends/network.ts'
 import type { Deps } from '../deps.ts'
 import { mediaTypeOf } from '../http/headers.ts'
-import type { HeaderPairs, UpstreamReply } from '../ports.ts'
+import type { HeaderPairs, MaybePromise, UpstreamReply } from '../ports.ts'
 import type { Backend } from '../settings.ts'
 import { createStop, type Stop } from '../stop.ts'
 import type { Call } from './call.ts'
@@ -82,7 +82,8 @@ export async function attempt(
       cancelTimer()
       cancelTimer = after(REST_MS)
     }
-    const result = await judged(deps, reply, { backend, secrets, stop, whole: limit.whole })
+    const judging = judged(deps, reply, { backend, secrets, stop, whole: limit.whole })
+    const result = judging instanceof Promise ? await judging : judging
     if (request.leftOut && result.kind === 'answered') result.leftOut = request.leftOut
     if (call.native && backend.speaksOpenAi && 'kept' in result && result.kept) result.kept.native = true
     return result
@@ -126,15 +127,25 @@ function firstByteLimit({ settings }: Pick<Deps, 'settings'>, call: Call, backen
   }
 }
 
-async function judged(
+function judged(
   { clock }: Pick<Deps, 'clock'>,
   reply: UpstreamReply,
   { whole, ...of }: Judging & { whole: boolean },
+): MaybePromise<Attempt> {
+  const now = clock.now()
+  if (reply.status >= 400) return judgedError(reply, { ...of, whole }, now)
+  const isUnclear = isStream(reply) && reply.status < 300 && reply.first && !opensClearly(reply.first)
+  if (!isUnclear) return judgedBeginning(reply, of, now)
+  return peeked(reply, opensClearly).then((opened) => judgedBeginning(opened, of, now))
+}
+
+async function judgedError(
+  reply: UpstreamReply,
+  { backend, stop, whole }: Judging & { whole: boolean },
+  now: number,
 ): Promise<Attempt> {
   const { status, headers } = reply
-  const now = clock.now()
-  if (status < 400) return judgedBeginning(reply, of, now)
-  const kind = kindOf(of.backend)
+  const kind = kindOf(backend)
   const came = { status, headers, body: await wholeBody(reply.pipe, ERROR_BODY_BYTES) }
   const error = kind.errorOf?.(came) ?? came
   const { body = EMPTY } = error
@@ -143,7 +154,7 @@ async function judged(
   if (status === 504 && whole) return { kind: 'whole_answer_late', byCaller: false, kept }
   const verdict = kind.verdictOf({ ...came, now })
   if (isFailure(verdict)) return { kind: 'failed', verdict, kept, late: false }
-  return { kind: 'answered', reply: asReply({ ...error, body }), stop: of.stop, callers: true }
+  return { kind: 'answered', reply: asReply({ ...error, body }), stop, callers: true }
 }
 
 interface Judging {
@@ -153,28 +164,25 @@ interface Judging {
   stop: Stop
 }
 
-/** A success, or a redirect. A stream is judged by its first event, which may need more than its first bytes. */
-async function judgedBeginning(
-  reply: UpstreamReply,
-  { backend, secrets, stop }: Judging,
-  now: number,
-): Promise<Attempt> {
-  const { status, headers } = reply
-  const streamed = mediaTypeOf(headers) === 'text/event-stream'
-  const unclear = streamed && status < 300 && reply.first && !opensClearly(reply.first)
-  const opened = unclear ? await peeked(reply, opensClearly) : reply
-  const verdict = kindOf(backend).verdictOf({ status, headers, body: opened.first, now })
+/** A success, or a redirect. A stream is judged by its first event, which `reply.first` has whole. */
+function judgedBeginning(reply: UpstreamReply, { backend, secrets, stop }: Judging, now: number): Attempt {
+  const { status, headers, first } = reply
+  const verdict = kindOf(backend).verdictOf({ status, headers, body: first, now })
   if (!isFailure(verdict)) {
-    return { kind: 'answered', reply: opened, stop, callers: verdict.kind === 'callers' }
+    return { kind: 'answered', reply, stop, callers: verdict.kind === 'callers' }
   }
-  opened.cancel()
-  const opening = streamed && opened.first ? openingError(opened.first) : undefined
+  reply.cancel()
+  const opening = first && isStream(reply) ? openingError(first) : undefined
   const kept = opening && {
     status: opening.status,
     headers: [['content-type', 'application/json']] satisfies HeaderPairs,
     body: masked(new TextEncoder().encode(opening.json), credentialForms(backend, secrets)),
   }
   return { kind: 'failed', verdict, kept, late: false }
+}
+
+function isStream({ headers }: UpstreamReply): boolean {
+  return mediaTypeOf(headers) === 'text/event-stream'
 }
 
 const EMPTY = new Uint8Array()

@@ -21,12 +21,20 @@ export function figuresOf(
     }
   }
   const known = usage.inputUnknown ? withInput(usage, begun.inputTokens) : usage
-  const { estimated, extra, promptLosses, webSearches, serviceTier, speed, geo } = known
   const price = prices.cost(known, begun.model, begun.createdAt)
   const largest = known.parts.reduce((most, { tokens }) => Math.max(most, promptOf(tokens)), 0)
-  const contextWindow = contextWindowOf(largest)
-  const named = { webSearches, serviceTier, speed, geo, contextWindow }
-  return { ...columnsOf(sumOf(known)), ...price, ...named, estimated, extra, promptLosses }
+  return {
+    ...columnsOf(sumOf(known)),
+    ...price,
+    webSearches: known.webSearches,
+    serviceTier: known.serviceTier,
+    speed: known.speed,
+    geo: known.geo,
+    contextWindow: contextWindowOf(largest),
+    estimated: known.estimated,
+    extra: known.extra,
+    promptLosses: known.promptLosses,
+  }
 }
 
 /** As Anthropic's usage reports name it. */
@@ -42,7 +50,7 @@ function withInput(usage: BilledUsage, input: number): BilledUsage {
 }
 
 /** Tokens as a record has them. */
-export function columnsOf(tokens: TokenCounts) {
+function columnsOf(tokens: TokenCounts) {
   return {
     inputTokens: tokens.input,
     outputTokens: tokens.output,

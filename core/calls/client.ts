@@ -51,11 +51,20 @@ export function isProgram(client: string): boolean {
 }
 
 const READ_CHARACTERS = 200
+/** The names of agents that called lately: a program sends the same with each call. */
+const lately = new Map<string, string>()
+const MOST_REMEMBERED = 500
 
 /** The name of the program that sent these headers, `other` for all that are not listed. */
 export function clientOf(headers: HeaderPairs): string {
-  const agent = (headerOf(headers, 'user-agent') ?? '').slice(0, READ_CHARACTERS).toLowerCase()
-  return CLIENTS.find(([, pattern]) => pattern.test(agent))?.[0] ?? OTHER_CLIENT
+  const agent = (headerOf(headers, 'user-agent') ?? '').slice(0, READ_CHARACTERS)
+  const remembered = lately.get(agent)
+  if (remembered !== undefined) return remembered
+  const inLowerCase = agent.toLowerCase()
+  const name = CLIENTS.find(([, pattern]) => pattern.test(inLowerCase))?.[0] ?? OTHER_CLIENT
+  if (lately.size >= MOST_REMEMBERED) lately.clear()
+  lately.set(agent, name)
+  return name
 }
 
 const PROJECT_HEADER = 'x-claude-gateway-project'

@@ -23,8 +23,12 @@ export function concealed(
   secrets?: readonly string[],
 ): UpstreamReply {
   const forms = credentialForms(backend, secrets)
-  const headers = reply.headers.filter(([name, value]) => !forms.some((form) => holds(name, value, form)))
-  if (reply.status < 300 || forms.length === 0) return { ...reply, headers }
+  if (forms.length === 0) return reply
+  const quotes = reply.headers.some(([name, value]) => forms.some((form) => holds(name, value, form)))
+  const headers = quotes
+    ? reply.headers.filter(([name, value]) => !forms.some((form) => holds(name, value, form)))
+    : reply.headers
+  if (reply.status < 300) return quotes ? { ...reply, headers } : reply
   return {
     ...reply,
     headers,

@@ -2,8 +2,7 @@
 
 import { type Confirmation, isAccountVerdict } from '../backends/confirm.ts'
 import { envelopeOf, waitOf } from '../backends/kinds/anthropic.ts'
-import type { Selection, Wanted } from '../backends/selection.ts'
-import type { KeptRefusal } from '../backends/tries.ts'
+import type { Selection } from '../backends/selection.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { headerOf } from '../http/headers.ts'
@@ -11,12 +10,10 @@ import type { UpstreamReply } from '../ports.ts'
 import type { Stop } from '../stop.ts'
 import { type Attempt, answerOf, attempt, type KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
+import { LATEST_RETRY_MS, SOONEST_RETRY_MS, selected, wantedOf } from './selecting.ts'
 import type { Listener } from './story.ts'
 import type { Failure } from './verdict.ts'
 
-/** `retry-after` where nothing better is known: random between these two, so that callers do not all come back at once. */
-const SOONEST_RETRY_MS = 1_000
-const LATEST_RETRY_MS = 5_000
 const ACCOUNT_RETRY_MS = 30_000
 
 export type FailoverParts = Pick<
@@ -60,7 +57,8 @@ export async function sendWithFailover(
   let confirming: Promise<Confirmation> | undefined
   let onlyAnswering = false
   while (tried.size < settings.retry.maxAttempts) {
-    const selection = await selected(deps, call, tried, onlyAnswering)
+    const choosing = selected(deps, call, tried, onlyAnswering)
+    const selection = choosing instanceof Promise ? await choosing : choosing
     if (!selection) break
     const { backend } = selection
     tried.add(backend.name)
@@ -103,36 +101,6 @@ export async function sendWithFailover(
   if (kept) return { kind: 'kept', answer: kept }
   if (last) throw call.boundTo === undefined ? failedRefusal(tried.size, last.late) : boundRefusal()
   throw noneRefusal(deps, call)
-}
-
-function wantedOf(call: Call): Wanted {
-  const { model, caller, conversation, boundTo, native, uses, body, countsTokens = false } = call
-  const onlyNative = native?.only
-  const asked = { model, person: caller.userId, conversation, boundTo, onlyNative, uses }
-  return { ...asked, bytes: body.length, teachesNothing: countsTokens }
-}
-
-/** The next backend. Where none is usable and none was tried, one that is out is tried all the same, or we refuse. */
-async function selected(
-  { balancer, clock, random }: Pick<Deps, 'balancer' | 'clock' | 'random'>,
-  call: Call,
-  tried: ReadonlySet<string>,
-  onlyAnswering: boolean,
-): Promise<Selection | undefined> {
-  if (call.steersTo !== undefined && tried.size === 0) {
-    const steered = await balancer.select(
-      { ...wantedOf(call), boundTo: call.boundTo ?? call.steersTo },
-      tried,
-    )
-    if (steered) return steered
-  }
-  const choosing = balancer.select(wantedOf(call), tried, onlyAnswering)
-  const usual = choosing instanceof Promise ? await choosing : choosing
-  if (usual || tried.size > 0) return usual
-  const found = await balancer.tryAnyway(wantedOf(call))
-  if (!found) return undefined
-  if ('selection' in found) return found.selection
-  throw keptRefusal(found.refusal, clock.now(), random())
 }
 
 /** Counting tokens teaches nothing about messages: another limit holds for it, and some backends cannot do it. */
@@ -197,19 +165,6 @@ function networkRefusal(): Refusal {
     'The gateway cannot reach any upstream. Please try again shortly.',
     {
       retryAfterMs: LATEST_RETRY_MS,
-    },
-  )
-}
-
-function keptRefusal({ status, type, retryAt }: KeptRefusal, now: number, random: number): Refusal {
-  const wait = retryAt === undefined ? 0 : retryAt - now
-  const retryAfterMs = wait > 0 ? wait : SOONEST_RETRY_MS + random * (LATEST_RETRY_MS - SOONEST_RETRY_MS)
-  return new Refusal(
-    'upstream_refused',
-    'The upstreams of this model are failing or overloaded. Please try again.',
-    {
-      retryAfterMs,
-      shown: { status, type },
     },
   )
 }

@@ -3,7 +3,9 @@ import type { HeaderPairs } from '../ports.ts'
 
 /** The value of the header `name` (lower case), the first if it is repeated; undefined if there is none. */
 export function headerOf(headers: HeaderPairs, name: string): string | undefined {
-  return headers.find(([other]) => other === name)?.[1]
+  // Several times as fast as find() with a function, and asked a dozen times per call.
+  for (const header of headers) if (header[0] === name) return header[1]
+  return undefined
 }
 
 /** The media type of content-type in lower case, without parameters; '' without the header. */

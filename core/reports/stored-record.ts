@@ -74,17 +74,60 @@ const TOLD_AT = LIMITS_AT + 1
 const END = /\](?:,"(?:[^"\\]|\\.)*"){4},[01]\]$/
 const UTC = createPeriods('UTC')
 
-/** A record as the JSON text of an array, which is half as long as an object and much cheaper to read and write. */
+/**
+ * A record as the JSON text of an array, which is half as long as an object and much cheaper to read and write. Its members are
+ * named one by one, because reading them by a list of names takes twice as long, and it runs twice per call.
+ */
 export function recordText(record: CallRecord): string {
   const { promptLosses, madeObjects = [] } = record
-  const values: unknown[] = NAMES.map((name) => record[name])
-  values.push(promptLosses.map(({ kind, reason, blocks, tokens }) => [kind, reason, blocks, tokens]))
-  values.push(madeObjects.map(({ kind, id, expiresAt }) => [kind, id, expiresAt]))
-  for (const name of BOOKED_NAMES) values.push(record[name])
-  values.push(record.limits ?? [])
-  for (const name of TOLD_NAMES) values.push(record[name])
-  values.push(promptLosses.length + madeObjects.length > 0 ? 1 : 0)
-  return JSON.stringify(values)
+  return JSON.stringify([
+    record.id,
+    record.userId,
+    record.keyId,
+    record.requestedModel,
+    record.model,
+    record.backend,
+    record.inputTokens,
+    record.outputTokens,
+    record.cacheReadTokens,
+    record.cacheWrite5mTokens,
+    record.cacheWrite1hTokens,
+    record.costMicros,
+    record.statusCode,
+    record.outcome,
+    record.estimated,
+    record.unpriced,
+    record.stream,
+    record.attempts,
+    record.latencyMs,
+    record.ttftMs,
+    record.extra,
+    record.createdAt,
+    promptLosses.map(({ kind, reason, blocks, tokens }) => [kind, reason, blocks, tokens]),
+    madeObjects.map(({ kind, id, expiresAt }) => [kind, id, expiresAt]),
+    record.billingGroupIds,
+    record.periodStarts,
+    record.client,
+    record.project,
+    record.inputMicros,
+    record.outputMicros,
+    record.cacheReadMicros,
+    record.cacheWrite5mMicros,
+    record.cacheWrite1hMicros,
+    record.serverToolMicros,
+    record.savedMicros,
+    record.webSearches,
+    record.serviceTier,
+    record.speed,
+    record.geo,
+    record.contextWindow,
+    record.limits ?? [],
+    record.session,
+    record.error,
+    record.upstreamId,
+    record.story,
+    promptLosses.length + madeObjects.length > 0 ? 1 : 0,
+  ])
 }
 
 /** The record in such a text, also of an earlier release. Throws if the text is none. */

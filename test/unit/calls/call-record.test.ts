@@ -39,6 +39,8 @@ describe('the record of a call', () => {
       extra: null,
       createdAt: clock.now(),
       promptLosses: [],
+      madeObjects: [],
+      limits: [],
       ...NOT_BOOKED,
       client: 'other',
       inputMicros: 400,
