@@ -5,6 +5,7 @@ import type { Deps } from '../core/deps.ts'
 import { limitsOfPerson } from '../core/limits/caps.ts'
 import { LOSS_KINDS } from '../core/metering/prompt-losses.ts'
 import { backendStats } from '../core/reports/backend-stats.ts'
+import { modelsUsed } from '../core/reports/models-used.ts'
 import { promptLossSums } from '../core/reports/prompt-losses.ts'
 import { ALL_TIME, type Dates, isAllTime, lastDays, type Range, rangeOf } from '../core/reports/range.ts'
 import { type Summary, summarize } from '../core/reports/summary.ts'
@@ -30,6 +31,7 @@ import {
 const STATS_DAYS = 30
 
 const Common = { ...RANGE, totals: FiguresView, by_model: z.array(OfModel), by_key: z.array(OfKey) }
+const Models = z.strictObject({ models: z.array(z.string()) })
 const Limit = z.strictObject({
   limit: z.number().meta({ description: '0 is no limit.' }),
   used: z.number(),
@@ -70,6 +72,20 @@ export const summaries = [
         by_backend: sums.byBackend.map((row) => ({ backend: row.backend, ...figuresView(row) })),
       }
     },
+  }),
+  report({
+    path: '/api/usage/models',
+    tier: 'session',
+    summary: 'The models that the caller ever called, the most expensive first; at most 200.',
+    reply: Models,
+    handle: async ({ deps, caller }) => ({ models: await modelsUsed(deps.db, caller.user.id) }),
+  }),
+  report({
+    path: '/admin/api/usage/models',
+    tier: 'billing',
+    summary: 'The models that anybody ever called, the most expensive first; at most 200.',
+    reply: Models,
+    handle: async ({ deps }) => ({ models: await modelsUsed(deps.db) }),
   }),
   report({
     path: '/admin/api/backends/stats',

@@ -93,6 +93,12 @@ describe('usage', () => {
     ])
     const old = (await ann.get('/api/usage/summary?end_date=2026-10-31&model=claude-opus-5-5')).body
     expect(old).toMatchObject({ ...limits, from: null, totals: { cost_usd: 5 } })
+    // What there is to choose from is one's own, the dearest first.
+    const models = await Promise.all([ann.get('/api/usage/models'), boss.get('/admin/api/usage/models')])
+    expect(models.map(({ body }) => body.models)).toEqual(
+      Array.from({ length: 2 }, () => ['claude-opus-5-5', 'claude-sonnet-5']),
+    )
+    expect((await boss.get('/api/usage/models')).body.models).toEqual([])
     const free = (await bob.get('/api/usage/summary')).body
     expect(free).toMatchObject({
       quota: { limit: 0, used: 36, left: null },

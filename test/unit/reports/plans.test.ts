@@ -10,6 +10,7 @@ import { backendStats } from '../../../core/reports/backend-stats.ts'
 import { dailyChart, hourlyChart } from '../../../core/reports/charts.ts'
 import type { Dimension, ReportFilter } from '../../../core/reports/grouped.ts'
 import { countLogs, type LogFilter, logPage, logsAfter } from '../../../core/reports/log-pages.ts'
+import { modelsUsed } from '../../../core/reports/models-used.ts'
 import type { Filter } from '../../../core/reports/query.ts'
 import { ALL_TIME, daySpans, hoursOf, rangeOf } from '../../../core/reports/range.ts'
 import { repairSums } from '../../../core/reports/repair.ts'
@@ -190,6 +191,8 @@ describe('the plan', () => {
       ...(await stepsOf((db) => totalsByUser(db, ids))),
       ...(await stepsOf((db) => usedSince(db, start))),
       ...(await stepsOf((db) => usedSince(db, 0))),
+      ...(await stepsOf((db) => modelsUsed(db))),
+      ...(await stepsOf((db) => modelsUsed(db, 2))),
       ...(await stepsOf((db) => sumUsage(db, 'user', start))),
       ...(await stepsOf((db) => sumUsage(db, 'model', start))),
       ...(await stepsOf((db) => sumUsage(db, 'day', start))),

@@ -176,6 +176,7 @@ export const api = {
   hourly: (scope: Scope, query: Query) => get<{ stats: HourStats[] }>(`${usageBase(scope)}/hourly`, query),
   summary: (query: Query = {}) => get<OwnSummary>('/api/usage/summary', query),
   adminSummary: (query: Query = {}) => get<AdminSummary>('/admin/api/usage/summary', query),
+  modelsUsed: (scope: Scope) => get<{ models: string[] }>(`${usageBase(scope)}/models`),
   exportPath: (scope: Scope) => `${usageBase(scope)}/export`,
 
   retiringModels: () => get<{ models: RetiringModel[] }>('/admin/api/reports/retiring-models'),
