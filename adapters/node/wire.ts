@@ -1,4 +1,5 @@
 /** A Wire on Node's sockets, without web streams between upstream and client. */
+import type { Writable } from 'node:stream'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { joined } from '../../core/bytes.ts'
@@ -176,6 +177,9 @@ function send(reply: Reply, outgoing: Outgoing): MaybePromise<void> {
     else outgoing.end(chunk)
   }
   const write = (chunk: Uint8Array) => {
+    const { socket } = outgoing
+    // Behind the head, frames go to the socket itself, because gathering those of a turn costs a twentieth more per event.
+    if (chunked && socket) return writeChunk(socket, chunk) ? undefined : drained(socket)
     writeHead()
     bytesLeft -= chunk.length
     // Ending the response with the last chunk saves a write.
@@ -203,33 +207,34 @@ const WORTH_COPYING = 4 * 1024
 
 /**
  * Writes a chunk as https://www.rfc-editor.org/rfc/rfc9112#section-7.1 frames it; an empty one, which would end the body, not at
- * all. Returns false if the client reads more slowly.
+ * all. Returns false if the client reads more slowly, or has left.
  */
-function writeChunk(outgoing: Outgoing, chunk: Uint8Array): boolean {
+function writeChunk(to: Writable, chunk: Uint8Array): boolean {
   const { length } = chunk
   if (length === 0) return true
+  if (to.destroyed) return false
   const head = `${length.toString(16)}\r\n`
   if (length > WORTH_COPYING) {
-    outgoing.write(head, 'latin1')
-    outgoing.write(chunk)
-    return outgoing.write(CRLF)
+    to.write(head, 'latin1')
+    to.write(chunk)
+    return to.write(CRLF)
   }
   const frame = Buffer.allocUnsafe(head.length + length + CRLF.length)
   frame.latin1Write(head, 0)
   frame.set(chunk, head.length)
   frame.set(CRLF, head.length + length)
-  return outgoing.write(frame)
+  return to.write(frame)
 }
 
-function drained(outgoing: Outgoing): Promise<void> {
+function drained(to: Writable): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const onClose = () => reject(new Error('the client left'))
   const onDrain = () => {
-    outgoing.off('close', onClose)
+    to.off('close', onClose)
     resolve()
   }
-  if (outgoing.destroyed) onClose()
-  outgoing.once('close', onClose)
-  outgoing.once('drain', onDrain)
+  if (to.destroyed) onClose()
+  to.once('close', onClose)
+  to.once('drain', onDrain)
   return promise
 }

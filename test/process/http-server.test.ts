@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { sendRaw, statusesOf } from '../support/raw.ts'
-import { type FakeUpstream, startUpstream } from '../support/upstream.ts'
+import { type FakeUpstream, messageStream, startUpstream } from '../support/upstream.ts'
 
 const BODY = '{"model":"claude-opus-5-5","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}'
 let upstream: FakeUpstream
@@ -19,6 +19,13 @@ beforeEach(() => upstream.reset())
 const lines = (...all: string[]) => `${all.join('\r\n')}\r\n\r\n`
 const sized = `content-length: ${BODY.length}`
 const chunked = `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n`
+
+/** What chunks hold (https://www.rfc-editor.org/rfc/rfc9112#section-7.1), up to the last. */
+const unchunked = (text: string): string => {
+  const [, size = '', rest = ''] = /^([0-9a-f]+)\r\n([\s\S]*)$/.exec(text) ?? []
+  const length = Number.parseInt(size, 16)
+  return length > 0 ? rest.slice(0, length) + unchunked(rest.slice(length + 2)) : ''
+}
 
 test.each([
   ['two hosts', () => lines('GET /healthz HTTP/1.1', 'host: a', 'host: b')],
@@ -76,6 +83,32 @@ test('calls in HTTP/1.0 are answered like all others', async () => {
   expect(statusesOf(got)).toEqual([200])
   expect(got).toContain('"type":"message"')
   expect(got).not.toContain('transfer-encoding')
+})
+
+test('two streams that are asked for at once on one connection come whole, one after the other', async () => {
+  const first = messageStream({ text: ['one', 'by', 'one'] })
+  const second = messageStream({ text: ['and', 'another'] })
+  // The first is still waited for when the second is there.
+  upstream.answerNext({ chunks: [100, ...first.flatMap((event) => [event, 20])] }, { chunks: second })
+  const call = (text: string) => {
+    const body = JSON.stringify({
+      model: 'claude-opus-5-5',
+      stream: true,
+      max_tokens: 5,
+      messages: [{ role: 'user', content: text }],
+    })
+    const head = [
+      'POST /v1/messages HTTP/1.1',
+      'host: a',
+      `x-api-key: ${gateway.key}`,
+      `content-length: ${body.length}`,
+    ]
+    return lines(...head) + body
+  }
+  const got = await sendRaw(gateway.url, call('first') + call('second'), 1_000)
+  expect(statusesOf(got)).toEqual([200, 200])
+  const bodies = got.split(/HTTP\/1\.1 200[\s\S]*?\r\n\r\n/).slice(1)
+  expect(bodies.map(unchunked)).toEqual([first.join(''), second.join('')])
 })
 
 test('no change is taken from a client that names no host', async () => {
