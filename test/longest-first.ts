@@ -1,20 +1,26 @@
 /** The order of test files: those that take longest begin first, so that none of them is what everything waits for at the end. */
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
+/** Those that wait stand between those that work. */
 const LONGEST = [
-  'drivers/ledger-database',
-  'drivers/durable-objects',
   'runtimes/workers',
   'runtimes/lambda',
-  'process/kills',
-  'drivers/journal-room',
-  'drivers/storage',
-  'process/node-accounting',
+  'drivers/durable-objects',
+  'drivers/ledger-database',
+  'process/kills-redis',
+  'process/node',
+  'process/restore',
+  'process/kills-database',
   'process/replaced',
   'process/restarts',
-  'process/restore',
-  'process/lifecycle',
+  'process/readme',
   'process/namespaces',
+  'process/lifecycle',
+  'process/cli-organisation',
+  'process/systemd',
+  'process/reports',
+  'process/many',
+  'drivers/journal-room',
 ]
 
 export class LongestFirst extends BaseSequencer {

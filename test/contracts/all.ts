@@ -28,6 +28,7 @@ import { usageContract } from './usage.ts'
 export function allContracts(runtime: Runtime) {
   answersContracts(runtime)
   accountingContracts(runtime)
+  organisationContracts(runtime)
 }
 
 /** How callers are answered, also when something fails. */
@@ -44,7 +45,7 @@ export function answersContracts(runtime: Runtime) {
   storedBackendsContract(runtime)
 }
 
-/** Who may call, and what is written down of it. */
+/** Who may call how much, and what is written down of it. */
 export function accountingContracts(runtime: Runtime) {
   meteringContract(runtime)
   accountsContract(runtime)
@@ -53,6 +54,10 @@ export function accountingContracts(runtime: Runtime) {
   moneyContract(runtime)
   usageContract(runtime)
   reportsContract(runtime)
+}
+
+/** How people, programs and machines belong together. */
+export function organisationContracts(runtime: Runtime) {
   organisationContract(runtime)
   scimContract(runtime)
   noticesContract(runtime)

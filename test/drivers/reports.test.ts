@@ -1,15 +1,14 @@
 /** The thread of reports, on the database file of a server. What reports answer is shown in test/api and the contracts. */
 import { eq, sql } from 'drizzle-orm'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openServedFile } from '../../adapters/drivers/storage/served.ts'
 import { type ReportThreads, reportsOn } from '../../adapters/node/reports.ts'
-import type { Config } from '../../config/schema.ts'
 import { settingsFrom } from '../../config/settings.ts'
 import { systemClock } from '../../core/clock.ts'
 import { auditEvents, usageLogs } from '../../core/db/schema.ts'
 import { createPeriods } from '../../core/limits/period.ts'
 import { runReport } from '../../functions/reports.ts'
-import { type KeptLogs, keptLogs } from '../support/logs.ts'
+import { keptLogs } from '../support/logs.ts'
 import type { OpenedStore } from '../support/memory-store.ts'
 import { fillUsage } from '../support/million.ts'
 import { fileStore } from '../support/stores.ts'
@@ -29,21 +28,21 @@ const SEVERAL: [path: string, query: object][] = [
 ]
 const DECODER = new TextDecoder()
 
+/** One for all tests, because a thread takes seconds to begin. Those that change the rows come last. */
 let store: OpenedStore
-let logs: KeptLogs
 let reports: ReportThreads
-let config: Config
-beforeEach(async () => {
-  logs = keptLogs()
-  config = load(MINIMAL)
+const logs = keptLogs()
+const config = load(MINIMAL)
+beforeAll(async () => {
   store = await fileStore(async (path) => {
     const storage = await openServedFile(path, logs, { fsync: false })
     if (!storage.file) throw new Error('a file is expected')
     reports = reportsOn(storage.file, logs)
     return storage
   })
+  await fillUsage(store.db, ROWS)
 })
-afterEach(async () => {
+afterAll(async () => {
   await reports.close()
   await store.close()
 })
@@ -60,7 +59,6 @@ const run = (path: string, query?: object, over = () => {}) =>
 const linesIn = (text: string) => text.split('\r\n').length - 1
 
 test('what a report answers is the same, byte for byte, as without a thread', async () => {
-  await fillUsage(store.db, 1_000)
   const parts = { db: store.db, clock: systemClock, logger: logs, settings: settingsFrom(config) }
   const deps = { ...parts, periods: createPeriods('UTC') }
   for (const [path, query] of SEVERAL) {
@@ -71,7 +69,7 @@ test('what a report answers is the same, byte for byte, as without a thread', as
 })
 
 test('an export has every row, is in the audit, and says once that it is over', async () => {
-  await fillUsage(store.db, ROWS)
+  await store.db.delete(auditEvents)
   let over = 0
   const text = await (await run(EXPORT, {}, () => over++)).text()
   expect([linesIn(text), over]).toEqual([ROWS + 1, 1])
@@ -79,21 +77,7 @@ test('an export has every row, is in the audit, and says once that it is over', 
   expect(events).toMatchObject([{ actorId: 1, ip: '192.0.2.1' }])
 })
 
-test('an export is read no further than its reader takes it', async () => {
-  await fillUsage(store.db, ROWS)
-  const reader = (await run(EXPORT)).body?.getReader()
-  let text = DECODER.decode((await reader?.read())?.value)
-  // What is asked for now goes behind whatever was read ahead.
-  await run('/admin/api/usage', { page_size: 1 })
-  await store.db.delete(usageLogs)
-  for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
-    text += DECODER.decode(read.value)
-  }
-  expect(linesIn(text)).toBeLessThan(AHEAD)
-})
-
 test('an export whose reader leaves is over', async () => {
-  await fillUsage(store.db, ROWS)
   let over = 0
   const reader = (await run(EXPORT, {}, () => over++)).body?.getReader()
   await reader?.read()
@@ -102,7 +86,6 @@ test('an export whose reader leaves is over', async () => {
 })
 
 test('a list is answered while exports are under way', async () => {
-  await fillUsage(store.db, ROWS)
   let finished = 0
   const exports = Array.from({ length: 10 }, async () => {
     await (await run(EXPORT)).text()
@@ -124,6 +107,27 @@ test('a report that refuses is refused in the same words', async () => {
   })
 })
 
+test('the configuration in force decides, also after a reload', async () => {
+  const limitsOf = async (period: string) => {
+    const under = reports.under(load({ ...MINIMAL, limits: { period } }))
+    return (await under.run('/api/usage/summary', callOf(), () => {})).json()
+  }
+  expect(await limitsOf('total')).toMatchObject({ resets_at: null })
+  expect(await limitsOf('daily')).toMatchObject({ resets_at: expect.any(String) })
+})
+
+test('an export is read no further than its reader takes it', async () => {
+  const reader = (await run(EXPORT)).body?.getReader()
+  let text = DECODER.decode((await reader?.read())?.value)
+  // What is asked for now goes behind whatever was read ahead.
+  await run('/admin/api/usage', { page_size: 1 })
+  await store.db.delete(usageLogs)
+  for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
+    text += DECODER.decode(read.value)
+  }
+  expect(linesIn(text)).toBeLessThan(AHEAD)
+})
+
 test('a report that fails is an internal error, whose cause is told to the log alone', async () => {
   await store.db.run(sql`drop table audit_events`)
   await expect(run('/admin/api/audit', { page: 1, page_size: 5 })).rejects.toMatchObject({
@@ -131,14 +135,4 @@ test('a report that fails is an internal error, whose cause is told to the log a
     message: 'Something went wrong in the gateway.',
     cause: expect.stringContaining('audit_events'),
   })
-})
-
-test('the configuration in force decides, also after a reload', async () => {
-  await fillUsage(store.db, 100)
-  const limitsOf = async (period: string) => {
-    const under = reports.under(load({ ...MINIMAL, limits: { period } }))
-    return (await under.run('/api/usage/summary', callOf(), () => {})).json()
-  }
-  expect(await limitsOf('total')).toMatchObject({ resets_at: null })
-  expect(await limitsOf('daily')).toMatchObject({ resets_at: expect.any(String) })
 })

@@ -1,15 +1,12 @@
 /** The bundle as a Lambda, run by a runtime client: a libSQL server by HTTP, Redis for what invocations share. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { httpDatabase } from '../../adapters/drivers/storage/libsql-http.ts'
-import { migrate } from '../../core/db/migrate.ts'
-import { startHrana } from './hrana.ts'
 import { startLambda } from './lambda-host.ts'
 import { HAS_REDIS, type RealRedis, startRedis } from './redis.ts'
 import { clientOf, complete, type Gateway, type GatewaySettings, type Runtime } from './runtime.ts'
-import { temporaryFolder } from './stores.ts'
+import { startDatabase, temporaryFolder } from './stores.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 let bundle = join(ROOT, 'dist/lambda')
@@ -20,8 +17,12 @@ export const LAMBDA_LOCAL = join(import.meta.dirname, 'lambda-local.ts')
 const SHARES = HAS_REDIS || process.env.CI !== undefined
 const AT_ONCE = SHARES ? 3 : 1
 
-/** Builds a bundle for the tests of one file, because other files run at the same time. The result removes it. */
-export function buildLambda(): () => void {
+/**
+ * Builds a bundle for the tests of one file, unless all are built; because other files run at the same time. The result removes
+ * it.
+ */
+export function buildLambda(): (() => void) | undefined {
+  if (process.env.BUILT) return undefined
   const { path, remove } = temporaryFolder()
   execFileSync(process.execPath, ['adapters/lambda/build.ts', path], { cwd: ROOT, stdio: 'ignore' })
   bundle = path
@@ -45,14 +46,11 @@ export function lambda(name: string, client: string): Runtime {
 }
 
 async function startOn(runtime: string, settings: GatewaySettings, redis?: RealRedis): Promise<Gateway> {
-  const folder = temporaryFolder()
-  mkdirSync(folder.path, { recursive: true })
-  const hrana = await startHrana(join(folder.path, 'server.db'))
-  const { db, close } = httpDatabase(hrana.url, hrana.token)
-  await migrate(db)
+  const server = await startDatabase()
+  const { db, close } = httpDatabase(server.url, server.token)
   const config = {
     ...complete(settings),
-    database: { url: hrana.url, auth_token: hrana.token },
+    database: { url: server.url, auth_token: server.token },
     ...(redis ? { redis: { url: redis.url } } : {}),
     limits: { store: redis ? 'redis' : 'local', ...Object(settings.limits) },
     health: { ...complete(settings).health, store: 'database' },
@@ -71,9 +69,8 @@ async function startOn(runtime: string, settings: GatewaySettings, redis?: RealR
       await served.stop()
       await tasks.stop()
       close()
-      await hrana.stop()
+      await server.stop()
       await redis?.stop()
-      folder.remove()
     },
   }
 }
