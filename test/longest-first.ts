@@ -21,6 +21,9 @@ const LONGEST = [
   'process/reports',
   'process/many',
   'drivers/journal-room',
+  'browser/every-page',
+  'browser/site',
+  'browser/many',
 ]
 
 export class LongestFirst extends BaseSequencer {

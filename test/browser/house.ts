@@ -19,6 +19,8 @@ export const QUIET = [
   '--disable-background-networking',
 ]
 
+const HEIGHT = 800
+
 export interface Look {
   locale: 'en-US' | 'zh-CN'
   scheme: 'light' | 'dark'
@@ -70,7 +72,7 @@ export async function openHouse(settings: object = {}): Promise<House> {
       const context = await browser.newContext({
         locale,
         colorScheme: scheme,
-        viewport: { width, height: 800 },
+        viewport: { width, height: HEIGHT },
         timezoneId: 'Asia/Shanghai',
         permissions: ['clipboard-read', 'clipboard-write'],
       })
@@ -110,6 +112,13 @@ export async function openHouse(settings: object = {}): Promise<House> {
       await claude.stop()
     },
   }
+}
+
+/** Shows the same page in another theme and width. */
+export async function show(page: Page, { scheme, width }: Pick<Look, 'scheme' | 'width'>): Promise<void> {
+  await page.setViewportSize({ width, height: HEIGHT })
+  await page.emulateMedia({ colorScheme: scheme })
+  await page.locator(`html[data-theme=${scheme}]`).waitFor()
 }
 
 /** What an accessibility checker (WCAG 2.2 AA and best practice) finds, and whether the page is wider than the screen. */
