@@ -4,8 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/lambda/**/*.test.ts'],
     globalSetup: 'test/lambda/install.ts',
-    // Most of `isolation` is waiting.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } },
