@@ -15,7 +15,7 @@ import { type Interface, type ServeParts, serve } from './serve.ts'
 import type { Collector } from './translator.ts'
 
 /** The summary is a call like any other: metered and limited. Throws a Refusal, or ClientGone. */
-export function compact(deps: ServeParts, received: Received): Promise<Reply | Response> {
+export function compact(deps: ServeParts, received: Received): Promise<Reply> {
   return serve(deps, received, compactionIn, nativeCall(deps, received, false))
 }
 

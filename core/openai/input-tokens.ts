@@ -11,7 +11,7 @@ import type { Reply } from '../ports.ts'
 import { claudeErrorAsOpenAi } from './errors.ts'
 import { type MessagesRequest, requestText } from './messages-api.ts'
 import { nativeCall } from './native-call.ts'
-import { jsonHeaders } from './reply/answer.ts'
+import { jsonReply } from './reply/answer.ts'
 import type { TranslationContext } from './request/assemble.ts'
 import { bodyOf } from './request/read.ts'
 import { parsedBody } from './request/refuse.ts'
@@ -27,7 +27,7 @@ const Counted = z.looseObject({ input_tokens: z.int() })
 export async function inputTokens(
   deps: PrepareParts & FailoverParts & RelayParts,
   received: Received,
-): Promise<Reply | Response> {
+): Promise<Reply> {
   const native = nativeCall(deps, received, false)
   const way = wayOf(native, () => {
     const asked = parsedBody(ResponsesRequest, bodyOf(received.body))
@@ -47,15 +47,16 @@ export async function inputTokens(
   const chunks: Uint8Array[] = []
   await reply.pipe({ write: (chunk) => void chunks.push(chunk), left: received.signal })
   const answer = parsedJson(new TextDecoder().decode(joined(chunks)))
-  const headers = jsonHeaders(reply.headers, translation.warnings)
+  const respond = (shown: object, status: number) =>
+    jsonReply(shown, status, reply.headers, translation.warnings)
   if (reply.status !== 200) {
     const { error, status } = claudeErrorAsOpenAi(answer, reply.status)
-    return Response.json({ error }, { status, headers })
+    return respond({ error }, status)
   }
   const counted = Counted.safeParse(answer)
   if (!counted.success) throw new Refusal('all_backends_failed', 'The upstream did not count the tokens.')
   const { input_tokens } = counted.data
-  return Response.json({ object: 'response.input_tokens', input_tokens }, { headers })
+  return respond({ object: 'response.input_tokens', input_tokens }, 200)
 }
 
 /** The members that Claude counts; it refuses the others here. */

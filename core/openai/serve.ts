@@ -46,7 +46,7 @@ export interface Interface {
 }
 
 /** POST /v1/chat/completions. Throws a Refusal, or ClientGone. */
-export async function chatCompletions(deps: ServeParts, received: Received): Promise<Reply | Response> {
+export async function chatCompletions(deps: ServeParts, received: Received): Promise<Reply> {
   return serve(deps, received, chatIn, nativeCall(deps, received, true))
 }
 
@@ -67,7 +67,7 @@ function chatIn(received: Received): Interface {
 }
 
 /** POST /v1/responses. Throws a Refusal, or ClientGone. */
-export async function responses(deps: ServeParts, received: Received): Promise<Reply | Response> {
+export async function responses(deps: ServeParts, received: Received): Promise<Reply> {
   return serve(deps, received, responseIn, nativeCall(deps, received, false))
 }
 
@@ -100,7 +100,7 @@ export async function serve(
   received: Received,
   read: (received: Received) => Interface,
   native: NativeCall | undefined,
-): Promise<Reply | Response> {
+): Promise<Reply> {
   const way = wayOf(native, () => {
     const spoken = read(received)
     return { spoken, ...prepared(deps, received, spoken, native) }

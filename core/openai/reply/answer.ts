@@ -70,12 +70,10 @@ export function translated(answer: OpenAiAnswer, translator: StreamTranslator): 
   }
 }
 
-/** Reads the whole answer and returns it as one JSON object. Throws a Refusal all_backends_failed if it breaks off. */
-export async function collected(answer: OpenAiAnswer, collector: Collector): Promise<Response> {
+/** Reads the whole answer; the reply is one JSON object. Throws a Refusal all_backends_failed if it breaks off. */
+export async function collected(answer: OpenAiAnswer, collector: Collector): Promise<Reply> {
   const { reply, warnings, signal } = answer
-  const respond = (body: object, status: number) => {
-    return Response.json(body, { status, headers: jsonHeaders(reply.headers, warnings) })
-  }
+  const respond = (body: object, status: number) => jsonReply(body, status, reply.headers, warnings)
   if (reply.status !== 200) {
     const { error, status } = claudeErrorAsOpenAi(await wholeBody(reply, signal), reply.status)
     return respond({ error }, status)
@@ -161,9 +159,17 @@ function errorOf(event: ClaudeEvent): OpenAiError {
   return claudeErrorAsOpenAi(event, 502).error
 }
 
-/** Headers of an answer that is one JSON object, with what was given up for it. */
-export function jsonHeaders(from: HeaderPairs, warnings: readonly string[]): Headers {
-  return new Headers(headersOf(from, warnings, 'application/json'))
+/** A reply that is one JSON object, with the headers of Claude's answer and what was given up for it. */
+export function jsonReply(
+  body: object,
+  status: number,
+  from: HeaderPairs,
+  warnings: readonly string[],
+): Reply {
+  const bytes = ENCODER.encode(JSON.stringify(body))
+  const headers = headersOf(from, warnings, 'application/json')
+  headers.push(['content-length', String(bytes.length)])
+  return { status, headers, pipe: (sink) => sink.write(bytes) }
 }
 
 /** The answer's headers, less those that describe the original body. */
