@@ -43,8 +43,7 @@ export const savedViews = [
     method: 'GET',
     path: '/api/views',
     tier: 'session',
-    summary:
-      "The caller's saved views of a page, and the newest 100 that others share with all who may read it.",
+    summary: "The caller's saved views of a page, and up to 100 that others share with all who may read it.",
     query: z.strictObject({ page }),
     reply: ViewsView,
     errors: [404],

@@ -7,7 +7,7 @@ import type { Clock, Db } from '../ports.ts'
 
 /** How many views somebody may have, of all pages together. */
 export const MOST_VIEWS = 50
-/** How many of others' are listed, the newest first, because everybody may share. */
+/** How many of others' are listed. */
 const MOST_SHARED = 100
 
 type Row = typeof savedViews.$inferSelect
@@ -21,7 +21,10 @@ type Wanted = Omit<SavedView, 'id'>
 const { id, page, name, query, shared } = savedViews
 const COLUMNS = { id, page, name, query, shared }
 
-/** One's own views of a page by name, and those that others share. */
+/**
+ * One's own views of a page by name, and those that others share: first the newest of each person, then everybody's second, so
+ * that whoever shares many keeps nobody else's off the list.
+ */
 export async function viewsOf(
   db: Db,
   userId: number,
@@ -37,7 +40,7 @@ export async function viewsOf(
     .from(savedViews)
     .innerJoin(users, and(eq(users.id, savedViews.userId), isNull(users.deletedAt)))
     .where(and(eq(page, of), eq(shared, true), ne(savedViews.userId, userId)))
-    .orderBy(desc(id))
+    .orderBy(sql`row_number() over (partition by ${savedViews.userId} order by ${id} desc)`, desc(id))
     .limit(MOST_SHARED)
   return { own, others }
 }

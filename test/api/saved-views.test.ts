@@ -62,6 +62,27 @@ test('a person has fifty of them, also when they are made at once', async () => 
   expect((await listed(bob, '/usage')).views.length).toBe(50)
 })
 
+test('whoever shares many keeps nobody else off the list', async () => {
+  const [cyn, dan, eve] = await Promise.all(['cyn', 'dan', 'eve'].map((name) => app.signIn(name)))
+  const share = (userId = 0, count = 1) => {
+    const at = app.clock.now()
+    const view = { userId, page: '/explore' as const, query: '', shared: true, createdAt: at, updatedAt: at }
+    return app.db
+      .insert(savedViews)
+      .values(Array.from({ length: count }, (_, n) => ({ ...view, name: `view ${n}` })))
+  }
+  await share(cyn?.id)
+  await share(dan?.id, 50)
+  await share(eve?.id, 50)
+  const { shared } = await listed(boss, '/explore')
+  expect(shared.length).toBe(100)
+  expect(shared.slice(0, 3).map(({ shared_by }: { shared_by: string }) => shared_by)).toEqual([
+    'eve',
+    'dan',
+    'cyn',
+  ])
+})
+
 test('those of who was deleted are shared no more, and gone once they are erased', async () => {
   await ann.post('/api/views', { page: '/usage', name: "Ann's own", query: '', shared: true })
   expect((await listed(boss, '/usage')).shared.length).toBe(1)
