@@ -1,5 +1,6 @@
 /** Every refusal of the gateway itself, one row per code. functions/envelopes writes it in the form of each API. */
 import type { HeaderPairs } from './ports.ts'
+import { type Problem, saidBy } from './problems.ts'
 
 interface Row {
   status: number
@@ -80,6 +81,8 @@ export class Refusal extends Error {
   readonly shown: { status: number; type: string } | undefined
   /** What is wrong with the input: path of a field → problem. */
   readonly fields: Readonly<Record<string, string>> | undefined
+  /** The same by code, for those that have one. */
+  readonly problems: Readonly<Record<string, Problem>> | undefined
   /** What Anthropic's Admin API calls it, where it has a name for it: its SDKs make an error class of it. */
   readonly errorCode: string | undefined
 
@@ -90,7 +93,7 @@ export class Refusal extends Error {
       cause?: unknown
       retryAfterMs?: number
       headers?: HeaderPairs
-      fields?: Readonly<Record<string, string>>
+      fields?: Readonly<Record<string, string | Problem>>
       shown?: { status: number; type: string }
       errorCode?: string
     } = {},
@@ -100,7 +103,16 @@ export class Refusal extends Error {
     this.code = code
     this.retryAfterMs = options.retryAfterMs
     this.headers = options.headers ?? []
-    this.fields = options.fields
+    const found = Object.entries(options.fields ?? {})
+    this.fields = options.fields && Object.fromEntries(found.map(([path, one]) => [path, sentenceOf(one)]))
+    this.problems =
+      options.fields &&
+      Object.fromEntries(
+        found.flatMap(([path, one]) => {
+          const coded = typeof one === 'string' ? saidBy(one) : one
+          return coded ? [[path, coded]] : []
+        }),
+      )
     this.shown = options.shown
     this.errorCode = options.errorCode
   }
@@ -143,8 +155,12 @@ export function asRefusal(thrown: unknown): Refusal {
 }
 
 /** A Refusal invalid_input for one field; `field` is its path. */
-export function invalidField(field: string, problem: string): Refusal {
-  return new Refusal('invalid_input', `${field}: ${problem}`, { fields: { [field]: problem } })
+export function invalidField(field: string, problem: string | Problem): Refusal {
+  return new Refusal('invalid_input', `${field}: ${sentenceOf(problem)}`, { fields: { [field]: problem } })
+}
+
+function sentenceOf(problem: string | Problem): string {
+  return typeof problem === 'string' ? problem : problem.message
 }
 
 /** A Refusal not_found, the same for what does not exist and for what belongs to somebody else. */

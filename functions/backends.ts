@@ -8,6 +8,7 @@ import { OUTCOMES, STEPS } from '../core/backends/try-out.ts'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere, Refusal } from '../core/errors.ts'
 import { BackendView, backendView } from './backend-views.ts'
+import { Coded } from './fields.ts'
 import { assertRecent } from './identify.ts'
 import { route } from './route.ts'
 
@@ -23,7 +24,9 @@ const Change = z
       'Of a backend of the configuration file: enabled and weight, until restart or reload. Of another one: any settings, of which null takes one away; others stay. What decides where secrets go is changed only together with all of them.',
   })
 const Tried = z.strictObject({
-  steps: z.array(z.strictObject({ step: z.enum(STEPS), outcome: z.enum(OUTCOMES), message: z.string() })),
+  steps: z.array(
+    z.strictObject({ step: z.enum(STEPS), outcome: z.enum(OUTCOMES), message: z.string(), ...Coded.shape }),
+  ),
 })
 const Unused = z
   .strictObject({ name: z.string(), problem: z.string() })

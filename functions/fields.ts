@@ -3,11 +3,11 @@ import * as z from 'zod'
 import { nothingHere } from '../core/errors.ts'
 import { isNetwork } from '../core/http/networks.ts'
 import { LONGEST_MODEL_NAME, ModelName } from '../core/models/name.ts'
+import { PROBLEMS } from '../core/problems.ts'
 import { microsOf } from '../core/units.ts'
 
 const LARGEST_ID = Number.MAX_SAFE_INTEGER
 const LARGEST_BUDGET_USD = 1_000_000_000
-const BUDGET_EXPECTED = `0, or from 0.000001 to ${LARGEST_BUDGET_USD}, is expected`
 
 /* biome-ignore-start lint/suspicious/noControlCharactersInRegex: control characters are what is looked for */
 // Written without \p{…}, because the OpenAPI document contains them and some languages do not support it.
@@ -30,7 +30,7 @@ function textLike(pattern: RegExp, longest: number, expected: string) {
 
 /** One line of text, up to `longest` characters; may be ''. */
 export function optionalLine(longest: number) {
-  return textLike(LINE, longest, 'one line of text is expected')
+  return textLike(LINE, longest, PROBLEMS.one_line)
 }
 
 /** A password, exactly as it was typed. */
@@ -38,32 +38,32 @@ export const password = z
   .string()
   .min(1)
   .max(1024)
-  .regex(LINE, 'text without control characters is expected')
-  .refine((text) => text.isWellFormed(), 'text is expected')
+  .regex(LINE, PROBLEMS.no_controls)
+  .refine((text) => text.isWellFormed(), PROBLEMS.text)
 
 export function line(longest: number) {
-  return optionalLine(longest).min(1).regex(FILLED)
+  return optionalLine(longest).min(1).regex(FILLED, PROBLEMS.required)
 }
 
 /** Several lines of text, up to `longest` characters; may be ''. */
 export function optionalProse(longest: number) {
-  return textLike(PROSE, longest, 'text is expected')
+  return textLike(PROSE, longest, PROBLEMS.text)
 }
 
 export function prose(longest: number) {
-  return optionalProse(longest).min(1).regex(FILLED)
+  return optionalProse(longest).min(1).regex(FILLED, PROBLEMS.required)
 }
 
 /** An RFC 3339 time, parsed to ms since 1970. */
 export const moment = z.iso
-  .datetime({ offset: true, error: 'a time such as 2027-01-31T00:00:00Z is expected' })
+  .datetime({ offset: true, error: PROBLEMS.time })
   .transform((text) => Date.parse(text))
 
 /** A budget in dollars, parsed to micro-dollars. Amounts that round to 0 are refused, because 0 means no limit. */
 export const dollars = z
   .union(
-    [z.literal(0), z.number().min(0.000_001, BUDGET_EXPECTED).max(LARGEST_BUDGET_USD, BUDGET_EXPECTED)],
-    BUDGET_EXPECTED,
+    [z.literal(0), z.number().min(0.000_001, PROBLEMS.budget).max(LARGEST_BUDGET_USD, PROBLEMS.budget)],
+    PROBLEMS.budget,
   )
   .transform(microsOf)
 
@@ -77,7 +77,7 @@ export const modelName = line(LONGEST_MODEL_NAME).pipe(ModelName)
 export const modelGlob = line(LONGEST_MODEL_NAME).transform((glob) => glob.toLowerCase())
 
 /** An address, or a network in CIDR notation. */
-export const network = line(64).refine(isNetwork, 'a network such as 10.0.0.0/8 is expected')
+export const network = line(64).refine(isNetwork, PROBLEMS.network)
 
 export const quotaTokens = z.int().min(0)
 
@@ -119,3 +119,9 @@ export function idOf(text: string): number {
 }
 
 export const timestamp = z.iso.datetime()
+
+/** What a sentence beside it says, for programs. */
+export const Coded = z.strictObject({
+  code: z.string().meta({ description: 'What is meant; its words may change.' }),
+  params: z.record(z.string(), z.union([z.string(), z.number()])).meta({ description: 'What they name.' }),
+})

@@ -4,9 +4,11 @@ import { Refusal } from '../core/errors.ts'
 import { GUARDS } from '../core/http/guards.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { HeaderPairs } from '../core/ports.ts'
+import { type Problem, problem } from '../core/problems.ts'
 import type { Settings } from '../core/settings.ts'
 import { announcedBytes, type Reading, readBody } from './body.ts'
 import { isSecure } from './cookies.ts'
+import { problemOf } from './problem-of.ts'
 import { type BodyType, isChange } from './route.ts'
 
 const FORM = 'application/x-www-form-urlencoded'
@@ -79,15 +81,16 @@ function parseJson(bytes: Uint8Array): unknown {
 
 /** Parses input by its schema. Throws a Refusal invalid_input that names each invalid field. */
 export function checked(schema: z.ZodType, input: unknown): unknown {
-  const result = schema.safeParse(input)
+  const result = schema.safeParse(input, { reportInput: true })
   if (result.success) return result.data
-  const fields: Record<string, string> = Object.create(null)
-  for (const { code, path, message, ...issue } of result.error.issues) {
-    const unknown = code === 'unrecognized_keys' && 'keys' in issue ? issue.keys : []
-    for (const key of unknown) fields[[...path, key].join('.')] = 'this field is not known'
-    if (unknown.length === 0) fields[path.join('.') || 'body'] ??= message
+  const fields: Record<string, Problem> = Object.create(null)
+  for (const issue of result.error.issues) {
+    const { path } = issue
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys : []
+    for (const key of unknown) fields[[...path, key].join('.')] = problem('unknown_field')
+    if (unknown.length === 0) fields[path.join('.') || 'body'] ??= problemOf(issue)
   }
-  const problems = Object.entries(fields).map(([path, problem]) => `${path}: ${problem}`)
+  const problems = Object.entries(fields).map(([path, { message }]) => `${path}: ${message}`)
   throw new Refusal('invalid_input', problems.join('; ').slice(0, 1000), { fields })
 }
 

@@ -13,6 +13,7 @@ import {
   revokeInvitation,
   statusOf,
 } from '../core/organisation/invitations.ts'
+import { problem } from '../core/problems.ts'
 import { DAY_MS, timeText, usdOf } from '../core/units.ts'
 import { addressOf } from '../core/users/address.ts'
 import { amount, idOf, line, moment, optionalProse, page, pageSize, timestamp } from './fields.ts'
@@ -153,7 +154,7 @@ async function wantedOf(
   const now = clock.now()
   const { role, group_ids: groupIds, limit_usd: micros, limit_period: period, list } = body
   const { most_uses: mostUses, expires_at: expiresAt = now + LIFE_MS } = body
-  if (expiresAt <= now) throw invalidField('expires_at', 'a time in the future is expected')
+  if (expiresAt <= now) throw invalidField('expires_at', problem('future'))
   const limit = micros === null || micros === undefined ? null : { micros, period }
   const rights = { role, groupIds, limit, mostUses, expiresAt }
   if (list === undefined) {

@@ -7,6 +7,7 @@ import { EXPIRING_DAYS, findKeys, KEY_SORTS, KEY_STATES } from '../core/keys/fin
 import { describedKey, listKeys } from '../core/keys/list.ts'
 import { createKey, deleteKey, type KeyChange, type Scope, updateKey } from '../core/keys/manage.ts'
 import { assertBillsTo } from '../core/organisation/service-accounts.ts'
+import { problem } from '../core/problems.ts'
 import {
   dollars,
   idInQuery,
@@ -220,5 +221,5 @@ async function deletedKey(deps: Deps, actor: Actor, scope: Scope, idText: string
 
 function assertInFuture({ clock }: Pick<Deps, 'clock'>, at: number | null) {
   if (at === null || at > clock.now()) return
-  throw invalidField('expires_at', 'a time in the future is expected')
+  throw invalidField('expires_at', problem('future'))
 }

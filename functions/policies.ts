@@ -19,7 +19,7 @@ import { isKnown, managedAnswer } from '../core/policies/managed-settings.ts'
 import type { Matched, Policy } from '../core/policies/match.ts'
 import { policiesOfPerson } from '../core/policies/person.ts'
 import { timeText } from '../core/units.ts'
-import { idInQuery, idOf, line, timestamp } from './fields.ts'
+import { Coded, idInQuery, idOf, line, timestamp } from './fields.ts'
 import { report, route } from './route.ts'
 
 const DOCUMENT_BYTES = 262_144
@@ -40,6 +40,7 @@ export const PolicyView = z
     domains: z.array(z.string()),
     settings,
     warnings: z.array(z.string()),
+    warning_codes: z.array(Coded).meta({ description: 'The same for programs, in the same order.' }),
   })
   .meta({ id: 'Policy' })
 const PolicyAnswer = z.strictObject({ policy: PolicyView })
@@ -191,7 +192,8 @@ function viewOf({ id, name, priority, groupIds, domains, settings }: Policy) {
   const { warnings } = checkSettings(settings)
   return {
     ...{ id, name, priority, group_ids: [...groupIds], domains: [...domains], settings: { ...settings } },
-    warnings: [...warnings],
+    warnings: warnings.map(({ message }) => message),
+    warning_codes: warnings.map(({ code, params }) => ({ code, params: { ...params } })),
   }
 }
 

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { isTimeZone } from '../core/calendar.ts'
 import { CLIENT_NAMES } from '../core/calls/client.ts'
+import { PROBLEMS } from '../core/problems.ts'
 import { BUCKETS, reportDates } from '../core/reports/buckets.ts'
 import { DIMENSIONS, type Dimension, type ReportFilter } from '../core/reports/grouped.ts'
 import { type ReportQuestion, SORTS } from '../core/reports/report-page.ts'
@@ -11,7 +12,7 @@ import { date } from './usage-views.ts'
 
 export const zone = z
   .string()
-  .refine(isTimeZone, 'the name of a time zone such as Asia/Shanghai is expected')
+  .refine(isTimeZone, PROBLEMS.time_zone)
   .optional()
   .meta({ description: 'The time zone that days belong to, by its IANA name. Without it: limits.time_zone.' })
 /** Also 0, the calls of no group. */

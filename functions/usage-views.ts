@@ -4,6 +4,7 @@ import * as z from 'zod'
 import type { SignedIn } from '../core/auth/sessions.ts'
 import { isTimeZone } from '../core/calendar.ts'
 import { totalTokens } from '../core/metering/tokens.ts'
+import { PROBLEMS } from '../core/problems.ts'
 import type { Bar, Figures, MainFigures } from '../core/reports/charts.ts'
 import { nameOfGateway } from '../core/reports/gateway-calls.ts'
 import type { Cursor } from '../core/reports/log-pages.ts'
@@ -15,16 +16,14 @@ import { idInQuery, line, modelName, timestamp } from './fields.ts'
 import { OUTCOME, sessionId } from './usage-search.ts'
 
 /** A valid date from 2000 to 2099; other years are taken for mistakes. */
-export const date = z.iso
-  .date('a date such as 2027-01-31 is expected')
-  .regex(/^20/, 'a date from 2000-01-01 to 2099-12-31 is expected')
+export const date = z.iso.date(PROBLEMS.date).regex(/^20/, 'a date from 2000-01-01 to 2099-12-31 is expected')
 
 const OWN = {
   start_date: date.optional().meta({ description: 'First day, in the zone `tz`.' }),
   end_date: date.optional().meta({ description: 'Last day, in the zone `tz`.' }),
   tz: z
     .string()
-    .refine(isTimeZone, 'the name of a time zone such as Asia/Shanghai is expected')
+    .refine(isTimeZone, PROBLEMS.time_zone)
     .default('UTC')
     .meta({ description: 'The time zone that days belong to, by its IANA name.' }),
   model: modelName.optional(),

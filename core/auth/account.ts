@@ -3,6 +3,7 @@ import { and, eq, gte, inArray, isNull, lt, or } from 'drizzle-orm'
 import { users } from '../db/schema.ts'
 import { invalidField } from '../errors.ts'
 import type { Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import type { AuthSettings } from '../settings.ts'
 import { looksLikeAnother } from './look-alikes.ts'
 
@@ -18,7 +19,7 @@ const SHAPE = /^[\p{L}\p{N}._+-]+(@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*)?$/u
 export function accountName(text: string): string {
   const name = text.normalize('NFKC').trim().toLowerCase()
   if (name.length === 0 || name.length > LONGEST || !SHAPE.test(name)) {
-    throw invalidField('itcode', 'an account name or an e-mail address is expected')
+    throw invalidField('itcode', problem('account'))
   }
   return oneSpelling(name)
 }
@@ -31,10 +32,7 @@ function oneSpelling(name: string): string {
 /** Throws a Refusal invalid_input for a new name that looks like another. Existing accounts keep such names. */
 export function assertUnmistakable(itcode: string): void {
   if (looksLikeAnother(itcode.split('@')[0] ?? '')) {
-    throw invalidField(
-      'itcode',
-      'a name that cannot be taken for another one is expected, in letters of one script',
-    )
+    throw invalidField('itcode', problem('lookalike'))
   }
 }
 

@@ -29,7 +29,8 @@ export type ListFinding =
   | { kind: 'listed'; models: ListedModel[] }
   /** It answers, but has no list of models; it may still serve calls. */
   | { kind: 'no_list'; status: number }
-  | { kind: 'refused'; reason: string }
+  /** `status` where it was the credential. */
+  | { kind: 'refused'; reason: string; status?: number }
   | { kind: 'down'; reason: string }
 
 /**
@@ -44,7 +45,7 @@ export async function readModels(parts: CheckParts, backend: Backend): Promise<L
   if (!answer.ok) return { kind: 'down', reason: answer.reason }
   const { status } = answer
   if (status === 401 || status === 402 || status === 403) {
-    return { kind: 'refused', reason: `refused the credential (${status})` }
+    return { kind: 'refused', reason: `refused the credential (${status})`, status }
   }
   if (status >= 300 && status < 400) return { kind: 'down', reason: 'answered with a redirect' }
   if (status >= 500 || status < 200) return { kind: 'down', reason: `answered ${status}` }

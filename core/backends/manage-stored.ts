@@ -5,6 +5,7 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { storedBackends } from '../db/schema.ts'
 import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import type { Clock, Db, HostLookup } from '../ports.ts'
+import { problem } from '../problems.ts'
 import type { SecretBox } from '../secrets/box.ts'
 import type { Fleet, GivenSettings, ParsedBackend } from './fleet.ts'
 import { assertNoMetadata } from './metadata-address.ts'
@@ -73,7 +74,7 @@ export async function withChange(
   const known = { ...openSettings(row), ...(await secretsOf(parts.secrets, row)) }
   const parsed = fleet.parse(patched(known, change))
   if (parsed.backend.name !== name) {
-    throw invalidField('name', 'a backend keeps its name; remove it and add another one')
+    throw invalidField('name', problem('backend_name'))
   }
   await assertNoMetadata(parsed.addresses, lookup)
   const given = secretsSet(parsed.backend).filter((secret) => Object.hasOwn(change, secret))
@@ -134,9 +135,9 @@ function destinationOf(fleet: Parts['fleet'], known: GivenSettings): string | un
 function assertAllSecrets({ backend }: ParsedBackend, given: readonly string[]): void {
   const missing = secretsSet(backend).filter((secret) => !given.includes(secret))
   if (missing.length === 0) return
-  const problem = 'it is expected again, because this change decides where it goes'
-  throw new Refusal('invalid_input', `${missing.join(', ')}: ${problem}`, {
-    fields: Object.fromEntries(missing.map((secret) => [secret, problem])),
+  const again = problem('secret_again')
+  throw new Refusal('invalid_input', `${missing.join(', ')}: ${again.message}`, {
+    fields: Object.fromEntries(missing.map((secret) => [secret, again])),
   })
 }
 

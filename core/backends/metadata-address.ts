@@ -3,6 +3,7 @@ import ipaddr from 'ipaddr.js'
 import { invalidField } from '../errors.ts'
 import { addressOf, isIn, networksOf } from '../http/networks.ts'
 import type { HostLookup } from '../ports.ts'
+import { problem } from '../problems.ts'
 
 const REFUSED = networksOf([
   '169.254.0.0/16',
@@ -54,7 +55,7 @@ export async function assertNoMetadata(
     const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
     const found = addressOf(host) ? [host] : ((await lookup?.(host).catch(() => [])) ?? [])
     if (found.some(isMetadataAddress)) {
-      throw invalidField(field, 'link-local and metadata addresses are not allowed')
+      throw invalidField(field, problem('metadata_address'))
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Tries a backend step by step for an administrator, and says in words how each step went. */
-import type { Verdict } from '../calls/verdict.ts'
 import { matchesAny } from '../glob.ts'
 import type { MaybePromise } from '../ports.ts'
+import { type Problem, problem } from '../problems.ts'
 import type { Backend } from '../settings.ts'
 import { askOnce, type CheckParts, type ListFinding, readModels } from './check.ts'
 import { kindOf } from './kinds/kinds.ts'
@@ -10,11 +10,10 @@ import type { OwnCall } from './own-call.ts'
 export const STEPS = ['credentials', 'models', 'call'] as const
 export const OUTCOMES = ['passed', 'failed', 'skipped'] as const
 
-export interface Step {
+/** What it says is of our own: no secret, and nothing of what the upstream said. */
+export interface Step extends Problem {
   step: (typeof STEPS)[number]
   outcome: (typeof OUTCOMES)[number]
-  /** A sentence of our own: no secret, and nothing of what the upstream said. */
-  message: string
 }
 type Told = Omit<Step, 'step'>
 type Asked = Awaited<ReturnType<typeof askOnce>>
@@ -27,8 +26,8 @@ type TryParts = CheckParts & {
 /** Whether there are credentials and they are taken, what is listed, and whether a call of one token is served, which it costs. */
 export async function tryOut(parts: TryParts, backend: Backend): Promise<Step[]> {
   if (!(await canProve(parts, backend))) {
-    const none = skipped('There are no credentials to ask with.')
-    return told(failed('No token could be had with these credentials.'), none, none)
+    const none = skipped(problem('try_nothing_to_ask_with'))
+    return told(failed(problem('try_no_token')), none, none)
   }
   const found = await readModels(parts, backend)
   const listed = found.kind === 'listed' ? found.models.map(({ id }) => id) : []
@@ -41,8 +40,8 @@ export async function tryOut(parts: TryParts, backend: Backend): Promise<Step[]>
     ofModels(found),
     asked
       ? // What is listed are the upstream's words.
-        ofCall(configured ?? 'a model of its list', asked)
-      : skipped('No model is known: neither the settings nor the backend name one.'),
+        ofCall(configured, asked)
+      : skipped(problem('try_no_model')),
   )
 }
 
@@ -63,16 +62,16 @@ function told(credentials: Told, models: Told, call: Told): Step[] {
   ]
 }
 
-function passed(message: string): Told {
-  return { outcome: 'passed', message }
+function passed(said: Problem): Told {
+  return { outcome: 'passed', ...said }
 }
 
-function failed(message: string): Told {
-  return { outcome: 'failed', message }
+function failed(said: Problem): Told {
+  return { outcome: 'failed', ...said }
 }
 
-function skipped(message: string): Told {
-  return { outcome: 'skipped', message }
+function skipped(said: Problem): Told {
+  return { outcome: 'skipped', ...said }
 }
 
 /** Whether a driver of credentials has something to prove with; an API key needs none. */
@@ -99,38 +98,37 @@ function smallestOf(models: readonly string[]): string | undefined {
 
 function ofCredentials(backend: Backend, found: ListFinding, asked: Asked | undefined): Told {
   const refusedCall = asked?.verdict.kind === 'account_refused'
-  if (found.kind === 'refused' && found.reason.startsWith('refused')) return failed(`It ${found.reason}.`)
-  if (refusedCall) return failed(`It refused the credential (${asked.status}).`)
+  if (found.kind === 'refused' && found.status !== undefined)
+    return failed(problem('try_refused', { status: found.status }))
+  if (refusedCall) return failed(problem('try_refused', { status: asked.status }))
   const answered = kindOf(backend).check !== undefined && found.kind !== 'down'
-  if (answered || (asked !== undefined && asked.status !== 0)) return passed('They are taken.')
-  return skipped('Nothing answered, so nobody could tell.')
+  if (answered || (asked !== undefined && asked.status !== 0)) return passed(problem('try_taken'))
+  return skipped(problem('try_nobody_answered'))
 }
 
 function ofModels(found: ListFinding): Told {
   switch (found.kind) {
     case 'listed':
-      return passed(`Models that are known: ${found.models.length}.`)
+      return passed(problem('try_models', { n: found.models.length }))
     case 'no_list':
-      return skipped(`It has no list of models (it answered ${found.status}).`)
+      return skipped(problem('try_no_list', { status: found.status }))
     default:
-      return failed(`It ${found.reason}.`)
+      return failed(problem('try_list_failed', { reason: found.reason }))
   }
 }
 
-function ofCall(model: string, { verdict, status }: Asked): Told {
-  if (verdict.kind === 'served') return passed(`A call of one token to ${model} was served.`)
-  if (status === 0 && 'reason' in verdict) return failed(`No answer to ${model}: ${verdict.reason}.`)
-  return failed(`${WORDS[verdict.kind]} (${model}, status ${status}).`)
-}
-
-const WORDS: Readonly<Record<Exclude<Verdict['kind'], 'served'>, string>> = {
-  callers: 'It refused a call of one token',
-  account_unreachable: 'It cannot be reached',
-  account_refused: 'It refused the credential',
-  account_unpaid: 'The account cannot pay',
-  pair_failed: 'It failed with this model',
-  pair_cooldown: 'It asks to wait with this model',
-  model_not_offered: 'It does not offer this model to the account',
-  foreign: 'Something in between refused the call, such as a proxy or a firewall',
-  ours: 'This machine has no network or no room for another connection',
+/** `model` is undefined for one of the upstream's list, whose words are not ours to repeat. */
+function ofCall(model: string | undefined, { verdict, status }: Asked): Told {
+  if (verdict.kind === 'served') {
+    return passed(model === undefined ? problem('try_served_listed') : problem('try_served', { model }))
+  }
+  if (status === 0 && 'reason' in verdict) {
+    const { reason } = verdict
+    return failed(
+      model === undefined
+        ? problem('try_no_answer_listed', { reason })
+        : problem('try_no_answer', { model, reason }),
+    )
+  }
+  return failed(problem(`try_${verdict.kind}`, { status }))
 }

@@ -4,6 +4,7 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { apiKeys, users } from '../db/schema.ts'
 import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import { hasRoomForKey } from './most-keys.ts'
 
 /**
@@ -24,7 +25,7 @@ export async function moveKey(
     .select({ id: users.id })
     .from(users)
     .where(and(eq(users.id, accountId), eq(users.kind, 'service'), eq(users.status, 'active')))
-  if (!account) throw invalidField('user_id', 'the id of an active service account is expected')
+  if (!account) throw invalidField('user_id', problem('service_account'))
   if (key.userId === accountId) return
   const now = clock.now()
   const isActive = sql`exists (select 1 from users where id = ${accountId} and kind = 'service' and status = 'active')`

@@ -5,6 +5,7 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { spendLimits } from '../db/schema.ts'
 import { invalidField, nothingHere } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import type { Period } from '../settings.ts'
 import { timeText, usdOf } from '../units.ts'
 
@@ -40,7 +41,7 @@ export async function setSpendLimit(
 ): Promise<SpendLimit | undefined> {
   const now = clock.now()
   if (change.temporary && change.temporary.until <= now) {
-    throw invalidField('temporary_until', 'a time in the future is expected')
+    throw invalidField('temporary_until', problem('future'))
   }
   const before = await limitOf(db, target)
   const after = changedValues(before ?? NOTHING, change)

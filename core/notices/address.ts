@@ -1,6 +1,7 @@
 /** Where channels may be: at public addresses, by https. Everything else could be a way into the gateway's own network. */
 import ipaddr from 'ipaddr.js'
 import { addressOf } from '../http/networks.ts'
+import { PROBLEMS } from '../problems.ts'
 
 /**
  * Public by its number, but Azure's own service for the machine:
@@ -30,13 +31,13 @@ function isPublicIPv4(address: ipaddr.IPv4): boolean {
 export function problemOfAddress(text: string, allowPrivate: boolean): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isWeb = url?.protocol === 'https:' || (allowPrivate && url?.protocol === 'http:')
-  if (!url || !isWeb) return 'an https address is expected'
-  if (url.username !== '' || url.password !== '') return 'an address without a user is expected'
+  if (!url || !isWeb) return PROBLEMS.https
+  if (url.username !== '' || url.password !== '') return PROBLEMS.no_user_in_address
   const literal = addressIn(url)
   const isLocal =
     literal === undefined ? /^localhost$|\.localhost$/i.test(url.hostname) : !isPublicAddress(literal)
-  if (isLocal && !allowPrivate) return 'a public address is expected'
-  if (url.protocol === 'http:' && literal !== undefined && !isLocal) return 'an https address is expected'
+  if (isLocal && !allowPrivate) return PROBLEMS.public_address
+  if (url.protocol === 'http:' && literal !== undefined && !isLocal) return PROBLEMS.https
   return undefined
 }
 

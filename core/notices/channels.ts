@@ -6,6 +6,7 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { noticeChannels } from '../db/schema.ts'
 import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import type { ChannelTarget, Clock, Db, Notifier } from '../ports.ts'
+import { problem } from '../problems.ts'
 import type { SecretBox } from '../secrets/box.ts'
 import type { Settings } from '../settings.ts'
 import { storable } from '../text.ts'
@@ -171,7 +172,7 @@ function channelFrom({ events, target: _, ...row }: Row): Channel {
 
 function checkedEvents(kind: ChannelKind, events: readonly ChannelEvent[]): ChannelEvent[] {
   if (kind !== 'webhook' && events.includes('audit')) {
-    throw invalidField('events', 'audit is only for webhooks')
+    throw invalidField('events', problem('audit_webhook'))
   }
   return [...new Set(events)]
 }

@@ -3,6 +3,7 @@ import { and, eq } from 'drizzle-orm'
 import * as z from 'zod'
 import { noticeChannels } from '../db/schema.ts'
 import type { ChannelTarget, Db } from '../ports.ts'
+import { type Problem, problem } from '../problems.ts'
 import type { SecretBox } from '../secrets/box.ts'
 
 const Target = z.object({ url: z.string(), secret: z.string().optional() })
@@ -56,11 +57,14 @@ export async function renewTargets(parts: { db: Db; secrets: SecretBox | undefin
 }
 
 /** What is wrong with the secret of a channel of this kind; undefined if nothing is. */
-export function problemOfSecret(kind: ChannelTarget['kind'], secret: string | undefined): string | undefined {
+export function problemOfSecret(
+  kind: ChannelTarget['kind'],
+  secret: string | undefined,
+): Problem | undefined {
   if (kind === 'webhook') {
     const isLong = secret !== undefined && secret.length >= SHORTEST_WEBHOOK_SECRET
-    return isLong ? undefined : `a secret of at least ${SHORTEST_WEBHOOK_SECRET} characters is expected`
+    return isLong ? undefined : problem('short_secret', { n: SHORTEST_WEBHOOK_SECRET })
   }
   const isSigned = kind === 'feishu' || kind === 'dingtalk'
-  return !isSigned && secret !== undefined ? `${kind} has no secret beside its address` : undefined
+  return !isSigned && secret !== undefined ? problem('no_secret', { kind }) : undefined
 }

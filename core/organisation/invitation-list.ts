@@ -4,6 +4,7 @@ import { bareName, mailAddress } from '../auth/account.ts'
 import { groups } from '../db/schema.ts'
 import { invalidField, Refusal } from '../errors.ts'
 import type { Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import type { AuthSettings } from '../settings.ts'
 import { addressOf } from '../users/address.ts'
 
@@ -29,8 +30,8 @@ export function peopleIn(list: string, auth: AuthSettings): Invited[] {
     const named = groups.split('|').map((group) => group.trim())
     if (!people.has(email)) people.set(email, { email, name: name || null, groups: named.filter(Boolean) })
   }
-  if (people.size === 0) throw invalidField('list', 'at least one address is expected')
-  if (people.size > MOST_INVITED) throw invalidField('list', `at most ${MOST_INVITED} addresses are expected`)
+  if (people.size === 0) throw invalidField('list', problem('one_address'))
+  if (people.size > MOST_INVITED) throw invalidField('list', problem('most_addresses', { n: MOST_INVITED }))
   return [...people.values()]
 }
 

@@ -7,6 +7,7 @@ import { invalidField, nothingHere } from '../errors.ts'
 import { randomText } from '../ids.ts'
 import { ALPHABET, type Sha256 } from '../keys/mint.ts'
 import type { Clock, Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import type { Period } from '../settings.ts'
 import { storable } from '../text.ts'
 import { timeText } from '../units.ts'
@@ -49,7 +50,7 @@ export async function createInvitations(
   const now = clock.now()
   const made = wanted.map((one) => {
     if (one.role !== 'user' && (one.email === null || one.mostUses > 1)) {
-      throw invalidField('role', 'an invitation that gives rights needs an address, and is for one person')
+      throw invalidField('role', problem('invited_role'))
     }
     const secret = randomText(SECRET_LENGTH, ALPHABET)
     return { secret, row: { ...rowOf(one), hash: sha256(secret), createdBy: actor.id, createdAt: now } }

@@ -4,6 +4,7 @@ import type { User } from '../auth/account.ts'
 import { users } from '../db/schema.ts'
 import { invalidField, nothingHere } from '../errors.ts'
 import type { Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import { leads } from './members.ts'
 
 /** Whether a user may make and end the keys of a service account: an active admin, or a lead of its group. */
@@ -39,7 +40,7 @@ export async function assertBills(db: Db, groupId: number | null | undefined): P
   const found = await db.all(
     sql`select 1 from groups where id = ${groupId} and id <> 0 and bills and deleted_at is null`,
   )
-  if (found.length === 0) throw invalidField('billing_group_id', 'the id of a billing group is expected')
+  if (found.length === 0) throw invalidField('billing_group_id', problem('billing_group'))
 }
 
 /** Throws a Refusal invalid_input unless the user is a member of this billing group. */
@@ -52,5 +53,5 @@ export async function assertBillsTo(
   const found = await db.all(sql`
     select 1 from group_members as mine join groups on groups.id = mine.group_id
     where mine.user_id = ${userId} and groups.id = ${groupId} and groups.bills and groups.deleted_at is null`)
-  if (found.length === 0) throw invalidField('billing_group_id', 'one of your billing groups is expected')
+  if (found.length === 0) throw invalidField('billing_group_id', problem('own_billing_group'))
 }

@@ -1,6 +1,7 @@
 /** Which group can be above which. */
 import { type SQL, sql } from 'drizzle-orm'
 import { invalidField, type Refusal } from '../errors.ts'
+import { problem } from '../problems.ts'
 
 /** A billing group, its parent and the parent's parent. */
 const DEEPEST = 3
@@ -37,8 +38,5 @@ function chainOf(id: number): SQL {
 }
 
 export function badParent(): Refusal {
-  return invalidField(
-    'parent_id',
-    `a billing group is expected that is not below this one, with at most ${DEEPEST} levels in all; only billing groups have parents`,
-  )
+  return invalidField('parent_id', problem('parent_group', { n: DEEPEST }))
 }

@@ -3,6 +3,7 @@
  * (https://code.claude.com/docs/en/settings). What is not known is warned of and not refused, because newer releases know more.
  */
 import { isRecord } from '../json/is-record.ts'
+import { type Problem, type ProblemCode, problem } from '../problems.ts'
 import { availableIn, isAvailable } from './available-models.ts'
 import type { ManagedSettings } from './merge.ts'
 
@@ -33,54 +34,50 @@ const KINDS = new Map(
     names.split(/\s+/).map((name) => [name, kind as Kind] as const),
   ),
 )
-const EXPECTED: Readonly<Record<Kind, string>> = {
-  boolean: 'true or false is expected',
-  string: 'a text is expected',
-  number: 'a number is expected',
-  list: 'a list is expected',
-  map: 'an object is expected',
+const EXPECTED: Readonly<Record<Kind, ProblemCode>> = {
+  boolean: 'boolean',
+  string: 'a_text',
+  number: 'number',
+  list: 'list',
+  map: 'object',
 }
 
 export interface Checked {
   /** Path of a key → what is wrong with it; the document is refused. */
-  problems: Readonly<Record<string, string>>
+  problems: Readonly<Record<string, Problem>>
   /** What may surprise people. */
-  warnings: readonly string[]
+  warnings: readonly Problem[]
 }
 
 export function checkSettings(settings: ManagedSettings): Checked {
-  const problems: Record<string, string> = {}
-  const warnings: string[] = []
-  if (JSON.stringify(settings).length > LONGEST)
-    problems['settings'] = `at most ${LONGEST} characters are expected`
+  const problems: Record<string, Problem> = {}
+  const warnings: Problem[] = []
+  if (JSON.stringify(settings).length > LONGEST) problems['settings'] = problem('too_long', { n: LONGEST })
   for (const [name, value] of Object.entries(settings)) {
     const kind = KINDS.get(name)
-    if (name === 'mcpServers') problems[name] = 'Claude Code takes no servers from managed settings'
-    else if (kind === undefined) warnings.push(`${name} is not a setting that this gateway knows.`)
-    else if (!holds(kind, value)) problems[name] = EXPECTED[kind]
+    if (name === 'mcpServers') problems[name] = problem('no_servers')
+    else if (kind === undefined) warnings.push(problem('setting_not_known', { name }))
+    else if (!holds(kind, value)) problems[name] = problem(EXPECTED[kind])
   }
   for (const list of ['allow', 'ask', 'deny']) {
     const { permissions } = settings
     const rules = isRecord(permissions) ? permissions[list] : undefined
-    if (rules !== undefined && !isTexts(rules))
-      problems[`permissions.${list}`] = 'a list of texts is expected'
+    if (rules !== undefined && !isTexts(rules)) problems[`permissions.${list}`] = problem('texts')
   }
   const { env } = settings
-  if (isRecord(env) && !isTexts(Object.values(env))) problems['env'] = 'texts are expected'
+  if (isRecord(env) && !isTexts(Object.values(env))) problems['env'] = problem('text_values')
   return { problems, warnings: [...warnings, ...lockedOut(settings)] }
 }
 
 /** A list without the model that Claude Code begins with refuses everybody's first request, unless it is told another. */
-function lockedOut(settings: ManagedSettings): string[] {
+function lockedOut(settings: ManagedSettings): Problem[] {
   const available = availableIn(settings)
   if (!available || settings['enforceAvailableModels'] === true) return []
-  if (available.length === 0) return ['availableModels is empty: nobody can use any model.']
+  if (available.length === 0) return [problem('no_model_available')]
   const { model } = settings
   const first = typeof model === 'string' ? model : DEFAULT_MODEL
   if (isAvailable(available, first, first)) return []
-  return [
-    `availableModels leaves out ${first}, with which Claude Code begins: set enforceAvailableModels or model.`,
-  ]
+  return [problem('first_model_left_out', { model: first })]
 }
 
 function holds(kind: Kind, value: unknown): boolean {

@@ -149,7 +149,7 @@ function rowOf({ name, priority, groupIds, domains, settings }: NewPolicy) {
   const { problems } = checkSettings(settings)
   const named = Object.entries(problems).map(([path, problem]) => [`settings.${path}`, problem] as const)
   if (named.length > 0) {
-    const text = named.map(([path, problem]) => `${path}: ${problem}`).join('; ')
+    const text = named.map(([path, problem]) => `${path}: ${problem.message}`).join('; ')
     throw new Refusal('invalid_input', text, { fields: Object.fromEntries(named) })
   }
   return {

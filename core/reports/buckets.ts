@@ -2,6 +2,7 @@
 
 import { addDays, createCalendar, daysBetween } from '../calendar.ts'
 import { invalidField } from '../errors.ts'
+import { problem } from '../problems.ts'
 import { DAY_MS, HOUR_MS } from '../units.ts'
 import type { Range } from './range.ts'
 
@@ -44,7 +45,7 @@ export function reportDates(
   const endDate = given.endDate ?? (startDate !== undefined && startDate > today ? startDate : today)
   const start = startDate ?? addDays(endDate, 1 - USUAL_DAYS[bucket])
   const days = daysBetween(start, endDate) + 1
-  if (days < 1) throw invalidField('end_date', 'it is before start_date')
+  if (days < 1) throw invalidField('end_date', problem('before_start'))
   if (days > MOST_DAYS[bucket]) {
     throw invalidField('start_date', `at most ${MOST_DAYS[bucket]} days can be asked for by ${bucket}`)
   }

@@ -2,6 +2,7 @@
 
 import { addDays, createCalendar, daysBetween } from '../calendar.ts'
 import { invalidField } from '../errors.ts'
+import { problem } from '../problems.ts'
 import { HOUR_MS } from '../units.ts'
 
 /** `from` inclusive, `to` exclusive, in ms since 1970. */
@@ -79,7 +80,7 @@ export function hoursOf({ startDate, endDate, timeZone }: Dates, now: number): R
 /** The number of days, both ends included. Throws a Refusal invalid_input that names the wrong date. */
 function assertSpan(start: string, end: string, most: number): number {
   const days = daysBetween(start, end) + 1
-  if (days < 1) throw invalidField('end_date', 'it is before start_date')
-  if (days > most) throw invalidField('start_date', `at most ${most} days can be asked for at once`)
+  if (days < 1) throw invalidField('end_date', problem('before_start'))
+  if (days > most) throw invalidField('start_date', problem('most_days', { n: most }))
   return days
 }

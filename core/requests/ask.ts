@@ -8,6 +8,7 @@ import { noticeOfInserted } from '../notices/outbox.ts'
 import { modelsFor } from '../organisation/models.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
+import { problem } from '../problems.ts'
 import type { Settings } from '../settings.ts'
 import { type Application, applicationOf, decidedAlready, listApplications } from './list.ts'
 
@@ -32,7 +33,7 @@ export async function apply(
   const model = replacementFor(settings, wanted.model)
   const canonical = prices.canonical(model)
   const access = accessOf(settings, await modelsFor(db, userId), model, canonical)
-  if (access === 'closed') throw invalidField('model', 'this model is not offered here')
+  if (access === 'closed') throw invalidField('model', problem('model_closed'))
   if (access === 'open') throw new Refusal('conflict', `The model ${model} is open to you already.`)
   const granted = and(eq(grants.userId, userId), eq(grants.model, canonical))
   if ((await db.select().from(grants).where(granted)).length > 0) {

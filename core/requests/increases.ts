@@ -7,6 +7,7 @@ import { capsOf } from '../limits/caps.ts'
 import { grantingLimit } from '../limits/spend-limit.ts'
 import { noticeIfChanged, noticeOfInserted } from '../notices/outbox.ts'
 import type { Clock, Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import type { Period, Settings } from '../settings.ts'
 import { timeText, usdOf } from '../units.ts'
 import { mayDecide, mayGrant } from './may-decide.ts'
@@ -36,7 +37,7 @@ export async function askForIncrease(
   if (!cap || cap.micros === null)
     throw new Refusal('conflict', `You have no ${period} limit that could be raised.`)
   if (amountMicros <= cap.micros) {
-    throw invalidField('amount_usd', `more than your present limit of $${usdOf(cap.micros)} is expected`)
+    throw invalidField('amount_usd', problem('above_limit', { usd: usdOf(cap.micros) }))
   }
   const [inserted] = await db.batch([
     db.all<{ id: number }>(sql`
@@ -107,7 +108,7 @@ export async function decideIncrease(
   const { userId } = request
   const period = given.period ?? request.period
   const now = clock.now()
-  if (until !== null && until <= now) throw invalidField('until', 'a time in the future is expected')
+  if (until !== null && until <= now) throw invalidField('until', problem('future'))
   const isApproved = status === 'approved'
   const micros = given.amountMicros ?? request.amountMicros
   const owner = sql`increase_requests.user_id`
@@ -150,7 +151,7 @@ async function whyNot(db: Db, id: number, reviewerId: number | null): Promise<Re
   if (userId === reviewerId && status === 'pending') return ownRequest()
   if (seen.length === 0) return nothingHere()
   if (status !== 'pending') return decided()
-  return invalidField('amount_usd', 'this is more than a lead of the group may give; ask an administrator')
+  return invalidField('amount_usd', problem('above_lead'))
 }
 
 /** Up to 500 requests, pending ones first, then the newest; `decidedBy`: those that this user may decide. */

@@ -9,6 +9,7 @@ import { accountName, bareName, mailAddress, type User } from '../auth/account.t
 import { groupMembers, loginCodes, users } from '../db/schema.ts'
 import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import type { AuthSettings } from '../settings.ts'
 
 export interface Address {
@@ -20,7 +21,7 @@ export interface Address {
 /** The one spelling of a typed address. Throws a Refusal invalid_input for what is none. */
 export function addressOf(text: string): string {
   const address = accountName(text)
-  if (!address.includes('@')) throw invalidField('email', 'an e-mail address is expected')
+  if (!address.includes('@')) throw invalidField('email', problem('email'))
   return address
 }
 

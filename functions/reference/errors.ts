@@ -1,5 +1,6 @@
 /** The errors of each route for the reference, derived from its tier and input. */
 import * as z from 'zod'
+import { Coded } from '../fields.ts'
 import { type Dialect, type ErrorStatus, isChange, isSignedInTier, type Route } from '../route.ts'
 
 const MEANING: Record<ErrorStatus, string> = {
@@ -27,6 +28,7 @@ const ENVELOPES: Record<Dialect, { prefix: string; schema: z.ZodType }> = {
         code: z.string(),
         message: z.string(),
         fields: z.record(z.string(), z.string()).optional(),
+        problems: z.record(z.string(), Coded).optional(),
       }),
       request_id: z.string(),
     }),

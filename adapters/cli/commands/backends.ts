@@ -94,7 +94,8 @@ export const BACKENDS = [
       try {
         const { credentialsOf } = found
         const parts = { upstream, clock: systemClock, credentialsOf, book: bookedIn(db, found.config) }
-        return { rows: (await tryOut(parts, backendFrom(one))).map((step) => ({ ...step })), none: '' }
+        const steps = await tryOut(parts, backendFrom(one))
+        return { rows: steps.map(({ step, outcome, message }) => ({ step, outcome, message })), none: '' }
       } finally {
         await upstream.close()
       }

@@ -1,7 +1,7 @@
 /** What went wrong, in the reader's language. The gateway's own text stands in only for codes that are not known here. */
 import type { RefusalCode } from '../../../core/errors.ts'
-import { ApiError } from './api/client.ts'
-import { i18n, type Key, t } from './i18n/index.svelte.ts'
+import { ApiError, type Coded } from './api/client.ts'
+import { has, i18n, type Key, t } from './i18n/index.svelte.ts'
 
 /** The codes that a page can meet; `offline` and `unknown` are the client's own. */
 const TEXTS: ReadonlyMap<string, Key> = new Map<RefusalCode | 'offline' | 'unknown', Key>([
@@ -50,6 +50,11 @@ const FIELDS: ReadonlyMap<string, Key> = new Map<string, Key>([
   ['end_date', 'error.field.dates'],
 ])
 
+/** Problems of which a field's own text tells more. */
+const GENERAL: ReadonlySet<string> = new Set([
+  ...['other', 'required', 'text', 'number', 'whole', 'form', 'one_line', 'at_least', 'date', 'budget'],
+])
+
 /** What a code means where it was met: only the page knows what it asked for. */
 export type Situation = Partial<Record<RefusalCode, Key>>
 
@@ -68,8 +73,25 @@ export function messageOf(cause: unknown, situation: Situation = {}): string {
 export function fieldErrors(cause: unknown): Readonly<Record<string, string>> {
   if (!(cause instanceof ApiError) || cause.code !== 'invalid_input') return {}
   return Object.fromEntries(
-    Object.keys(cause.fields).map((field) => [field, t(FIELDS.get(field) ?? 'error.field')]),
+    Object.keys(cause.fields).map((field) => {
+      const found = cause.problems[field]
+      const own = FIELDS.get(field)
+      const isOwn = own !== undefined && (!found || GENERAL.has(found.code))
+      return [field, isOwn ? t(own) : problemText(found, t('error.field'))]
+    }),
   )
+}
+
+/** The same for a form that names its settings as the document does. */
+export function problemsOf(cause: unknown): readonly (readonly [path: string, text: string])[] {
+  if (!(cause instanceof ApiError) || cause.code !== 'invalid_input') return []
+  return Object.entries(cause.fields).map(([path, text]) => [path, problemText(cause.problems[path], text)])
+}
+
+/** What a sentence of the gateway says; the sentence itself for a code that is not known here. */
+export function problemText(coded: Coded | undefined, sentence: string): string {
+  const key = `problem.${coded?.code}`
+  return coded && has(key) ? t(key, coded.params) : sentence
 }
 
 /** The id that an administrator can look for, where somebody has to. */

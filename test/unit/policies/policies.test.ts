@@ -123,12 +123,12 @@ describe('a document', () => {
       'model',
       'permissions.deny',
     ])
-    expect(warnings).toEqual(['newThing is not a setting that this gateway knows.'])
+    expect(warnings).toMatchObject([{ code: 'setting_not_known', params: { name: 'newThing' } }])
   })
 
   test('that would lock people out is warned of', () => {
-    expect(checkSettings({ availableModels: ['haiku'] }).warnings).toEqual([
-      expect.stringContaining('claude-opus-4-7'),
+    expect(checkSettings({ availableModels: ['haiku'] }).warnings).toMatchObject([
+      { code: 'first_model_left_out', params: { model: 'claude-opus-4-7' } },
     ])
     expect(checkSettings({ availableModels: ['haiku'], model: 'haiku' }).warnings).toEqual([])
     expect(checkSettings({ availableModels: ['haiku'], enforceAvailableModels: true }).warnings).toEqual([])

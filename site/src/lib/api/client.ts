@@ -1,8 +1,17 @@
 /** Talks to the gateway this page came from. Errors are ApiError, with what the gateway said. */
+
+/** What a sentence of the gateway says, by which it is found in the reader's language. */
+export interface Coded {
+  code: string
+  params: Readonly<Record<string, string | number>>
+}
+
 export class ApiError extends Error {
   readonly status: number
   readonly code: string
   readonly fields: Readonly<Record<string, string>>
+  /** The same by code. */
+  readonly problems: Readonly<Record<string, Coded>>
   readonly requestId: string | undefined
   /** Seconds to wait, when the gateway said so. */
   readonly retryAfter: number | undefined
@@ -13,6 +22,7 @@ export class ApiError extends Error {
       status: number
       code: string
       fields?: Record<string, string>
+      problems?: Record<string, Coded>
       requestId?: string
       retryAfter?: number
     },
@@ -22,6 +32,7 @@ export class ApiError extends Error {
     this.status = given.status
     this.code = given.code
     this.fields = given.fields ?? {}
+    this.problems = given.problems ?? {}
     this.requestId = given.requestId
     this.retryAfter = given.retryAfter
   }
@@ -45,7 +56,12 @@ export function withQuery(path: string, query: Query = {}): string {
 }
 
 interface ErrorBody {
-  error?: { code?: string; message?: string; fields?: Record<string, string> }
+  error?: {
+    code?: string
+    message?: string
+    fields?: Record<string, string>
+    problems?: Record<string, Coded>
+  }
   request_id?: string
 }
 
@@ -68,6 +84,7 @@ async function send<T>(method: string, path: string, body?: unknown): Promise<T>
     status: answer.status,
     code: error.code ?? 'unknown',
     ...(error.fields ? { fields: error.fields } : {}),
+    ...(error.problems ? { problems: error.problems } : {}),
     ...(request_id ? { requestId: request_id } : {}),
     ...(wait > 0 ? { retryAfter: wait } : {}),
   })

@@ -10,7 +10,7 @@ export interface PolicyVersion {
   actor_id: number | null
   policy: Policy
 }
-type PolicyChange = Omit<Policy, 'id' | 'warnings'>
+type PolicyChange = Omit<Policy, 'id' | 'warnings' | 'warning_codes'>
 
 const PATH = '/admin/api/policies'
 

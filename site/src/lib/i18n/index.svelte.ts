@@ -1,12 +1,7 @@
 /** Texts by key, in the language of the browser or the one that was chosen. A missing or unknown key does not compile. */
-import type { en } from './en.ts'
+import type { Messages } from './messages.ts'
 
-interface Plural {
-  one?: string
-  other: string
-}
-export type Key = keyof typeof en
-export type Messages = { [K in Key]: (typeof en)[K] extends string ? string : Plural }
+export type Key = keyof Messages
 export const LOCALES = { 'zh-CN': '简体中文', en: 'English' } as const
 export type Locale = keyof typeof LOCALES
 export const LOCALE_NAMES = ['zh-CN', 'en'] as const satisfies readonly Locale[]
@@ -46,9 +41,12 @@ export const i18n = {
   },
 }
 
+/** Whether there is a text of this key, which came from elsewhere. */
+export const has = (key: string): key is Key => texts !== undefined && Object.hasOwn(texts, key)
+
 /** The text of a key, its {parameters} filled in; `n` chooses between one and many. */
 export function t(key: Key, parameters: Record<string, string | number> = {}): string {
-  const found: string | Plural = texts?.[key] ?? key
+  const found: Messages[Key] = texts?.[key] ?? key
   const isOne = () => new Intl.PluralRules(current).select(Number(parameters.n)) === 'one'
   const text = typeof found === 'string' ? found : isOne() ? (found.one ?? found.other) : found.other
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
