@@ -66,7 +66,7 @@ export const POLICIES = [
       const policy = before
         ? await updatePolicy(parts(db), before.id, change)
         : await createPolicy(parts(db), { name, settings, priority, domains, groupIds })
-      const { warnings } = checkSettings(policy.settings)
+      const warnings = checkSettings(policy.settings).warnings.map(({ message }) => message)
       return {
         said: `${before ? 'Changed' : 'Made'} policy ${name}. Claude Code has it within the hour, or when it starts.`,
         fields: { ...(await rowOf(db, policy)), settings: policy.settings, warnings },
