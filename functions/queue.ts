@@ -102,7 +102,7 @@ export const queue = [
     method: 'POST',
     path: '/api/queue/reopen',
     tier: 'session',
-    summary: "Takes the caller's decisions of the last minute back, except limits that were raised.",
+    summary: "Takes the caller's decisions of the last minute back. A limit that was raised is what it was.",
     body: z.strictObject({ items }),
     reply: Outcomes,
     async handle({ deps, caller, body, actor }) {

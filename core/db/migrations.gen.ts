@@ -377,5 +377,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE INDEX `saved_views_user` ON `saved_views` (`user_id`,`page`);",
       "CREATE INDEX `saved_views_shared` ON `saved_views` (`page`,`shared`,`id`);"
     ]
+  },
+  {
+    "name": "0026_taking_back.sql",
+    "statements": [
+      "ALTER TABLE `increase_requests` ADD `limit_before` text;"
+    ]
   }
 ]

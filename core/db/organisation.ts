@@ -73,6 +73,8 @@ export const increaseRequests = sqliteTable(
     /** What was granted, and until when (ms since 1970); null until decided, or for good. */
     grantedMicros: integer('granted_micros'),
     grantedUntil: integer('granted_until'),
+    /** The limit in place of which it was granted, as JSON (core/limits/spend-limit.ts); null where none was. */
+    limitBefore: text('limit_before'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },

@@ -122,6 +122,30 @@ export function grantingLimit(
       temporary_until = iif(excluded.is_set, temporary_until, excluded.temporary_until)`)
 }
 
+/** A person's limit of a period as JSON, to be put back by `restoringLimit`: its `row` is null where they have none. */
+export function rememberedLimit(userId: SQL, period: Period): SQL {
+  return sql`json_object('period', ${period}, 'row', json((
+    select json_object('amount', amount_micros, 'set', is_set, 'temporary', temporary_micros, 'until', temporary_until)
+    from spend_limits where scope = 'user' and scope_id = ${userId} and period = ${period})))`
+}
+
+/** For a batch: puts back what was remembered if `condition` holds. `remembered` is a query of one JSON text. */
+export function restoringLimit(
+  db: Db,
+  userId: number,
+  remembered: SQL,
+  { now, condition }: { now: number; condition: SQL },
+) {
+  const ofPerson = sql`scope = 'user' and scope_id = ${userId} and period = (${remembered}) ->> 'period' and ${condition}`
+  const was = (name: string) => sql`(${remembered}) ->> ${sql.raw(`'$.row.${name}'`)}`
+  return [
+    db.run(sql`delete from spend_limits where ${ofPerson} and (${remembered}) ->> 'row' is null`),
+    db.run(sql`update spend_limits set amount_micros = ${was('amount')}, is_set = ${was('set')},
+      temporary_micros = ${was('temporary')}, temporary_until = ${was('until')}, updated_at = ${now}
+      where ${ofPerson}`),
+  ] as const
+}
+
 /** For a batch: removes the limit of a person if `condition` holds. */
 export function removingLimit(db: Db, userId: number, period: Period, condition: SQL) {
   return db.delete(spendLimits).where(and(isOf({ scope: 'user', scopeId: userId, period }), condition))

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { nothingHere, Refusal } from '../errors.ts'
+import { restoringLimit } from '../limits/spend-limit.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
 import { review } from './decide.ts'
@@ -36,12 +37,19 @@ const UNDO_MS = 60_000
 
 /**
  * Takes decisions of `reviewerId` back that are younger than a minute, so that they wait again. Refusals: not_found for what
- * somebody else decided or nobody did; conflict for what can no longer be taken back, and for limits that were raised,
- * because nobody knows what held before.
+ * somebody else decided or nobody did; conflict for what can no longer be taken back, also where a limit that was raised was
+ * changed since.
  */
 export function reopenMany(parts: Parts, items: readonly QueueRef[], reviewerId: number): Promise<Outcome[]> {
   return each(items, (item) => reopen(parts, item, reviewerId))
 }
+
+/** Rejected; or approved, and the limit is still the one that was set with it. */
+const IS_AS_DECIDED = sql`(status = 'rejected' or status = 'approved' and exists (select 1 from spend_limits as own
+  where own.scope = 'user' and own.scope_id = increase_requests.user_id
+    and own.period = limit_before ->> 'period' and own.updated_at = increase_requests.updated_at))`
+
+const limitBefore = (id: number) => sql`select limit_before from increase_requests where id = ${id}`
 
 async function reopen(
   { db, clock, actor }: Parts,
@@ -55,12 +63,13 @@ async function reopen(
   if (!mine) throw nothingHere()
   const now = clock.now()
   const same = isApplication ? sql`other.model = ${table}.model` : sql`other.period = ${table}.period`
-  const decided = isApplication ? sql`status in ('approved', 'rejected')` : sql`status = 'rejected'`
+  const decided = isApplication ? sql`status in ('approved', 'rejected')` : IS_AS_DECIDED
   const isOpen = sql`exists (select 1 from ${table} where id = ${id} and status = 'pending' and updated_at = ${now})`
   const notice = `${isApplication ? 'application' : 'increase'}.decided ${id}`
   const [reopened] = await db.batch([
     db.all<{ id: number }>(sql`
       update ${table} set status = 'pending', reviewer_id = null, review_note = null, updated_at = ${now}
+        ${isApplication ? sql`` : sql`, granted_micros = null, granted_until = null`}
       where id = ${id} and reviewer_id = ${reviewerId} and ${decided} and updated_at >= ${now - UNDO_MS}
         and ${mayDecide(reviewerId, sql`${table}.user_id`)}
         and not exists (select 1 from ${table} as other
@@ -73,6 +82,7 @@ async function reopen(
     // A grant that was there before the decision stays.
     db.run(sql`delete from grants where ${isApplication ? sql`application_id = ${id}` : sql`false`}
       and created_at >= ${now - UNDO_MS} and ${isOpen}`),
+    ...(isApplication ? [] : restoringLimit(db, mine.userId, limitBefore(id), { now, condition: isOpen })),
     // The next decision is told again; what was sent already was sent.
     db.run(sql`delete from notice_deliveries
       where notice_id in (select id from notices where dedupe_key = ${notice}) and ${isOpen}`),

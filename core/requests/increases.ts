@@ -4,7 +4,7 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { increaseRequests, users } from '../db/schema.ts'
 import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import { capsOf } from '../limits/caps.ts'
-import { grantingLimit } from '../limits/spend-limit.ts'
+import { grantingLimit, rememberedLimit } from '../limits/spend-limit.ts'
 import { noticeIfChanged, noticeOfInserted } from '../notices/outbox.ts'
 import type { Clock, Db } from '../ports.ts'
 import { problem } from '../problems.ts'
@@ -12,7 +12,7 @@ import type { Period, Settings } from '../settings.ts'
 import { timeText, usdOf } from '../units.ts'
 import { mayDecide, mayGrant } from './may-decide.ts'
 
-export type IncreaseRequest = typeof increaseRequests.$inferSelect & { itcode: string }
+export type IncreaseRequest = Omit<typeof increaseRequests.$inferSelect, 'limitBefore'> & { itcode: string }
 
 const MOST_LISTED = 500
 
@@ -120,6 +120,7 @@ export async function decideIncrease(
       .set({
         ...{ status, reviewerId, reviewNote: note, updatedAt: now },
         ...(isApproved ? { grantedMicros: micros, grantedUntil: until } : {}),
+        limitBefore: isApproved ? rememberedLimit(owner, period) : null,
       })
       .where(and(eq(increaseRequests.id, id), eq(increaseRequests.status, 'pending'), allowed))
       .returning({ id: increaseRequests.id }),

@@ -1,6 +1,6 @@
 /** The queue of everything that people ask for: listed with what they used, decided many at a time, taken back for a moment. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { auditEvents, grants, notices } from '../../core/db/schema.ts'
+import { auditEvents, grants, notices, spendLimits } from '../../core/db/schema.ts'
 import { type App, startApp } from '../support/app.ts'
 
 type Person = Awaited<ReturnType<App['signIn']>>
@@ -80,31 +80,64 @@ describe('the queue', () => {
     expect((await decide(boss, 'approved', [])).status).toBe(400)
   })
 
-  test('takes decisions of the last minute back, but no limit that was raised', async () => {
+  test('takes decisions of the last minute back, with the limits that were raised', async () => {
     const items = [await apply(ann), await askForMore(ben), await apply(ben), await askForMore(ann)]
     const reopen = (by: Person, wanted: Item[]) => by.post('/api/queue/reopen', { items: wanted })
     await decide(boss, 'approved', items.slice(0, 2))
     await decide(boss, 'rejected', items.slice(2))
     const second = await app.signIn('second', 'admin')
     expect(codes(await reopen(second, items.slice(0, 1)))).toEqual(['not_found'])
-    expect(codes(await reopen(boss, items))).toEqual(['done', 'conflict', 'done', 'done'])
+    expect(codes(await reopen(boss, items))).toEqual(['done', 'done', 'done', 'done'])
+    expect((await ben.get('/api/limits')).body.caps).toMatchObject([{ period: 'monthly', amount_usd: 20 }])
     expect(await app.db.select().from(grants)).toEqual([])
-    expect((await queue()).total).toBe(3)
+    expect((await queue()).total).toBe(4)
     expect((await queue()).items[0]).toMatchObject({
       status: 'pending',
       reviewer_id: null,
       review_note: null,
     })
     const told = (await app.db.select().from(notices)).map(({ dedupeKey }) => dedupeKey)
-    expect(told.filter((key) => key.includes('decided'))).toEqual([`increase.decided ${items[1]?.id}`])
+    expect(told.filter((key) => key.includes('decided'))).toEqual([])
     const actions = (await app.db.select().from(auditEvents)).map(({ action }) => action)
     expect(actions.filter((action) => action.endsWith('.reopen')).toSorted()).toEqual([
-      ...['application.reopen', 'application.reopen', 'request.reopen'],
+      ...['application.reopen', 'application.reopen', 'request.reopen', 'request.reopen'],
     ])
     // They wait again, and are decided again.
     expect(codes(await decide(boss, 'approved', items.slice(0, 1)))).toEqual(['done'])
     app.clock.advance(61_000)
     expect(codes(await reopen(boss, items.slice(0, 1)))).toEqual(['conflict'])
     expect(await app.db.select().from(grants)).toHaveLength(1)
+  })
+
+  test('puts back what a raised limit was, unless it was changed since', async () => {
+    const limits = async () =>
+      (await app.db.select().from(spendLimits)).map(({ period, amountMicros, temporaryMicros }) => [
+        period,
+        amountMicros,
+        temporaryMicros,
+      ])
+    const reopen = async (item: Item) => codes(await boss.post('/api/queue/reopen', { items: [item] }))
+    const item = await askForMore(ben)
+    const before = await limits()
+    const approve = (wanted: object) =>
+      boss.put(`/api/queue/requests/${item.id}`, { status: 'approved', ...wanted })
+    // For a while, and for less.
+    for (const wanted of [
+      { until: new Date(app.clock.now() + 86_400_000).toISOString() },
+      { amount_usd: 30 },
+    ]) {
+      expect((await approve(wanted)).status).toBe(200)
+      expect(await limits()).not.toEqual(before)
+      expect(await reopen(item)).toEqual(['done'])
+      expect(await limits()).toEqual(before)
+    }
+    expect((await queue()).items).toMatchObject([
+      { status: 'pending', granted_usd: null, granted_until: null },
+    ])
+    await approve({})
+    app.clock.advance(1)
+    await boss.put(`/admin/api/users/${ben.id}`, { budget_usd: 70 })
+    expect(await reopen(item)).toEqual(['conflict'])
+    expect(await limits()).toEqual([['monthly', 70_000_000, null]])
   })
 })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { eq, like } from 'drizzle-orm'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { apiKeys, applications, increaseRequests, users } from '../../core/db/schema.ts'
+import { apiKeys, applications, increaseRequests, spendLimits, users } from '../../core/db/schema.ts'
 import { faultsOf, type House, type Look, openHouse } from './house.ts'
 
 const DESK: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
@@ -151,7 +151,7 @@ async function twentyAsk() {
     .values(more.slice(5).map(({ id }) => ({ userId: id, ...wanted, ...asked })))
 }
 
-test('twenty requests are decided in three steps: select all, a, Enter', async () => {
+test('twenty requests are decided in two steps, select all and a, and taken back in one', async () => {
   await twentyAsk()
   const { page, problems } = await office()
   const posts: string[] = []
@@ -163,13 +163,20 @@ test('twenty requests are decided in three steps: select all, a, Enter', async (
   await page.getByText('1–20 of 20').waitFor()
   expect(await faultsOf(page)).toEqual([])
   await page.getByLabel('Select all on this page').check()
+  const own = () => house.gateway.db.select().from(spendLimits)
+  const before = await own()
   await page.keyboard.press('a')
-  await page.getByText('5 limits are raised').waitFor()
-  expect(await faultsOf(page)).toEqual([])
-  await page.keyboard.press('Enter')
   await page.getByText('20 approved').waitFor()
+  expect(await own()).toHaveLength(before.length + 5)
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await page.getByText('20 wait again').waitFor()
+  expect(await own()).toEqual(before)
+  await page.getByText('1–20 of 20').waitFor()
+  await page.getByLabel('Select all on this page').check()
+  await page.keyboard.press('a')
   await page.getByText('Nothing is waiting').waitFor()
-  expect(posts).toEqual(['/api/queue/decisions'])
+  const decisions = '/api/queue/decisions'
+  expect(posts).toEqual([decisions, '/api/queue/reopen', decisions])
   await page.getByText('1 / 2').or(page.getByLabel('Page 1 of 2')).first().waitFor()
   expect(problems).toEqual([])
   await page.context().close()

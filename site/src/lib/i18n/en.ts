@@ -1019,11 +1019,6 @@ export const en = {
   'queue.approved': { one: '1 approved', other: '{n} approved' },
   'queue.declined': { one: '1 declined', other: '{n} declined' },
   'queue.undone': { one: '1 waits again', other: '{n} wait again' },
-  'queue.approve_title': { one: 'Approve this request?', other: 'Approve {n} requests?' },
-  'queue.approve_text': {
-    one: 'One limit is raised to what was asked for. That cannot be undone here.',
-    other: '{n} limits are raised to what was asked for. That cannot be undone here.',
-  },
   'queue.decline_title': { one: 'Decline this request?', other: 'Decline {n} requests?' },
   'applications.queue': 'Waiting',
   'applications.history': 'Decided',

@@ -976,8 +976,6 @@ export const zhCN: Messages = {
   'queue.approved': { other: '已批准 {n} 项' },
   'queue.declined': { other: '已拒绝 {n} 项' },
   'queue.undone': { other: '{n} 项重新等待审批' },
-  'queue.approve_title': { other: '批准 {n} 项申请？' },
-  'queue.approve_text': { other: '将有 {n} 个限额提高到申请的金额，且无法在此撤销。' },
   'queue.decline_title': { other: '拒绝 {n} 项申请？' },
   'applications.queue': '待审批',
   'applications.history': '已处理',

@@ -4,11 +4,8 @@ import { api, type Decision, type QueueItem } from '../api/index.ts'
 import { t } from '../i18n/index.svelte.ts'
 import { toast } from '../toasts.svelte.ts'
 
+type Ref = Pick<QueueItem, 'kind' | 'id'>
 type Outcome = Awaited<ReturnType<typeof api.decideMany>>['outcomes'][number]
-
-/** Limits that were raised cannot be taken back: what held before is not known. */
-export const isFinal = ({ kind }: Pick<QueueItem, 'kind'>, status: Decision['status']) =>
-  kind === 'request' && status === 'approved'
 
 export async function decideAll(
   items: readonly QueueItem[],
@@ -18,13 +15,12 @@ export async function decideAll(
   const { outcomes } = await api.decideMany({ status, note, items: refsOf(items) })
   const done = outcomes.filter(({ error }) => error === null)
   const text = t(status === 'approved' ? 'queue.approved' : 'queue.declined', { n: done.length })
-  if (done.some((one) => isFinal(one, status))) toast.good(text)
-  else if (done.length > 0) toast.undoable(text, () => takeBack(done, onchange))
+  if (done.length > 0) toast.undoable(text, () => takeBack(done, onchange))
   complain(outcomes)
   await onchange()
 }
 
-async function takeBack(items: readonly Outcome[], onchange: () => Promise<unknown>) {
+export async function takeBack(items: readonly Ref[], onchange: () => Promise<unknown>) {
   const { outcomes } = await api.reopenMany(refsOf(items))
   const done = outcomes.filter(({ error }) => error === null)
   if (done.length > 0) toast.good(t('queue.undone', { n: done.length }))
@@ -41,5 +37,4 @@ function complain(outcomes: readonly Outcome[]) {
   toast.bad(cause, { conflict: 'error.conflict.decided' })
 }
 
-const refsOf = (items: readonly Pick<QueueItem, 'kind' | 'id'>[]) =>
-  items.map(({ kind, id }) => ({ kind, id }))
+const refsOf = (items: readonly Ref[]) => items.map(({ kind, id }) => ({ kind, id }))

@@ -2,6 +2,8 @@
 import type { Snippet } from 'svelte'
 
 export interface Column<R> {
+  /** What it is remembered by; one of its list has it. */
+  name: string
   title: string
   /** What the API calls the order by this column. */
   sort?: string
@@ -11,15 +13,11 @@ export interface Column<R> {
 
 const placeOf = (path: string) => `columns:${path}`
 
-/** Numbers of columns; the first is always there. */
-export function hiddenColumns(path: string): number[] {
-  const stored = localStorage.getItem(placeOf(path)) ?? ''
-  return stored
-    .split(',')
-    .map(Number)
-    .filter((at) => Number.isInteger(at) && at > 0)
+/** Names of columns. */
+export function hiddenColumns(path: string): string[] {
+  return (localStorage.getItem(placeOf(path)) ?? '').split(',')
 }
 
-export function keepHidden(path: string, hidden: Iterable<number>) {
+export function keepHidden(path: string, hidden: Iterable<string>) {
   localStorage.setItem(placeOf(path), [...hidden].join())
 }

@@ -1,0 +1,1 @@
+ALTER TABLE `increase_requests` ADD `limit_before` text;
