@@ -57,11 +57,14 @@ const MOST_REMEMBERED = 500
 
 /** The name of the program that sent these headers, `other` for all that are not listed. */
 export function clientOf(headers: HeaderPairs): string {
-  const agent = (headerOf(headers, 'user-agent') ?? '').slice(0, READ_CHARACTERS)
+  const whole = headerOf(headers, 'user-agent') ?? ''
+  const agent = whole.slice(0, READ_CHARACTERS)
   const remembered = lately.get(agent)
   if (remembered !== undefined) return remembered
   const inLowerCase = agent.toLowerCase()
   const name = CLIENTS.find(([, pattern]) => pattern.test(inLowerCase))?.[0] ?? OTHER_CLIENT
+  // The beginning of a longer one would keep all of it in memory.
+  if (agent.length < whole.length) return name
   if (lately.size >= MOST_REMEMBERED) lately.clear()
   lately.set(agent, name)
   return name
