@@ -7,7 +7,7 @@ const MAY_IMPORT: Record<string, RegExp> = {
   functions: /^(\.\.\/core\/.*|hono(\/.*)?|ipaddr\.js|zod|drizzle-orm)$/,
   config: /^(\.\.\/core\/(calendar|settings|units)\.ts|zod|yaml)$/,
 }
-const TOOLS = /core\/db\/(drizzle\.config|bundle-migrations)\.ts$/
+const TOOLS = /core\/db\/drizzle\.config\.ts$/
 const CEILING = 250
 const MIGRATIONS = /\.gen\.ts$/
 
