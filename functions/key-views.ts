@@ -16,6 +16,10 @@ export const KeyView = z
     status: z.enum(['active', 'disabled']),
     disabled_by: z.enum(['owner', 'admin']).nullable(),
     expires_at: timestamp.nullable(),
+    previous: z
+      .strictObject({ prefix: z.string(), last4: z.string(), ends_at: timestamp })
+      .nullable()
+      .meta({ description: 'The secret before this one, and until when it works; null if there was none.' }),
     quota_tokens: z.int().meta({ description: "Tokens per period, beside the owner's limit; 0 is none." }),
     budget_usd: z.number().meta({ description: 'US dollars per period, as above.' }),
     requests_per_minute: requestLimit,
@@ -39,7 +43,10 @@ export const KeyView = z
   })
   .meta({ id: 'Key' })
 export type KeyView = z.infer<typeof KeyView>
-export const OwnedKey = KeyView.extend({ itcode: z.string() }).meta({ id: 'OwnedKey' })
+export const OwnedKey = KeyView.extend({
+  itcode: z.string(),
+  owner_kind: z.enum(['person', 'service']),
+}).meta({ id: 'OwnedKey' })
 export const NewKey = KeyView.extend({
   key: z.string().meta({ description: 'The secret. It is in this answer only.' }),
 }).meta({ id: 'NewKey' })
@@ -55,6 +62,7 @@ export function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): K
     status: key.status,
     disabled_by: key.disabledBy,
     expires_at: key.expiresAt === null ? null : timeText(key.expiresAt),
+    previous: previousOf(key),
     quota_tokens: key.quotaTokens,
     budget_usd: usdOf(key.budgetMicros),
     requests_per_minute: key.requestsPerMinute,
@@ -67,4 +75,14 @@ export function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): K
     requests,
     cost_usd: usdOf(costMicros),
   }
+}
+
+export function ownedKeyView(listed: ListedKey): z.infer<typeof OwnedKey> {
+  return { ...keyView(listed), itcode: listed.itcode, owner_kind: listed.ownerKind }
+}
+
+function previousOf(key: ListedKey['key']): KeyView['previous'] {
+  const { previousPrefix: prefix, previousLast4: last4, previousEndsAt: endsAt, expiresAt } = key
+  if (prefix === null || last4 === null || endsAt === null) return null
+  return { prefix, last4, ends_at: timeText(Math.min(endsAt, expiresAt ?? endsAt)) }
 }

@@ -22,7 +22,7 @@ import {
   quotaTokens,
   searchText,
 } from './fields.ts'
-import { KeyAnswer, KeyView, keyView, NewKey, OwnedKey } from './key-views.ts'
+import { KeyAnswer, KeyView, keyView, NewKey, OwnedKey, ownedKeyView } from './key-views.ts'
 import { report, route } from './route.ts'
 import { requestLimit, tokenRate } from './views.ts'
 
@@ -124,7 +124,7 @@ export const keys = [
       const filter = { userId, q, state, neverUsed: query.never_used, withoutLimits: query.without_limits }
       const part = page === undefined ? undefined : { page, pageSize }
       const { keys, total } = await findKeys(deps, filter, { sort, order }, part)
-      return { keys: keys.map((one) => ({ ...keyView(one), itcode: one.itcode })), total }
+      return { keys: keys.map(ownedKeyView), total }
     },
   }),
   route({

@@ -8,6 +8,7 @@ import {
   serviceAccountOf,
 } from '../core/organisation/service-accounts.ts'
 import { idOf } from './fields.ts'
+import { ROTATION, RotatedKey, rotatedKey, withoutPrevious } from './key-rotation.ts'
 import { KeyAnswer, KeyView, keyView, NewKey } from './key-views.ts'
 import { CHANGED_KEY, changedKey, changeOf, madeKey, NEW_KEY } from './keys.ts'
 import { report, route } from './route.ts'
@@ -87,6 +88,30 @@ export const serviceAccounts = [
       await deleteKey({ ...deps, actor }, scope, idOf(params.key_id))
       await deps.keyCache.refresh()
       return { message: 'deleted' }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/service-accounts/:id/keys/:key_id/rotate',
+    tier: 'session',
+    summary: 'Gives a key of a service account a new secret, as POST /api/keys/:id/rotate does.',
+    errors: [409],
+    body: z.strictObject(ROTATION),
+    reply: RotatedKey,
+    handle: ({ deps, caller, params, body, actor }) => {
+      const scope = { accountId: idOf(params.id), keeperId: caller.user.id }
+      return rotatedKey(deps, actor, scope, params.key_id, body.overlap_hours)
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/api/service-accounts/:id/keys/:key_id/previous',
+    tier: 'session',
+    summary: 'Ends the secret before the present one of such a key, from its next request on.',
+    reply: KeyAnswer,
+    handle: ({ deps, caller, params, actor }) => {
+      const scope = { accountId: idOf(params.id), keeperId: caller.user.id }
+      return withoutPrevious(deps, actor, scope, params.key_id)
     },
   }),
 ]

@@ -12,6 +12,7 @@ import { files } from './files.ts'
 import { groups } from './groups.ts'
 import { health } from './health.ts'
 import { invitations } from './invitations.ts'
+import { keyRotation } from './key-rotation.ts'
 import { keys } from './keys.ts'
 import { leaving } from './leaving.ts'
 import { limits } from './limits.ts'
@@ -44,7 +45,7 @@ import { users } from './users.ts'
 export const functions = {
   proxy: [...proxy, ...batches, ...files, ...skills],
   auth: [...auth, ...sso],
-  keys,
+  keys: [...keys, ...keyRotation],
   usage: [...usage, ...reports, ...statements, ...reconciliations, ...savedViews],
   approvals: [...models, ...approvals],
   groups: [...groups, ...members, ...serviceAccounts],

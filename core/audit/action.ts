@@ -76,8 +76,10 @@ export const AUDIT_ACTIONS = {
   'key.create': { made: ['user_id', ...KEY] },
   'key.delete': {},
   'key.disable': { changed: SWITCHED_KEY },
+  'key.end_previous': {},
   'key.enable': { changed: SWITCHED_KEY },
   'key.move': { changed: ['user_id', 'billing_group_id'] },
+  'key.rotate': { made: ['previous_key', 'previous_ends_at'] },
   'key.update': { changed: KEY },
   'limit.delete': { removed: SPEND_LIMIT },
   /** A budget of an earlier release that equals the default of all, which no longer needs a row. */

@@ -10,6 +10,9 @@ export interface AuditFields {
   disabled_by: 'owner' | 'admin' | null
   /** RFC 3339; null = never. */
   expires_at: string | null
+  /** Of a secret that was replaced: how it begins and ends, and until when it works. */
+  previous_key: string
+  previous_ends_at: string
   /** 0 = no limit, here and in the limits below. */
   quota_tokens: number
   budget_usd: number

@@ -383,5 +383,14 @@ export const migrations: readonly { name: string; statements: readonly string[] 
     "statements": [
       "ALTER TABLE `increase_requests` ADD `limit_before` text;"
     ]
+  },
+  {
+    "name": "0027_key_rotation.sql",
+    "statements": [
+      "ALTER TABLE `api_keys` ADD `previous_hash` text;",
+      "ALTER TABLE `api_keys` ADD `previous_prefix` text;",
+      "ALTER TABLE `api_keys` ADD `previous_last4` text;",
+      "ALTER TABLE `api_keys` ADD `previous_ends_at` integer;"
+    ]
   }
 ]

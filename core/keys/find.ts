@@ -76,6 +76,8 @@ function contains(text: string): SQL | undefined {
     sql`instr(lower(${apiKeys.name}), ${text}) > 0`,
     sql`instr(${users.itcode}, ${text}) > 0`,
     sql`instr(lower(${apiKeys.prefix}), ${text}) > 0`,
+    // Somebody may have found the secret that was replaced.
+    sql`instr(lower(${apiKeys.previousPrefix}), ${text}) > 0`,
   )
 }
 

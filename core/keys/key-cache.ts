@@ -51,6 +51,7 @@ const MISSED_EVERY_MS = 1_000
 const JUST_SIGNED_MS = 10_000
 
 const SIGNED_OUT = 'This program was signed out. Sign in again.'
+const REPLACED = 'This API key was replaced by a new one, and its time is over. Use the new one.'
 const HOW_TO_SEND = 'Send your API key as "Authorization: Bearer" or "x-api-key".'
 
 interface KeyCacheParts {
@@ -125,7 +126,10 @@ function judge(found: Found | undefined, now: number, tokenEnds?: number): Refus
     return new Refusal('key_expired', 'This token has expired. Refresh it, or sign in again.')
   }
   if (found.expiresAt !== null && found.expiresAt <= now) {
-    return new Refusal('key_expired', 'This API key has expired. Make a new one.')
+    return new Refusal(
+      'key_expired',
+      found.isReplaced ? REPLACED : 'This API key has expired. Make a new one.',
+    )
   }
   return undefined
 }

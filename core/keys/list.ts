@@ -6,7 +6,7 @@ import type { Db } from '../ports.ts'
 import { type Totals, totalsByKey } from '../reports/totals.ts'
 import type { ApiKey } from './manage.ts'
 
-export type ListedKey = { key: ApiKey; itcode: string } & Totals
+export type ListedKey = { key: ApiKey; itcode: string; ownerKind: 'person' | 'service' } & Totals
 
 /** Keys that are not deleted, with owner and use, oldest first; only those of `userId` if it is given. */
 export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
@@ -38,7 +38,7 @@ export async function listedKeys(
   { page, pageSize, by }: { page?: number; pageSize?: number; by?: SQL } = {},
 ): Promise<ListedKey[]> {
   const found = db
-    .select({ key: apiKeys, itcode: users.itcode })
+    .select({ key: apiKeys, itcode: users.itcode, ownerKind: users.kind })
     .from(apiKeys)
     .innerJoin(users, eq(users.id, apiKeys.userId))
     .where(and(isNull(apiKeys.deletedAt), where))

@@ -37,7 +37,7 @@ export interface NewKey extends Bounds, Partial<{ [K in LimitName]: number | und
   expiresAt: number | null
 }
 
-interface Parts {
+export interface Parts {
   db: Db
   clock: Clock
   actor: Actor
@@ -204,7 +204,8 @@ function audited({
   }
 }
 
-function within(scope: Scope, id: number): SQL | undefined {
+/** A key of this id that is not deleted, if it is in the scope. */
+export function within(scope: Scope, id: number): SQL | undefined {
   return and(eq(apiKeys.id, id), isNull(apiKeys.deletedAt), scope === 'admin' ? undefined : isOwnedBy(scope))
 }
 

@@ -22,6 +22,8 @@ export interface ReadKey {
   /** Globs of models and networks in CIDR notation; null = no list. */
   models: readonly string[] | null
   networks: readonly string[] | null
+  /** The secret before the present one, and until when it works (ms since 1970). */
+  previous?: { hash: string; prefix: string; endsAt: number }
 }
 
 /** The number that each change of a user, key, grant, group, membership or limit raises. */
@@ -81,20 +83,27 @@ const VALUES = [
   ...[apiKeys.kind, apiKeys.quotaTokens, apiKeys.budgetMicros],
   ...[apiKeys.requestsPerMinute, apiKeys.tokensPerMinute, apiKeys.concurrentRequests],
   ...[apiKeys.billingGroupId, sql`json(${apiKeys.models})`, sql`json(${apiKeys.networks})`],
+  ...[apiKeys.previousHash, apiKeys.previousPrefix, apiKeys.previousEndsAt],
 ]
 type Values = [
   ...[id: number, hash: string, prefix: string, isActive: 0 | 1, expiresAt: number | null, userId: number],
   ...[kind: ReadKey['kind'], quotaTokens: number, budgetMicros: number],
   ...[requestsPerMinute: number, tokensPerMinute: number, concurrentRequests: number],
   ...[billingGroupId: number | null, models: string[] | null, networks: string[] | null],
+  ...[previousHash: string | null, previousPrefix: string | null, previousEndsAt: number | null],
 ]
 
 function keyOf(values: Values): ReadKey {
   const [id, hash, prefix, isActive, expiresAt, userId, kind, quotaTokens, ...rest] = values
   const [budgetMicros, ...more] = rest
-  const [requestsPerMinute, tokensPerMinute, concurrentRequests, billingGroupId, models, networks] = more
+  const [requestsPerMinute, tokensPerMinute, concurrentRequests, billingGroupId, models, networks, ...last] =
+    more
+  const [previousHash, previousPrefix, previousEndsAt] = last
   return {
     ...{ id, hash, prefix, kind, isActive: isActive === 1, expiresAt, userId, quotaTokens, budgetMicros },
     ...{ requestsPerMinute, tokensPerMinute, concurrentRequests, billingGroupId, models, networks },
+    ...(previousHash !== null && previousPrefix !== null && previousEndsAt !== null
+      ? { previous: { hash: previousHash, prefix: previousPrefix, endsAt: previousEndsAt } }
+      : {}),
   }
 }

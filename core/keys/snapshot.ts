@@ -12,8 +12,10 @@ export interface Found {
   userActive: boolean
   userPaused: boolean
   keyActive: boolean
-  /** Ms since 1970; null for never. */
+  /** When the key ends, or the secret that was replaced: ms since 1970; null for never. */
   expiresAt: number | null
+  /** The key has a newer secret. */
+  isReplaced: boolean
   /** `now` in ms since 1970. */
   callerAt(now: number): Caller
 }
@@ -37,6 +39,8 @@ interface KnownKey extends OwnedKey {
   isActive: boolean
   expiresAt: number | null
   owner: KnownOwner
+  /** Of the secret before the present one: it counts and may what the key does. Left out of others, which are many. */
+  isReplaced?: true
 }
 
 const NO_GRANTS: ReadonlySet<string> = new Set()
@@ -55,7 +59,8 @@ export function createSnapshot(
       const { isActive, expiresAt, owner } = key
       const callerAt = (now: number) => resolver.callerAt(key, now)
       const { isActive: userActive, isPaused: userPaused } = owner.user
-      return { userActive, userPaused, keyActive: isActive, expiresAt, callerAt }
+      const isReplaced = key.isReplaced === true
+      return { userActive, userPaused, keyActive: isActive, expiresAt, isReplaced, callerAt }
     },
     addUsers(users) {
       for (const user of users) {
@@ -68,13 +73,12 @@ export function createSnapshot(
         const owner = owners.get(key.userId)
         if (!owner) continue
         owner.hashes.push(hash)
-        const { id, prefix, kind, isActive, expiresAt, billingGroupId, models, networks } = key
-        byHash.set(hash, {
-          ...{ id, prefix, kind, isActive, expiresAt, billingGroupId, models, owner },
-          counter: { scope: 'key', id, limits: keyLimits(key, rules) },
-          networks: parsed(networks),
-          resolved: undefined,
-        })
+        const known = knownKey(key, owner, rules)
+        byHash.set(hash, known)
+        const { previous } = key
+        if (!previous) continue
+        owner.hashes.push(previous.hash)
+        byHash.set(previous.hash, replacedBy(known, previous))
       }
     },
     forget(userIds) {
@@ -97,6 +101,21 @@ export function createSnapshot(
       resolver.changed()
     },
   }
+}
+
+function knownKey(key: Omit<ReadKey, 'hash'>, owner: KnownOwner, rules: Settings['limits']): KnownKey {
+  const { id, prefix, kind, isActive, expiresAt, billingGroupId, models, networks } = key
+  return {
+    ...{ id, prefix, kind, isActive, expiresAt, billingGroupId, models, owner },
+    counter: { scope: 'key', id, limits: keyLimits(key, rules) },
+    networks: parsed(networks),
+    resolved: undefined,
+  }
+}
+
+/** The same key by its secret before, which ends earlier. */
+function replacedBy(key: KnownKey, { prefix, endsAt }: NonNullable<ReadKey['previous']>): KnownKey {
+  return { ...key, prefix, expiresAt: Math.min(endsAt, key.expiresAt ?? endsAt), isReplaced: true }
 }
 
 function parsed(networks: readonly string[] | null): readonly Network[] | undefined {

@@ -65,6 +65,7 @@ describe('keys', () => {
       status: 'active',
       disabled_by: null,
       expires_at: null,
+      previous: null,
       quota_tokens: 0,
       budget_usd: 0,
       requests_per_minute: 0,

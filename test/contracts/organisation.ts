@@ -223,14 +223,20 @@ export function organisationContract({ name, start }: Runtime) {
       expect((await ann.post(path, { name: 'x' })).status).toBe(404)
       const made = await lena.post(path, { name: 'ci' })
       expect(made.status).toBe(201)
-      const { key } = made.body.key
+      const { key, id: keyId } = made.body.key
       await becomes(() => call(key), 429)
       await limit('user', id, 5)
       await becomes(() => call(key), 200)
       await isBookedTo(key, group)
-      expect((await max.delete(`${path}/${made.body.key.id}`)).status).toBe(404)
-      expect((await lena.delete(`${path}/${made.body.key.id}`)).status).toBe(200)
+      expect((await max.post(`${path}/${keyId}/rotate`, {})).status).toBe(404)
+      const { key: rotated } = (await lena.post(`${path}/${keyId}/rotate`, {})).body.key
+      await becomes(() => call(rotated), 200)
+      expect(await statusOf(call(key))).toBe(200)
+      expect((await lena.delete(`${path}/${keyId}/previous`)).status).toBe(200)
       await becomes(() => call(key), 401)
+      expect((await max.delete(`${path}/${keyId}`)).status).toBe(404)
+      expect((await lena.delete(`${path}/${keyId}`)).status).toBe(200)
+      await becomes(() => call(rotated), 401)
     })
 
     test('an auditor reads what an administrator reads, an accountant what was spent; neither changes anything', async () => {

@@ -78,8 +78,12 @@ describe('the command line, beside the running server', () => {
     const listed = (await cli(['key', 'list', 'ann@example.com'])).stdout
     expect(listed).toContain('laptop')
     expect(listed).not.toContain(key)
-    expect((await cli(['key', 'disable', id])).stdout).toContain('disabled')
+    const rotated = (await cli(['key', 'rotate', id, '--overlap', '0'])).stdout.trim()
     await expect.poll(status, { timeout: 1_500 }).toBe(401)
+    const statusNow = async () => (await gateway.send(ASK, { key: rotated })).status
+    expect(await statusNow()).toBe(200)
+    expect((await cli(['key', 'disable', id])).stdout).toContain('disabled')
+    await expect.poll(statusNow, { timeout: 1_500 }).toBe(401)
     expect((await cli(['user', 'list'])).stdout).toContain('ann@example.com')
   })
 

@@ -6,15 +6,18 @@ import { Refusal } from '../../../core/errors.ts'
 import { isNetwork } from '../../../core/http/networks.ts'
 import { describedKey, listKeys } from '../../../core/keys/list.ts'
 import { type ApiKey, createKey, deleteKey, updateKey } from '../../../core/keys/manage.ts'
+import { rotateKey } from '../../../core/keys/rotate.ts'
 import type { Db } from '../../../core/ports.ts'
-import { usdOf } from '../../../core/units.ts'
+import { HOUR_MS, usdOf } from '../../../core/units.ts'
 import { dollars } from '../../../functions/fields.ts'
+import { ROTATION } from '../../../functions/key-rotation.ts'
 import { sha256 } from '../../drivers/sha256.ts'
 import { command, number, text } from '../command.ts'
 import type { Row } from '../output.ts'
 import { dayOf, futureTime, idIn, knownGroup, knownUser } from './find.ts'
 
 const count = z.int().min(0)
+const OVERLAP = ROTATION.overlap_hours.unwrap()
 const LIMITS = {
   expires: futureTime('until when it is good, such as 2027-01-31'),
   quota: number('TOKENS', 'tokens in a period; 0 = unlimited', count),
@@ -94,6 +97,23 @@ export const KEYS = [
       }
       await updateKey(parts(db), 'admin', idIn(id, 'key'), change)
       return told(await describedKey(db, idIn(id, 'key')), 'changed')
+    },
+  }),
+  command({
+    name: 'key rotate',
+    args: ['ID'],
+    about: 'prints a new secret for a key, once; the old one works for a while',
+    options: {
+      overlap: number('HOURS', 'for how long the old one works, 24 by default; 0 = it ends now', OVERLAP),
+    },
+    async run({ db, args: [id = ''], options: { overlap = 24 } }) {
+      const keyId = idIn(id, 'key')
+      const secret = await rotateKey({ ...parts(db), sha256 }, 'admin', keyId, overlap * HOUR_MS)
+      return {
+        said: secret,
+        note: `The new secret of key ${keyId}. It is shown this once and stored nowhere.`,
+        fields: { id: keyId, key: secret },
+      }
     },
   }),
   command({

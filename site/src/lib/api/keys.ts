@@ -2,7 +2,7 @@
 import type { KeyView } from '../../../../functions/key-views.ts'
 import { del, get, put, type Query } from './client.ts'
 
-export type OwnedKey = KeyView & { itcode: string }
+export type OwnedKey = KeyView & { itcode: string; owner_kind: 'person' | 'service' }
 type Settable =
   | ('name' | 'expires_at' | 'models' | 'networks')
   | ('quota_tokens' | 'budget_usd' | 'requests_per_minute' | 'tokens_per_minute' | 'concurrent_requests')
