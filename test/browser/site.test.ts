@@ -156,6 +156,40 @@ describe('the site', () => {
     await page.context().close()
   })
 
+  test('a key gets a new secret beside the old one, which is ended early', async () => {
+    const { page, problems } = await house.page(desk)
+    await house.signIn(page, 'rotator')
+    await page.goto(`${house.gateway.url}/keys`)
+    await button(page, 'New key').first().click()
+    const dialog = page.locator('dialog[open]')
+    const secretOf = async () => (await dialog.locator('code').first().textContent()) ?? ''
+    await dialog.getByLabel('Name').fill('laptop')
+    await button(page, 'Create key').click()
+    await button(page, 'I have copied it').waitFor()
+    const old = await secretOf()
+    await button(page, 'I have copied it').click()
+    await button(page, 'Rotate').click()
+    expect(await faultsOf(page)).toEqual([])
+    await button(page, 'Make new secret').click()
+    await button(page, 'I have copied it').waitFor()
+    const secret = await secretOf()
+    await button(page, 'I have copied it').click()
+    const statusOf = async (key: string) => {
+      const answer = await fetch(`${house.gateway.url}/v1/models`, { headers: { 'x-api-key': key } })
+      return answer.status
+    }
+    expect([await statusOf(old), await statusOf(secret)]).toEqual([200, 200])
+    await page.getByText(`Old secret ${old.slice(0, 7)}…${old.slice(-4)} until`).waitFor()
+    expect(await faultsOf(page)).toEqual([])
+    await button(page, 'End now').click()
+    await dialog.getByRole('button', { name: 'End now' }).click()
+    await page.getByText('The old secret of laptop has ended').waitFor()
+    expect(await page.getByText('Old secret sk-').count()).toBe(0)
+    await expect.poll(() => statusOf(old)).toBe(401)
+    expect([await statusOf(secret), problems]).toEqual([200, []])
+    await page.context().close()
+  })
+
   test('a session that ends leads to signing in and back to where one was', async () => {
     const { page } = await house.page(desk)
     await house.signIn(page, 'admin')
