@@ -1,11 +1,13 @@
 /** Everything a browser needs: the real server on a simulated Claude, codes that are caught on their way, Chromium. */
-import { existsSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { temporaryFolder } from '../support/stores.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
@@ -38,9 +40,12 @@ export interface House {
   stop(): Promise<void>
 }
 
-/** `settings` are beside those that every house has. */
-export async function openHouse(settings: object = {}): Promise<House> {
+/** `settings` are beside those that every house has. `database`: a file whose copy it begins with, instead of an empty one. */
+export async function openHouse(settings: object = {}, database?: string): Promise<House> {
   if (!CHROMIUM) throw new Error('There is no Chromium: apt-get install chromium')
+  const folder = temporaryFolder()
+  const path = join(folder.path, 'gateway.db')
+  if (database !== undefined) copyFileSync(database, path)
   const claude = await startSimulatedClaude({ pace: 1 })
   const codes = new Map<string, string>()
   const post = createServer(async (request, response) => {
@@ -54,6 +59,7 @@ export async function openHouse(settings: object = {}): Promise<House> {
   const { port } = post.address() as AddressInfo // it listens on a port
   const gateway = await startGateway({
     ...settings,
+    database: { path },
     backends: [{ name: 'claude', url: claude.url, api_key: 'sim-upstream' }],
     models: { rules: [{ match: 'claude-fable-5-2', access: 'approval' }] },
     auth: {
@@ -110,6 +116,7 @@ export async function openHouse(settings: object = {}): Promise<House> {
       post.closeAllConnections()
       post.close()
       await claude.stop()
+      folder.remove()
     },
   }
 }

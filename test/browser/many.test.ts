@@ -1,24 +1,17 @@
 /** The administration of three hundred people: found, sorted, and changed many at a time. */
 import { readFileSync } from 'node:fs'
-import { eq, like } from 'drizzle-orm'
+import { and, eq, like } from 'drizzle-orm'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { apiKeys, applications, increaseRequests, spendLimits, users } from '../../core/db/schema.ts'
+import { companyFile } from './company-file.ts'
 import { faultsOf, type House, type Look, openHouse } from './house.ts'
 
 const DESK: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
-const COUNT = 300
 
 let house: House
 beforeAll(async () => {
-  house = await openHouse()
-  const now = Date.now()
-  const rows = Array.from({ length: COUNT }, (_, i) => {
-    const itcode = `person-${String(i).padStart(3, '0')}`
-    const role = 'user' as const
-    return { itcode, name: itcode, role, status: 'active' as const, createdAt: now + i, updatedAt: now }
-  })
-  for (let i = 0; i < COUNT; i += 50) await house.gateway.db.insert(users).values(rows.slice(i, i + 50))
+  house = await openHouse({}, await companyFile())
 })
 afterAll(() => house?.stop())
 
@@ -36,18 +29,19 @@ test('the limits of forty people are raised, and put back in one', async () => {
   const { page, problems } = await office()
   await page.goto(`${house.gateway.url}/admin/users?q=person-0&size=50`)
   await page.getByText('1–50 of 100').waitFor()
+  const before = await limitsOf(page)
   await page.getByLabel('Select all on this page').check()
   for (let i = 40; i < 50; i++) await page.getByLabel(`Select person-0${i}`).uncheck()
   await page.getByText('40 selected').waitFor()
   await button(page, 'Set limit').click()
-  await page.getByLabel('US dollars per period').fill('300')
+  await page.locator('dialog[open]').getByLabel('US dollars per period').fill('300')
   expect(await faultsOf(page)).toEqual([])
   await page.locator('dialog[open]').getByRole('button', { name: 'Set limit' }).click()
   await page.getByText('40 people changed').waitFor()
-  expect(await limitsOf(page)).toEqual([...Array(40).fill(300), ...Array(10).fill(0)])
+  expect(await limitsOf(page)).toEqual([...Array(40).fill(300), ...before.slice(40)])
   await button(page, 'Undo').click()
   await page.getByText('Undone').waitFor()
-  expect(await limitsOf(page)).toEqual(Array(50).fill(0))
+  expect(await limitsOf(page)).toEqual(before)
   expect(problems).toEqual([])
   await page.context().close()
 })
@@ -67,8 +61,8 @@ test('the list is sorted and paged by the server and walked by keyboard; its add
   await page.getByLabel('Page', { exact: true }).fill('2')
   await page.keyboard.press('Tab')
   await page.getByText('26–50 of 300').waitFor()
-  // The rows come after the page's number.
-  await expect.poll(() => page.locator('tbody th').first().textContent()).toContain('person-274')
+  // The rows are there when their numbers are.
+  expect(await page.locator('tbody th').first().textContent()).toContain('person-274')
   await page.locator('h1').click()
   await page.keyboard.press('j')
   await page.keyboard.press('j')
@@ -163,11 +157,15 @@ test('twenty requests are decided in two steps, select all and a, and taken back
   await page.getByText('1–20 of 20').waitFor()
   expect(await faultsOf(page)).toEqual([])
   await page.getByLabel('Select all on this page').check()
-  const own = () => house.gateway.db.select().from(spendLimits)
+  const own = async () => {
+    const rows = await house.gateway.db.select().from(spendLimits).orderBy(spendLimits.scopeId)
+    return rows.map(({ scopeId, period, amountMicros }) => ({ scopeId, period, amountMicros }))
+  }
   const before = await own()
   await page.keyboard.press('a')
   await page.getByText('20 approved').waitFor()
-  expect(await own()).toHaveLength(before.length + 5)
+  // One of the five had one.
+  expect(await own()).toHaveLength(before.length + 4)
   await page.getByRole('button', { name: 'Undo' }).click()
   await page.getByText('20 wait again').waitFor()
   expect(await own()).toEqual(before)
@@ -177,7 +175,10 @@ test('twenty requests are decided in two steps, select all and a, and taken back
   await page.getByText('Nothing is waiting').waitFor()
   const decisions = '/api/queue/decisions'
   expect(posts).toEqual([decisions, '/api/queue/reopen', decisions])
-  await page.getByText('1 / 2').or(page.getByLabel('Page 1 of 2')).first().waitFor()
+  await page
+    .getByLabel(/^Page 1 of \d+$/)
+    .first()
+    .waitFor()
   expect(problems).toEqual([])
   await page.context().close()
 })
@@ -220,9 +221,9 @@ test("a person's page gets them a limit, ends a session, signs them out and says
   await page.getByRole('heading', { name: 'person-299' }).waitFor()
   await page.getByLabel('Amount in US dollars').fill('40')
   await button(page, 'Set limit').click()
-  await page.getByText('$0.00 of $40.00').waitFor()
+  await page.getByText(/ of \$40\.00/).waitFor()
   await page
-    .getByText(/admin raised|admin set/)
+    .getByText(/admin (raised|lowered|set)/)
     .first()
     .waitFor()
   expect(await faultsOf(page)).toEqual([])
@@ -255,7 +256,10 @@ test('keys of everybody are found by what holds for them, switched off together 
   await page.getByText('1–3 of 3').waitFor()
   expect(await faultsOf(page)).toEqual([])
   const isOff = async () => {
-    const found = await house.gateway.db.select().from(apiKeys).where(eq(apiKeys.status, 'disabled'))
+    const found = await house.gateway.db
+      .select()
+      .from(apiKeys)
+      .where(and(like(apiKeys.name, 'build%'), eq(apiKeys.status, 'disabled')))
     return found.map(({ name }) => name).toSorted()
   }
   await page.getByLabel('Select all on this page').check()

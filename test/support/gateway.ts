@@ -40,10 +40,12 @@ const DEFAULTS = {
 
 /** A libSQL server that several gateways share. */
 const SharedDatabase = z.object({ url: z.string(), auth_token: z.string() })
+const DatabaseFile = z.object({ path: z.string() })
 
 export async function startGateway(given: GatewaySettings): Promise<TestGateway> {
   const folder = temporaryFolder()
-  const databasePath = join(folder.path, 'data', 'gateway.db')
+  const databasePath =
+    DatabaseFile.safeParse(given.database).data?.path ?? join(folder.path, 'data', 'gateway.db')
   const configPath = join(folder.path, 'config.yaml')
   let settings: GatewaySettings = {
     ...DEFAULTS,
