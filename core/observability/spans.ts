@@ -16,7 +16,7 @@ export interface ParentSpan {
   sampled: boolean
 }
 
-/** What a span is made of once it is sent; until then a call costs no more than this. */
+/** What a span is made of. */
 export interface CallSpan {
   /** Its path, without the caller's query. */
   route: string

@@ -65,10 +65,10 @@ interface About {
 
 function exportTraces({ config, memory, logger }: Parts, about: About) {
   const post = createPost(`${config.endpoint}/v1/traces`, config.headers, TIMEOUT_MS)
-  const encode = createSpanEncoder(about)
   const hear = listener(logger, 'traces')
   const spans = createBatches<CallSpan>({
-    send: (batch) => hear(post.send(encode(batch))),
+    encoder: createSpanEncoder(about),
+    send: (request) => hear(post.send(request)),
     dropped: (count) => memory.dropped('traces', count),
   })
   memory.traceWith((ended, model) => {

@@ -69,14 +69,23 @@ export class ProtobufWriter {
 
   /** A message whose fields `write` writes. */
   message(field: number, write: () => void): void {
+    const start = this.begin(field)
+    write()
+    this.end(start)
+  }
+
+  /** Begins a message whose fields are written next. Returns what `end` wants. */
+  begin(field: number): number {
     this.#begin(field, LENGTH)
-    const start = this.#at
     // Its length is not known yet. Four bytes are legal for any, because a varint may end in zeros.
     this.#at += 4
-    write()
-    let rest = this.#at - start - 4
-    for (let i = 0; i < 4; i += 1) {
-      this.#buffer[start + i] = i < 3 ? (rest & 0x7f) | 0x80 : rest & 0x7f
+    return this.#at
+  }
+
+  end(start: number): void {
+    let rest = this.#at - start
+    for (let i = start - 4; i < start; i += 1) {
+      this.#buffer[i] = i < start - 1 ? (rest & 0x7f) | 0x80 : rest & 0x7f
       rest >>>= 7
     }
   }

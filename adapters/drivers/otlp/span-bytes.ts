@@ -13,6 +13,7 @@ import {
   SPAN_NUMBERS,
   SPAN_REQUEST_ID,
 } from '../../../core/observability/spans.ts'
+import type { Encoder } from './batches.ts'
 import { ProtobufWriter, varintLength } from './protobuf.ts'
 
 export type Attributes = Readonly<Record<string, string | number>>
@@ -44,11 +45,11 @@ const MOST_FORMS = 1_000
 const DOUBLE_BYTES = 8
 const NANOSECONDS = 1_000_000n
 
-/** Returns what turns spans into a request. */
+/** Makes requests of spans. */
 export function createSpanEncoder(about: {
   resource: Attributes
   scope: { name: string; version: string }
-}): (spans: readonly CallSpan[]) => Uint8Array {
+}): Encoder<CallSpan> {
   const out = new ProtobufWriter()
   const resource = written((to) => writeAttributes(to, RESOURCE.attributes, about.resource))
   const scope = written((to) => {
@@ -58,7 +59,16 @@ export function createSpanEncoder(about: {
   const formBytes = createForms()
   const idKey = keyBytes(SPAN_REQUEST_ID)
   const numbers = SPAN_NUMBERS.map(({ name, of, decimal = false }) => ({ key: keyBytes(name), of, decimal }))
+  /** Where the messages begin that end with the request. */
+  let open = begin()
 
+  function begin() {
+    const resourceSpans = out.begin(REQUEST.resourceSpans)
+    out.nested(RESOURCE_SPANS.resource, resource)
+    const scopeSpans = out.begin(RESOURCE_SPANS.scopeSpans)
+    out.nested(SCOPE_SPANS.scope, scope)
+    return { resourceSpans, scopeSpans }
+  }
   function write(span: CallSpan) {
     const { record, parent } = span
     if (parent) out.hex(SPAN.traceId, parent.traceId)
@@ -74,16 +84,20 @@ export function createSpanEncoder(about: {
       if (value !== undefined) writePair(out, key, value, decimal)
     }
   }
-  return (spans) => {
-    out.clear()
-    out.message(REQUEST.resourceSpans, () => {
-      out.nested(RESOURCE_SPANS.resource, resource)
-      out.message(RESOURCE_SPANS.scopeSpans, () => {
-        out.nested(SCOPE_SPANS.scope, scope)
-        for (const span of spans) out.message(SCOPE_SPANS.spans, () => write(span))
-      })
-    })
-    return out.bytes()
+  return {
+    add(span) {
+      const start = out.begin(SCOPE_SPANS.spans)
+      write(span)
+      out.end(start)
+    },
+    take() {
+      out.end(open.scopeSpans)
+      out.end(open.resourceSpans)
+      const request = out.bytes()
+      out.clear()
+      open = begin()
+      return request
+    },
   }
 }
 
