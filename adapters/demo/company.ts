@@ -10,41 +10,23 @@ import { createKey } from '../../core/keys/manage.ts'
 import { setSpendLimit } from '../../core/limits/spend-limit.ts'
 import { createGroup, UNASSIGNED } from '../../core/organisation/groups.ts'
 import { setMember } from '../../core/organisation/members.ts'
-import type { Db } from '../../core/ports.ts'
+import type { Clock, Db } from '../../core/ports.ts'
+import type { Prices } from '../../core/pricing/prices.ts'
 import { apply } from '../../core/requests/ask.ts'
 import { review } from '../../core/requests/decide.ts'
-import { usdOf } from '../../core/units.ts'
+import { askForIncrease } from '../../core/requests/increases.ts'
+import { DAY_MS, microsOf, usdOf } from '../../core/units.ts'
 import { createUser } from '../../core/users/manage.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { pricesFrom } from '../shared/tables.ts'
-import { seedUsage } from './seed.ts'
+import { APPROVED_MODEL, DEPARTMENTS, PEOPLE } from './people.ts'
+import { type Habit, HISTORY_DAYS, seedUsage } from './seed.ts'
 
-const OPUS = 'claude-opus-5-5'
-const SONNET = 'claude-sonnet-5-5'
-const HAIKU = 'claude-haiku-5-5'
-/** A model that needs approval; the user maria has a grant. */
-const APPROVED_MODEL = 'claude-fable-5-2'
-const PEOPLE = [
-  { itcode: 'admin', name: 'Ada Admin', role: 'admin', calls: 25, models: [OPUS, SONNET], group: '' },
-  { itcode: 'dev', name: 'Dev Developer', role: 'user', calls: 60, models: [OPUS, HAIKU], group: 'Platform' },
-  { itcode: 'li.wei', name: '李伟', role: 'user', calls: 40, models: [SONNET, OPUS], group: 'Platform' },
-  {
-    itcode: 'maria',
-    name: 'María Pérez',
-    role: 'user',
-    calls: 15,
-    models: [HAIKU, APPROVED_MODEL],
-    group: 'Marketing',
-  },
-] as const
-/** Departments, with who leads them and what they may spend together each month. */
-const GROUPS = [
-  { name: 'Platform', lead: 'li.wei', poolMicros: 500_000_000 },
-  { name: 'Marketing', lead: 'maria', poolMicros: 50_000_000 },
-] as const
 export const BUDGET_MICROS = 200_000_000
 
-export const ADMIN = PEOPLE[0].itcode
+export const ADMIN = PEOPLE[0]?.itcode ?? ''
+/** Whose key the demo shows. */
+const SHOWN = PEOPLE[1]?.itcode
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
@@ -67,55 +49,80 @@ export function companySettings(folder: string, claudeUrl: string): string {
   })
 }
 
-/** Writes users and usage to an empty database. Returns the API key of the user dev and the number of calls. */
+interface Parts extends Omit<Parameters<typeof createUser>[0] & Parameters<typeof createKey>[0], 'clock'> {
+  prices: Prices
+}
+
+/** Writes users and usage to an empty database. Returns the API key of the user SHOWN and the number of calls. */
 export async function seedCompany(db: Db, config: Config): Promise<{ secret: string; calls: number }> {
-  const habits = []
-  let secret = ''
   const prices = pricesFrom(config)
-  const parts = {
-    db,
-    clock: systemClock,
-    sha256,
-    prices,
-    settings: settingsFrom(config),
-    actor: COMMAND_LINE,
+  const parts = { db, sha256, prices, settings: settingsFrom(config), actor: COMMAND_LINE }
+  const began = at(HISTORY_DAYS)
+  const groups = await seedGroups({ ...parts, clock: began })
+  const userIds = new Map<string, number>()
+  const habits: Habit[] = []
+  let secret = ''
+  for (const person of PEOPLE) {
+    const made = await seedPerson(parts, person, groups)
+    userIds.set(person.itcode, made.habit.userId)
+    habits.push(made.habit)
+    if (person.itcode === SHOWN) secret = made.secret
   }
-  let reviewerId = 0
-  const groupIds = await seedGroups(parts)
-  for (const { itcode, name, role, calls, models, group } of PEOPLE) {
-    const user = await createUser(parts, {
-      itcode,
-      name,
-      role,
-      quotaTokens: 0,
-      ownLimit: { micros: role === 'user' ? BUDGET_MICROS : 0, period: parts.settings.limits.period },
-    })
-    if (role === 'admin') reviewerId = user.id
-    if (itcode === 'maria' || itcode === 'li.wei') {
-      const reason = 'For the translation of our handbook.'
-      const { id } = await apply(parts, { userId: user.id, model: APPROVED_MODEL, reason })
-      if (itcode === 'maria') await review(parts, id, { reviewerId, status: 'approved', note: null })
-    }
-    const made = await createKey(parts, { userId: user.id, name: 'Claude Code', expiresAt: null })
-    if (itcode === 'dev') secret = made.secret
-    const groupId = groupIds.get(group) ?? UNASSIGNED
-    if (groupId !== UNASSIGNED) {
-      const leads = GROUPS.some(({ lead }) => lead === itcode)
-      await setMember(parts, groupId, user.id, leads ? 'lead' : 'member')
-    }
-    habits.push({ userId: user.id, keyId: made.key.id, groupId, calls, models })
-  }
+  await seedRequests(parts, userIds)
   return { secret, calls: await seedUsage({ db, prices, now: systemClock.now(), habits }) }
 }
 
-/** The ids of the departments, by name. */
-async function seedGroups(parts: Parameters<typeof createGroup>[0]): Promise<Map<string, number>> {
-  const ids = new Map<string, number>()
-  for (const { name, poolMicros } of GROUPS) {
-    const { id } = await createGroup(parts, { name })
+async function seedPerson(parts: Parts, person: (typeof PEOPLE)[number], groups: Groups) {
+  const { itcode, name, role, limitUsd, group, since = HISTORY_DAYS } = person
+  const then = { ...parts, clock: at(since) }
+  const micros = role === 'admin' ? 0 : limitUsd === undefined ? BUDGET_MICROS : microsOf(limitUsd)
+  const user = await createUser(then, {
+    ...{ itcode, name, role, quotaTokens: 0 },
+    ownLimit: { micros, period: parts.settings.limits.period },
+  })
+  const { key, secret } = await createKey(then, { userId: user.id, name: 'Claude Code', expiresAt: null })
+  const groupIds = groups.get(group) ?? [UNASSIGNED]
+  if (groupIds[0] !== UNASSIGNED)
+    await setMember(then, groupIds[0], user.id, person.leads ? 'lead' : 'member')
+  return { secret, habit: { ...person, userId: user.id, keyId: key.id, groupIds, since } }
+}
+
+/** What waits for a decision, and what was decided. */
+async function seedRequests(parts: Parts, userIds: ReadonlyMap<string, number>) {
+  const idOf = (itcode: string) => userIds.get(itcode) ?? 0
+  const wants = (itcode: string, clock: Clock, reason: string) =>
+    apply({ ...parts, clock }, { userId: idOf(itcode), model: APPROVED_MODEL, reason })
+  const { id } = await wants('maria', at(40), 'For the translation of our handbook.')
+  const decision = { reviewerId: idOf(ADMIN), status: 'approved', note: null } as const
+  await review({ ...parts, clock: at(39) }, id, decision)
+  await wants('li.wei', at(1), 'To compare it with Opus in reviews of long changes.')
+  await wants('amara', at(0.1), 'Our evaluation needs every model once.')
+  await askForIncrease(
+    { ...parts, clock: at(0.05) },
+    {
+      ...{ userId: idOf('chen.jing'), period: 'monthly', amountMicros: microsOf(60) },
+      reason: 'The release of the app is next week.',
+    },
+  )
+}
+
+/** Ids of a department and of its parents, by name. */
+type Groups = ReadonlyMap<string, readonly [number, ...number[]]>
+
+async function seedGroups(parts: Parameters<typeof createGroup>[0]): Promise<Groups> {
+  const ids = new Map<string, readonly [number, ...number[]]>()
+  for (const { name, parent, poolUsd } of DEPARTMENTS) {
+    const above = parent === undefined ? [] : (ids.get(parent) ?? [])
+    const { id } = await createGroup(parts, { name, parentId: above[0] })
     const pool = { scope: 'group_pool', scopeId: id, period: 'monthly' } as const
-    await setSpendLimit(parts, pool, { amount: poolMicros })
-    ids.set(name, id)
+    if (poolUsd !== undefined) await setSpendLimit(parts, pool, { amount: microsOf(poolUsd) })
+    ids.set(name, [id, ...above])
   }
   return ids
+}
+
+/** A clock that stands so many days ago. */
+function at(daysAgo: number): Clock {
+  const then = systemClock.now() - daysAgo * DAY_MS
+  return { ...systemClock, now: () => then }
 }

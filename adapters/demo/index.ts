@@ -9,6 +9,7 @@ import { usdOf } from '../../core/units.ts'
 import { flushPrint, print } from '../cli/print.ts'
 import { openStorage, startServer } from '../node/server.ts'
 import { BUDGET_MICROS, companySettings, seedCompany } from './company.ts'
+import { PEOPLE } from './people.ts'
 import { startSimulatedClaude } from './simulated-claude/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'claude-gateway-demo-'))
@@ -32,7 +33,7 @@ console.log(`
   Claude Gateway, demo. A simulated Claude answers: nothing leaves this machine, nothing is kept.
 
   Gateway   ${server.url}
-  Users     admin (administrator), dev, li.wei, maria, with ${calls} calls of the last four weeks
+  Users     admin (administrator), dev and ${PEOPLE.length - 2} more, with ${calls} calls of the last ten weeks
   Key       ${secret}   (of dev, budget $${usdOf(BUDGET_MICROS)} a month)
 
   Ask something:

@@ -1,0 +1,93 @@
+/** Who works at the demo's company, and how. */
+
+const OPUS = 'claude-opus-5-5'
+const SONNET = 'claude-sonnet-5-5'
+const HAIKU = 'claude-haiku-5-5'
+/** A model that needs approval. */
+export const APPROVED_MODEL = 'claude-fable-5-2'
+
+interface Person {
+  itcode: string
+  name: string
+  role: 'admin' | 'user'
+  group: string
+  leads?: true
+  /** Calls on a busy day. */
+  calls: number
+  /** Models by preference, the first most. */
+  models: readonly string[]
+  /** The program that they call with most, as the log names it. */
+  client: string
+  /** US dollars a month; as configured without it. */
+  limitUsd?: number
+  /** How many days ago their account was made, if not at the beginning. */
+  since?: number
+}
+
+/** The first is the administrator, the second whose key the demo shows. */
+export const PEOPLE: readonly Person[] = [
+  {
+    ...{ itcode: 'admin', name: 'Ada Admin', role: 'admin', group: 'Infrastructure', leads: true },
+    ...{ calls: 18, models: [OPUS, SONNET], client: 'claude-code' },
+  },
+  {
+    ...{ itcode: 'dev', name: 'Dev Developer', role: 'user', group: 'Platform' },
+    ...{ calls: 40, models: [OPUS, HAIKU], client: 'claude-code' },
+  },
+  {
+    ...{ itcode: 'li.wei', name: '李伟', role: 'user', group: 'Platform', leads: true },
+    ...{ calls: 28, models: [SONNET, OPUS], client: 'claude-code' },
+  },
+  {
+    ...{ itcode: 'maria', name: 'María Pérez', role: 'user', group: 'Marketing', leads: true },
+    ...{ calls: 12, models: [HAIKU, APPROVED_MODEL], client: 'claude-desktop' },
+  },
+  {
+    ...{ itcode: 'chen.jing', name: '陈静', role: 'user', group: 'Mobile', leads: true },
+    ...{ calls: 34, models: [OPUS, SONNET], client: 'claude-code', limitUsd: 32 },
+  },
+  {
+    ...{ itcode: 'noah', name: 'Noah Fischer', role: 'user', group: 'Mobile' },
+    ...{ calls: 22, models: [SONNET, HAIKU], client: 'cursor' },
+  },
+  {
+    ...{ itcode: 'amara', name: 'Amara Okafor', role: 'user', group: 'Data', leads: true },
+    ...{ calls: 26, models: [OPUS, SONNET], client: 'anthropic-sdk' },
+  },
+  {
+    ...{ itcode: 'yuki', name: '佐藤 ゆき', role: 'user', group: 'Data' },
+    ...{ calls: 20, models: [SONNET, OPUS], client: 'codex' },
+  },
+  {
+    ...{ itcode: 'priya', name: 'Priya Raman', role: 'user', group: 'Infrastructure' },
+    ...{ calls: 24, models: [OPUS, HAIKU], client: 'claude-code' },
+  },
+  {
+    ...{ itcode: 'olivier', name: 'Olivier Laurent', role: 'user', group: 'Platform' },
+    ...{ calls: 16, models: [SONNET, HAIKU], client: 'opencode' },
+  },
+  {
+    ...{ itcode: 'sofia', name: 'Sofia Rossi', role: 'user', group: 'Marketing' },
+    ...{ calls: 8, models: [HAIKU, SONNET], client: 'claude-desktop', limitUsd: 5 },
+  },
+  {
+    ...{ itcode: 'zhang.min', name: '张敏', role: 'user', group: 'Platform' },
+    ...{ calls: 30, models: [OPUS, SONNET], client: 'claude-code', since: 24 },
+  },
+]
+
+interface Department {
+  name: string
+  /** The one that it is a part of, which comes before it. */
+  parent?: string
+  /** What its people may spend together each month; no limit without it. */
+  poolUsd?: number
+}
+export const DEPARTMENTS: readonly Department[] = [
+  { name: 'Engineering', poolUsd: 400 },
+  { name: 'Platform', parent: 'Engineering', poolUsd: 150 },
+  { name: 'Mobile', parent: 'Engineering', poolUsd: 45 },
+  { name: 'Infrastructure', parent: 'Engineering' },
+  { name: 'Data', poolUsd: 60 },
+  { name: 'Marketing', poolUsd: 20 },
+]
