@@ -31,6 +31,7 @@ export const PROBLEMS = {
   // What only a decision knows.
   future: 'a time in the future is expected',
   email: 'an e-mail address is expected',
+  email_domain: 'an address at a domain that is allowed here is expected',
   account: 'an account name or an e-mail address is expected',
   lookalike: 'a name that cannot be taken for another one is expected, in letters of one script',
   invited_role: 'an invitation that gives rights needs an address, and is for one person',

@@ -20,6 +20,7 @@ import { live } from './live.ts'
 import { members } from './members.ts'
 import { metrics } from './metrics.ts'
 import { models } from './models.ts'
+import { noticeAddress } from './notice-address.ts'
 import { notices } from './notices.ts'
 import { organizations } from './organizations/index.ts'
 import { people } from './people.ts'
@@ -62,7 +63,7 @@ export const functions = {
     ...audit,
     ...live,
   ],
-  notices,
+  notices: [...notices, ...noticeAddress],
   'claude-code': [...claudeCode, ...connect, ...devices, ...policies, ...telemetry],
   organizations,
   scim: [...scim, ...scimDiscovery],

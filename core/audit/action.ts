@@ -123,6 +123,8 @@ export const AUDIT_ACTIONS = {
   'user.delete': { removed: ['itcode', 'role', 'keys', 'group_ids', 'sessions'] },
   'user.erase': {},
   'user.first_admin': { changed: ['role', 'status'] },
+  /** Where notices to them go; null = to the account's own address. */
+  'user.notice_address': { changed: ['email'] },
   'user.release': { changed: ['itcode'] },
   'user.revive': {},
   /** The group of their department, as their provider says. */

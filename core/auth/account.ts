@@ -90,7 +90,11 @@ export function isPlain(itcode: string): boolean {
 
 /** Whether this name may register by itself. */
 export function mayRegister(itcode: string, auth: AuthSettings): boolean {
-  const [, domain = ''] = mailAddress(itcode, auth).split('@')
-  if (!auth.autoRegister || !isPlain(itcode)) return false
-  return auth.allowedDomains.length === 0 || auth.allowedDomains.map(dnsName).includes(dnsName(domain))
+  return auth.autoRegister && isPlain(itcode) && isAtAllowedDomain(mailAddress(itcode, auth), auth)
+}
+
+/** Whether the company allows mail to go there. */
+export function isAtAllowedDomain(address: string, { allowedDomains }: AuthSettings): boolean {
+  const [, domain = ''] = address.split('@')
+  return allowedDomains.length === 0 || allowedDomains.map(dnsName).includes(dnsName(domain))
 }

@@ -38,6 +38,8 @@ const ISSUED_MS = 30 * 60_000
 /** Who asks for a code, and from where. `browser`: SHA-256 of the browser cookie. `ip`: an address or an IPv6 /64. */
 export interface Asker {
   itcode: string
+  /** What the code is for instead of signing in to the account: it is good for nothing else. */
+  about?: string
   browser: string
   ip: string
 }
@@ -64,7 +66,7 @@ export async function issueCode(
 ): Promise<{ id: number; code: string }> {
   const { length, alphabet } = STYLES[parts.auth.codeStyle]
   const code = randomText(length, alphabet)
-  const codeHash = await keyedHash(parts.auth.secrets[0], `${asker.itcode} ${code}`)
+  const codeHash = await keyedHash(parts.auth.secrets[0], `${asker.about ?? asker.itcode} ${code}`)
   return { id: await record(parts, asker, { codeHash, ...entry }), code }
 }
 
@@ -117,10 +119,9 @@ async function record(
     from (select ${known} as known) asker`)
   const end = (at: number | null | undefined, age: number) => (at == null ? 0 : at + age - now)
   const waits = [end(met?.resend, RESEND_MS), end(met?.day, DAY_MS), end(met?.hour, HOUR_MS)]
-  const what = waits[0] === Math.max(...waits) ? 'A code is on its way.' : 'Too many codes were asked for.'
-  throw new Refusal('too_many_attempts', `${what} Please try again later.`, {
-    retryAfterMs: Math.max(...waits),
-  })
+  const retryAfterMs = Math.max(...waits)
+  const what = waits[0] === retryAfterMs ? 'A code is on its way.' : 'Too many codes were asked for.'
+  throw new Refusal('too_many_attempts', `${what} Please try again later.`, { retryAfterMs })
 }
 
 /** Whether this browser signed in to the account before. */
@@ -226,7 +227,7 @@ export async function useCode(
   code: string,
 ): Promise<Entry | undefined> {
   const now = clock.now()
-  const hash = await keyedHash(auth.secrets[0], `${asker.itcode} ${plainCode(code)}`)
+  const hash = await keyedHash(auth.secrets[0], `${asker.about ?? asker.itcode} ${plainCode(code)}`)
   const right = sql`${loginCodes.codeHash} = ${hash}`
   const others = alias(loginCodes, 'others')
   const newest = db

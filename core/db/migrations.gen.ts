@@ -392,5 +392,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "ALTER TABLE `api_keys` ADD `previous_last4` text;",
       "ALTER TABLE `api_keys` ADD `previous_ends_at` integer;"
     ]
+  },
+  {
+    "name": "0028_notice_address.sql",
+    "statements": [
+      "ALTER TABLE `users` ADD `notice_email` text;"
+    ]
   }
 ]

@@ -31,6 +31,8 @@ export const users = sqliteTable(
     email: text(),
     /** The address came from a directory or program. Nobody with rights gets codes there before an admin confirms it. */
     emailUnconfirmed: integer('email_unconfirmed', { mode: 'boolean' }).notNull().default(false),
+    /** Where they want notices instead, an address that they confirmed. Nobody signs in with it. */
+    noticeEmail: text('notice_email'),
     /** Since when their keys wait for them to sign in again; null = they do not. */
     pausedAt: integer('paused_at'),
     createdAt: integer('created_at').notNull(),

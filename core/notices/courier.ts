@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm'
 import { noticeChannels, notices, users } from '../db/schema.ts'
 import type { Mailer } from '../ports.ts'
 import type { Settings } from '../settings.ts'
-import { mailTo } from '../users/address.ts'
+import { mailTo, noticesTo } from '../users/address.ts'
 import { createAuditFeed, type FeedParts } from './audit-feed.ts'
 import { messageOf } from './compose.ts'
 import {
@@ -20,6 +20,9 @@ import { channelTarget } from './target.ts'
 
 /** So many recipients at once, so that a slow one holds one place only. */
 const MOST_AT_ONCE = 8
+
+/** They go to the account's own address, because whoever took a session over could otherwise lead the warning away. */
+const ABOUT_SIGNING_IN: ReadonlySet<string> = new Set(['identity.joined', 'device.copied'])
 
 export interface CourierParts extends FeedParts {
   settings: Pick<Settings, 'publicUrl' | 'auth'>
@@ -100,7 +103,9 @@ async function toPerson(
 ): Promise<boolean> {
   const [user] = await db.select().from(users).where(eq(users.id, id))
   if (user?.status !== 'active' || user.deletedAt !== null) return false
-  const to = mailTo(user, settings.auth)
+  const to = ABOUT_SIGNING_IN.has(message.event)
+    ? mailTo(user, settings.auth)
+    : noticesTo(user, settings.auth)
   if (!to.includes('@')) return false
   await mailer.send(noticeMail(message, to))
   return true

@@ -30,6 +30,11 @@ export function mailTo({ email, itcode }: Pick<User, 'email' | 'itcode'>, auth: 
   return email ?? mailAddress(itcode, auth)
 }
 
+/** Where notices to a person go, except those about signing in. */
+export function noticesTo(user: Pick<User, 'email' | 'itcode' | 'noticeEmail'>, auth: AuthSettings): string {
+  return user.noticeEmail ?? mailTo(user, auth)
+}
+
 /** Whether this account has rights over others: a role, a group that they lead, or a program's account. */
 async function isPrivileged(db: Db, { id, role, kind }: Pick<User, 'id' | 'role' | 'kind'>) {
   if (role !== 'user' || kind !== 'person') return true

@@ -42,7 +42,7 @@ export async function eraseUser(
   await db.batch([
     db
       .update(users)
-      .set({ itcode: pseudonym, name: pseudonym, email: null, updatedAt: now })
+      .set({ itcode: pseudonym, name: pseudonym, email: null, noticeEmail: null, updatedAt: now })
       .where(eq(users.id, id)),
     db.update(sessions).set({ ip: null, userAgent: null }).where(eq(sessions.userId, id)),
     db.delete(loginCodes).where(among(loginCodes.itcode, addresses)),
@@ -80,7 +80,7 @@ async function knownAs(db: Db, id: number): Promise<Known> {
   const before = user.itcode.endsWith(pseudonym) ? user.itcode.slice(0, -pseudonym.length) : user.itcode
   const told = (all: (string | null)[]) =>
     [...new Set(all)].filter((one): one is string => one !== null && one !== '' && one !== pseudonym)
-  const addresses = told([user.itcode, before, user.email, userName])
+  const addresses = told([user.itcode, before, user.email, user.noticeEmail, userName])
   return { id, addresses, names: told([...addresses, user.name]), pseudonym }
 }
 

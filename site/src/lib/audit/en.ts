@@ -98,6 +98,7 @@ export const en: AuditWords = {
     'user.delete': '{who} deleted the account {target}',
     'user.erase': '{who} erased the name of {target} everywhere',
     'user.first_admin': '{target} became the first administrator',
+    'user.notice_address': '{who} changed where notices to {target} go',
     'user.release': '{who} freed the account name of {target}',
     'user.revive': '{who} brought the account {target} back',
     'user.directory': 'The directory moved {target} to another group',

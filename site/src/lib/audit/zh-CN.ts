@@ -92,6 +92,7 @@ export const zhCN: AuditWords = {
     'user.delete': '{who} 删除了账号 {target}',
     'user.erase': '{who} 抹去了 {target} 的姓名',
     'user.first_admin': '{target} 成为首位管理员',
+    'user.notice_address': '{who} 更改了 {target} 的通知邮箱',
     'user.release': '{who} 释放了 {target} 的账号名',
     'user.revive': '{who} 恢复了账号 {target}',
     'user.directory': '目录将 {target} 调到另一个组',

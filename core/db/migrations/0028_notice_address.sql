@@ -1,0 +1,1 @@
+ALTER TABLE `users` ADD `notice_email` text;
