@@ -1,11 +1,13 @@
 /** Days of a time zone as ranges of UTC time. Clock changes are respected: a day may have 23 or 25 hours. */
-import { DAY_MS } from './units.ts'
+import { DAY_MS, HOUR_MS } from './units.ts'
 
 export interface Calendar {
   /** The local date (YYYY-MM-DD) at a moment. */
   dateAt(ms: number): string
   /** The first moment (ms since 1970) of a local date; not 00:00 where a clock change skips midnight. */
   startOf(date: string): number
+  /** The local hour of the week at a moment: 0 is the hour after the midnight that begins a Monday, 167 the last of a Sunday. */
+  hourOfWeek(ms: number): number
 }
 
 /** Whether `name` is a known IANA time zone. Offsets such as +08:00 are not. */
@@ -41,6 +43,8 @@ export function createCalendar(timeZone: string): Calendar {
   }
   return {
     dateAt: (ms) => dateText(wallAt(ms)),
+    // 1970-01-05 was a Monday.
+    hourOfWeek: (ms) => (Math.floor(wallAt(ms) / HOUR_MS) + 3 * 24) % 168,
     startOf(date) {
       const midnight = Date.parse(date)
       // The zone's offset is that of a day before or, after a clock change, of a day later. The day starts at the earlier

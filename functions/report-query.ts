@@ -7,6 +7,7 @@ import { BUCKETS, reportDates } from '../core/reports/buckets.ts'
 import { DIMENSIONS, type Dimension, type ReportFilter } from '../core/reports/grouped.ts'
 import { type ReportQuestion, SORTS } from '../core/reports/report-page.ts'
 import { TIMED_SORTS } from '../core/reports/timings.ts'
+import { WEEK_FIGURES } from '../core/reports/week.ts'
 import { idInQuery, line, modelName, optionalLine, page } from './fields.ts'
 import { date } from './usage-views.ts'
 
@@ -103,15 +104,34 @@ export const OwnFileQuery = OwnQuery.omit({ page: true, page_size: true, top: tr
 export const Query = z.strictObject({ ...everybodys, ...paged })
 export const FileQuery = z.strictObject(everybodys)
 
+/** Not of a week. */
+const UNTOLD = {
+  group_by: true,
+  bucket: true,
+  sort: true,
+  order: true,
+  compare: true,
+  timings: true,
+} as const
+const week = {
+  figure: z.enum(WEEK_FIGURES).default('cost').meta({
+    description: 'Dollars, a count, or milliseconds. At most 31 days, and 7 of how long calls took.',
+  }),
+}
+export const OwnWeekQuery = OwnFileQuery.omit(UNTOLD).extend(week)
+export const WeekQuery = FileQuery.omit(UNTOLD).extend(week)
+
 type Asked = z.output<typeof FileQuery>
 
+type Filtering = Pick<Asked, 'user_id' | 'key_id' | 'group_id' | 'model' | 'backend' | 'client' | 'project'>
+
 /** The filter of one's own report, or of a lead: who may see what is part of the question. */
-export function ownFilter(query: z.output<typeof OwnFileQuery>, callerId: number): ReportFilter {
+export function ownFilter(query: Filtering & { scope: 'own' | 'led' }, callerId: number): ReportFilter {
   if (query.scope === 'led') return { ...filterOf(query), ledBy: callerId }
   return { ...filterOf(query), userId: callerId }
 }
 
-export function filterOf(query: Asked): ReportFilter {
+export function filterOf(query: Filtering): ReportFilter {
   const { user_id: userId, key_id: keyId, group_id: groupId, model, backend, client, project } = query
   return { userId, keyId, groupId, model, backend, client, project }
 }

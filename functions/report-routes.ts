@@ -1,12 +1,24 @@
 /** Routes for reports: one's own, those of leads about their groups, and everybody's for those who may see all usage. */
 import * as z from 'zod'
+import { reportDates } from '../core/reports/buckets.ts'
 import { csvStream } from '../core/reports/csv.ts'
 import { type Report, reportOf } from '../core/reports/report.ts'
 import type { ReportQuestion } from '../core/reports/report-page.ts'
 import { type RetiringModel, retiringModels } from '../core/reports/retiring.ts'
+import { weekOf } from '../core/reports/week.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
-import { FileQuery, filterOf, OwnFileQuery, OwnQuery, ownFilter, Query, questionOf } from './report-query.ts'
+import {
+  FileQuery,
+  filterOf,
+  OwnFileQuery,
+  OwnQuery,
+  OwnWeekQuery,
+  ownFilter,
+  Query,
+  questionOf,
+  WeekQuery,
+} from './report-query.ts'
 import { comparedView, ReportView, rowView, table, totalsView } from './report-views.ts'
 import { type ReportDeps, report, route } from './route.ts'
 
@@ -27,6 +39,12 @@ const RetiringView = z.strictObject({
       cost_usd: z.number(),
     }),
   ),
+})
+
+const WeekView = z.strictObject({
+  week: z.array(z.array(z.number())).meta({
+    description: 'Monday first, 24 hours each; 0 where nothing was called.',
+  }),
 })
 
 export const reports = [
@@ -65,6 +83,23 @@ export const reports = [
     produces: ['text/csv'],
     file: true,
     handle: ({ deps, query, id, over }) => file(deps, asked(deps, query, filterOf(query)), { id, over }),
+  }),
+  report({
+    path: '/api/reports/week',
+    tier: 'session',
+    summary:
+      "What the hours of a week used, each as often as it was: of the caller's calls, or those of groups they lead.",
+    query: OwnWeekQuery,
+    reply: WeekView,
+    handle: ({ deps, caller, query }) => week(deps, query, ownFilter(query, caller.user.id)),
+  }),
+  report({
+    path: '/admin/api/reports/week',
+    tier: 'billing',
+    summary: "What the hours of a week used, each as often as it was: of everybody's calls.",
+    query: WeekQuery,
+    reply: WeekView,
+    handle: ({ deps, query }) => week(deps, query, filterOf(query)),
   }),
   // Not a thread's, because only the process that asks the backends knows their lists.
   route({
@@ -127,6 +162,14 @@ function headOf({ dates, bucket, dimensions }: ReportQuestion, { span, totals, b
     timings_every: every,
     before: comparedView(before),
   }
+}
+
+async function week(deps: ReportDeps, query: z.output<typeof WeekQuery>, filter: ReportQuestion['filter']) {
+  const { figure, start_date: startDate, end_date: endDate, tz } = query
+  const given = { startDate, endDate, timeZone: tz ?? deps.settings.limits.timeZone }
+  const dates = reportDates(given, 'hour', deps.clock.now())
+  const hours = await weekOf(deps.db, { dates, filter, figure })
+  return { week: figure === 'cost' ? hours.map((day) => day.map(usdOf)) : hours }
 }
 
 async function file(deps: ReportDeps, question: ReportQuestion, { id, over }: { id: string; over(): void }) {

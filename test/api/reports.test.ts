@@ -109,6 +109,34 @@ describe('reports', () => {
     expect((await lea.get(`/admin/api/reports?${WHEN}`)).status).toBe(403)
   })
 
+  test('tell the hours of a week, each as often as it was, and all of them add up to the report', async () => {
+    const query = `${WHEN.replace('11-30', '11-28')}&tz=Asia/Kathmandu`
+    for (const [figure, field] of [
+      ['cost', 'cost_usd'],
+      ['tokens', 'total_tokens'],
+      ['requests', 'requests'],
+      ['errors', 'errors'],
+    ] as const) {
+      const { body } = await boss.get(`/admin/api/reports/week?${query}&figure=${figure}`)
+      const { body: report } = await boss.get(`/admin/api/reports?${query}`)
+      const all: number = body.week.flat().reduce((sum: number, each: number) => sum + each, 0)
+      expect([body.week.length, body.week.every((day: number[]) => day.length === 24)]).toEqual([7, true])
+      expect(all).toBeCloseTo(report.totals[field], 9)
+    }
+    // 18:20 in London is five past midnight of the Tuesday in Kathmandu.
+    const own = await ann.get(`/api/reports/week?${query}&figure=requests`)
+    expect(own.body.week[1][0]).toBe(1)
+    expect((await lea.get(`/api/reports/week?${query}&figure=requests`)).body.week[1][0]).toBe(0)
+    expect((await lea.get(`/api/reports/week?scope=led&${query}&figure=requests`)).body.week[1][0]).toBe(1)
+    expect((await lea.get(`/admin/api/reports/week?${query}`)).status).toBe(403)
+    const slow = await ann.get(
+      '/api/reports/week?start_date=2026-11-02&end_date=2026-11-08&figure=duration_p50&tz=Asia/Kathmandu',
+    )
+    expect(slow.body.week[1][0]).toBe(calls[0]?.latencyMs)
+    const refused = await ann.get(`/api/reports/week?${query}&figure=duration_p50`)
+    expect([refused.status, Object.keys(refused.body.error.fields)]).toEqual([400, ['start_date']])
+  })
+
   test('are files with all rows, in which no name is a formula', async () => {
     const { text, headers } = await boss.get(`/admin/api/reports/export?group_by=group&compare=true&${WHEN}`)
     expect(headers.get('content-type')).toContain('text/csv')

@@ -180,6 +180,8 @@ export const api = {
   exportPath: (scope: Scope) => `${usageBase(scope)}/export`,
 
   retiringModels: () => get<{ models: RetiringModel[] }>('/admin/api/reports/retiring-models'),
+  /** A figure of each hour of a week, Monday first. */
+  week: (scope: Scope, query: Query) => get<{ week: number[][] }>(`${reportBase(scope)}/week`, query),
   reportExport: (scope: Scope, query: Query) => withQuery(`${reportBase(scope)}/export`, query),
   statements: (month: string) => get<Statements>('/admin/api/reports/statements', { month }),
   statement: (id: number, month: string) => get<Statement>(`/admin/api/reports/statements/${id}`, { month }),

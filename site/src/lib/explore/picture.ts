@@ -110,14 +110,3 @@ function month(date: string): string {
     new Date(noon(date)),
   )
 }
-
-/** A figure of each hour of a week, Monday first, of a report by hour; in the reader's zone. */
-export function weekOf({ rows }: Report, asked: Asked): number[][] {
-  const week = Array.from({ length: 7 }, () => Array<number>(24).fill(0))
-  for (const row of rows) {
-    const at = new Date(row.from)
-    const hours = week[(at.getDay() + 6) % 7]
-    if (hours) hours[at.getHours()] = (hours[at.getHours()] ?? 0) + (figureOf(row, asked) ?? 0)
-  }
-  return week
-}

@@ -171,8 +171,8 @@ export function pictureOf(question: Question): Query {
 }
 
 /** The hours of a week, each as often as it was. */
-export function hoursOf(question: Question): Query {
-  return { ...callsOf(question), ...timesOf(question), bucket: 'hour', page_size: 1_000 }
+export function weekOf(question: Question): Query {
+  return { ...callsOf(question), figure: sortOf(question.measure, question.percentile) }
 }
 
 function timesOf({ measure }: Question): Query {
