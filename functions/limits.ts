@@ -1,7 +1,8 @@
 /** Routes for spend limits: one's own to see, everybody's for administrators to set. */
 import * as z from 'zod'
+import type { Deps } from '../core/deps.ts'
 import { invalidField } from '../core/errors.ts'
-import { limitsOfPerson, type UsedCap } from '../core/limits/caps.ts'
+import { limitsOfPerson, type UsedCap, usedOfLimits } from '../core/limits/caps.ts'
 import {
   deleteSpendLimit,
   type LimitChange,
@@ -30,6 +31,11 @@ const LimitView = z
       .meta({ description: 'False where only the temporary amount holds; after it the next rule does.' }),
     temporary_usd: z.number().nullable(),
     temporary_until: timestamp.nullable(),
+    used_usd: z
+      .number()
+      .nullable()
+      .meta({ description: 'In the current period; null where each member has it for themselves.' }),
+    resets_at: timestamp.nullable(),
     updated_at: timestamp,
   })
   .meta({ id: 'SpendLimit' })
@@ -66,7 +72,7 @@ export const limits = [
     reply: z.strictObject({ limits: z.array(LimitView) }),
     async handle({ deps, query }) {
       const found = await listSpendLimits(deps.db, { scope: query.scope, scopeId: query.scope_id })
-      return { limits: found.map(limitView) }
+      return { limits: await limitViews(deps, found) }
     },
   }),
   route({
@@ -89,7 +95,8 @@ export const limits = [
       const target = { scope: body.scope, scopeId: body.scope_id, period: body.period }
       const set = await setSpendLimit({ ...deps, actor }, target, changeIn(body))
       await deps.keyCache.refresh()
-      return { limit: set ? limitView(set) : null }
+      const [limit = null] = await limitViews(deps, set ? [set] : [])
+      return { limit }
     },
   }),
   route({
@@ -131,13 +138,23 @@ function changeIn(body: {
   throw invalidField('temporary_until', 'temporary_usd and temporary_until are expected together')
 }
 
-function limitView(limit: SpendLimit): LimitView {
-  const { id, scope, scopeId, period, isSet, amountMicros, temporaryMicros, temporaryUntil } = limit
-  return {
-    ...{ id, scope, scope_id: scopeId, period, is_set: isSet },
-    amount_usd: amountMicros === null ? null : usdOf(amountMicros),
-    temporary_usd: temporaryMicros === null ? null : usdOf(temporaryMicros),
-    temporary_until: temporaryUntil === null ? null : timeText(temporaryUntil),
-    updated_at: timeText(limit.updatedAt),
-  }
+async function limitViews(
+  { db, periods, clock }: Pick<Deps, 'db' | 'periods' | 'clock'>,
+  limits: readonly SpendLimit[],
+): Promise<LimitView[]> {
+  const now = clock.now()
+  const used = await usedOfLimits({ db, periods }, limits, now)
+  return limits.map((limit) => {
+    const { id, scope, scopeId, period, isSet, amountMicros, temporaryMicros, temporaryUntil } = limit
+    const usedMicros = used.get(id)
+    return {
+      ...{ id, scope, scope_id: scopeId, period, is_set: isSet },
+      amount_usd: amountMicros === null ? null : usdOf(amountMicros),
+      temporary_usd: temporaryMicros === null ? null : usdOf(temporaryMicros),
+      temporary_until: temporaryUntil === null ? null : timeText(temporaryUntil),
+      used_usd: usedMicros === undefined ? null : usdOf(usedMicros),
+      resets_at: period === 'total' ? null : timeText(periods.spanOf(period, now).end),
+      updated_at: timeText(limit.updatedAt),
+    }
+  })
 }

@@ -19,7 +19,7 @@ import { DAY_MS, microsOf, usdOf } from '../../core/units.ts'
 import { createUser } from '../../core/users/manage.ts'
 import { sha256 } from '../drivers/sha256.ts'
 import { pricesFrom } from '../shared/tables.ts'
-import { APPROVED_MODEL, DEPARTMENTS, PEOPLE } from './people.ts'
+import { APPROVED_MODEL, COMPANY_USD, DEPARTMENTS, PEOPLE } from './people.ts'
 import { type Habit, HISTORY_DAYS, seedUsage } from './seed.ts'
 
 export const BUDGET_MICROS = 200_000_000
@@ -111,6 +111,8 @@ type Groups = ReadonlyMap<string, readonly [number, ...number[]]>
 
 async function seedGroups(parts: Parameters<typeof createGroup>[0]): Promise<Groups> {
   const ids = new Map<string, readonly [number, ...number[]]>()
+  const all = { scope: 'organisation_pool', scopeId: 0, period: 'monthly' } as const
+  await setSpendLimit(parts, all, { amount: microsOf(COMPANY_USD) })
   for (const { name, parent, poolUsd } of DEPARTMENTS) {
     const above = parent === undefined ? [] : (ids.get(parent) ?? [])
     const { id } = await createGroup(parts, { name, parentId: above[0] })

@@ -91,3 +91,6 @@ export const DEPARTMENTS: readonly Department[] = [
   { name: 'Data', poolUsd: 60 },
   { name: 'Marketing', poolUsd: 20 },
 ]
+
+/** What the whole company may spend each month. */
+export const COMPANY_USD = 300

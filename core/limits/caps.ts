@@ -3,9 +3,10 @@ import { sql } from 'drizzle-orm'
 import { readOrganisation, readUsersOf } from '../organisation/read.ts'
 import type { Db } from '../ports.ts'
 import type { Period, Settings } from '../settings.ts'
-import { ownerText, parseOwner } from './owner.ts'
-import type { Periods } from './period.ts'
+import { ORGANISATION, ownerText, parseOwner } from './owner.ts'
+import { PERIODS, type Periods } from './period.ts'
 import { bookedTo, type Cap, capsAt } from './resolve.ts'
+import type { SpendLimit } from './spend-limit.ts'
 
 export interface UsedCap extends Cap {
   /** In the current period, in micro-dollars. */
@@ -59,6 +60,34 @@ export async function usedByPeople(
     select owner, micros, tokens from limit_spent
     where owner in (select value from json_each(${owners})) and period = ${period} and start = ${start}`)
   return new Map(rows.map(({ owner, micros, tokens }) => [parseOwner(owner).id, { micros, tokens }]))
+}
+
+/** What the owners of these limits used in the current period of each, by the limits' ids; where members have them for themselves, nothing. */
+export async function usedOfLimits(
+  { db, periods }: { db: Db; periods: Periods },
+  limits: readonly SpendLimit[],
+  now: number,
+): Promise<ReadonlyMap<number, number>> {
+  const starts = PERIODS.map((period) => [period, periods.spanOf(period, now).start])
+  const owners = limits.map((limit) => ownerOf(limit)).filter((owner) => owner !== undefined)
+  const rows = await db.all<{ owner: string; period: Period; micros: number }>(sql`
+    select owner, period, micros from json_each(${JSON.stringify(starts)}) as current_periods, limit_spent
+    where owner in (select value from json_each(${JSON.stringify(owners)}))
+      and period = current_periods.value ->> 0 and start = current_periods.value ->> 1`)
+  const used = new Map(rows.map(({ owner, period, micros }) => [`${owner} ${period}`, micros]))
+  return new Map(
+    limits.flatMap((limit) => {
+      const owner = ownerOf(limit)
+      return owner === undefined ? [] : [[limit.id, used.get(`${owner} ${limit.period}`) ?? 0] as const]
+    }),
+  )
+}
+
+/** Whose use counts against a limit; undefined where it is that of each member. */
+function ownerOf({ scope, scopeId }: SpendLimit): string | undefined {
+  if (scope === 'user') return ownerText({ scope, id: scopeId })
+  if (scope === 'group_pool') return ownerText({ scope: 'group', id: scopeId })
+  return scope === 'organisation_pool' ? ownerText(ORGANISATION) : undefined
 }
 
 export interface Used {

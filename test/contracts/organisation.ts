@@ -205,7 +205,13 @@ export function organisationContract({ name, start }: Runtime) {
       const { key } = (await bob.post('/api/keys', { name: 'x' })).body.key
       await becomes(() => call(), 200)
       await becomes(() => call(key), 200)
+      const third = await call()
+      await third.text()
+      const { costMicros } = await gateway.rowOf(third)
       await limit('group_pool', group, 0.000_001)
+      const path = `/admin/api/limits?scope=group_pool&scope_id=${group}`
+      const used = async () => (await boss.get(path)).body.limits[0].used_usd
+      await expect.poll(used).toBe((3 * costMicros) / 1_000_000)
       await becomes(() => call(), 429)
       await becomes(() => call(key), 429)
       await limit('group_pool', group, null)

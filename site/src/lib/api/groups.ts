@@ -31,8 +31,9 @@ export const groupsApi = {
   setMember: (id: number, user: number, role: Member['role']) =>
     put<{ members: Member[] }>(`/admin/api/groups/${id}/members/${user}`, { role }),
   removeMember: (id: number, user: number) => del(`/admin/api/groups/${id}/members/${user}`),
-  /** Those of all groups and people. */
-  limits: () => get<{ limits: SpendLimit[] }>('/admin/api/limits'),
+  /** Those of one group, or of all; the company's have the id 0. */
+  limits: (scope: SpendLimit['scope'], scope_id?: number) =>
+    get<{ limits: SpendLimit[] }>('/admin/api/limits', { scope, scope_id }),
   /** Those that are set for one person. */
   limitsOf: (user: number) =>
     get<{ limits: SpendLimit[] }>('/admin/api/limits', { scope: 'user', scope_id: user }),
