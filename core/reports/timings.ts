@@ -110,24 +110,22 @@ export function timedRows(
   )
   const list = (extra: string[]) => sql.raw(extra.map((column) => `, ${column}`).join(''))
   const whole = sql`iif(place < ${buckets}, -1, -2) ${list(columns.map(() => 'null'))}`
-  const each = sql.raw(['place', ...columns, 'kind'].join(', '))
-  const nth = (kind: string, share: number) =>
-    `max(iif(kind = '${kind}' and nth <= (amount * ${share} + 99) / 100, value, null))`
   const figures = TIMINGS.flatMap((kind) => [
-    `max(iif(kind = '${kind}', amount, null)) as ${kind}_calls`,
-    `${nth(kind, 50)} as ${kind}_p50`,
-    `${nth(kind, 95)} as ${kind}_p95`,
+    `${kind}_calls`,
+    ...[50, 95].map(
+      (share) => `${kind}_list->>((${kind}_calls * ${share} + 99) / 100 - 1) as ${kind}_p${share}`,
+    ),
   ])
+  // A sorted list of each group, because ranks by window functions take three times as long.
   return sql`looked as materialized (select ${placeOf(spans, buckets, even)} as place ${list(read)},
       iif(stream, ttft_ms, null) as first_byte, latency_ms as duration from ${sample.rows} ${restOf(filter)} and outcome = 'ok'),
-    measured as (select place ${list(columns)}, 'first_byte' as kind, first_byte as value from looked where first_byte is not null
-      union all select place ${list(columns)}, 'duration', duration from looked
-      union all select ${whole}, 'first_byte', first_byte from looked where first_byte is not null
-      union all select ${whole}, 'duration', duration from looked),
-    ranked as (select *, row_number() over (partition by ${each} order by value) as nth,
-      count(*) over (partition by ${each}) as amount from measured),
-    timed as materialized (select place ${list([...columns, ...figures])} from ranked
-      group by ${sql.raw(['place', ...columns].join(', '))})`
+    measured as (select place ${list(columns)}, first_byte, duration from looked
+      union all select ${whole}, first_byte, duration from looked),
+    listed as (select place ${list(columns)}, count(first_byte) as first_byte_calls, count(*) as duration_calls,
+        json_group_array(first_byte order by first_byte) filter (where first_byte is not null) as first_byte_list,
+        json_group_array(duration order by duration) as duration_list
+      from measured group by ${sql.raw(['place', ...columns].join(', '))}),
+    timed as materialized (select place ${list([...columns, ...figures])} from listed)`
 }
 
 /** SQL for the place of a row in `spans`: the buckets of a period, then those of the one before if they are wanted. */

@@ -45,7 +45,7 @@ async function stepsOf(action: (db: Db) => Promise<unknown>): Promise<string[]> 
 
 /** What may be read from end to end: lists that the query brought along, and what it made itself. */
 const FREE =
-  /^SCAN (\(subquery-\d+\)|CONSTANT ROW|usage_summed|json_each|span|slot|slots|ranked|hexed|led|told|summed|sorted|main|steps|looked|measured|timed)( |$)/
+  /^SCAN (\(subquery-\d+\)|CONSTANT ROW|usage_summed|json_each|span|slot|slots|ranked|hexed|led|told|summed|sorted|main|steps|looked|measured|listed|timed)( |$)/
 const BOUNDED = [
   // How SQLite calls the one seek for the largest id.
   /^SEARCH usage_logs$/,
