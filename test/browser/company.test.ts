@@ -1,8 +1,10 @@
-/** What the pages of a company of 300 people, 2,000 keys and 300,000 calls fetch. */
+/** Daily tasks at 300 people, 2,000 keys and 300,000 calls, and what the pages fetch there. */
+import { readFileSync } from 'node:fs'
+import { sql } from 'drizzle-orm'
 import type { Page, Request } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { companyFile } from './company-file.ts'
-import { type House, type Look, openHouse } from './house.ts'
+import { faultsOf, type House, type Look, openHouse } from './house.ts'
 import { ADMIN_PAGES, OWN_PAGES } from './pages.ts'
 
 const DESK: Look = { locale: 'en-US', scheme: 'light', width: 1280 }
@@ -72,5 +74,79 @@ test.each([
   // For whoever reads the run: times are the machine's, and nothing is asserted of them.
   console.info(`What ${account} fetches:\n${lines.join('\n')}`)
   expect(problems).toEqual([])
+  await page.context().close()
+})
+
+/** The page of an administrator where a task begins, and what counts its steps. */
+async function task(path: string) {
+  const { page, problems } = await house.page(DESK)
+  await house.signIn(page, 'admin')
+  await page.goto(house.gateway.url + path)
+  const taken: string[] = []
+  const step = async <T>(what: string, action: Promise<T>): Promise<T> => {
+    taken.push(what)
+    return action
+  }
+  return { page, step, taken, problems }
+}
+
+test('who cost most last month is found and exported in two steps', async () => {
+  const { page, step, taken, problems } = await task('/admin/explore')
+  // By the days of Shanghai, where the browser is.
+  const costs = await house.gateway.db.all<{ name: string; micros: number }>(sql`
+    select users.itcode as name, sum(cost_micros) as micros from usage_logs join users on users.id = user_id
+    where strftime('%Y-%m', usage_logs.created_at / 1000, 'unixepoch', '+8 hours')
+      = strftime('%Y-%m', 'now', '+8 hours', 'start of month', '-1 day') group by 1 order by 2 desc, users.id`)
+  const [most] = costs
+  await step('period', page.getByRole('combobox', { name: 'Period' }).selectOption('Last month'))
+  const first = page.getByRole('region', { name: 'User' }).locator('tbody tr').first()
+  await expect.poll(() => first.textContent()).toContain(most?.name)
+  expect(await first.textContent()).toContain(`$${((most?.micros ?? 0) / 1e6).toFixed(2)}`)
+  const file = page.waitForEvent('download')
+  await step('file', page.getByRole('link', { name: 'Download CSV' }).click())
+  const lines = readFileSync(await (await file).path(), 'utf8')
+    .trim()
+    .split('\r\n')
+  expect(lines.length).toBe(costs.length + 1)
+  expect(lines[1]).toContain(most?.name)
+  expect([taken.length, await faultsOf(page), problems]).toEqual([2, [], []])
+  await page.context().close()
+})
+
+test("yesterday's failed calls of one model and their cause are found in four steps", async () => {
+  const { page, step, taken, problems } = await task('/admin/usage')
+  await step('period', page.getByLabel('Period').selectOption('Yesterday'))
+  await step('model', page.getByLabel('Model').selectOption('claude-opus-5-5'))
+  await step('outcome', page.getByLabel('Outcome').selectOption('Error'))
+  const rows = page.getByRole('table', { name: 'Requests' }).locator('tbody tr')
+  await page.waitForURL('**/admin/usage?range=yesterday&model=claude-opus-5-5&outcome=error')
+  await page.waitForLoadState('networkidle')
+  await expect.poll(() => rows.first().textContent()).toContain('Error')
+  await step('call', rows.first().click())
+  await page.getByText('No backend could serve it').waitFor()
+  expect([taken.length, problems]).toEqual([4, []])
+  await page.context().close()
+})
+
+test('the machines on old settings are found in one step, and signed out in three more', async () => {
+  const { page, step, taken, problems } = await task('/admin/devices')
+  await step('old', page.getByRole('combobox', { name: 'Managed settings' }).selectOption('Old'))
+  await page.getByText('1–25 of 37').waitFor()
+  await step('all', page.getByLabel('Select all on this page').check())
+  await step('sign out', page.getByRole('button', { name: 'Sign out', exact: true }).click())
+  await step('sure', page.locator('dialog[open]').getByRole('button', { name: 'Sign out' }).click())
+  await page.getByText('25 signed out').waitFor()
+  await page.getByText('1–12 of 12').waitFor()
+  expect([taken.length, await faultsOf(page), problems]).toEqual([4, [], []])
+  await page.context().close()
+})
+
+test('a backend is taken out in two steps', async () => {
+  const { page, step, taken, problems } = await task('/admin/backends')
+  const card = page.getByRole('region', { name: 'claude', exact: true })
+  await step('drain', card.getByRole('button', { name: 'Drain', exact: true }).click())
+  await step('sure', page.locator('dialog[open]').getByRole('button', { name: 'Drain' }).click())
+  await card.getByText('Drained').waitFor()
+  expect([taken.length, await faultsOf(page), problems]).toEqual([2, [], []])
   await page.context().close()
 })

@@ -99,7 +99,7 @@ test('a request tells its attempts, its price to the micro-dollar, its cache, an
   await page.context().close()
 })
 
-test("yesterday's failed calls of one model and their cause are found in four steps", async () => {
+test('an outcome is filtered without asking the sums again, and a session by its id', async () => {
   const { page, problems } = await house.page(DESK)
   await house.signIn(page, 'admin')
   await page.goto(`${house.gateway.url}/admin/usage`)
