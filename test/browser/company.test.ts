@@ -49,7 +49,7 @@ async function fetched(page: Page, path: string): Promise<Answer[]> {
 }
 
 test.each([
-  { account: 'admin', paths: [...OWN_PAGES, ...ADMIN_PAGES] },
+  { account: 'admin', paths: ADMIN_PAGES },
   { account: 'person-001', paths: OWN_PAGES },
 ])('no page of $account fetches more than 150 KB, or anything twice', async ({ account, paths }) => {
   const { page, problems } = await house.page(DESK)
@@ -100,8 +100,8 @@ test('who cost most last month is found and exported in two steps', async () => 
   const [most] = costs
   await step('period', page.getByRole('combobox', { name: 'Period' }).selectOption('Last month'))
   const first = page.getByRole('region', { name: 'User' }).locator('tbody tr').first()
-  await expect.poll(() => first.textContent()).toContain(most?.name)
-  expect(await first.textContent()).toContain(`$${((most?.micros ?? 0) / 1e6).toFixed(2)}`)
+  await expect.poll(() => first.textContent()).toContain(`$${((most?.micros ?? 0) / 1e6).toFixed(2)}`)
+  expect(await first.textContent()).toContain(most?.name)
   const file = page.waitForEvent('download')
   await step('file', page.getByRole('link', { name: 'Download CSV' }).click())
   const lines = readFileSync(await (await file).path(), 'utf8')

@@ -6,7 +6,8 @@ export default defineConfig({
     include: ['test/browser/**/*.test.ts'],
     globalSetup: 'test/browser/built.ts',
     testTimeout: 90_000,
-    hookTimeout: 60_000,
+    // The first who asks for the large database makes it.
+    hookTimeout: 120_000,
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     expect: { poll: { timeout: 10_000 } },
