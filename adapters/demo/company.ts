@@ -4,6 +4,7 @@ import { stringify } from 'yaml'
 import type { Config } from '../../config/schema.ts'
 import { settingsFrom } from '../../config/settings.ts'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
+import { clientOf } from '../../core/calls/client.ts'
 import { systemClock } from '../../core/clock.ts'
 import { randomText } from '../../core/ids.ts'
 import { createKey } from '../../core/keys/manage.ts'
@@ -21,6 +22,7 @@ import { sha256 } from '../drivers/sha256.ts'
 import { pricesFrom } from '../shared/tables.ts'
 import { APPROVED_MODEL, COMPANY_USD, DEPARTMENTS, PEOPLE } from './people.ts'
 import { type Habit, HISTORY_DAYS, seedUsage } from './seed.ts'
+import type { Colleague } from './work.ts'
 
 export const BUDGET_MICROS = 200_000_000
 
@@ -53,23 +55,35 @@ interface Parts extends Omit<Parameters<typeof createUser>[0] & Parameters<typeo
   prices: Prices
 }
 
-/** Writes users and usage to an empty database. Returns the API key of the user SHOWN and the number of calls. */
-export async function seedCompany(db: Db, config: Config): Promise<{ secret: string; calls: number }> {
+interface Company {
+  /** The API key of the user SHOWN. */
+  secret: string
+  /** How many calls were written. */
+  calls: number
+  /** Those who are at work, which neither the administrator nor the user SHOWN is. */
+  colleagues: Colleague[]
+}
+
+/** Writes users and usage to an empty database. */
+export async function seedCompany(db: Db, config: Config): Promise<Company> {
   const prices = pricesFrom(config)
   const parts = { db, sha256, prices, settings: settingsFrom(config), actor: COMMAND_LINE }
   const began = at(HISTORY_DAYS)
   const groups = await seedGroups({ ...parts, clock: began })
   const userIds = new Map<string, number>()
   const habits: Habit[] = []
+  const colleagues: Colleague[] = []
   let secret = ''
   for (const person of PEOPLE) {
     const made = await seedPerson(parts, person, groups)
     userIds.set(person.itcode, made.habit.userId)
     habits.push(made.habit)
     if (person.itcode === SHOWN) secret = made.secret
+    else if (person.itcode !== ADMIN) colleagues.push({ ...person, secret: made.secret })
   }
   await seedRequests(parts, userIds)
-  return { secret, calls: await seedUsage({ db, prices, now: systemClock.now(), habits }) }
+  const calls = await seedUsage({ db, prices, now: systemClock.now(), habits })
+  return { secret, calls, colleagues }
 }
 
 async function seedPerson(parts: Parts, person: (typeof PEOPLE)[number], groups: Groups) {
@@ -84,7 +98,8 @@ async function seedPerson(parts: Parts, person: (typeof PEOPLE)[number], groups:
   const groupIds = groups.get(group) ?? [UNASSIGNED]
   if (groupIds[0] !== UNASSIGNED)
     await setMember(then, groupIds[0], user.id, person.leads ? 'lead' : 'member')
-  return { secret, habit: { ...person, userId: user.id, keyId: key.id, groupIds, since } }
+  const client = clientOf([['user-agent', person.agent]])
+  return { secret, habit: { ...person, client, userId: user.id, keyId: key.id, groupIds, since } }
 }
 
 /** What waits for a decision, and what was decided. */

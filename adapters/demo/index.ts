@@ -11,6 +11,7 @@ import { openStorage, startServer } from '../node/server.ts'
 import { BUDGET_MICROS, companySettings, seedCompany } from './company.ts'
 import { PEOPLE } from './people.ts'
 import { startSimulatedClaude } from './simulated-claude/index.ts'
+import { startWork } from './work.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'claude-gateway-demo-'))
 const claude = await startSimulatedClaude()
@@ -18,7 +19,7 @@ const text = companySettings(folder, claude.url)
 const config = loadConfig({ text, file: 'demo', env: {}, readFile: () => '' })
 
 const storage = await openStorage(config, { info() {}, warn() {} })
-const { secret, calls } = await seedCompany(storage.db, config)
+const { secret, calls, colleagues } = await seedCompany(storage.db, config)
 await storage.close()
 
 const logger = createLogger({ ...config.log, clock: systemClock, print })
@@ -29,11 +30,13 @@ const server = await startServer(config, logger).catch(async (cause: unknown) =>
   process.exit(1)
 })
 
+const endWork = startWork(server.url, colleagues)
+
 console.log(`
   Claude Gateway, demo. A simulated Claude answers: nothing leaves this machine, nothing is kept.
 
   Gateway   ${server.url}
-  Users     admin (administrator), dev and ${PEOPLE.length - 2} more, with ${calls} calls of the last ten weeks
+  Users     admin (administrator), dev and ${PEOPLE.length - 2} more, with ${calls} calls of the last ten weeks; they go on calling
   Key       ${secret}   (of dev, budget $${usdOf(BUDGET_MICROS)} a month)
 
   Ask something:
@@ -51,6 +54,7 @@ console.log(`
 `)
 
 async function stop() {
+  endWork()
   await server.stop()
   await claude.stop()
   rmSync(folder, { recursive: true, force: true })

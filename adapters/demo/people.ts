@@ -3,6 +3,7 @@
 const OPUS = 'claude-opus-5-5'
 const SONNET = 'claude-sonnet-5-5'
 const HAIKU = 'claude-haiku-5-5'
+const CLAUDE_CODE = 'claude-cli/2.1.90 (external, cli)'
 /** A model that needs approval. */
 export const APPROVED_MODEL = 'claude-fable-5-2'
 
@@ -16,8 +17,8 @@ interface Person {
   calls: number
   /** Models by preference, the first most. */
   models: readonly string[]
-  /** The program that they call with most, as the log names it. */
-  client: string
+  /** How the program names itself that they call with. */
+  agent: string
   /** US dollars a month; as configured without it. */
   limitUsd?: number
   /** How many days ago their account was made, if not at the beginning. */
@@ -28,51 +29,51 @@ interface Person {
 export const PEOPLE: readonly Person[] = [
   {
     ...{ itcode: 'admin', name: 'Ada Admin', role: 'admin', group: 'Infrastructure', leads: true },
-    ...{ calls: 18, models: [OPUS, SONNET], client: 'claude-code' },
+    ...{ calls: 18, models: [OPUS, SONNET], agent: CLAUDE_CODE },
   },
   {
     ...{ itcode: 'dev', name: 'Dev Developer', role: 'user', group: 'Platform' },
-    ...{ calls: 40, models: [OPUS, HAIKU], client: 'claude-code' },
+    ...{ calls: 40, models: [OPUS, HAIKU], agent: CLAUDE_CODE },
   },
   {
     ...{ itcode: 'li.wei', name: '李伟', role: 'user', group: 'Platform', leads: true },
-    ...{ calls: 28, models: [SONNET, OPUS], client: 'claude-code' },
+    ...{ calls: 28, models: [SONNET, OPUS], agent: CLAUDE_CODE },
   },
   {
     ...{ itcode: 'maria', name: 'María Pérez', role: 'user', group: 'Marketing', leads: true },
-    ...{ calls: 12, models: [HAIKU, APPROVED_MODEL], client: 'claude-desktop' },
+    ...{ calls: 12, models: [HAIKU, APPROVED_MODEL], agent: 'Mozilla/5.0 Claude/1.0' },
   },
   {
     ...{ itcode: 'chen.jing', name: '陈静', role: 'user', group: 'Mobile', leads: true },
-    ...{ calls: 34, models: [OPUS, SONNET], client: 'claude-code', limitUsd: 32 },
+    ...{ calls: 34, models: [OPUS, SONNET], agent: CLAUDE_CODE, limitUsd: 32 },
   },
   {
     ...{ itcode: 'noah', name: 'Noah Fischer', role: 'user', group: 'Mobile' },
-    ...{ calls: 22, models: [SONNET, HAIKU], client: 'cursor' },
+    ...{ calls: 22, models: [SONNET, HAIKU], agent: 'Cursor/3.0' },
   },
   {
     ...{ itcode: 'amara', name: 'Amara Okafor', role: 'user', group: 'Data', leads: true },
-    ...{ calls: 26, models: [OPUS, SONNET], client: 'anthropic-sdk' },
+    ...{ calls: 26, models: [OPUS, SONNET], agent: 'Anthropic/Python 0.92.0' },
   },
   {
     ...{ itcode: 'yuki', name: '佐藤 ゆき', role: 'user', group: 'Data' },
-    ...{ calls: 20, models: [SONNET, OPUS], client: 'codex' },
+    ...{ calls: 20, models: [SONNET, OPUS], agent: 'codex_cli_rs/0.60.1' },
   },
   {
     ...{ itcode: 'priya', name: 'Priya Raman', role: 'user', group: 'Infrastructure' },
-    ...{ calls: 24, models: [OPUS, HAIKU], client: 'claude-code' },
+    ...{ calls: 24, models: [OPUS, HAIKU], agent: CLAUDE_CODE },
   },
   {
     ...{ itcode: 'olivier', name: 'Olivier Laurent', role: 'user', group: 'Platform' },
-    ...{ calls: 16, models: [SONNET, HAIKU], client: 'opencode' },
+    ...{ calls: 16, models: [SONNET, HAIKU], agent: 'opencode/1.2.0' },
   },
   {
     ...{ itcode: 'sofia', name: 'Sofia Rossi', role: 'user', group: 'Marketing' },
-    ...{ calls: 8, models: [HAIKU, SONNET], client: 'claude-desktop', limitUsd: 5 },
+    ...{ calls: 8, models: [HAIKU, SONNET], agent: 'Mozilla/5.0 Claude/1.0', limitUsd: 5 },
   },
   {
     ...{ itcode: 'zhang.min', name: '张敏', role: 'user', group: 'Platform' },
-    ...{ calls: 30, models: [OPUS, SONNET], client: 'claude-code', since: 24 },
+    ...{ calls: 30, models: [OPUS, SONNET], agent: CLAUDE_CODE, since: 24 },
   },
 ]
 

@@ -111,13 +111,19 @@ function callOf(
     estimated: aborted,
     stream: true,
     attempts: failed || saved ? 2 : 1,
-    latencyMs: ttftMs + tokens.output * 14,
+    latencyMs: ttftMs + tokens.output * msPerToken(model),
     ttftMs: failed ? null : ttftMs,
     extra: null,
     createdAt,
     promptLosses: [],
     periodStarts: UTC.startsAt(createdAt),
   }
+}
+
+/** Larger models speak more slowly. */
+function msPerToken(model: string): number {
+  if (model.includes('haiku')) return 6
+  return model.includes('sonnet') ? 11 : 16
 }
 
 const NO_TOKENS = { input: 0, output: 0, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
