@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { attemptsIn } from '../core/calls/story.ts'
 import { Refusal } from '../core/errors.ts'
 import { limitsOfPerson, type UsedCap } from '../core/limits/caps.ts'
+import { poolsOf } from '../core/limits/pools.ts'
 import type { LogRow } from '../core/reports/log-rows.ts'
 import { findRequest, findSession, MOST_CALLS } from '../core/reports/request-story.ts'
 import { usdOf } from '../core/units.ts'
@@ -54,6 +55,19 @@ const RequestDetail = z
     caps_now: z
       .array(z.strictObject({ period, amount_usd: z.number(), used_usd: z.number() }))
       .meta({ description: "The person's limits and use as they are now, not as they were then." }),
+    pools_now: z
+      .array(
+        z.strictObject({
+          group_name: z.string().nullable(),
+          period,
+          amount_usd: z.number(),
+          used_usd: z.number(),
+        }),
+      )
+      .meta({
+        description:
+          'The same of the limits that are shared, by the groups that it is booked to and by the company (group_name is null). Empty for who may see their own requests only.',
+      }),
   })
   .meta({ id: 'RequestDetail' })
 export type RequestDetail = z.infer<typeof RequestDetail>
@@ -93,12 +107,20 @@ function requestOf(tier: UsageTier) {
       const own = tier === 'session' ? caller.user.id : undefined
       const found = await findRequest(deps.db, params.request_id, own)
       if (!found) throw new Refusal('not_found', 'There is no such request.')
-      const { caps } = await limitsOfPerson(deps, found.row.userId, deps.clock.now())
+      const now = deps.clock.now()
+      const [{ caps }, pools] = await Promise.all([
+        limitsOfPerson(deps, found.row.userId, now),
+        tier === 'billing' ? poolsOf(deps, bookedTo(found.row), now) : [],
+      ])
       return {
         ...requestView(found.row),
         previous: found.previous,
         next: found.next,
         caps_now: capsView(caps),
+        pools_now: pools.map(({ groupName, period, micros, usedMicros }) => ({
+          ...{ group_name: groupName, period },
+          ...{ amount_usd: usdOf(micros), used_usd: usdOf(usedMicros) },
+        })),
       }
     },
   })
@@ -152,6 +174,11 @@ function requestView(row: LogRow) {
 
 function missView({ cacheMiss, cacheMissTokens }: LogRow) {
   return cacheMiss === '' ? null : { reason: cacheMiss, tokens: cacheMissTokens }
+}
+
+/** The group, then its parents. */
+function bookedTo({ billingGroupId, billingParents }: LogRow): number[] {
+  return [billingGroupId, ...billingParents.split(',').filter(Boolean).map(Number)]
 }
 
 function capsView(caps: readonly UsedCap[]) {

@@ -64,23 +64,34 @@ export async function usedByPeople(
 
 /** What the owners of these limits used in the current period of each, by the limits' ids; where members have them for themselves, nothing. */
 export async function usedOfLimits(
-  { db, periods }: { db: Db; periods: Periods },
+  parts: { db: Db; periods: Periods },
   limits: readonly SpendLimit[],
   now: number,
 ): Promise<ReadonlyMap<number, number>> {
+  const owned = limits.flatMap((limit) => {
+    const owner = ownerOf(limit)
+    return owner === undefined ? [] : [{ limit, owner }]
+  })
+  const used = await usedByOwners(
+    parts,
+    owned.map(({ owner }) => owner),
+    now,
+  )
+  return new Map(owned.map(({ limit, owner }) => [limit.id, used.get(`${owner} ${limit.period}`) ?? 0]))
+}
+
+/** Micro-dollars that owners of limits used in the current period of each kind, by `owner period`. */
+export async function usedByOwners(
+  { db, periods }: { db: Db; periods: Periods },
+  owners: readonly string[],
+  now: number,
+): Promise<ReadonlyMap<string, number>> {
   const starts = PERIODS.map((period) => [period, periods.spanOf(period, now).start])
-  const owners = limits.map((limit) => ownerOf(limit)).filter((owner) => owner !== undefined)
   const rows = await db.all<{ owner: string; period: Period; micros: number }>(sql`
     select owner, period, micros from json_each(${JSON.stringify(starts)}) as current_periods, limit_spent
     where owner in (select value from json_each(${JSON.stringify(owners)}))
       and period = current_periods.value ->> 0 and start = current_periods.value ->> 1`)
-  const used = new Map(rows.map(({ owner, period, micros }) => [`${owner} ${period}`, micros]))
-  return new Map(
-    limits.flatMap((limit) => {
-      const owner = ownerOf(limit)
-      return owner === undefined ? [] : [[limit.id, used.get(`${owner} ${limit.period}`) ?? 0] as const]
-    }),
-  )
+  return new Map(rows.map(({ owner, period, micros }) => [`${owner} ${period}`, micros]))
 }
 
 /** Whose use counts against a limit; undefined where it is that of each member. */

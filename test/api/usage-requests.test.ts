@@ -52,6 +52,32 @@ describe('one request and one session', () => {
     })
   })
 
+  test('an administrator sees the limits that it shares with others, with their use; its person does not', async () => {
+    const { ann, boss } = people
+    const group = async (name: string, parent_id: number | null) =>
+      (await boss.post('/admin/api/groups', { name, parent_id })).body.group.id
+    const above = await group('Engineering', null)
+    const below = await group('Platform', above)
+    for (const [scope, scope_id, amount_usd] of [
+      ['group_pool', above, 5],
+      ['group_pool', below, null],
+      ['organisation_pool', 0, 9],
+    ]) {
+      const limit = { scope, scope_id, period: 'total', amount_usd }
+      expect((await boss.put('/admin/api/limits', limit)).status).toBe(200)
+    }
+    const booked = people.ofAnn({ id: 'req_booked', costMicros: 100, billingGroupIds: [below, above] })
+    await people.write([{ ...booked, promptLosses: [] }])
+    const poolsFor = async (by: typeof ann, path: string) =>
+      (await by.get(`${path}/usage/requests/req_booked`)).body.pools_now
+    expect(await poolsFor(boss, '/admin/api')).toEqual([
+      { group_name: 'Engineering', period: 'total', amount_usd: 5, used_usd: 0.0001 },
+      // With the five other calls, of which two cost 500 micro-dollars.
+      { group_name: null, period: 'total', amount_usd: 9, used_usd: 0.0014 },
+    ])
+    expect(await poolsFor(ann, '/api')).toEqual([])
+  })
+
   test('a session has its calls in order, and none of another person who names theirs alike', async () => {
     const { ann, bob, boss } = people
     const id = `${ann.id}-c0ffee`
