@@ -2,7 +2,10 @@
 import type { Refusal } from '../../core/errors.ts'
 import { errorHeaders } from './headers.ts'
 
-/** {type:'error', error:{type,message}, request_id}. Anthropic's SDKs follow `x-should-retry`. */
+/**
+ * {type:'error', error:{type,message}, request_id}. Anthropic's SDKs follow `x-should-retry`; `x-gateway-error` is the gateway's own
+ * code, which an answer of the upstream does not have.
+ */
 export function anthropicError(refusal: Refusal, requestId: string): Response {
   return answer(refusal, requestId, { type: refusal.type, message: refusal.message })
 }
@@ -16,5 +19,6 @@ export function adminError(refusal: Refusal, requestId: string): Response {
 function answer(refusal: Refusal, requestId: string, error: object): Response {
   const headers = errorHeaders(refusal, requestId)
   headers.set('x-should-retry', String(refusal.retry))
+  headers.set('x-gateway-error', refusal.code)
   return Response.json({ type: 'error', error, request_id: requestId }, { status: refusal.status, headers })
 }

@@ -30,5 +30,5 @@ test('that break off say why', () => {
   const reader = createAnswerReader()
   expect(reader.take(delta({ text: 'half' })).text).toBe('half')
   const broken = event('error', { error: { type: 'overloaded_error', message: 'Overloaded' } })
-  expect(() => reader.take(broken)).toThrow(new StreamError('Overloaded'))
+  expect(() => reader.take(broken)).toThrow(new StreamError('overloaded_error', 'Overloaded'))
 })

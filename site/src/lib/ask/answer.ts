@@ -10,7 +10,15 @@ export interface AnswerSoFar {
 }
 
 /** The upstream ended a stream that had begun with an error. */
-export class StreamError extends Error {}
+export class StreamError extends Error {
+  /** Anthropic's type of error. */
+  readonly kind: string
+
+  constructor(kind: string, message: string) {
+    super(message)
+    this.kind = kind
+  }
+}
 
 type Fields = Readonly<Record<string, unknown>>
 const fieldsOf = (value: unknown): Fields =>
@@ -46,8 +54,10 @@ function after(answer: AnswerSoFar, { type, ...event }: Fields): AnswerSoFar {
       return { ...answer, text: answer.text + textOf(text), thinking: answer.thinking + textOf(thinking) }
     case 'message_delta':
       return { ...withUsage(answer, event.usage), stopReason: textOf(stopReason) || answer.stopReason }
-    case 'error':
-      throw new StreamError(textOf(fieldsOf(event.error).message))
+    case 'error': {
+      const { type: kind, message } = fieldsOf(event.error)
+      throw new StreamError(textOf(kind), textOf(message))
+    }
     default:
       return answer
   }

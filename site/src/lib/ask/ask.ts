@@ -9,6 +9,10 @@ const PROJECT = 'dashboard'
 const TRIES = 4
 const WAIT_MS = 700
 
+interface ErrorBody {
+  error?: { type?: string; message?: string }
+}
+
 interface Asking {
   key: string
   signal: AbortSignal
@@ -17,7 +21,7 @@ interface Asking {
   onpiece(answer: AnswerSoFar): void
 }
 
-/** Throws an ApiError, a StreamError, or what a fetch throws that was aborted. */
+/** Throws a CallRefused, a StreamError, or what a fetch throws that was aborted. */
 export async function ask(asked: Asked, { key, signal, onbegin, onpiece }: Asking): Promise<void> {
   const answer = await sent({ ...asked, stream: true }, key, signal)
   onbegin(answer.headers.get('request-id') ?? '')
@@ -50,8 +54,20 @@ async function sent(body: object, key: string, signal: AbortSignal): Promise<Res
   }
 }
 
-/** Anthropic's envelope has a kind of error and a sentence; the sentence is what a person can act on. */
-async function errorOf(answer: Response): Promise<ApiError> {
-  const { error = {} } = (await answer.json().catch(() => ({}))) as { error?: { message?: string } } // every field may be missing
-  return new ApiError(error.message ?? answer.statusText, { status: answer.status, code: 'call_refused' })
+/** A call that was not served. `kind`: Anthropic's type of error, where the gateway did not refuse the call itself. */
+export class CallRefused extends ApiError {
+  readonly kind: string | undefined
+
+  constructor(message: string, given: { status: number; code: string | null; kind: string }) {
+    super(message, { status: given.status, code: given.code ?? 'call_refused' })
+    this.kind = given.code === null ? given.kind : undefined
+  }
+}
+
+async function errorOf(answer: Response): Promise<CallRefused> {
+  const { error = {} } = (await answer.json().catch(() => ({}))) as ErrorBody // every field may be missing
+  const code = answer.headers.get('x-gateway-error')
+  return new CallRefused(error.message ?? answer.statusText, {
+    ...{ status: answer.status, code, kind: error.type ?? '' },
+  })
 }
