@@ -122,13 +122,13 @@ function ofCall(model: string | undefined, { verdict, status }: Asked): Told {
   if (verdict.kind === 'served') {
     return passed(model === undefined ? problem('try_served_listed') : problem('try_served', { model }))
   }
-  if (status === 0 && 'reason' in verdict) {
-    const { reason } = verdict
-    return failed(
-      model === undefined
-        ? problem('try_no_answer_listed', { reason })
-        : problem('try_no_answer', { model, reason }),
-    )
-  }
-  return failed(problem(`try_${verdict.kind}`, { status }))
+  const said =
+    status === 0 && 'reason' in verdict
+      ? problem('try_no_answer', { reason: verdict.reason })
+      : problem(`try_${verdict.kind}`, { status })
+  return failed(model === undefined ? said : about(model, said))
+}
+
+function about(model: string, { code, params, message }: Problem): Problem {
+  return { code, params: { ...params, model }, message: `${model}: ${message}` }
 }

@@ -26,7 +26,7 @@ export function peopleIn(list: string, auth: AuthSettings): Invited[] {
     const [address = '', name = '', groups = ''] = cellsOf(text)
     if (address === '' || (i === 0 && /^e-?mail$/i.test(address))) continue
     const email = spelled(address, i + 1, auth)
-    if (name.length > 100) throw problemIn(i + 1, 'the name is too long')
+    if (name.length > 100) throw invalidField('list', problem('line_name', { line: i + 1 }))
     const named = groups.split('|').map((group) => group.trim())
     if (!people.has(email)) people.set(email, { email, name: name || null, groups: named.filter(Boolean) })
   }
@@ -39,7 +39,7 @@ function spelled(address: string, line: number, auth: AuthSettings): string {
   try {
     return addressOf(mailAddress(address, auth))
   } catch (thrown) {
-    if (thrown instanceof Refusal) throw problemIn(line, 'an e-mail address is expected')
+    if (thrown instanceof Refusal) throw invalidField('list', problem('line_email', { line }))
     throw thrown
   }
 }
@@ -51,10 +51,6 @@ function cellsOf(line: string): string[] {
     const text = cell.replace(/[,;\t]$/, '').trim()
     return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"').trim() : text
   })
-}
-
-function problemIn(line: number, problem: string): Refusal {
-  return invalidField('list', `line ${line}: ${problem}`)
 }
 
 /** Ids of groups that are kept here, by name. Throws a Refusal invalid_input that names the first that is not there. */
@@ -71,7 +67,7 @@ export async function groupIdsOf(db: Db, people: readonly Invited[]): Promise<Re
     }
   }
   const missing = names.find((name) => !found.has(name))
-  if (missing !== undefined) throw invalidField('list', `there is no group ${missing} that is kept here`)
+  if (missing !== undefined) throw invalidField('list', problem('list_group', { name: missing }))
   return found
 }
 

@@ -47,7 +47,7 @@ export function reportDates(
   const days = daysBetween(start, endDate) + 1
   if (days < 1) throw invalidField('end_date', problem('before_start'))
   if (days > MOST_DAYS[bucket]) {
-    throw invalidField('start_date', `at most ${MOST_DAYS[bucket]} days can be asked for by ${bucket}`)
+    throw invalidField('start_date', problem('most_days_by', { n: MOST_DAYS[bucket] }))
   }
   return { startDate: start, endDate, timeZone }
 }

@@ -164,7 +164,7 @@ describe('backends that are added', () => {
     expect(bad.body.steps).toMatchObject([
       { step: 'credentials', outcome: 'failed' },
       { step: 'models', outcome: 'failed' },
-      { step: 'call', outcome: 'failed' },
+      { step: 'call', outcome: 'failed', message: expect.stringMatching(/^claude-opus-5-5: It refused/) },
     ])
     expect(bad.text).not.toContain('secret-of')
     await boss.post(PATH, added())

@@ -156,6 +156,20 @@ test('in both themes, on a desk and on a phone, everybody can use it', async () 
   }
 })
 
+test('why a try fails is said in the reader’s language, with the model that was asked', async () => {
+  const { page, problems } = await office({ locale: 'zh-CN', scheme: 'dark', width: 360 })
+  await button(page, '添加后端').click()
+  await field(page, '名称').fill('away')
+  await field(page, '地址').fill('http://127.0.0.1:9')
+  await field(page, 'API 密钥').fill('secret-of-away')
+  await field(page, '模型').fill('claude-opus-5-5')
+  await inDialog(page, '测试').click()
+  await dialog(page).getByText('claude-opus-5-5：没有回答：网络错误（ECONNREFUSED）。').waitFor()
+  await dialog(page).getByText('未取得模型列表：网络错误（ECONNREFUSED）。').waitFor()
+  expect([await faultsOf(page), problems]).toEqual([[], []])
+  await page.context().close()
+})
+
 test('an auditor sees all of it and changes nothing', async () => {
   const { page, problems } = await house.page(DESK)
   await house.signIn(page, 'otto')

@@ -77,11 +77,11 @@ test('what may be used is asked, answered, logged and priced, and the key of the
 test('a call that is refused says why in the reader’s language, by the gateway’s code', async () => {
   const { page, problems } = await house.page({ locale: 'zh-CN', scheme: 'dark', width: 360 })
   await house.signIn(page, 'admin')
-  await page.evaluate(async () => {
+  await page.evaluate(`(async () => {
     const { user } = await (await fetch('/api/auth/me')).json()
     const body = JSON.stringify({ scope: 'user', scope_id: user.id, period: 'monthly', amount_usd: 0 })
     await fetch('/admin/api/limits', { method: 'PUT', headers: { 'content-type': 'application/json' }, body })
-  })
+  })()`)
   await page.goto(`${house.gateway.url}/playground`)
   await page.getByLabel('消息', { exact: true }).fill('你好')
   await page.getByRole('button', { name: '发送', exact: true }).click()
