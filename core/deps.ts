@@ -22,6 +22,7 @@ import type { Observability } from './observability/observability.ts'
 import type {
   Archive,
   Clock,
+  Compress,
   Db,
   Decompress,
   HealthStore,
@@ -54,6 +55,8 @@ export interface GatewayParts {
   /** Absent where every backend has an API key. */
   credentialsOf?: CredentialsOf
   decompress: Decompress
+  /** Absent where the runtime compresses answers by itself. */
+  compress?: Compress
   mailer: Mailer
   notifier: Notifier
   sendTelemetry: SendTelemetry

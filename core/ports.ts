@@ -9,7 +9,7 @@ import type { Language, Message } from './notices/message.ts'
 import type { CallRecord, SpentChange } from './record.ts'
 import type { StopSignal } from './stop.ts'
 
-export type { ContentEncoding, Decompress, TakeBytes } from './http/encodings.ts'
+export type { Compress, ContentEncoding, Decompress, TakeBytes } from './http/encodings.ts'
 export type {
   Admission,
   Admitted,

@@ -9,6 +9,7 @@ import type { HeaderPairs, Reply, TakeBytes } from '../core/ports.ts'
 import { announcedBytes, piecesOf, type Reading, readBody } from './body.ts'
 import type { AssertNetwork } from './call-networks.ts'
 import { type Addressing, addressGroup } from './client-address.ts'
+import { compressed } from './compressed.ts'
 import { assertNoOtherBody, assertSameOrigin, checked, readJson, secured } from './guard.ts'
 import { assertMonitor, assertRecent, callerOf, identify, programOf } from './identify.ts'
 import { originOf } from './origin.ts'
@@ -132,7 +133,8 @@ async function runOwn(
     const reading = { clock, headers, read, decompress }
     const body = route.body && (await readJson({ ...route, body: route.body }, reading))
     const call = { ...base, query, caller, body, actor, setCookie, over: end }
-    const response = await respond(route, call, end)
+    const answered = await respond(route, call, end)
+    const response = await compressed(answered, route, { headers, compress: deps.compress })
     for (const cookie of cookies) response.headers.append('set-cookie', cookie)
     // Nobody reads it, so that a file or stream would never end.
     if (request.method === 'HEAD') await response.body?.cancel()

@@ -9,6 +9,7 @@ import { loadConfig } from '../../config/load.ts'
 import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
+import { compress } from '../drivers/compress.ts'
 import { CHAINS } from '../drivers/credentials/chains.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
@@ -61,6 +62,7 @@ async function build() {
     upstream: undiciUpstream(process.env.NO_PROXY ?? process.env.no_proxy),
     platformCredentials: CHAINS,
     hasProxies: true,
+    compress,
     lookup: hostLookup,
     mailer: mailerFrom(config, logger),
     notifier: notifierFrom(config, clock),

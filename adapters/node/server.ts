@@ -13,6 +13,7 @@ import type { Logger } from '../../core/ports.ts'
 import { fileArchive } from '../backup/archive.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
 import { type Composed, compose, openStores, prepareDatabase, type Runtime } from '../compose.ts'
+import { compress } from '../drivers/compress.ts'
 import { CHAINS } from '../drivers/credentials/chains.ts'
 import { primaryHealth } from '../drivers/health/primary.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
@@ -159,8 +160,8 @@ function createComposer(
         ...brought,
         mailer,
         notifier,
-        ldap: ldapLogin,
-        ...{ platformCredentials: CHAINS, hasProxies: true, lookup: hostLookup },
+        ...{ ldap: ldapLogin, compress, lookup: hostLookup },
+        ...{ platformCredentials: CHAINS, hasProxies: true },
         ...(reports ? { reports: reports.under(settings) } : {}),
       },
       before?.balancer.memory,

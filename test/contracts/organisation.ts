@@ -199,6 +199,13 @@ export function organisationContract({ name, start }: Runtime) {
       await becomes(() => call(secret, FABLE), 200)
     })
 
+    test('a long list is the same for those who take it compressed and for others', async () => {
+      const read = async (accept: string) =>
+        (await boss.get('/admin/api/users?page_size=50', { headers: { 'accept-encoding': accept } })).body
+      expect((await read('gzip')).users.length).toBeGreaterThan(1)
+      expect(await read('gzip')).toEqual(await read('identity'))
+    })
+
     test('a pool is shared: what one spent, another misses', async () => {
       const bob = await someone('bob')
       await join(group, bob)
