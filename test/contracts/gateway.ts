@@ -167,7 +167,8 @@ export function gatewayContract({ name, start, abilities }: Runtime) {
       expect(headersOf(whole)).toEqual({ ...passedOn, 'content-type': 'application/json' })
       const guarded = { ...own, 'content-type': 'application/json', 'cache-control': 'no-store', ...GUARDS }
       expect(headersOf(await get('/api/keys'))).toEqual(guarded)
-      expect(headersOf(await get('/v1/models'))).toEqual({ ...guarded, 'x-should-retry': 'false' })
+      const refused = { ...guarded, 'x-should-retry': 'false', 'x-gateway-error': 'key_missing' }
+      expect(headersOf(await get('/v1/models'))).toEqual(refused)
     })
 
     test('counts tokens without a record', async () => {
