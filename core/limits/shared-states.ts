@@ -152,15 +152,15 @@ function ofPeriod(amount: 'tokens' | 'micros'): string {
 const OF_COUNTER = `own and (scope = 'user' or api_key_id = standings.id)`
 
 /**
- * Of the newest requests, as many as a minute allows, the oldest is the first whose end makes room. Later ends than a minute
- * from now were written by a clock that was ahead.
+ * Of the newest requests, as many as a minute allows, the oldest is the first whose end makes room. Those of processes whose clocks
+ * are a little ahead count; still later ends were written by a clock that was set back.
  */
 const FREE_AT = `coalesce((select minute_ends_at from (
     select minute_ends_at, row_number() over (order by minute_ends_at desc) as nth from holds
-    where ${OF_COUNTER} and minute_ends_at > now and minute_ends_at <= now + ${MINUTE_MS})
+    where ${OF_COUNTER} and minute_ends_at > now and minute_ends_at <= now + ${MINUTE_MS + CLOCK_SKEW_MS})
   where nth = per_minute), 0)`
 
-const IN_MINUTE = `from holds where ${OF_COUNTER} and tokens_end_at > now and tokens_end_at <= now + ${SECONDS_END_MS}`
+const IN_MINUTE = `from holds where ${OF_COUNTER} and tokens_end_at > now and tokens_end_at <= now + ${SECONDS_END_MS + CLOCK_SKEW_MS}`
 
 /** What is held becomes use at any time. */
 const TOKENS_FREE_AT = `case
