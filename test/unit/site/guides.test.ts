@@ -8,8 +8,8 @@ import { exampleOf, shapesOf, typeOf } from '../../../site/src/lib/docs/shape.ts
 
 const FOLDER = join(import.meta.dirname, '../../../adapters')
 const FILES = [
-  ...['USING-CLAUDE-CODE.md', 'USING-CLAUDE-CODE.zh-CN.md', 'CLAUDE-CODE.md', 'OPERATION.md'],
-  'OTHER-MODELS.md',
+  ...['USING-CLAUDE-CODE.md', 'USING-CLAUDE-CODE.zh-CN.md', 'CLAUDE-CODE.md', 'CLAUDE-CODE.zh-CN.md'],
+  ...['OPERATION.md', 'OPERATION.zh-CN.md', 'OTHER-MODELS.md', 'OTHER-MODELS.zh-CN.md'],
 ]
 const read = (file: string) => parseMarkdown(readFileSync(join(FOLDER, file), 'utf8'))
 

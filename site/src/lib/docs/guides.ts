@@ -22,17 +22,26 @@ export const GUIDES = {
   administrators: {
     title: 'docs.guide.administrators',
     file: 'CLAUDE-CODE.md',
-    texts: { en: () => import('../../../../adapters/CLAUDE-CODE.md?raw') },
+    texts: {
+      en: () => import('../../../../adapters/CLAUDE-CODE.md?raw'),
+      'zh-CN': () => import('../../../../adapters/CLAUDE-CODE.zh-CN.md?raw'),
+    },
   },
   operators: {
     title: 'docs.guide.operators',
     file: 'OPERATION.md',
-    texts: { en: () => import('../../../../adapters/OPERATION.md?raw') },
+    texts: {
+      en: () => import('../../../../adapters/OPERATION.md?raw'),
+      'zh-CN': () => import('../../../../adapters/OPERATION.zh-CN.md?raw'),
+    },
   },
   'other-models': {
     title: 'docs.guide.other_models',
     file: 'OTHER-MODELS.md',
-    texts: { en: () => import('../../../../adapters/OTHER-MODELS.md?raw') },
+    texts: {
+      en: () => import('../../../../adapters/OTHER-MODELS.md?raw'),
+      'zh-CN': () => import('../../../../adapters/OTHER-MODELS.zh-CN.md?raw'),
+    },
   },
 } as const satisfies Record<string, Guide>
 export type GuideId = keyof typeof GUIDES
