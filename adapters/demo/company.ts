@@ -75,7 +75,7 @@ export async function seedCompany(db: Db, config: Config): Promise<Company> {
   const colleagues: Colleague[] = []
   let secret = ''
   for (const person of PEOPLE) {
-    const made = await seedPerson(parts, person, groups)
+    const made = await seedPerson(parts, person, { groups, adminId: userIds.get(ADMIN) })
     userIds.set(person.itcode, made.habit.userId)
     habits.push(made.habit)
     if (person.itcode === SHOWN) secret = made.secret
@@ -86,17 +86,24 @@ export async function seedCompany(db: Db, config: Config): Promise<Company> {
   return { secret, calls, colleagues }
 }
 
-async function seedPerson(parts: Parts, person: (typeof PEOPLE)[number], groups: Groups) {
-  const { itcode, name, role, limitUsd, group, since = HISTORY_DAYS } = person
+async function seedPerson(
+  parts: Parts,
+  person: (typeof PEOPLE)[number],
+  { groups, adminId }: { groups: Groups; adminId: number | undefined },
+) {
+  const { itcode, name, role, kind, limitUsd, group, since = HISTORY_DAYS } = person
   const then = { ...parts, clock: at(since) }
+  const groupIds = groups.get(group) ?? [UNASSIGNED]
   const micros = role === 'admin' ? 0 : limitUsd === undefined ? BUDGET_MICROS : microsOf(limitUsd)
   const user = await createUser(then, {
-    ...{ itcode, name, role, quotaTokens: 0 },
+    ...{ itcode, name, role, kind, quotaTokens: 0 },
+    ...(kind === 'service' ? { billingGroupId: groupIds[0] } : {}),
     ownLimit: { micros, period: parts.settings.limits.period },
   })
-  const { key, secret } = await createKey(then, { userId: user.id, name: 'Claude Code', expiresAt: null })
-  const groupIds = groups.get(group) ?? [UNASSIGNED]
-  if (groupIds[0] !== UNASSIGNED)
+  const kept =
+    kind === 'service' && adminId !== undefined ? { keeperId: adminId, name: 'CI' } : { name: 'Claude Code' }
+  const { key, secret } = await createKey(then, { ...kept, userId: user.id, expiresAt: null })
+  if (groupIds[0] !== UNASSIGNED && kind !== 'service')
     await setMember(then, groupIds[0], user.id, person.leads ? 'lead' : 'member')
   const client = clientOf([['user-agent', person.agent]])
   return { secret, habit: { ...person, client, userId: user.id, keyId: key.id, groupIds, since } }

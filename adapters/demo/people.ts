@@ -11,6 +11,8 @@ interface Person {
   itcode: string
   name: string
   role: 'admin' | 'user'
+  /** A program of the group instead of a person. */
+  kind?: 'service'
   group: string
   leads?: true
   /** Calls on a busy day. */
@@ -25,7 +27,7 @@ interface Person {
   since?: number
 }
 
-/** The first is the administrator, the second whose key the demo shows. */
+/** The first is the administrator, the second whose key the demo shows. Programs come after them. */
 export const PEOPLE: readonly Person[] = [
   {
     ...{ itcode: 'admin', name: 'Ada Admin', role: 'admin', group: 'Infrastructure', leads: true },
@@ -75,6 +77,16 @@ export const PEOPLE: readonly Person[] = [
     ...{ itcode: 'zhang.min', name: '张敏', role: 'user', group: 'Platform' },
     ...{ calls: 30, models: [OPUS, SONNET], agent: CLAUDE_CODE, since: 24 },
   },
+  {
+    ...{
+      itcode: 'release-notes',
+      name: 'Release notes',
+      role: 'user',
+      kind: 'service',
+      group: 'Infrastructure',
+    },
+    ...{ calls: 9, models: [HAIKU, SONNET], agent: 'python-httpx/0.28.1', limitUsd: 20 },
+  },
 ]
 
 interface Department {
@@ -88,7 +100,7 @@ export const DEPARTMENTS: readonly Department[] = [
   { name: 'Engineering', poolUsd: 400 },
   { name: 'Platform', parent: 'Engineering', poolUsd: 150 },
   { name: 'Mobile', parent: 'Engineering', poolUsd: 45 },
-  { name: 'Infrastructure', parent: 'Engineering' },
+  { name: 'Infrastructure', parent: 'Engineering', poolUsd: 60 },
   { name: 'Data', poolUsd: 60 },
   { name: 'Marketing', poolUsd: 20 },
 ]
