@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere } from '../core/errors.ts'
+import { poolsOf, type UsedPool } from '../core/limits/pools.ts'
 import {
   addAsLead,
   groupsLedBy,
@@ -11,9 +12,10 @@ import {
   removeMember,
   setMember,
 } from '../core/organisation/members.ts'
-import { timeText } from '../core/units.ts'
+import { timeText, usdOf } from '../core/units.ts'
 import { findUser } from '../core/users/manage.ts'
 import { idOf, line, timestamp } from './fields.ts'
+import { period } from './limits.ts'
 import { report, route } from './route.ts'
 
 export const MemberView = z
@@ -28,8 +30,24 @@ export const MemberView = z
 
 const Members = z.strictObject({ members: z.array(MemberView) })
 const OwnGroup = z
-  .strictObject({ id: z.int(), name: z.string(), bills: z.boolean(), role: z.enum(['member', 'lead']) })
+  .strictObject({
+    ...{ id: z.int(), name: z.string(), bills: z.boolean(), role: z.enum(['member', 'lead']) },
+    leads_add: z.boolean().meta({ description: 'Whether its leads may add members.' }),
+    pools: z
+      .array(
+        z.strictObject({
+          period,
+          amount_usd: z.number(),
+          used_usd: z.number(),
+          resets_at: timestamp.nullable(),
+        }),
+      )
+      .meta({
+        description: 'What its calls may cost together, and cost so far. Empty for who does not lead it.',
+      }),
+  })
   .meta({ id: 'OwnGroup' })
+export type OwnGroupView = z.infer<typeof OwnGroup>
 
 export const members = [
   route({
@@ -66,7 +84,14 @@ export const members = [
     reply: z.strictObject({ groups: z.array(OwnGroup) }),
     async handle({ deps, caller }) {
       const mine = await groupsOf(deps.db, caller.user.id)
-      return { groups: mine.map(({ group: { id, name, bills }, role }) => ({ id, name, bills, role })) }
+      const led = mine.flatMap(({ group, role }) => (role === 'lead' ? [group.id] : []))
+      const pools = led.length === 0 ? [] : await poolsOf(deps, led, deps.clock.now())
+      return {
+        groups: mine.map(({ group: { id, name, bills, leadsAdd }, role }) => ({
+          ...{ id, name, bills, role, leads_add: leadsAdd },
+          pools: pools.filter(({ group }) => group?.id === id).map(poolView),
+        })),
+      }
     },
   }),
   route({
@@ -108,6 +133,13 @@ export function groupId(text: string): number {
 
 export async function membersOf({ db }: Pick<Deps, 'db'>, id: number) {
   return { members: (await listMembers(db, id)).map(memberView) }
+}
+
+function poolView({ period, micros, usedMicros, resetsAt }: UsedPool) {
+  return {
+    ...{ period, amount_usd: usdOf(micros), used_usd: usdOf(usedMicros) },
+    resets_at: period === 'total' ? null : timeText(resetsAt),
+  }
 }
 
 function memberView({ userId, itcode, name, role, createdAt }: Member): z.infer<typeof MemberView> {

@@ -22,6 +22,7 @@ const Account = z
     billing_group_id: z.int().nullable().meta({ description: 'The group that owns it.' }),
   })
   .meta({ id: 'ServiceAccount' })
+export type ServiceAccountView = z.infer<typeof Account>
 
 export const serviceAccounts = [
   report({

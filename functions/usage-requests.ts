@@ -117,8 +117,8 @@ function requestOf(tier: UsageTier) {
         previous: found.previous,
         next: found.next,
         caps_now: capsView(caps),
-        pools_now: pools.map(({ groupName, period, micros, usedMicros }) => ({
-          ...{ group_name: groupName, period },
+        pools_now: pools.map(({ group, period, micros, usedMicros }) => ({
+          ...{ group_name: group?.name ?? null, period },
           ...{ amount_usd: usdOf(micros), used_usd: usdOf(usedMicros) },
         })),
       }

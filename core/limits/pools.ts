@@ -11,11 +11,13 @@ import { poolLimits } from './resolve.ts'
 
 export interface UsedPool {
   /** null = that of the whole company. */
-  groupName: string | null
+  group: { id: number; name: string } | null
   period: Period
   /** Micro-dollars. */
   micros: number
   usedMicros: number
+  /** Ms since 1970. */
+  resetsAt: number
 }
 
 /** Those of these groups, in their order, then of the company, with their use at `now` (ms since 1970). */
@@ -35,11 +37,17 @@ export async function poolsOf(
   ])
   return owners.flatMap((owner) => {
     const rows = owner.scope === 'group' ? (organisation.groups.get(owner.id)?.pool ?? []) : organisation.pool
-    const groupName = names.find(({ id }) => owner.scope === 'group' && id === owner.id)?.name ?? null
+    const group = names.find(({ id }) => owner.scope === 'group' && id === owner.id) ?? null
     return poolLimits(rows, now).amounts.flatMap(({ period, micros }) =>
       micros === undefined
         ? []
-        : [{ groupName, period, micros, usedMicros: used.get(`${ownerText(owner)} ${period}`) ?? 0 }],
+        : [
+            {
+              ...{ group, period, micros },
+              usedMicros: used.get(`${ownerText(owner)} ${period}`) ?? 0,
+              resetsAt: periods.spanOf(period, now).end,
+            },
+          ],
     )
   })
 }

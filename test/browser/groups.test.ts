@@ -42,6 +42,14 @@ test('a department is made, gets a limit, a lead and a closed model, and is dele
   )
   expect(await faultsOf(page)).toEqual([])
 
+  const groups = (await (await page.request.get(`${house.gateway.url}/admin/api/groups`)).json()).groups
+  const { id } = groups.find((group: { name: string }) => group.name === 'Research')
+  const robot = { itcode: 'robot', kind: 'service', billing_group_id: id }
+  const headers = { origin: house.gateway.url }
+  const made = await page.request.post(`${house.gateway.url}/admin/api/users`, { data: robot, headers })
+  expect(made.status()).toBe(201)
+  await seeAsLead()
+
   await page.goto(`${house.gateway.url}/admin/groups`)
   await page.getByRole('row', { name: /Research.*1 lead.*\$0\.00 of \$5,000\.00/ }).waitFor()
   await page.getByText('The company has no limits of its own.').waitFor()
@@ -57,3 +65,25 @@ test('a department is made, gets a limit, a lead and a closed model, and is dele
   expect(problems).toEqual([])
   await page.context().close()
 })
+
+/** Who leads the department sees its limit and people, and makes the keys of its programs. */
+async function seeAsLead() {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'ann')
+  await page.getByRole('link', { name: 'My groups' }).click()
+  await page.getByText('$0.00 of $5,000.00').waitFor()
+  await page.getByRole('link', { name: 'ann: $0.00 this month' }).waitFor()
+  await page.getByRole('button', { name: 'Keys of robot' }).click()
+  await page.getByRole('button', { name: 'New key' }).first().click()
+  await page.getByLabel('Name', { exact: true }).fill('ci')
+  expect(await faultsOf(page)).toEqual([])
+  await page.keyboard.press('Enter')
+  await page
+    .getByText(/^sk-\w{20,}/)
+    .first()
+    .waitFor()
+  await page.getByRole('button', { name: 'I have copied it' }).click()
+  await page.getByText('ci', { exact: true }).waitFor()
+  expect([await faultsOf(page), problems]).toEqual([[], []])
+  await page.context().close()
+}

@@ -11,6 +11,7 @@ export const OWN_PAGES = [
   '/models',
   '/playground',
   '/requests',
+  '/team',
   '/account',
   '/connect',
   '/docs',

@@ -219,6 +219,10 @@ export function organisationContract({ name, start }: Runtime) {
       const path = `/admin/api/limits?scope=group_pool&scope_id=${group}`
       const used = async () => (await boss.get(path)).body.limits[0].used_usd
       await expect.poll(used).toBe((3 * costMicros) / 1_000_000)
+      const seenBy = async (by: Person) => (await by.get('/api/groups')).body.groups[0]
+      const pool = { period: 'monthly', amount_usd: 0.000_001, used_usd: await used() }
+      expect(await seenBy(lena)).toMatchObject({ id: group, role: 'lead', pools: [pool] })
+      expect(await seenBy(bob)).toMatchObject({ id: group, role: 'member', pools: [] })
       await becomes(() => call(), 429)
       await becomes(() => call(key), 429)
       await limit('group_pool', group, null)

@@ -19,6 +19,7 @@ import ScrollText from '@lucide/svelte/icons/scroll-text'
 import Server from '@lucide/svelte/icons/server'
 import ShieldCheck from '@lucide/svelte/icons/shield-check'
 import Users from '@lucide/svelte/icons/users'
+import UsersRound from '@lucide/svelte/icons/users-round'
 import Wallet from '@lucide/svelte/icons/wallet'
 import type { Component } from 'svelte'
 import type { Key } from './i18n/index.svelte.ts'
@@ -45,6 +46,7 @@ export const OWN: readonly Place[] = [
   { href: '/models', name: 'nav.models', icon: Boxes },
   { href: '/playground', name: 'nav.playground', icon: MessageSquareText },
   { href: '/requests', name: 'nav.requests', icon: Wallet },
+  { href: '/team', name: 'nav.team', icon: UsersRound },
   { href: '/account', name: 'nav.my_account', icon: CircleUser },
   { href: '/connect', name: 'nav.connect', icon: Plug },
 ]

@@ -159,14 +159,6 @@ export const api = {
   logoutEverywhere: () => post('/api/auth/logout-everywhere'),
   me: () => get<{ user: User }>('/api/auth/me'),
 
-  keys: () => get<{ keys: Key[] }>('/api/keys'),
-  createKey: (name: string, expires_at: string | null) =>
-    post<{ key: MadeKey }>('/api/keys', { name, expires_at }),
-  changeKey: (id: number, change: { name: string; expires_at?: string | null | undefined }) =>
-    put<{ key: Key }>(`/api/keys/${id}`, change),
-  switchKey: (id: number, on: boolean) => put<{ key: Key }>(`/api/keys/${id}/${on ? 'enable' : 'disable'}`),
-  deleteKey: (id: number) => del(`/api/keys/${id}`),
-
   logs: (scope: Scope, query: Query) => get<LogPage>(usageBase(scope), query),
   request: (scope: Scope, id: string) =>
     get<RequestDetail>(`${usageBase(scope)}/requests/${encodeURIComponent(id)}`),

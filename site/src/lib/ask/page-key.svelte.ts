@@ -3,7 +3,8 @@
  * left; because a cookie must not call models (a page elsewhere could then spend somebody's money), and a key that stays in a
  * browser could be taken from it. It is kept in memory alone.
  */
-import { api, type MadeKey } from '../api/index.ts'
+import type { MadeKey } from '../api/index.ts'
+import { ownKeys } from '../api/kept-keys.ts'
 
 const GOOD_FOR_MS = 15 * 60_000
 /** The longest that a call may still begin with it. */
@@ -28,7 +29,7 @@ function createPageKey(): PageKey {
       if (made?.expires_at && Date.parse(made.expires_at) - Date.now() > SPARE_MS) return made.key
       end()
       const expiresAt = new Date(Date.now() + GOOD_FOR_MS).toISOString()
-      made = (await api.createKey(name, expiresAt)).key
+      made = (await ownKeys.create(name, expiresAt)).key
       return made.key
     },
     end,
