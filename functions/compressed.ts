@@ -1,5 +1,6 @@
 /** Compresses what the dashboard and programs read, where the runtime does not do it by itself. */
 
+import type { Deps } from '../core/deps.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { Compress, HeaderPairs } from '../core/ports.ts'
 import type { Route } from './route.ts'
@@ -17,7 +18,8 @@ export async function compressed(
   { headers, compress }: { headers: HeaderPairs; compress: Compress | undefined },
 ): Promise<Response> {
   const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false
-  if (!compress || method !== 'GET' || file || stream || !isJson || !takesGzip(headers)) return response
+  const isMeant = method === 'GET' && !file && !stream && isJson && !response.headers.has('content-encoding')
+  if (!compress || !isMeant || !takesGzip(headers)) return response
   const body = new Uint8Array(await response.arrayBuffer())
   if (body.length < WORTH_BYTES) return new Response(body, response)
   const sent = new Response(await compress(body), response)
@@ -25,6 +27,37 @@ export async function compressed(
   sent.headers.set('content-encoding', 'gzip')
   sent.headers.append('vary', 'accept-encoding')
   return sent
+}
+
+interface Written {
+  plain: Uint8Array<ArrayBuffer>
+  zipped: Uint8Array<ArrayBuffer> | undefined
+}
+
+/**
+ * For a handler: a long text that is the same for everybody. It is written and compressed once, because whoever asks for it may be
+ * anybody, and writing it would keep all others waiting each time.
+ */
+export function sameForAll(
+  write: (deps: Deps) => string | Promise<string>,
+  type: Readonly<Record<string, string>>,
+) {
+  let written: Promise<Written> | undefined
+  const writeOnce = async (deps: Deps): Promise<Written> => {
+    const plain = new Uint8Array(new TextEncoder().encode(await write(deps)))
+    return { plain, zipped: await deps.compress?.(plain) }
+  }
+  return async ({ deps, headers }: { deps: Deps; headers: HeaderPairs }): Promise<Response> => {
+    written ??= writeOnce(deps)
+    const { plain, zipped } = await written.catch((cause: unknown) => {
+      written = undefined
+      throw cause
+    })
+    if (!zipped || !takesGzip(headers)) return new Response(plain, { headers: type })
+    return new Response(zipped, {
+      headers: { ...type, 'content-encoding': 'gzip', vary: 'accept-encoding' },
+    })
+  }
 }
 
 /** https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3; whoever names no weight takes it. */

@@ -2,6 +2,7 @@
 import { html, raw } from 'hono/html'
 import type { Deps } from '../../core/deps.ts'
 import { isRecord } from '../../core/json/is-record.ts'
+import { sameForAll } from '../compressed.ts'
 import { type Route, route } from '../route.ts'
 import { metricsTable } from './metrics.ts'
 import { describeApi, type OpenApi, type Operation, type Schema } from './openapi.ts'
@@ -22,7 +23,7 @@ export function docsOf(functions: Readonly<Record<string, readonly Route[]>>): R
       path: '/openapi.json',
       tier: 'public',
       summary: 'This interface as OpenAPI 3.1.',
-      handle: ({ deps }) => Response.json(api(deps)),
+      handle: sameForAll((deps) => JSON.stringify(api(deps)), { 'content-type': 'application/json' }),
     }),
     route({
       method: 'GET',
@@ -30,10 +31,10 @@ export function docsOf(functions: Readonly<Record<string, readonly Route[]>>): R
       tier: 'public',
       summary: 'This interface as a plain page.',
       produces: ['text/html'],
-      handle: async ({ deps }) => {
-        const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY }
-        return new Response(String(await page(api(deps))), { headers })
-      },
+      handle: sameForAll(async (deps) => String(await page(api(deps))), {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': PAGE_POLICY,
+      }),
     }),
     route({
       method: 'GET',

@@ -2,7 +2,8 @@
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { compress } from '../../adapters/drivers/compress.ts'
-import { compressed } from '../../functions/compressed.ts'
+import type { Deps } from '../../core/deps.ts'
+import { compressed, sameForAll } from '../../functions/compressed.ts'
 import { report, route } from '../../functions/route.ts'
 
 const LIST = report({ path: '/api/list', tier: 'session', summary: '', handle: () => ({}) })
@@ -62,4 +63,32 @@ test('neither short answers, nor files, nor what is not JSON, nor answers to cha
   ]) {
     expect(sent.headers.get('content-encoding')).toBeNull()
   }
+})
+
+test('a text that is the same for everybody is written once, and again only after it failed', async () => {
+  let writes = 0
+  const answerWith = sameForAll(
+    () => {
+      writes += 1
+      if (writes === 1) throw new Error('not yet')
+      return JSON.stringify(LONG)
+    },
+    { 'content-type': 'application/json' },
+  )
+  // The cast holds because nothing else of it is looked at.
+  const deps = { compress } as Deps
+  const ask = (accept: string) => answerWith({ deps, headers: [['accept-encoding', accept]] })
+  await expect(ask('gzip')).rejects.toThrow('not yet')
+  const [zipped, again, plain] = [await ask('gzip'), await ask('gzip'), await ask('identity')]
+  expect(writes).toBe(2)
+  expect(zipped.headers.get('content-encoding')).toBe('gzip')
+  for (const one of [zipped, again]) {
+    expect(JSON.parse(gunzipSync(new Uint8Array(await one.arrayBuffer())).toString())).toEqual(LONG)
+  }
+  expect([plain.headers.get('content-encoding'), await plain.json()]).toEqual([null, LONG])
+  expect(
+    (
+      await compressed(await ask('gzip'), LIST, { headers: [['accept-encoding', 'gzip']], compress })
+    ).headers.get('content-encoding'),
+  ).toBe('gzip')
 })
