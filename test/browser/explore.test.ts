@@ -142,6 +142,7 @@ test('how long calls took is the same in the picture, the table and the file, an
   await page.getByLabel('Share it').check()
   expect(await faultsOf(page)).toEqual([])
   await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByText('View saved').waitFor()
   await page.goto(`${house.gateway.url}/admin/explore`)
   await menu.click()
   await page.getByText('shared by person-1', { exact: true }).waitFor()
