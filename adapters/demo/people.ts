@@ -47,7 +47,7 @@ export const PEOPLE: readonly Person[] = [
   },
   {
     ...{ itcode: 'chen.jing', name: '陈静', role: 'user', group: 'Mobile', leads: true },
-    ...{ calls: 34, models: [OPUS, SONNET], agent: CLAUDE_CODE, limitUsd: 32 },
+    ...{ calls: 34, models: [OPUS, SONNET], agent: CLAUDE_CODE, limitUsd: 40 },
   },
   {
     ...{ itcode: 'noah', name: 'Noah Fischer', role: 'user', group: 'Mobile' },
@@ -99,7 +99,7 @@ interface Department {
 export const DEPARTMENTS: readonly Department[] = [
   { name: 'Engineering', poolUsd: 400 },
   { name: 'Platform', parent: 'Engineering', poolUsd: 150 },
-  { name: 'Mobile', parent: 'Engineering', poolUsd: 45 },
+  { name: 'Mobile', parent: 'Engineering', poolUsd: 60 },
   { name: 'Infrastructure', parent: 'Engineering', poolUsd: 60 },
   { name: 'Data', poolUsd: 60 },
   { name: 'Marketing', poolUsd: 20 },

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Between two calls of a person, on average. */
 const PAUSE_MS = 60_000
-/** Few enough that a night of them changes no limit's colour. */
+/** Few, so that a night of calls costs little. */
 const MAX_TOKENS = 400
 /** What a program says with each call, long enough that Claude keeps it in its prompt cache. */
 const SYSTEM = 'You help at a company that makes maps. Answer briefly, and say where you looked. '.repeat(120)
