@@ -25,6 +25,7 @@ function told(event: Partial<AuditEvent>, locale: Locale = 'en') {
     money: (usd: number) => `$${usd}`,
     whole: String,
     time: (text: string) => text.slice(0, 10),
+    reason: (text: string) => `«${text}»`,
   }
   const subjects = new Map(SUBJECTS.map((one) => [one.ref, one]))
   const whole: AuditEvent = {
@@ -127,6 +128,12 @@ describe('an event of the audit', () => {
     expect(said({ action: 'login.failed', target: 'user:ann', after: { count: 4 } })).toContain('4 times')
     const group = { action: 'group.members', target: 'group:5', after: { added: [3, 4], removed: [] } }
     expect(told(group).changes).toEqual([{ label: 'Added', text: 'ann, ben' }])
+    const failed = { action: 'backend.ejected', target: 'backend:second', after: { reason: 'answered 500' } }
+    expect(said({ ...failed, actor_id: null, ip: null }, 'zh-CN')).toBe(
+      '后端 second 因故障被摘除：«answered 500»',
+    )
+    const paused = { action: 'user.pause', after: { reason: 'refused' }, actor_id: null, ip: null }
+    expect(said(paused, 'zh-CN')).not.toContain('«')
     expect(said({ action: 'newer.thing', target: 'thing:1' })).toBe('boss did newer.thing with 1')
   })
 })

@@ -1,6 +1,7 @@
 /** A page of the audit, in the reader's words. */
 import type { Query } from '../api/client.ts'
 import { type Audit, api } from '../api/index.ts'
+import { reasonText } from '../backends/reason.ts'
 import { dateTime, money, whole } from '../format.ts'
 import { i18n } from '../i18n/index.svelte.ts'
 import { auditWords } from './language.ts'
@@ -14,7 +15,7 @@ export async function auditEvents(query: Query): Promise<{ rows: ToldEvent[]; to
     auditWords(i18n.locale),
   ])
   const subjects = new Map(named.map((one) => [one.ref, one]))
-  const format = { locale: i18n.locale, money, whole, time: dateTime }
+  const format = { locale: i18n.locale, money, whole, time: dateTime, reason: reasonText }
   return {
     rows: events.map((event) => ({ ...event, told: toldOf(event, { words, format, subjects }) })),
     total,

@@ -8,6 +8,8 @@ interface Format {
   money: (usd: number) => string
   whole: (value: number) => string
   time: (text: string) => string
+  /** Why a backend is out. */
+  reason: (text: string) => string
 }
 export interface Language {
   words: AuditWords
@@ -46,7 +48,6 @@ const CODED = new Set([
   'source',
   'channel_kind',
   'language',
-  'reason',
 ])
 
 /** Nothing that is worth telling of something new. */
@@ -69,6 +70,7 @@ export function valueText(name: string, value: unknown, language: Language): str
   if (typeof value === 'object') return Object.keys(value).join(words.list) || words.none
   const text = String(value)
   if (/_(at|until)$/.test(name)) return format.time(text)
+  if (name === 'reason') return words.values[text] ?? format.reason(text)
   return CODED.has(name) ? (words.values[text] ?? text) : text
 }
 
