@@ -11,6 +11,7 @@ import { createSignInProblem, type SignInProblem } from './devices/private-addre
 import type { LoginProvider } from './identity/provider.ts'
 import { createKeyCache, type KeyCache } from './keys/key-cache.ts'
 import type { Sha256 } from './keys/mint.ts'
+import { createOldSecrets, type OldSecrets } from './keys/old-secrets.ts'
 import { createPeriods, type Periods } from './limits/period.ts'
 import { createPersonLimits, createProgramLimits, type PersonLimits } from './limits/person.ts'
 import type { AbilityTable } from './models/abilities.ts'
@@ -104,6 +105,7 @@ export interface Deps extends GatewayParts, Serving {
   programLimits: PersonLimits
   logins: readonly LoginProvider[]
   courier: Courier
+  oldSecrets: OldSecrets
   /** Absent without secrets.key. */
   secrets: SecretBox | undefined
   metrics: Metrics | undefined
@@ -139,6 +141,7 @@ export function createDeps(parts: GatewayParts): Deps {
     ...{ personLimits: createPersonLimits(clock), programLimits: createProgramLimits(clock) },
     secrets,
     courier: createCourier({ ...parts, secrets }),
+    oldSecrets: createOldSecrets(parts),
     telemetry: createTelemetry({ ...parts, metrics, modelLabel }),
     withBackends(change: BackendChange): Deps {
       const before = inForce

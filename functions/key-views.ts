@@ -17,7 +17,12 @@ export const KeyView = z
     disabled_by: z.enum(['owner', 'admin']).nullable(),
     expires_at: timestamp.nullable(),
     previous: z
-      .strictObject({ prefix: z.string(), last4: z.string(), ends_at: timestamp })
+      .strictObject({
+        prefix: z.string(),
+        last4: z.string(),
+        ends_at: timestamp,
+        last_used_at: timestamp.nullable().meta({ description: 'Since it was replaced, to a minute.' }),
+      })
       .nullable()
       .meta({ description: 'The secret before this one, and until when it works; null if there was none.' }),
     quota_tokens: z.int().meta({ description: "Tokens per period, beside the owner's limit; 0 is none." }),
@@ -83,6 +88,10 @@ export function ownedKeyView(listed: ListedKey): z.infer<typeof OwnedKey> {
 
 function previousOf(key: ListedKey['key']): KeyView['previous'] {
   const { previousPrefix: prefix, previousLast4: last4, previousEndsAt: endsAt, expiresAt } = key
+  const { previousUsedAt: usedAt } = key
   if (prefix === null || last4 === null || endsAt === null) return null
-  return { prefix, last4, ends_at: timeText(Math.min(endsAt, expiresAt ?? endsAt)) }
+  return {
+    ...{ prefix, last4, ends_at: timeText(Math.min(endsAt, expiresAt ?? endsAt)) },
+    last_used_at: usedAt === null ? null : timeText(usedAt),
+  }
 }

@@ -75,6 +75,7 @@ async function runCall(
   const found = callerOf(deps, headers)
   const caller = found instanceof Promise ? await found : found
   assertNetwork(caller, address)
+  deps.oldSecrets.called(caller)
   let visit: Visit | undefined
   const readWhenAllowed = async (most: number, limited: boolean) => {
     visit = intake.begin(caller, announcedBytes(headers, most), limited)

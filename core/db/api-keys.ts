@@ -26,6 +26,8 @@ export const apiKeys = sqliteTable(
     previousPrefix: text('previous_prefix'),
     previousLast4: text('previous_last4'),
     previousEndsAt: integer('previous_ends_at'),
+    /** When it was used last since it was replaced; to a minute. */
+    previousUsedAt: integer('previous_used_at'),
     /** Limits of this key in addition to its owner's; 0 = unlimited. */
     quotaTokens: integer('quota_tokens').notNull().default(0),
     budgetMicros: integer('budget_micros').notNull().default(0),

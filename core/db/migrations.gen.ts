@@ -398,5 +398,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
     "statements": [
       "ALTER TABLE `users` ADD `notice_email` text;"
     ]
+  },
+  {
+    "name": "0029_previous_used_at.sql",
+    "statements": [
+      "ALTER TABLE `api_keys` ADD `previous_used_at` integer;"
+    ]
   }
 ]

@@ -8,6 +8,8 @@ export interface Caller {
   itcode: string
   keyId: number
   keyPrefix: string
+  /** The caller showed the secret that the key had before it was rotated. */
+  hasOldSecret: boolean
   /** The group that the caller's calls are booked to (0 = unassigned), then its parents. */
   billingGroupIds: readonly [number, ...number[]]
   /** What the caller's calls count against: the user, the key, the groups above and the organisation. */

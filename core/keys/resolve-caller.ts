@@ -32,6 +32,8 @@ export interface OwnedKey extends Pick<ReadKey, 'id' | 'prefix' | 'kind' | 'bill
   counter: Counter
   networks: Caller['networks']
   owner: Owner
+  /** Of the secret before the present one: it counts and may what the key does. Left out of others, which are many. */
+  isReplaced?: true
   resolved: Resolved<Caller> | undefined
 }
 
@@ -69,6 +71,7 @@ export function createResolver(
     const shared = [...billingGroupIds.map((id) => pools.of(id, now)), pools.of(undefined, now)]
     const value: Caller = {
       ...{ userId: user.id, itcode: user.itcode, keyId: key.id, keyPrefix: key.prefix, billingGroupIds },
+      hasOldSecret: key.isReplaced === true,
       counters: [own.value.counter, key.counter, ...shared.map(({ counter }) => counter)],
       ...{ grants, networks },
       models: modelsFor(key, own.value.models, { organisation, auth }),

@@ -41,6 +41,7 @@ export async function rotateKey(
           previousPrefix: key.prefix,
           previousLast4: key.last4,
           previousEndsAt: endsAt,
+          previousUsedAt: null,
         },
       })
       // By its secret, because somebody else may rotate the key at the same moment.

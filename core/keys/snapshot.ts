@@ -39,8 +39,6 @@ interface KnownKey extends OwnedKey {
   isActive: boolean
   expiresAt: number | null
   owner: KnownOwner
-  /** Of the secret before the present one: it counts and may what the key does. Left out of others, which are many. */
-  isReplaced?: true
 }
 
 const NO_GRANTS: ReadonlySet<string> = new Set()

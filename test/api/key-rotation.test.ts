@@ -45,7 +45,10 @@ describe('a key that is rotated', () => {
     expect(after).toEqual({
       ...before,
       ...{ prefix: secret.slice(0, 7), last4: secret.slice(-4) },
-      previous: { prefix: before.prefix, last4: before.last4, ends_at: at(app.clock.now() + DAY) },
+      previous: {
+        ...{ prefix: before.prefix, last4: before.last4 },
+        ...{ ends_at: at(app.clock.now() + DAY), last_used_at: null },
+      },
     })
     expect((await ann.get('/api/keys')).body.keys).toEqual([after])
     expect(await statusOf(old, secret)).toEqual([200, 200])
@@ -58,6 +61,30 @@ describe('a key that is rotated', () => {
     expect(refused.headers.get('x-gateway-error')).toBe('key_expired')
     const rows = await app.rows()
     expect(new Set(rows.map(({ apiKeyId }) => apiKeyId))).toEqual(new Set([before.id]))
+  })
+
+  test('tells when its old secret was used last, and nothing of the one before that', async () => {
+    const { key: first, id } = await make()
+    const { key: second } = await rotate(id)
+    const usedAt = async () => {
+      await app.settled()
+      return (await ann.get('/api/keys')).body.keys[0].previous.last_used_at
+    }
+    await call(second)
+    expect(await usedAt()).toBeNull()
+    const firstCall = app.clock.now()
+    await call(first)
+    expect(await usedAt()).toBe(at(firstCall))
+    app.clock.advance(59_000)
+    await call(first)
+    expect(await usedAt()).toBe(at(firstCall))
+    app.clock.advance(1_000)
+    await call(first)
+    expect(await usedAt()).toBe(at(firstCall + 60_000))
+    await rotate(id)
+    expect(await usedAt()).toBeNull()
+    await call(second)
+    expect(await usedAt()).toBe(at(firstCall + 60_000))
   })
 
   test('counts both secrets against its limits, so that rotating gives nobody more', async () => {

@@ -13,6 +13,7 @@ export const caller = (given: Partial<Caller> = {}): Caller => ({
   itcode: 'ann',
   keyId: 7,
   keyPrefix: 'sk-ann',
+  hasOldSecret: false,
   billingGroupIds: [0],
   counters: [
     { scope: 'user', id: ANN, limits: NO_LIMITS },

@@ -118,6 +118,7 @@ describe('the caller of a key', () => {
       itcode: 'ann',
       keyId: 2,
       keyPrefix: 'sk-2',
+      hasOldSecret: false,
       counters: [
         {
           scope: 'user',

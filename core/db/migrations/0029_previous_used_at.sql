@@ -1,0 +1,1 @@
+ALTER TABLE `api_keys` ADD `previous_used_at` integer;
