@@ -130,9 +130,10 @@ interface Cuts {
 function cutsFor(told: readonly Told[]): Cuts {
   const hasKeys = told.includes('key')
   const hasUsers = hasKeys || told.includes('user')
+  // Of everybody, one row is found where those of users are as many places to look at as there are users.
+  if (!hasUsers) return { kind: 'target', hasUsers: false }
   const hasModels = told.includes('model')
   const hasOthers = told.some((dimension) => ['backend', 'client', 'project'].includes(dimension))
-  if (!hasUsers && (hasModels || hasOthers)) return { kind: 'target', hasUsers: false }
   if (hasOthers || (hasKeys && hasModels)) return { kind: 'full', hasUsers: true }
   return { kind: hasModels ? 'person' : 'caller', hasUsers: true }
 }
