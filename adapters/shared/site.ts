@@ -19,7 +19,8 @@ const COMPRESSED = /^(text|image\/svg|application\/json)/
 
 interface File {
   body: Buffer
-  gzipped: Buffer | undefined
+  /** The same in gzip, made when it is asked for first; undefined for what is compressed already. */
+  gzipped: (() => Buffer) | undefined
   headers: Record<string, string>
 }
 
@@ -51,7 +52,7 @@ function readFile(folder: string, path: string): File {
   const forGood = path.startsWith('/_app/immutable/')
   return {
     body,
-    gzipped: COMPRESSED.test(type) ? gzipSync(body) : undefined,
+    gzipped: COMPRESSED.test(type) ? once(() => gzipSync(body)) : undefined,
     headers: {
       'content-type': type,
       'cache-control': forGood ? 'public, max-age=31536000, immutable' : 'no-cache',
@@ -59,6 +60,14 @@ function readFile(folder: string, path: string): File {
       vary: 'accept-encoding',
       ...(type.startsWith('text/html') ? { 'content-security-policy': policyOf(body.toString()) } : {}),
     },
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
   }
 }
 
@@ -73,7 +82,7 @@ function respond({ body, gzipped, headers }: File, request: Request): Response {
   if (request.headers.get('if-none-match') === headers.etag)
     return new Response(null, { status: 304, headers })
   const zipped =
-    gzipped && /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '') ? gzipped : undefined
+    gzipped && /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '') ? gzipped() : undefined
   const sent = zipped ?? body
   const all = {
     ...headers,
