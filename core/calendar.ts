@@ -22,25 +22,7 @@ export function isTimeZone(name: string): boolean {
 
 /** The calendar of a known time zone. */
 export function createCalendar(timeZone: string): Calendar {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    calendar: 'gregory',
-    numberingSystem: 'latn',
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  })
-  /** The local date and time at `ms`, encoded as if they were UTC (ms since 1970). */
-  function wallAt(ms: number): number {
-    const parts: Record<string, number> = {}
-    for (const { type, value } of format.formatToParts(ms)) parts[type] = Number(value)
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts
-    return Date.UTC(year, month - 1, day, hour, minute, second)
-  }
+  const wallAt = timeZone === 'UTC' ? (ms: number) => ms : wallOf(timeZone)
   return {
     dateAt: (ms) => dateText(wallAt(ms)),
     // 1970-01-05 was a Monday.
@@ -55,6 +37,31 @@ export function createCalendar(timeZone: string): Calendar {
       const [first = midnight] = candidates.filter((ms) => wallAt(ms) >= midnight).sort((a, b) => a - b)
       return first
     },
+  }
+}
+
+/**
+ * Tells the local date and time at a moment, encoded as if they were UTC (ms since 1970), to a second. Not for UTC, because the
+ * data of zones takes 20 ms to load and nothing else at the start of a process needs it.
+ */
+function wallOf(timeZone: string): (ms: number) => number {
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone,
+    calendar: 'gregory',
+    numberingSystem: 'latn',
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+  })
+  return (ms) => {
+    const parts: Record<string, number> = {}
+    for (const { type, value } of format.formatToParts(ms)) parts[type] = Number(value)
+    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts
+    return Date.UTC(year, month - 1, day, hour, minute, second)
   }
 }
 

@@ -6,7 +6,6 @@ import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
-import { SocksClient } from 'socks'
 import { guardedLookup } from './lookup.ts'
 
 /** Also of the proxy's own name, which must not lead to a metadata service either. */
@@ -26,6 +25,8 @@ export function tunnel(proxy: string, target: Target, timeoutMs: number): Promis
 }
 
 async function throughSocks(proxy: URL, destination: Target, timeout: number): Promise<Socket> {
+  // Loaded here, because few need it and every start would pay for it.
+  const { SocksClient } = await import('socks')
   const userId = decodeURIComponent(proxy.username)
   const { socket } = await SocksClient.createConnection({
     command: 'connect',
