@@ -29,6 +29,7 @@ export const StatementsView = z.strictObject({
   month: z.string(),
   time_zone: z.string(),
   totals: MeasuresView.meta({ description: 'Of all groups, to the micro-dollar.' }),
+  before: ReportView.shape.before.meta({ description: 'Of all groups in the month before.' }),
   groups: Rows,
   reconciled: ReconciledView.nullable().meta({
     description:
@@ -56,13 +57,14 @@ export const statements = [
     reply: StatementsView,
     async handle({ deps, query }) {
       const asked = monthOf(deps, query)
-      const { totals, rows } = await statementsOf(deps.db, asked)
+      const { totals, before, rows } = await statementsOf(deps.db, asked)
       const reconciled = costsOf(
         await reconciliation(deps.db, spanOfDates(datesOfMonth({ ...asked, timeZone: 'UTC' }))),
       )
       return {
         ...head(asked),
         totals: measuresView(totals),
+        before: comparedView(before),
         groups: rows.map(rowView),
         reconciled: reconciledView(reconciled),
       }

@@ -189,6 +189,9 @@ describe('reports', () => {
       sum += total
     }
     expect(sum).toBe(518)
+    // Groups without calls in a month are in no row of it, but in what the month before came to.
+    const december = await boss.get('/admin/api/reports/statements?month=2026-12')
+    expect([december.body.groups, costs([december.body.before])]).toEqual([[], [518]])
     const october = await boss.get('/admin/api/reports/statements/0?month=2026-10')
     expect(october.body).toMatchObject({ group: { name: 'unassigned' }, totals: { errors: 1 } })
   })
