@@ -40,8 +40,8 @@ interface Begun {
   read: Reading['read']
 }
 
-/** Throws a Refusal, or ClientGone. */
-export async function run(
+/** Throws a Refusal, and rejects with a Refusal or ClientGone. */
+export function run(
   { deps, addressOf, assertNetwork }: { deps: Deps; addressOf: Addressing; assertNetwork: AssertNetwork },
   route: Route,
   incoming: Incoming,
@@ -57,9 +57,10 @@ export async function run(
   const { tier } = route
   const address = () => addressOf(wire.peer(request, bindings), headers)
   if (tier === 'key') return runCall(route, incoming, begun, { assertNetwork, address })
-  const response = await runOwn(route, tier, { ...begun, request, ip: address() })
-  incoming.answered(response.status)
-  return response
+  return runOwn(route, tier, { ...begun, request, ip: address() }).then((response) => {
+    incoming.answered(response.status)
+    return response
+  })
 }
 
 /** A request with an API key. The handler reads the body, and only if the caller's limits allow another call. */
@@ -77,11 +78,13 @@ async function runCall(
   assertNetwork(caller, address)
   deps.oldSecrets.called(caller)
   let visit: Visit | undefined
-  const readWhenAllowed = async (most: number, limited: boolean) => {
-    visit = intake.begin(caller, announcedBytes(headers, most), limited)
-    const body = await readBody(most, { clock, headers, read, decompress, add: visit.add })
-    visit.read()
-    return body
+  const readWhenAllowed = (most: number, limited: boolean) => {
+    const begun = intake.begin(caller, announcedBytes(headers, most), limited)
+    visit = begun
+    return readBody(most, { clock, headers, read, decompress, add: begun.add }).then((body) => {
+      begun.read()
+      return body
+    })
   }
   const pieces = (most: number, limited: boolean) => {
     visit = intake.begin(caller, 0, limited)
@@ -97,7 +100,8 @@ async function runCall(
     const actor = () => ({ id: caller.userId, ip: address(), requestId: id })
     const given = { ...base, query, caller, actor, read: readWhenAllowed, pieces, left }
     // The cast holds because path, tier and query come from the same route, whose types `route()` dropped.
-    const answer = await route.handle(given as never)
+    const handled = route.handle(given as never)
+    const answer = handled instanceof Promise ? await handled : handled
     if (isReply(answer)) {
       const reply = cors.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...cors] }
       if (answer.bodyFreed) visit?.end()

@@ -17,7 +17,11 @@ type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Respon
 /** `isLeaving`: whether each answer has to close its connection, because the server is about to end. */
 export function createHttpServer(fetch: Fetch, isLeaving: () => boolean): Server {
   const listener = getRequestListener(
-    async (request, bindings) => cutIfBroken(await fetch(request, bindings), bindings.outgoing),
+    (request, bindings) => {
+      const answering = fetch(request, bindings)
+      const cut = (response: Response) => cutIfBroken(response, bindings.outgoing)
+      return answering instanceof Promise ? answering.then(cut) : cut(answering)
+    },
     { hostname: NAMELESS },
   )
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -43,7 +47,7 @@ export function createHttpServer(fetch: Fetch, isLeaving: () => boolean): Server
  * everything before, end it like a whole one.
  */
 function cutIfBroken(response: Response, outgoing: { destroy(): unknown }): Response {
-  if (!response.headers.has('content-disposition') || !response.body) return response
+  if (!response.body || !response.headers.has('content-disposition')) return response
   const reader = response.body.getReader()
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {

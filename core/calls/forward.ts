@@ -29,7 +29,8 @@ export type ForwardParts = CallRecordParts & FailoverParts & RelayParts & Pick<D
 /** A metered call: exactly one record, whatever its end. Throws a Refusal, or ClientGone. */
 export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded> {
   const record = openCallRecord(deps, call)
-  const admitted = await deps.ledger.reserve(record.admission)
+  const reserving = deps.ledger.reserve(record.admission)
+  const admitted = reserving instanceof Promise ? await reserving : reserving
   if (!admitted.ok) {
     deps.metrics?.limitReached(admitted)
     throw limitRefusal(deps.settings, admitted, call.caller.counters, deps.clock.now())
