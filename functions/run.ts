@@ -193,7 +193,7 @@ function doingOf({ method, file, stream }: Route): Doing {
 /** Runs a handler, here or where the runtime runs reports. `call` is what it gets. */
 async function respond(
   route: Route,
-  call: Begun['base'] & { query: unknown; caller: unknown; actor: unknown; over(): void },
+  call: Begun['base'] & { query: unknown; caller: unknown; actor: Actor; over(): void },
   end: () => void,
 ): Promise<Response> {
   const { deps, caller, params, query, id, actor } = call

@@ -4,6 +4,7 @@ import type { Config } from '../../config/schema.ts'
 import { DatabaseUnavailable, Refusal } from '../../core/errors.ts'
 import type { Logger } from '../../core/ports.ts'
 import type { ReportInput, Reports } from '../../core/reports/reports.ts'
+import { createTurns } from '../../core/reports/turns.ts'
 import type { ServedFile } from '../drivers/storage/libsql.ts'
 import { startThread, type Thread, ThreadEnded } from '../shared/thread.ts'
 import type { Notice, Question, Refused, Reply } from './report-questions.ts'
@@ -22,6 +23,7 @@ export interface ReportThreads {
 export function reportsOn(file: ServedFile, logger: Logger): ReportThreads {
   let running: Promise<ReportThread> | undefined
   const known = new WeakMap<ReportThread, Config>()
+  const turns = createTurns()
 
   async function start() {
     const thread: ReportThread = startThread(SCRIPT)
@@ -46,7 +48,9 @@ export function reportsOn(file: ServedFile, logger: Logger): ReportThreads {
   return {
     under: (config) => ({
       async run(path, call, over) {
-        const { thread, reply } = await asked(path, call, config).catch(rethrow)
+        const { thread, reply } = await turns
+          .take(askerOf(call), () => asked(path, call, config))
+          .catch(rethrow)
         if (reply.refusal) throw refusalOf(reply.refusal)
         if (reply.answer) return new Response(reply.answer.body, reply.answer)
         if (!reply.file) throw new Error('The thread answered no report.')
@@ -58,6 +62,10 @@ export function reportsOn(file: ServedFile, logger: Logger): ReportThreads {
       await thread?.end()
     },
   }
+}
+
+function askerOf({ actor }: ReportInput): string {
+  return actor.adminKeyId === undefined ? `person ${actor.id}` : `program ${actor.adminKeyId}`
 }
 
 /** A file from the thread. Its next piece is asked for when the one before was taken. */

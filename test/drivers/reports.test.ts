@@ -47,12 +47,12 @@ afterAll(async () => {
   await store.close()
 })
 
-const callOf = (query: object = {}) => ({
+const callOf = (query: object = {}, asker = 1) => ({
   id: 'req_1',
   caller: { user: { id: 1, quotaTokens: 0, budgetMicros: 0 }, sessionId: 's' },
   query: { tz: 'UTC', ...query },
   params: {},
-  actor: { id: 1, ip: '192.0.2.1', requestId: 'req_1' },
+  actor: { id: asker, ip: '192.0.2.1', requestId: 'req_1' },
 })
 const run = (path: string, query?: object, over = () => {}) =>
   reports.under(config).run(path, callOf(query), over)
@@ -96,6 +96,21 @@ test('a list is answered while exports are under way', async () => {
   }
   expect(finished).toBe(0)
   await Promise.all(exports)
+})
+
+test("one person's many reports keep nobody else's waiting", async () => {
+  let finished = 0
+  const ask = (asker: number) =>
+    reports.under(config).run('/admin/api/usage/summary', callOf({}, asker), () => {})
+  const many = Array.from({ length: 60 }, async () => {
+    await ask(7)
+    finished++
+  })
+  await ask(8)
+  // Those under way, and those that began when they ended.
+  expect(finished).toBeLessThan(10)
+  await Promise.all(many)
+  expect(finished).toBe(60)
 })
 
 test('a report that refuses is refused in the same words', async () => {
