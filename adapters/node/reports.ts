@@ -1,4 +1,4 @@
-/** Reports in a thread of their own, which is started for the first one. */
+/** Reports in threads of their own, each of which is started for its first one. */
 import { extname, join } from 'node:path'
 import type { Config } from '../../config/schema.ts'
 import { DatabaseUnavailable, Refusal } from '../../core/errors.ts'
@@ -19,11 +19,37 @@ export interface ReportThreads {
   close(): Promise<void>
 }
 
-/** Reports on a database file. A thread that dies breaks off what it was doing, and the next report starts another. */
+/** Reports on a database file, in two threads, because what everybody used may take many seconds of a large log to tell. */
 export function reportsOn(file: ServedFile, logger: Logger): ReportThreads {
+  const ofEverybody = threadOn(file, logger)
+  const others = threadOn(file, logger)
+  const turns = createTurns()
+  return {
+    under: (config) => ({
+      async run(path, call, over) {
+        const { ask } = path.startsWith(EVERYBODYS) ? ofEverybody : others
+        const { thread, reply } = await turns
+          .take(askerOf(call), () => ask(path, call, config))
+          .catch(rethrow)
+        if (reply.refusal) throw refusalOf(reply.refusal)
+        if (reply.answer) return new Response(reply.answer.body, reply.answer)
+        if (!reply.file) throw new Error('The thread answered no report.')
+        return new Response(piecesOf({ thread, file, over }, reply.file.number), reply.file)
+      },
+    }),
+    async close() {
+      await Promise.all([ofEverybody.close(), others.close()])
+    },
+  }
+}
+
+/** Where reports of everybody's calls are; lists of the log, of people and keys are not among them. */
+const EVERYBODYS = '/admin/api/reports'
+
+/** A thread that dies breaks off what it was doing, and the next report starts another. */
+function threadOn(file: ServedFile, logger: Logger) {
   let running: Promise<ReportThread> | undefined
   const known = new WeakMap<ReportThread, Config>()
-  const turns = createTurns()
 
   async function start() {
     const thread: ReportThread = startThread(SCRIPT)
@@ -37,26 +63,18 @@ export function reportsOn(file: ServedFile, logger: Logger): ReportThreads {
     await thread.ask({ open: { path: file.path, pragmas: file.pragmas } })
     return thread
   }
-  async function asked(path: string, call: ReportInput, config: Config) {
-    file.check()
-    running ??= start()
-    const thread = await running
-    const isNew = known.get(thread) !== config
-    known.set(thread, config)
-    return { thread, reply: await thread.ask({ report: { path, call, config: isNew ? config : undefined } }) }
-  }
   return {
-    under: (config) => ({
-      async run(path, call, over) {
-        const { thread, reply } = await turns
-          .take(askerOf(call), () => asked(path, call, config))
-          .catch(rethrow)
-        if (reply.refusal) throw refusalOf(reply.refusal)
-        if (reply.answer) return new Response(reply.answer.body, reply.answer)
-        if (!reply.file) throw new Error('The thread answered no report.')
-        return new Response(piecesOf({ thread, file, over }, reply.file.number), reply.file)
-      },
-    }),
+    async ask(path: string, call: ReportInput, config: Config) {
+      file.check()
+      running ??= start()
+      const thread = await running
+      const isNew = known.get(thread) !== config
+      known.set(thread, config)
+      return {
+        thread,
+        reply: await thread.ask({ report: { path, call, config: isNew ? config : undefined } }),
+      }
+    },
     async close() {
       const thread = await running
       await thread?.end()

@@ -113,6 +113,21 @@ test("one person's many reports keep nobody else's waiting", async () => {
   expect(finished).toBe(60)
 })
 
+test("a list is answered while many ask for reports of everybody's calls", async () => {
+  let finished = 0
+  const query = { bucket: 'day', group_by: ['key', 'model'], sort: 'cost', order: 'desc', compare: true }
+  const asked = { ...query, timings: true, page: 1, page_size: 100 }
+  const dates = { start_date: '2026-09-01', end_date: '2026-11-27' }
+  const many = Array.from({ length: 20 }, async (_, at) => {
+    const call = callOf({ ...asked, ...dates }, 100 + at)
+    await reports.under(config).run('/admin/api/reports', call, () => {})
+    finished++
+  })
+  await run('/admin/api/usage', { page_size: 20, page: 3 })
+  expect(finished).toBeLessThan(many.length / 2)
+  await Promise.all(many)
+})
+
 test('a report that refuses is refused in the same words', async () => {
   const dates = { start_date: '2020-01-01', end_date: '2026-01-01' }
   await expect(run('/admin/api/usage/daily', dates)).rejects.toMatchObject({
