@@ -8,7 +8,8 @@ type Wanted = Pick<QueueItem, 'model' | 'amount_usd' | 'period'>
 /** A model, or an amount with its period. */
 export function wantedText({ model, amount_usd, period }: Wanted): string {
   if (model !== null) return model
-  return t('limits.wanted', { amount: money(amount_usd ?? 0), period: t(`limits.period.${period}`) })
+  const each = t(`limits.period.${period}`).toLowerCase()
+  return t('limits.wanted', { amount: money(amount_usd ?? 0), period: each })
 }
 
 export function usedText({ used_usd, limit_usd }: Pick<QueueItem, 'used_usd' | 'limit_usd'>): string {
