@@ -159,7 +159,7 @@ export const en = {
     'availableModels leaves out {model}, with which Claude Code begins: set enforceAvailableModels or model.',
   'problem.try_no_token': 'No token could be had with these credentials.',
   'problem.try_nothing_to_ask_with': 'There are no credentials to ask with.',
-  'problem.try_taken': 'They are taken.',
+  'problem.try_taken': 'They are accepted.',
   'problem.try_refused': 'It refused the credential ({status}).',
   'problem.try_nobody_answered': 'Nothing answered, so nobody could tell.',
   'problem.try_models': 'Models that are known: {n}.',

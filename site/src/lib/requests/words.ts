@@ -12,6 +12,10 @@ export function wantedText({ model, amount_usd, period }: Wanted): string {
   return t('limits.wanted', { amount: money(amount_usd ?? 0), period: each })
 }
 
+/** Who wants what. */
+export const askedText = ({ itcode, ...wanted }: Wanted & Pick<QueueItem, 'itcode'>) =>
+  t('app.pair', { name: itcode, value: wantedText(wanted) })
+
 export function usedText({ used_usd, limit_usd }: Pick<QueueItem, 'used_usd' | 'limit_usd'>): string {
   return limit_usd === null
     ? t('limits.spent_unlimited', { used: money(used_usd) })
