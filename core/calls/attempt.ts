@@ -1,6 +1,6 @@
 /** One call to one backend: its address and credential, the limits on its first byte, and what its answer means. */
 import { exchanged } from '../backends/exchange.ts'
-import { openingError, opensClearly } from '../backends/kinds/anthropic.ts'
+import { openingError, opensAsError, opensClearly, statusWithin } from '../backends/kinds/anthropic.ts'
 import type { Outgoing } from '../backends/kinds/kind.ts'
 import { kindOf } from '../backends/kinds/kinds.ts'
 import { verdictOfFault } from '../backends/network.ts'
@@ -134,19 +134,27 @@ function judged(
 ): MaybePromise<Attempt> {
   const now = clock.now()
   if (reply.status >= 400) return judgedError(reply, { ...of, whole }, now)
-  const isUnclear = isStream(reply) && reply.status < 300 && reply.first && !opensClearly(reply.first)
-  if (!isUnclear) return judgedBeginning(reply, of, now)
+  if (reply.status >= 300 || !reply.first) return judgedBeginning(reply, of, now)
+  if (!isStream(reply)) {
+    return opensAsError(reply.first)
+      ? judgedError(reply, { ...of, whole }, now)
+      : judgedBeginning(reply, of, now)
+  }
+  if (opensClearly(reply.first)) return judgedBeginning(reply, of, now)
   return peeked(reply, opensClearly).then((opened) => judgedBeginning(opened, of, now))
 }
 
+/** An error, also one that was sent as a success. */
 async function judgedError(
   reply: UpstreamReply,
   { backend, stop, whole }: Judging & { whole: boolean },
   now: number,
 ): Promise<Attempt> {
-  const { status, headers } = reply
+  const { headers } = reply
   const kind = kindOf(backend)
-  const came = { status, headers, body: await wholeBody(reply.pipe, ERROR_BODY_BYTES) }
+  const whatCame = await wholeBody(reply.pipe, ERROR_BODY_BYTES)
+  const status = reply.status < 400 ? statusWithin(whatCame) : reply.status
+  const came = { status, headers, body: whatCame }
   const error = kind.errorOf?.(came) ?? came
   const { body = EMPTY } = error
   // HTTP knows no status above: https://www.rfc-editor.org/rfc/rfc9110#section-15

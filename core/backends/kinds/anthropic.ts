@@ -107,6 +107,21 @@ export function openingError(
   return { status: statusOf(envelope), envelope, json: opening.data }
 }
 
+/** In bytes: enough for the first member of an error and the spaces before it. */
+const ERROR_OPENING_BYTES = 48
+const ERROR_OPENING = /^\s*\{\s*"(type"\s*:\s*"error"|error"\s*:\s*\{)/
+
+/** Whether a whole answer begins as an error, which some proxies send with status 200. No caller's words stand there. */
+export function opensAsError(body: Uint8Array): boolean {
+  return ERROR_OPENING.test(new TextDecoder().decode(body.subarray(0, ERROR_OPENING_BYTES)))
+}
+
+/** The status that an error should have been sent with. */
+export function statusWithin(body: Uint8Array | undefined): number {
+  const envelope = envelopeOf(body)
+  return envelope ? statusOf(envelope) : 500
+}
+
 /** Whether the first bytes of a stream are enough to judge it: all of its first event, or all of its error's data. */
 export function opensClearly(body: Uint8Array): boolean {
   if (opensOrdinarily(body)) return true

@@ -160,6 +160,44 @@ describe('an answer', () => {
   })
 })
 
+describe('a whole answer of status 200', () => {
+  test.each([
+    [OVERLOADED, 529],
+    [JSON.stringify(errorBody('overloaded_error'), null, 2), 529],
+    ['{"error":{"message":"m","type":"server_error","code":"x"}}', 500],
+    // The proxy that made it broke off.
+    ['{"type":"error","error":{"ty', 500],
+  ])(
+    'that is an error is the one that it should have been, in however many pieces: %j',
+    async (text, status) => {
+      for (const pieces of [[text], [text.slice(0, 20), text.slice(20)]]) {
+        expect(await attempted({ body: pieces })).toMatchObject({
+          kind: 'failed',
+          verdict: { kind: 'pair_failed', reason: `answered ${status}` },
+          kept: { status },
+        })
+      }
+    },
+  )
+
+  test('that is the caller’s own fault reaches the caller with the status of its type', async () => {
+    const result = await attempted({ body: JSON.stringify(errorBody('invalid_request_error')) })
+    expect(result).toMatchObject({ kind: 'answered', callers: true, reply: { status: 400 } })
+  })
+
+  test.each([
+    '{"type":"message","content":[{"type":"text","text":"{\\"type\\":\\"error\\"}"}]}',
+    '{"id":"resp_1","object":"response","error":null}',
+    '{"error":null,"output":[]}',
+  ])('that only speaks of errors is served: %j', async (body) => {
+    expect(await attempted({ body })).toMatchObject({
+      kind: 'answered',
+      callers: false,
+      reply: { status: 200 },
+    })
+  })
+})
+
 describe('a stream', () => {
   test('that begins as streams do is handed on at once', async () => {
     const result = await attempted({ headers: SSE_TYPE, body: [START, 'rest'] })
