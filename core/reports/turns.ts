@@ -1,4 +1,4 @@
-/** Whose report is next, because all reports share one thread, and nobody's many may keep everybody else's waiting. */
+/** Whose report is next, because all reports share a thread or two, and nobody's many may keep everybody else's waiting. */
 
 /** Enough that a list is read while a slow report of the same person goes on. */
 const AT_ONCE = 2

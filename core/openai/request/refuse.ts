@@ -46,6 +46,9 @@ function problemOf(issue: Issue): Problem {
   const forms = issue.errors.filter((form) => !form.some(isOfOtherType)).flatMap(([one]) => one ?? [])
   const [closest] = forms.map(problemOf).toSorted((a, b) => b.path.length - a.path.length)
   if (closest && closest.path.length > 0) return below(closest)
+  // The value is of this form, but too long, too large and the like.
+  const outside = forms.find(({ code }) => !['invalid_type', 'invalid_value', 'invalid_union'].includes(code))
+  if (outside) return { path, message: outside.message }
   if (others.length > 0) return below({ path: ['type'], message: `${listed(others)} is expected` })
   return { path, message: `${listed(forms.flatMap(expectedBy))} is expected` }
 }
