@@ -1,4 +1,5 @@
 /** What keeps the sources readable, short functions and files and no circle of imports, and what keeps calls cheap. */
+import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import ts from 'typescript'
@@ -140,5 +141,28 @@ describe('a call is spared', () => {
   test('objects with accessors of their own, except those that are made once', () => {
     const accessors = sources.flatMap(({ file, text }) => ownAccessorsIn(file, text))
     expect(accessors).toEqual(['adapters/compose.ts deps', 'adapters/compose.ts gateway'])
+  })
+})
+
+describe('a bundle is spared', () => {
+  // Node finds names in CommonJS (https://nodejs.org/api/esm.html#import-statements), and esbuild has its default alone.
+  test('names of packages in CommonJS that are loaded later', () => {
+    const loaded = sources.flatMap(({ file, text }) =>
+      [...text.matchAll(/[^f] import\('([^.'][^']*)'\)(\)\.default|\.then\(\s*\(\{ default:)?/g)].map(
+        ([, name = '', byDefault]) => ({ file, name, byDefault: byDefault !== undefined }),
+      ),
+    )
+    // Asked of Node itself, because vitest imports in a way of its own.
+    const script = `for (const name of ${JSON.stringify(loaded.map(({ name }) => name))})
+      if ('module.exports' in (await import(name))) console.log(name)
+      process.exit()`
+    const asked = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+    const ofCommonJs = loaded.filter(({ name }) => asked.split('\n').includes(name))
+    expect(ofCommonJs.map(({ name }) => name).toSorted()).toEqual([
+      '@aws-sdk/credential-providers',
+      'google-auth-library',
+      'socks',
+    ])
+    expect(ofCommonJs.filter(({ byDefault }) => !byDefault)).toEqual([])
   })
 })

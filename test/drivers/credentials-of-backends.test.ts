@@ -84,6 +84,6 @@ describe('the platform', () => {
 
   test('of Google without a file says so', async () => {
     vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '/nowhere/key.json')
-    await expect(CHAINS.google()()).rejects.toThrow()
+    await expect(CHAINS.google()()).rejects.toThrow('/nowhere/key.json')
   })
 })

@@ -1,4 +1,5 @@
-/** The platform's own credentials, on Node and Lambda. The libraries are large, so they are loaded only where a backend uses them. */
+/** The platform's own credentials, on Node and Lambda. The libraries are large, so they are loaded only where a backend uses
+ * them; by their default, as which bundles have what is CommonJS. */
 import type { AwsKeys } from './aws.ts'
 import { azureChain } from './azure-platform.ts'
 import type { Proof } from './renewed.ts'
@@ -13,7 +14,7 @@ function awsChain(): () => Promise<Proof<AwsKeys>> {
   let loading: Promise<() => Promise<AwsKeys & { expiration?: Date }>> | undefined
   return async () => {
     loading ??= import('@aws-sdk/credential-providers').then(
-      ({ createCredentialChain, fromEnv, fromNodeProviderChain }) =>
+      ({ default: { createCredentialChain, fromEnv, fromNodeProviderChain } }) =>
         createCredentialChain(fromEnv(), fromNodeProviderChain()),
     )
     const provider = await loading
@@ -25,7 +26,7 @@ function awsChain(): () => Promise<Proof<AwsKeys>> {
 /** A file, workload identity or the metadata server: https://docs.cloud.google.com/docs/authentication/application-default-credentials */
 function googleChain(): () => Promise<Proof<string>> {
   const load = async () => {
-    const { GoogleAuth } = await import('google-auth-library')
+    const { GoogleAuth } = (await import('google-auth-library')).default
     return new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' }).getClient()
   }
   let loading: ReturnType<typeof load> | undefined
