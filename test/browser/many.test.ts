@@ -201,15 +201,16 @@ test('twenty requests are decided in two steps, select all and a, and taken back
 
 test('by keyboard a request is declined with a reason, taken back, and opened', async () => {
   const { page, problems } = await office()
-  const [one] = await house.gateway.db.select().from(users).where(eq(users.itcode, 'person-020'))
-  const times = { createdAt: Date.now(), updatedAt: Date.now() }
-  const asked = {
-    userId: one?.id ?? 0,
-    model: 'claude-fable-5-2',
-    reason: 'to compare',
-    status: 'pending' as const,
+  const { db } = house.gateway
+  for (const [itcode, reason] of [
+    ['person-020', 'to compare'],
+    ['person-021', 'to draw'],
+  ] as const) {
+    const [one] = await db.select().from(users).where(eq(users.itcode, itcode))
+    const times = { createdAt: Date.now(), updatedAt: Date.now() }
+    const asked = { userId: one?.id ?? 0, model: 'claude-fable-5-2', reason, status: 'pending' as const }
+    await db.insert(applications).values({ ...asked, ...times })
   }
-  await house.gateway.db.insert(applications).values({ ...asked, ...times })
   await page.goto(`${house.gateway.url}/admin/requests`)
   await page.getByText('to compare').waitFor()
   await page.keyboard.press('j')
@@ -218,10 +219,12 @@ test('by keyboard a request is declined with a reason, taken back, and opened', 
   await page.keyboard.press('Enter')
   await page.getByText('1 declined').waitFor()
   await page.getByText('Opus does it too').waitFor()
+  const focused = () => page.evaluate('document.activeElement.textContent')
+  await expect.poll(focused).toContain('person-021')
   await button(page, 'Undo').click()
   await page.getByText('1 waits again').waitFor()
   await page.getByText('to compare').waitFor()
-  await page.keyboard.press('j')
+  await page.keyboard.press('k')
   await page.keyboard.press('Enter')
   await page.getByRole('dialog', { name: 'person-020: claude-fable-5-2' }).waitFor()
   expect([await faultsOf(page), problems]).toEqual([[], []])
