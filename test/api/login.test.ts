@@ -145,12 +145,7 @@ describe('login', () => {
     const before = closed.mails.length
     const answers = await Promise.all(['known', 'off', 'nobody'].map((name) => ask(closed.browser(), name)))
     await closed.settled()
-    expect(
-      closed.mails
-        .slice(before)
-        .map(({ to }) => to)
-        .toSorted(),
-    ).toEqual(['known', 'off'])
+    expect(new Set(closed.mails.slice(before).map(({ to }) => to))).toEqual(new Set(['known', 'off']))
     const shapes = answers.map(({ status, body, headers }) => [status, body, [...headers.keys()]])
     expect(shapes[1]).toEqual(shapes[0])
     expect(shapes[2]).toEqual(shapes[0])
