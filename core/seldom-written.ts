@@ -11,8 +11,9 @@ export interface SeldomParts {
 interface How<Value> {
   /** Of so many ids it is remembered what was said last; beyond, the oldest is forgotten. */
   most: number
-  /** Whether `value` is to be written, `sinceMs` after `before` was. The first of an id is unless it is not `isValid`. */
+  /** Whether `value` is to be written, `sinceMs` after `before` was. The first of an id always is. */
   isNews(value: Value, before: Value, sinceMs: number): boolean
+  /** What is refused here is never written. Default: nothing is. */
   isValid?(value: Value): boolean
   /** Writes all that waits. What it rejects with is logged, and what waited is written with the next news. */
   write(entries: readonly (readonly [id: number, value: Value])[]): Promise<unknown>

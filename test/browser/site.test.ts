@@ -259,6 +259,9 @@ describe('the site', () => {
       /default-src 'none';.*script-src 'self' 'sha256-[\w+/=]+';.*frame-ancestors 'none'/,
     )
     expect(policy).not.toContain('unsafe-inline')
+    // Nothing is painted without styles, so scripts must not be loaded before them.
+    const [styles, scripts] = ['rel="stylesheet"', '.js"'].map((what) => html.indexOf(what))
+    expect([(styles ?? 0) > 0, Math.min(styles ?? 0, scripts ?? 0)]).toEqual([true, styles])
     const [asset = ''] = /\/_app\/immutable\/[\w./-]+\.js/.exec(html) ?? []
     const script = await get(asset)
     expect([script.status, script.headers.get('cache-control'), script.headers.get('content-type')]).toEqual([
@@ -321,6 +324,8 @@ describe('the site', () => {
     await page.waitForLoadState('networkidle')
     expect(bytes).toBeGreaterThan(10_000)
     expect(bytes).toBeLessThan(120 * 1024)
+    // What stands there until a page is there has gone.
+    expect(await page.locator('#boot').count()).toBe(0)
     await page.context().close()
   })
 })

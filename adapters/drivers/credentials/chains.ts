@@ -1,5 +1,7 @@
-/** The platform's own credentials, on Node and Lambda. The libraries are large, so they are loaded only where a backend uses
- * them; by their default, as which bundles have what is CommonJS. */
+/**
+ * The platform's own credentials, on Node and Lambda. The libraries are large, so they are loaded only where a backend uses them;
+ * by their default, because bundles have nothing else of CommonJS.
+ */
 import type { AwsKeys } from './aws.ts'
 import { azureChain } from './azure-platform.ts'
 import type { Proof } from './renewed.ts'

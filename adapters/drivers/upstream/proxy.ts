@@ -25,7 +25,7 @@ export function tunnel(proxy: string, target: Target, timeoutMs: number): Promis
 }
 
 async function throughSocks(proxy: URL, destination: Target, timeout: number): Promise<Socket> {
-  // Loaded here, because few need it and every start would pay for it. By its default, as which the bundle has it.
+  // Loaded here, because few need it and every start would pay for it. By its default, because a bundle has nothing else of it.
   const { SocksClient } = (await import('socks')).default
   const userId = decodeURIComponent(proxy.username)
   const { socket } = await SocksClient.createConnection({
