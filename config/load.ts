@@ -31,8 +31,11 @@ export function configFromApiKey(apiKey: string, sessionSecret: string, env: Con
   return validated('environment', { settings, problems: [], references: new Set() })
 }
 
+/** Code for a schema is not generated, because that takes longer than reading the few files of a start without it. */
+const ONCE = { jitless: true }
+
 function validated(file: string, expanded: Expanded): Config {
-  const result = Config.safeParse(withKinds(expanded), { error: expectation })
+  const result = Config.safeParse(withKinds(expanded), { error: expectation, ...ONCE })
   const unset = new Set(expanded.problems.map(({ path }) => path))
   const found = result.success ? [] : result.error.issues.flatMap(problemsOf)
   // A setting whose variable is missing is also empty; one problem for it is enough.
@@ -43,7 +46,7 @@ function validated(file: string, expanded: Expanded): Config {
 
 /** Converts texts from variables to the number or boolean that the schema expects. */
 function withKinds({ settings, references }: Expanded): unknown {
-  const result = Config.safeParse(settings)
+  const result = Config.safeParse(settings, ONCE)
   for (const issue of result.error?.issues ?? []) {
     if (issue.code !== 'invalid_type' || !references.has(issue.path.join('.'))) continue
     const key = issue.path.at(-1)

@@ -19,6 +19,16 @@ const PROSE = /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$/
 /** Not only white space. */
 const FILLED = /\S/
 
+/** Of each argument one schema is made, because thousands take a tenth of the start. */
+export function oneOfEach<A, S>(make: (argument: A) => S): (argument: A) => S {
+  const made = new Map<A, S>()
+  return (argument) => {
+    const known = made.get(argument) ?? make(argument)
+    made.set(argument, known)
+    return known
+  }
+}
+
 function textLike(pattern: RegExp, longest: number, expected: string) {
   return z
     .string()
@@ -29,9 +39,7 @@ function textLike(pattern: RegExp, longest: number, expected: string) {
 }
 
 /** One line of text, up to `longest` characters; may be ''. */
-export function optionalLine(longest: number) {
-  return textLike(LINE, longest, PROBLEMS.one_line)
-}
+export const optionalLine = oneOfEach((longest: number) => textLike(LINE, longest, PROBLEMS.one_line))
 
 /** A password, exactly as it was typed. */
 export const password = z
@@ -41,18 +49,17 @@ export const password = z
   .regex(LINE, PROBLEMS.no_controls)
   .refine((text) => text.isWellFormed(), PROBLEMS.text)
 
-export function line(longest: number) {
-  return optionalLine(longest).min(1).regex(FILLED, PROBLEMS.required)
-}
+/** One line of text, not only white space. */
+export const line = oneOfEach((longest: number) =>
+  optionalLine(longest).min(1).regex(FILLED, PROBLEMS.required),
+)
 
 /** Several lines of text, up to `longest` characters; may be ''. */
-export function optionalProse(longest: number) {
-  return textLike(PROSE, longest, PROBLEMS.text)
-}
+export const optionalProse = oneOfEach((longest: number) => textLike(PROSE, longest, PROBLEMS.text))
 
-export function prose(longest: number) {
-  return optionalProse(longest).min(1).regex(FILLED, PROBLEMS.required)
-}
+export const prose = oneOfEach((longest: number) =>
+  optionalProse(longest).min(1).regex(FILLED, PROBLEMS.required),
+)
 
 /** An RFC 3339 time, parsed to ms since 1970. */
 export const moment = z.iso

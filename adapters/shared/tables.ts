@@ -6,13 +6,16 @@ import { systemClock } from '../../core/clock.ts'
 import { AbilityTable } from '../../core/models/abilities.ts'
 import { createPrices, PriceList, type Prices } from '../../core/pricing/prices.ts'
 
+/** Code for a schema is not generated, because that takes longer than reading a table without it. */
+const ONCE = { jitless: true }
+
 export function pricesFrom(config: Config): Prices {
   const own = config.backends
     .filter(({ price_multiplier, pricing: overrides }) => price_multiplier !== 1 || overrides.length > 0)
     .map(({ name, price_multiplier, pricing: overrides }) => ({
       ...{ backend: name, multiplier: price_multiplier, overrides },
     }))
-  return createPrices(PriceList.parse(pricing), config.pricing, own)
+  return createPrices(PriceList.parse(pricing, ONCE), config.pricing, own)
 }
 
 /** Which models have a price, for warnings about the configuration. */
@@ -22,5 +25,5 @@ export function knownPrices(config: Config): { hasPrice(model: string): boolean 
 }
 
 export function shippedAbilities(): AbilityTable {
-  return AbilityTable.parse(abilities)
+  return AbilityTable.parse(abilities, ONCE)
 }

@@ -7,6 +7,7 @@ import type { Cursor, Page } from '../../core/organisation/pages.ts'
 import type { HeaderPairs } from '../../core/ports.ts'
 import type { Settings } from '../../core/settings.ts'
 import { mailTo } from '../../core/users/address.ts'
+import { oneOfEach } from '../fields.ts'
 
 /** Of all routes here. */
 export const ADMIN = { tier: 'admin-key', dialect: 'anthropic-admin' } as const
@@ -14,13 +15,13 @@ export const ADMIN = { tier: 'admin-key', dialect: 'anthropic-admin' } as const
 export const USAGE = { ...ADMIN, scope: 'usage' } as const
 
 /** The id in a tagged one, such as 7 in user_7. `tag` may name several, with | between them. */
-export function tagged(tag: string) {
+export const tagged = oneOfEach((tag: string) => {
   const pattern = new RegExp(`^(${tag})_[1-9]\\d{0,14}$`)
   return z
     .string()
     .regex(pattern, `an id such as ${tag.split('|')[0]}_7 is expected`)
     .transform((text) => Number(text.slice(text.lastIndexOf('_') + 1)))
-}
+})
 /** A person, or a service account. */
 export const anyUser = tagged('user|svac')
 
