@@ -1,7 +1,8 @@
 /** Programs of others that tests run, installed on first use: they are too big for package.json. */
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -19,7 +20,40 @@ export interface Pinned {
 }
 
 /** `more`: options of npm. */
-export async function npmInstall(folder: string, pinned: readonly Pinned[], more: readonly string[] = []) {
+export function npmInstall(folder: string, pinned: readonly Pinned[], more: readonly string[] = []) {
+  return oneAtATime(folder, () => installWithNpm(folder, pinned, more))
+}
+
+/** A virtual environment with these packages, made again if it has others. `more`: options of pip. */
+export function pipInstall(folder: string, pinned: readonly string[], more: readonly string[] = []) {
+  return oneAtATime(folder, () => installWithPip(folder, pinned, more))
+}
+
+/** Files of tests run side by side, and several need the same programs. */
+async function oneAtATime(folder: string, install: () => Promise<void>): Promise<void> {
+  const lock = `${folder}.lock`
+  mkdirSync(dirname(folder), { recursive: true })
+  while (!isTaken(lock)) await sleep(200)
+  try {
+    await install()
+  } finally {
+    rmSync(lock)
+  }
+}
+
+/** Whether the lock is ours now. One of a process that is gone is removed. */
+function isTaken(lock: string): boolean {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+    return true
+  } catch {
+    const owner = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0
+    if (owner > 0 && !existsSync(`/proc/${owner}`)) rmSync(lock, { force: true })
+    return false
+  }
+}
+
+async function installWithNpm(folder: string, pinned: readonly Pinned[], more: readonly string[]) {
   const isInstalled = ({ name, version }: Pinned) => {
     const manifest = join(folder, 'node_modules', name, 'package.json')
     return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version
@@ -30,8 +64,7 @@ export async function npmInstall(folder: string, pinned: readonly Pinned[], more
   await run('npm', ['install', ...options, ...packages], OPTIONS)
 }
 
-/** A virtual environment with these packages, made again if it has others. `more`: options of pip. */
-export async function pipInstall(folder: string, pinned: readonly string[], more: readonly string[] = []) {
+async function installWithPip(folder: string, pinned: readonly string[], more: readonly string[]) {
   const list = join(folder, 'installed.txt')
   const wanted = pinned.join('\n')
   if (existsSync(list) && readFileSync(list, 'utf8') === wanted) return
