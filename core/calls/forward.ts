@@ -33,6 +33,8 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
   const admitted = reserving instanceof Promise ? await reserving : reserving
   if (!admitted.ok) {
     deps.metrics?.limitReached(admitted)
+    // It is sent nowhere.
+    deps.wire.free(call.body)
     throw limitRefusal(deps.settings, admitted, call.caller.counters, deps.clock.now())
   }
   const sentAt = deps.clock.elapsed()

@@ -32,11 +32,27 @@ export interface Received {
   signal: StopSignal
 }
 
+type ReceiveParts = AccessParts & Pick<Deps, 'clock' | 'objects' | 'wire'>
+
 /** Throws a Refusal: body_invalid or model_not_allowed. A promise only where objects are named that have to be looked up. */
-export function receive(
-  deps: AccessParts & Pick<Deps, 'clock' | 'objects' | 'wire'>,
-  received: Received,
-): MaybePromise<Call> {
+export function receive(deps: ReceiveParts, received: Received): MaybePromise<Call> {
+  return unlessRefused(deps, received.body, () => callOf(deps, received))
+}
+
+/**
+ * What `read` returns. If it throws, nobody gets this body: its memory is given back at once, because whoever sends one after the
+ * other that is refused would otherwise take what is meant for everybody.
+ */
+export function unlessRefused<T>({ wire }: Pick<Deps, 'wire'>, body: Uint8Array, read: () => T): T {
+  try {
+    return read()
+  } catch (thrown) {
+    wire.free(body)
+    throw thrown
+  }
+}
+
+function callOf(deps: ReceiveParts, received: Received): MaybePromise<Call> {
   const { clock, settings } = deps
   const { body, headers } = received
   const inspected = inspect(body)

@@ -4,7 +4,7 @@ import { type Call, clientTimeout } from '../calls/call.ts'
 import { clientOf, projectOf } from '../calls/client.ts'
 import { ClientGone, type ForwardParts, forward } from '../calls/forward.ts'
 import { inspect } from '../calls/inspect.ts'
-import { type AccessParts, assertAllowed, factsOf, type Received } from '../calls/receive.ts'
+import { type AccessParts, assertAllowed, factsOf, type Received, unlessRefused } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { abilitiesOf } from '../models/abilities.ts'
@@ -101,10 +101,12 @@ export async function serve(
   read: (received: Received) => Interface,
   native: NativeCall | undefined,
 ): Promise<Reply> {
-  const way = wayOf(native, () => {
-    const spoken = read(received)
-    return { spoken, ...prepared(deps, received, spoken, native) }
-  })
+  const way = unlessRefused(deps, received.body, () =>
+    wayOf(native, () => {
+      const spoken = read(received)
+      return { spoken, ...prepared(deps, received, spoken, native) }
+    }),
+  )
   if (!native) deps.wire.free(received.body)
   if ('native' in way) return shown(await forward(deps, way.native.call), way.native)
   const { spoken, call, translation } = way

@@ -35,6 +35,7 @@ export function forwardingScene(
   const settled: CallRecord[] = []
   const remembered: { owner: object; made: readonly MadeObject[] }[] = []
   const pending: unknown[] = []
+  const freed: Uint8Array[] = []
   const deps = {
     ...parts,
     settings: {
@@ -64,6 +65,7 @@ export function forwardingScene(
       remember: (owner: object, made: readonly MadeObject[]) => void remembered.push({ owner, made }),
     },
     waitUntil: (work: unknown) => void pending.push(work),
+    wire: { free: (body: Uint8Array) => freed.push(body) > 0 },
   } as unknown as Deps // what a call uses of them
   const callWith = (told: Partial<Call>) =>
     call({ createdAt: clock.now(), startedAt: clock.elapsed(), ...told })
@@ -75,6 +77,7 @@ export function forwardingScene(
     settled,
     remembered,
     pending,
+    freed,
     open: (told: Partial<Call> = {}) => openCallRecord(deps, callWith(told)),
     forward: (told: Partial<Call> = {}) => forward(deps, callWith(told)),
     forwardFree: (told: Partial<Call> = {}) => forwardFree(deps, callWith(told)),

@@ -38,9 +38,10 @@ describe('a call', () => {
 
   test('that a limit refuses goes nowhere', async () => {
     const admitted = { ok: false, limit: 'concurrency', scope: 'user', id: 1, resetAt: 0 } as const
-    const { forward, tried, settled } = forwardingScene({ a: ANSWER }, { admitted })
-    expect((await refusalOf(forward())).code).toBe('rate_limited')
-    expect([tried, settled]).toEqual([[], []])
+    const { forward, tried, settled, freed } = forwardingScene({ a: ANSWER }, { admitted })
+    const body = new Uint8Array(9)
+    expect((await refusalOf(forward({ body }))).code).toBe('rate_limited')
+    expect([tried, settled, freed]).toEqual([[], [], [body]])
   })
 
   test('tells the client how much of a limit is used', async () => {

@@ -30,6 +30,7 @@ function setUp(
 ) {
   const clock = fakeClock()
   const bound: unknown[][] = []
+  const freed: Uint8Array[] = []
   const deps = {
     clock,
     settings: settingsFrom(load({ ...MINIMAL, ...file })),
@@ -40,7 +41,7 @@ function setUp(
         return bind(...given)
       },
     },
-    wire: { free: () => false },
+    wire: { free: (body: Uint8Array) => freed.push(body) > 0 },
   } as unknown as Deps // what is used of them here
   const received = (members: object, given: Partial<Received> = {}) =>
     receive(deps, {
@@ -52,7 +53,7 @@ function setUp(
       signal,
       ...given,
     })
-  return { clock, bound, received, deps }
+  return { clock, bound, freed, received, deps }
 }
 const callFrom = (members: object, given: Partial<Received> = {}) => {
   const call = setUp().received(members, given)
@@ -77,6 +78,18 @@ describe('a request becomes a call', () => {
       expect(billed(tags)).toEqual([0])
     }
     expect(billed({ team: 'research' }, MODELS)).toEqual([0])
+  })
+
+  test('or is refused, and its memory is given back at once', () => {
+    for (const members of [{ model: 5 }, { model: 'closed-1' }, { stream: 'x' }]) {
+      const { received, freed } = setUp()
+      const body = bodyOf(members)
+      refusalFrom(() => received({}, { body }))
+      expect(freed).toEqual([body])
+    }
+    const { received, freed } = setUp()
+    received({})
+    expect(freed).toEqual([])
   })
 
   test('with its bytes unchanged', () => {
