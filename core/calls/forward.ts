@@ -35,6 +35,7 @@ export async function forward(deps: ForwardParts, call: Call): Promise<Forwarded
     deps.metrics?.limitReached(admitted)
     // It is sent nowhere.
     deps.wire.free(call.body)
+    if (call.native) deps.wire.free(call.native.body)
     throw limitRefusal(deps.settings, admitted, call.caller.counters, deps.clock.now())
   }
   const sentAt = deps.clock.elapsed()

@@ -39,9 +39,10 @@ describe('a call', () => {
   test('that a limit refuses goes nowhere', async () => {
     const admitted = { ok: false, limit: 'concurrency', scope: 'user', id: 1, resetAt: 0 } as const
     const { forward, tried, settled, freed } = forwardingScene({ a: ANSWER }, { admitted })
-    const body = new Uint8Array(9)
-    expect((await refusalOf(forward({ body }))).code).toBe('rate_limited')
-    expect([tried, settled, freed]).toEqual([[], [], [body]])
+    const [body, ofOpenAi] = [new Uint8Array(9), new Uint8Array(8)]
+    const native = { path: '/v1/chat/completions', headers: [], body: ofOpenAi, only: false }
+    expect((await refusalOf(forward({ body, native }))).code).toBe('rate_limited')
+    expect([tried, settled, freed]).toEqual([[], [], [body, ofOpenAi]])
   })
 
   test('tells the client how much of a limit is used', async () => {
