@@ -31,7 +31,7 @@ export function configFromApiKey(apiKey: string, sessionSecret: string, env: Con
   return validated('environment', { settings, problems: [], references: new Set() })
 }
 
-/** Code for a schema is not generated, because that takes longer than reading the few files of a start without it. */
+/** No code is generated for a schema, because that takes longer than to parse once without it. */
 const ONCE = { jitless: true }
 
 function validated(file: string, expanded: Expanded): Config {

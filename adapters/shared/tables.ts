@@ -6,7 +6,7 @@ import { systemClock } from '../../core/clock.ts'
 import { AbilityTable } from '../../core/models/abilities.ts'
 import { createPrices, PriceList, type Prices } from '../../core/pricing/prices.ts'
 
-/** Code for a schema is not generated, because that takes longer than reading a table without it. */
+/** No code is generated for a schema, because that takes longer than to parse once without it. */
 const ONCE = { jitless: true }
 
 export function pricesFrom(config: Config): Prices {
