@@ -31,8 +31,8 @@ export function configFromApiKey(apiKey: string, sessionSecret: string, env: Con
   return validated('environment', { settings, problems: [], references: new Set() })
 }
 
-/** No code is generated for a schema, because that takes longer than to parse once without it. */
-const ONCE = { jitless: true }
+/** For what is parsed once: no code is generated for its schema, because that takes longer than to parse without it. */
+export const ONCE = { jitless: true }
 
 function validated(file: string, expanded: Expanded): Config {
   const result = Config.safeParse(withKinds(expanded), { error: expectation, ...ONCE })

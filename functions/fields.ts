@@ -57,6 +57,7 @@ export const line = oneOfEach((longest: number) =>
 /** Several lines of text, up to `longest` characters; may be ''. */
 export const optionalProse = oneOfEach((longest: number) => textLike(PROSE, longest, PROBLEMS.text))
 
+/** Several lines of text, not only white space. */
 export const prose = oneOfEach((longest: number) =>
   optionalProse(longest).min(1).regex(FILLED, PROBLEMS.required),
 )

@@ -10,8 +10,8 @@ const LATEST_MS = 10 * 60_000
 /**
  * Has young garbage collected when what the process has beside V8's heap has grown by 96 MB. V8 counts the buffers in which
  * uploads arrive as a few bytes each, so that hundreds of megabytes of dead ones would wait for a collection. Old garbage is not
- * sought, because that stops every stream for 70 to 140 ms on one core; a young collection takes a few. One that frees little is
- * repeated ever less often, because the growth may be that of a thread, such as one with somebody's export.
+ * sought, because that stops every stream for 70 to 140 ms on one core; a young collection takes 2 to 15. One that frees little
+ * is repeated ever less often, because the growth may be that of a thread, such as one with somebody's export.
  */
 export function collectAsItGrows(): void {
   setFlagsFromString('--expose-gc')

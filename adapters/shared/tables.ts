@@ -1,13 +1,11 @@
 /** The shipped tables: prices, which the configuration may override, and abilities of models. */
 import abilities from '../../config/abilities.json' with { type: 'json' }
+import { ONCE } from '../../config/load.ts'
 import pricing from '../../config/pricing.json' with { type: 'json' }
 import type { Config } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import { AbilityTable } from '../../core/models/abilities.ts'
 import { createPrices, PriceList, type Prices } from '../../core/pricing/prices.ts'
-
-/** No code is generated for a schema, because that takes longer than to parse once without it. */
-const ONCE = { jitless: true }
 
 export function pricesFrom(config: Config): Prices {
   const own = config.backends

@@ -37,7 +37,7 @@ async function oneAtATime(folder: string, install: () => Promise<void>): Promise
   try {
     await install()
   } finally {
-    rmSync(lock)
+    rmSync(lock, { force: true })
   }
 }
 
@@ -46,11 +46,19 @@ function isTaken(lock: string): boolean {
   try {
     writeFileSync(lock, String(process.pid), { flag: 'wx' })
     return true
-  } catch {
-    const owner = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0
-    if (owner > 0 && !existsSync(`/proc/${owner}`)) rmSync(lock, { force: true })
-    return false
+  } catch (cause) {
+    if (codeOf(cause) !== 'EEXIST') throw cause
   }
+  try {
+    process.kill(Number(readFileSync(lock, 'utf8')), 0)
+  } catch (cause) {
+    if (codeOf(cause) === 'ESRCH') rmSync(lock, { force: true })
+  }
+  return false
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined
 }
 
 async function installWithNpm(folder: string, pinned: readonly Pinned[], more: readonly string[]) {

@@ -12,6 +12,7 @@ import type { Backend } from '../../settings.ts'
 import { originOf } from '../address.ts'
 import { ANTHROPIC } from './anthropic.ts'
 import { bedrockError } from './bedrock-errors.ts'
+import { asServerSentEvents } from './bedrock-stream.ts'
 import { certainCooldown } from './cloud-errors.ts'
 import { type CloudRules, cloudRequest, countsTokens, knownBetas } from './cloud-request.ts'
 import type { Addressed, ErrorAnswer, JudgedAnswer, Kind, Outgoing } from './kind.ts'
@@ -130,14 +131,8 @@ function answered(
 ): MaybePromise<UpstreamReply> {
   if (reply.status >= 300) return reply
   const ours = { ...reply, headers: ourHeaders(reply.headers) }
-  if (mediaTypeOf(reply.headers) === EVENT_STREAM) return streamed(ours, clock)
+  if (mediaTypeOf(reply.headers) === EVENT_STREAM) return asServerSentEvents(ours, clock)
   return countsTokens(path) ? counted(ours) : ours
-}
-
-/** What reads the stream is loaded by the first that comes, because it takes a thirtieth of the start. */
-async function streamed(reply: UpstreamReply, clock: Clock): Promise<UpstreamReply> {
-  const { asServerSentEvents } = await import('./bedrock-stream.ts')
-  return asServerSentEvents(reply, clock)
 }
 
 async function counted(reply: UpstreamReply): Promise<UpstreamReply> {
