@@ -1,7 +1,7 @@
 /** `npm run cli -- …`: the gateway's command line, for administrators and for scripts. */
 import { ConfigError } from '../../config/error.ts'
 import type { Fields } from '../../core/ports.ts'
-import { openStorage } from '../node/server.ts'
+import { openStorage } from '../node/drivers.ts'
 import { problemOf } from '../shared/problem.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from '../shared/settings.ts'
 import { VERSION } from '../shared/version.ts'

@@ -14,7 +14,7 @@ import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { handOverCode } from '../../core/auth/codes.ts'
 import { systemClock } from '../../core/clock.ts'
 import { API_PREFIXES } from '../../functions/site.ts'
-import { openStorage } from '../node/server.ts'
+import { openStorage } from '../node/drivers.ts'
 import { ADMIN, companySettings, seedCompany } from './company.ts'
 import { startSimulatedClaude } from './simulated-claude/index.ts'
 

@@ -1,8 +1,10 @@
 /** The HTTP server of a Node process. It refuses requests that a proxy in front may have read differently. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { systemClock } from '../../core/clock.ts'
 import { requestId } from '../../core/ids.ts'
+import type { Turn } from '../drivers/turn.ts'
 
 /** Longer than the idle timeout of common load balancers, so that they close first and no call meets a closing connection. */
 const KEEP_ALIVE_MS = 75_000
@@ -14,13 +16,23 @@ const NAMELESS = 'localhost'
 type Bindings = Parameters<Parameters<typeof getRequestListener>[0]>[1]
 type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Response>
 
-/** `isLeaving`: whether each answer has to close its connection, because the server is about to end. */
-export function createHttpServer(fetch: Fetch, isLeaving: () => boolean): Server {
+/**
+ * `turn`: what is to be written before an answer leaves. `isLeaving`: whether each answer has to close its connection, because the
+ * server is about to end.
+ */
+export function createHttpServer(
+  fetch: Fetch,
+  { turn, isLeaving }: { turn: Turn; isLeaving: () => boolean },
+): Server {
   const listener = getRequestListener(
     (request, bindings) => {
       const answering = fetch(request, bindings)
-      const cut = (response: Response) => cutIfBroken(response, bindings.outgoing)
-      return answering instanceof Promise ? answering.then(cut) : cut(answering)
+      const finished = (response: Response) => {
+        const answer = cutIfBroken(response, bindings.outgoing)
+        if (response === RESPONSE_ALREADY_SENT || !turn.isDue()) return answer
+        return turn.written().then(() => answer)
+      }
+      return answering instanceof Promise ? answering.then(finished) : finished(answering)
     },
     { hostname: NAMELESS },
   )

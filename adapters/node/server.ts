@@ -1,46 +1,32 @@
 /** A gateway in a Node process: opens the drivers, serves, reloads and stops. */
 
 import type { Server } from 'node:http'
-import { dirname, join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/schema.ts'
 import { auditRow, SYSTEM } from '../../core/audit/record.ts'
 import { renewCredentials } from '../../core/backends/credentials.ts'
-import { systemClock } from '../../core/clock.ts'
 import type { Deps } from '../../core/deps.ts'
 import type { Logger } from '../../core/ports.ts'
-import { fileArchive } from '../backup/archive.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
-import { type Composed, compose, openStores, prepareDatabase, type Runtime } from '../compose.ts'
+import { type Composed, compose, type Runtime } from '../compose.ts'
 import { compress } from '../drivers/compress.ts'
 import { CHAINS } from '../drivers/credentials/chains.ts'
-import { primaryHealth } from '../drivers/health/primary.ts'
-import { redisHealth } from '../drivers/health/redis.ts'
-import { journalledRecords } from '../drivers/ledger/journalled.ts'
-import { primaryLedger } from '../drivers/ledger/primary.ts'
-import { redisLedger } from '../drivers/ledger/redis.ts'
 import { ldapLogin } from '../drivers/login/ldap.ts'
-import { openChannel } from '../drivers/primary/channel.ts'
-import { databaseClock } from '../drivers/storage/database-clock.ts'
 import type { DatabaseThread } from '../drivers/storage/database-host.ts'
-import { openFile, type Storage } from '../drivers/storage/libsql.ts'
-import { openServedFile } from '../drivers/storage/served.ts'
-import { undiciUpstream } from '../drivers/upstream/undici.ts'
 import { hostLookup } from '../shared/host-lookup.ts'
 import { mailerFrom } from '../shared/mail.ts'
 import { notifierFrom } from '../shared/notifier.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
-import { siteFrom } from '../shared/site.ts'
 import { watchDescriptors } from './descriptors.ts'
+import { openDrivers } from './drivers.ts'
 import { createHttpServer } from './http-server.ts'
 import { createObservability } from './observability.ts'
 import { upToRestart } from './reload.ts'
-import { type ReportThreads, reportsOn } from './reports.ts'
+import type { ReportThreads } from './reports.ts'
 import { createDeparture } from './stop.ts'
 import { socketWire } from './wire.ts'
 
-const SITE = join(import.meta.dirname, '../../site/build')
 const TASK_TICK_MS = 100
 /** How long the first check of the backends may keep a process from listening whose place others fill meanwhile. */
 const CHECK_MS = 10_000
@@ -69,81 +55,6 @@ export interface Place {
   listensReady: boolean
   /** The thread for the database file, where it was started while this program was loaded. */
   thread?: DatabaseThread | undefined
-}
-
-/** Opens and migrates the database for a command; logs what a migration changes for callers. Throws if it cannot be used. */
-export async function openStorage(
-  config: Config,
-  logger: Pick<Logger, 'info' | 'warn'>,
-  open: (path: string) => Promise<Storage> = (path) => openFile(path, logger),
-): Promise<Storage> {
-  const { path, url, auth_token } = config.database
-  const storage = url ? await serverAt(url, auth_token) : await open(path)
-  await prepareDatabase(storage.db, config, logger)
-  return storage
-}
-
-/** Loaded only where it is configured, as Redis is, because each takes several MB of memory. */
-async function serverAt(url: string, authToken: string): Promise<Storage> {
-  const { openServer } = await import('../drivers/storage/libsql-http.ts')
-  return openServer(url, authToken)
-}
-
-async function redisOf(config: Config, logger: Logger) {
-  if (config.redis.url === '') return undefined
-  const { openRedis } = await import('../drivers/redis/connection.ts')
-  return openRedis(config, logger)
-}
-
-/** The folder of the database file, which also holds the journal. */
-function dataFolder(config: Config): string {
-  return dirname(config.database.path)
-}
-
-/** The drivers that stay open when the configuration changes. */
-async function openDrivers(config: Config, logger: Logger, { primary, thread }: Place) {
-  const clock = systemClock
-  const storage = await openStorage(config, logger, (path) =>
-    openServedFile(path, logger, { ...config.journal, thread }),
-  )
-  const { db } = storage
-  const folder = join(dataFolder(config), 'journal')
-  const records = await journalledRecords({ db, folder, ...config.journal, clock, logger })
-  const redis = await redisOf(config, logger)
-  const channel = primary && (await openChannel(primary))
-  const { ledger, health } = await openStores(config, {
-    place: redis ? 'Node' : 'Node without redis.url',
-    db,
-    records,
-    clock,
-    ...(config.database.url ? { databaseClock: await databaseClock(db, clock) } : {}),
-    logger,
-    ledgers: {
-      ...(channel ? { local: (parts) => primaryLedger({ ...parts, channel }) } : {}),
-      ...(redis ? { redis: (parts) => redisLedger({ ...parts, redis }) } : {}),
-    },
-    healths: {
-      ...(channel ? { memory: () => primaryHealth(channel) } : {}),
-      ...(redis ? { redis: () => redisHealth(redis) } : {}),
-    },
-  })
-  const reports = storage.file && reportsOn(storage.file, logger)
-  const upstream = undiciUpstream(process.env.NO_PROXY ?? process.env.no_proxy)
-  const archive = fileArchive(join(dataFolder(config), 'archive'))
-  const site = siteFrom(SITE)
-  if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
-  return {
-    parts: { db, clock, logger, ledger, health, upstream, archive, ...(site ? { site } : {}) },
-    channel,
-    reports,
-    async close() {
-      await ledger.close()
-      redis?.disconnect()
-      await upstream.close()
-      await reports?.close()
-      await storage.close()
-    },
-  }
 }
 
 /** Composes a gateway from settings, with all keys read. `before`: of the gateway that it replaces. */
@@ -177,14 +88,14 @@ export async function startServer(
   logger: Logger,
   place: Place = { warns: true, listensReady: false },
 ): Promise<RunningServer> {
-  const { parts, channel, reports, close } = await openDrivers(config, logger, place)
+  const { parts, turn, channel, reports, close } = await openDrivers(config, logger, place)
   const { db, clock } = parts
   const { waitUntil, settled } = createPendingWork()
   let current: Composed
-  const server = createHttpServer(
-    (request, bindings) => current.gateway.fetch(request, bindings),
-    () => departure.leaving(),
-  )
+  const server = createHttpServer((request, bindings) => current.gateway.fetch(request, bindings), {
+    turn,
+    isLeaving: () => departure.leaving(),
+  })
   const departure = createDeparture(server, async () => {
     // Calls whose connections were closed notice it in the next turn of the event loop and settle then.
     await new Promise(setImmediate)
@@ -200,7 +111,7 @@ export async function startServer(
     leaving: departure.leaving,
   })
   const composed = createComposer(reports, {
-    ...{ ...parts, observability, waitUntil, wire: socketWire(waitUntil, departure.cutting) },
+    ...{ ...parts, observability, waitUntil, wire: socketWire({ waitUntil, cuts: departure.cutting, turn }) },
     ...{ accepting: departure.accepting, hasRoomForCall: watchDescriptors(server, logger) },
     ...{ functions: process.env.GATEWAY_FUNCTIONS, listens: true, warns: place.warns },
   })

@@ -1,28 +1,30 @@
 /** A Wire on Node's sockets, without web streams between upstream and client. */
-import type { Writable } from 'node:stream'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { joined } from '../../core/bytes.ts'
-import { headerOf } from '../../core/http/headers.ts'
-import type { HeaderPairs, MaybePromise, Reply, TakeBytes, Wire } from '../../core/ports.ts'
+import type { HeaderPairs, TakeBytes, Wire } from '../../core/ports.ts'
 import { createStop, ProcessEnds } from '../../core/stop.ts'
 import { MOST_DISCARDED } from '../../functions/body.ts'
-import { flatHeaders } from '../drivers/flat-headers.ts'
+import type { Turn } from '../drivers/turn.ts'
 import { askForBody, expectsContinue } from './http-server.ts'
+import { send } from './sending.ts'
 
 /** In bytes. Shorter bodies are left to the garbage collector. */
 const WORTH_FREEING = 8 * 1024
-
-type Outgoing = HttpBindings['outgoing']
 
 /** The cast holds because @hono/node-server passes Node's request and response to fetch as the second argument. */
 const socketOf = (bindings: unknown) => bindings as HttpBindings
 
 /**
- * Bodies do not pass through Request and Response, because these cost more than the gateway's own work. `cuts` tells whether
- * connections are closed by this process rather than by their clients.
+ * Bodies do not pass through Request and Response, because these cost more than the gateway's own work. Answers leave behind what
+ * is to be written in their turn. `cuts` tells whether connections are closed by this process rather than by their clients.
  */
-export function socketWire(waitUntil: (work: Promise<unknown>) => void, cuts: () => boolean): Wire {
+export function socketWire(parts: {
+  waitUntil: (work: Promise<unknown>) => void
+  cuts: () => boolean
+  turn: Turn
+}): Wire {
+  const { waitUntil, cuts, turn } = parts
   return {
     headers(_request, bindings) {
       const { headers } = socketOf(bindings).incoming
@@ -51,7 +53,7 @@ export function socketWire(waitUntil: (work: Promise<unknown>) => void, cuts: ()
       return signal
     },
     respond(reply, bindings) {
-      const sending = send(reply, socketOf(bindings).outgoing)
+      const sending = send(reply, socketOf(bindings).outgoing, turn)
       if (sending) waitUntil(sending)
       return RESPONSE_ALREADY_SENT
     },
@@ -153,88 +155,4 @@ function freeNow({ buffer, length }: Uint8Array): boolean {
   if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== length) return false
   buffer.transfer(0)
   return true
-}
-
-/**
- * Sends a reply. If its body fails, the socket is destroyed, because a broken answer must not look complete. Chunks are not
- * gathered with cork(), which cost twice as much per streamed event.
- */
-function send(reply: Reply, outgoing: Outgoing): MaybePromise<void> {
-  /** Bytes of content-length not sent yet; NaN without it. */
-  let bytesLeft = Number(headerOf(reply.headers, 'content-length') ?? Number.NaN)
-  let chunked = false
-  const writeHead = () => {
-    if (outgoing.headersSent) return
-    outgoing.writeHead(reply.status, flatHeaders(reply.headers))
-    chunked = outgoing.chunkedEncoding
-    // Chunks are framed here from now on, because Node writes each as four pieces, which cost a third more per event.
-    outgoing.chunkedEncoding = false
-  }
-  const endWith = (chunk: Uint8Array) => {
-    // As text it goes out in one piece with the head, for less than half of what two pieces cost.
-    if (chunk.length <= WORTH_COPYING)
-      outgoing.end(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).latin1Slice(), 'latin1')
-    else outgoing.end(chunk)
-  }
-  const write = (chunk: Uint8Array) => {
-    const { socket } = outgoing
-    // Behind the head, frames go to the socket itself, because gathering those of a turn costs a twentieth more per event.
-    if (chunked && socket) return writeChunk(socket, chunk) ? undefined : drained(socket)
-    writeHead()
-    bytesLeft -= chunk.length
-    // Ending the response with the last chunk saves a write.
-    if (bytesLeft === 0) endWith(chunk)
-    else if (!(chunked ? writeChunk(outgoing, chunk) : outgoing.write(chunk))) return drained(outgoing)
-  }
-  const end = () => {
-    writeHead()
-    outgoing.end(chunked ? LAST_CHUNK : undefined)
-  }
-  // In a later turn, because Node first flushes the last write, which may be the event that reports the error.
-  const cut = () => void setImmediate(() => outgoing.destroy())
-  try {
-    const flowing = reply.pipe({ write })
-    return flowing ? flowing.then(end, cut) : end()
-  } catch {
-    cut()
-  }
-}
-
-const CRLF = Buffer.from('\r\n')
-const LAST_CHUNK = Buffer.from('0\r\n\r\n')
-/** In bytes. Longer chunks are not copied to be one piece with their frame. */
-const WORTH_COPYING = 4 * 1024
-
-/**
- * Writes a chunk as https://www.rfc-editor.org/rfc/rfc9112#section-7.1 frames it; an empty one, which would end the body, not at
- * all. Returns false if the client reads more slowly, or has left.
- */
-function writeChunk(to: Writable, chunk: Uint8Array): boolean {
-  const { length } = chunk
-  if (length === 0) return true
-  if (to.destroyed) return false
-  const head = `${length.toString(16)}\r\n`
-  if (length > WORTH_COPYING) {
-    to.write(head, 'latin1')
-    to.write(chunk)
-    return to.write(CRLF)
-  }
-  const frame = Buffer.allocUnsafe(head.length + length + CRLF.length)
-  frame.latin1Write(head, 0)
-  frame.set(chunk, head.length)
-  frame.set(CRLF, head.length + length)
-  return to.write(frame)
-}
-
-function drained(to: Writable): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const onClose = () => reject(new Error('the client left'))
-  const onDrain = () => {
-    to.off('close', onClose)
-    resolve()
-  }
-  if (to.destroyed) onClose()
-  to.once('close', onClose)
-  to.once('drain', onDrain)
-  return promise
 }

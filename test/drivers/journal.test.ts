@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { lockFile } from '../../adapters/drivers/ledger/journal-lock.ts'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
+import { createTurn } from '../../adapters/drivers/turn.ts'
 import { systemClock } from '../../core/clock.ts'
 import { databaseId } from '../../core/db/identity.ts'
 import { usageHourly, usageLogs } from '../../core/db/schema.ts'
@@ -37,8 +38,13 @@ describe('the journal of the local ledger', () => {
     await store.close()
     temporaries.remove()
   })
-  const open = async (db: Db = store.db, logger = keptLogs(), clock: Clock = systemClock) => {
-    const records = await journalledRecords({ db, folder: folder(), clock, logger })
+  const open = async (
+    db: Db = store.db,
+    logger = keptLogs(),
+    clock: Clock = systemClock,
+    turn = createTurn(),
+  ) => {
+    const records = await journalledRecords({ db, folder: folder(), turn, clock, logger })
     return localLedger({ db, records, clock, ...settings })
   }
   /** As a process that was killed would leave it. */
@@ -103,7 +109,8 @@ describe('the journal of the local ledger', () => {
   })
 
   test('holds a call before its answer ends, and forgets it when the database has it', async () => {
-    const ledger = await open()
+    const turn = createTurn()
+    const ledger = await open(store.db, keptLogs(), systemClock, turn)
     const call = admission()
     await ledger.reserve(call)
     ledger.update({ ...call.begun, outputTokens: 99 })
@@ -111,6 +118,7 @@ describe('the journal of the local ledger', () => {
       readdirSync(folder())
         .map((name) => readFileSync(join(folder(), name), 'utf8'))
         .join('')
+    await turn.written()
     expect(text()).toContain(recordText({ ...call.begun, outputTokens: 99 }))
     await ledger.settle({ ...call.begun, outcome: 'ok' })
     await expect.poll(text).toBe('')
@@ -223,7 +231,14 @@ describe('the journal of the local ledger', () => {
       .spyOn(fs, 'fdatasync')
       .mockImplementation((_file, done) => void syncs.push(() => done(null)))
     syncBuiltinESMExports()
-    const parts = { db: store.db, folder: folder(), clock: systemClock, logger: keptLogs(), fsync: true }
+    const parts = {
+      db: store.db,
+      folder: folder(),
+      turn: createTurn(),
+      clock: systemClock,
+      logger: keptLogs(),
+      fsync: true,
+    }
     const ledger = await localLedger({ ...parts, records: await journalledRecords(parts), ...settings })
     const ended: number[] = []
     const end = async (nth: number) => {
@@ -248,7 +263,7 @@ describe('the journal of the local ledger', () => {
       throw new Error('ENOSPC: no space left on device')
     })
     syncBuiltinESMExports()
-    const parts = { db: store.db, clock: systemClock, logger: keptLogs() }
+    const parts = { db: store.db, turn: createTurn(), clock: systemClock, logger: keptLogs() }
     const open = async (name: string, failClosed: boolean) => {
       const records = await journalledRecords({ ...parts, folder: join(folder(), name) })
       return localLedger({ ...parts, records, failClosed })
@@ -270,7 +285,7 @@ describe('the journal of the local ledger', () => {
     })
     syncBuiltinESMExports()
     const logger = keptLogs()
-    const parts = { db: store.db, clock: systemClock, logger, folder: folder() }
+    const parts = { db: store.db, turn: createTurn(), clock: systemClock, logger, folder: folder() }
     const ledger = await localLedger({ ...parts, ...settings, records: await journalledRecords(parts) })
     await store.db.run(sql`alter table usage_logs rename to usage_away`)
     for (let i = 0; i < 3; i++) await ledger.settle(callRecord())

@@ -6,6 +6,7 @@ import { databaseLedger } from '../../adapters/drivers/ledger/database.ts'
 import { directRecords } from '../../adapters/drivers/ledger/direct.ts'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { openServer } from '../../adapters/drivers/storage/libsql-http.ts'
+import { createTurn } from '../../adapters/drivers/turn.ts'
 import { systemClock } from '../../core/clock.ts'
 import { migrate } from '../../core/db/migrate.ts'
 import { ledgerHolds, usageLogs } from '../../core/db/schema.ts'
@@ -28,7 +29,13 @@ const settings = { failClosed: false } as const
 /** As on Node: each process has a journal of its own. */
 const journalled = async (db: Db, clock: Clock = systemClock) => {
   const logger = keptLogs()
-  const records = await journalledRecords({ db, folder: temporaryFolder().path, clock: systemClock, logger })
+  const records = await journalledRecords({
+    db,
+    folder: temporaryFolder().path,
+    turn: createTurn(),
+    clock: systemClock,
+    logger,
+  })
   return databaseLedger({ db, records, ...settings, clock, logger })
 }
 /** As on Workers and Lambda. */
@@ -148,7 +155,7 @@ describe('limits in the database', () => {
     await migrate(db)
     const logger = keptLogs()
     const open = async (name: string, failClosed: boolean) => {
-      const parts = { db, folder: join(folder.path, name), clock: systemClock, logger }
+      const parts = { db, folder: join(folder.path, name), turn: createTurn(), clock: systemClock, logger }
       const records = await journalledRecords(parts)
       return databaseLedger({ db, records, ...settings, failClosed, clock: systemClock, logger })
     }

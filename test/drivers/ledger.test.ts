@@ -6,6 +6,7 @@ import { localLedger } from '../../adapters/drivers/ledger/local.ts'
 import { redisLedger } from '../../adapters/drivers/ledger/redis.ts'
 import { SEED } from '../../adapters/drivers/ledger/redis-seed.ts'
 import { connectRedis, type RedisClient, readyRedis } from '../../adapters/drivers/redis/connection.ts'
+import { createTurn } from '../../adapters/drivers/turn.ts'
 import { systemClock } from '../../core/clock.ts'
 import { usageLogs } from '../../core/db/schema.ts'
 import type { Clock, Db } from '../../core/ports.ts'
@@ -31,7 +32,7 @@ const folders = new WeakMap<Db, string>()
 const recordsOf = (db: Db) => {
   const folder = folders.get(db) ?? temporaryFolder().path
   folders.set(db, folder)
-  return journalledRecords({ db, folder, clock: systemClock, logger: keptLogs() })
+  return journalledRecords({ db, folder, turn: createTurn(), clock: systemClock, logger: keptLogs() })
 }
 const local = {
   name: 'local',

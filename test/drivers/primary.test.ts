@@ -7,6 +7,7 @@ import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { primaryLedger } from '../../adapters/drivers/ledger/primary.ts'
 import { answerWorker } from '../../adapters/drivers/primary/channel.ts'
 import { type HostedLimits, hostLimits } from '../../adapters/drivers/primary/limits.ts'
+import { createTurn } from '../../adapters/drivers/turn.ts'
 import { systemClock } from '../../core/clock.ts'
 import { HOLD_EXPIRY_MS } from '../../core/limits/decide.ts'
 import { createPeriods } from '../../core/limits/period.ts'
@@ -40,7 +41,7 @@ async function placeOf(db: Db, primary?: TestPrimary) {
 async function open(db: Db, given?: TestPrimary): Promise<Ledger> {
   const { folder, primary } = await placeOf(db, given)
   const logger = keptLogs()
-  const records = await journalledRecords({ db, folder, clock: systemClock, logger })
+  const records = await journalledRecords({ db, folder, turn: createTurn(), clock: systemClock, logger })
   return primaryLedger({ db, records, ...settings, logger, channel: await primary.channel() })
 }
 const suite = { name: 'the primary process', open: (db: Db) => open(db) }

@@ -9,6 +9,7 @@ import {
   type RedisClient,
   readyRedis,
 } from '../../adapters/drivers/redis/connection.ts'
+import { createTurn } from '../../adapters/drivers/turn.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Db } from '../../core/ports.ts'
 import { healthStoreContract } from '../contracts/health-store.ts'
@@ -37,7 +38,7 @@ describe.skipIf(!HAS_REDIS && !process.env.CI)('with a real Redis Cluster', () =
   const open = async (db: Db) => {
     const folder = folders.get(db) ?? temporaryFolder().path
     folders.set(db, folder)
-    const records = await journalledRecords({ db, folder, clock: systemClock, logger })
+    const records = await journalledRecords({ db, folder, turn: createTurn(), clock: systemClock, logger })
     return redisLedger({
       redis,
       seedMs: 60_000,

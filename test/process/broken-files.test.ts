@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
+import { createTurn } from '../../adapters/drivers/turn.ts'
 import { createHttpServer } from '../../adapters/node/http-server.ts'
 
 test.each([
@@ -19,10 +20,10 @@ test.each([
       },
     })
   const headers = { 'content-disposition': 'attachment; filename="a.csv"' }
-  const server = createHttpServer(
-    () => new Response(body(), { headers }),
-    () => false,
-  ).listen(0, '127.0.0.1')
+  const server = createHttpServer(() => new Response(body(), { headers }), {
+    turn: createTurn(),
+    isLeaving: () => false,
+  }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo // it listens on a port
   const taken = async () => {

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { count } from 'drizzle-orm'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
+import { createTurn } from '../../adapters/drivers/turn.ts'
 import { systemClock } from '../../core/clock.ts'
 import { usageLogs } from '../../core/db/schema.ts'
 import type { Db, Ledger } from '../../core/ports.ts'
@@ -28,7 +29,7 @@ export async function awayDatabase() {
       away = false
     },
     async open(): Promise<Ledger> {
-      const parts = { folder: folder.path, clock: systemClock, logger: keptLogs() }
+      const parts = { folder: folder.path, turn: createTurn(), clock: systemClock, logger: keptLogs() }
       const records = await journalledRecords({ ...parts, db: database })
       return localLedger({ db: store.db, records, clock: systemClock, failClosed: false })
     },

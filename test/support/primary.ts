@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { openChannel, type PrimaryChannel } from '../../adapters/drivers/primary/channel.ts'
 import { createPrimaryStores, type ServeWorker } from '../../adapters/drivers/primary/stores.ts'
+import { createTurn } from '../../adapters/drivers/turn.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Clock } from '../../core/ports.ts'
 import { temporaryFolder } from './stores.ts'
@@ -36,7 +37,7 @@ export async function startPrimary(
   }
   return {
     connect: open,
-    channel: async () => openChannel(await open()),
+    channel: async () => openChannel(await open(), createTurn()),
     async stop() {
       for (const socket of sockets) socket.destroy()
       server.close()

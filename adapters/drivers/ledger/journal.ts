@@ -1,20 +1,11 @@
 /**
- * An append-only file of usage records on their way to the database. Appended records survive kill -9. Each line is a CRC-32
- * and a record; the last line of a request counts, so reading a file twice gives the same records.
+ * An append-only file of usage records on their way to the database. Records survive kill -9 from the end of the turn on in which
+ * they are appended: its lines are one write. Each line is a CRC-32 and a record; the last line of a request counts, so reading a
+ * file twice gives the same records.
  */
-import {
-  closeSync,
-  fdatasync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs'
-import { dirname } from 'node:path'
+import { rmSync } from 'node:fs'
+import type { Turn } from '../turn.ts'
+import { type JournalFile, openFile } from './journal-file.ts'
 import { journalPath } from './journal-files.ts'
 import { lineOf } from './journal-lines.ts'
 
@@ -28,8 +19,10 @@ export interface SetAside {
 }
 
 export interface Journal {
-  /** Appends now, and keeps the record until it is `stored`. False if the disk cannot be written. */
-  append(id: string, json: string): boolean
+  /** Appends at the end of the turn, and keeps the record until it is `stored`. */
+  append(id: string, json: string): void
+  /** Writes now what is to be appended. */
+  write(): void
   /** Resolves when all that was appended is on the disk itself, or the disk has failed. */
   synced(): Promise<void>
   /** Releases records that the database has. */
@@ -57,22 +50,31 @@ export function openJournal(parts: {
   name: string
   /** Whether new files are synced before older ones are removed. */
   fsync: boolean
+  turn: Turn
   onError: (cause: unknown) => void
   onWritten: () => void
 }): Journal {
-  const { folder, name, fsync, onError, onWritten } = parts
+  const { folder, name, fsync, turn, onError, onWritten } = parts
   let generation = 0
   let file = openFile(journalPath(folder, name, generation))
   if (fsync) file.syncNow()
   /** Size of the file when it was begun. */
   let bytesKept = 0
   const unstored = new Map<string, string>()
-
-  /** Switches to a new file that begins with `lines` and returns the old one. Throws, without any change, if it cannot. */
-  function startFile(lines: Iterable<string>): JournalFile {
+  const lines = gathered(turn, (text) => {
+    try {
+      file.append(text)
+      onWritten()
+    } catch (cause) {
+      onError(cause)
+    }
+  })
+  /** Switches to a new file that begins with these lines and returns the old one. Throws, without any change, if it cannot. */
+  function startFile(kept: Iterable<string>): JournalFile {
+    lines.write()
     const next = openFile(journalPath(folder, name, generation + 1))
     try {
-      next.append([...lines].join(''))
+      next.append([...kept].join(''))
       if (fsync) next.syncNow()
     } catch (cause) {
       next.remove()
@@ -84,7 +86,10 @@ export function openJournal(parts: {
     bytesKept = next.bytes()
     return old
   }
-  const synced = oneForMany(() => file.sync().then(onWritten, onError))
+  const synced = oneForMany(() => {
+    lines.write()
+    return file.sync().then(onWritten, onError)
+  })
   /** Replaces the file with one that has only the records not stored yet. */
   const rotate = () => startFile(unstored.values()).remove()
 
@@ -92,15 +97,9 @@ export function openJournal(parts: {
     append(id, json) {
       const line = lineOf(json)
       unstored.set(id, line)
-      try {
-        file.append(line)
-        onWritten()
-        return true
-      } catch (cause) {
-        onError(cause)
-        return false
-      }
+      lines.add(line)
     },
+    write: lines.write,
     synced,
     stored(ids) {
       for (const id of ids) unstored.delete(id)
@@ -135,6 +134,7 @@ export function openJournal(parts: {
       onWritten()
     },
     close() {
+      lines.write()
       file.close()
       if (unstored.size === 0) rmSync(file.path, { force: true })
     },
@@ -160,75 +160,21 @@ function oneForMany(action: () => Promise<void>): () => Promise<void> {
   }
 }
 
-interface JournalFile {
-  path: string
-  /** Throws if the disk takes only a part or nothing. */
-  append(text: string): void
-  /** Resolves when the disk has what was appended; the file may be closed meanwhile. Rejects if the disk fails. */
-  sync(): Promise<void>
-  syncNow(): void
-  bytes(): number
-  /** False if an append failed since the file was last empty. */
-  complete(): boolean
-  /** Whether the path still leads to this file. */
-  present(): boolean
-  empty(): void
-  close(): void
-  remove(): void
-}
-
-function openFile(path: string): JournalFile {
-  const fd = openSync(path, 'a', 0o600)
-  const { ino } = fstatSync(fd)
-  let bytes = 0
-  let complete = true
-  let torn = false
-  let inUse: Promise<void> | undefined
-  const close = () => {
-    if (!inUse) return closeSync(fd)
-    const closeNow = () => closeSync(fd)
-    void inUse.then(closeNow, closeNow)
+/** Text that is written as one at the end of the turn, or by `write` before. */
+function gathered(turn: Turn, writeText: (text: string) => void) {
+  let text = ''
+  const write = () => {
+    if (text === '') return
+    const whole = text
+    text = ''
+    writeText(whole)
   }
+  const due = turn.writer(write)
   return {
-    path,
-    append(text) {
-      // A line break separates this text from a line that was written only in part.
-      const whole = torn ? `\n${text}` : text
-      try {
-        const written = writeSync(fd, whole)
-        bytes += written
-        torn = written < Buffer.byteLength(whole)
-        if (torn) throw new Error('the disk took only a part')
-      } catch (cause) {
-        complete = false
-        throw cause
-      }
+    add(more: string) {
+      text += more
+      due()
     },
-    async sync() {
-      inUse = new Promise<void>((resolve, reject) => {
-        fdatasync(fd, (cause) => (cause ? reject(cause) : resolve()))
-      })
-      return inUse
-    },
-    syncNow() {
-      fsyncSync(fd)
-      const directory = openSync(dirname(path), 'r')
-      fsyncSync(directory)
-      closeSync(directory)
-    },
-    bytes: () => bytes,
-    complete: () => complete,
-    present: () => statSync(path, { throwIfNoEntry: false })?.ino === ino,
-    empty() {
-      if (bytes > 0) ftruncateSync(fd, 0)
-      bytes = 0
-      complete = true
-      torn = false
-    },
-    close,
-    remove() {
-      close()
-      unlinkSync(path)
-    },
+    write,
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Records of a process with a disk. They are appended to its journal before the last byte of an answer is sent, then written
- * to the database in batches. A killed process loses none, because other processes on the same folder, or the next start, take
+ * Records of a process with a disk. They are appended to its journal before anything of the same turn leaves the process, then
+ * written to the database in batches. A killed process loses none, because other processes on the same folder, or the next start, take
  * its journal over.
  */
 import { mkdirSync, rmSync } from 'node:fs'
@@ -9,6 +9,7 @@ import { createOutage } from '../../../core/outage.ts'
 import type { CallRecord, Clock, Db, Logger } from '../../../core/ports.ts'
 import { recordText } from '../../../core/reports/stored-record.ts'
 import { writeRecords } from '../../../core/reports/write.ts'
+import type { Turn } from '../turn.ts'
 import { openJournal, type SetAside } from './journal.ts'
 import { ownName } from './journal-files.ts'
 import { type Batch, recordsOf } from './journal-lines.ts'
@@ -31,6 +32,8 @@ interface Parts {
   folder: string
   /** Whether `settle` resolves only when the record is on the disk itself. */
   fsync?: boolean
+  /** Orders the requests and answers of this process, which wait for their records. */
+  turn: Turn
   clock: Clock
   logger: Logger
 }
@@ -44,16 +47,12 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
   })
   const pending = new Map<string, string>()
   const setAside = rowsOnDisk(db)
-  let cancelTimer: (() => void) | undefined
+  const timer = oneTimer(clock, () => void flush())
   let flushing: Promise<void> | undefined
   let closing: Promise<void> | undefined
 
   function schedule(ms: number) {
-    if (closing) return
-    cancelTimer ??= clock.after(ms, () => {
-      cancelTimer = undefined
-      void flush()
-    })
+    if (!closing) timer.begin(ms)
   }
   function flush(): Promise<void> {
     flushing ??= writePending().finally(() => {
@@ -96,8 +95,9 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
   }
 
   async function close() {
-    cancelTimer?.()
+    timer.cancel()
     await takeover.stop()
+    journal.write()
     // Records that the database does not take now stay in the journal for the next start.
     do await flush()
     while (rows.works() && (pending.size > 0 || setAside.waits()))
@@ -110,7 +110,11 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
   return {
     name,
     takeOver: takeover.start,
-    reserve: append,
+    reserve(record, surely) {
+      append(record)
+      if (surely) journal.write()
+      return disk.works()
+    },
     update: append,
     settle(record) {
       const text = recordText(record)
@@ -134,13 +138,27 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
   }
 }
 
+/** A timer for one thing: while it runs, another beginning changes nothing. */
+function oneTimer(clock: Pick<Clock, 'after'>, action: () => void) {
+  let cancel: (() => void) | undefined
+  return {
+    begin(ms: number) {
+      cancel ??= clock.after(ms, () => {
+        cancel = undefined
+        action()
+      })
+    },
+    cancel: () => cancel?.(),
+  }
+}
+
 async function openOwnJournal(parts: Parts) {
-  const { db, folder, fsync = false, logger } = parts
+  const { db, folder, fsync = false, turn, logger } = parts
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const database = await databaseId(db)
   const { name, lock } = await ownName(folder, database)
   const disk = createOutage(logger, { failed: 'journal.failed', worksAgain: 'journal.works_again' })
-  const journal = openJournal({ folder, name, fsync, onError: disk.failed, onWritten: disk.worked })
+  const journal = openJournal({ folder, name, fsync, turn, onError: disk.failed, onWritten: disk.worked })
   const unwatch = watchJournal({ ...parts, name, journal, disk })
   const free = () => {
     unwatch()

@@ -27,7 +27,7 @@ export async function localLedger(parts: {
         return { ok: false, limit: 'unavailable' }
       }
       const admitted = counters.reserve(call)
-      if (admitted.ok && !records.reserve(call.begun) && failClosed) {
+      if (admitted.ok && !records.reserve(call.begun, failClosed) && failClosed) {
         counters.settle({ ...call.begun, ...NOTHING_USED })
         return { ok: false, limit: 'unavailable' }
       }

@@ -14,8 +14,11 @@ export interface Records {
   name: string
   /** Writes the records that dead processes left, now and then every half minute. */
   takeOver(left: LeftCalls): Promise<void>
-  /** A call is admitted; `record` is what to leave if this process dies before its end. False if it cannot be kept. */
-  reserve(record: CallRecord): boolean
+  /**
+   * A call is admitted; `record` is what to leave if this process dies before its end. False if records cannot be kept; only
+   * with `surely` this very record is known to be.
+   */
+  reserve(record: CallRecord, surely: boolean): boolean
   /** Usage is final, but the answer is still being sent. */
   update(record: CallRecord): void
   /** The call is over. Idempotent by the call's id. */

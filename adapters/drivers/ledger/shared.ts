@@ -67,7 +67,7 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
         }
         admitted = { ok: true, used: undefined }
       }
-      if (admitted.ok && !records.reserve(call.begun) && failClosed) {
+      if (admitted.ok && !records.reserve(call.begun, failClosed) && failClosed) {
         giveBack(call)
         return { ok: false, limit: 'unavailable' }
       }
@@ -83,7 +83,7 @@ export async function sharedLedger(parts: SharedParts, limits: SharedLimits): Pr
       renewals.end(record.id)
       // Without its use, which `limits` counts.
       own.settle({ ...record, ...NOTHING_USED })
-      // Called before any await, because the last byte is sent right after.
+      // Called before any await, because the last byte is sent at the end of this turn.
       const written = Promise.resolve(records.settle(record))
       // A hold that cannot be freed expires; the use is in the database and counted from there.
       await Promise.all([written, limits.settle(record, written).then(() => outage.worked(), failed)])

@@ -1,14 +1,16 @@
 /**
- * Messages between a worker and its primary process, over one socket for each worker. What is asked and answered in one turn
- * of the event loop leaves as one line of JSON, in one write.
+ * Messages between a worker and its primary process, over one socket for each worker. What is told, asked and answered in one
+ * turn of the event loop leaves as one line of JSON, in one write.
  *
- * What a worker tells counts before whatever is asked later by anybody: it leaves at once, and the primary hears all of its
- * sockets before it answers the first question of a turn. So the end of a call counts before its client can make the next one.
+ * What a worker tells counts before whatever is asked later by anybody: it leaves before the answers of its turn, and the primary
+ * hears all of its sockets before it answers the first question of a turn. So the end of a call counts before its client can make
+ * the next one.
  *
  * Decision: a socket of its own instead of process.send, which can neither wait for a slow reader nor make a fast writer wait.
  */
 import type { Duplex } from 'node:stream'
 import * as z from 'zod'
+import type { Turn } from '../turn.ts'
 
 /** Raised whenever messages change: new code may be started by a primary process of an older release. */
 const VERSION = 3
@@ -24,7 +26,7 @@ const Answers = z.array(z.tuple([z.int(), z.boolean(), z.unknown()]))
 export interface PrimaryChannel {
   /** Resolves with the answer. Rejects if the primary refuses or is gone. */
   ask(name: string, body: unknown): Promise<unknown>
-  /** The message has left with all that waited when this returns. Rejects if the primary is gone. */
+  /** Resolves when the message has left, which it does before any answer of this turn. Rejects if the primary is gone. */
   tell(name: string, body: unknown): Promise<void>
   close(): void
 }
@@ -33,8 +35,8 @@ export interface PrimaryChannel {
 export type Handlers = Readonly<Record<string, (body: unknown) => unknown>>
 
 /** Rejects if the process at the other end is of another version. */
-export async function openChannel(socket: Duplex): Promise<PrimaryChannel> {
-  const { send, flush } = createSender(socket)
+export async function openChannel(socket: Duplex, turn: Turn): Promise<PrimaryChannel> {
+  const { send } = createSender(socket, turn.writer)
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let last = 0
   readLines(socket, (line) => {
@@ -57,11 +59,7 @@ export async function openChannel(socket: Duplex): Promise<PrimaryChannel> {
       send([name, last, body]).catch(asked.reject)
       return asked.promise
     },
-    tell(name, body) {
-      const sent = send([name, 0, body])
-      flush()
-      return sent
-    },
+    tell: (name, body) => send([name, 0, body]),
     close: () => socket.destroy(),
   }
   await channel.ask(HELLO, VERSION)
@@ -70,7 +68,7 @@ export async function openChannel(socket: Duplex): Promise<PrimaryChannel> {
 
 /** The primary's end: answers a worker until its socket closes. A handler that throws refuses. */
 export function answerWorker(socket: Duplex, handlers: Handlers): void {
-  const { send, flush } = createSender(socket)
+  const { send, flush } = createSender(socket, (write) => () => void setImmediate(write))
   const asked: [id: number, handler: string, body: unknown][] = []
   let heard = 0
   let turn: NodeJS.Immediate | undefined
@@ -120,7 +118,9 @@ interface Sender {
   flush(): void
 }
 
-function createSender(socket: Duplex): Sender {
+/** `writer` makes of a function one that is called when there is something to write. */
+function createSender(socket: Duplex, writer: Turn['writer']): Sender {
+  const due = writer(flush)
   let messages: unknown[] = []
   let sent: PromiseWithResolvers<void> | undefined
   function flush() {
@@ -138,7 +138,7 @@ function createSender(socket: Duplex): Sender {
       sent = Promise.withResolvers<void>()
       // Who waits hears of it; a socket that closed tells everybody else.
       sent.promise.catch(() => {})
-      setImmediate(flush)
+      due()
       return sent.promise
     },
     flush,

@@ -8,11 +8,15 @@ import { headerOf } from '../../../core/http/headers.ts'
 import type { HeaderPairs, MaybePromise, Sink, Upstream, UpstreamReply } from '../../../core/ports.ts'
 import type { StopSignal } from '../../../core/stop.ts'
 import { flatHeaders } from '../flat-headers.ts'
+import { createTurn, type Turn } from '../turn.ts'
 import { openConnections } from './connections.ts'
 import { decoderFor } from './decoder.ts'
 
-/** `noProxy`: hosts that are reached without their backend's proxy, as in the variable NO_PROXY. */
-export function undiciUpstream(noProxy = ''): Upstream {
+/**
+ * `noProxy`: hosts that are reached without their backend's proxy, as in the variable NO_PROXY. `turn`: what is to be written
+ * before a request leaves.
+ */
+export function undiciUpstream(noProxy = '', turn: Turn = createTurn()): Upstream {
   const connections = openConnections(noProxy)
   return {
     send: (request, signal) =>
@@ -29,13 +33,17 @@ export function undiciUpstream(noProxy = ''): Upstream {
             receiver(signal, exchange),
           )
         }
-        // Pieces can be sent once only.
-        if (request.body && !(request.body instanceof Uint8Array)) return attempt(true, reject)
-        // Retried once on a new connection, because a server may close an idle one just as a call is sent and processes nothing.
-        attempt(false, (cause) => {
-          if (signal.aborted || !(cause instanceof IdleClosed)) reject(cause)
-          else attempt(true, reject)
-        })
+        const begin = () => {
+          if (signal.aborted) return reject(signal.reason)
+          // Pieces can be sent once only.
+          if (request.body && !(request.body instanceof Uint8Array)) return attempt(true, reject)
+          // Retried once on a new connection, because a server may close an idle one just as a call is sent and processes nothing.
+          attempt(false, (cause) => {
+            if (signal.aborted || !(cause instanceof IdleClosed)) reject(cause)
+            else attempt(true, reject)
+          })
+        }
+        turn.after(begin)
       }),
     close: connections.close,
   }
