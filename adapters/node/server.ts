@@ -21,6 +21,7 @@ import { createPendingWork } from '../shared/pending-work.ts'
 import { watchDescriptors } from './descriptors.ts'
 import { openDrivers } from './drivers.ts'
 import { createHttpServer } from './http-server.ts'
+import { whatStays } from './memory.ts'
 import { createObservability } from './observability.ts'
 import { upToRestart } from './reload.ts'
 import type { ReportThreads } from './reports.ts'
@@ -78,7 +79,7 @@ function createComposer(
       before?.balancer.memory,
     )
     if (before) made.deps.telemetry.takeOver(before.telemetry.left())
-    await Promise.all([made.deps.keyCache.refresh(), renewCredentials(made.deps)])
+    await whatStays(() => Promise.all([made.deps.keyCache.refresh(), renewCredentials(made.deps)]))
     return made
   }
 }

@@ -41,11 +41,12 @@ export interface KeyCache {
   missed(signedAt: number): Promise<void> | undefined
 }
 
-/** So many keys or users are read by one statement, because a worker may make few of them. */
-const ROWS_READ = 1_000
-/** So many are added, or the keys of so many users read, at once: a millisecond or two. Calls go on in between. */
-const ROWS_AT_ONCE = 250
-const USERS_AT_ONCE = 50
+/**
+ * So many keys or users are read by one statement, and the keys of so many changed users. To take them in takes a millisecond or
+ * two, and calls go on while the next are read.
+ */
+const ROWS_READ = 500
+const USERS_READ = 50
 const MISSED_EVERY_MS = 1_000
 /** Longer than a change takes to be known, and clocks of processes differ by. Only signing in makes such a token. */
 const JUST_SIGNED_MS = 10_000
@@ -75,7 +76,7 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
     const current = await readRevision(db)
     // A lower one is that of another database.
     if (!snapshot || revision === undefined || current < revision) snapshot = await readAll(parts)
-    else if (current > revision) await readChanged(parts, snapshot, revision)
+    else if (current > revision) await readChanged(db, snapshot, revision)
     revision = current
     lookedAt = startedAt
   }
@@ -134,18 +135,15 @@ function judge(found: Found | undefined, now: number, tokenEnds?: number): Refus
   return undefined
 }
 
-async function readAll({ db, clock, settings }: KeyCacheParts): Promise<Snapshot> {
+async function readAll({ db, settings }: KeyCacheParts): Promise<Snapshot> {
   const snapshot = createSnapshot(settings, await readOrganisation(db))
-  // Adding a user takes a tenth of the time of adding a key.
-  await eachPart(clock, ROWS_READ, (after) => readUsersAfter(db, after, ROWS_READ), snapshot.addUsers)
-  await eachPart(clock, ROWS_AT_ONCE, (after) => readKeysAfter(db, after, ROWS_READ), snapshot.addKeys)
+  await eachPart((after) => readUsersAfter(db, after, ROWS_READ), snapshot.addUsers)
+  await eachPart((after) => readKeysAfter(db, after, ROWS_READ), snapshot.addKeys)
   return snapshot
 }
 
-/** Reads rows in the order of their ids, and adds some at a time. */
+/** Reads all rows in the order of their ids. */
 async function eachPart<Row extends { id: number }>(
-  clock: Clock,
-  atOnce: number,
   readAfter: (id: number) => Promise<Row[]>,
   add: (rows: readonly Row[]) => void,
 ) {
@@ -155,32 +153,23 @@ async function eachPart<Row extends { id: number }>(
     // Read while these are added.
     const next = last && readAfter(last.id)
     next?.catch(() => {})
-    for (let from = 0; from < rows.length; from += atOnce) {
-      if (from > 0) await pause(clock)
-      add(rows.slice(from, from + atOnce))
-    }
+    add(rows)
     if (!next) return
     rows = await next
-    await pause(clock)
   }
 }
 
-async function readChanged({ db, clock }: KeyCacheParts, snapshot: Snapshot, revision: number) {
+async function readChanged(db: Db, snapshot: Snapshot, revision: number) {
   const { userIds, groupIds } = await changedSince(db, revision)
   const changed = groupIds.filter((id) => id !== ORGANISATION_CHANGED)
   if (changed.length > 0) snapshot.setGroups(changed, await readGroups(db, changed))
   if (groupIds.includes(ORGANISATION_CHANGED)) snapshot.setOrganisation(await readForAll(db))
-  for (let from = 0; from < userIds.length; from += USERS_AT_ONCE) {
-    if (from > 0) await pause(clock)
-    const some = userIds.slice(from, from + USERS_AT_ONCE)
+  for (let from = 0; from < userIds.length; from += USERS_READ) {
+    const some = userIds.slice(from, from + USERS_READ)
     const [users, keys] = await Promise.all([readUsersOf(db, some), readKeysOf(db, some)])
     const withKeys = new Set(keys.map(({ userId }) => userId))
     snapshot.forget(some)
     snapshot.addUsers(users.filter(({ id }) => withKeys.has(id)))
     snapshot.addKeys(keys)
   }
-}
-
-function pause(clock: Clock): Promise<void> {
-  return new Promise((resolve) => void clock.after(0, resolve))
 }

@@ -1,5 +1,6 @@
 /** Reads keys for the key cache, and what has changed since it read last. */
 import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm'
+import { jsonText, readJson, readJsonPage } from '../db/json-rows.ts'
 import { apiKeys, groupChanges, keyRevision, userChanges } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
 
@@ -48,26 +49,24 @@ export async function changedSince(
 }
 
 /** At most `most` keys, in the order of their ids, from the one after `keyId`. */
-export function readKeysAfter(db: Db, keyId: number, most: number): Promise<ReadKey[]> {
-  return read(db, gt(apiKeys.id, keyId), most)
+export async function readKeysAfter(db: Db, keyId: number, most: number): Promise<ReadKey[]> {
+  const page = await readJsonPage<Values>(db, keysWhere(db, gt(apiKeys.id, keyId)).limit(most))
+  return page.map(keyOf)
 }
 
 /** All keys of these users. */
-export function readKeysOf(db: Db, userIds: readonly number[]): Promise<ReadKey[]> {
+export async function readKeysOf(db: Db, userIds: readonly number[]): Promise<ReadKey[]> {
   // One value however many there are, because a statement takes a hundred values on D1.
-  return read(db, sql`${apiKeys.userId} in (select value from json_each(${JSON.stringify(userIds)}))`)
+  const areTheirs = sql`${apiKeys.userId} in (select value from json_each(${JSON.stringify(userIds)}))`
+  return (await readJson<Values>(db, keysWhere(db, areTheirs))).map(keyOf)
 }
 
-/** A row comes as one JSON text, because drivers take longer for a value than SQLite for the text of all. */
-async function read(db: Db, which: SQL, most = -1): Promise<ReadKey[]> {
-  const rows = await db
-    .select({ text: sql<string>`json_array(${sql.join(VALUES, sql`, `)})` })
+function keysWhere(db: Db, which: SQL) {
+  return db
+    .select({ id: apiKeys.id, text: jsonText(VALUES) })
     .from(apiKeys)
     .where(and(isNull(apiKeys.deletedAt), which))
     .orderBy(asc(apiKeys.id))
-    .limit(most)
-  const read: Values[] = JSON.parse(`[${rows.map(({ text }) => text).join()}]`)
-  return read.map(keyOf)
 }
 
 /** In the order of Values. */

@@ -29,7 +29,7 @@ export interface Owner {
 }
 
 export interface OwnedKey extends Pick<ReadKey, 'id' | 'prefix' | 'kind' | 'billingGroupId' | 'models'> {
-  counter: Counter
+  limits: Counter['limits']
   networks: Caller['networks']
   owner: Owner
   /** Of the secret before the present one: it counts and may what the key does. Left out of others, which are many. */
@@ -72,7 +72,7 @@ export function createResolver(
     const value: Caller = {
       ...{ userId: user.id, itcode: user.itcode, keyId: key.id, keyPrefix: key.prefix, billingGroupIds },
       hasOldSecret: key.isReplaced === true,
-      counters: [own.value.counter, key.counter, ...shared.map(({ counter }) => counter)],
+      counters: [own.value.counter, counterOf(key), ...shared.map(({ counter }) => counter)],
       ...{ grants, networks },
       models: modelsFor(key, own.value.models, { organisation, auth }),
       billedTo(name, at) {
@@ -96,6 +96,11 @@ export function createResolver(
       return value
     },
   }
+}
+
+/** Made for those who call, because most keys are quiet. */
+function counterOf({ id, limits }: OwnedKey): Counter {
+  return { scope: 'key', id, limits }
 }
 
 /** The billing group of this name that a person is in. */

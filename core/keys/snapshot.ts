@@ -33,12 +33,16 @@ export interface Snapshot {
 }
 
 interface KnownOwner extends Owner {
-  hashes: string[]
+  /** The last of their keys that was read. */
+  keys: KnownKey | undefined
 }
 interface KnownKey extends OwnedKey {
+  hash: string
   isActive: boolean
   expiresAt: number | null
   owner: KnownOwner
+  /** Another key of the owner. Not in an array, which has room for 17 once it has one. */
+  next: KnownKey | undefined
 }
 
 const NO_GRANTS: ReadonlySet<string> = new Set()
@@ -50,6 +54,11 @@ export function createSnapshot(
   const owners = new Map<number, KnownOwner>()
   const byHash = new Map<string, KnownKey>()
   const resolver = createResolver({ rules, auth }, organisation)
+  function add(key: KnownKey) {
+    key.next = key.owner.keys
+    key.owner.keys = key
+    byHash.set(key.hash, key)
+  }
   return {
     find(hash) {
       const key = byHash.get(hash)
@@ -63,28 +72,23 @@ export function createSnapshot(
     addUsers(users) {
       for (const user of users) {
         const grants = user.grants.length === 0 ? NO_GRANTS : new Set(user.grants)
-        owners.set(user.id, { user, grants, hashes: [], resolved: undefined })
+        owners.set(user.id, { user, grants, keys: undefined, resolved: undefined })
       }
     },
     addKeys(keys) {
-      for (const { hash, ...key } of keys) {
+      for (const key of keys) {
         const owner = owners.get(key.userId)
         if (!owner) continue
-        owner.hashes.push(hash)
         const known = knownKey(key, owner, rules)
-        byHash.set(hash, known)
-        const { previous } = key
-        if (!previous) continue
-        owner.hashes.push(previous.hash)
-        byHash.set(previous.hash, replacedBy(known, previous))
+        add(known)
+        if (key.previous) add(replacedBy(known, key.previous))
       }
     },
     forget(userIds) {
       for (const userId of userIds) {
-        const owner = owners.get(userId)
-        for (const hash of owner?.hashes ?? []) {
+        for (let key = owners.get(userId)?.keys; key; key = key.next) {
           // A key may have moved to another owner since.
-          if (byHash.get(hash)?.owner === owner) byHash.delete(hash)
+          if (byHash.get(key.hash) === key) byHash.delete(key.hash)
         }
         owners.delete(userId)
       }
@@ -101,19 +105,19 @@ export function createSnapshot(
   }
 }
 
-function knownKey(key: Omit<ReadKey, 'hash'>, owner: KnownOwner, rules: Settings['limits']): KnownKey {
-  const { id, prefix, kind, isActive, expiresAt, billingGroupId, models, networks } = key
+function knownKey(key: ReadKey, owner: KnownOwner, rules: Settings['limits']): KnownKey {
+  const { id, hash, prefix, kind, isActive, expiresAt, billingGroupId, models, networks } = key
   return {
-    ...{ id, prefix, kind, isActive, expiresAt, billingGroupId, models, owner },
-    counter: { scope: 'key', id, limits: keyLimits(key, rules) },
+    ...{ id, hash, prefix, kind, isActive, expiresAt, billingGroupId, models, owner, next: undefined },
+    limits: keyLimits(key, rules),
     networks: parsed(networks),
     resolved: undefined,
   }
 }
 
 /** The same key by its secret before, which ends earlier. */
-function replacedBy(key: KnownKey, { prefix, endsAt }: NonNullable<ReadKey['previous']>): KnownKey {
-  return { ...key, prefix, expiresAt: Math.min(endsAt, key.expiresAt ?? endsAt), isReplaced: true }
+function replacedBy(key: KnownKey, { hash, prefix, endsAt }: NonNullable<ReadKey['previous']>): KnownKey {
+  return { ...key, hash, prefix, expiresAt: Math.min(endsAt, key.expiresAt ?? endsAt), isReplaced: true }
 }
 
 function parsed(networks: readonly string[] | null): readonly Network[] | undefined {
@@ -122,7 +126,7 @@ function parsed(networks: readonly string[] | null): readonly Network[] | undefi
 
 const UNLIMITED: Limits = { amounts: [], requestsPerMinute: 0, tokensPerMinute: 0, concurrentRequests: 0 }
 
-function keyLimits(key: Omit<ReadKey, 'hash'>, rules: Settings['limits']): Counter['limits'] {
+function keyLimits(key: ReadKey, rules: Settings['limits']): Counter['limits'] {
   const { quotaTokens, budgetMicros, requestsPerMinute, tokensPerMinute, concurrentRequests } = key
   const sum = quotaTokens + budgetMicros + requestsPerMinute + tokensPerMinute + concurrentRequests
   if (sum === 0) return UNLIMITED

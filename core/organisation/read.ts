@@ -1,5 +1,6 @@
 /** Reads people, groups and limits as calls need them: for the key cache, and to tell people their limits. */
 import { and, asc, gt, inArray, isNull, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { jsonText, readJson, readJsonPage } from '../db/json-rows.ts'
 import { apiKeys, grants, groupMembers, groupModels, groups, spendLimits, users } from '../db/schema.ts'
 import type { LimitedGroup, LimitedUser, LimitRow, Organisation } from '../limits/resolve.ts'
 import { listPolicies } from '../policies/manage.ts'
@@ -34,22 +35,24 @@ export interface ReadOrganisation extends Organisation, ReadForAll {
 export async function readUsersAfter(db: Db, userId: number, most: number): Promise<ReadUser[]> {
   const hasKey = sql`exists (select 1 from ${apiKeys}
     where ${apiKeys.userId} = ${users.id} and ${apiKeys.deletedAt} is null)`
-  const rows = await userRows(db, and(gt(users.id, userId), hasKey), most)
+  const which = and(gt(users.id, userId), hasKey)
+  const rows = await readJsonPage<UserValues>(db, usersWhere(db, which).limit(most))
   const [last] = rows.at(-1) ?? []
   return last === undefined ? [] : withLists(db, rows, (id) => sql`${id} > ${userId} and ${id} <= ${last}`)
 }
 
 export async function readUsersOf(db: Db, userIds: readonly number[]): Promise<ReadUser[]> {
-  return withLists(db, await userRows(db, among(users.id, userIds), -1), (id) => among(id, userIds))
+  const rows = await readJson<UserValues>(db, usersWhere(db, among(users.id, userIds)))
+  return withLists(db, rows, (id) => among(id, userIds))
 }
 
 /** All groups that are not deleted, or those of these ids. */
 export async function readGroups(db: Db, ids?: readonly number[]): Promise<Map<number, ReadGroup>> {
   const ofGroup = sql`json((select json_group_array(json_array(${groupModels.model}, ${groupModels.access}))
     from ${groupModels} where ${groupModels.groupId} = ${groups.id}))`
-  const rows = await db
+  const rows = db
     .select({
-      text: text([
+      text: jsonText([
         ...[groups.id, groups.name, groups.bills, groups.priority, groups.parentId],
         ...[groups.requestsPerMinute, groups.tokensPerMinute, groups.concurrentRequests],
         ofGroup,
@@ -59,8 +62,8 @@ export async function readGroups(db: Db, ids?: readonly number[]): Promise<Map<n
     })
     .from(groups)
     .where(and(isNull(groups.deletedAt), ids && among(groups.id, ids)))
-  const read = parsed<GroupValues>(rows).map(groupOf)
-  return new Map(read.map((group) => [group.id, group]))
+  const read = await readJson<GroupValues>(db, rows)
+  return new Map(read.map(groupOf).map((group) => [group.id, group]))
 }
 
 /** Limits of all people, each for themselves and all together, and policies. */
@@ -82,10 +85,11 @@ export async function readOrganisation(db: Db): Promise<ReadOrganisation> {
   return { ...forAll, groups }
 }
 
-async function userRows(db: Db, which: SQL | undefined, most: number): Promise<UserValues[]> {
-  const rows = await db
+function usersWhere(db: Db, which: SQL | undefined) {
+  return db
     .select({
-      text: text([
+      id: users.id,
+      text: jsonText([
         ...[users.id, users.itcode, users.email, users.status, users.kind, users.quotaTokens],
         ...[users.requestsPerMinute, users.tokensPerMinute, users.concurrentRequests, users.billingGroupId],
         ...[users.directoryGroupId, sql`${users.pausedAt} is not null`],
@@ -94,8 +98,6 @@ async function userRows(db: Db, which: SQL | undefined, most: number): Promise<U
     .from(users)
     .where(which)
     .orderBy(asc(users.id))
-    .limit(most)
-  return parsed<UserValues>(rows)
 }
 
 /**
@@ -135,21 +137,9 @@ async function listsOf<T>(
   userId: SQLWrapper,
   which: SQL,
 ): Promise<ReadonlyMap<number, T[]>> {
-  const rows = await db.all<{ text: string }>(sql`
-    select json_array(${userId}, json_group_array(${value})) as text from ${table} where ${which} group by ${userId}`)
-  return new Map(parsed<[number, T[]]>(rows))
-}
-
-/** A row comes as one JSON text, because drivers take longer for a value than SQLite for the text of all. */
-function text(values: readonly unknown[]): SQL<string> {
-  return sql<string>`json_array(${sql.join(
-    values.map((value) => sql`${value}`),
-    sql`, `,
-  )})`
-}
-
-function parsed<Values>(rows: readonly { text: string }[]): Values[] {
-  return JSON.parse(`[${rows.map(({ text }) => text).join()}]`)
+  const rows = sql`
+    select json_array(${userId}, json_group_array(${value})) as text from ${table} where ${which} group by ${userId}`
+  return new Map(await readJson<[number, T[]]>(db, rows))
 }
 
 /** One value however many there are, because a statement takes a hundred values on D1. */

@@ -26,3 +26,29 @@ test('growth beside the heap collects young garbage only, because a whole collec
   const told = execFileSync(process.execPath, ['--input-type=module', '-e', SCRIPT], options)
   expect(told.trim()).toBe('young')
 }, 90_000)
+
+/** Prints the most that the part of the heap for new objects has grown to, in bytes: while much is made that stays, and after. */
+const STAYING = `
+  import { getHeapSpaceStatistics } from 'node:v8'
+  import { whatStays } from '${href}'
+  const young = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size
+  const kept = []
+  const make = async () => {
+    let most = 0
+    for (let i = 0; i < 400; i++) {
+      kept.push(Array.from({ length: 1_000 }, (_, at) => ({ at, i })))
+      most = Math.max(most, young())
+      await new Promise(setImmediate)
+    }
+    return most
+  }
+  const during = await whatStays(make)
+  await whatStays(() => Promise.reject(new Error())).catch(() => {})
+  console.log(JSON.stringify({ during, after: await make(), kept: kept.length }))`
+
+test('what stays is made without a larger heap for what does not, which grows again afterwards', () => {
+  const options = { encoding: 'utf8', timeout: 60_000 } as const
+  const told = execFileSync(process.execPath, ['--input-type=module', '-e', STAYING], options)
+  const { during, after }: { during: number; after: number } = JSON.parse(told)
+  expect(after).toBeGreaterThan(4 * during)
+}, 90_000)
