@@ -35,6 +35,28 @@ test('writers run once a turn, whatever they have to write, and before what wait
   expect(turn.isDue()).toBe(false)
 })
 
+test('a turn that takes long ends in its midst', async () => {
+  const turn = createTurn()
+  const done: string[] = []
+  const due = turn.writer(() => void done.push('written'))
+  const busy = () => {
+    const until = performance.now() + 5
+    while (performance.now() < until);
+  }
+  due()
+  turn.after(() => void done.push('first'))
+  busy()
+  turn.after(() => void done.push('second'))
+  expect(done).toEqual(['written', 'first', 'second'])
+  due()
+  turn.after(() => void done.push('third'))
+  busy()
+  due()
+  expect(done).toEqual(['written', 'first', 'second', 'written', 'third'])
+  await turn.written()
+  expect(turn.isDue()).toBe(false)
+})
+
 test('the lines of all calls of a turn are one write', async () => {
   const store = await fileStore()
   const folder = temporaryFolder()

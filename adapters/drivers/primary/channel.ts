@@ -136,10 +136,11 @@ function createSender(socket: Duplex, writer: Turn['writer']): Sender {
       messages.push(message)
       if (sent) return sent.promise
       sent = Promise.withResolvers<void>()
+      const { promise } = sent
       // Who waits hears of it; a socket that closed tells everybody else.
-      sent.promise.catch(() => {})
+      promise.catch(() => {})
       due()
-      return sent.promise
+      return promise
     },
     flush,
   }

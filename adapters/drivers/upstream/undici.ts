@@ -43,7 +43,13 @@ export function undiciUpstream(noProxy = '', turn: Turn = createTurn()): Upstrea
             else attempt(true, reject)
           })
         }
-        turn.after(begin)
+        turn.after(() => {
+          try {
+            begin()
+          } catch (cause) {
+            reject(cause)
+          }
+        })
       }),
     close: connections.close,
   }
