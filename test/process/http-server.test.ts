@@ -88,8 +88,10 @@ test('calls in HTTP/1.0 are answered like all others', async () => {
 test('two streams that are asked for at once on one connection come whole, one after the other', async () => {
   const first = messageStream({ text: ['one', 'by', 'one'] })
   const second = messageStream({ text: ['and', 'another'] })
-  // The first is still waited for when the second is there.
-  upstream.answerNext({ chunks: [100, ...first.flatMap((event) => [event, 20])] }, { chunks: second })
+  // Either may reach the upstream before the other. The first is still waited for when the second is there.
+  upstream.answer(({ body }) =>
+    body.includes('first') ? { chunks: [100, ...first.flatMap((event) => [event, 20])] } : { chunks: second },
+  )
   const call = (text: string) => {
     const body = JSON.stringify({
       model: 'claude-opus-5-5',
