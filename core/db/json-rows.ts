@@ -10,16 +10,26 @@ export function jsonText(values: readonly unknown[]): SQL.Aliased<string> {
 
 /** The rows of a query with the column `text`. */
 export async function readJson<Values>(db: Db, query: SQLWrapper): Promise<Values[]> {
-  const rows = await db.all<{ text: string }>(query.getSQL())
-  return JSON.parse(`[${rows.map(({ text }) => text).join()}]`)
+  return parsed(await db.all<{ text: string }>(query.getSQL()))
 }
 
+/** In bytes. People may make rows that are long, and D1 takes 2 MB for a value. */
+const LONG_TEXT = 2_000
+
 /**
- * The same in one text, which takes a third of the time where rows are many. `query` has their `id` too, by which they come, and
- * no more than a thousand, because D1 takes 2 MB for a value: https://developers.cloudflare.com/d1/platform/limits/
+ * The same in one text, which takes a third of the time where rows are many; a long row has one of its own. `query` has their `id`
+ * too, which is the first of the values and by which they come, and at most 500 rows:
+ * https://developers.cloudflare.com/d1/platform/limits/
  */
-export async function readJsonPage<Values>(db: Db, query: SQLWrapper): Promise<Values[]> {
-  const [row] = await db.all<{ texts: string | null }>(sql`
-    select group_concat(text, ',' order by id) as texts from ${query}`)
-  return JSON.parse(`[${row?.texts ?? ''}]`)
+export async function readJsonPage<Values extends readonly [id: number, ...unknown[]]>(
+  db: Db,
+  query: SQLWrapper,
+): Promise<Values[]> {
+  const rows = await db.all<{ text: string }>(sql`
+    select group_concat(text) as text from ${query} group by iif(octet_length(text) > ${LONG_TEXT}, id, 0)`)
+  return parsed<Values>(rows).sort(([one], [other]) => one - other)
+}
+
+function parsed<Values>(rows: readonly { text: string }[]): Values[] {
+  return JSON.parse(`[${rows.map(({ text }) => text).join()}]`)
 }

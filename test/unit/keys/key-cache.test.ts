@@ -316,6 +316,33 @@ describe('a change in the database', () => {
     expect(new Set(people.map((id) => codeOf(`key-${id * 10}`)))).toEqual(new Set(['user_disabled']))
   })
 
+  test('of keys with long lists never comes in a value that D1 refuses, which would keep everybody out', async () => {
+    const D1_BYTES = 2_000_000
+    const models = Array.from({ length: 100 }, (_, i) => `${i}-${'m'.repeat(90)}`)
+    // Three long ones, then a short one.
+    const ids = Array.from({ length: 400 }, (_, i) => i + 10)
+    for (const id of ids) await addKey(id, id % 4 === 0 ? {} : { models: JSON.stringify(models) })
+    let longest = 0
+    const measured = new Proxy(store.db, {
+      get(target, name) {
+        const value = Reflect.get(target, name)
+        if (name !== 'all') return typeof value === 'function' ? value.bind(target) : value
+        return async (...given: Parameters<typeof target.all>) => {
+          const rows = await target.all<{ text?: string }>(...given)
+          for (const { text = '' } of rows) longest = Math.max(longest, Buffer.byteLength(text))
+          return rows
+        }
+      },
+    })
+    const { refresh, find } = setUp(measured)
+    await refresh()
+    expect(longest).toBeGreaterThan(8_000)
+    expect(longest).toBeLessThan(D1_BYTES)
+    expect(ids.map((id) => find([`key-${id}`]).keyId)).toEqual(ids)
+    expect(find(['key-10']).models.only).toEqual(models)
+    expect(find(['key-12']).models.only).toBeUndefined()
+  })
+
   test('is not missed when another database is put in the place of this one', async () => {
     const { refresh, codeOf } = await filled()
     await store.db.update(keyRevision).set({ revision: 0 })
