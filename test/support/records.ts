@@ -1,6 +1,6 @@
 /** Records of calls for tests: complete, with only what matters given. */
 import { createPeriods } from '../../core/limits/period.ts'
-import type { Admission, CallRecord, Counter, Limits } from '../../core/ports.ts'
+import type { Admission, CallRecord, Counter, Ledger, Limits } from '../../core/ports.ts'
 import { NOT_BOOKED } from '../../core/record.ts'
 
 const CREATED_AT = Date.UTC(2026, 10, 23, 12, 30)
@@ -90,3 +90,11 @@ export function admission(given: GivenAdmission = {}): Admission {
   ]
   return { begun, periodEnds: periods.endsAt(createdAt), counters, worst, usual: worst, ...estimates }
 }
+
+/** How long a refused call is told to wait, ms. By the machine's clock, which may be set back while a test runs. */
+export function waitOf(answer: Awaited<ReturnType<Ledger['reserve']>>): number {
+  return answer.ok || answer.limit === 'unavailable' ? Number.NaN : answer.resetAt - Date.now()
+}
+
+/** A machine's clock is not set back by more than this, ms. */
+export const SET_BACK_MS = 1_000
