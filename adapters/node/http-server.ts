@@ -47,6 +47,7 @@ export function createHttpServer(
     onRequest,
   )
   server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (!outgoing.shouldKeepAlive || isLeaving()) closing.add(outgoing)
     // If the answer comes before 100 Continue, the client may or may not send its body, so the connection must not be reused.
     outgoing.shouldKeepAlive = false
     onRequest(incoming, outgoing)
@@ -80,8 +81,11 @@ export function expectsContinue({ headers, httpVersion }: IncomingMessage): bool
   return headers.expect !== undefined && httpVersion !== '1.0'
 }
 
+/** Answers that close their connection also when their client was asked for its body: it wants that, or the server is leaving. */
+const closing = new WeakSet<ServerResponse>()
+
 export function askForBody(outgoing: ServerResponse): void {
-  outgoing.shouldKeepAlive = true
+  outgoing.shouldKeepAlive = !closing.has(outgoing)
   outgoing.writeContinue()
 }
 

@@ -163,6 +163,11 @@ describe('uploads', () => {
     const again = [`POST /v1/messages HTTP/1.1`, 'host: a', `x-api-key: ${gateway.key}`]
     allowed.socket.write(`${again.join('\r\n')}\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`)
     await expect.poll(allowed.statuses).toEqual([100, 200, 200])
+    const closing = await begin(gateway, { ...expecting, lines: [...expecting.lines, 'connection: close'] })
+    await expect.poll(closing.statuses).toEqual([100])
+    closing.socket.write(BODY)
+    await once(closing.socket, 'close')
+    expect(closing.got()).toMatch(/\r\nconnection: close\r\n[\s\S]*message_stop/i)
   })
 })
 
