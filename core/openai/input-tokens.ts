@@ -1,17 +1,15 @@
 /** POST /v1/responses/input_tokens: how many tokens a request would have, counted by Claude. */
 import * as z from 'zod'
-import { joined } from '../bytes.ts'
 import type { FailoverParts } from '../calls/failover.ts'
-import { forwardFree } from '../calls/forward.ts'
+import { ClientGone, forwardFree } from '../calls/forward.ts'
 import type { Received } from '../calls/receive.ts'
 import type { RelayParts } from '../calls/relay.ts'
 import { Refusal } from '../errors.ts'
-import { parsedJson } from '../json/parse.ts'
 import type { Reply } from '../ports.ts'
 import { claudeErrorAsOpenAi } from './errors.ts'
 import { type MessagesRequest, requestText } from './messages-api.ts'
 import { nativeCall } from './native-call.ts'
-import { jsonReply } from './reply/answer.ts'
+import { jsonReply, parsedAnswer } from './reply/answer.ts'
 import type { TranslationContext } from './request/assemble.ts'
 import { bodyOf } from './request/read.ts'
 import { parsedBody } from './request/refuse.ts'
@@ -44,9 +42,10 @@ export async function inputTokens(
   const body = ENCODER.encode(countedText(translation.request))
   const reply = await forwardFree(deps, { ...call, path: COUNT_PATH, body })
   if (reply.native) return reply
-  const chunks: Uint8Array[] = []
-  await reply.pipe({ write: (chunk) => void chunks.push(chunk), left: received.signal })
-  const answer = parsedJson(new TextDecoder().decode(joined(chunks)))
+  const answer = await parsedAnswer(reply, received.signal).catch((cause) => {
+    if (received.signal.aborted) throw new ClientGone()
+    throw cause
+  })
   const respond = (shown: object, status: number) =>
     jsonReply(shown, status, reply.headers, translation.warnings)
   if (reply.status !== 200) {

@@ -365,6 +365,9 @@ describe("answers on OpenAI's interfaces", () => {
       messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }],
     })
     expect(await app.rows()).toHaveLength(before)
+    upstream.counts({ headers: JSON_TYPE, chunks: ['{"input_', 50], end: 'reset' })
+    const cut = await send('POST', '/v1/responses/input_tokens', { model: OPUS, input: 'hi' })
+    expect([cut.status, cut.body.error.message]).toEqual([502, 'The upstream broke off its answer.'])
   })
 
   test.each([

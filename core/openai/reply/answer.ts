@@ -75,7 +75,7 @@ export async function collected(answer: OpenAiAnswer, collector: Collector): Pro
   const { reply, warnings, signal } = answer
   const respond = (body: object, status: number) => jsonReply(body, status, reply.headers, warnings)
   if (reply.status !== 200) {
-    const { error, status } = claudeErrorAsOpenAi(await wholeBody(reply, signal), reply.status)
+    const { error, status } = claudeErrorAsOpenAi(await parsedAnswer(reply, signal), reply.status)
     return respond({ error }, status)
   }
   let failure: ReturnType<typeof claudeErrorAsOpenAi> | undefined
@@ -144,8 +144,8 @@ function readerOf(reply: Reply, onEvent: OnEvent) {
   }
 }
 
-/** The parsed body of an error answer. Throws a Refusal all_backends_failed if it breaks off. */
-async function wholeBody(reply: Reply, left: StopSignal): Promise<unknown> {
+/** The parsed body of an answer that is not streamed. Throws a Refusal all_backends_failed if it breaks off. */
+export async function parsedAnswer(reply: Reply, left: StopSignal): Promise<unknown> {
   const chunks: Uint8Array[] = []
   try {
     await reply.pipe({ write: (chunk) => void chunks.push(chunk), left })
