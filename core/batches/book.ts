@@ -7,7 +7,7 @@ import { type AccountParts, accountNamed, askAccount, askForJson } from '../file
 import { parsedJson } from '../json/parse.ts'
 import type { CallRecord } from '../ports.ts'
 import { recordText } from '../reports/stored-record.ts'
-import { unwrittenIds, writeRecords } from '../reports/write.ts'
+import { writeNew } from '../reports/write.ts'
 import { createStop } from '../stop.ts'
 import { HOUR_MS, MINUTE_MS } from '../units.ts'
 import { addedHash } from './check.ts'
@@ -97,17 +97,11 @@ async function bookResults(parts: BookParts, batch: Batch, path: string): Promis
   return 'booked'
 }
 
-/** Rows that are there already are those of an earlier try, which did not come to its end. */
+/** Rows that are there already are those of another try: an earlier one that did not come to its end, or one at the same time. */
 async function write(parts: BookParts, batch: Batch, rows: readonly CallRecord[]): Promise<void> {
   if (rows.length === 0) return
-  const missing = new Set(
-    await unwrittenIds(
-      parts.db,
-      rows.map(({ id }) => id),
-    ),
-  )
+  const missing = await writeNew(parts.db, rows.map(recordText))
   const added = rows.filter(({ id }) => missing.has(id))
-  await writeRecords(parts.db, added.map(recordText))
   for (const { madeObjects = [] } of added) {
     if (madeObjects.length > 0)
       parts.objects.remember({ userId: batch.userId, backend: batch.backend }, madeObjects)

@@ -59,6 +59,26 @@ export async function writeRecords(db: Db, records: readonly string[]): Promise<
   if ((inserted?.waiting ?? 0) >= GROUPED_AT_ONCE) await db.batch(groupUp(db))
 }
 
+/**
+ * As writeRecords, of calls that nobody took for interrupted and that name no limits. Answers the ids of those that were new: who
+ * writes the same at the same time counts none of them.
+ */
+export async function writeNew(db: Db, records: readonly string[]): Promise<ReadonlySet<string>> {
+  const readable = records.map(wellFormed)
+  const [insert, count, ...lists] = inserting(db, readable)
+  const [, [inserted], added] = await db.batch([
+    ...([insert, count] as const),
+    db
+      .select({ id: usageLogs.requestId })
+      .from(usageLogs)
+      .where(sql`id > (select spent_id from usage_summed)`),
+    ...lists,
+    ...sumUp(db, readable),
+  ])
+  if ((inserted?.waiting ?? 0) >= GROUPED_AT_ONCE) await db.batch(groupUp(db))
+  return new Set(added.map(({ id }) => id))
+}
+
 /** Which of `ids` (request ids) have no row in the log. */
 export async function unwrittenIds(db: Db, ids: readonly string[]): Promise<string[]> {
   const rows = await db
