@@ -1,6 +1,7 @@
 /** One call from admission to answer: reserve, find a backend, hand its answer on, settle it. The one way through. */
 import type { Deps } from '../deps.ts'
 import { asRefusal, Refusal } from '../errors.ts'
+import { headerText } from '../http/headers.ts'
 import { limitHeaders, limitRefusal } from '../limits/refusals.ts'
 import type { Admitted, HeaderPairs, Reply } from '../ports.ts'
 import type { KeptAnswer } from './attempt.ts'
@@ -105,14 +106,18 @@ function answer(
     return keptReply(served.answer, call.id, extraHeaders)
   }
   const { selection, reply, stop, callers, leftOut } = served
-  if (leftOut) extraHeaders.push(['x-gateway-warning', `not sent to this upstream: ${leftOut.join(', ')}`])
+  if (leftOut) extraHeaders.push(warning(`not sent to this upstream: ${leftOut.join(', ')}`))
   if (metering && metering.asked !== call.model) {
     const why = `no upstream can serve ${metering.asked} right now`
-    extraHeaders.push(['x-gateway-warning', `answered by ${call.model}, because ${why}`])
+    extraHeaders.push(warning(`answered by ${call.model}, because ${why}`))
   }
   const native = call.native !== undefined && selection.backend.speaksOpenAi
   const relayed = { call, reply, stop, native, callers, record: metering?.record, extraHeaders, selection }
   return { ...relay(deps, relayed), native, backend: selection.backend.name }
+}
+
+function warning(what: string): [string, string] {
+  return ['x-gateway-warning', headerText(what)]
 }
 
 function keptReply(kept: KeptAnswer, requestId: string, extraHeaders: HeaderPairs): Forwarded {

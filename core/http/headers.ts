@@ -13,3 +13,8 @@ export function mediaTypeOf(headers: HeaderPairs): string {
   const [type = ''] = (headerOf(headers, 'content-type') ?? '').split(';', 1)
   return type.trim().toLowerCase()
 }
+
+/** Text that every header can have: of names of models and fields, a character beyond ASCII would end the answer. */
+export function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?')
+}

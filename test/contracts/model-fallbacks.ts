@@ -6,6 +6,7 @@ import { errorJson, type FakeUpstream, startUpstream } from '../support/upstream
 const OPUS = 'claude-opus-5-5'
 const SONNET = 'claude-sonnet-5-5'
 const FABLE = 'claude-fable-5-2'
+const NAMED = '公司-opus'
 
 export function modelFallbacksContract({ name, start }: Runtime) {
   describe(`fallbacks of models on ${name}`, () => {
@@ -22,11 +23,11 @@ export function modelFallbacksContract({ name, start }: Runtime) {
       sound = await startUpstream()
       gateway = await start({
         backends: [
-          { name: 'failing', url: failing.url, models: [OPUS, FABLE] },
+          { name: 'failing', url: failing.url, models: [OPUS, FABLE, NAMED] },
           { name: 'sound', url: sound.url, models: [SONNET] },
         ],
         // One that nobody may use comes before.
-        model_fallbacks: { [OPUS]: ['claude-haiku-5-5', SONNET] },
+        model_fallbacks: { [OPUS]: ['claude-haiku-5-5', SONNET], [NAMED]: [SONNET] },
         models: { rules: [{ match: '*haiku*', access: 'closed' }] },
       })
     })
@@ -60,6 +61,16 @@ export function modelFallbacksContract({ name, start }: Runtime) {
         expect((await gateway.rowOf(plain)).costMicros).toBe(row.costMicros)
       },
     )
+
+    test('say so of a model whose name no header can have', async () => {
+      const answer = await ask(NAMED, false)
+      await answer.text()
+      expect([answer.status, answer.headers.get('x-gateway-warning')]).toEqual([
+        200,
+        `answered by ${SONNET}, because no upstream can serve ??-opus right now`,
+      ])
+      expect(await gateway.rowOf(answer)).toMatchObject({ requestedModel: NAMED, outcome: 'ok' })
+    })
 
     test('are not for other models, and not for a history with thinking', async () => {
       const before = sound.requests.length

@@ -1,7 +1,7 @@
 /** Turns Claude's answer into OpenAI's: a stream, one JSON object or an error. */
 import { joined } from '../../bytes.ts'
 import { Refusal } from '../../errors.ts'
-import { mediaTypeOf } from '../../http/headers.ts'
+import { headerText, mediaTypeOf } from '../../http/headers.ts'
 import { parsedJson } from '../../json/parse.ts'
 import type { HeaderPairs, Reply, Sink } from '../../ports.ts'
 import type { StopSignal } from '../../stop.ts'
@@ -185,6 +185,6 @@ function headersOf(from: HeaderPairs, warnings: readonly string[], type: string)
 const LONGEST_WARNING = 3_000
 
 function headerOf(warnings: readonly string[]): string {
-  const text = warnings.join('; ').replace(/[^\x20-\x7e]/g, '?')
+  const text = headerText(warnings.join('; '))
   return text.length > LONGEST_WARNING ? `${text.slice(0, LONGEST_WARNING)} ...` : text
 }
