@@ -126,6 +126,17 @@ export function upstreamContract(name: string, make: () => Upstream) {
         expect(await textOf(reply)).toBe(text)
       })
 
+      test('ends with what its reader throws', async () => {
+        encoded(gzipSync(new Uint8Array(1024 * 1024)), 'gzip')
+        const { pipe } = await send()
+        let pieces = 0
+        const write = () => {
+          pieces += 1
+          if (pieces > 2) throw new Error('this is enough')
+        }
+        await expect(pipe({ write })).rejects.toThrow('this is enough')
+      })
+
       test('is decoded no faster than it is read', async () => {
         encoded(gzipSync(new Uint8Array(64 * 1024 * 1024)), 'gzip')
         const reply = await send()

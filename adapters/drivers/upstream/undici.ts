@@ -82,6 +82,17 @@ interface Source {
   resume(): unknown
 }
 
+/** `take`, of which `failed` hears what it throws. undici catches that itself; behind a decoder it would end the process. */
+function guarded(take: (chunk: Uint8Array) => void, failed: (cause: unknown) => void) {
+  return (chunk: Uint8Array) => {
+    try {
+      take(chunk)
+    } catch (cause) {
+      failed(cause)
+    }
+  }
+}
+
 function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHandler {
   let controller: Dispatcher.DispatchController | undefined
   let source: Source | undefined
@@ -170,7 +181,7 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
   const decode = (encoding: string) => {
     headers = headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
     decoder = decoderFor(encoding)
-    decoder.on('data', take).on('end', finish)
+    decoder.on('data', guarded(take, abort)).on('end', finish)
     decoder.on('error', abort)
     source = decoder
   }
