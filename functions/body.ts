@@ -62,16 +62,19 @@ export function readBody(most: number, reading: Reading): Promise<Uint8Array> {
 }
 
 /**
- * The body piece by piece, nothing of it kept; one with a content-encoding is read whole first, at most `whole` bytes of it.
- * Throws a Refusal or ClientGone, as readBody, when a piece is asked for.
+ * The body piece by piece, nothing of it kept or told to `add`; one with a content-encoding is read whole first, at most `whole`
+ * bytes of it. Throws a Refusal or ClientGone, as readBody, when a piece is asked for.
  */
 export async function* piecesOf(
   { most, whole }: { most: number; whole: number },
   reading: Reading & { pieces(): AsyncIterable<Uint8Array> },
 ): AsyncGenerator<Uint8Array> {
-  if (encodingOf(reading.headers)) return void (yield await readBody(whole, reading))
+  if (encodingOf(reading.headers)) {
+    announcedBytes(reading.headers, whole)
+    return void (yield await readBody(whole, reading))
+  }
   const pieces = reading.pieces()[Symbol.asyncIterator]()
-  const taking = createTaking(most, reading.add)
+  const taking = createTaking(most, undefined)
   try {
     for (;;) {
       const { done, value } = await beforeStall(reading.clock, pieces.next())

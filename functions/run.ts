@@ -87,10 +87,12 @@ async function runCall(
     })
   }
   const pieces = (most: number, limited: boolean) => {
-    visit = intake.begin(caller, 0, limited)
+    const begun = intake.begin(caller, 0, limited)
+    visit = begun
     announcedBytes(headers, most)
     const whole = deps.settings.limits.maxBodyBytes
-    const reading = { clock, headers, read, decompress, pieces: () => wire.pieces(request, bindings) }
+    const arriving = () => wire.pieces(request, bindings)
+    const reading = { clock, headers, read, decompress, add: begun.add, pieces: arriving }
     return piecesOf({ most, whole }, reading)
   }
   const left = () => wire.left(request, bindings)

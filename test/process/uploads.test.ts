@@ -142,11 +142,16 @@ describe('uploads', () => {
   test('that are compressed are counted as they grow', async () => {
     const { gateway } = await started({ body_memory: '8MB' })
     const held = await begin(gateway, { length: MB })
-    const compressed = gzipSync(BODY.padEnd(1.5 * MB))
-    const headers = { 'content-encoding': 'gzip' }
-    await expect.poll(async () => (await gateway.send(compressed, { headers })).status).toBe(503)
+    const batch = JSON.stringify({ requests: [{ custom_id: 'a', params: JSON.parse(BODY) }] })
+    const sent = async (path: string, body: string) => {
+      const headers = { 'content-encoding': 'gzip' }
+      return (await gateway.send(gzipSync(body.padEnd(1.5 * MB)), { path, headers })).status
+    }
+    await expect.poll(() => sent('/v1/messages', BODY)).toBe(503)
+    expect(await sent('/v1/messages/batches', batch)).toBe(503)
     held.socket.destroy()
-    await expect.poll(async () => (await gateway.send(compressed, { headers })).status).toBe(200)
+    await expect.poll(() => sent('/v1/messages', BODY)).toBe(200)
+    expect(await sent('/v1/messages/batches', batch)).toBe(200)
   })
 
   test('are asked for only when they may come, where the client wants to be asked', async () => {
