@@ -59,7 +59,15 @@ export const batches = [
       const pieces = call.pieces(BATCH_BYTES, true)
       return shown(
         call,
-        await createBatch(deps, { id, caller, path: target, headers, pieces, signal: call.left() }),
+        await createBatch(deps, {
+          id,
+          caller,
+          path: target,
+          headers,
+          pieces,
+          keep: call.keep,
+          signal: call.left(),
+        }),
       )
     },
   }),

@@ -71,6 +71,8 @@ export interface RouteCall<P extends string, T extends Tier, Q, B> {
   read(maxBytes: number, limited: boolean): Promise<Uint8Array>
   /** The same piece by piece, nothing of it kept; what `read` throws is thrown when a piece is asked for. */
   pieces(maxBytes: number, limited: boolean): AsyncIterable<Uint8Array>
+  /** So many bytes more of the pieces are kept until the answer. Throws a Refusal overloaded. */
+  keep(bytes: number): void
   /** Aborts when the client leaves. */
   left(): StopSignal
   /** Path and query as received, undecoded. */

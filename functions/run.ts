@@ -100,7 +100,8 @@ async function runCall(
   try {
     // No accessor: each object with one of its own has a hidden class of its own, and V8 keeps all that it holds for long.
     const actor = () => ({ id: caller.userId, ip: address(), requestId: id })
-    const given = { ...base, query, caller, actor, read: readWhenAllowed, pieces, left }
+    const keep = (bytes: number) => visit?.add(bytes)
+    const given = { ...base, query, caller, actor, read: readWhenAllowed, pieces, keep, left }
     // The cast holds because path, tier and query come from the same route, whose types `route()` dropped.
     const handled = route.handle(given as never)
     const answer = handled instanceof Promise ? await handled : handled

@@ -29,6 +29,8 @@ export interface BatchUpload {
   path: string
   headers: HeaderPairs
   pieces: AsyncIterable<Uint8Array>
+  /** As rewritten. */
+  keep(bytes: number): void
   signal: StopSignal
 }
 
@@ -40,7 +42,8 @@ export async function createBatch(parts: CreateParts, given: BatchUpload): Promi
       throw new Refusal('body_invalid', `model: the account of this batch does not have the model ${model}.`)
     }
   })
-  const arriving = rewritten(given.pieces, parts.settings.limits.maxBodyBytes, check.take)
+  const { pieces, keep } = given
+  const arriving = rewritten(pieces, parts.settings.limits.maxBodyBytes, { take: check.take, keep })
   // The account is chosen by what the first request names.
   const early: Uint8Array[] = []
   while (check.requests() === 0) {

@@ -13,14 +13,15 @@ const DECODER = new TextDecoder()
 
 /**
  * The same bytes, with each request as `take` answers it. Throws a Refusal body_invalid for what is no object with one list
- * `requests` of objects, each of at most `most` bytes; and what `take` throws.
+ * `requests` of objects, each of at most `most` bytes; and what `take` and `keep` throw. `keep` is told how much longer than all
+ * before it a request is, because each is in memory until it is whole.
  */
 export async function* rewritten(
   pieces: AsyncIterable<Uint8Array>,
   most: number,
-  take: (request: Uint8Array) => Promise<Uint8Array>,
+  { take, keep }: { take(request: Uint8Array): Promise<Uint8Array>; keep(bytes: number): void },
 ): AsyncGenerator<Uint8Array> {
-  const splitter = createSplitter(most)
+  const splitter = createSplitter(most, keep)
   for await (const piece of pieces) {
     const out: Uint8Array[] = []
     for (const part of splitter.write(piece)) out.push(part.isRequest ? await take(part.bytes) : part.bytes)
@@ -99,7 +100,7 @@ function step(place: Place, byte: number): 'begins' | 'ends' | undefined {
   return undefined
 }
 
-function createSplitter(most: number) {
+function createSplitter(most: number, keep: (bytes: number) => void) {
   const place: Place = {
     ...{ depth: 0, inString: false, escaped: false, keyNext: false, key: undefined, name: '' },
     ...{ lists: 0, inList: false, started: false },
@@ -107,10 +108,15 @@ function createSplitter(most: number) {
   /** The request that is being read, as far as it is in earlier pieces. */
   let request: Uint8Array[] | undefined
   let size = 0
+  let longest = 0
   function grow(bytes: Uint8Array) {
     size += bytes.length
     if (size > most) {
       throw new Refusal('body_too_large', `A request of the batch is larger than ${most} bytes.`)
+    }
+    if (size > longest) {
+      keep(size - longest)
+      longest = size
     }
     request?.push(bytes)
   }

@@ -139,6 +139,21 @@ describe('uploads', () => {
     held.socket.destroy()
   })
 
+  test('of batches are counted by the longest of their requests', async () => {
+    const { gateway } = await started({ body_memory: '8MB' })
+    const held = await begin(gateway, { length: MB })
+    const one = (id: string, bytes: number) =>
+      `{"custom_id":"${id}","params":${BODY.replace('hi', 'x'.repeat(bytes))}}`
+    const lines = ['content-type: application/json']
+    const upload = { length: 9 * MB, path: '/v1/messages/batches', lines }
+    const small = Array.from({ length: 30 }, (_, i) => one(`r-${i}`, 64 * 1024))
+    const many = await begin(gateway, { ...upload, body: `{"requests":[${small.join()},` })
+    const large = await begin(gateway, { ...upload, body: `{"requests":[${one('r', 1.5 * MB)}` })
+    await expect.poll(large.statuses).toEqual([503])
+    expect(many.statuses()).toEqual([])
+    held.socket.destroy()
+  })
+
   test('that are compressed are counted as they grow', async () => {
     const { gateway } = await started({ body_memory: '8MB' })
     const held = await begin(gateway, { length: MB })
