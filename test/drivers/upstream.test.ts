@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { fetchUpstream } from '../../adapters/drivers/upstream/fetch.ts'
 import { guardedLookup } from '../../adapters/drivers/upstream/lookup.ts'
@@ -58,3 +60,34 @@ test('calls in turn share one connection, and one after a call that was given up
   await expect.poll(() => server.sockets()).toBe(0)
   await server.stop()
 })
+
+test.each(['destroy', 'resetAndDestroy'] as const)(
+  'a call on a connection that its server just closes goes on a new one (%s)',
+  async (close) => {
+    let connections = 0
+    const server = createServer((socket) => {
+      connections += 1
+      const isFirst = connections === 1
+      let asked = 0
+      socket.on('error', () => {})
+      socket.on('data', () => {
+        asked += 1
+        if (isFirst && asked === 2) socket[close]()
+        else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo // it listens on TCP
+    const upstream = undiciUpstream()
+    const request = { origin: `http://127.0.0.1:${port}`, method: 'POST', path: '/', headers: [] } as const
+    for (const body of ['first', 'second']) {
+      const sent = { ...request, headers: [], body: Buffer.from(body) }
+      const reply = await upstream.send(sent, new AbortController().signal)
+      await reply.pipe({ write() {} })
+      expect(reply.status).toBe(200)
+    }
+    expect(connections).toBe(2)
+    await upstream.close()
+    server.close()
+  },
+)

@@ -22,6 +22,8 @@ export interface Connections {
   take(place: string, fresh: boolean): Client
   /** The call is over and its connection can be used again. */
   release(place: string, client: Client): void
+  /** Whether an answer came on this connection already. */
+  wasUsed(client: Client): boolean
   /** Whether all that was written to this connection has left the process. */
   hasSent(client: Client): boolean
   /** The call failed or was given up: closes its connection. */
@@ -123,6 +125,7 @@ export function openConnections(noProxy: string): Connections {
       if (waiting) waiting.push(client)
       else idle.set(place, [client])
     },
+    wasUsed: (client) => (all.get(client)?.socket?.bytesRead ?? 0) > 0,
     hasSent(client) {
       const socket = all.get(client)?.socket
       // A destroyed one may still be writing when it forgets what it was to write.

@@ -27,7 +27,8 @@ export function undiciUpstream(noProxy = '', turn: Turn = createTurn()): Upstrea
           const client = connections.take(place, fresh)
           const over = (good: boolean) =>
             good ? connections.release(place, client) : connections.drop(client)
-          const exchange = { resolve, reject: failed, over, sent: () => connections.hasSent(client) }
+          const used = connections.wasUsed(client)
+          const exchange = { resolve, reject: failed, over, used, sent: () => connections.hasSent(client) }
           client.dispatch(
             { method, path, headers: flatHeaders(headers), body: body === undefined ? null : sendable(body) },
             receiver(signal, exchange),
@@ -63,8 +64,12 @@ function sendable(body: Uint8Array | AsyncIterable<Uint8Array>): Uint8Array | Re
 /** A connection that had served an earlier answer was closed before the first byte of this one. */
 class IdleClosed extends Error {}
 
-function wasIdleClosed(cause: unknown): boolean {
-  return cause instanceof errors.SocketError && (cause.socket?.bytesRead ?? 0) > 0
+/** A server that closes a connection on which a request has come already resets it. */
+const RESET = new Set<unknown>(['ECONNRESET', 'EPIPE'])
+
+function wasClosed(cause: unknown): boolean {
+  if (cause instanceof errors.SocketError) return true
+  return cause instanceof Error && 'code' in cause && RESET.has(cause.code)
 }
 
 /** Callbacks for the result of a dispatched request. */
@@ -73,6 +78,8 @@ interface Exchange {
   reject(cause: unknown): void
   /** The exchange no longer needs the connection; `good` if it can be used again. */
   over(good: boolean): void
+  /** The connection had served an earlier answer. */
+  used: boolean
   sent(): boolean
 }
 
@@ -173,7 +180,7 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
     if (!over) exchange.over(false)
     over = true
     if (body) body.reject(cause)
-    else if (status === 0 && wasIdleClosed(cause))
+    else if (status === 0 && exchange.used && wasClosed(cause))
       exchange.reject(new IdleClosed('idle connection', { cause }))
     else exchange.reject(cause)
   }
