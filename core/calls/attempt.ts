@@ -65,6 +65,7 @@ export async function attempt(
   call.signal.addEventListener('abort', onGone)
   const limit = firstByteLimit(deps, call, backend)
   let timedOut = false
+  let waitsForWhole = limit.whole
   const after = (ms: number) =>
     clock.after(ms, () => {
       timedOut = true
@@ -78,7 +79,8 @@ export async function attempt(
     const secrets = deps.credentialsOf?.(backend)?.secrets()
     const reply = concealed(came, backend, secrets)
     if (reply.status >= 400) {
-      // The rest of an error is not waited for as long as its beginning.
+      // The rest of an error is not waited for as long as its beginning, and Claude does not work on an answer meanwhile.
+      waitsForWhole = false
       cancelTimer()
       cancelTimer = after(REST_MS)
     }
@@ -89,7 +91,7 @@ export async function attempt(
     return result
   } catch (cause) {
     if (call.signal.aborted) return { kind: 'client_gone' }
-    if (timedOut && limit.whole)
+    if (timedOut && waitsForWhole)
       return { kind: 'whole_answer_late', byCaller: limit.byCaller, kept: undefined }
     const verdict: Failure = timedOut
       ? { kind: 'pair_failed', reason: 'no first byte in time', fromNetwork: true }

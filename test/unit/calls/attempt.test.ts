@@ -298,10 +298,11 @@ describe('a call that nobody answers', () => {
     expect(await attempted(answer, { stream: true })).toMatchObject({ kind: 'failed', late: false })
   })
 
-  test('waits five seconds for the rest of an error', async () => {
+  test.each([true, false])('waits five seconds for the rest of an error (streamed: %s)', async (stream) => {
     let stopped: unknown
     const clock = fakeClock()
-    const settings = { retry: { firstByteTimeoutMs: 60_000 } } as unknown as Settings
+    const retry = { firstByteTimeoutMs: 60_000, wholeAnswerTimeoutMs: 600_000 }
+    const settings = { retry } as unknown as Settings // as above
     const upstream = portUpstream(() => ({}))
     const begun = Promise.withResolvers<void>()
     const hanging: typeof upstream = {
@@ -320,7 +321,7 @@ describe('a call that nobody answers', () => {
         cancel() {},
       }),
     }
-    const sending = attempt({ clock, settings, upstream: hanging }, call(), A)
+    const sending = attempt({ clock, settings, upstream: hanging }, call({ stream }), A)
     await begun.promise
     clock.advance(4_999)
     expect(stopped).toBeUndefined()
