@@ -61,33 +61,55 @@ test('calls in turn share one connection, and one after a call that was given up
   await server.stop()
 })
 
-test.each(['destroy', 'resetAndDestroy'] as const)(
-  'a call on a connection that its server just closes goes on a new one (%s)',
-  async (close) => {
-    let connections = 0
-    const server = createServer((socket) => {
-      connections += 1
-      const isFirst = connections === 1
-      let asked = 0
-      socket.on('error', () => {})
-      socket.on('data', () => {
-        asked += 1
-        if (isFirst && asked === 2) socket[close]()
-        else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
-      })
-    }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo // it listens on TCP
-    const upstream = undiciUpstream()
-    const request = { origin: `http://127.0.0.1:${port}`, method: 'POST', path: '/', headers: [] } as const
-    for (const body of ['first', 'second']) {
-      const sent = { ...request, headers: [], body: Buffer.from(body) }
+/** A server that closes its first connection, in one of two ways, so long (ms) after the second request on it. */
+async function startCloser(close: 'destroy' | 'resetAndDestroy', afterMs: number) {
+  let connections = 0
+  const server = createServer((socket) => {
+    connections += 1
+    const isFirst = connections === 1
+    let asked = 0
+    socket.on('error', () => {})
+    socket.on('data', () => {
+      asked += 1
+      if (isFirst && asked === 2) setTimeout(() => socket[close](), afterMs)
+      else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo // it listens on TCP
+  const upstream = undiciUpstream()
+  const request = { origin: `http://127.0.0.1:${port}`, method: 'POST', path: '/' } as const
+  return {
+    connections: () => connections,
+    async send(text: string) {
+      const sent = { ...request, headers: [], body: Buffer.from(text) }
       const reply = await upstream.send(sent, new AbortController().signal)
       await reply.pipe({ write() {} })
-      expect(reply.status).toBe(200)
-    }
-    expect(connections).toBe(2)
-    await upstream.close()
-    server.close()
+      return reply.status
+    },
+    async stop() {
+      await upstream.close()
+      server.close()
+    },
+  }
+}
+
+describe.each(['destroy', 'resetAndDestroy'] as const)(
+  'a connection that its server closes (%s)',
+  (close) => {
+    test('just as a call comes is replaced by a new one', async () => {
+      const closer = await startCloser(close, 0)
+      expect([await closer.send('first'), await closer.send('second')]).toEqual([200, 200])
+      expect(closer.connections()).toBe(2)
+      await closer.stop()
+    })
+
+    test('after it has worked on the call for a while ends it, because it would work on it twice', async () => {
+      const closer = await startCloser(close, 2_100)
+      expect(await closer.send('first')).toBe(200)
+      await expect(closer.send('second')).rejects.toThrow()
+      expect(closer.connections()).toBe(1)
+      await closer.stop()
+    })
   },
 )

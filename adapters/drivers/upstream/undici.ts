@@ -28,7 +28,10 @@ export function undiciUpstream(noProxy = '', turn: Turn = createTurn()): Upstrea
           const over = (good: boolean) =>
             good ? connections.release(place, client) : connections.drop(client)
           const used = connections.wasUsed(client)
-          const exchange = { resolve, reject: failed, over, used, sent: () => connections.hasSent(client) }
+          const begun = performance.now()
+          const maybeIdle = () => used && performance.now() - begun < IDLE_CLOSE_MS
+          const sent = () => connections.hasSent(client)
+          const exchange = { resolve, reject: failed, over, maybeIdle, sent }
           client.dispatch(
             { method, path, headers: flatHeaders(headers), body: body === undefined ? null : sendable(body) },
             receiver(signal, exchange),
@@ -61,6 +64,9 @@ function sendable(body: Uint8Array | AsyncIterable<Uint8Array>): Uint8Array | Re
   return body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false })
 }
 
+/** A close that comes later than this ends what the server was working on. A second call would make it work twice. */
+const IDLE_CLOSE_MS = 2_000
+
 /** A connection that had served an earlier answer was closed before the first byte of this one. */
 class IdleClosed extends Error {}
 
@@ -78,8 +84,8 @@ interface Exchange {
   reject(cause: unknown): void
   /** The exchange no longer needs the connection; `good` if it can be used again. */
   over(good: boolean): void
-  /** The connection had served an earlier answer. */
-  used: boolean
+  /** Whether its server may have closed the connection as an idle one. */
+  maybeIdle(): boolean
   sent(): boolean
 }
 
@@ -180,7 +186,7 @@ function receiver(signal: StopSignal, exchange: Exchange): Dispatcher.DispatchHa
     if (!over) exchange.over(false)
     over = true
     if (body) body.reject(cause)
-    else if (status === 0 && exchange.used && wasClosed(cause))
+    else if (status === 0 && exchange.maybeIdle() && wasClosed(cause))
       exchange.reject(new IdleClosed('idle connection', { cause }))
     else exchange.reject(cause)
   }
