@@ -52,14 +52,13 @@ export function answerOf(result: Attempt): AttemptAnswer {
   return result.verdict.kind
 }
 
-/** Sends the call to `backend`. Never throws. */
+/** Sends the call, whose client is still there, to `backend`. Never throws. */
 export async function attempt(
   deps: Pick<Deps, 'clock' | 'settings' | 'upstream'> & Partial<Pick<Deps, 'credentialsOf'>>,
   call: Call,
   backend: Backend,
 ): Promise<Attempt> {
   const { clock } = deps
-  if (call.signal.aborted) return { kind: 'client_gone' }
   const stop = createStop()
   const onGone = () => stop.abort(call.signal.reason)
   call.signal.addEventListener('abort', onGone)

@@ -138,9 +138,9 @@ function figuresAtEnd(
   record: CallRecord,
   prices: Pick<Prices, 'cost' | 'estimate'>,
 ) {
-  // Claude may have read the input of a call that was given up before any usage came.
+  // Claude may have read the input of a call that was given up before any usage came, unless it was sent nowhere.
   const givenUp = outcome === 'client_aborted' || outcome === 'interrupted'
-  const guessed = estimatedOutput ?? (givenUp && !usage ? 0 : undefined)
+  const guessed = record.attempts === 0 ? undefined : (estimatedOutput ?? (givenUp && !usage ? 0 : undefined))
   if (guessed === undefined) return { ...figuresOf(usage, record, prices), madeObjects: made }
   return guessedFigures(record, prices, guessed)
 }

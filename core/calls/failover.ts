@@ -60,6 +60,7 @@ export async function sendWithFailover(
     const choosing = selected(deps, call, tried, onlyAnswering)
     const selection = choosing instanceof Promise ? await choosing : choosing
     if (!selection) break
+    if (call.signal.aborted) return leftBefore(selection)
     const { backend } = selection
     tried.add(backend.name)
     listener?.sentTo(backend.name)
@@ -101,6 +102,12 @@ export async function sendWithFailover(
   if (kept) return { kind: 'kept', answer: kept }
   if (last) throw call.boundTo === undefined ? failedRefusal(tried.size, last.late) : boundRefusal()
   throw noneRefusal(deps, call)
+}
+
+/** Nothing was sent, so nothing was learned and nobody pays. */
+function leftBefore(selection: Selection): Served {
+  selection.done(undefined)
+  return { kind: 'client_gone' }
 }
 
 /** Counting tokens teaches nothing about messages: another limit holds for it, and some backends cannot do it. */

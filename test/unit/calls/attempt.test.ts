@@ -350,14 +350,6 @@ describe('a call that reaches nobody', () => {
 })
 
 describe('a client that leaves', () => {
-  test('before the call is sent is noticed', async () => {
-    const { upstream, send } = setUp({})
-    const stop = createStop()
-    stop.abort(new Error())
-    expect(await send({ signal: stop.signal })).toEqual({ kind: 'client_gone' })
-    expect(upstream.asked).toEqual([])
-  })
-
   test('while the call waits stops it', async () => {
     const left = new Error('client left')
     let reason: unknown

@@ -11,6 +11,16 @@ const MADE: MadeObject[] = [{ kind: 'container', id: 'c1', expiresAt: 5 }]
 
 const DONE = { outcome: 'ok', status: 200 } as const
 
+function sentScene() {
+  const { open, settled } = forwardingScene({})
+  const openSent = (told: Parameters<typeof open>[0]) => {
+    const record = open(told)
+    record.sentTo('a')
+    return record
+  }
+  return { openSent, settled }
+}
+
 describe('the record of a call', () => {
   test('begins with its input, as far as the size of its body tells', () => {
     const { open, clock } = forwardingScene({})
@@ -114,11 +124,11 @@ describe('the record of a call', () => {
   })
 
   test('takes the output as it was estimated, where no usage came', () => {
-    const { open, settled } = forwardingScene({})
+    const { openSent, settled } = sentScene()
     const end = { outcome: 'error', status: 504, usage: undefined, estimatedOutput: 30 } as const
-    open({ body: BODY }).settle(end)
-    open({ body: BODY }).settle({ outcome: 'client_aborted', status: 499, usage: undefined })
-    open({ body: BODY }).settle({ outcome: 'client_aborted', status: 200, usage: billed({ input: 1 }) })
+    openSent({ body: BODY }).settle(end)
+    openSent({ body: BODY }).settle({ outcome: 'client_aborted', status: 499, usage: undefined })
+    openSent({ body: BODY }).settle({ outcome: 'client_aborted', status: 200, usage: billed({ input: 1 }) })
     expect(settled).toMatchObject([
       { inputTokens: 100, outputTokens: 30, costMicros: 1_000, estimated: true },
       { inputTokens: 100, outputTokens: 0, costMicros: 400, estimated: true },
@@ -127,15 +137,15 @@ describe('the record of a call', () => {
   })
 
   test('tells the parts of its cost, however it ends', () => {
-    const { open, settled } = forwardingScene({})
+    const { openSent, settled } = sentScene()
     const usage = billed(
       { input: 150_000, output: 10, cacheRead: 60_000, cacheWrite5m: 7 },
       { webSearches: 2, serviceTier: 'priority', speed: 'fast', geo: 'eu', fast: true },
     )
-    open({ client: 'codex', project: 'web' }).settle({ ...DONE, usage })
-    open({ body: BODY }).settle({ ...DONE, outcome: 'client_aborted', usage: undefined })
-    open({ body: BODY }).settle({ ...DONE, usage: undefined, estimatedOutput: 33 })
-    open({ body: BODY }).settle({ ...DONE, outcome: 'error', usage: undefined })
+    openSent({ client: 'codex', project: 'web' }).settle({ ...DONE, usage })
+    openSent({ body: BODY }).settle({ ...DONE, outcome: 'client_aborted', usage: undefined })
+    openSent({ body: BODY }).settle({ ...DONE, usage: undefined, estimatedOutput: 33 })
+    openSent({ body: BODY }).settle({ ...DONE, outcome: 'error', usage: undefined })
     for (const record of settled) {
       const { inputMicros, outputMicros, cacheReadMicros, cacheWrite5mMicros, cacheWrite1hMicros } = record
       const caches = cacheReadMicros + cacheWrite5mMicros + cacheWrite1hMicros

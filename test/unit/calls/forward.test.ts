@@ -98,6 +98,25 @@ describe('a client that leaves before its answer', () => {
     ])
   })
 
+  test('pays nothing for a call that was sent nowhere', async () => {
+    const scene = forwardingScene({ a: silence })
+    const stop = createStop()
+    stop.abort(new Error())
+    for (const stream of [true, false]) {
+      const gone = scene.forward({ stream, body: new Uint8Array(400), signal: stop.signal })
+      expect(await gone.catch((cause) => cause)).toBeInstanceOf(ClientGone)
+    }
+    const nothing = {
+      outcome: 'client_aborted',
+      inputTokens: 0,
+      costMicros: 0,
+      estimated: false,
+      attempts: 0,
+    }
+    expect(scene.settled).toMatchObject([nothing, nothing])
+    expect(scene.upstream.asked).toEqual([])
+  })
+
   test('of a whole answer pays for what Claude has written until then', async () => {
     const told = { stream: false, maxTokens: 1_000 }
     expect(await leaving(told, 5_001)).toMatchObject([{ outcome: 'client_aborted', outputTokens: 401 }])
