@@ -1,5 +1,10 @@
 /** Every page, in both languages, both themes, on a phone and on a desk. */
+import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { users } from '../../core/db/schema.ts'
+import { recordText } from '../../core/reports/stored-record.ts'
+import { writeRecords } from '../../core/reports/write.ts'
+import { callRecord } from '../support/records.ts'
 import { faultsOf, type House, openHouse, show } from './house.ts'
 import { ADMIN_PAGES, OWN_PAGES } from './pages.ts'
 
@@ -44,3 +49,24 @@ test.each([
   },
   180_000,
 )
+
+test('calls are not cut on a phone, and the menu shows where one is in a low window', async () => {
+  const { page } = await house.page({ locale: 'en-US', scheme: 'light', width: 360 })
+  await house.signIn(page, 'admin')
+  const [admin] = await house.gateway.db.select().from(users).where(eq(users.itcode, 'admin'))
+  const called = { userId: admin?.id ?? 0, createdAt: Date.now() }
+  const outcomes = ['ok', 'upstream_cut'] as const
+  const records = outcomes.map((outcome) => callRecord({ ...called, outcome }))
+  await writeRecords(house.gateway.db, records.map(recordText))
+  for (const path of ['/', `/admin/users/${called.userId}`, '/admin/usage']) {
+    await page.goto(house.gateway.url + path)
+    const calls = page.getByRole('region', { name: 'Requests' })
+    await calls.getByRole('row').nth(1).waitFor()
+    expect([path, await calls.evaluate((it) => it.scrollWidth - it.clientWidth)]).toEqual([path, 0])
+  }
+  await page.setViewportSize({ width: 1280, height: 500 })
+  await page.goto(`${house.gateway.url}/admin/audit`)
+  const here = page.getByRole('navigation').locator('[aria-current=page]')
+  await expect.poll(async () => ((await here.boundingBox())?.y ?? 0) + 20).toBeLessThan(450)
+  await page.context().close()
+})
