@@ -3,6 +3,8 @@
  * which each writer writes in one piece for all of them, then what these calls waited with, their requests and answers. A turn
  * that takes long ends in its midst, because nobody waits for all that others have to do in it.
  */
+import { systemClock } from '../../core/clock.ts'
+import type { Clock } from '../../core/ports.ts'
 
 /** Longer than most turns; what a write for each call costs is small beside it. */
 const LONG_MS = 1
@@ -21,7 +23,7 @@ export interface Turn {
   written(): Promise<void>
 }
 
-export function createTurn(): Turn {
+export function createTurn({ elapsed }: Pick<Clock, 'elapsed'> = systemClock): Turn {
   const writers: (() => void)[] = []
   let actions: (() => void)[] = []
   let isDue = false
@@ -34,14 +36,14 @@ export function createTurn(): Turn {
     actions = []
     for (const action of waiting) action()
   }
-  const isLong = () => performance.now() - since > LONG_MS
+  const isLong = () => elapsed() - since > LONG_MS
   function due() {
     if (isDue) {
       if (isLong()) end()
       return
     }
     isDue = true
-    since = performance.now()
+    since = elapsed()
     setImmediate(end)
   }
   function after(action: () => void) {

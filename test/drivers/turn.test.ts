@@ -16,13 +16,14 @@ import { socketWire } from '../../adapters/node/wire.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Sink } from '../../core/ports.ts'
 import { createStop } from '../../core/stop.ts'
+import { fakeClock } from '../support/clock.ts'
 import { keptLogs } from '../support/logs.ts'
 import { callRecord } from '../support/records.ts'
 import { fileStore, temporaryFolder } from '../support/stores.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 test('writers run once a turn, whatever they have to write, and before what waits, which keeps its order', async () => {
-  const turn = createTurn()
+  const turn = createTurn(fakeClock())
   const done: string[] = []
   const due = turn.writer(() => void done.push('written'))
   turn.after(() => void done.push('nothing waits'))
@@ -37,13 +38,11 @@ test('writers run once a turn, whatever they have to write, and before what wait
 })
 
 test('a turn that takes long ends in its midst', async () => {
-  const turn = createTurn()
+  const clock = fakeClock()
+  const turn = createTurn(clock)
   const done: string[] = []
   const due = turn.writer(() => void done.push('written'))
-  const busy = () => {
-    const until = performance.now() + 5
-    while (performance.now() < until);
-  }
+  const busy = () => clock.advance(2)
   due()
   turn.after(() => void done.push('first'))
   busy()
@@ -61,7 +60,7 @@ test('a turn that takes long ends in its midst', async () => {
 test('the lines of all calls of a turn are one write', async () => {
   const store = await fileStore()
   const folder = temporaryFolder()
-  const turn = createTurn()
+  const turn = createTurn(fakeClock())
   const parts = { folder: folder.path, turn, clock: systemClock, logger: keptLogs() }
   const records = await journalledRecords({ ...parts, db: store.db })
   const disk = vi.spyOn(fs, 'writeSync')
@@ -82,7 +81,7 @@ test('the lines of all calls of a turn are one write', async () => {
 
 /** A server whose answers are made in a turn in which something is due. Answers whether any had begun when it was written. */
 async function answered(respond: (turn: Turn, bindings: HttpBindings) => Response) {
-  const turn = createTurn()
+  const turn = createTurn(fakeClock())
   let answer: HttpBindings['outgoing'] | undefined
   const begun: (boolean | undefined)[] = []
   const due = turn.writer(() => void begun.push(answer?.headersSent))
@@ -120,7 +119,7 @@ test('answers leave behind what is written in their turn', async () => {
 
 test('requests to an upstream leave behind what is written in their turn', async () => {
   const upstream = await startUpstream()
-  const turn = createTurn()
+  const turn = createTurn(fakeClock())
   const sender = undiciUpstream('', turn)
   const order: string[] = []
   const due = turn.writer(() => void order.push('written'))
