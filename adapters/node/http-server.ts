@@ -1,15 +1,18 @@
 /** The HTTP server of a Node process. It refuses requests that a proxy in front may have read differently. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { systemClock } from '../../core/clock.ts'
 import { requestId } from '../../core/ids.ts'
+import { MOST_DISCARDED } from '../../functions/body.ts'
 import type { Turn } from '../drivers/turn.ts'
 
 /** Longer than the idle timeout of common load balancers, so that they close first and no call meets a closing connection. */
 const KEEP_ALIVE_MS = 75_000
 /** Limit for uploads that are slow; the core ends those that stall. */
 const LONGEST_UPLOAD_MS = 600_000
+/** So long is read on of a request that was answered before all of it had come. */
+const DISCARD_MS = 30_000
 /** Host of HTTP/1.0 requests, which may have no Host header, e.g. health checks of load balancers. */
 const NAMELESS = 'localhost'
 
@@ -28,13 +31,16 @@ export function createHttpServer(
     (request, bindings) => {
       const answering = fetch(request, bindings)
       const finished = (response: Response) => {
+        const { incoming } = bindings
+        if (!incoming.complete && incoming instanceof IncomingMessage) discardRest(incoming)
         const answer = cutIfBroken(response, bindings.outgoing)
         if (response === RESPONSE_ALREADY_SENT || !turn.isDue()) return answer
         return turn.written().then(() => answer)
       }
       return answering instanceof Promise ? answering.then(finished) : finished(answering)
     },
-    { hostname: NAMELESS },
+    // The library would cut the connection of a client that still sends half a second after its answer.
+    { hostname: NAMELESS, autoCleanupIncoming: false },
   )
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     if (isLeaving()) outgoing.shouldKeepAlive = false
@@ -53,6 +59,23 @@ export function createHttpServer(
     onRequest(incoming, outgoing)
   })
   return server
+}
+
+/**
+ * Reads what else comes of a request that is answered already, because a client that is still sending would see a broken
+ * connection instead of its answer. Neither for ever nor without end, because it is of no use.
+ */
+function discardRest(incoming: IncomingMessage): void {
+  const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers
+  if (length === undefined && encoding === undefined) return
+  const timer = setTimeout(() => incoming.destroy(), DISCARD_MS)
+  timer.unref()
+  incoming.once('close', () => clearTimeout(timer))
+  let discarded = 0
+  incoming.on('data', (chunk: Uint8Array) => {
+    discarded += chunk.length
+    if (discarded > MOST_DISCARDED) incoming.destroy()
+  })
 }
 
 /**

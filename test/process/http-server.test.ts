@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { sendRaw, statusesOf } from '../support/raw.ts'
@@ -123,4 +126,30 @@ test('no change is taken from a client that names no host', async () => {
   expect(
     statusesOf(await sendRaw(gateway.url, lines(...head, 'content-type: application/json') + body)),
   ).toEqual([403])
+})
+
+test('a client that goes on sending what was refused reads its answer, and its next call comes on the same connection', async () => {
+  const { hostname, port } = new URL(gateway.url)
+  const socket = connect(Number(port), hostname)
+  let got = ''
+  socket.on('data', (data) => {
+    got += data
+  })
+  const broke = once(socket, 'error').then(([cause]) => cause)
+  const piece = 'x'.repeat(50_000)
+  socket.write(
+    lines(
+      'POST /v1/messages HTTP/1.1',
+      'host: a',
+      'x-api-key: sk-none',
+      `content-length: ${20 * piece.length}`,
+    ),
+  )
+  for (let i = 0; i < 20; i++) {
+    socket.write(piece)
+    await Promise.race([sleep(60), broke])
+  }
+  socket.write(lines('GET /healthz HTTP/1.1', 'host: a', 'connection: close'))
+  expect(await Promise.race([once(socket, 'close'), broke])).toEqual([false])
+  expect(statusesOf(got)).toEqual([401, 200])
 })
