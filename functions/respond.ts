@@ -1,4 +1,5 @@
-/** The response to what a handler answered. */
+/** The response to what a handler answered, and what belongs to its end. */
+import type { Reply } from '../core/ports.ts'
 import type { Answer, Route } from './route.ts'
 
 /** Plain objects are parsed with the route's `reply`, so that an undeclared field fails instead of being sent. */
@@ -12,4 +13,22 @@ export function toResponse(route: Route, answer: Answer, id: string): Response {
   if (route.status === 204) return new Response(null, { status: 204, headers })
   const body = route.reply ? route.reply.parse(answer) : answer
   return Response.json(body, { status: route.status ?? 200, headers })
+}
+
+/** The same reply; `end` is called when it is finished or fails, be it at once. */
+export function endingReply(reply: Reply, end: () => void): Reply {
+  return {
+    ...reply,
+    pipe(sink) {
+      let flowing: ReturnType<Reply['pipe']>
+      try {
+        flowing = reply.pipe(sink)
+      } catch (cause) {
+        end()
+        throw cause
+      }
+      if (flowing) return flowing.finally(end)
+      end()
+    },
+  }
 }

@@ -13,7 +13,7 @@ import { compressed } from './compressed.ts'
 import { assertNoOtherBody, assertSameOrigin, checked, readJson, secured } from './guard.ts'
 import { assertMonitor, assertRecent, callerOf, identify, programOf } from './identify.ts'
 import { originOf } from './origin.ts'
-import { toResponse } from './respond.ts'
+import { endingReply, toResponse } from './respond.ts'
 import { type Answer, isChange, isSignedInTier, type Route, type Tier } from './route.ts'
 
 export interface Incoming {
@@ -208,18 +208,6 @@ async function respond(
 
 function isReply(answer: Answer): answer is Reply {
   return 'pipe' in answer && typeof answer.pipe === 'function'
-}
-
-/** The same reply; `end` is called when it is finished or fails. */
-function endingReply(reply: Reply, end: () => void): Reply {
-  return {
-    ...reply,
-    pipe(sink) {
-      const flowing = reply.pipe(sink)
-      if (flowing) return flowing.finally(end)
-      end()
-    },
-  }
 }
 
 export function pathOf(url: string): string {
