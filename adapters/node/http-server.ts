@@ -67,7 +67,8 @@ export function createHttpServer(
  */
 function discardRest(incoming: IncomingMessage): void {
   const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers
-  if (length === undefined && encoding === undefined) return
+  // `close` does not fire again for a client that has left already, and nothing of it is to be kept.
+  if (incoming.destroyed || (length === undefined && encoding === undefined)) return
   const timer = setTimeout(() => incoming.destroy(), DISCARD_MS)
   timer.unref()
   incoming.once('close', () => clearTimeout(timer))
