@@ -1,5 +1,6 @@
 /** The response to what a handler answered, and what belongs to its end. */
 import type { Reply } from '../core/ports.ts'
+import { createStop } from '../core/stop.ts'
 import type { Answer, Route } from './route.ts'
 
 /** Plain objects are parsed with the route's `reply`, so that an undeclared field fails instead of being sent. */
@@ -29,6 +30,22 @@ export function endingReply(reply: Reply, end: () => void): Reply {
       }
       if (flowing) return flowing.finally(end)
       end()
+    },
+  }
+}
+
+/** The answer to HEAD: the same head. The body is left at once, because nobody reads it and an account would send all of it. */
+export function withoutBody(reply: Reply): Reply {
+  return {
+    ...reply,
+    async pipe() {
+      const stop = createStop()
+      stop.abort(new Error('HEAD has no body'))
+      try {
+        await reply.pipe({ write() {}, left: stop.signal })
+      } catch {
+        // How a body ends that nobody wants is no failure.
+      }
     },
   }
 }

@@ -13,7 +13,7 @@ import { compressed } from './compressed.ts'
 import { assertNoOtherBody, assertSameOrigin, checked, readJson, secured } from './guard.ts'
 import { assertMonitor, assertRecent, callerOf, identify, programOf } from './identify.ts'
 import { originOf } from './origin.ts'
-import { endingReply, toResponse } from './respond.ts'
+import { endingReply, toResponse, withoutBody } from './respond.ts'
 import { type Answer, isChange, isSignedInTier, type Route, type Tier } from './route.ts'
 
 export interface Incoming {
@@ -112,7 +112,7 @@ async function runCall(
         visit?.end()
         incoming.answered(reply.status)
       }
-      return wire.respond(endingReply(reply, end), bindings)
+      return wire.respond(endingReply(request.method === 'HEAD' ? withoutBody(reply) : reply, end), bindings)
     }
     visit?.end()
     const response = toResponse(route, answer, id)

@@ -201,6 +201,19 @@ describe('an upload', () => {
     expect(asked?.headers['x-secret']).toBeUndefined()
   })
 
+  test('is left once its head is there, if only that was asked for', async () => {
+    upstream.answer({ headers: json, chunks: ['{"id":"file_1","type":"file"}'] })
+    await send()
+    const chunks = Array.from({ length: 10_000 }, () => 'x'.repeat(64 * 1024))
+    upstream.answer({ headers: { 'content-type': 'text/plain' }, chunks })
+    const head = await own.request('/v1/files/file_1/content', {
+      method: 'HEAD',
+      headers: { 'x-api-key': key },
+    })
+    expect([head.status, head.text]).toEqual([200, ''])
+    await expect.poll(() => upstream.requests.at(-1)).toMatchObject({ method: 'GET', aborted: true })
+  })
+
   test.each([
     [401, 503],
     [402, 503],
