@@ -7,6 +7,7 @@ import { loadConfig } from '../../config/load.ts'
 import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
 import type { Site } from '../../core/ports.ts'
+import { sharedWork } from '../../core/shared-work.ts'
 import settingsFile from '../../dist/config.yaml'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
 import type { HealthObject } from '../drivers/durable-objects/health.ts'
@@ -99,7 +100,7 @@ const FLEET_MAX_AGE_MS = 1_000
 let built: ReturnType<typeof build> | undefined
 
 async function ready() {
-  built ??= build()
+  built ??= sharedWork(build(), waitUntil)
   try {
     const composed = await built
     waitUntil(composed.runTasks())

@@ -9,6 +9,7 @@ import type { Clock, Ledger, Logger, Upstream } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
 import { GATEWAY_ID } from '../reports/gateway-calls.ts'
 import type { Backend } from '../settings.ts'
+import { sharedWork } from '../shared-work.ts'
 import { askOnce, readModel, readModels } from './check.ts'
 import type { CredentialsOf } from './credentials.ts'
 import { CHECK_EVERY_MS } from './health.ts'
@@ -90,8 +91,10 @@ export function createConfirm(parts: ConfirmParts): Confirm {
 
   return {
     account(backend, model, verdict) {
-      const asking =
-        running.get(backend.name) ?? ask(backend, model, verdict).finally(() => running.delete(backend.name))
+      const known = running.get(backend.name)
+      if (known) return known
+      const asked = ask(backend, model, verdict).finally(() => running.delete(backend.name))
+      const asking = sharedWork(asked, parts.waitUntil)
       running.set(backend.name, asking)
       return asking
     },

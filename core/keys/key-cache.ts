@@ -19,6 +19,7 @@ import {
 } from '../organisation/read.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Settings } from '../settings.ts'
+import type { WaitUntil } from '../shared-work.ts'
 import type { Caller } from './caller.ts'
 import type { Sha256 } from './mint.ts'
 import { changedSince, ORGANISATION_CHANGED, readKeysAfter, readKeysOf, readRevision } from './read-keys.ts'
@@ -61,10 +62,11 @@ interface KeyCacheParts {
   sha256: Sha256
   settings: Settings
   accessTokens: AccessTokens
+  waitUntil: WaitUntil
 }
 
 export function createKeyCache(parts: KeyCacheParts): KeyCache {
-  const { db, clock, sha256, accessTokens } = parts
+  const { db, clock, sha256, accessTokens, waitUntil } = parts
   let snapshot: Snapshot | undefined
   let revision: number | undefined
   let lookedAt = Number.NEGATIVE_INFINITY
@@ -80,7 +82,7 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
     revision = current
     lookedAt = startedAt
   }
-  const refresh = oneLookAtATime(look)
+  const refresh = oneLookAtATime(look, waitUntil)
 
   /** The key of this hash, or the device whose token has it. */
   function owned(hash: string): { found: Found | undefined; tokenEnds?: number } {

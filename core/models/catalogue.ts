@@ -5,6 +5,7 @@ import type { CredentialsOf } from '../backends/credentials.ts'
 import { matchesAny } from '../glob.ts'
 import type { Clock, Logger, Upstream } from '../ports.ts'
 import type { Backend, Settings } from '../settings.ts'
+import { sharedWork, type WaitUntil } from '../shared-work.ts'
 import { DAY_MS } from '../units.ts'
 
 export type { ListedModel }
@@ -40,8 +41,9 @@ export function createCatalogue(parts: {
   balancer: Balancer
   /** Calls were served before a reload, so that the gateway is ready without a start-up check. */
   serving: boolean
+  waitUntil: WaitUntil
 }): Catalogue {
-  const { settings, clock, logger, balancer } = parts
+  const { settings, clock, logger, balancer, waitUntil } = parts
   const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
   const { listings, newcomers } = balancer.memory
   const reading = new Map<string, Promise<Awaited<ReturnType<typeof readModels>>>>()
@@ -54,7 +56,8 @@ export function createCatalogue(parts: {
   function read(backend: Backend) {
     const running = reading.get(backend.name)
     if (running) return running
-    const started = readAgain(backend).finally(() => reading.delete(backend.name))
+    const found = readAgain(backend).finally(() => reading.delete(backend.name))
+    const started = sharedWork(found, waitUntil)
     reading.set(backend.name, started)
     return started
   }

@@ -1,6 +1,7 @@
 /** Something that proves who asks and expires: it is renewed ahead of its expiry, so that no call waits for it. */
 import { CredentialsError } from '../../../core/backends/credentials.ts'
 import type { Clock, Logger, MaybePromise } from '../../../core/ports.ts'
+import { sharedWork } from '../../../core/shared-work.ts'
 
 /** From so long before its end on it is renewed. Longer than the longest pause between two tasks of any runtime. */
 const AHEAD_MS = 10 * 60_000
@@ -64,7 +65,7 @@ export function createRenewed<T>(
   }
   /** All who wait share one. */
   const renewOnce = () => {
-    renewing ??= renewal()
+    renewing ??= sharedWork(renewal(), waitUntil)
     return renewing
   }
   const renew = async () => {

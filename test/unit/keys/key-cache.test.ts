@@ -56,7 +56,8 @@ const limitOf = (scopeId: number, amountMicros: number) =>
 function setUp(db: Db = store.db) {
   const clock = fakeClock()
   const settings = { limits: { ...LIMITS, period: 'weekly' } } as unknown as Settings // what is read of them
-  const cache = createKeyCache({ db, clock, sha256: (text) => `#${text}`, settings, accessTokens: NO_TOKENS })
+  const parts = { db, clock, settings, accessTokens: NO_TOKENS, waitUntil() {} }
+  const cache = createKeyCache({ ...parts, sha256: (text) => `#${text}` })
   const codeOf = (...presented: string[]) => refusalFrom(() => cache.find(presented)).code
   return { ...cache, clock, codeOf }
 }

@@ -46,7 +46,14 @@ async function addUser(id: number, given: Partial<typeof users.$inferInsert> = {
 async function cached(limits: object = {}) {
   const clock = fakeClock()
   const settings = settingsFrom(load({ ...MINIMAL, limits }))
-  const cache = createKeyCache({ db, clock, sha256: (text) => `#${text}`, settings, accessTokens: NO_TOKENS })
+  const cache = createKeyCache({
+    db,
+    clock,
+    sha256: (text) => `#${text}`,
+    settings,
+    accessTokens: NO_TOKENS,
+    waitUntil: () => {},
+  })
   await cache.refresh()
   return { ...cache, clock, of: (id: number) => cache.find([`key-${id}`]) }
 }

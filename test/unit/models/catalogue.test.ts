@@ -27,7 +27,15 @@ function setUp(
   const nameOf = ({ origin }: UpstreamRequest) => new URL(origin).hostname.replace('.test', '')
   const upstream = portUpstream((request) => answers[nameOf(request)] ?? DOWN)
   const settings = { health: { startupCheck } } as Parameters<typeof createCatalogue>[0]['settings']
-  const catalogue = createCatalogue({ settings, upstream, clock, logger, balancer, serving })
+  const catalogue = createCatalogue({
+    settings,
+    upstream,
+    clock,
+    logger,
+    balancer,
+    serving,
+    waitUntil: () => {},
+  })
   const asked = () => upstream.asked.splice(0).map(nameOf)
   const warnings = () => logger.lines.splice(0).map(({ event, fields }) => ({ event, ...fields }))
   const ids = async () => (await catalogue.models()).map(({ id }) => id)
@@ -40,7 +48,7 @@ test('a backend without an API key is checked with its credentials', async () =>
   const settings = { health: { startupCheck: 'normal' } } as Parameters<typeof createCatalogue>[0]['settings']
   const signed: [string, string] = ['authorization', 'AWS4-HMAC-SHA256 of this request']
   const credentials = { headers: () => [signed], secrets: () => [], renew: async () => {} }
-  const parts = { settings, upstream, clock, logger, balancer, serving: false }
+  const parts = { settings, upstream, clock, logger, balancer, serving: false, waitUntil: () => {} }
   await createCatalogue({ ...parts, credentialsOf: () => credentials }).checkAll()
   expect(upstream.asked[0]?.headers).toContainEqual(signed)
 })
@@ -165,7 +173,15 @@ describe('the check at the start', () => {
     const settings = { health: { startupCheck: 'normal' } } as Parameters<
       typeof createCatalogue
     >[0]['settings']
-    const catalogue = createCatalogue({ settings, upstream, clock, logger, balancer, serving: false })
+    const catalogue = createCatalogue({
+      settings,
+      upstream,
+      clock,
+      logger,
+      balancer,
+      serving: false,
+      waitUntil: () => {},
+    })
     const checking = catalogue.checkAll()
     await expect.poll(() => catalogue.ready()).toBe(true)
     waiting.resolve(LIST)
