@@ -40,11 +40,16 @@ export const PROBLEMS = {
   parent_group:
     'a billing group is expected that is not below this one, with at most {n} levels in all; only billing groups have parents',
   billing_group: 'the id of a billing group is expected',
+  kept_groups: 'ids of groups whose members are kept here are expected',
   own_billing_group: 'one of your billing groups is expected',
   service_account: 'the id of an active service account is expected',
+  device_end: 'when a device has to sign in again cannot be changed; sign it out instead',
   model_closed: 'this model is not offered here',
   // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
   above_limit: 'more than your present limit of ${usd} is expected',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
+  below_limit: 'at least their present limit of ${usd} is expected, because an approval lowers none',
+  no_limit_to_raise: 'they have no limit of this period that could be raised',
   above_lead: 'this is more than a lead of the group may give; ask an administrator',
   metadata_address: 'link-local and metadata addresses are not allowed',
   backend_name: 'a backend keeps its name; remove it and add another one',

@@ -78,7 +78,7 @@ export const devices = [
     path: '/api/device/decide',
     tier: 'session',
     summary: 'Lets a program in, or denies it.',
-    errors: [404],
+    errors: [404, 409],
     body: z.strictObject({ user_code: userCode, decision: z.enum(['approved', 'denied']) }),
     reply: Message,
     async handle({ deps, caller, body, actor }) {

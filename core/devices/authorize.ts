@@ -7,6 +7,7 @@ import { randomText } from '../ids.ts'
 import { ALPHABET, type Sha256 } from '../keys/mint.ts'
 import type { Clock, Db } from '../ports.ts'
 import { storable } from '../text.ts'
+import { hasRoomForDevice, MOST_DEVICES } from './most-devices.ts'
 
 /** How long a code is good for, and how often its program may ask. */
 const GRANT_MS = 600_000
@@ -88,18 +89,22 @@ function isOpenGrant(userCode: string, now: number) {
   )
 }
 
-/** A person allows or denies. False where the code is wrong, decided or too old. */
+/**
+ * A person allows or denies. False where the code is wrong, decided or too old. Throws a Refusal conflict for who has as many
+ * devices as they may have, because their program would only hear that its code is too old.
+ */
 export async function decideGrant(
   { db, clock, actor }: Parts & { actor: Actor & { id: number } },
   userCode: string,
   decision: 'approved' | 'denied',
 ): Promise<boolean> {
   const now = clock.now()
+  const hasRoom = decision === 'approved' ? hasRoomForDevice(actor.id) : undefined
   const [decided] = await db.batch([
     db
       .update(deviceGrants)
       .set({ status: decision, userId: actor.id })
-      .where(isOpenGrant(userCode, now))
+      .where(and(isOpenGrant(userCode, now), hasRoom))
       .returning({ id: deviceGrants.id }),
     auditIfChanged(db, {
       actor,
@@ -108,7 +113,9 @@ export async function decideGrant(
       target: `user:${actor.id}`,
     }),
   ])
-  return decided.length > 0
+  if (decided.length > 0) return true
+  if (!hasRoom || !(await openGrant({ db, clock }, userCode))) return false
+  throw new Refusal('conflict', `You have ${MOST_DEVICES} devices already. Sign one of them out first.`)
 }
 
 export type Poll =

@@ -138,8 +138,14 @@ export async function deviceAddresses(
   return byDevice
 }
 
-/** Deletes tokens that are over. */
+/**
+ * Deletes tokens that are over, and ends devices that have none left: nobody can use them again, and they would count against how
+ * many their person may have.
+ */
 export async function sweepRefreshTokens(db: Db, now: number): Promise<void> {
   await db.delete(refreshTokens).where(lt(refreshTokens.expiresAt, now))
+  await db.run(sql`update ${apiKeys} set status = 'disabled', deleted_at = ${now}, updated_at = ${now}
+    where kind = 'device' and deleted_at is null and expires_at is not null
+      and not exists (select 1 from refresh_tokens where key_id = api_keys.id)`)
   await db.delete(refreshTokens).where(lt(refreshTokens.replacedAt, now - REMEMBERED_MS))
 }

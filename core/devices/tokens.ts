@@ -11,13 +11,13 @@ import { DAY_MS } from '../units.ts'
 import { mailTo } from '../users/address.ts'
 import { ACCESS_TOKEN_MS, type AccessTokens } from './access-token.ts'
 import type { DeviceGrant } from './authorize.ts'
+import { hasRoomForDevice } from './most-devices.ts'
 
 const PREFIX = 'rt-'
 const LENGTH = 52
 /** A device that refreshes nothing for so long has to sign in again; so has any after LONGEST_MS. */
 export const IDLE_MS = 30 * DAY_MS
 const LONGEST_MS = 90 * DAY_MS
-const MOST_DEVICES = 100
 /** Of all group names in a token together, in characters. */
 const GROUPS_LENGTH = 2_000
 const MOST_GROUPS = 50
@@ -60,8 +60,7 @@ export async function openDevice(
     db.run(sql`insert into api_keys (user_id, name, hash, prefix, last4, kind, status, expires_at, created_at, updated_at)
       select id, ${client}, ${hash}, 'device', '', 'device', 'active', ${expiresAt}, ${now}, ${now} from users
       where id = ${userId} and status = 'active' and paused_at is null and kind = 'person' and changes() > 0
-        and (select count(*) from api_keys where user_id = ${userId} and kind = 'device' and deleted_at is null)
-          < ${MOST_DEVICES}`),
+        and ${hasRoomForDevice(userId)}`),
     auditIfChanged(db, {
       actor,
       at: now,

@@ -3,10 +3,11 @@ import { and, eq, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import { auditedLimits, changeOf } from '../audit/change.ts'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { apiKeys } from '../db/schema.ts'
-import { nothingHere, Refusal } from '../errors.ts'
+import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import { parsedJson } from '../json/parse.ts'
 import { keeps } from '../organisation/service-accounts.ts'
 import type { Clock, Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import { storable } from '../text.ts'
 import { timeText, usdOf } from '../units.ts'
 import { mintKey, type Sha256 } from './mint.ts'
@@ -102,13 +103,17 @@ export type Scope = { ownerId: number } | { accountId: number; keeperId: number 
 
 /**
  * Changes a key. Only an administrator can enable a key that an administrator disabled. Throws a Refusal: not_found (also
- * for somebody else's key) or disabled_by_admin.
+ * for somebody else's key); disabled_by_admin; invalid_input for the end of a device.
  */
 export async function updateKey(parts: Parts, scope: Scope, id: number, change: KeyChange): Promise<void> {
   const { db, clock, actor } = parts
   const mine = within(scope, id)
   const [before] = await db.select().from(apiKeys).where(mine)
   if (!before) throw nothingHere()
+  // Its person has to sign in again by then, so that whoever has left does not go on.
+  if (before.kind === 'device' && change.expiresAt !== undefined) {
+    throw invalidField('expires_at', problem('device_end'))
+  }
   const { status, ...plain } = change
   const isBlocked = scope !== 'admin' && before.disabledBy === 'admin'
   if (status === 'active' && isBlocked) {

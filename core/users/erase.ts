@@ -45,7 +45,9 @@ export async function eraseUser(
       .set({ itcode: pseudonym, name: pseudonym, email: null, noticeEmail: null, updatedAt: now })
       .where(eq(users.id, id)),
     db.update(sessions).set({ ip: null, userAgent: null }).where(eq(sessions.userId, id)),
-    db.delete(loginCodes).where(among(loginCodes.itcode, addresses)),
+    // Also those for the address of their notices.
+    db.delete(loginCodes).where(among(loginCodes.itcode, [...addresses, `notices ${id}`])),
+    ...withoutNotices(db, id),
     db.delete(identities).where(eq(identities.userId, id)),
     db.delete(scimUsers).where(eq(scimUsers.userId, id)),
     db.delete(savedViews).where(eq(savedViews.userId, id)),
@@ -66,6 +68,15 @@ export async function eraseUser(
     auditRow(db, { actor, at: now, action: 'user.erase', target: `user:${id}` }),
   ])
   return { pseudonym }
+}
+
+/** Notices of copied devices tell the addresses where they were used. */
+function withoutNotices(db: Db, userId: number) {
+  const theirs = sql`event = 'device.copied' and data ->> 'id' in (select id from api_keys where user_id = ${userId})`
+  return [
+    db.run(sql`delete from notice_deliveries where notice_id in (select id from notices where ${theirs})`),
+    db.run(sql`delete from notices where ${theirs}`),
+  ] as const
 }
 
 async function knownAs(db: Db, id: number): Promise<Known> {

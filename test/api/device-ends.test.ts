@@ -2,8 +2,9 @@
 import { eq } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { COMMAND_LINE } from '../../core/audit/record.ts'
-import { apiKeys, auditEvents, refreshTokens } from '../../core/db/schema.ts'
+import { apiKeys, auditEvents, notices, refreshTokens } from '../../core/db/schema.ts'
 import { pauseUser } from '../../core/identity/pause.ts'
+import { createTaskRunner } from '../../core/tasks.ts'
 import { eraseUser } from '../../core/users/erase.ts'
 import { updateUser } from '../../core/users/manage.ts'
 import { type App, ORIGIN, startApp } from '../support/app.ts'
@@ -16,6 +17,9 @@ const SETTINGS = {
   server: { public_url: ORIGIN },
   auth: { session_secret: 'b7e1d0c4a96f42358e0d7a1c5f3b9e62d84a', email_domain: 'corp.test' },
 }
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
 
 let store: OpenedStore
 let app: App
@@ -117,6 +121,7 @@ describe('somebody who may not go on', () => {
     await eraseUser({ ...app.deps, actor: COMMAND_LINE }, browser.id)
     const left = JSON.stringify([
       await app.db.select().from(refreshTokens),
+      await app.db.select().from(notices),
       await app.db
         .select()
         .from(auditEvents)
@@ -137,4 +142,40 @@ test('nobody ends the device of another, and no key by the address of a device',
   expect((await admin.delete(`/admin/api/devices/${id}`)).status).toBe(404)
   expect((await ann.get('/api/devices')).body.devices).toHaveLength(1)
   expect(await letIn(bob)).toMatchObject({ token_type: 'Bearer' })
+})
+
+test('neither its person nor an administrator moves the time by which a device has to sign in again', async () => {
+  const { browser } = await signedIn()
+  const [device] = (await browser.get('/api/devices')).body.devices
+  for (const expires_at of ['2099-01-01T00:00:00Z', null]) {
+    const answers = [
+      await browser.put(`/api/keys/${device.id}`, { expires_at }),
+      await admin.put(`/admin/api/keys/${device.id}`, { expires_at }),
+    ]
+    for (const { status, body } of answers) {
+      expect([status, Object.keys(body.error.fields)]).toEqual([400, ['expires_at']])
+    }
+  }
+  expect((await browser.get('/api/devices')).body.devices).toEqual([device])
+  const limited = await browser.put(`/api/keys/${device.id}`, { requests_per_minute: 5 })
+  expect([limited.status, limited.body.key.requests_per_minute]).toEqual([200, 5])
+})
+
+test('whoever has a hundred devices is told so when they let another in; those that nobody can use any more do not count', async () => {
+  const ann = await app.signIn('ann')
+  for (let i = 0; i < 100; i++) {
+    app.clock.advance(MINUTE)
+    await letIn(ann)
+  }
+  app.clock.advance(MINUTE)
+  const refused = await decide(ann, (await begin()).body.user_code)
+  expect([refused.status, refused.body.error.message]).toEqual([409, expect.stringContaining('100 devices')])
+  const { body: unwanted } = await begin()
+  expect((await decide(ann, unwanted.user_code, 'denied')).status).toBe(200)
+  // Their tokens are over: each of them has to sign in again, which makes another device.
+  app.clock.advance(30 * DAY)
+  await createTaskRunner(() => app.deps)()
+  const again = await app.signIn('ann')
+  expect((await again.get('/api/devices')).body.devices).toEqual([])
+  expect(await letIn(again)).toMatchObject({ token_type: 'Bearer' })
 })

@@ -60,6 +60,7 @@ export const en = {
   'error.conflict.last_admin': 'There must be another active administrator first.',
   'error.conflict.decided': 'This has been decided already.',
   'error.conflict.keys': 'You have as many keys as one person may have. Delete one first.',
+  'error.conflict.devices': 'You have as many devices as one person may have. Sign one of them out first.',
   'error.conflict.rotate': 'This key does not work, or was just changed. Reload the page.',
   'error.conflict.apply':
     'You have applied for this model or may use it already, or too many of your applications are waiting.',
@@ -131,7 +132,12 @@ export const en = {
   'problem.service_account': 'Choose an active service account.',
   'problem.model_closed': 'This model is not offered here.',
   // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
+  'problem.kept_groups':
+    'Choose groups whose members are kept here. A directory decides who is in the others.',
+  'problem.device_end': 'When a device has to sign in again cannot be changed. Sign it out instead.',
   'problem.above_limit': 'Enter more than your present limit of ${usd}.',
+  'problem.below_limit': 'Enter at least their present limit of ${usd}. An approval never lowers a limit.',
+  'problem.no_limit_to_raise': 'They have no limit of this period any more, so there is nothing to raise.',
   'problem.above_lead': 'This is more than a lead of the group may give. Ask an administrator.',
   'problem.metadata_address': 'Link-local and metadata addresses are not allowed.',
   'problem.backend_name': 'A backend keeps its name. Remove it and add another one.',
