@@ -100,15 +100,21 @@ export function listSpendLimits(
 }
 
 /**
- * For a batch: sets the limit of a person if `condition` holds. An amount alone leaves what is temporary, and a temporary
- * amount leaves the other.
+ * For a batch: sets the limit of a person if `condition` holds. An amount alone leaves what is temporary, unless it `raises` above
+ * that, and a temporary amount leaves the other.
  */
 export function grantingLimit(
   db: Db,
   person: { userId: number } | { itcode: string },
-  { micros, period, until }: { micros: number; period: Period; until: number | null },
+  {
+    micros,
+    period,
+    until,
+    raises = false,
+  }: { micros: number; period: Period; until: number | null; raises?: boolean },
   { now, condition }: { now: number; condition: SQL },
 ) {
+  const isPassed = raises ? sql`temporary_micros <= excluded.amount_micros` : sql`false`
   const [amount, temporary] = until === null ? [micros, null] : [null, micros]
   const isPerson = 'itcode' in person ? sql`itcode = ${person.itcode}` : sql`id = ${person.userId}`
   return db.run(sql`
@@ -118,8 +124,8 @@ export function grantingLimit(
     from users where ${isPerson} and ${condition}
     on conflict (scope, scope_id, period) do update set updated_at = excluded.updated_at,
       amount_micros = iif(excluded.is_set, excluded.amount_micros, amount_micros), is_set = max(excluded.is_set, is_set),
-      temporary_micros = iif(excluded.is_set, temporary_micros, excluded.temporary_micros),
-      temporary_until = iif(excluded.is_set, temporary_until, excluded.temporary_until)`)
+      temporary_micros = iif(excluded.is_set, iif(${isPassed}, null, temporary_micros), excluded.temporary_micros),
+      temporary_until = iif(excluded.is_set, iif(${isPassed}, null, temporary_until), excluded.temporary_until)`)
 }
 
 /** A person's limit of a period as JSON, to be put back by `restoringLimit`: its `row` is null where they have none. */

@@ -5,6 +5,7 @@ import { nothingHere, Refusal } from '../errors.ts'
 import { restoringLimit } from '../limits/spend-limit.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
+import type { Settings } from '../settings.ts'
 import { review } from './decide.ts'
 import { decideIncrease } from './increases.ts'
 import { mayDecide } from './may-decide.ts'
@@ -23,7 +24,7 @@ interface Parts {
 
 /** Decides each by itself: limits are raised to what was asked for. The refusals are those of `review` and `decideIncrease`. */
 export function decideMany(
-  parts: Parts & { prices: Prices },
+  parts: Parts & { prices: Prices; settings: Pick<Settings, 'limits'> },
   items: readonly QueueRef[],
   decision: { reviewerId: number; status: 'approved' | 'rejected'; note: string | null },
 ): Promise<Outcome[]> {

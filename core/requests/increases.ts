@@ -4,7 +4,7 @@ import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { increaseRequests, users } from '../db/schema.ts'
 import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import { capsOf } from '../limits/caps.ts'
-import { grantingLimit, rememberedLimit } from '../limits/spend-limit.ts'
+import { grantingLimit, listSpendLimits, rememberedLimit } from '../limits/spend-limit.ts'
 import { noticeIfChanged, noticeOfInserted } from '../notices/outbox.ts'
 import type { Clock, Db } from '../ports.ts'
 import { problem } from '../problems.ts'
@@ -95,10 +95,11 @@ export interface IncreaseDecision {
 
 /**
  * Decides a pending request. Approved, it is the person's own limit from the next request on. Throws a Refusal: not_found, also
- * for whoever may not decide it; own_application; invalid_input for more than a lead may give; conflict when it is decided.
+ * for whoever may not decide it; own_application; invalid_input for more than a lead may give and for less than the person
+ * has; conflict when it is decided.
  */
 export async function decideIncrease(
-  parts: Parts,
+  parts: Parts & { settings: Pick<Settings, 'limits'> },
   id: number,
   given: IncreaseDecision,
 ): Promise<IncreaseRequest> {
@@ -114,6 +115,8 @@ export async function decideIncrease(
   const owner = sql`increase_requests.user_id`
   const allowed = isApproved ? mayGrant(reviewerId, owner, micros) : mayDecide(reviewerId, owner)
   const event = { actor, at: now, target: `request:${id}` }
+  const condition = sql`changes() > 0`
+  if (isApproved) await assertRaises(parts, given, { request, micros, period })
   const [reviewed] = await db.batch([
     db
       .update(increaseRequests)
@@ -138,12 +141,35 @@ export async function decideIncrease(
         : { ...event, action: 'request.reject', after: { user_id: userId, period, note } },
     ),
     ...(isApproved
-      ? [grantingLimit(db, { userId }, { micros, period, until }, { now, condition: sql`changes() > 0` })]
+      ? [grantingLimit(db, { userId }, { micros, period, until, raises: true }, { now, condition })]
       : []),
     noticeIfChanged(db, { event: 'increase.decided', data: { id }, key: String(id), at: now }),
   ])
   if (reviewed.length > 0) return increaseOf(db, id)
   throw await whyNot(db, id, reviewerId)
+}
+
+/**
+ * An approval takes nothing away: the limit may have been raised since it was asked for, and a lead gives limits only. Programs
+ * and the command line may name any amount. Throws a Refusal invalid_input.
+ */
+async function assertRaises(
+  { db, clock, settings }: Parts & { settings: Pick<Settings, 'limits'> },
+  { reviewerId, amountMicros, until }: IncreaseDecision,
+  { request, micros, period }: { request: IncreaseRequest; micros: number; period: Period },
+): Promise<void> {
+  if (reviewerId === null && amountMicros !== undefined) return
+  const [seen] = await listIncreases(db, { id: request.id, decidedBy: reviewerId })
+  if (seen?.status !== 'pending') return
+  const { userId } = request
+  const own = await listSpendLimits(db, { scope: 'user', scopeId: userId })
+  // What is temporary and higher stays beside an amount for good, which has to raise what comes after it.
+  const ends = own.find((limit) => limit.period === period)?.temporaryUntil ?? 0
+  const at = until === undefined ? Math.max(clock.now(), ends) : clock.now()
+  const caps = (await capsOf({ db, settings }, [userId], at)).get(userId) ?? []
+  const present = caps.find((cap) => cap.period === period)?.micros ?? null
+  if (present === null) throw invalidField('amount_usd', problem('no_limit_to_raise'))
+  if (micros < present) throw invalidField('amount_usd', problem('below_limit', { usd: usdOf(present) }))
 }
 
 async function whyNot(db: Db, id: number, reviewerId: number | null): Promise<Refusal> {

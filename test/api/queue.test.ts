@@ -141,3 +141,58 @@ describe('the queue', () => {
     expect(await limits()).toEqual([['monthly', 70_000_000, null]])
   })
 })
+
+describe('an approval', () => {
+  const MONTHLY = { scope: 'user', period: 'monthly' }
+  const capsOf = async (person: Person) =>
+    (await person.get('/api/limits')).body.caps.map(({ amount_usd }: { amount_usd: number }) => amount_usd)
+  const problems = ({ status, body }: { status: number; body: { error: { problems: object } } }) => [
+    status,
+    body.error.problems,
+  ]
+  const approve = (by: Person, { id }: Item, wanted: object = {}) =>
+    by.put(`/api/queue/requests/${id}`, { status: 'approved', ...wanted })
+
+  test('for good holds at once, although less was given for a while', async () => {
+    const until = new Date(app.clock.now() + 3_600_000).toISOString()
+    const temporary = { ...MONTHLY, scope_id: ben.id, temporary_usd: 30, temporary_until: until }
+    const item = await askForMore(ben)
+    await boss.put('/admin/api/limits', temporary)
+    expect((await approve(boss, item)).status).toBe(200)
+    expect(await capsOf(ben)).toEqual([50])
+    expect(codes(await boss.post('/api/queue/reopen', { items: [item] }))).toEqual(['done'])
+    expect(await capsOf(ben)).toEqual([30])
+    await boss.put('/admin/api/limits', { ...temporary, temporary_usd: 90 })
+    expect((await approve(boss, item)).status).toBe(200)
+    expect(await capsOf(ben)).toEqual([90])
+    app.clock.advance(3_600_001)
+    expect(await capsOf(ben)).toEqual([50])
+  })
+
+  test('lowers no limit: not by less than the person has, and not because it was raised or taken away since', async () => {
+    const lead = await app.signIn('lead')
+    const { group } = (await boss.post('/admin/api/groups', { name: 'team', lead_max_usd: 40 })).body
+    await boss.put(`/admin/api/groups/${group.id}/members/${lead.id}`, { role: 'lead' })
+    await boss.put(`/admin/api/groups/${group.id}/members/${ben.id}`, {})
+    const item = await askForMore(ben)
+    const below = (usd: number) => [
+      400,
+      { amount_usd: expect.objectContaining({ code: 'below_limit', params: { usd } }) },
+    ]
+    expect(problems(await approve(lead, item, { amount_usd: 0 }))).toEqual(below(20))
+    expect(problems(await approve(boss, item, { amount_usd: 19 }))).toEqual(below(20))
+    // What somebody may not decide tells them nothing.
+    expect((await approve(ann, item, { amount_usd: 0 })).status).toBe(404)
+    await boss.put(`/admin/api/users/${ben.id}`, { budget_usd: 70 })
+    expect(codes(await decide(boss, 'approved', [item]))).toEqual(['invalid_input'])
+    expect(await capsOf(ben)).toEqual([70])
+    await boss.put(`/admin/api/users/${ben.id}`, { budget_usd: 0 })
+    expect(problems(await approve(boss, item))).toEqual([
+      400,
+      { amount_usd: expect.objectContaining({ code: 'no_limit_to_raise' }) },
+    ])
+    expect(await capsOf(ben)).toEqual([])
+    expect((await queue()).items).toMatchObject([{ id: item.id, status: 'pending' }])
+    expect(codes(await decide(boss, 'rejected', [item]))).toEqual(['done'])
+  })
+})

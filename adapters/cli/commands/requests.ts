@@ -1,5 +1,7 @@
 /** Commands about what people ask for: models and higher limits. */
 import * as z from 'zod'
+import type { Config } from '../../../config/schema.ts'
+import { settingsFrom } from '../../../config/settings.ts'
 import { COMMAND_LINE } from '../../../core/audit/record.ts'
 import { systemClock } from '../../../core/clock.ts'
 import { Refusal } from '../../../core/errors.ts'
@@ -65,7 +67,7 @@ export const REQUESTS = [
       until: futureTime('holds only until then'),
     },
     run: ({ db, config, args: [id = ''], options }) =>
-      decide({ db, prices: pricesFrom(config) }, id, { status: 'approved', ...options }),
+      decide({ db, config }, id, { status: 'approved', ...options }),
   }),
   command({
     name: 'request reject',
@@ -73,12 +75,12 @@ export const REQUESTS = [
     about: 'refuses a request',
     options: OPTIONS,
     run: ({ db, config, args: [id = ''], options }) =>
-      decide({ db, prices: pricesFrom(config) }, id, { status: 'rejected', ...options }),
+      decide({ db, config }, id, { status: 'rejected', ...options }),
   }),
 ]
 
 async function decide(
-  { db, prices }: { db: Db; prices: ReturnType<typeof pricesFrom> },
+  { db, config }: { db: Db; config: Config },
   given: string,
   {
     status,
@@ -93,7 +95,11 @@ async function decide(
   const decision = { reviewerId: null, status, note }
   const { itcode } =
     kind === 'model'
-      ? await review({ ...parts(db), prices }, id, decision)
-      : await decideIncrease(parts(db), id, { ...decision, amountMicros: amount, until })
+      ? await review({ ...parts(db), prices: pricesFrom(config) }, id, decision)
+      : await decideIncrease({ ...parts(db), settings: settingsFrom(config) }, id, {
+          ...decision,
+          amountMicros: amount,
+          until,
+        })
   return { said: `The request ${given} of ${itcode} is ${status}.`, fields: { id: given, itcode, status } }
 }

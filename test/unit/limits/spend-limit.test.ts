@@ -99,3 +99,20 @@ test('what is granted for good leaves what is temporary, and the other way round
   await grant(8, null, sql`false`)
   expect(await rows()).toEqual([[true, 7, 6, soon() + 1]])
 })
+
+test('what raises a limit for good ends a temporary amount that is not above it, and leaves one that is', async () => {
+  const raise = (micros: number) =>
+    db.batch([
+      grantingLimit(
+        db,
+        { userId: 1 },
+        { micros, period: 'monthly', until: null, raises: true },
+        { now: clock.now(), condition: sql`true` },
+      ),
+    ])
+  await setSpendLimit(parts, ANN, { amount: 2, temporary: { micros: 9, until: soon() } })
+  await raise(5)
+  expect(await rows()).toEqual([[true, 5, 9, soon()]])
+  await raise(9)
+  expect(await rows()).toEqual([[true, 9, null, null]])
+})
