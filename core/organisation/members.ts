@@ -61,7 +61,7 @@ export async function setMember(
 
 /**
  * A lead adds a person as a member. Only an admin's choice (`leadsAdd`) allows it, and only to a group that gives or takes
- * nothing: no limits, rates, models or groups above. Throws a Refusal: not_found unless they lead the group; conflict.
+ * nothing: no limits, rates, models, policies or groups above. Throws a Refusal: not_found unless they lead the group; conflict.
  */
 export async function addAsLead(
   parts: Parts,
@@ -77,7 +77,9 @@ export async function addAsLead(
   const allowed = sql`(${leads(sql`${leadId}`, sql`${groupId}`)} and exists (select 1 from groups where id = ${groupId}
     and leads_add and parent_id is null and coalesce(requests_per_minute, tokens_per_minute, concurrent_requests) is null)
     and not exists (select 1 from spend_limits where scope in ('group_each', 'group_pool') and scope_id = ${groupId})
-    and not exists (select 1 from group_models where group_id = ${groupId}))`
+    and not exists (select 1 from group_models where group_id = ${groupId})
+    and not exists (select 1 from policies, json_each(policies.group_ids) as named
+      where policies.deleted_at is null and named.value = ${groupId}))`
   const [added] = await db.batch([
     inserting(db, { groupId, userId, role: 'member', now }, allowed),
     auditIfChanged(db, joined({ actor, now, groupId, userId, role: 'member' })),

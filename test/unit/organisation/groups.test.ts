@@ -6,6 +6,7 @@ import {
   groupMembers,
   groupModels,
   groups,
+  policies,
   spendLimits,
   users,
 } from '../../../core/db/schema.ts'
@@ -20,6 +21,7 @@ import {
 } from '../../../core/organisation/groups.ts'
 import { addAsLead, listMembers, removeMember, setMember } from '../../../core/organisation/members.ts'
 import { groupModelsOf, modelsFor, setGroupModels } from '../../../core/organisation/models.ts'
+import { createPolicy } from '../../../core/policies/manage.ts'
 import { registerUser } from '../../../core/users/manage.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { memoryStore } from '../../support/memory-store.ts'
@@ -30,9 +32,8 @@ const clock = fakeClock()
 const parts = { db, clock, actor: COMMAND_LINE }
 afterAll(() => store.close())
 beforeEach(async () => {
-  for (const table of [groupMembers, groupModels, spendLimits, apiKeys, users, auditEvents, groups]) {
-    await db.delete(table)
-  }
+  const tables = [groupMembers, groupModels, spendLimits, apiKeys, users, auditEvents, groups, policies]
+  for (const table of tables) await db.delete(table)
   const builtIn = { id: 0, name: 'unassigned', source: 'direct', bills: true } as const
   await db.insert(groups).values({ ...builtIn, createdAt: 1, updatedAt: 1 })
 })
@@ -176,6 +177,11 @@ describe('a lead adds members', () => {
     ['with a rate', (id) => updateGroup(parts, id, { tokensPerMinute: 5 })],
     ['with a group above', async (id) => updateGroup(parts, id, { parentId: await made('top') })],
     ['with models', (id) => setGroupModels(parts, id, { allow: ['x'], deny: [] })],
+    [
+      'with a policy',
+      (id) =>
+        createPolicy(parts, { name: 'p', priority: 1, groupIds: [7_000, id], domains: [], settings: {} }),
+    ],
     ...(['group_each', 'group_pool'] as const).map((scope): [string, (id: number) => Promise<unknown>] => [
       `with ${scope}`,
       (id) => setSpendLimit(parts, { scope, scopeId: id, period: 'daily' }, { amount: null }),
