@@ -65,7 +65,7 @@ export const AUDIT_ACTIONS = {
   'group.member_role': { changed: ['group_role'] },
   'group.models': { changed: ['allow', 'deny'] },
   'group.scim': { made: ['external_id'] },
-  'group.update': { changed: GROUP },
+  'group.update': { changed: [...GROUP, 'external_id'] },
   'identity.join': { made: ['issuer', 'subject'] },
   'identity.part': { removed: ['issuer', 'subject'] },
   /** So many people were refused by their provider at once that pausing stopped. */
@@ -133,7 +133,7 @@ export const AUDIT_ACTIONS = {
   'user.pause': { made: ['reason'] },
   'user.resume': {},
   'user.scim': { made: ['user_name', 'external_id'] },
-  'user.update': { changed: [...USER, 'user_name'] },
+  'user.update': { changed: [...USER, 'user_name', 'external_id'] },
 } as const satisfies Record<string, Shape>
 
 export type AuditAction = keyof typeof AUDIT_ACTIONS

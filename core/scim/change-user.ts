@@ -109,7 +109,11 @@ async function written(parts: ScimParts, { user, kept }: KeptUser, wanted: Docum
         deactivated: ends || (kept.deactivated && !active),
       })
       .where(and(eq(scimUsers.userId, id), sql`changes() > 0`)),
-    ...told(parts, { user, kept }, { name, status: status ?? user.status, userName, directoryGroupId }),
+    ...told(
+      parts,
+      { user, kept },
+      { name, status: status ?? user.status, userName, externalId, directoryGroupId },
+    ),
     closeSessionsOf(db, id, now, isEnded),
     ...endingDevicesOf(db, id, now, isEnded),
     db
@@ -124,12 +128,14 @@ async function written(parts: ScimParts, { user, kept }: KeptUser, wanted: Docum
 function told(
   { db, clock, actor }: ScimParts,
   { user, kept }: KeptUser,
-  now: { name: string; status: User['status']; userName: string; directoryGroupId: number | null },
+  now: Pick<User, 'name' | 'status' | 'directoryGroupId'> & Pick<KeptUser['kept'], 'userName' | 'externalId'>,
 ) {
-  const change = changeOf<{ name: string; status: User['status']; user_name: string }>(
-    { name: user.name, status: user.status, user_name: kept.userName },
-    { name: now.name, status: now.status, user_name: now.userName },
-  )
+  const said = (
+    { name, status }: Pick<User, 'name' | 'status'>,
+    { userName, externalId }: Pick<KeptUser['kept'], 'userName' | 'externalId'>,
+    // By the external id a sign-in at the provider finds its account.
+  ) => ({ name, status, user_name: userName, external_id: externalId })
+  const change = changeOf(said(user, kept), said(now, now))
   const row = { actor, at: clock.now(), target: `user:${user.id}` }
   const moved = {
     before: { directory_group_id: user.directoryGroupId },

@@ -1,6 +1,7 @@
 /** Groups of a directory: pushed, changed, deleted. It sees and changes those of source `scim` alone, and the people it keeps. */
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import { type Actor, auditIfChanged, auditRow } from '../audit/record.ts'
+import { changeOf } from '../audit/change.ts'
+import { type Actor, auditIfChanged, auditRowUnless } from '../audit/record.ts'
 import { groupMembers, groups } from '../db/schema.ts'
 import { nothingHere, Refusal } from '../errors.ts'
 import { deleteGroup, type Group, groupOf, UNASSIGNED } from '../organisation/groups.ts'
@@ -42,7 +43,6 @@ export async function createScimGroup(parts: Parts, body: Body): Promise<Group> 
       after: {
         ...{ name, bills: false, priority: 100, parent_id: null, lead_max_usd: 0, leads_add: false },
         ...{ requests_per_minute: null, tokens_per_minute: null, concurrent_requests: null },
-        ...{ source: 'scim', external_id: externalId },
         ...{ source: 'scim', external_id: externalId },
       },
     }),
@@ -116,16 +116,19 @@ async function changeScimGroup(parts: Parts, id: number, change: GroupChange): P
   assertName(name)
   const { added, removed } = await memberChanges(db, id, change)
   const now = clock.now()
-  const isRenamed = name !== before.name
-  const isChanged = isRenamed || externalId !== before.externalId
-  const isThere = sql`exists (select 1 from groups where id = ${id} and source = 'scim' and deleted_at is null)`
-  const renamed = {
+  const isChanged = name !== before.name || externalId !== before.externalId
+  // The same conditions as of the group's own row, because a name that is taken changes nothing, members neither.
+  const isRefused = sql`not (exists (select 1 from groups where id = ${id} and source = 'scim' and deleted_at is null)
+    and ${isFree(name, id)})`
+  const told = {
     actor,
     at: now,
     action: 'group.update' as const,
     target: `group:${id}`,
-    before: { name: before.name },
-    after: { name },
+    ...changeOf<{ name: string; external_id: string | null }>(
+      { name: before.name, external_id: before.externalId },
+      { name, external_id: externalId },
+    ),
   }
   const isMoved = added.length + removed.length > 0
   if (!isChanged && !isMoved) return before
@@ -135,24 +138,26 @@ async function changeScimGroup(parts: Parts, id: number, change: GroupChange): P
       .set(isChanged ? { name, externalId, updatedAt: now } : { updatedAt: now })
       .where(and(eq(groups.id, id), eq(groups.source, 'scim'), isNull(groups.deletedAt), isFree(name, id)))
       .returning(),
-    ...(isRenamed ? [auditIfChanged(db, renamed)] : []),
+    ...(isChanged ? [auditIfChanged(db, told)] : []),
     ...(isMoved
       ? [
           db
             .delete(groupMembers)
             .where(
-              and(eq(groupMembers.groupId, id), sql`${groupMembers.userId} in ${listed(removed)}`, isThere),
+              and(
+                eq(groupMembers.groupId, id),
+                sql`${groupMembers.userId} in ${listed(removed)}`,
+                sql`not ${isRefused}`,
+              ),
             ),
           db.run(sql`insert into group_members (group_id, user_id, role, created_at)
             select ${id}, users.id, 'member', ${now} from users
-            where users.id in ${listed(added)} and users.deleted_at is null and ${isThere} on conflict do nothing`),
-          auditRow(db, {
-            actor,
-            at: now,
-            action: 'group.members',
-            target: `group:${id}`,
-            after: { added, removed },
-          }),
+            where users.id in ${listed(added)} and users.deleted_at is null and not ${isRefused} on conflict do nothing`),
+          auditRowUnless(
+            db,
+            { actor, at: now, action: 'group.members', target: `group:${id}`, after: { added, removed } },
+            isRefused,
+          ),
         ]
       : []),
   ])

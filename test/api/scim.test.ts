@@ -280,6 +280,33 @@ describe('a directory', () => {
     expect(pushed).toMatchObject({ source: 'scim', bills: false })
   })
 
+  test('that names a group as another one changes nobody in it, and a change of an id is audited', async () => {
+    const [ann, ben] = [await made('ann@corp.test'), await made('ben@corp.test')]
+    await okta.post('/Groups', pushedGroup('taken'))
+    const { id } = (await okta.post('/Groups', pushedGroup('team', [ann]))).body
+    const before = (await app.audit()).length
+    const rename = { op: 'replace', value: { displayName: 'taken' } }
+    const join = { op: 'add', path: 'members', value: [{ value: ben }] }
+    for (const answer of [
+      await okta.put(`/Groups/${id}`, pushedGroup('taken', [ben])),
+      await okta.patch(`/Groups/${id}`, rename, join),
+    ]) {
+      expect(refused(answer)).toEqual([409, 'uniqueness'])
+    }
+    expect((await okta.get(`/Groups/${id}`)).body.members).toMatchObject([{ value: ann }])
+    expect(await app.audit()).toHaveLength(before)
+    await okta.patch(`/Groups/${id}`, { op: 'replace', path: 'externalId', value: 'g-2' })
+    await okta.patch(`/Users/${ann}`, { op: 'replace', path: 'externalId', value: 'o-2' })
+    expect((await app.audit()).slice(before)).toMatchObject([
+      { action: 'group.update', before: '{"external_id":null}', after: '{"external_id":"g-2"}' },
+      {
+        action: 'user.update',
+        before: '{"external_id":"00u-ann@corp.test"}',
+        after: '{"external_id":"o-2"}',
+      },
+    ])
+  })
+
   test('Q09: loses nothing of changes of one person that come at once, by it and by an administrator', async () => {
     const id = await made('ann@corp.test')
     const names = ['title', 'nickName', 'locale', 'timezone', 'userType', 'profileUrl']
