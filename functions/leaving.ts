@@ -83,7 +83,7 @@ export const leaving = [
     errors: [409],
     reply: z.strictObject({ user: Named }),
     async handle({ deps, params, actor }) {
-      const { id, itcode } = await reviveUser({ ...deps, actor }, idOf(params.id))
+      const { id, itcode } = await reviveUser({ ...deps, actor, auth: deps.settings.auth }, idOf(params.id))
       return { user: { id, itcode } }
     },
   }),

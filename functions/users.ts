@@ -4,7 +4,7 @@ import type { Deps } from '../core/deps.ts'
 import { nothingHere } from '../core/errors.ts'
 import { assertBills } from '../core/organisation/service-accounts.ts'
 import { timeText, usdOf } from '../core/units.ts'
-import { addressOf, changeAddress } from '../core/users/address.ts'
+import { addressOf, assertFreeAddress, changeAddress } from '../core/users/address.ts'
 import { describedUser, findUsers, type ListedUser, USER_SORTS } from '../core/users/list.ts'
 import { createUser, updateUser } from '../core/users/manage.ts'
 import {
@@ -133,10 +133,10 @@ export const users = [
       const { budgetMicros, ...limits } = limitsOf(body)
       const { period } = deps.settings.limits
       await assertBills(deps.db, billingGroupId)
-      if (email !== undefined) {
-        const address = email === null ? null : { email: addressOf(email), confirmed: true }
-        await changeAddress({ ...deps, actor, auth: deps.settings.auth }, id, address)
-      }
+      const { auth } = deps.settings
+      const address = email ? { email: addressOf(email), confirmed: true } : null
+      // All or nothing: what else is refused leaves the address as it was.
+      if (address) await assertFreeAddress({ db: deps.db, auth }, address.email, id)
       const change = {
         ...{ name, role, status, billingGroupId, ...limits },
         ownLimit: budgetMicros === undefined ? undefined : { micros: budgetMicros, period },
@@ -144,6 +144,7 @@ export const users = [
       if (email === undefined || Object.values(change).some((value) => value !== undefined)) {
         await updateUser({ ...deps, actor }, id, change)
       }
+      if (email !== undefined) await changeAddress({ ...deps, actor, auth }, id, address)
       await deps.keyCache.refresh()
       return userAnswer(deps, id)
     },

@@ -66,6 +66,16 @@ export async function isFreeAddress(
   return taken.length === 0
 }
 
+/** Throws a Refusal conflict where another account has this address. */
+export async function assertFreeAddress(
+  parts: { db: Db; auth: AuthSettings },
+  email: string,
+  userId = 0,
+): Promise<void> {
+  if (await isFreeAddress(parts, email, userId)) return
+  throw new Refusal('conflict', 'Another account has this address.')
+}
+
 /**
  * Changes or removes an address, and ends codes that are on their way. Throws a Refusal: not_found; conflict where another
  * account has it.
@@ -75,14 +85,15 @@ export async function changeAddress(
   userId: number,
   address: Address | null,
 ): Promise<void> {
-  const [before] = await db.select().from(users).where(eq(users.id, userId))
+  const [before] = await db
+    .select()
+    .from(users)
+    .where(and(eq(users.id, userId), isNull(users.deletedAt)))
   if (!before) throw nothingHere()
   const { email = null, confirmed = true } = address ?? {}
   const isSame = before.email === email && (!confirmed || before.emailUnconfirmed !== confirmed)
   if (isSame) return
-  if (email !== null && !(await isFreeAddress({ db, auth }, email, userId))) {
-    throw new Refusal('conflict', 'Another account has this address.')
-  }
+  if (email !== null) await assertFreeAddress({ db, auth }, email, userId)
   const now = clock.now()
   await db.batch([
     db.update(users).set({ email, emailUnconfirmed: !confirmed, updatedAt: now }).where(eq(users.id, userId)),

@@ -10,7 +10,7 @@ import { type Totals, totalsByUser } from '../reports/totals.ts'
 import type { Settings } from '../settings.ts'
 
 export interface UserFilter {
-  /** Text to find in account or display name, taken literally; case is ignored. */
+  /** Text to find in account, display name or address, taken literally; case is ignored. */
   q?: string | undefined
   status?: User['status'] | undefined
   role?: User['role'] | undefined
@@ -54,7 +54,11 @@ export async function findUsers(
   const { db } = parts
   const text = q?.toLowerCase()
   const named = text
-    ? or(sql`instr(${users.itcode}, ${text}) > 0`, sql`instr(lower(${users.name}), ${text}) > 0`)
+    ? or(
+        sql`instr(${users.itcode}, ${text}) > 0`,
+        sql`instr(lower(${users.name}), ${text}) > 0`,
+        sql`instr(${users.email}, ${text}) > 0`,
+      )
     : undefined
   const where = and(
     named,

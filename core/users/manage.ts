@@ -13,7 +13,7 @@ import type { Clock, Db } from '../ports.ts'
 import type { Period, Settings } from '../settings.ts'
 import { storable } from '../text.ts'
 import { usdOf } from '../units.ts'
-import { type Address, isFreeAddress } from './address.ts'
+import { type Address, assertFreeAddress } from './address.ts'
 import { isNotLastAdmin, lastAdmin } from './last-admin.ts'
 
 type Rate = 'requestsPerMinute' | 'tokensPerMinute' | 'concurrentRequests'
@@ -54,9 +54,7 @@ export async function createUser(parts: Parts & { settings: Settings }, wanted: 
   const { auth } = parts.settings
   const known = await findAccount(parts.db, auth, itcode)
   const { address } = wanted
-  if (address && !(await isFreeAddress({ db: parts.db, auth }, address.email))) {
-    throw new Refusal('conflict', 'Another account has this address.')
-  }
+  if (address) await assertFreeAddress({ db: parts.db, auth }, address.email)
   const user = known ? undefined : await registerUser(parts, wanted)
   if (known?.deletedAt != null) {
     throw new Refusal(

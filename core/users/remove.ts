@@ -4,7 +4,7 @@
  */
 import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
-import type { User } from '../auth/account.ts'
+import { bareName, mailAddress, type User } from '../auth/account.ts'
 import { closeSessionsOf } from '../auth/sessions.ts'
 import {
   apiKeys,
@@ -22,6 +22,7 @@ import {
 import { endingDevicesOf } from '../devices/end.ts'
 import { nothingHere, Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import type { AuthSettings } from '../settings.ts'
 import { isNotLastAdmin, lastAdmin } from './last-admin.ts'
 
 interface Parts {
@@ -98,22 +99,24 @@ export async function deleteUser(
 
 /**
  * Brings a deleted account back, as a plain user without keys, sessions and groups, because those ended for good. It gets back
- * a released name that is still free, and its address unless somebody else has it. Throws a Refusal: not_found; conflict.
+ * a released name that is still free, also as an address, and its address unless somebody else has it. Throws a Refusal: not_found; conflict.
  */
-export async function reviveUser({ db, clock, actor }: Parts, id: number): Promise<User> {
+export async function reviveUser(
+  { db, clock, actor, auth }: Parts & { auth: AuthSettings },
+  id: number,
+): Promise<User> {
   const user = await deletedUser(db, id)
   const name = nameBefore(user)
   if (name === '')
     throw new Refusal('conflict', 'This account was erased, so that nobody knows whose it was.')
   const now = clock.now()
-  const isFree = sql`not exists (select 1 from users as other where other.itcode = ${name} and other.id <> ${id})`
+  const isFree = sql`not exists (${others(id, mailAddress(name, auth), auth)})`
   const [[revived]] = await db.batch([
     db
       .update(users)
       .set({
         ...{ itcode: name, role: 'user', status: 'active', deletedAt: null, updatedAt: now },
-        email: sql`iif(exists (select 1 from users as other where other.email = users.email and other.id <> ${id}
-          and other.deleted_at is null), null, email)`,
+        email: stillTheirs(user, auth),
       })
       .where(and(eq(users.id, id), sql`${users.deletedAt} is not null`, isFree))
       .returning(),
@@ -177,6 +180,17 @@ async function deletedUser(db: Db, id: number): Promise<User> {
     .where(and(eq(users.id, id), sql`${users.deletedAt} is not null`))
   if (!user) throw nothingHere()
   return user
+}
+
+/** The address that a deleted account had; null if another has it by now, because codes would go there. */
+function stillTheirs({ id, email }: User, auth: AuthSettings): SQL | null {
+  return email === null ? null : sql`iif(exists (${others(id, email, auth)}), null, email)`
+}
+
+/** Other accounts that this address is the name of, with or without the company's domain, or the address. */
+function others(id: number, address: string, auth: AuthSettings): SQL {
+  return sql`select 1 from users as other where other.id <> ${id} and (other.itcode in (${address},
+    ${bareName(address, auth)}) or (other.email = ${address} and other.deleted_at is null))`
 }
 
 /** The name before its release; '' of an erased account. */

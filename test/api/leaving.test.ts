@@ -182,6 +182,20 @@ describe('a person who leaves', () => {
     expect((await act('revive')).body.user).toEqual({ id: ann.id, itcode: 'ann@corp.test' })
   })
 
+  test('comes back without an address or name that somebody else has by now, to whom their codes would go', async () => {
+    const made = async (body: object) => (await boss.post('/admin/api/users', body)).body.user?.id
+    const old = await made({ itcode: 'old', email: 'shared@corp.test' })
+    await remove(old)
+    const hired = await app.signIn('shared@corp.test')
+    expect((await act('revive', old)).status).toBe(200)
+    const addresses = await app.db.select({ id: users.id, email: users.email }).from(users)
+    expect(addresses.find(({ id }) => id === old)?.email).toBe(null)
+    await remove(hired.id)
+    await act('release', hired.id)
+    expect(await made({ itcode: 'next', email: 'shared@corp.test' })).toBeGreaterThan(hired.id)
+    expect((await act('revive', hired.id)).status).toBe(409)
+  })
+
   test('comes back as a plain user without keys, by an explicit choice alone', async () => {
     await app.db.update(users).set({ role: 'billing' }).where(eq(users.id, ann.id))
     expect((await act('revive')).status).toBe(404)

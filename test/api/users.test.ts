@@ -157,6 +157,19 @@ describe('users', () => {
     expect((await boss.put(path, { name: 'The Boss', role: 'admin' })).status).toBe(200)
   })
 
+  test('change in all that was asked or in nothing, and who is deleted in nothing', async () => {
+    const change = { email: 'other@corp.test', role: 'user' }
+    expect((await boss.put(`/admin/api/users/${boss.id}`, change)).status).toBe(409)
+    await boss.put(`/admin/api/users/${ann.id}`, { email: 'ann@corp.test' })
+    const taken = await boss.put(`/admin/api/users/${boss.id}`, { email: 'ann@corp.test', name: 'The Boss' })
+    expect(taken.status).toBe(409)
+    expect((await boss.get(`/admin/api/users/${boss.id}`)).body.user).toMatchObject({
+      ...{ email: null, name: 'boss', role: 'admin' },
+    })
+    await boss.delete(`/admin/api/users/${ann.id}`)
+    expect((await boss.put(`/admin/api/users/${ann.id}`, { email: null })).status).toBe(404)
+  })
+
   test('Q05: of two administrators who demote each other at once, one stays', async () => {
     for (let i = 0; i < 20; i++) {
       const other = await app.signIn(`other${i}`, 'admin')
@@ -174,7 +187,7 @@ describe('users', () => {
     }
   })
 
-  test('I06: are found by part of name or account, taken literally', async () => {
+  test('I06: are found by part of name, account or address, taken literally', async () => {
     for (const itcode of ['under_score', 'und.erscore', 'percent+x']) {
       await boss.post('/admin/api/users', { itcode, name: `Name of ${itcode}`.toUpperCase() })
     }
@@ -184,6 +197,8 @@ describe('users', () => {
     expect(await found('q=%25')).toEqual([])
     expect(await found('q=name%20of%20und')).toEqual(['und.erscore', 'under_score'])
     expect(await found(`q=${'a'.repeat(201)}`).catch(() => 'refused')).toBe('refused')
+    await boss.put(`/admin/api/users/${ann.id}`, { email: 'a.lee@corp.test' })
+    expect(await found('q=A.Lee@')).toEqual(['ann'])
     expect(await found('role=admin')).toEqual(['boss'])
     expect(await found('status=disabled')).toEqual([])
     expect(await found('page_size=2&page=2')).toEqual(['percent+x', 'und.erscore'])

@@ -166,9 +166,9 @@ export const USERS = [
     name: 'user revive',
     args: ['ITCODE'],
     about: 'brings a deleted user back, as a plain user without keys and groups',
-    run: ({ db, args: [itcode = ''] }) =>
+    run: ({ db, config, args: [itcode = ''] }) =>
       gone(db, itcode, async (parts, user) => {
-        const revived = await reviveUser(parts, user.id)
+        const revived = await reviveUser({ ...parts, auth: settingsFrom(config).auth }, user.id)
         return { said: `${revived.itcode} is back.`, itcode: revived.itcode }
       }),
   }),
