@@ -7,6 +7,7 @@ import { userPage } from '../../core/organisation/pages.ts'
 import type { Settings } from '../../core/settings.ts'
 import { timeText } from '../../core/units.ts'
 import { mailTo } from '../../core/users/address.ts'
+import { isLastAdmin } from '../../core/users/last-admin.ts'
 import { updateUser } from '../../core/users/manage.ts'
 import { deleteUser } from '../../core/users/remove.ts'
 import { line, timestamp } from '../fields.ts'
@@ -85,11 +86,16 @@ export const users = [
     method: 'DELETE',
     path: '/v1/organizations/users/:id',
     ...ADMIN,
-    summary: 'Removes a person: their keys and sessions end.',
+    summary:
+      'Removes a person: their keys and sessions end. Administrators are removed on the dashboard only.',
     errors: [400],
     reply: deleted('user_deleted'),
     async handle({ deps, params, actor }) {
-      const { id } = await personOf(deps, params.id)
+      const { id, role } = await personOf(deps, params.id)
+      // Whoever came by a program's key could otherwise take away those who can revoke it.
+      if (role === 'admin' && !(await isLastAdmin(deps.db, id))) {
+        throw new Refusal('invalid_input', 'Only an administrator can remove another one.')
+      }
       try {
         await deleteUser({ ...deps, actor }, id)
       } catch (thrown) {

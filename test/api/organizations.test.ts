@@ -119,7 +119,7 @@ describe('people', () => {
     expect((await client.post(auditor, { role: 'user' })).body.gateway_role).toBe('auditor')
   })
 
-  test('are removed, but the last administrator is not', async () => {
+  test('are removed, but no administrator is, nor the last one', async () => {
     const ann = await person('ann')
     const boss = await person('boss', 'admin')
     const removed = await client.delete(`/users/user_${ann.id}`)
@@ -130,6 +130,11 @@ describe('people', () => {
       status: 400,
       body: { error: { details: { error_code: 'cannot_remove_last_member' } } },
     })
+    const second = await person('second', 'admin')
+    for (const { id } of [boss, second]) {
+      expect(await audited(async () => void (await client.delete(`/users/user_${id}`)))).toEqual([])
+      expect((await client.get(`/users/user_${id}`)).body.role).toBe('admin')
+    }
   })
 })
 
