@@ -39,14 +39,24 @@ interface Parts {
   actor: Actor
 }
 
+/** Throws a Refusal invalid_input where not all of these are groups whose members are kept here: nobody could be put into them. */
+async function assertKeptHere(db: Db, wanted: readonly NewInvitation[]): Promise<void> {
+  const ids = JSON.stringify([...new Set(wanted.flatMap(({ groupIds }) => groupIds))])
+  const others =
+    await db.all(sql`select 1 from json_each(${ids}) as named where not exists (select 1 from groups
+    where groups.id = named.value and groups.source = 'direct' and groups.deleted_at is null and groups.id <> 0)`)
+  if (others.length > 0) throw invalidField('group_ids', problem('kept_groups'))
+}
+
 /**
  * Makes invitations, all or none. The secrets of their links are in the result only. Throws a Refusal invalid_input for rights
- * that would go to whoever has a link.
+ * that would go to whoever has a link, and for groups that take nobody here.
  */
 export async function createInvitations(
   { db, clock, actor, sha256 }: Parts & { sha256: Sha256 },
   wanted: readonly NewInvitation[],
 ): Promise<{ invitation: Invitation; secret: string }[]> {
+  await assertKeptHere(db, wanted)
   const now = clock.now()
   const made = wanted.map((one) => {
     if (one.role !== 'user' && (one.email === null || one.mostUses > 1)) {

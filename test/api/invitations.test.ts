@@ -107,6 +107,20 @@ describe('an invitation', () => {
     }
   })
 
+  test('names groups whose members are kept here only, because nobody could be put into another', async () => {
+    const { group } = (await admin.post('/admin/api/groups', { name: 'here' })).body
+    const oidc = { name: 'there', source: 'oidc', external_id: 'g-1' }
+    const { group: elsewhere } = (await admin.post('/admin/api/groups', oidc)).body
+    for (const other of [elsewhere.id, 999]) {
+      const answer = await admin.post('/admin/api/invitations', { group_ids: [group.id, other] })
+      expect([answer.status, answer.body.error.problems]).toMatchObject([
+        400,
+        { group_ids: { code: 'kept_groups' } },
+      ])
+    }
+    expect((await invite({ group_ids: [group.id] })).group_ids).toEqual([group.id])
+  })
+
   test('cannot be used by tags of one mailbox', async () => {
     const { secret } = await invite({ most_uses: 5 })
     expect((await join('ann+1', { invitation: secret })).joined).toBe(false)
