@@ -54,7 +54,11 @@ export function calledName(name: string): string {
 /** Half of a surrogate pair, which JSON.parse takes and Claude refuses. */
 const MAY_BE_HALF = /\\u[dD][89a-fA-F]/
 
-/** The input of a tool call. Throws a Refusal invalid_input. */
+/**
+ * The input of a tool call. Arguments that are no object go on as the text that they are, because a call that was cut off stays
+ * in its conversation: https://platform.claude.com/docs/en/agents-and-tools/tool-use/fine-grained-tool-streaming
+ * Throws a Refusal invalid_input for what is nested too deep.
+ */
 export function toolInput(text: string, param: string): JsonText {
   if (isBlank(text)) return new JsonText('{}')
   if (text.length > 2 * DEEPEST && shapeOfText(text) === 'too deep')
@@ -63,12 +67,12 @@ export function toolInput(text: string, param: string): JsonText {
     if (MAY_BE_HALF.test(text)) return new JsonText(wellFormed(text))
     if (isRecord(JSON.parse(text))) return new JsonText(text.trim().toWellFormed())
   } catch {
-    // Refused below.
+    // It goes on as a text.
   }
-  throw invalidField(param, 'a JSON object is expected')
+  return new JsonText(JSON.stringify({ INVALID_JSON: text.toWellFormed() }))
 }
 
-const isBlank = (text: string) => text.trim() === ''
+const isBlank = (text: string) => ['', 'null'].includes(text.trim())
 
 function wellFormed(text: string): string {
   const input = exactJson(text)

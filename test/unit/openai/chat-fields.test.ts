@@ -283,19 +283,6 @@ describe('a field of a chat', () => {
       'messages[1].tool_call_id',
     ],
     [
-      {
-        messages: [
-          ...HI,
-          {
-            role: 'assistant',
-            tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: '{"a"' } }],
-          },
-        ],
-      },
-      'invalid_input',
-      'messages[1].tool_calls[0].function.arguments',
-    ],
-    [
       { messages: [...HI, { role: 'assistant', tool_calls: [{ id: 'c', type: 'custom', custom: {} }] }] },
       'unsupported_value',
       'messages[1].tool_calls[0].type',

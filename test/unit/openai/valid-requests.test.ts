@@ -87,6 +87,24 @@ describe('the order of turns', () => {
     expect(refusal(() => responses({ input })).param).toBe('input[1]')
   })
 
+  test.each([
+    ['{"a": "b', { INVALID_JSON: '{"a": "b' }],
+    ['{"a": "\\ud83d', { INVALID_JSON: '{"a": "\\ud83d' }],
+    ['[1]', { INVALID_JSON: '[1]' }],
+    ['"x"', { INVALID_JSON: '"x"' }],
+    ['['.repeat(100_000), { INVALID_JSON: '['.repeat(100_000) }],
+    ['null', {}],
+  ])('arguments that are no object do not end a conversation: %.20s', (args, input) => {
+    const messages = [...HI, called(call('c1', args)), result('c1')]
+    expect(chat({ messages }).request.messages[1]?.content).toMatchObject([{ input }])
+    const items = [
+      ...HI,
+      { type: 'function_call', call_id: 'c1', name: 'f', arguments: args },
+      { type: 'function_call_output', call_id: 'c1', output: 'no JSON' },
+    ]
+    expect(responses({ input: items }).request.messages[1]?.content).toMatchObject([{ input }])
+  })
+
   test('a conversation that the assistant begins gets a turn before it, and a warning', () => {
     const { request, warnings } = chat({ messages: [said('system', 's'), said('assistant', 'hello'), ...HI] })
     expect(request.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
