@@ -121,6 +121,7 @@ export async function serve(
     reply,
     warnings,
     signal: received.signal,
+    clock: deps.clock,
     usedIds: callIdsOf(request),
     forcedTool,
     goOn: call.mayPause ? goOn : undefined,

@@ -3,7 +3,7 @@ import { joined } from '../../bytes.ts'
 import { Refusal } from '../../errors.ts'
 import { headerText, mediaTypeOf } from '../../http/headers.ts'
 import { parsedJson } from '../../json/parse.ts'
-import type { HeaderPairs, Reply, Sink } from '../../ports.ts'
+import type { Clock, HeaderPairs, Reply, Sink } from '../../ports.ts'
 import type { StopSignal } from '../../stop.ts'
 import { claudeErrorAsOpenAi, type OpenAiError } from '../errors.ts'
 import type { Collector, StreamTranslator } from '../translator.ts'
@@ -15,6 +15,9 @@ import { createPausedMessage, type PausedContent } from './pauses.ts'
 
 const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
+const COMMENT = ENCODER.encode(': ping\n\n')
+/** Proxies and clients close what is silent for longer than some tens of seconds. */
+const COMMENT_AFTER_MS = 10_000
 /** How often a paused message is continued. */
 const MOST_CONTINUATIONS = 5
 const CUT: OpenAiError = {
@@ -29,6 +32,7 @@ export interface OpenAiAnswer {
   warnings: readonly string[]
   /** Aborts when the client leaves. */
   signal: StopSignal
+  clock: Pick<Clock, 'elapsed'>
   /** Ids of the tool calls of the conversation so far. */
   usedIds: readonly string[]
   /** The tool that the answer's text is the input of. */
@@ -52,10 +56,13 @@ export function translated(answer: OpenAiAnswer, translator: StreamTranslator): 
         over = event.type === 'message_stop' || event.type === 'error'
         text += event.type === 'error' ? translator.failed(errorOf(event)) : translator.event(event)
       }
+      const silence = createSilence(answer.clock)
       const send = () => {
-        const bytes = ENCODER.encode(text)
+        const told = text
         text = ''
-        if (bytes.length > 0) return sink.write(bytes)
+        if (told !== '') silence.end()
+        const bytes = told === '' ? silence.comment() : ENCODER.encode(told)
+        if (bytes) return sink.write(bytes)
       }
       try {
         await playAll(answer, onEvent, { ...sink, write: send })
@@ -66,6 +73,24 @@ export function translated(answer: OpenAiAnswer, translator: StreamTranslator): 
       }
       if (!over) text += translator.failed(CUT)
       await send()
+    },
+  }
+}
+
+/** How long nothing was told: of thinking, for one, a chat says nothing, and it may last for minutes. */
+function createSilence({ elapsed }: Pick<Clock, 'elapsed'>) {
+  let since: number | undefined
+  return {
+    end() {
+      since = undefined
+    },
+    /** To be called when Claude wrote something that is not told; what keeps the connection open, once that lasts. */
+    comment(): Uint8Array | undefined {
+      const now = elapsed()
+      since ??= now
+      if (now - since < COMMENT_AFTER_MS) return undefined
+      since = now
+      return COMMENT
     },
   }
 }
