@@ -11,7 +11,7 @@ import { randomText } from '../ids.ts'
 import { noticeIfChanged } from '../notices/outbox.ts'
 import { invitationOfAddress } from '../organisation/invitations.ts'
 import type { Db } from '../ports.ts'
-import { addressOf } from '../users/address.ts'
+import { addressOf, mailTo } from '../users/address.ts'
 import { registerInvited, registerUser } from '../users/manage.ts'
 import { nameIn, textAt, trustedAddress } from './claims.ts'
 import type { LoginProvider, Verified } from './provider.ts'
@@ -42,8 +42,10 @@ export async function join(
   const address = spelled(trustedAddress(verified.claims, rules, issuer))
   const holder = address === undefined ? undefined : await findAccount(db, settings.auth, address)
   if (holder) {
-    // Of an account with rights, or one that somebody else at this provider has, an address alone proves nothing.
-    if (await addIdentity(parts, who, holder.id, { suitable: isPlain(issuer), tell: true }))
+    // Of an account with rights, or one that somebody else at this provider has, an address alone proves nothing. Nor of one that
+    // is only called so and has its mail elsewhere by now, because somebody else may have the address since.
+    const isTheirs = mailTo(holder, settings.auth) === address
+    if (isTheirs && (await addIdentity(parts, who, holder.id, { suitable: isPlain(issuer), tell: true })))
       return again(db, who)
     return (await identityOf(db, who)) ?? refuse('address_taken')
   }

@@ -35,7 +35,7 @@ export async function createKept(parts: ScimParts & { settings: Settings }, body
     )
   }
   const found = await accountsOf(parts, userName, names)
-  const known = foundOne(found, { userName, externalId })
+  const known = foundOne(found, { userName, externalId, names })
   if (known?.user.deletedAt != null) {
     await reviveUser(parts, known.user.id)
     return changeKept(parts, known.user.id, () => ({ active: true, ...wanted }))
@@ -155,16 +155,17 @@ async function accountsOf(
 /** The one that a directory may have; undefined if there is none. Throws a Refusal not_unique. */
 function foundOne(
   found: readonly Account[],
-  { userName, externalId }: { userName: string; externalId: string | null },
+  { userName, externalId, names }: { userName: string; externalId: string | null; names: readonly string[] },
 ): Account | undefined {
   const live = found.filter(({ user }) => user.deletedAt === null)
   const [one, other] = live
   if (other) throw new Refusal('not_unique', `Several accounts have the name and address of ${userName}.`)
   if (one?.kept) throw taken(userName)
-  if (one && !one.isOrdinary) {
+  if (one && (!one.isOrdinary || hasMoved(one.user, names))) {
+    const why = one.isOrdinary ? 'has another address by now' : 'has rights over others'
     throw new Refusal(
       'not_unique',
-      `The account ${one.user.itcode} has rights over others. An administrator has to hand it over: POST /admin/api/users/${one.user.id}/scim.`,
+      `The account ${one.user.itcode} ${why}. An administrator has to hand it over: POST /admin/api/users/${one.user.id}/scim.`,
     )
   }
   if (one) return one
@@ -177,6 +178,11 @@ function foundOne(
     'not_unique',
     `A deleted account is called ${itcode}. An administrator has to revive it or release its name: POST /admin/api/users/${id}/release.`,
   )
+}
+
+/** Whether an account is called like an address but has its mail elsewhere: somebody else may have the address since. */
+function hasMoved({ itcode, email }: User, names: readonly string[]): boolean {
+  return itcode.includes('@') && email !== null && !names.includes(email)
 }
 
 /** Names that an account of this person may have: the userName, and the address. */
@@ -200,9 +206,12 @@ async function newUser(
 ): Promise<User | undefined> {
   const email = usableAddress(wanted)
   const isUsable = email !== undefined && email !== itcode && (await isFreeAddress(parts, email))
-  return registerUser(parts, {
-    ...{ itcode, name: shownName(wanted), role: 'user' },
+  const person = {
+    ...{ itcode, name: shownName(wanted), role: 'user' as const },
     quotaTokens: parts.settings.limits.defaultQuotaTokens,
-    ...(isUsable ? { address: { email, confirmed: false } } : {}),
-  })
+  }
+  const address = { email: email ?? '', confirmed: false }
+  const made = isUsable ? await registerUser(parts, { ...person, address }) : undefined
+  // Somebody else may have got the address in between.
+  return made ?? registerUser(parts, person)
 }

@@ -188,6 +188,16 @@ describe('an address', () => {
     expect(await app.db.select().from(identities)).toEqual([])
   })
 
+  test('that an account is called, but which has left it, does not open it', async () => {
+    const address = { email: 'ann.lee@example.com', confirmed: true }
+    const ann = await account('ann@example.com', { address })
+    someone(okta, 'new', { email: 'ann@example.com' })
+    expect(problem(await signInAt(okta, app.browser(), 'okta'))).toBe('address_taken')
+    someone(okta, 'ann', { email: 'ann.lee@example.com' })
+    await signInAt(okta, app.browser(), 'okta')
+    expect(await app.db.select().from(identities)).toMatchObject([{ userId: ann?.id, subject: 'ann' }])
+  })
+
   test('never opens that of a lead', async () => {
     const ann = await account('ann@example.com')
     await app.db
