@@ -9,7 +9,7 @@ import { endingDevicesOf } from '../devices/end.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { AuthSettings } from '../settings.ts'
-import { addressOf, changeAddress, isFreeAddress } from '../users/address.ts'
+import { addressOf, changeAddress } from '../users/address.ts'
 import { isNotLastAdmin, lastAdmin } from '../users/last-admin.ts'
 import { departmentOf } from './departments.ts'
 import { addressIn, type Document, shownName, textIn } from './document.ts'
@@ -172,8 +172,9 @@ function isUnchanged(before: KeptUser, wanted: Document): boolean {
 async function takeAddress(parts: ScimParts, user: User, wanted: Document): Promise<void> {
   const address = usableAddress(wanted)
   if (address === undefined || address === user.email || address === user.itcode) return
-  if (!(await isFreeAddress(parts, address, user.id))) return
-  await changeAddress(parts, user.id, { email: address, confirmed: false })
+  await changeAddress(parts, user.id, { email: address, confirmed: false }).catch((thrown: unknown) => {
+    if (!(thrown instanceof Refusal && thrown.code === 'conflict')) throw thrown
+  })
 }
 
 /** The address that a directory gives, in one spelling; undefined for none, or what no mail reaches. */

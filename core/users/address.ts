@@ -3,7 +3,7 @@
  * is unconfirmed: nobody with rights gets codes there before an administrator confirms it, because whoever can change an
  * address elsewhere could otherwise sign in as them.
  */
-import { and, eq, isNull, ne, or, type SQL } from 'drizzle-orm'
+import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { accountName, bareName, mailAddress, type User } from '../auth/account.ts'
 import { groupMembers, loginCodes, users } from '../db/schema.ts'
@@ -58,12 +58,7 @@ export async function isFreeAddress(
   email: string,
   userId = 0,
 ): Promise<boolean> {
-  const taken = await db
-    .select({ id: users.id })
-    .from(users)
-    .where(and(ne(users.id, userId), has(email, auth)))
-    .limit(1)
-  return taken.length === 0
+  return (await db.all(sql`select 1 where ${isFree(email, userId, auth)}`)).length > 0
 }
 
 /** Throws a Refusal conflict where another account has this address. */
@@ -73,7 +68,7 @@ export async function assertFreeAddress(
   userId = 0,
 ): Promise<void> {
   if (await isFreeAddress(parts, email, userId)) return
-  throw new Refusal('conflict', 'Another account has this address.')
+  throw taken()
 }
 
 /**
@@ -93,10 +88,14 @@ export async function changeAddress(
   const { email = null, confirmed = true } = address ?? {}
   const isSame = before.email === email && (!confirmed || before.emailUnconfirmed !== confirmed)
   if (isSame) return
-  if (email !== null) await assertFreeAddress({ db, auth }, email, userId)
   const now = clock.now()
-  await db.batch([
-    db.update(users).set({ email, emailUnconfirmed: !confirmed, updatedAt: now }).where(eq(users.id, userId)),
+  const [changed] = await db.batch([
+    db
+      .update(users)
+      .set({ email, emailUnconfirmed: !confirmed, updatedAt: now })
+      // In the statement itself, because somebody else may get it at the same moment.
+      .where(and(eq(users.id, userId), email === null ? undefined : isFree(email, userId, auth)))
+      .returning({ id: users.id }),
     auditIfChanged(db, {
       actor,
       at: now,
@@ -108,10 +107,16 @@ export async function changeAddress(
     db
       .update(loginCodes)
       .set({ consumedAt: now })
-      .where(and(eq(loginCodes.itcode, before.itcode), isNull(loginCodes.consumedAt))),
+      .where(and(eq(loginCodes.itcode, before.itcode), isNull(loginCodes.consumedAt), sql`changes() > 0`)),
   ])
+  if (changed.length === 0) throw taken()
 }
 
-function has(email: string, auth: AuthSettings): SQL | undefined {
-  return or(eq(users.email, email), eq(users.itcode, email), eq(users.itcode, bareName(email, auth)))
+function isFree(email: string, userId: number, auth: AuthSettings): SQL {
+  return sql`not exists (select 1 from users as other where other.id <> ${userId}
+    and (other.email = ${email} or other.itcode in (${email}, ${bareName(email, auth)})))`
+}
+
+function taken(): Refusal {
+  return new Refusal('conflict', 'Another account has this address.')
 }

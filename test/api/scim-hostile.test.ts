@@ -1,6 +1,9 @@
 /** Bodies, filters and paths that no directory sends: each is refused in SCIM's form, and changes nothing. */
+import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { auditEvents } from '../../core/db/schema.ts'
+import { COMMAND_LINE } from '../../core/audit/record.ts'
+import { auditEvents, users } from '../../core/db/schema.ts'
+import { createUser } from '../../core/users/manage.ts'
 import { type App, startApp } from '../support/app.ts'
 import { type Directory, directoryOf, oktaUser, pushedGroup } from '../support/directory.ts'
 
@@ -133,5 +136,34 @@ describe('SCIM that is wrong', () => {
     }))
     const answer = await okta.put(`/Groups/${group}`, { ...pushedGroup('G'), members })
     expect([answer.status, answer.body.members]).toMatchObject([200, [{ value: id }]])
+  })
+
+  test('Q07: of people who get one address at once, one has it, and all are kept', async () => {
+    const made = await Promise.all(
+      ['p1', 'p2', 'p3', 'p4'].map((name) => okta.post('/Users', oktaUser(`${name}@corp.test`))),
+    )
+    for (let i = 0; i < 5; i++) {
+      const email = `shared${i}@corp.test`
+      const answers = await Promise.all(
+        made.map(({ body }) =>
+          okta.patch(`/Users/${body.id}`, { op: 'replace', path: 'emails', value: [{ value: email }] }),
+        ),
+      )
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+      expect(await app.db.$count(users, eq(users.email, email))).toBe(1)
+    }
+  })
+
+  test('A07: who is new at an address gets nobody’s account who had it before and is called like it', async () => {
+    const address = { email: 'eve.lee@corp.test', confirmed: true }
+    const eve = await createUser(
+      { ...app.deps, actor: COMMAND_LINE },
+      { itcode: 'eve@corp.test', role: 'user', quotaTokens: 0, address },
+    )
+    const hired = oktaUser('eve@corp.test')
+    expect(await unchanged(() => okta.post('/Users', hired))).toEqual([409, 'uniqueness'])
+    expect((await okta.post('/Users', hired)).body.detail).toContain(`POST /admin/api/users/${eve.id}/scim`)
+    const herself = await okta.post('/Users', { ...hired, emails: [{ value: address.email }] })
+    expect([herself.status, herself.body.id]).toEqual([201, String(eve.id)])
   })
 })
