@@ -42,6 +42,17 @@ export function auditRowUnless(db: Db, event: AuditEvent, condition: SQL) {
   return db.all<{ id: number }>(sql`${insertOf(event)} where not ${condition} returning id`)
 }
 
+/** Inserts a row for each of `rows`, a query of targets and of what was made, as JSON: for what only the batch itself knows. */
+export function auditRowsOf(
+  db: Db,
+  { actor, at, action }: Omit<Occasion, 'target'> & Pick<Audited, 'action'>,
+  rows: SQL,
+) {
+  return db.run(sql`insert into audit_events (at, actor_id, admin_key_id, action, target, after, ip, request_id)
+    select ${at}, ${actor.id}, ${actor.adminKeyId ?? null}, ${action}, made.target, made.after, ${actor.ip}, ${actor.requestId}
+    from (${rows}) as made`)
+}
+
 /**
  * Counts events that strangers can cause without end: the first in an hour for a target inserts a row, the others raise
  * `count` and set `last_at` in it.

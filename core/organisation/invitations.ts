@@ -1,6 +1,6 @@
 /** Invitations: links, or addresses, that may make an account with a role, groups and a limit. */
 import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm'
-import { type Actor, auditIfChanged, auditRow } from '../audit/record.ts'
+import { type Actor, auditIfChanged, auditRow, auditRowsOf } from '../audit/record.ts'
 import type { User } from '../auth/account.ts'
 import { invitations, invitationUses } from '../db/schema.ts'
 import { invalidField, nothingHere } from '../errors.ts'
@@ -70,7 +70,7 @@ export async function createInvitations(
     const rows = made.slice(from, from + ROWS_AT_ONCE).map(({ row }) => row)
     inserts.push(db.insert(invitations).values(rows).returning())
   }
-  const audits = made.map(({ row }) => auditRow(db, creation(row, { actor, at: now })))
+  const audits = wanted.map((one) => auditRow(db, creation(one, { actor, at: now })))
   const [first, ...rest] = inserts
   if (!first) return []
   const results = await db.batch([first, ...rest, ...audits])
@@ -87,12 +87,15 @@ function rowOf({ email, name, role, groupIds, limit, mostUses, expiresAt }: NewI
   }
 }
 
-function creation(row: ReturnType<typeof rowOf>, occasion: { actor: Actor; at: number }) {
+function creation(
+  { email, role, groupIds, mostUses, expiresAt }: NewInvitation,
+  occasion: { actor: Actor; at: number },
+) {
   return {
     ...occasion,
     action: 'invitation.create' as const,
-    target: `invitation:${row.email ?? 'link'}`,
-    after: { email: row.email, role: row.role, count: row.mostUses, expires_at: timeText(row.expiresAt) },
+    target: `invitation:${email ?? 'link'}`,
+    after: { email, role, group_ids: groupIds, count: mostUses, expires_at: timeText(expiresAt) },
   }
 }
 
@@ -171,10 +174,14 @@ export async function invitationOfAddress(
 }
 
 /**
- * For the batch that makes an account, right after its audit row: counts the use and gives what the invitation gives. The
- * table's check fails the whole batch where the invitation was used up in the meantime.
+ * For the batch that makes an account, right after its audit row: counts the use and gives what the invitation gives, groups with
+ * an audit row for each. The table's check fails the whole batch where the invitation was used up in the meantime.
  */
-export function acceptingInvitation(db: Db, { id }: Pick<Invitation, 'id'>, itcode: string, now: number) {
+export function acceptingInvitation(
+  db: Db,
+  { id }: Pick<Invitation, 'id'>,
+  { itcode, actor, now }: { itcode: string; actor: Actor; now: number },
+) {
   const accepted = sql`select users.id from users join invitation_uses on user_id = users.id
     where itcode = ${itcode} and invitation_id = ${id}`
   return [
@@ -186,5 +193,11 @@ export function acceptingInvitation(db: Db, { id }: Pick<Invitation, 'id'>, itco
         join groups on groups.id = wanted.value
       where invitations.id = ${id} and groups.deleted_at is null and source = 'direct' and exists (${accepted})
       on conflict do nothing`),
+    auditRowsOf(
+      db,
+      { actor, at: now, action: 'group.member_add' },
+      sql`select 'group:' || group_id as target, json_object('user_id', user_id, 'group_role', role) as after
+        from group_members where user_id = (${accepted})`,
+    ),
   ]
 }

@@ -1,7 +1,7 @@
 /** Groups of a directory: pushed, changed, deleted. It sees and changes those of source `scim` alone, and the people it keeps. */
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { changeOf } from '../audit/change.ts'
-import { type Actor, auditIfChanged, auditRowUnless } from '../audit/record.ts'
+import { type Actor, auditIfChanged, auditRowsOf, auditRowUnless } from '../audit/record.ts'
 import { groupMembers, groups } from '../db/schema.ts'
 import { nothingHere, Refusal } from '../errors.ts'
 import { deleteGroup, type Group, groupOf, UNASSIGNED } from '../organisation/groups.ts'
@@ -50,6 +50,12 @@ export async function createScimGroup(parts: Parts, body: Body): Promise<Group> 
       select groups.id, users.id, 'member', ${now} from groups, users
       where changes() > 0 and groups.name = ${name} and groups.source = 'scim' and groups.deleted_at is null
         and users.id in ${listed(added)} and users.deleted_at is null`),
+    auditRowsOf(
+      db,
+      { actor, at: now, action: 'group.members' },
+      sql`select 'group:' || groups.id as target, json_object('added', json(${JSON.stringify(added)}), 'removed', json('[]')) as after
+        from groups where changes() > 0 and groups.name = ${name} and groups.deleted_at is null`,
+    ),
   ])
   const [group] = made
   if (group) return group

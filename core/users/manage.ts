@@ -17,7 +17,7 @@ import { type Address, assertFreeAddress } from './address.ts'
 import { isNotLastAdmin, lastAdmin } from './last-admin.ts'
 
 type Rate = 'requestsPerMinute' | 'tokensPerMinute' | 'concurrentRequests'
-/** A spend limit of limits.period; 0 micro-dollars = no limit of their own. */
+/** A spend limit of limits.period; 0 micro-dollars = no limit of their own, but of an invitation that nothing may be spent. */
 interface OwnLimit {
   micros: number
   period: Period
@@ -107,10 +107,11 @@ export async function registerUser({ db, clock, actor }: Parts, wanted: NewUser)
         billing_group_id: billingGroupId,
       },
     }),
-    ...(ownLimit && ownLimit.micros > 0
+    // An invitation may give a limit of 0, so that nothing is spent.
+    ...(ownLimit && (ownLimit.micros > 0 || wanted.invitation)
       ? [grantingLimit(db, { itcode }, { ...ownLimit, until: null }, { now, condition: sql`changes() > 0` })]
       : []),
-    ...(wanted.invitation ? acceptingInvitation(db, wanted.invitation, itcode, now) : []),
+    ...(wanted.invitation ? acceptingInvitation(db, wanted.invitation, { itcode, actor, now }) : []),
   ])
   return user
 }

@@ -107,6 +107,20 @@ describe('an invitation', () => {
     }
   })
 
+  test('that gives a limit of nothing gives that, and what it gives is in the audit', async () => {
+    const { group } = (await admin.post('/admin/api/groups', { name: 'here' })).body
+    await invite({ email: 'ann@corp.test', limit_usd: 0, group_ids: [group.id] })
+    const { browser, body } = await join('ann@corp.test')
+    expect((await browser.get('/api/limits')).body.caps).toMatchObject([
+      { period: 'monthly', amount_usd: 0, source: 'user' },
+    ])
+    const told = (await app.audit()).filter(({ action }) => /^(invitation|group\.member)/.test(action))
+    expect(told.map(({ action, target, after }) => [action, target, JSON.parse(after ?? '')])).toMatchObject([
+      ['invitation.create', 'invitation:ann@corp.test', { group_ids: [group.id] }],
+      ['group.member_add', `group:${group.id}`, { user_id: body.user.id, group_role: 'member' }],
+    ])
+  })
+
   test('names groups whose members are kept here only, because nobody could be put into another', async () => {
     const { group } = (await admin.post('/admin/api/groups', { name: 'here' })).body
     const oidc = { name: 'there', source: 'oidc', external_id: 'g-1' }

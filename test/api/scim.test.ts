@@ -284,6 +284,10 @@ describe('a directory', () => {
     const [ann, ben] = [await made('ann@corp.test'), await made('ben@corp.test')]
     await okta.post('/Groups', pushedGroup('taken'))
     const { id } = (await okta.post('/Groups', pushedGroup('team', [ann]))).body
+    expect((await app.audit()).at(-1)).toMatchObject({
+      ...{ action: 'group.members', target: `group:${id}` },
+      after: `{"added":[${ann}],"removed":[]}`,
+    })
     const before = (await app.audit()).length
     const rename = { op: 'replace', value: { displayName: 'taken' } }
     const join = { op: 'add', path: 'members', value: [{ value: ben }] }
