@@ -131,11 +131,12 @@ export const en = {
   'problem.own_billing_group': 'Choose one of your billing groups.',
   'problem.service_account': 'Choose an active service account.',
   'problem.model_closed': 'This model is not offered here.',
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
   'problem.kept_groups':
     'Choose groups whose members are kept here. A directory decides who is in the others.',
   'problem.device_end': 'When a device has to sign in again cannot be changed. Sign it out instead.',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
   'problem.above_limit': 'Enter more than your present limit of ${usd}.',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
   'problem.below_limit': 'Enter at least their present limit of ${usd}. An approval never lowers a limit.',
   'problem.no_limit_to_raise': 'They have no limit of this period any more, so there is nothing to raise.',
   'problem.above_lead': 'This is more than a lead of the group may give. Ask an administrator.',

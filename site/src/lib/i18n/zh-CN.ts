@@ -126,10 +126,11 @@ export const zhCN: Messages = {
   'problem.own_billing_group': '请选择您的计费组之一。',
   'problem.service_account': '请选择状态正常的服务账号。',
   'problem.model_closed': '这里不提供此模型。',
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
   'problem.kept_groups': '请选择在此处维护成员的组，其他组的成员由目录决定。',
   'problem.device_end': '设备须重新登录的时间不能更改，可改为退出该设备。',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
   'problem.above_limit': '请填写高于您当前限额 ${usd} 的金额。',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a dollar sign before a parameter
   'problem.below_limit': '金额不能低于其当前限额 ${usd}，批准不会降低额度。',
   'problem.no_limit_to_raise': '其该周期已没有限额，无需提高。',
   'problem.above_lead': '此金额超出组长可批准的上限，请联系管理员。',
