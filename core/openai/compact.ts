@@ -4,6 +4,7 @@ import { Refusal } from '../errors.ts'
 import type { Reply } from '../ports.ts'
 import { nativeCall } from './native-call.ts'
 import { packSummary } from './reasoning-envelope.ts'
+import { whyNoSummary } from './reply/compaction-item.ts'
 import { createMessageCollector } from './reply/message.ts'
 import { responsesUsage } from './reply/projection.ts'
 import { bodyOf } from './request/read.ts'
@@ -42,9 +43,10 @@ function createCompactionCollector(items: Items, created: number): Collector {
   return {
     event: collector.event,
     whole() {
-      const { id, blocks, counts } = collector.message()
+      const { id, blocks, counts, end } = collector.message()
       const summary = blocks.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('')
-      if (summary.trim() === '') throw new Refusal('all_backends_failed', 'Claude wrote no summary.')
+      const missing = whyNoSummary(summary, end)
+      if (missing !== undefined) throw new Refusal('all_backends_failed', missing)
       const said = items.flatMap((item) => {
         if (!('role' in item) || item.role !== 'user') return []
         return typeof item.content === 'string' ? [userItem(item.content)] : [item]

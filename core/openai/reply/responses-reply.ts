@@ -1,7 +1,9 @@
 /** Translates Claude's message into an OpenAI response, whole or streamed (core/calls/PROTOCOL.md, OpenAI's replies). */
 
+import { Refusal } from '../../errors.ts'
 import type { OpenAiError } from '../errors.ts'
 import type { AnswerContext, Collector, StreamTranslator } from '../translator.ts'
+import { createSummaryCheck } from './compaction-item.ts'
 import type { ClaudeEvent, MessageEnd } from './events.ts'
 import type { Emit } from './item.ts'
 import { createUsageReader, refusalOf, responsesUsage, UNFINISHED } from './projection.ts'
@@ -18,7 +20,18 @@ const CODES = new Set(['rate_limit_exceeded', 'insufficient_quota', 'context_len
 
 export function createResponsesCollector(context: ResponsesContext): Collector {
   const machine = createMachine(context, () => '')
-  return { event: (event) => void machine.event(event), whole: () => machine.response() }
+  const summary = createSummaryCheck(context.compacts)
+  return {
+    event(event) {
+      summary.read(event)
+      machine.event(event)
+    },
+    whole() {
+      const missing = summary.missing()
+      if (missing !== undefined) throw new Refusal('all_backends_failed', missing)
+      return machine.response()
+    },
+  }
 }
 
 export function createResponsesStream(context: ResponsesContext): StreamTranslator {
@@ -26,8 +39,13 @@ export function createResponsesStream(context: ResponsesContext): StreamTranslat
   const emit = (type: string, fields: object) =>
     `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: sequence++, ...fields })}\n\n`
   const machine = createMachine(context, emit)
+  const summary = createSummaryCheck(context.compacts)
   return {
-    event: machine.event,
+    event(event) {
+      summary.read(event)
+      const missing = event.type === 'message_stop' ? summary.missing() : undefined
+      return missing === undefined ? machine.event(event) : machine.fail({ code: null, message: missing })
+    },
     failed: machine.fail,
   }
 }
@@ -83,7 +101,7 @@ function createMachine({ model, created, echo, ...options }: ResponsesContext, e
         return ''
     }
   }
-  function fail({ code, message }: OpenAiError): string {
+  function fail({ code, message }: Pick<OpenAiError, 'code' | 'message'>): string {
     status = 'failed'
     error = { code: code !== null && CODES.has(code) ? code : 'server_error', message }
     return emit('response.failed', { response: response() })
