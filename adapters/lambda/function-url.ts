@@ -56,11 +56,13 @@ export function functionUrl(
 function requestOf({ rawPath, rawQueryString, cookies, headers, requestContext, ...event }: Event): Request {
   const { domainName, http } = requestContext
   const query = rawQueryString && `?${rawQueryString}`
+  // A Request of these methods may have none (https://fetch.spec.whatwg.org/#dom-request), and what came is ignored elsewhere, too.
+  const body = http.method === 'GET' || http.method === 'HEAD' ? undefined : event.body
   const cookie: [string, string][] = cookies.length > 0 ? [['cookie', cookies.join('; ')]] : []
   return new Request(`https://${domainName}${rawPath}${query}`, {
     method: http.method,
     headers: [...Object.entries(headers), ...cookie],
-    ...(event.body ? { body: Buffer.from(event.body, event.isBase64Encoded ? 'base64' : 'utf8') } : {}),
+    ...(body ? { body: Buffer.from(body, event.isBase64Encoded ? 'base64' : 'utf8') } : {}),
   })
 }
 
