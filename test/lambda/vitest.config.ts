@@ -4,7 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/lambda/**/*.test.ts'],
     globalSetup: 'test/lambda/install.ts',
-    maxWorkers: 2,
+    // They wait more than they work.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } },

@@ -55,18 +55,18 @@ describe('the life of the process', () => {
     return finished
   }
 
-  test('kill -9, 25 times under load: every call whose final usage came is in the log exactly once', async () => {
+  test('kill -9, 12 times under load: every call whose final usage came is in the log exactly once', async () => {
     const frames = messageStream({ text: ['one', 'two'] })
     upstream.answer({ chunks: frames.flatMap((frame) => [frame, 1]) })
     const finished: string[] = []
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 12; round++) {
       finished.push(...(await callUntilKilled()))
       await gateway.restart()
     }
     const rows = await gateway.rows(0)
     const ids = rows.map(({ requestId }) => requestId)
     expect(new Set(ids).size).toBe(ids.length)
-    expect(finished.length).toBeGreaterThanOrEqual(250)
+    expect(finished.length).toBeGreaterThanOrEqual(120)
     expect(finished.filter((id) => !ids.includes(id))).toEqual([])
     for (const row of rows.filter(({ requestId }) => finished.includes(requestId))) {
       expect(row).toMatchObject({ inputTokens: 10, outputTokens: 20, estimated: false })
