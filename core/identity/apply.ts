@@ -1,5 +1,5 @@
 /** Makes role, groups, department and address of a person what their provider says. */
-import { and, eq, isNull } from 'drizzle-orm'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import { auditIfChanged, SYSTEM } from '../audit/record.ts'
 import { groupMembers, groups, scimUsers, users } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
@@ -10,11 +10,12 @@ import { isNotLastAdmin } from '../users/last-admin.ts'
 import { groupsIn, roleIn, textAt, trustedAddress } from './claims.ts'
 import type { Claims, LoginProvider } from './provider.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock' | 'logger' | 'settings'>
+type Parts = Pick<Deps, 'db' | 'clock' | 'logger' | 'settings' | 'logins'>
 
 /**
- * Groups that the provider does not tell stay as they are; so does everything of somebody whom SCIM keeps. Call
- * `keyCache.refresh()` afterwards where the change has to hold at once.
+ * Groups that the provider does not tell stay as they are; so does everything of somebody whom SCIM keeps. Of several providers
+ * that tell groups the one counts whose identity was joined last, because each of them is asked every hour and people would else
+ * be in the groups of another one by turns. Call `keyCache.refresh()` afterwards where the change has to hold at once.
  */
 export async function applyClaims(
   parts: Parts,
@@ -26,8 +27,10 @@ export async function applyClaims(
   if (await isKeptByScim(db, userId)) return
   const known = groupsIn(claims, rules)
   if (known) {
-    await applyRole(parts, userId, (current) => roleIn(known, rules, current))
-    await applyGroups(parts, userId, { source: rules.source, externalIds: known })
+    const counts = (isRival: (rival: LoginProvider) => boolean) => isLast(parts, userId, issuer, isRival)
+    if (await counts(() => true)) await applyRole(parts, userId, (current) => roleIn(known, rules, current))
+    if (await counts((rival) => rival.rules.source === rules.source))
+      await applyGroups(parts, userId, { source: rules.source, externalIds: known })
   } else if (rules.groupsClaim !== '') {
     logger.warn('identity.groups_unknown', { issuer, user: userId, claim: rules.groupsClaim })
   }
@@ -37,6 +40,21 @@ export async function applyClaims(
     rules.departmentClaim === '' ? undefined : textAt(claims, rules.departmentClaim),
   )
   await applyAddress(parts, userId, trustedAddress(claims, rules, issuer))
+}
+
+/** Whether the person joined no provider of these that tells groups after this one. */
+async function isLast(
+  { db, logins }: Pick<Parts, 'db' | 'logins'>,
+  userId: number,
+  issuer: string,
+  isRival: (rival: LoginProvider) => boolean,
+): Promise<boolean> {
+  const rivals = logins.filter((one) => one.issuer !== issuer && one.rules.groupsClaim !== '' && isRival(one))
+  if (rivals.length === 0) return true
+  const later = await db.all(sql`select 1 from identities as rival where rival.user_id = ${userId}
+    and rival.issuer in (select value from json_each(${JSON.stringify(rivals.map((one) => one.issuer))}))
+    and rival.id > (select max(id) from identities where user_id = ${userId} and issuer = ${issuer})`)
+  return later.length === 0
 }
 
 /** Whether SCIM makes, changes and ends the account. */
