@@ -180,13 +180,19 @@ async function notVouchedFor(
   const mine = sql`exists (select 1 from identities where id = ${identity.id} and claimed_until = ${identity.claimedUntil})`
   const isRefused = cause instanceof ProviderRefused
   if (isRefused && !(await isStopped(db, now, graceMs))) {
-    if (await pauseUser({ db, clock }, userId, 'refused', and(mine, isBelowBrake(now)))) return true
+    if (await pauseUser({ db, clock }, userId, 'refused', and(mine, isBelowBrake(now)))) {
+      // A sign-in there brings a new token.
+      await leaveAlone(parts, identity, { refreshToken: null })
+      return true
+    }
     const [brake] = await db.all<{ isBelow: number }>(sql`select ${isBelowBrake(now)} as "isBelow"`)
     if (!brake?.isBelow) await stopPausing(parts, provider.issuer)
   }
   const failingSince = identity.failingSince ?? now
-  if (now - failingSince >= graceMs && (await pauseUser({ db, clock }, userId, 'unreachable', mine)))
+  if (now - failingSince >= graceMs && (await pauseUser({ db, clock }, userId, 'unreachable', mine))) {
+    await leaveAlone(parts, identity, { failingSince: null })
     return true
+  }
   if (!isRefused)
     logger.warn('identity.not_asked', { issuer: provider.issuer, user: userId, cause: String(cause) })
   await db
@@ -194,6 +200,21 @@ async function notVouchedFor(
     .set({ failingSince, claimedUntil: now + RETRY_MS })
     .where(isMine(identity))
   return false
+}
+
+/**
+ * A provider because of which somebody was paused is not asked about them at once again: whoever came back by another one, or by a
+ * code of an administrator, would be paused within minutes each time.
+ */
+async function leaveAlone(
+  { db, clock, settings }: Parts,
+  identity: Identity,
+  change: Partial<Pick<Identity, 'refreshToken' | 'failingSince'>>,
+): Promise<void> {
+  await db
+    .update(identities)
+    .set({ ...change, claimedUntil: clock.now() + settings.identity.graceMs })
+    .where(isMine(identity))
 }
 
 /** Who signed in at a provider, but not since `before`, and whom none of their providers can be asked about. */
