@@ -66,14 +66,24 @@ function leveled(level: ReasoningEffort, param: string, context: ReasoningContex
   const told = (text: string) => warn(`${param}: ${text}`)
   if (abilities.effort.size > 0) return { ...byEffort(level, abilities, told), maxTokens: limit }
   if (level === 'none') return { maxTokens: limit }
-  // Such a model needs its signed thinking back after a tool call, and OpenAI's API does not return it.
-  const goesOn = messages.at(-1)?.content.some(({ type }) => type === 'tool_result')
-  if (!abilities.thinking.has('enabled') || goesOn) {
-    told(goesOn ? 'this model does not think between the calls of tools' : 'this model does not think')
+  const isBetween = goesOn(messages)
+  if (!abilities.thinking.has('enabled') || isBetween) {
+    told(isBetween ? NOT_BETWEEN : 'this model does not think')
     return { maxTokens: limit }
   }
   const budget = Math.min(BUDGETS[level], abilities.maxOutput - ANSWER_TOKENS)
   return withBudget(budget, limit, abilities)
+}
+
+const NOT_BETWEEN = 'this model does not think between the calls of tools'
+
+/** Whether a tool was called last: a model that thinks by a budget needs its signed thinking back then, which chats do not return. */
+function goesOn(messages: readonly Turn[]): boolean {
+  return messages.at(-1)?.content.some(({ type }) => type === 'tool_result') === true
+}
+
+function hasThinking(turn: Turn | undefined): boolean {
+  return turn?.content.some(({ type }) => type === 'thinking' || type === 'redacted_thinking') === true
 }
 
 function withBudget(budget: number, limit: number, { maxOutput }: Abilities): Reasoning {
@@ -85,7 +95,7 @@ function withBudget(budget: number, limit: number, { maxOutput }: Abilities): Re
 
 function ownThinking(
   thinking: Record<string, unknown>,
-  { abilities, limit, warn }: ReasoningContext,
+  { messages, abilities, limit, warn }: ReasoningContext,
 ): Reasoning | undefined {
   const { type, budget_tokens: budget } = thinking
   if (![...abilities.thinking].some((one) => one === type)) {
@@ -93,6 +103,10 @@ function ownThinking(
     return undefined
   }
   if (type !== 'enabled') return { thinking, maxTokens: limit }
+  if (goesOn(messages) && !hasThinking(messages.at(-2))) {
+    warn(`thinking: ${NOT_BETWEEN}`)
+    return undefined
+  }
   const most = abilities.maxOutput - ANSWER_TOKENS
   const wanted = Number(budget)
   const kept = Math.max(LEAST_BUDGET, Math.min(Number.isInteger(wanted) ? wanted : LEAST_BUDGET, most))

@@ -122,8 +122,13 @@ describe('of a chat', () => {
       { role: 'assistant', tool_calls: [call] },
       { role: 'tool', tool_call_id: 'c', content: 'x' },
     ]
-    expect(
-      chat({ messages, tools: [tool('t')], reasoning_effort: 'high' }, OLD).request.thinking,
-    ).toBeUndefined()
+    for (const asked of [
+      { reasoning_effort: 'high' },
+      { thinking: { type: 'enabled', budget_tokens: 2_000 } },
+    ]) {
+      const { request, warnings } = chat({ messages, tools: [tool('t')], ...asked }, OLD)
+      expect(request.thinking).toBeUndefined()
+      expect(warnings).toEqual([expect.stringContaining('does not think between the calls of tools')])
+    }
   })
 })
