@@ -15,6 +15,7 @@ export async function awayDatabase() {
   const store = await fileStore()
   const folder = temporaryFolder()
   let away = true
+  const logs = keptLogs()
   const database: Db = new Proxy(store.db, {
     get(target, name) {
       if (name === 'batch' && away) return () => Promise.reject(new Error('disk I/O error'))
@@ -28,8 +29,9 @@ export async function awayDatabase() {
     comesBack() {
       away = false
     },
+    logs,
     async open(): Promise<Ledger> {
-      const parts = { folder: folder.path, turn: createTurn(), clock: systemClock, logger: keptLogs() }
+      const parts = { folder: folder.path, turn: createTurn(), clock: systemClock, logger: logs }
       const records = await journalledRecords({ ...parts, db: database })
       return localLedger({ db: store.db, records, clock: systemClock, failClosed: false })
     },

@@ -3,7 +3,7 @@
  * written to the database in batches. A killed process loses none, because other processes on the same folder, or the next start, take
  * its journal over.
  */
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { databaseId } from '../../../core/db/identity.ts'
 import { createOutage } from '../../../core/outage.ts'
 import type { CallRecord, Clock, Db, Logger } from '../../../core/ports.ts'
@@ -46,7 +46,7 @@ export async function journalledRecords(parts: Parts): Promise<Records> {
     worksAgain: 'ledger.database_works_again',
   })
   const pending = new Map<string, string>()
-  const setAside = rowsOnDisk(db)
+  const setAside = rowsOnDisk(db, logger)
   const timer = oneTimer(clock, () => void flush())
   let flushing: Promise<void> | undefined
   let closing: Promise<void> | undefined
@@ -168,23 +168,34 @@ async function openOwnJournal(parts: Parts) {
 }
 
 /** Rows of this process that wait only on disk, oldest file first. */
-function rowsOnDisk(db: Db) {
+function rowsOnDisk(db: Db, logger: Pick<Logger, 'error'>) {
   const files: SetAside[] = []
   let batches: Generator<Batch> | undefined
   let batch: Batch | undefined
+  /** Throws if a file cannot be read. It is read again from its begin, because a generator that threw says that it is done. */
+  function nextOf({ path }: SetAside): Batch | undefined {
+    batches ??= recordsOf(path, BATCH_ROWS)
+    try {
+      return batches.next().value ?? undefined
+    } catch (cause) {
+      batches = undefined
+      if (existsSync(path)) throw cause
+      logger.error('ledger.records_lost', { journal: path, cause: String(cause) })
+      return undefined
+    }
+  }
   return {
     add: (file: SetAside) => void files.push(file),
     waits: () => files.length > 0,
-    /** Writes the next batch and returns its number of rows. Rejects if the database fails; the next call retries the batch. */
+    /** Writes the next batch and returns its number of rows. Rejects if the database or the disk fails; the next call tries it again. */
     async writeBatch(): Promise<number> {
       const file = files[0]
       if (!file) return 0
-      batches ??= recordsOf(file.path, BATCH_ROWS)
-      batch ??= batches.next().value ?? undefined
+      batch ??= nextOf(file)
       if (!batch) {
         files.shift()
         batches = undefined
-        rmSync(file.path)
+        rmSync(file.path, { force: true })
         return 0
       }
       const records = [...batch.records].filter(([id]) => !file.unfinished.has(id))
