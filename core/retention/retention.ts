@@ -2,6 +2,7 @@
 import { asc, getTableColumns, lt, sql } from 'drizzle-orm'
 import { auditEvents, usageLogs, usageSummed } from '../db/schema.ts'
 import type { Archive, Clock, Db } from '../ports.ts'
+import { groupUp } from '../reports/by-group.ts'
 import { DAY_MS } from '../units.ts'
 
 /** A batch of so many rows holds up writers for some hundredths of a second. */
@@ -40,7 +41,9 @@ export async function expireUsage(parts: Parts, keepMs: number): Promise<number>
       .limit(PIECE)
     await store(parts, 'usage', oldest.at, rows)
     await db.batch([
-      // First, so that nobody takes the sums of a day with missing rows for wrong.
+      // Sums by group have the newest rows of the log only now and then, and an import has old rows among them.
+      ...groupUp(db),
+      // Before they are deleted, so that nobody takes the sums of a day with missing rows for wrong.
       db.update(usageSummed).set({ keptSince: sql`max(${usageSummed.keptSince}, ${dayEnd})` }),
       db.delete(usageLogs).where(sql`${usageLogs.id} in (${idsOf(rows)})`),
     ])

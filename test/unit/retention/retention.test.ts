@@ -1,8 +1,15 @@
 /** Old rows go, sums stay, and a crash between archiving and deleting changes neither. */
-import { asc } from 'drizzle-orm'
+import { asc, eq } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { auditRow, COMMAND_LINE } from '../../../core/audit/record.ts'
-import { auditEvents, usageHourly, usageLatency, usageLogs, usageSums } from '../../../core/db/schema.ts'
+import {
+  auditEvents,
+  usageByGroup,
+  usageHourly,
+  usageLatency,
+  usageLogs,
+  usageSums,
+} from '../../../core/db/schema.ts'
 import type { Archive } from '../../../core/ports.ts'
 import { countLogs, logPage } from '../../../core/reports/log-pages.ts'
 import { ALL_TIME } from '../../../core/reports/range.ts'
@@ -69,6 +76,13 @@ describe('calls that are not kept', () => {
     )
     expect(await sums()).toEqual(before)
     expect(await expireUsage({ db: store.db, clock, archive }, KEPT)).toBe(0)
+  })
+
+  test('are in the sums by group before they go, because these are written now and then', async () => {
+    await expireUsage({ db: store.db, clock, archive: undefined }, KEPT)
+    await repairSums(store.db, 0)
+    const ofGroups = await store.db.select().from(usageByGroup).where(eq(usageByGroup.cut, 'full_fortnight'))
+    expect(ofGroups.reduce((sum, { requests }) => sum + requests, 0)).toBe(40)
   })
 
   test('that were archived when the process died are archived under the same names by the next, and removed once', async () => {
