@@ -6,6 +6,7 @@ import { identities, users } from '../db/schema.ts'
 import { endingDevicesOf } from '../devices/end.ts'
 import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
+import type { Settings } from '../settings.ts'
 import type { LoginProvider } from './provider.ts'
 
 /** `refused`: the provider said that they may not go on. `unreachable`: it could not be asked. `not_seen`: no sign-in for long. */
@@ -55,10 +56,16 @@ export function resumingUser(db: Db, { userId, actor, now }: { userId: number; a
 
 /**
  * Somebody who is paused has entered a right code. A mailed one is not enough where a provider could vouch for them, because
- * somebody who left may still read their mail; one that an administrator handed over is. Throws a Refusal provider_required.
+ * somebody who left may still read their mail; one that an administrator handed over is, for oidc.grace. Throws a Refusal
+ * provider_required.
  */
 export async function resumeByCode(
-  { db, clock, logins }: { db: Db; clock: Clock; logins: readonly LoginProvider[] },
+  {
+    db,
+    clock,
+    logins,
+    settings,
+  }: { db: Db; clock: Clock; logins: readonly LoginProvider[]; settings: Pick<Settings, 'identity'> },
   { user, actor, handedOver }: { user: { id: number }; actor: Actor; handedOver: boolean },
 ): Promise<void> {
   const known = inArray(
@@ -76,5 +83,13 @@ export async function resumeByCode(
       `Sign in with ${provider.label}. A code by mail is not enough now.`,
     )
   }
-  await db.batch(resumingUser(db, { userId: user.id, actor, now: clock.now() }))
+  const now = clock.now()
+  await db.batch([
+    ...resumingUser(db, { userId: user.id, actor, now }),
+    // An administrator vouches for them for a while, or the providers that do not would pause them again within a minute.
+    db
+      .update(identities)
+      .set({ claimedUntil: now + settings.identity.graceMs })
+      .where(eq(identities.userId, user.id)),
+  ])
 }

@@ -219,14 +219,15 @@ async function leaveAlone(
 
 /** Who signed in at a provider, but not since `before`, and whom none of their providers can be asked about. */
 function unseenUsers(parts: Parts, before: number): Promise<{ id: number }[]> {
-  const { db, logins } = parts
+  const { db, clock, logins } = parts
   // Of a provider that is configured no more, nobody could sign in again.
   const known = inArray(
     identities.issuer,
     logins.map(({ issuer }) => issuer),
   )
   const theirs = db.select({ userId: identities.userId }).from(identities)
-  const vouched = or(gt(identities.verifiedAt, before), canBeAsked(parts))
+  const isLeftAlone = gt(identities.claimedUntil, clock.now())
+  const vouched = or(gt(identities.verifiedAt, before), canBeAsked(parts), isLeftAlone)
   return db
     .select({ id: users.id })
     .from(users)

@@ -101,6 +101,14 @@ test('whom one provider knows no more comes back by the other, or by a code of a
   expect((await browser.post('/api/auth/login', { itcode: 'ann@example.com', code })).status).toBe(200)
   await anHour()
   expect(await ann()).toMatchObject({ paused: false })
+  // Neither provider has vouched for them for long, but an administrator has.
+  app.clock.advance(31 * 24 * HOUR)
+  await anHour()
+  expect(await ann()).toMatchObject({ paused: true })
+  const again = await handOverCode(parts, { itcode: 'ann@example.com', actor: COMMAND_LINE })
+  await app.browser().post('/api/auth/login', { itcode: 'ann@example.com', code: again.code })
+  await anHour()
+  expect(await ann()).toMatchObject({ paused: false })
 })
 
 test('whom one provider cannot be asked about comes back by the other, and stays', async () => {
