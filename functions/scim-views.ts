@@ -2,11 +2,10 @@
 import * as z from 'zod'
 import type { Deps } from '../core/deps.ts'
 import type { Document } from '../core/scim/document.ts'
-import { type KeptUser, resourceOf } from '../core/scim/kept.ts'
+import { type KeptUser, metaOf, resourceOf, timesOf } from '../core/scim/kept.ts'
 import { described, type KeptGroup } from '../core/scim/list-groups.ts'
 import { GROUP_SCHEMA, USER_SCHEMA } from '../core/scim/names.ts'
 import { answers, type Projection, projected } from '../core/scim/projection.ts'
-import { timeText } from '../core/units.ts'
 
 export const Resource = z
   .looseObject({ schemas: z.array(z.string()), id: z.string().optional() })
@@ -23,9 +22,8 @@ export const Listed = z
 type View = z.output<typeof Resource> & { meta?: { location: string } }
 
 export function shownUser(deps: Pick<Deps, 'settings'>, kept: KeptUser, query: Projection): View {
-  const { user, kept: row } = kept
-  const times = { created: row.createdAt, changed: Math.max(row.updatedAt, user.updatedAt) }
-  return shown(deps, { kind: 'User', schema: USER_SCHEMA, id: user.id, ...times }, resourceOf(kept), query)
+  const about = { kind: 'User', schema: USER_SCHEMA, id: kept.user.id, ...timesOf(kept) } as const
+  return shown(deps, about, resourceOf(kept), query)
 }
 
 export async function groupAnswer(
@@ -42,30 +40,20 @@ export function shownGroup(
   { group, resource }: KeptGroup,
   query: Projection,
 ): View {
-  const about = {
-    kind: 'Group',
-    schema: GROUP_SCHEMA,
-    id: group.id,
-    created: group.createdAt,
-    changed: group.updatedAt,
-  }
+  const { id, createdAt, updatedAt } = group
+  const about = { kind: 'Group', schema: GROUP_SCHEMA, id, createdAt, updatedAt } as const
   return shown(deps, about, resource, query)
 }
 
 function shown(
   { settings }: Pick<Deps, 'settings'>,
-  about: { kind: string; schema: string; id: number; created: number; changed: number },
+  about: { kind: 'User' | 'Group'; schema: string; id: number; createdAt: number; updatedAt: number },
   resource: Document,
   query: Projection,
 ): View {
-  const { kind, schema, id, created, changed } = about
+  const { kind, schema, id } = about
   const extensions = Object.keys(resource).filter((name) => name.startsWith('urn:'))
-  const meta = {
-    resourceType: kind,
-    created: timeText(created),
-    lastModified: timeText(changed),
-    location: `${settings.publicUrl}/scim/v2/${kind}s/${id}`,
-  }
+  const meta = { ...metaOf(kind, about), location: `${settings.publicUrl}/scim/v2/${kind}s/${id}` }
   const all = { schemas: [schema, ...extensions], id: String(id), ...resource, meta }
   return Resource.parse(projected(all, query))
 }

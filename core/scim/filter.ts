@@ -156,11 +156,20 @@ function compares(operator: Operator, found: unknown, wanted: Literal, isExact: 
   }
   if (typeof found === 'number' && typeof wanted === 'number') return ordered(operator, found - wanted)
   if (typeof found !== 'string' || typeof wanted !== 'string') return false
+  const difference = timeIn(found) - timeIn(wanted)
+  if (!Number.isNaN(difference) && !TEXTUAL.has(operator)) return ordered(operator, difference)
   const [a, b] = isExact ? [found, wanted] : [found.toLowerCase(), wanted.toLowerCase()]
   if (operator === 'co') return a.includes(b)
   if (operator === 'sw') return a.startsWith(b)
   if (operator === 'ew') return a.endsWith(b)
   return ordered(operator, a < b ? -1 : a > b ? 1 : 0)
+}
+
+const TEXTUAL: ReadonlySet<Operator> = new Set(['co', 'sw', 'ew'])
+
+/** Times are compared as such, however precisely they are written; NaN for other text. */
+function timeIn(text: string): number {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
 }
 
 function ordered(operator: Operator, difference: number): boolean {

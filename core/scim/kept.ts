@@ -6,6 +6,7 @@ import { nothingHere } from '../errors.ts'
 import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Db } from '../ports.ts'
+import { timeText } from '../units.ts'
 import type { Document } from './document.ts'
 import { equals, type Filter, matches } from './filter.ts'
 
@@ -20,6 +21,19 @@ export function resourceOf({ user, kept }: KeptUser): Document {
   const { userName, externalId } = kept
   const known = externalId === null ? { userName } : { userName, externalId }
   return { ...known, ...(isRecord(attributes) ? attributes : {}), active: user.status === 'active' }
+}
+
+/** When a person was made, and changed last (ms since 1970). */
+export function timesOf({ user, kept }: KeptUser): { createdAt: number; updatedAt: number } {
+  return { createdAt: kept.createdAt, updatedAt: Math.max(kept.updatedAt, user.updatedAt) }
+}
+
+/** The part of `meta` that directories look for changes by. */
+export function metaOf(
+  resourceType: 'User' | 'Group',
+  { createdAt, updatedAt }: { createdAt: number; updatedAt: number },
+) {
+  return { resourceType, created: timeText(createdAt), lastModified: timeText(updatedAt) }
 }
 
 /** The parts of a resource that are no columns, as they are stored. */
@@ -69,7 +83,11 @@ export async function listKept(
   let after = 0
   for (;;) {
     const rows = await select(db, where, { limit: ROWS_READ, after })
-    all.push(...rows.filter((row) => matches(filter, { ...resourceOf(row), id: String(row.user.id) })))
+    all.push(
+      ...rows.filter((row) =>
+        matches(filter, { ...resourceOf(row), id: String(row.user.id), meta: metaOf('User', timesOf(row)) }),
+      ),
+    )
     const last = rows.length < ROWS_READ ? undefined : rows.at(-1)
     if (!last) return { total: all.length, found: all.slice(start - 1, start - 1 + count) }
     after = last.user.id

@@ -6,6 +6,7 @@ import type { Group } from '../organisation/groups.ts'
 import type { Db } from '../ports.ts'
 import type { Document } from './document.ts'
 import { equals, type Filter, matches } from './filter.ts'
+import { metaOf } from './kept.ts'
 
 export interface KeptGroup {
   group: Group
@@ -37,7 +38,9 @@ export async function listScimGroups(
     .orderBy(asc(groups.id))
   const ofMembers = JSON.stringify(filter).includes('"members"')
   const all = await described(db, rows, ofMembers)
-  const met = all.filter(({ group, resource }) => matches(filter, { ...resource, id: String(group.id) }))
+  const met = all.filter(({ group, resource }) =>
+    matches(filter, { ...resource, id: String(group.id), meta: metaOf('Group', group) }),
+  )
   const found = met.slice(page.from, page.to)
   const rest = found.map(({ group }) => group)
   return { total: met.length, found: members === ofMembers ? found : await described(db, rest, members) }

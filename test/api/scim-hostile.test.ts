@@ -138,6 +138,19 @@ describe('SCIM that is wrong', () => {
     expect([answer.status, answer.body.members]).toMatchObject([200, [{ value: id }]])
   })
 
+  test('I04: what changed since a time is found by it, however that is written, and nothing by one to come', async () => {
+    const { meta } = (await okta.get(`/Users/${id}`)).body
+    const found = async (kind: 'Users' | 'Groups', filter: string) => (await okta.find(kind, filter)).ids
+    const second = meta.created.replace(/\.\d+Z$/, 'Z')
+    const offset = second.replace('Z', '+00:00')
+    for (const time of [meta.created, second, offset, '2020-01-01T00:00:00Z']) {
+      expect(await found('Users', `meta.lastModified ge "${time}"`)).toContain(id)
+      expect(await found('Groups', `meta.created ge "${time}"`)).toContain(group)
+    }
+    expect(await found('Users', 'meta.lastModified gt "2099-01-01T00:00:00Z"')).toEqual([])
+    expect(await found('Users', `meta.resourceType eq "Group" and id eq "${id}"`)).toEqual([])
+  })
+
   test('Q07: of people who get one address at once, one has it, and all are kept', async () => {
     const made = await Promise.all(
       ['p1', 'p2', 'p3', 'p4'].map((name) => okta.post('/Users', oktaUser(`${name}@corp.test`))),
