@@ -8,13 +8,13 @@ import type { Db } from '../ports.ts'
 import { addressOf, changeAddress, mailTo } from '../users/address.ts'
 import { isNotLastAdmin } from '../users/last-admin.ts'
 import { groupsIn, roleIn, textAt, trustedAddress } from './claims.ts'
-import type { Claims, LoginProvider } from './provider.ts'
+import type { ClaimRules, Claims, LoginProvider } from './provider.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock' | 'logger' | 'settings' | 'logins'>
 
 /**
  * Groups that the provider does not tell stay as they are; so does everything of somebody whom SCIM keeps. Of several providers
- * that tell groups the one counts whose identity was joined last, because each of them is asked every hour and people would else
+ * that tell groups, or a department, the one counts whose identity was joined last, because each of them is asked every hour and people would else
  * be in the groups of another one by turns. Call `keyCache.refresh()` afterwards where the change has to hold at once.
  */
 export async function applyClaims(
@@ -26,30 +26,29 @@ export async function applyClaims(
   const { db, logger } = parts
   if (await isKeptByScim(db, userId)) return
   const known = groupsIn(claims, rules)
+  const counts = (tells: (rival: ClaimRules) => boolean) => isLast(parts, userId, issuer, tells)
   if (known) {
-    const counts = (isRival: (rival: LoginProvider) => boolean) => isLast(parts, userId, issuer, isRival)
-    if (await counts(() => true)) await applyRole(parts, userId, (current) => roleIn(known, rules, current))
-    if (await counts((rival) => rival.rules.source === rules.source))
+    if (await counts(({ groupsClaim }) => groupsClaim !== ''))
+      await applyRole(parts, userId, (current) => roleIn(known, rules, current))
+    if (await counts(({ groupsClaim, source }) => groupsClaim !== '' && source === rules.source))
       await applyGroups(parts, userId, { source: rules.source, externalIds: known })
   } else if (rules.groupsClaim !== '') {
     logger.warn('identity.groups_unknown', { issuer, user: userId, claim: rules.groupsClaim })
   }
-  await applyDepartment(
-    parts,
-    userId,
-    rules.departmentClaim === '' ? undefined : textAt(claims, rules.departmentClaim),
-  )
+  const department = rules.departmentClaim === '' ? undefined : textAt(claims, rules.departmentClaim)
+  if (department !== undefined && (await counts(({ departmentClaim }) => departmentClaim !== '')))
+    await applyDepartment(parts, userId, department)
   await applyAddress(parts, userId, trustedAddress(claims, rules, issuer))
 }
 
-/** Whether the person joined no provider of these that tells groups after this one. */
+/** Whether the person joined no other provider after this one that `tells` the same. */
 async function isLast(
   { db, logins }: Pick<Parts, 'db' | 'logins'>,
   userId: number,
   issuer: string,
-  isRival: (rival: LoginProvider) => boolean,
+  tells: (rival: ClaimRules) => boolean,
 ): Promise<boolean> {
-  const rivals = logins.filter((one) => one.issuer !== issuer && one.rules.groupsClaim !== '' && isRival(one))
+  const rivals = logins.filter((one) => one.issuer !== issuer && tells(one.rules))
   if (rivals.length === 0) return true
   const later = await db.all(sql`select 1 from identities as rival where rival.user_id = ${userId}
     and rival.issuer in (select value from json_each(${JSON.stringify(rivals.map((one) => one.issuer))}))
@@ -145,8 +144,7 @@ async function applyGroups(
 }
 
 /** The billing group with the name of their department; an unknown one changes nothing. */
-async function applyDepartment({ db, clock }: Parts, userId: number, name: string | undefined) {
-  if (name === undefined) return
+async function applyDepartment({ db, clock }: Parts, userId: number, name: string) {
   const [group] = await db
     .select({ id: groups.id })
     .from(groups)

@@ -25,6 +25,7 @@ afterAll(async () => {
 beforeEach(async () => {
   const provider = (name: string, { issuer }: OidcServer) => ({
     ...{ name, label: name, issuer, ...CLIENT, groups_claim: 'groups', admin_groups: ['admins'] },
+    department_claim: 'department',
   })
   app = await startApp({
     server: { public_url: ORIGIN },
@@ -36,6 +37,8 @@ beforeEach(async () => {
   await app.db.insert(groups).values([
     { ...base, id: 7, name: 'Old', externalId: 'old' },
     { ...base, id: 8, name: 'New', externalId: 'new' },
+    { ...base, id: 9, name: 'old department', source: 'direct' },
+    { ...base, id: 10, name: 'new department', source: 'direct' },
   ])
   there(okta, ['old', 'admins'])
   there(entra, ['new'])
@@ -46,7 +49,10 @@ afterEach(() => app.close())
 function there(provider: OidcServer, of: string[], gone = false) {
   provider.who = 'ann'
   provider.people.set('ann', {
-    claims: { email: 'ann@example.com', email_verified: true, groups: of },
+    claims: {
+      ...{ email: 'ann@example.com', email_verified: true, groups: of },
+      department: `${provider === okta ? 'old' : 'new'} department`,
+    },
     gone,
   })
 }
@@ -58,6 +64,7 @@ const ann = async () => {
     role: user?.role,
     paused: user?.pausedAt !== null,
     in: rows.map((row) => row.groupId),
+    department: user?.directoryGroupId,
   }
 }
 const anHour = async () => {
@@ -65,16 +72,16 @@ const anHour = async () => {
   await askProviders(app.deps)
 }
 
-test('the provider that somebody joined last says which groups and role they have, whichever is asked', async () => {
+test('the provider that somebody joined last says which groups, role and department they have, whichever is asked', async () => {
   there(okta, ['old'])
   await signInAt(okta, app.browser(), 'okta')
-  expect(await ann()).toMatchObject({ in: [7] })
+  expect(await ann()).toMatchObject({ in: [7], department: 9 })
   await signInAt(entra, app.browser(), 'entra')
   expect(await ann()).toMatchObject({ in: [8], role: 'user' })
   there(okta, ['old', 'admins'])
   await anHour()
   await signInAt(okta, app.browser(), 'okta')
-  expect(await ann()).toMatchObject({ in: [8], role: 'user', paused: false })
+  expect(await ann()).toMatchObject({ in: [8], department: 10, role: 'user', paused: false })
   there(entra, ['new', 'old'])
   await anHour()
   expect((await ann()).in.toSorted()).toEqual([7, 8])
