@@ -30,6 +30,7 @@ function functionCall(tool: Named, callId: string, emit: Emit, place: Place): It
   const pieces: string[] = []
   const whole = () => pieces.join('') || '{}'
   return {
+    isCall: true,
     delta(delta) {
       if (delta.type !== 'input_json_delta' || delta.partial_json === '') return ''
       pieces.push(delta.partial_json)
@@ -49,6 +50,7 @@ function functionCall(tool: Named, callId: string, emit: Emit, place: Place): It
 function customCall(tool: Named, callId: string, emit: Emit, place: Place): Item {
   const reader = createStringReader(CUSTOM_INPUT)
   return {
+    isCall: true,
     delta(delta) {
       const text = delta.type === 'input_json_delta' ? reader.add(delta.partial_json) : ''
       return text === '' ? '' : emit('response.custom_tool_call_input.delta', { ...place, delta: text })
@@ -66,6 +68,7 @@ function builtInCall(name: BuiltInName, call_id: string): Item {
   const { call, fieldsOf } = builtIn(name)
   const pieces: string[] = []
   return {
+    isCall: true,
     delta(delta) {
       if (delta.type === 'input_json_delta') pieces.push(delta.partial_json)
       return ''

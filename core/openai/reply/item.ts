@@ -23,6 +23,8 @@ export interface Item {
   end(): string
   /** What a finished item's status is instead of `completed`. */
   status?(): string | undefined
+  /** It calls a tool of the caller's. */
+  isCall?: true
   /** Items of this kind have no status. */
   hasNoStatus?: true
 }

@@ -22,31 +22,46 @@ interface Placed<T extends Item = Item> {
   id: string
   item: T
   done: boolean
+  /** The answer broke off within it, because the model may write no more. */
+  cut: boolean
 }
 interface Opened<T extends Item> {
   one: Placed<T>
   events: string
 }
 
-/** The items in their order. */
+/** The items in their order. `emit` numbers events, so they are created in the order in which they are sent. */
 function createPlaces(emit: Emit) {
   const placed: Placed[] = []
+  /** A call whose block ended. Only what comes next tells whether it was cut off. */
+  let called: Placed | undefined
+  function close(one: Placed, cut = false): string {
+    if (one.done) return ''
+    const ended = one.item.end()
+    Object.assign(one, { done: true, cut })
+    const fields = { output_index: placed.indexOf(one), item: viewOf(one) }
+    return ended + emit('response.output_item.done', fields)
+  }
   return {
+    close,
     views: () => placed.map(viewOf),
     open<T extends Item>(prefix: string, make: (place: Place) => T): Opened<T> {
       const output_index = placed.length
       const id = `${prefix}_${crypto.randomUUID().replaceAll('-', '')}_${output_index}`
-      const one = { id, item: make({ item_id: id, output_index }), done: false }
+      const one = { id, item: make({ item_id: id, output_index }), done: false, cut: false }
       placed.push(one)
       return { one, events: emit('response.output_item.added', { output_index, item: viewOf(one) }) }
     },
-    /** `emit` numbers events, so they are created in the order in which they are sent. */
-    close(one: Placed): string {
-      if (one.done) return ''
-      const ended = one.item.end()
-      one.done = true
-      const fields = { output_index: placed.indexOf(one), item: viewOf(one) }
-      return ended + emit('response.output_item.done', fields)
+    /** The block of the item ended. */
+    ended(one: Placed): string {
+      if (!one.item.isCall) return close(one)
+      called = one
+      return ''
+    },
+    closeCall(cut = false): string {
+      const last = called
+      called = undefined
+      return last ? close(last, cut) : ''
     },
   }
 }
@@ -87,19 +102,17 @@ type Places = ReturnType<typeof createPlaces>
 
 /** Each method except `output` returns the text of the events that it causes; '' if none. */
 export function createItems(emit: Emit, options: ItemOptions) {
-  const { views, open, close } = createPlaces(emit)
+  const { views, open, close, ended, closeCall } = createPlaces(emit)
   /** Index of a block → its item. Consecutive text blocks share one message. */
   const byBlock = new Map<number, Placed>()
   /** Id of a search at Claude → its item, which waits for results. */
   const searches = new Map<string, Placed>()
   let message: Placed<TextItem> | undefined
-
-  function closeMessage(): string {
+  function closeLast(cut = false): string {
     const last = message
     message = undefined
-    return last ? close(last) : ''
+    return closeCall(cut) + (last ? close(last, cut) : '')
   }
-
   /** The last item if it is an open message, else a new message. */
   function inMessage(): Opened<TextItem> {
     if (message) return { one: message, events: '' }
@@ -109,9 +122,10 @@ export function createItems(emit: Emit, options: ItemOptions) {
   }
   function start(index: number, block: StartedBlock): string {
     if (block.type === 'text') {
+      const before = closeCall()
       const { one, events } = inMessage()
       byBlock.set(index, one)
-      return events + one.item.text()
+      return before + events + one.item.text()
     }
     if (options.compacts) return ''
     if (block.type === 'web_search_tool_result') {
@@ -119,7 +133,7 @@ export function createItems(emit: Emit, options: ItemOptions) {
       search?.item.found?.(block.content)
       return search ? close(search) : ''
     }
-    const before = closeMessage()
+    const before = closeLast()
     const opened = openItem(block, { ...options, emit, open })
     if (!opened) return before
     byBlock.set(index, opened.one)
@@ -134,22 +148,22 @@ export function createItems(emit: Emit, options: ItemOptions) {
     delta: (index: number, delta: Delta) => byBlock.get(index)?.item.delta(delta) ?? '',
     stop(index: number): string {
       const one = byBlock.get(index)
-      const ended = one?.item.blockEnds?.() ?? ''
-      return one && !isOpen(one) ? ended + close(one) : ended
+      const events = one?.item.blockEnds?.() ?? ''
+      return one && !isOpen(one) ? events + ended(one) : events
     },
-    /** Ends the answer. `refusal`: why Claude declined to go on. */
-    finish(refusal: string | undefined): string {
-      const waiting = [...searches.values()].map(close).join('')
-      const refusing = refusal === undefined ? undefined : inMessage()
-      if (refusal !== undefined) refusing?.one.item.refuse(refusal)
-      return waiting + (refusing?.events ?? '') + closeMessage()
+    /** Ends the answer. `refusal`: why Claude declined to go on. `cut`: the model may write no more. */
+    finish(refusal: string | undefined, cut: boolean): string {
+      const waiting = closeCall(cut) + [...searches.values()].map((one) => close(one)).join('')
+      if (refusal === undefined) return waiting + closeLast(cut)
+      const { one, events } = inMessage()
+      return waiting + events + one.item.refuse(refusal) + closeLast(cut)
     },
   }
 }
 
 /** The item as a response shows it: without content until it is done. */
-function viewOf({ id, item, done }: Placed): object {
+function viewOf({ id, item, done, cut }: Placed): object {
   const { type, ...fields } = item.view(done)
-  const status = done ? (item.status?.() ?? 'completed') : 'in_progress'
+  const status = done ? (item.status?.() ?? (cut ? 'incomplete' : 'completed')) : 'in_progress'
   return { id, type, ...(item.hasNoStatus ? {} : { status }), ...fields }
 }

@@ -91,8 +91,9 @@ function createMachine({ model, created, echo, ...options }: ResponsesContext, e
         usage.read(event.usage)
         return ''
       case 'message_stop': {
-        const last = items.finish(refusalOf(end))
-        status = incompleteReason(end) ? 'incomplete' : 'completed'
+        const cut = incompleteReason(end) !== undefined
+        const last = items.finish(refusalOf(end), cut)
+        status = cut ? 'incomplete' : 'completed'
         return last + emit(`response.${status}`, { response: response() })
       }
       case 'ping':

@@ -9,6 +9,7 @@ const FIRST_OF_PAIR = /^\\u[dD][89abAB]/
 export function createStringReader(key: string) {
   const opening = new RegExp(`^\\s*\\{\\s*"${key}"\\s*:\\s*"`)
   const pieces: string[] = []
+  const told: string[] = []
   /** What is not told yet: the opening, or an escape that is cut. */
   let rest = ''
   let state: 'opening' | 'string' | 'over' = 'opening'
@@ -29,14 +30,17 @@ export function createStringReader(key: string) {
       const text = parsedJson(`"${rest.slice(0, to)}"`)
       rest = rest.slice(to)
       if (ends || typeof text !== 'string') state = 'over'
-      return typeof text === 'string' ? text : ''
+      if (typeof text !== 'string') return ''
+      told.push(text)
+      return text
     },
-    /** The whole string; what came instead, if it is not there. */
+    /** The whole string; of one that was cut off, what came of it; what came instead, if it is not there. */
     whole(): string {
       const json = pieces.join('')
       const value = parsedJson(json)
       const text = isRecord(value) ? value[key] : undefined
-      return typeof text === 'string' ? text : json
+      if (typeof text === 'string') return text
+      return value === undefined && told.length > 0 ? told.join('') : json
     },
   }
 }

@@ -194,4 +194,36 @@ describe('how an answer ends', () => {
   ] as const)('%s', (reason, explanation, expected) => {
     expect(ending(reason, explanation)).toEqual(expected)
   })
+
+  test.each([
+    ['max_tokens', 'incomplete'],
+    ['tool_use', 'completed'],
+  ])('what %s ended is %s; what came before it is whole', (stop_reason, status) => {
+    const tools = new Map([['patch', { kind: 'custom', name: 'patch' } as const]])
+    const written = (index: number, block: object, delta: object) => [
+      { type: 'content_block_start', index, content_block: block },
+      { type: 'content_block_delta', index, delta },
+      { type: 'content_block_stop', index },
+    ]
+    const call = (id: string, name: string) => ({ type: 'tool_use', id, name })
+    const events = [
+      { type: 'message_start', message: { id: 'm' } },
+      ...written(0, { type: 'text', text: '' }, { type: 'text_delta', text: 'Now:' }),
+      ...written(1, call('a', 'run'), { type: 'input_json_delta', partial_json: '{"a":1}' }),
+      ...written(2, call('b', 'patch'), { type: 'input_json_delta', partial_json: '{"input":"one\\ntw' }),
+      { type: 'message_delta', delta: { stop_reason } },
+      { type: 'message_stop' },
+    ]
+    const stream = createResponsesStream({ ...RESPONSES, tools })
+    const text = events.map((event) => stream.event(event as ClaudeEvent)).join('')
+    const done = text
+      .split('\n\n')
+      .filter((event) => event.startsWith('event: response.output_item.done'))
+      .map((event) => JSON.parse(event.split('data: ')[1] ?? '').item)
+    expect(done).toMatchObject([
+      { type: 'message', status: 'completed' },
+      { type: 'function_call', status: 'completed', arguments: '{"a":1}' },
+      { type: 'custom_tool_call', status, input: 'one\ntw' },
+    ])
+  })
 })
