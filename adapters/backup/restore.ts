@@ -35,7 +35,9 @@ export interface Restored extends Checked {
 export async function restore(path: string, file: string, copied: Copied): Promise<Restored> {
   const source = statSync(file, { throwIfNoEntry: false })
   if (!source?.isFile()) throw new Refusal('not_found', `There is no file ${file}.`)
-  if (source.ino === statSync(path, { throwIfNoEntry: false })?.ino) {
+  const present = statSync(path, { throwIfNoEntry: false })
+  // Numbers of files repeat on other disks.
+  if (source.ino === present?.ino && source.dev === present.dev) {
     throw new Refusal('body_invalid', `${file} is the database itself.`)
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

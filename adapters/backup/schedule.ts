@@ -48,7 +48,7 @@ export function scheduleBackups(
       // Rejects if the file was replaced meanwhile, and the copy is of neither.
       await db.run(sql`select 1`)
       renameSync(file + PART, file)
-      for (const old of backupsIn(folder).slice(place.backup.keep)) rmSync(join(folder, old.name))
+      for (const old of datedUpTo(at, folder).slice(place.backup.keep)) rmSync(join(folder, old.name))
       logger.info('backup.made', { file, bytes: statSync(file).size, ms: clock.now() - at })
     } finally {
       running = undefined
@@ -84,10 +84,15 @@ export function scheduleBackups(
   }
 }
 
-/** By the dates in names, so that a restart changes nothing. A date in the future counts as none. */
+/** By the dates in names, so that a restart changes nothing. */
 function isDue(place: Place, now: number): boolean {
-  const [newest] = backupsIn(folderOf(place)).filter(({ at }) => at <= now)
+  const [newest] = datedUpTo(now, folderOf(place))
   return !newest || now - newest.at >= (place.backup.every ?? Number.POSITIVE_INFINITY)
+}
+
+/** Backups of a clock that was ahead count as none until their date: newer ones would else be removed for them. */
+function datedUpTo(now: number, folder: string) {
+  return backupsIn(folder).filter(({ at }) => at <= now)
 }
 
 function folderOf({ backup, database }: Place): string {

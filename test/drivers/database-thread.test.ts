@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { copyDatabase } from '../../adapters/backup/database-copy.ts'
 import type { DatabaseThread } from '../../adapters/drivers/storage/database-host.ts'
 import { openServedFile } from '../../adapters/drivers/storage/served.ts'
 import { startThread } from '../../adapters/shared/thread.ts'
@@ -95,7 +96,7 @@ test('a thread that follows a dead one touches no file that was put in the place
   const thread: DatabaseThread = startThread(DYING)
   const opened = await openServedFile(path, keptLogs(), { fsync: false, thread })
   await opened.db.run(sql`create table things (thing)`)
-  await opened.backup(`${path}.backup`)
+  copyDatabase(path, `${path}.backup`)
   renameSync(path, `${path}.aside`)
   copyFileSync(`${path}.backup`, path)
   await reasonOf(opened.db.all(sql`select 'die'`))

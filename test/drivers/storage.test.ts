@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { backUp } from '../../adapters/backup/database-copy.ts'
 import { belongsTo, hasPages } from '../../adapters/drivers/storage/file-head.ts'
 import { openFile } from '../../adapters/drivers/storage/libsql.ts'
 import { migrate, NewerSchema } from '../../core/db/migrate.ts'
@@ -333,13 +334,13 @@ describe('a libSQL file', () => {
   })
 
   test('is backed up while it is written to', async () => {
-    const { db, backup, close } = await openFile(path('source.db'))
+    const { db, close } = await openFile(path('source.db'))
     await migrate(db)
     await writeRecords(db, texts([callRecord()]))
     const writing = writeRecords(db, texts([callRecord()]))
-    await backup(path('copy.db'))
+    backUp(path('source.db'), path('copy.db'))
     await writing
-    await expect(backup(path('copy.db'))).rejects.toThrow('exists already')
+    expect(() => backUp(path('source.db'), path('copy.db'))).toThrow('exists already')
     await close()
     const copy = await openFile(path('copy.db'))
     expect(statSync(path('copy.db')).mode & 0o777).toBe(0o600)

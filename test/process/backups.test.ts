@@ -53,6 +53,19 @@ describe('backups every so often', () => {
     expect(existsSync(join(folder, 'mine.db'))).toBe(true)
   }, 60_000)
 
+  test('are kept also beside those of a clock that was ahead, which stay until their date', async () => {
+    mkdirSync(folder)
+    const ahead = ['gateway-2099-01-01T00-00-00Z.db', 'gateway-2099-01-02T00-00-00Z.db']
+    for (const name of ahead) writeFileSync(join(folder, name), 'of a wrong clock')
+    gateway.configure({ backup: { every: '2s', keep: 2, folder } })
+    await gateway.start()
+    await expect.poll(() => events('backup.made').length, SOON).toBeGreaterThanOrEqual(3)
+    await gateway.end('SIGTERM')
+    const files: string[] = events('backup.made').map(({ file }) => file)
+    const newest = files.slice(-2).map((file) => file.slice(folder.length + 1))
+    expect(kept().toSorted()).toEqual([...newest, ...ahead])
+  }, 60_000)
+
   test('that fail are one line of the log, and the gateway goes on', async () => {
     writeFileSync(folder, 'a file where a folder should be')
     gateway.configure({ backup: { every: '1s', folder } })

@@ -1,10 +1,10 @@
 /** Every order of stop, copy and start: the numbers of the backup, or a refusal that says why. */
-import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openFile } from '../../adapters/drivers/storage/libsql.ts'
-import { migrate } from '../../core/db/migrate.ts'
+import { migrate, missingMigrations } from '../../core/db/migrate.ts'
 import { migrations } from '../../core/db/migrations.gen.ts'
 import { addToHourly, addToSums, ofLog } from '../../core/reports/rollups.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
@@ -264,4 +264,23 @@ describe('is refused, and nothing is changed:', () => {
     if (from === 'killed') expect(existsSync(`${gateway.database}-wal`)).toBe(true)
     await gateway.remove()
   })
+})
+
+test('a backup before an upgrade leaves the database to the older version, and none is made of a database that is not there', async () => {
+  const gateway = created()
+  const file = join(gateway.folder, 'new.db')
+  expect(await gateway.cli('backup', file)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`There is no database ${gateway.database}`),
+  })
+  expect([existsSync(gateway.database), existsSync(file)]).toEqual([false, false])
+  mkdirSync(dirname(gateway.database), { recursive: true })
+  cpSync(at('old.db'), gateway.database)
+  expect(await gateway.cli('backup', file)).toMatchObject({ code: 0 })
+  for (const path of [gateway.database, file]) {
+    const { db, close } = await openFile(path)
+    expect(await missingMigrations(db)).toHaveLength(1)
+    await close()
+  }
+  await gateway.remove()
 })

@@ -1,18 +1,21 @@
 /** Commands about the database as a whole, and about the configuration. */
 import { redacted } from '../../../config/redact.ts'
 import { warningsOf } from '../../../config/warnings.ts'
+import { Refusal } from '../../../core/errors.ts'
+import { backUp } from '../../backup/database-copy.ts'
 import { knownPrices } from '../../shared/tables.ts'
 import { command, configCommand } from '../command.ts'
 import { importFile } from './import.ts'
 import { restoreFile } from './restore.ts'
 
 export const MAINTENANCE = [
-  command({
+  configCommand({
     name: 'backup',
     args: ['FILE'],
     about: 'writes a copy of the database, while the server runs, too',
-    async run({ storage, args: [file = ''] }) {
-      await storage.backup(file)
+    async run({ database }, [file = '']) {
+      if (database.url) throw new Refusal('body_invalid', 'A libSQL server is backed up where it runs.')
+      backUp(database.path, file)
       return { said: `Backed up to ${file}.`, fields: { file } }
     },
   }),

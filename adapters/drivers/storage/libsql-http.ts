@@ -32,7 +32,6 @@ export function openServer(url: string, authToken: string): Storage {
   return {
     db,
     close: async () => close(),
-    backup: () => Promise.reject(new Error('A libSQL server is backed up where it runs.')),
   }
 }
 

@@ -10,8 +10,6 @@ import { openSql } from './patience.ts'
 
 export interface Storage {
   db: Db
-  /** Copies the database to a new file while calls go on. Rejects if the file exists or the database is a server. */
-  backup(file: string): Promise<void>
   /** Absent unless the database is a file that other threads may open. */
   file?: ServedFile
   /** After the last process closed it, a database is one file, without a write-ahead log. */
@@ -59,11 +57,6 @@ export async function usable<T>(path: string, open: () => Promise<T>): Promise<T
 export function storageOf(sql: Sql, close: Storage['close']): Storage {
   return {
     db: dbOf(sql),
-    async backup(file) {
-      if (existsSync(file)) throw new Error(`${file} exists already.`)
-      await sql.execute({ sql: 'vacuum into ?', args: [file] })
-      chmodSync(file, 0o600)
-    },
     close,
   }
 }
