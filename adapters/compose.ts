@@ -34,14 +34,26 @@ import { loginsFrom } from './shared/logins.ts'
 import { shippedAbilities } from './shared/tables.ts'
 import { VERSION } from './shared/version.ts'
 
-/** Migrates the database, and counts for limits by the configuration's calendar; logs what that changes for callers. Throws as `migrate`. */
-export async function prepareDatabase(
+/** Migrates the database; logs what that changes for callers. Throws as `migrate`. */
+export async function migrateDatabase(
   db: Db,
   config: Config,
   logger: Pick<Logger, 'info' | 'warn'>,
 ): Promise<void> {
   const begins = (migration: string) => logger.info('database.migrating', { migration })
   announceObjects(logger, await migrate(db, begins), config.objects)
+}
+
+/**
+ * For a server: migrates the database, and counts for limits by the configuration's calendar. A command must not, because the
+ * server that runs goes on by the calendar that it began with. Throws as `migrate`.
+ */
+export async function prepareDatabase(
+  db: Db,
+  config: Config,
+  logger: Pick<Logger, 'info' | 'warn'>,
+): Promise<void> {
+  await migrateDatabase(db, config, logger)
   await adoptPeriods({ db, logger }, settingsFrom(config).limits, systemClock.now())
 }
 

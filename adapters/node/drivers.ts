@@ -5,7 +5,7 @@ import type { Config } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/ports.ts'
 import { fileArchive } from '../backup/archive.ts'
-import { openStores, prepareDatabase } from '../compose.ts'
+import { migrateDatabase, openStores, prepareDatabase } from '../compose.ts'
 import { primaryHealth } from '../drivers/health/primary.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { journalledRecords } from '../drivers/ledger/journalled.ts'
@@ -24,15 +24,17 @@ import { reportsOn } from './reports.ts'
 const SITE = join(import.meta.dirname, '../../site/build')
 
 /** Opens and migrates the database for a command; logs what a migration changes for callers. Throws if it cannot be used. */
-export async function openStorage(
-  config: Config,
-  logger: Pick<Logger, 'info' | 'warn'>,
-  open: (path: string) => Promise<Storage> = (path) => openFile(path, logger),
-): Promise<Storage> {
-  const { path, url, auth_token } = config.database
-  const storage = url ? await serverAt(url, auth_token) : await open(path)
-  await prepareDatabase(storage.db, config, logger)
+export async function openStorage(config: Config, logger: Pick<Logger, 'info' | 'warn'>): Promise<Storage> {
+  const storage = await opened(config, (path) => openFile(path, logger))
+  await migrateDatabase(storage.db, config, logger)
   return storage
+}
+
+async function opened(
+  { database: { path, url, auth_token } }: Config,
+  openAt: (path: string) => Promise<Storage>,
+): Promise<Storage> {
+  return url ? serverAt(url, auth_token) : openAt(path)
 }
 
 /** Loaded only where it is configured, as Redis is, because each takes several MB of memory. */
@@ -60,10 +62,9 @@ export async function openDrivers(
 ) {
   const clock = systemClock
   const turn = createTurn()
-  const storage = await openStorage(config, logger, (path) =>
-    openServedFile(path, logger, { ...config.journal, thread }),
-  )
+  const storage = await opened(config, (path) => openServedFile(path, logger, { ...config.journal, thread }))
   const { db } = storage
+  await prepareDatabase(db, config, logger)
   const folder = join(dataFolder(config), 'journal')
   const records = await journalledRecords({ db, folder, ...config.journal, turn, clock, logger })
   const redis = await redisOf(config, logger)

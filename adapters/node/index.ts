@@ -9,7 +9,14 @@ import { hostFigures } from '../drivers/primary/figures.ts'
 import { createPrimaryStores } from '../drivers/primary/stores.ts'
 import { type DatabaseThread, startDatabaseThread } from '../drivers/storage/database-host.ts'
 import { problemOf } from '../shared/problem.ts'
-import { EXIT_CONFIG, NoConfig, readSettings, readSettingsFile, settingsOf } from '../shared/settings.ts'
+import {
+  EXIT_CONFIG,
+  inForceOf,
+  NoConfig,
+  readSettings,
+  readSettingsFile,
+  type SettingsFile,
+} from '../shared/settings.ts'
 import { VERSION } from '../shared/version.ts'
 import { superviseWorkers } from './cluster.ts'
 import { openLog } from './log.ts'
@@ -18,6 +25,7 @@ import { serveMetrics } from './metrics-server.ts'
 import { readsMetrics } from './observability.ts'
 import { watchProcess } from './process-figures.ts'
 import { upToRestart } from './reload.ts'
+import { oneAtATime } from './restarts.ts'
 import { start } from './starting.ts'
 import { notifyStarted, socketOfSystemd } from './systemd.ts'
 import { work } from './worker.ts'
@@ -38,41 +46,63 @@ try {
 }
 
 async function main(thread: DatabaseThread) {
-  const file = readSettingsFile()
-  const config = file ? settingsOf(file) : readSettings()
+  const reloading = heardFrom('SIGHUP')
+  const replacing = heardFrom('SIGUSR2')
+  const found = readSettingsFile()
+  const { config, file } = found ? inForceOf(found) : { config: readSettings(), file: undefined }
   const logger = openLog(config)
   logger.info('server.starting', { version: VERSION, node: process.version })
   const socket = socketOfSystemd(process.env, process.pid)
   if (file && config.server.workers > 1) {
     void thread.end()
-    await supervise(config, { file, socket, logger })
-  } else await serve(config, { socket, logger, thread })
+    await supervise(config, { file, socket, logger, reloading, replacing })
+  } else await serve(config, { socket, logger, thread, reloading, replacing })
   notifyStarted(process.env, logger)
 }
 
 interface Parts {
   socket: number | undefined
   logger: Logger
+  reloading: Heard
+  replacing: Heard
 }
 
-async function serve(config: Config, { socket, logger, thread }: Parts & { thread: DatabaseThread }) {
+/** Calls `action` at each signal, and for one that came before. */
+type Heard = (action: () => void) => void
+
+/** Heard from now on, because a signal that nobody hears ends the process, and a start may take minutes of migrating. */
+function heardFrom(signal: 'SIGHUP' | 'SIGUSR2'): Heard {
+  let act: (() => void) | undefined
+  let came = false
+  process.on(signal, () => {
+    came = true
+    act?.()
+  })
+  return (action) => {
+    act = action
+    if (came) action()
+  }
+}
+
+async function serve(config: Config, parts: Parts & { thread: DatabaseThread }) {
+  const { socket, logger, thread, reloading, replacing } = parts
   const server = await start(config, logger, { socket, thread, warns: true, listensReady: false })
   onStop(logger, (now) => {
     const stopped = now ? server.stop(0) : server.stop()
     void stopped.then(() => process.exit(0))
   })
-  process.on('SIGHUP', () => {
-    reading(logger, () => {
-      const failed = (cause: unknown) => logger.error('config.reload_failed', { cause: String(cause) })
-      server.reload(readSettings()).catch(failed)
-    })
+  // One after the other, because the one that was read first may take longer, and would then be in force.
+  const reload = oneAtATime<Config>(async (next) => {
+    const failed = (cause: unknown) => logger.error('config.reload_failed', { cause: String(cause) })
+    if (next) await server.reload(next).catch(failed)
   })
-  process.on('SIGUSR2', () => logger.warn('cluster.no_workers', { hint: 'server.workers: 2 or more' }))
+  reloading(() => reading(logger, () => reload(readSettings())))
+  replacing(() => logger.warn('cluster.no_workers', { hint: 'server.workers: 2 or more' }))
 }
 
 async function supervise(
   config: Config,
-  { file, socket, logger }: Parts & { file: NonNullable<ReturnType<typeof readSettingsFile>> },
+  { file, socket, logger, reloading, replacing }: Parts & { file: SettingsFile },
 ) {
   const { workers: count } = config.server
   const onFailed = (code: number) => process.exit(code)
@@ -81,16 +111,17 @@ async function supervise(
   const serveStores = createPrimaryStores(systemClock, hosted)
   const supervisor = await superviseWorkers({ count, file, socket, logger, serveStores, onFailed })
   onStop(logger, supervisor.stop)
-  process.on('SIGHUP', () => {
+  reloading(() =>
     reading(logger, () => {
-      const next = readSettingsFile()
-      if (!next) throw new NoConfig(`${file.file}: cannot be read.`)
-      const { changed } = upToRestart(config, settingsOf(next))
+      const found = readSettingsFile()
+      if (!found) throw new NoConfig(`${file.file}: cannot be read.`)
+      const next = inForceOf(found)
+      const { changed } = upToRestart(config, next.config)
       for (const name of changed) logger.warn('config.needs_restart', { setting: name })
-      supervisor.restart(next)
-    })
-  })
-  process.on('SIGUSR2', () => supervisor.restart())
+      supervisor.restart(next.file)
+    }),
+  )
+  replacing(() => supervisor.restart())
 }
 
 /** At Ctrl-C nobody asks /readyz, so new calls are refused at once. */

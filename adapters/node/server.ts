@@ -7,6 +7,7 @@ import type { Config } from '../../config/schema.ts'
 import { auditRow, SYSTEM } from '../../core/audit/record.ts'
 import { renewCredentials } from '../../core/backends/credentials.ts'
 import type { Deps } from '../../core/deps.ts'
+import { rootOf } from '../../core/errors.ts'
 import type { Logger } from '../../core/ports.ts'
 import { scheduleBackups } from '../backup/schedule.ts'
 import { type Composed, compose, type Runtime } from '../compose.ts'
@@ -134,8 +135,8 @@ export async function startServer(
       current = await composed(inForce, current.deps)
       settings = inForce
       void current.deps.catalogue.checkAll()
-      await auditRow(db, { actor: SYSTEM, at: clock.now(), action: 'config.reload', target: 'config' })
       logger.info('config.reloaded')
+      await auditReload(parts)
     },
     stop(acceptMs = settings.server.drain_delay) {
       const { drain_delay: idleMs, drain_timeout: answerMs } = settings.server
@@ -143,6 +144,14 @@ export async function startServer(
     },
     retire: () => departure.retire(settings.server.drain_delay),
   }
+}
+
+/** Never rejects, because the configuration is in force already. */
+async function auditReload({ db, clock, logger }: Pick<Deps, 'db' | 'clock' | 'logger'>): Promise<void> {
+  const event = { actor: SYSTEM, at: clock.now(), action: 'config.reload', target: 'config' } as const
+  await auditRow(db, event).catch((cause) =>
+    logger.error('audit.failed', { action: event.action, cause: String(rootOf(cause)) }),
+  )
 }
 
 function listen(server: Server, { server: { port, host } }: Config, socket?: number): Promise<string> {

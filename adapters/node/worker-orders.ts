@@ -4,11 +4,15 @@ import * as z from 'zod'
 /** The descriptor of a worker's end of the socket on which it asks its primary for what they share. */
 export const PRIMARY_SOCKET = 4
 
-const File = z.object({ file: z.string(), text: z.string() })
+const File = z.object({
+  file: z.string(),
+  text: z.string(),
+  files: z.record(z.string(), z.string()).optional(),
+})
 
 /** The first message to a worker. */
 export const Start = z.object({
-  /** The configuration file as it was when the primary started, which settles what only a start can change. */
+  /** The configuration file, and what it names, as it was when the primary started, which settles what only a start can change. */
   started: File,
   /** The configuration file that is in force. */
   inForce: File,

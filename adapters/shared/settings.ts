@@ -19,6 +19,8 @@ export interface SettingsFile {
   /** Its path, for messages. */
   file: string
   text: string
+  /** What the files that it names by `${file:/path}` held when it was put in force; absent before. */
+  files?: Readonly<Record<string, string>> | undefined
 }
 
 /** Throws ConfigError or NoConfig. */
@@ -37,14 +39,33 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Config {
 
 /** The configuration file as it is now; undefined if none is named and there is none. Throws NoConfig. */
 export function readSettingsFile(env: NodeJS.ProcessEnv = process.env): SettingsFile | undefined {
-  const file = env.CONFIG_PATH ?? DEFAULT_FILE
-  if (env.CONFIG_PATH === undefined && !existsSync(file)) return undefined
+  // Containers often set a variable that nobody filled in.
+  const file = env.CONFIG_PATH || DEFAULT_FILE
+  if (!env.CONFIG_PATH && !existsSync(file)) return undefined
   return { file, text: readText(file) }
 }
 
 /** Throws ConfigError. */
-export function settingsOf({ file, text }: SettingsFile, env: NodeJS.ProcessEnv = process.env): Config {
-  return withBodyMemory(loadConfig({ text, file, env, readFile: (path) => readFileSync(path, 'utf8') }))
+export function settingsOf(found: SettingsFile, env: NodeJS.ProcessEnv = process.env): Config {
+  return inForceOf(found, env).config
+}
+
+/**
+ * The settings, and the file with what those that it names hold: whoever gets it later, as a worker that replaces another, has the
+ * same settings, although a secret was changed or removed meanwhile. Throws ConfigError.
+ */
+export function inForceOf(
+  { file, text, files: known = {} }: SettingsFile,
+  env: NodeJS.ProcessEnv = process.env,
+): { config: Config; file: SettingsFile } {
+  const files = new Map(Object.entries(known))
+  const readFile = (path: string) => {
+    const content = files.get(path) ?? readFileSync(path, 'utf8')
+    files.set(path, content)
+    return content
+  }
+  const config = withBodyMemory(loadConfig({ text, file, env, readFile }))
+  return { config, file: { file, text, files: Object.fromEntries(files) } }
 }
 
 function readText(file: string): string {

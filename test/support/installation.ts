@@ -27,6 +27,8 @@ export interface Installation {
   configure(change: Partial<GatewaySettings>): void
   /** Starts the server and resolves when it listens; rejects with what it printed when it ends instead. */
   start(): Promise<void>
+  /** Only signals it, also while it starts. */
+  signal(name: 'SIGHUP' | 'SIGUSR2'): void
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
   url(): string
   output(): string
@@ -90,6 +92,7 @@ export function createInstallation(given: GatewaySettings): Installation {
     database,
     configure,
     start,
+    signal: (name) => void child?.kill(name),
     end,
     url: () => url,
     output: () => output,
