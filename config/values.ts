@@ -100,11 +100,24 @@ export const upstreamUrl = address((text) => {
   return origin + pathname.replace(/\/+$/, '')
 })
 
+const NO_CREDENTIALS = 'user and password with %25 for each % are expected'
+
+/** Whether user and password can be read, which a % of their own prevents. */
+function isReadable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** The URL of a proxy, which may have a user and a password. */
 export const proxyUrl = address((text) => {
   const url = parsedUrl(text, /^(https?|socks5):$/)
   if (!url) return 'an address that begins with http://, https:// or socks5:// is expected'
   if (!/^\/?$/.test(url.pathname) || url.search || url.hash) return 'an address without a path is expected'
+  if (!isReadable(url)) return NO_CREDENTIALS
   return isMetadata(url) ? 'link-local and metadata addresses are not allowed' : undefined
 })
 
@@ -151,8 +164,13 @@ export const pageOrigin = z
   )
   .transform((text) => (parsedUrl(text) ? new URL(text).origin : text.toLowerCase().replace(/\/$/, '')))
 
-/** An http(s) URL, unchanged, or ''. */
-export const optionalUrl = address((text) => (text === '' || parsedUrl(text) ? undefined : NO_URL))
+/** An http(s) URL, unchanged, or ''. Nothing is sent to one with credentials, and the error that says so has them in it. */
+export const optionalUrl = address((text) => {
+  if (text === '') return undefined
+  const url = parsedUrl(text)
+  if (!url) return NO_URL
+  return url.username || url.password ? 'an address without credentials is expected' : undefined
+})
 
 /** The base URL of a collector, without slashes at its end, or ''. */
 export const collectorUrl = address((text) => {
@@ -179,11 +197,12 @@ export const databaseUrl = address((text) => {
 })
 
 /** The URL of Redis, which may contain its password, or ''. */
-export const redisUrl = address((text) =>
-  text === '' || parsedUrl(text, /^rediss?:$/)
-    ? undefined
-    : 'an address that begins with redis:// or rediss:// is expected',
-)
+export const redisUrl = address((text) => {
+  if (text === '') return undefined
+  const url = parsedUrl(text, /^rediss?:$/)
+  if (!url) return 'an address that begins with redis:// or rediss:// is expected'
+  return isReadable(url) ? undefined : NO_CREDENTIALS
+})
 
 /** A network such as 10.0.0.0/8 or fd00::/8, or a single address. */
 export const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {

@@ -216,6 +216,26 @@ test.each(['"\\ud800"', '{ "claude-*": "\\udc00" }'])('half of a character is no
   expect(errorOf(`${text}\nauth: { session_secret: "${SECRET}" }`).message).toContain('half of a character')
 })
 
+test('an address that mail goes to has no credentials, because nothing is sent there and the log would have them', () => {
+  const error = errorOf(
+    `auth: { session_secret: "${SECRET}", send_code_url: "https://robot:T0K3N@mail.corp.test/send" }`,
+  )
+  expect(error.message).toContain('auth.send_code_url: an address without credentials is expected')
+  expect(error.message).not.toContain('T0K3N')
+})
+
+test.each([
+  ['redis.url', 'redis: { url: "redis://:50%off-T0K3N@127.0.0.1" }'],
+  [
+    'backends.0.proxy',
+    `backends: [${JSON.stringify({ ...BACKEND, proxy: 'http://me:50%off-T0K3N@proxy.test:3128' })}]`,
+  ],
+])('a password with a percent sign of its own, which nothing could read, is told at %s', (path, text) => {
+  const error = errorOf(`auth: { session_secret: "${SECRET}" }\n${text}`)
+  expect(error.message).toContain(`${path}: user and password with %25 for each % are expected`)
+  expect(error.message).not.toContain('T0K3N')
+})
+
 test('a configuration of the original gateway loads unchanged', () => {
   const config = load(`
 server: { port: 8080, mode: release }
