@@ -3,11 +3,12 @@ import * as z from 'zod'
 import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import { eventName } from '../sse/event-name.ts'
-import { createEventReader, type StreamEvent } from '../sse/reader.ts'
+import type { StreamEvent } from '../sse/reader.ts'
 import { mergeUsage, type RawUsage } from './billed-usage.ts'
-import { countedKeys, createCharacterCounter } from './characters.ts'
+import { countedKeys } from './characters.ts'
 import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import { promptLossesOf } from './prompt-losses.ts'
+import { createRepeatReader } from './repeats.ts'
 
 /** The event that carries nearly all bytes of a stream: its characters are counted in place and never copied. */
 const DELTA = 'content_block_delta'
@@ -57,9 +58,9 @@ export function createStreamMeter(): UsageMeter {
   /** An event that matters could not be read. */
   let damaged = false
 
-  const characters = createCharacterCounter(WRITTEN)
-  const reader = createEventReader({
-    inPlace: { name: DELTA, read: characters.read },
+  const reader = createRepeatReader({
+    name: DELTA,
+    keys: WRITTEN,
     most: (name) => (name === undefined ? KEPT_BYTES : (KEPT.get(name) ?? 0)),
     onEvent,
   })
@@ -67,7 +68,7 @@ export function createStreamMeter(): UsageMeter {
   function onEvent({ name: sentAs, data, whole }: StreamEvent) {
     // An event without a name that was too long to keep is a delta, because no other kind grows as large.
     const name = sentAs === undefined && data === undefined ? DELTA : eventName(sentAs, data ?? '')
-    characters.endText(name === DELTA)
+    reader.endText(name === DELTA)
     if (name === DELTA || name === undefined || !KEPT.has(name)) return
     const value = parsedJson(data)
     if (!whole && value === undefined) return
@@ -111,7 +112,7 @@ export function createStreamMeter(): UsageMeter {
     usage: () => ({
       ...billedUsageOf(usage, {
         final: finalUsage && !damaged,
-        estimatedOutput: finalUsage ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
+        estimatedOutput: finalUsage ? 0 : Math.ceil(reader.characters() / CHARACTERS_PER_TOKEN),
         refusedUnserved: stopReason === 'refusal' && blocks === 0,
         servedBy,
         failed: failure !== undefined,
