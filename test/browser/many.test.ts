@@ -139,7 +139,7 @@ test('anybody is picked in the filter of usage, and nobody else is fetched for i
   await page.context().close()
 })
 
-/** Applications for a model by the first fifteen people, and requests for more by five others. */
+/** Applications for a model by the first fifteen people, and by five others, who have a limit, for more. */
 async function twentyAsk() {
   const { db } = house.gateway
   const people = await db.select().from(users).where(like(users.itcode, 'person-00%')).orderBy(users.id)
@@ -159,6 +159,15 @@ async function twentyAsk() {
   await db
     .insert(increaseRequests)
     .values(more.slice(5).map(({ id }) => ({ userId: id, ...wanted, ...asked })))
+  const present = { scope: 'user' as const, period: wanted.period, amountMicros: 20_000_000 }
+  const since = { createdAt: asked.createdAt, updatedAt: asked.updatedAt }
+  await db
+    .insert(spendLimits)
+    .values(more.slice(5).map(({ id }) => ({ scopeId: id, ...present, ...since })))
+    .onConflictDoUpdate({
+      target: [spendLimits.scope, spendLimits.scopeId, spendLimits.period],
+      set: { amountMicros: present.amountMicros },
+    })
 }
 
 test('twenty requests are decided in two steps, select all and a, and taken back in one', async () => {
@@ -180,8 +189,8 @@ test('twenty requests are decided in two steps, select all and a, and taken back
   const before = await own()
   await page.keyboard.press('a')
   await page.getByText('20 approved').waitFor()
-  // One of the five had one.
-  expect(await own()).toHaveLength(before.length + 4)
+  const raised = (await own()).filter(({ amountMicros }) => amountMicros === 50_000_000)
+  expect([raised.length, before.length]).toEqual([5, (await own()).length])
   await page.getByRole('button', { name: 'Undo' }).click()
   await page.getByText('20 wait again').waitFor()
   expect(await own()).toEqual(before)

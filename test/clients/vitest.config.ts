@@ -8,7 +8,8 @@ export default defineConfig({
     expect: { poll: { timeout: 15_000 } },
     testTimeout: 120_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // They wait more than they work.
+    maxWorkers: 3,
     // Each is a process, and there are two cores.
     maxConcurrency: 2,
   },
