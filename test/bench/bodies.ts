@@ -45,12 +45,15 @@ function conversation(bytes: number, text: string, stream = false) {
   )
 }
 
-function chat(stream: boolean) {
+/** A model that does not think by itself, so that Claude is asked for a whole answer where one is asked for. */
+const PLAIN = 'claude-sonnet-4-5'
+
+function chat(stream: boolean, model = 'claude-opus-5-5') {
   const messages = [
     { role: 'system', content: CAREFUL },
     { role: 'user', content: QUESTION },
   ]
-  return Buffer.from(JSON.stringify({ model: 'claude-opus-5-5', max_tokens: 1024, messages, stream }))
+  return Buffer.from(JSON.stringify({ model, max_tokens: 1024, messages, stream }))
 }
 
 const MESSAGES = '/v1/messages?beta=true'
@@ -63,7 +66,8 @@ export const QUESTIONS = {
   '200 KB': { path: MESSAGES, body: conversation(200 * KB, QUESTION) },
   '1 MB': { path: MESSAGES, body: conversation(1_000 * KB, QUESTION) },
   '1 MB of escapes': { path: MESSAGES, body: conversation(1_000 * KB, CODE) },
-  chat: { path: CHAT, body: chat(false) },
+  chat: { path: CHAT, body: chat(false, PLAIN) },
+  'thinking chat': { path: CHAT, body: chat(false) },
   'chat stream': { path: CHAT, body: chat(true) },
 } as const
 export type Question = keyof typeof QUESTIONS

@@ -50,6 +50,12 @@ const ROWS: readonly Row[] = [
     columns: OF_PIPE,
   },
   { what: 'chat completion, translated, µs', scenario: 'chat', metric: 'cpu_us', columns: OF_PIPE },
+  {
+    what: 'the same of a model that thinks, from its stream, µs',
+    scenario: 'thinking chat',
+    metric: 'cpu_us',
+    columns: OF_PIPE,
+  },
   { what: 'event of a stream, µs', scenario: 'events', metric: 'cpu_us_per_event', columns: OF_PIPE },
   { what: 'event, translated, µs', scenario: 'chat events', metric: 'cpu_us_per_event', columns: OF_PIPE },
   {

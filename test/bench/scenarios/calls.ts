@@ -88,4 +88,11 @@ export const CALLS: Readonly<Record<string, Scenario>> = {
   '1 MB': calls('calls of 1 MB with 4 connections', '1 MB', 4, 60, 2),
   '1 MB of escapes': calls('calls of 1 MB full of escapes, with 4 connections', '1 MB of escapes', 4, 60, 2),
   chat: calls('chat completions, translated, with 16 connections', 'chat', 16, 800, 4),
+  'thinking chat': calls(
+    'chat completions of a model that thinks, put together from its stream, with 16 connections',
+    'thinking chat',
+    16,
+    800,
+    4,
+  ),
 }
