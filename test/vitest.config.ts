@@ -11,8 +11,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // What is waited for takes milliseconds, but this may run beside other work.
     expect: { poll: { timeout: 15_000 } },
-    testTimeout: 40_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     projects: [
       // They keep nothing between files, so they share the modules that each process has loaded.
       { extends: true, test: { name: 'unit', include: ['test/{unit,api}/**/*.test.ts'], isolate: false } },

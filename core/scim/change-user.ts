@@ -130,10 +130,10 @@ function told(
   { user, kept }: KeptUser,
   now: Pick<User, 'name' | 'status' | 'directoryGroupId'> & Pick<KeptUser['kept'], 'userName' | 'externalId'>,
 ) {
+  // The external id is told, because a sign-in at the provider finds its account by it.
   const said = (
     { name, status }: Pick<User, 'name' | 'status'>,
     { userName, externalId }: Pick<KeptUser['kept'], 'userName' | 'externalId'>,
-    // By the external id a sign-in at the provider finds its account.
   ) => ({ name, status, user_name: userName, external_id: externalId })
   const change = changeOf(said(user, kept), said(now, now))
   const row = { actor, at: clock.now(), target: `user:${user.id}` }

@@ -118,7 +118,7 @@ test("a list is answered while many ask for reports of everybody's calls", async
   const query = { bucket: 'day', group_by: ['key', 'model'], sort: 'cost', order: 'desc', compare: true }
   const asked = { ...query, timings: true, page: 1, page_size: 100 }
   const dates = { start_date: '2026-09-01', end_date: '2026-11-27' }
-  const many = Array.from({ length: 20 }, async (_, at) => {
+  const many = Array.from({ length: 12 }, async (_, at) => {
     const call = callOf({ ...asked, ...dates }, 100 + at)
     await reports.under(config).run('/admin/api/reports', call, () => {})
     finished++
