@@ -100,7 +100,7 @@ export const upstreamUrl = address((text) => {
   return origin + pathname.replace(/\/+$/, '')
 })
 
-const NO_CREDENTIALS = 'user and password with %25 for each % are expected'
+const UNREADABLE = 'user and password with %25 for each % are expected'
 
 /** Whether user and password can be read, which a % of their own prevents. */
 function isReadable({ username, password }: URL): boolean {
@@ -117,7 +117,7 @@ export const proxyUrl = address((text) => {
   const url = parsedUrl(text, /^(https?|socks5):$/)
   if (!url) return 'an address that begins with http://, https:// or socks5:// is expected'
   if (!/^\/?$/.test(url.pathname) || url.search || url.hash) return 'an address without a path is expected'
-  if (!isReadable(url)) return NO_CREDENTIALS
+  if (!isReadable(url)) return UNREADABLE
   return isMetadata(url) ? 'link-local and metadata addresses are not allowed' : undefined
 })
 
@@ -201,7 +201,7 @@ export const redisUrl = address((text) => {
   if (text === '') return undefined
   const url = parsedUrl(text, /^rediss?:$/)
   if (!url) return 'an address that begins with redis:// or rediss:// is expected'
-  return isReadable(url) ? undefined : NO_CREDENTIALS
+  return isReadable(url) ? undefined : UNREADABLE
 })
 
 /** A network such as 10.0.0.0/8 or fd00::/8, or a single address. */

@@ -172,7 +172,7 @@ function rowsOnDisk(db: Db, logger: Pick<Logger, 'error'>) {
   const files: SetAside[] = []
   let batches: Generator<Batch> | undefined
   let batch: Batch | undefined
-  /** Throws if a file cannot be read. It is read again from its begin, because a generator that threw says that it is done. */
+  /** Throws if a file cannot be read. It is read again from its beginning, because a generator that threw says that it is done. */
   function nextOf({ path }: SetAside): Batch | undefined {
     batches ??= recordsOf(path, BATCH_ROWS)
     try {
