@@ -31,8 +31,8 @@ type Values = Pick<SpendLimit, 'isSet' | 'amountMicros' | 'temporaryMicros' | 't
 const NOTHING: Values = { isSet: false, amountMicros: null, temporaryMicros: null, temporaryUntil: null }
 
 /**
- * Sets a limit from the next request on; undefined if nothing is left of it. What holds already is not audited. Throws a Refusal: invalid_input for an unknown
- * user or group and a temporary amount that is over already.
+ * Sets a limit from the next request on; undefined if nothing is left of it. What holds already is not audited. Throws a Refusal:
+ * invalid_input for an unknown user or group and a temporary amount that is over already.
  */
 export async function setSpendLimit(
   { db, clock, actor }: Parts,
@@ -45,23 +45,26 @@ export async function setSpendLimit(
   }
   const before = await limitOf(db, target)
   const after = changedValues(before ?? NOTHING, change)
+  const was = audited(before ?? NOTHING)
+  if (before && JSON.stringify(was) === JSON.stringify(audited(after))) return before
   const isEmpty = !after.isSet && after.temporaryUntil === null
-  if (isEmpty && before) await deleteSpendLimit({ db, clock, actor }, before.id)
-  if (isEmpty) return undefined
-  if (before && JSON.stringify(audited(before)) === JSON.stringify(audited(after))) return before
-  await db.batch([
-    upserting(db, target, after, now),
+  if (isEmpty && !before) return undefined
+  const [written] = await db.batch([
+    isEmpty && before ? removing(db, target, before) : writing(db, { target, before, after, now }),
     auditIfChanged(db, {
-      actor,
-      at: now,
-      action: 'limit.set',
-      target: nameOf(target),
-      ...changeOf(audited(before ?? NOTHING), audited(after)),
+      ...{ actor, at: now, target: nameOf(target) },
+      ...(isEmpty
+        ? { action: 'limit.delete', before: was }
+        : { action: 'limit.set', ...changeOf(was, audited(after)) }),
     }),
   ])
-  const set = await limitOf(db, target)
-  if (!set) throw invalidField('scope_id', 'the id of a user or group is expected, 0 for the organisation')
-  return set
+  const current = await limitOf(db, target)
+  if (written.length > 0) return current
+  if (JSON.stringify(current) === JSON.stringify(before)) {
+    throw invalidField('scope_id', 'the id of a user or group is expected, 0 for the organisation')
+  }
+  // Somebody else changed it meanwhile, which is not to be lost.
+  return setSpendLimit({ db, clock, actor }, target, change)
 }
 
 /** Throws a Refusal not_found. */
@@ -97,64 +100,6 @@ export function listSpendLimits(
       ),
     )
     .orderBy(asc(spendLimits.scope), asc(spendLimits.scopeId), asc(spendLimits.period))
-}
-
-/**
- * For a batch: sets the limit of a person if `condition` holds. An amount alone leaves what is temporary, unless it `raises` above
- * that, and a temporary amount leaves the other.
- */
-export function grantingLimit(
-  db: Db,
-  person: { userId: number } | { itcode: string },
-  {
-    micros,
-    period,
-    until,
-    raises = false,
-  }: { micros: number; period: Period; until: number | null; raises?: boolean },
-  { now, condition }: { now: number; condition: SQL },
-) {
-  const isPassed = raises ? sql`temporary_micros <= excluded.amount_micros` : sql`false`
-  const [amount, temporary] = until === null ? [micros, null] : [null, micros]
-  const isPerson = 'itcode' in person ? sql`itcode = ${person.itcode}` : sql`id = ${person.userId}`
-  return db.run(sql`
-    insert into spend_limits (scope, scope_id, period, amount_micros, is_set, temporary_micros, temporary_until,
-      created_at, updated_at)
-    select 'user', id, ${period}, ${amount}, ${until === null ? 1 : 0}, ${temporary}, ${until}, ${now}, ${now}
-    from users where ${isPerson} and ${condition}
-    on conflict (scope, scope_id, period) do update set updated_at = excluded.updated_at,
-      amount_micros = iif(excluded.is_set, excluded.amount_micros, amount_micros), is_set = max(excluded.is_set, is_set),
-      temporary_micros = iif(excluded.is_set, iif(${isPassed}, null, temporary_micros), excluded.temporary_micros),
-      temporary_until = iif(excluded.is_set, iif(${isPassed}, null, temporary_until), excluded.temporary_until)`)
-}
-
-/** A person's limit of a period as JSON, to be put back by `restoringLimit`: its `row` is null where they have none. */
-export function rememberedLimit(userId: SQL, period: Period): SQL {
-  return sql`json_object('period', ${period}, 'row', json((
-    select json_object('amount', amount_micros, 'set', is_set, 'temporary', temporary_micros, 'until', temporary_until)
-    from spend_limits where scope = 'user' and scope_id = ${userId} and period = ${period})))`
-}
-
-/** For a batch: puts back what was remembered if `condition` holds. `remembered` is a query of one JSON text. */
-export function restoringLimit(
-  db: Db,
-  userId: number,
-  remembered: SQL,
-  { now, condition }: { now: number; condition: SQL },
-) {
-  const ofPerson = sql`scope = 'user' and scope_id = ${userId} and period = (${remembered}) ->> 'period' and ${condition}`
-  const was = (name: string) => sql`(${remembered}) ->> ${sql.raw(`'$.row.${name}'`)}`
-  return [
-    db.run(sql`delete from spend_limits where ${ofPerson} and (${remembered}) ->> 'row' is null`),
-    db.run(sql`update spend_limits set amount_micros = ${was('amount')}, is_set = ${was('set')},
-      temporary_micros = ${was('temporary')}, temporary_until = ${was('until')}, updated_at = ${now}
-      where ${ofPerson}`),
-  ] as const
-}
-
-/** For a batch: removes the limit of a person if `condition` holds. */
-export function removingLimit(db: Db, userId: number, period: Period, condition: SQL) {
-  return db.delete(spendLimits).where(and(isOf({ scope: 'user', scopeId: userId, period }), condition))
 }
 
 /** The amounts that people have of their own for a period, in micro-dollars; those without are missing. */
@@ -199,16 +144,42 @@ function changedValues(before: Values, { amount, temporary }: LimitChange): Valu
   return { ...set, temporaryMicros: temporary?.micros ?? null, temporaryUntil: temporary?.until ?? null }
 }
 
-function upserting(db: Db, { scope, scopeId, period }: LimitTarget, values: Values, now: number) {
-  const { isSet, amountMicros, temporaryMicros, temporaryUntil } = values
-  return db.run(sql`
-    insert into spend_limits (scope, scope_id, period, amount_micros, is_set, temporary_micros, temporary_until,
-      created_at, updated_at)
-    select ${scope}, ${scopeId}, ${period}, ${amountMicros}, ${isSet ? 1 : 0}, ${temporaryMicros}, ${temporaryUntil},
-      ${now}, ${now} where ${existsFor(scope, scopeId)}
-    on conflict (scope, scope_id, period) do update set amount_micros = excluded.amount_micros, is_set = excluded.is_set,
-      temporary_micros = excluded.temporary_micros, temporary_until = excluded.temporary_until,
-      updated_at = excluded.updated_at`)
+/** For a batch: the row's id if the limit is still what it was `before`, and what it is of is there. */
+function writing(
+  db: Db,
+  {
+    target,
+    before,
+    after,
+    now,
+  }: { target: LimitTarget; before: Values | undefined; after: Values; now: number },
+) {
+  const { scope, scopeId, period } = target
+  const { isSet, amountMicros, temporaryMicros, temporaryUntil } = after
+  if (!before) {
+    return db.all<{ id: number }>(sql`
+      insert into spend_limits (scope, scope_id, period, amount_micros, is_set, temporary_micros, temporary_until,
+        created_at, updated_at)
+      select ${scope}, ${scopeId}, ${period}, ${amountMicros}, ${isSet ? 1 : 0}, ${temporaryMicros}, ${temporaryUntil},
+        ${now}, ${now} where ${existsFor(scope, scopeId)}
+      on conflict do nothing
+      returning id`)
+  }
+  return db.all<{ id: number }>(sql`
+    update spend_limits set amount_micros = ${amountMicros}, is_set = ${isSet ? 1 : 0},
+      temporary_micros = ${temporaryMicros}, temporary_until = ${temporaryUntil}, updated_at = ${now}
+    where ${isStill(target, before)} and ${existsFor(scope, scopeId)}
+    returning id`)
+}
+
+/** For a batch, as `writing`. */
+function removing(db: Db, target: LimitTarget, before: Values) {
+  return db.all<{ id: number }>(sql`delete from spend_limits where ${isStill(target, before)} returning id`)
+}
+
+function isStill(target: LimitTarget, { isSet, amountMicros, temporaryMicros, temporaryUntil }: Values): SQL {
+  return sql`${isOf(target)} and (is_set, amount_micros, temporary_micros, temporary_until)
+    is (${isSet ? 1 : 0}, ${amountMicros}, ${temporaryMicros}, ${temporaryUntil})`
 }
 
 /** The built-in group has no members, so that it can have a pool only. */

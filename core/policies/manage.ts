@@ -49,13 +49,14 @@ export async function createPolicy({ db, clock, actor }: Parts, wanted: NewPolic
   return policyOfRow(made)
 }
 
-/** Throws a Refusal: not_found, invalid_input, conflict. */
+/** Throws a Refusal: not_found, invalid_input; conflict for a name that is taken and a policy that somebody else just changed. */
 export async function updatePolicy(
   { db, clock, actor }: Parts,
   id: number,
   change: PolicyChange,
 ): Promise<Policy> {
-  const before = await livePolicy(db, id)
+  const read = await liveRow(db, id)
+  const before = policyOfRow(read)
   const { name, priority, groupIds, domains, settings } = change
   const after: Policy = {
     id,
@@ -74,7 +75,7 @@ export async function updatePolicy(
     db
       .update(policies)
       .set({ ...row, updatedAt: now })
-      .where(and(eq(policies.id, id), isNull(policies.deletedAt), isFree))
+      .where(and(isStill(read), isFree))
       .returning(),
     auditIfChanged(db, {
       actor,
@@ -86,8 +87,11 @@ export async function updatePolicy(
     }),
     version(db, row.name, actor, now),
   ])
-  if (!changed) throw new Refusal('conflict', `There is a policy ${row.name} already.`)
-  return policyOfRow(changed)
+  if (changed) return policyOfRow(changed)
+  const [same] = await db.select({ id: policies.id }).from(policies).where(isStill(read))
+  throw same
+    ? new Refusal('conflict', `There is a policy ${row.name} already.`)
+    : new Refusal('conflict', `Somebody else just changed ${before.name}. Look at it again.`)
 }
 
 /** Takes a policy back to a version of it. Throws a Refusal: not_found, conflict. */
@@ -101,7 +105,7 @@ export async function rollBackPolicy(parts: Parts, id: number, versionId: number
 
 /** Throws a Refusal not_found. */
 export async function deletePolicy({ db, clock, actor }: Parts, id: number): Promise<void> {
-  const { name } = await livePolicy(db, id)
+  const { name } = await liveRow(db, id)
   const now = clock.now()
   await db.batch([
     db
@@ -125,7 +129,7 @@ export async function listPolicies(db: Db): Promise<Policy[]> {
 
 /** Newest first. Throws a Refusal not_found. */
 export async function versionsOf(db: Db, id: number): Promise<{ version: Version; policy: Policy }[]> {
-  await livePolicy(db, id)
+  await liveRow(db, id)
   const rows = await db
     .select()
     .from(policyVersions)
@@ -135,13 +139,21 @@ export async function versionsOf(db: Db, id: number): Promise<{ version: Version
 }
 
 /** Throws a Refusal not_found. */
-async function livePolicy(db: Db, id: number): Promise<Policy> {
+async function liveRow(db: Db, id: number): Promise<Row> {
   const [row] = await db
     .select()
     .from(policies)
     .where(and(eq(policies.id, id), isNull(policies.deletedAt)))
   if (!row) throw nothingHere()
-  return policyOfRow(row)
+  return row
+}
+
+function isStill({ id, name, priority, groupIds, domains, settings }: Row) {
+  return and(
+    ...[eq(policies.id, id), isNull(policies.deletedAt), eq(policies.name, name)],
+    ...[eq(policies.priority, priority), eq(policies.groupIds, groupIds)],
+    ...[eq(policies.domains, domains), eq(policies.settings, settings)],
+  )
 }
 
 /** Throws a Refusal invalid_input. */

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { nothingHere, Refusal } from '../errors.ts'
-import { restoringLimit } from '../limits/spend-limit.ts'
+import { restoringLimit } from '../limits/person-limit.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Prices } from '../pricing/prices.ts'
 import type { Settings } from '../settings.ts'

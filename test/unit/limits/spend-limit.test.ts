@@ -2,12 +2,8 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { COMMAND_LINE } from '../../../core/audit/record.ts'
 import { auditEvents, spendLimits, users } from '../../../core/db/schema.ts'
-import {
-  deleteSpendLimit,
-  grantingLimit,
-  listSpendLimits,
-  setSpendLimit,
-} from '../../../core/limits/spend-limit.ts'
+import { grantingLimit } from '../../../core/limits/person-limit.ts'
+import { deleteSpendLimit, listSpendLimits, setSpendLimit } from '../../../core/limits/spend-limit.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { memoryStore } from '../../support/memory-store.ts'
 import { refusalOf } from '../../support/refusals.ts'
@@ -55,6 +51,26 @@ describe('a spend limit', () => {
       '{"temporary_usd":null,"temporary_until":null}',
       `{"temporary_usd":9,"temporary_until":"${new Date(soon()).toISOString()}"}`,
     ])
+  })
+
+  test('that two people change at once keeps what both set', async () => {
+    await setSpendLimit(parts, ANN, { amount: 5_000_000 })
+    await Promise.all([
+      setSpendLimit(parts, ANN, { amount: 'none' }),
+      setSpendLimit(parts, ANN, { temporary: { micros: 9_000_000, until: soon() } }),
+    ])
+    expect(await rows()).toEqual([[false, null, 9_000_000, soon()]])
+    await Promise.all([
+      setSpendLimit(parts, ANN, { amount: 7_000_000 }),
+      setSpendLimit(parts, ANN, { temporary: null }),
+    ])
+    expect(await rows()).toEqual([[true, 7_000_000, null, null]])
+    const made = { ...ANN, period: 'daily' } as const
+    await Promise.all([
+      setSpendLimit(parts, made, { amount: 1 }),
+      setSpendLimit(parts, made, { temporary: { micros: 2, until: soon() } }),
+    ])
+    expect(await rows()).toContainEqual([true, 1, 2, soon()])
   })
 
   test('of which nothing is left is gone, and a temporary amount can stand alone', async () => {
