@@ -2,7 +2,7 @@
  * Compares what upstream accounts report of a day with the log, every night: a report that differs means calls that did not pass
  * here, a price that is another one, or a mistake of ours.
  */
-import { and, eq, gte, lt, sql } from 'drizzle-orm'
+import { and, eq, gte, inArray, lt, ne, sql } from 'drizzle-orm'
 import { reconciledDays, reconciledUse, usageLogs, usageSums } from '../db/schema.ts'
 import { NO_TOKENS, type TokenCounts } from '../metering/tokens.ts'
 import type { Clock, Db, Logger, Upstream } from '../ports.ts'
@@ -14,8 +14,8 @@ import { type AccountReport, readReports } from './upstream-reports.ts'
 
 /** The newest days are asked for again, because a report takes hours to be complete. */
 const UNSETTLED_DAYS = 3
-/** Days that are asked for when an account is new, as many as one page of a report has. */
-const FIRST_DAYS = 31
+/** Days that are asked for until they are compared, as many as one page of a report has: an account may be new, or was away. */
+const MOST_DAYS = 31
 const ASKED_AGAIN_MS = 20 * HOUR_MS
 /** Of the log, between which others have their turn. */
 const SLICE_MS = 5 * MINUTE_MS
@@ -48,9 +48,10 @@ function accountsOf(backends: readonly Backend[]): Account[] {
   return [...accounts.values()]
 }
 
+const BETWEEN = ', '
 /** The name of an account: those of its backends. */
 function nameOf(account: Account): string {
-  return account.map(({ name }) => name).join(', ')
+  return account.map(({ name }) => name).join(BETWEEN)
 }
 
 async function reconcileAccount(parts: Parts, account: Account): Promise<void> {
@@ -68,27 +69,22 @@ async function reconcileAccount(parts: Parts, account: Account): Promise<void> {
     await db
       .update(reconciledDays)
       .set({ askedAt: 0, problem })
-      .where(and(eq(reconciledDays.account, name), gte(reconciledDays.day, first)))
+      .where(and(eq(reconciledDays.account, name), inArray(reconciledDays.day, days)))
   }
 }
 
 /** The days that this process shall ask for, so that no other one does. */
 async function claimDays(db: Db, account: string, now: number): Promise<number[]> {
   const today = Math.floor(now / DAY_MS) * DAY_MS
-  const [known] = await db
-    .select({ day: reconciledDays.day })
-    .from(reconciledDays)
-    .where(and(eq(reconciledDays.account, account), sql`${reconciledDays.comparedAt} is not null`))
-    .limit(1)
-  const count = known ? UNSETTLED_DAYS : FIRST_DAYS
-  const wanted = Array.from({ length: count }, (_, i) => today - (i + 1) * DAY_MS)
+  const wanted = Array.from({ length: MOST_DAYS }, (_, i) => today - (i + 1) * DAY_MS)
   const claimed = await db
     .insert(reconciledDays)
     .values(wanted.map((day) => ({ account, day, askedAt: now })))
     .onConflictDoUpdate({
       target: [reconciledDays.account, reconciledDays.day],
       set: { askedAt: now },
-      setWhere: lt(reconciledDays.askedAt, now - ASKED_AGAIN_MS),
+      setWhere: sql`${reconciledDays.askedAt} < ${now - ASKED_AGAIN_MS}
+        and (${reconciledDays.comparedAt} is null or ${reconciledDays.day} >= ${today - UNSETTLED_DAYS * DAY_MS})`,
     })
     .returning({ day: reconciledDays.day })
   return claimed.map(({ day }) => day)
@@ -104,14 +100,17 @@ async function compareDay(
   const rows = rowsOf(parts.prices, { day, report, ours: await oursOf(parts, account, day) }).map((row) => {
     return { ...row, account: name, day }
   })
-  const ofDay = and(eq(reconciledUse.account, name), eq(reconciledUse.day, day))
+  const replaced = [name, ...(await earlierNames(db, account, day))]
   const json = JSON.stringify(
     rows.map(({ model, measure, ours, estimated, theirs, outside }) => [
       ...[model, measure, ours, estimated, theirs, outside],
     ]),
   )
   await db.batch([
-    db.delete(reconciledUse).where(ofDay),
+    db.delete(reconciledUse).where(and(inArray(reconciledUse.account, replaced), eq(reconciledUse.day, day))),
+    db
+      .delete(reconciledDays)
+      .where(and(inArray(reconciledDays.account, replaced.slice(1)), eq(reconciledDays.day, day))),
     db.run(sql`insert into reconciled_use (account, day, model, measure, ours, estimated, theirs, outside)
       select ${name}, ${day}, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 from json_each(${json})`),
     db
@@ -119,6 +118,16 @@ async function compareDay(
       .set({ comparedAt: clock.now(), problem: '', keyKnown: report.keyKnown })
       .where(and(eq(reconciledDays.account, name), eq(reconciledDays.day, day))),
   ])
+}
+
+/** What the account was called when it had other backends, so that a day of it is there once. */
+async function earlierNames(db: Db, account: Account, day: number): Promise<string[]> {
+  const backends: ReadonlySet<string> = new Set(account.map(({ name }) => name))
+  const rows = await db
+    .select({ name: reconciledDays.account })
+    .from(reconciledDays)
+    .where(and(eq(reconciledDays.day, day), ne(reconciledDays.account, nameOf(account))))
+  return rows.map(({ name }) => name).filter((name) => name.split(BETWEEN).some((one) => backends.has(one)))
 }
 
 async function oursOf({ db, prices }: Parts, account: Account, day: number): Promise<Map<string, Own>> {
