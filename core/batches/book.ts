@@ -61,9 +61,9 @@ function waitOf(age: number): number {
   return Math.min(Math.max(age / 10, 5_000), 5 * MINUTE_MS)
 }
 
-/** Throws a Refusal of the account. */
+/** Also one that was lost, because the account may know it again. Throws a Refusal of the account. */
 export async function bookBatch(parts: BookParts, batch: Batch): Promise<BatchEnd> {
-  if (batch.state !== 'open' || batch.id === null) return batch.state === 'lost' ? 'lost' : 'booked'
+  if (batch.state === 'booked' || batch.id === null) return 'booked'
   const path = `/v1/messages/batches/${encodeURIComponent(batch.id)}`
   const { status, body } = await askForJson(parts, accountNamed(parts, batch.backend), asking(path))
   if (status === NOT_FOUND) return lose(parts, batch)
@@ -161,6 +161,7 @@ async function findLost(parts: BookParts, batch: Batch): Promise<BatchEnd> {
 }
 
 async function lose(parts: BookParts, batch: Batch): Promise<'lost'> {
+  if (batch.state === 'lost') return 'lost'
   parts.logger.warn('batch.lost', { batch: batch.id, backend: batch.backend, request: batch.requestId })
   await closeBatch(parts, batch, 'lost')
   return 'lost'

@@ -4,7 +4,7 @@ import { canServe } from '../backends/choosing.ts'
 import type { KeptAnswer } from '../calls/attempt.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
-import { type AccountParts, accountNamed, askForJson, Unreached } from '../files/account.ts'
+import { type AccountParts, accountNamed, askForJson, Declined, Unreached } from '../files/account.ts'
 import { accountsFor, uploadHeaders } from '../files/upload.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Caller } from '../keys/caller.ts'
@@ -70,6 +70,8 @@ export async function createBatch(parts: CreateParts, given: BatchUpload): Promi
       await settle(parts, sending.row(), answer)
       return answer
     } catch (thrown) {
+      const row = sending.row()
+      if (row && thrown instanceof Declined) await closeBatch(parts, row, 'lost')
       // From its last piece on the account may have it: core/batches/book.ts finds out.
       if (sending.begun() || !(thrown instanceof Unreached)) throw thrown
     }

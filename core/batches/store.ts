@@ -97,13 +97,13 @@ export async function closeBatch(
   row: Batch,
   state: 'booked' | 'lost',
 ): Promise<void> {
+  const inState = (...states: Batch['state'][]) =>
+    and(eq(batches.requestId, row.requestId), inArray(batches.state, states))
   const [, closed] = await db.batch([
     db.run(addToSpent(usedBy(row.requestId), -1)),
-    db
-      .update(batches)
-      .set({ state })
-      .where(and(eq(batches.requestId, row.requestId), inArray(batches.state, ['sending', 'open'])))
-      .returning({ id: batches.requestId }),
+    db.update(batches).set({ state }).where(inState('sending', 'open')).returning({ id: batches.requestId }),
+    // What was lost reserves nothing any more.
+    db.update(batches).set({ state }).where(inState('lost')),
   ])
   if (closed.length > 0) await ledger.respent(changeOf(row, -row.tokens, -row.micros))
 }

@@ -39,6 +39,8 @@ export interface AccountAnswer {
 
 /** The account cannot be reached, and nothing of the request has left. */
 export class Unreached extends Refusal {}
+/** The account answered that it does nothing with the request, for a reason that is not the caller's to know. */
+export class Declined extends Refusal {}
 
 const RETRY_MS = 30_000
 /** How long the rest of a short answer may take. */
@@ -55,8 +57,8 @@ export function accountNamed({ balancer }: Pick<Deps, 'balancer'>, name: string)
 }
 
 /**
- * Asks an account. An answer above 299 is whole. Throws a Refusal: account_unavailable (of the class Unreached where nothing was
- * sent), network_unavailable, upstream_timeout, what `body` throws; or ClientGone.
+ * Asks an account. An answer above 299 is whole. Throws a Refusal: account_unavailable (Unreached where nothing was sent,
+ * Declined where nothing was done), network_unavailable, upstream_timeout, what `body` throws; or ClientGone.
  */
 export async function askAccount(
   deps: AccountParts,
@@ -90,7 +92,7 @@ export async function askAccount(
     logger.warn('account.not_reached', { backend: backend.name, reason: verdict.reason })
     if (verdict.kind === 'ours')
       throw new Refusal('network_unavailable', 'The gateway cannot reach any upstream.')
-    throw unavailable('cannot be reached', verdict.kind === 'account_unreachable')
+    throw unavailable('cannot be reached', verdict.kind === 'account_unreachable' ? Unreached : undefined)
   } finally {
     wait.end()
     signal.removeEventListener('abort', onGone)
@@ -119,11 +121,11 @@ async function errorOf(kind: Kind, reply: UpstreamReply, now: number): Promise<K
   const verdict = kind.verdictOf({ status, headers, body, now })
   switch (verdict.kind) {
     case 'account_refused':
-      throw unavailable('refuses the credential of this gateway')
+      throw unavailable('refuses the credential of this gateway', Declined)
     case 'account_unpaid':
-      throw unavailable('has no credit left')
+      throw unavailable('has no credit left', Declined)
     case 'foreign':
-      throw unavailable('is behind something that refuses the request')
+      throw unavailable('is behind something that refuses the request', Declined)
     default:
       if (status < 400 || !body || mediaTypeOf(headers) === 'text/html')
         throw unavailable('answered with nothing')
@@ -131,12 +133,9 @@ async function errorOf(kind: Kind, reply: UpstreamReply, now: number): Promise<K
   }
 }
 
-function unavailable(why: string, nothingSent = false): Refusal {
+function unavailable(why: string, Of: typeof Refusal = Refusal): Refusal {
   const message = `The account that this belongs to ${why}, and no other account has it.`
-  const options = { retryAfterMs: RETRY_MS }
-  return nothingSent
-    ? new Unreached('account_unavailable', message, options)
-    : new Refusal('account_unavailable', message, options)
+  return new Of('account_unavailable', message, { retryAfterMs: RETRY_MS })
 }
 
 /** The time limit on an answer begins when all is sent, because nobody knows how long a client takes to send it. */

@@ -1,0 +1,79 @@
+/** Batches where their account refuses them, is another one for a while, or has other names for models. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { batches } from '../../core/db/batches.ts'
+import { limitSpent } from '../../core/db/schema.ts'
+import { createTaskRunner } from '../../core/tasks.ts'
+import { type App, startApp } from '../support/app.ts'
+import { errorJson, type FakeUpstream, messageJson, type Script, startUpstream } from '../support/upstream.ts'
+
+let upstream: FakeUpstream
+let app: App
+let ann: string
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+const PATH = '/v1/messages/batches'
+const keyOf = async (itcode: string) =>
+  (await (await app.signIn(itcode)).post('/api/keys', { name: 'x' })).body.key.key
+const start = async (backend: object = {}, file: object = {}) => {
+  app = await startApp({ backends: [{ name: 'a', url: upstream.url, api_key: 'key', ...backend }], ...file })
+  ann = await keyOf('ann')
+}
+beforeEach(async () => {
+  upstream = await startUpstream()
+  await start()
+})
+afterEach(async () => {
+  await app.close()
+  await upstream.stop()
+})
+
+const json = (value: object): Script => ({ headers: JSON_TYPE, chunks: [JSON.stringify(value)] })
+const refusal = (status: number, type: string, message?: string): Script => ({
+  ...{ status, headers: JSON_TYPE },
+  chunks: [errorJson(type, message)],
+})
+const ask = (key: string, method: string, path = '', body?: object) =>
+  app.request(`${PATH}${path}`, {
+    ...{ method, headers: { 'x-api-key': key, ...JSON_TYPE } },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  })
+const params = (more: object = {}) => ({
+  ...{ model: 'claude-opus-5-5', max_tokens: 100 },
+  ...{ messages: [{ role: 'user', content: 'Hi' }], ...more },
+})
+const create = (key = ann, ...all: object[]) =>
+  ask(key, 'POST', '', {
+    requests: [params(), ...all].map((one, i) => ({ custom_id: `r-${i}`, params: one })),
+  })
+const spent = async () =>
+  (await app.db.select().from(limitSpent)).reduce((sum, { micros }) => sum + micros, 0)
+const states = async () => (await app.db.select().from(batches)).map(({ state }) => state)
+const ENDED = { id: 'msgbatch_1', processing_status: 'ended' }
+const RESULTS: Script = {
+  chunks: [`{"custom_id":"r-0","result":{"type":"succeeded","message":${messageJson()}}}\n`],
+}
+
+test.each<[string, Script]>([
+  ['the credential', refusal(401, 'authentication_error', 'invalid x-api-key')],
+  ['for want of credit', refusal(400, 'invalid_request_error', 'Your credit balance is too low.')],
+  ['behind a proxy of its own', { status: 403, headers: { 'content-type': 'text/html' }, chunks: ['<p>no'] }],
+])('what an account refuses (%s) reserves nothing', async (_, script) => {
+  upstream.answerNext(script)
+  expect((await create()).status).toBe(503)
+  expect([await states(), await spent()]).toEqual([['lost'], 0])
+})
+
+test('a batch that its account does not know for a while is booked when its results are read', async () => {
+  upstream.answerNext(json({ ...ENDED, processing_status: 'in_progress' }))
+  expect((await create()).status).toBe(200)
+  upstream.answerNext(refusal(404, 'not_found_error'))
+  app.clock.advance(600_000)
+  await createTaskRunner(() => app.deps)()
+  expect([await states(), await spent()]).toEqual([['lost'], 0])
+  for (const time of [1, 2]) {
+    upstream.answerNext(...(time === 1 ? [json(ENDED), RESULTS] : []), RESULTS)
+    expect((await ask(ann, 'GET', '/msgbatch_1/results')).text).toContain('r-0')
+  }
+  expect((await app.rows()).length).toBe(1)
+  expect(await states()).toEqual(['booked'])
+})
