@@ -150,6 +150,8 @@ export interface Runtime
   functions: string | undefined
   /** Whether the gateway itself listens on a port; some warnings apply only then. */
   listens: boolean
+  /** How long the runtime lets work go on before it drops it (ms); undefined = for ever. */
+  longestWorkMs?: number
   /** Whether to log warnings about the configuration; false if another process on it does. */
   warns: boolean
 }
@@ -202,7 +204,7 @@ export async function compose(config: Config, runtime: Runtime, known?: BackendM
     get gateway() {
       return current().gateway
     },
-    runTasks: createTaskRunner(inForce),
+    runTasks: createTaskRunner(inForce, runtime.longestWorkMs),
   }
 }
 

@@ -125,31 +125,37 @@ async function expire(parts: TaskParts): Promise<void> {
 /** Runs the tasks that are due, none twice at once. Failures are logged, not thrown. */
 export type TaskRunner = () => Promise<void>
 
-/** `inForce`: what tasks that begin now work with. */
-export function createTaskRunner(inForce: () => TaskParts): TaskRunner {
+/**
+ * `inForce`: what tasks that begin now work with. `longestMs`: how long the runtime lets work go on. What began before has been
+ * dropped without a word, so that its task is begun again.
+ */
+export function createTaskRunner(inForce: () => TaskParts, longestMs = Number.POSITIVE_INFINITY): TaskRunner {
   const { logger, clock } = inForce()
+  /** By name, with when they began. */
   const lastRun = new Map<string, number>()
-  const running = new Set<string>()
+  const running = new Map<string, number>()
   const events = { failed: 'task.failed', worksAgain: 'task.works_again' }
   const outages = new Map(TASKS.map(({ name }) => [name, createOutage(logger, events)]))
   const runOne = async (task: Task) => {
-    running.add(task.name)
-    lastRun.set(task.name, clock.elapsed())
+    const startedAt = clock.elapsed()
+    running.set(task.name, startedAt)
+    lastRun.set(task.name, startedAt)
     try {
       await task.run(inForce())
       outages.get(task.name)?.worked({ task: task.name })
     } catch (cause) {
       outages.get(task.name)?.failed(cause, { task: task.name })
     } finally {
-      running.delete(task.name)
+      if (running.get(task.name) === startedAt) running.delete(task.name)
     }
   }
   return async () => {
     const now = clock.elapsed()
     const due = TASKS.filter(({ name, everyMs }) => {
+      const since = running.get(name)
+      const isRunning = since !== undefined && now - since < longestMs
       return (
-        !running.has(name) &&
-        now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(inForce().settings)
+        !isRunning && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(inForce().settings)
       )
     })
     await Promise.all(due.map(runOne))

@@ -32,7 +32,7 @@ export async function followFleet(
     waitUntil(renewCredentials(current))
     waitUntil(current.catalogue.checkAll())
     logger.info('backends.changed', { backends: found.config.backends.length })
-  }, waitUntil)
+  }, parts)
   const fleet: Fleet = {
     fileNames: reader.fileNames,
     parse: reader.parse,

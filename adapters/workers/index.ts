@@ -8,6 +8,7 @@ import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
 import type { Site } from '../../core/ports.ts'
 import { sharedWork } from '../../core/shared-work.ts'
+import { MINUTE_MS } from '../../core/units.ts'
 import settingsFile from '../../dist/config.yaml'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
 import type { HealthObject } from '../drivers/durable-objects/health.ts'
@@ -75,6 +76,7 @@ async function build() {
     accepting: () => true,
     functions: variables.GATEWAY_FUNCTIONS,
     listens: false,
+    longestWorkMs: LONGEST_WORK_MS,
     warns: true,
   })
   waitUntil(composed.deps.catalogue.checkAll())
@@ -94,21 +96,35 @@ function siteOf(assets: Fetcher): Site {
   }
 }
 
+/** https://developers.cloudflare.com/workers/platform/limits/#duration of a cron trigger, which is the longest there is. */
+const LONGEST_WORK_MS = 15 * MINUTE_MS
 /** How old what is known of the backends may be, because a call waits for the look. */
 const FLEET_MAX_AGE_MS = 1_000
 
-let built: ReturnType<typeof build> | undefined
+/** A start that takes longer has been dropped with the request that began it, so that the next request begins another. */
+const LONGEST_START_MS = 60_000
+
+let start: { built: ReturnType<typeof build>; lostAt: number } | undefined
+
+function started() {
+  const now = systemClock.elapsed()
+  if (!start || now >= start.lostAt) {
+    start = { built: sharedWork(build(), waitUntil), lostAt: now + LONGEST_START_MS }
+  }
+  return start
+}
 
 async function ready() {
-  built ??= sharedWork(build(), waitUntil)
+  const begun = started()
   try {
-    const composed = await built
+    const composed = await begun.built
+    begun.lostAt = Number.POSITIVE_INFINITY
     waitUntil(composed.runTasks())
     // Before the call, because an isolate that nobody called for a while looked long ago.
     await composed.deps.fleet.fresh(FLEET_MAX_AGE_MS)
     return composed.gateway
   } catch (cause) {
-    built = undefined
+    if (start === begun) start = undefined
     throw cause
   }
 }

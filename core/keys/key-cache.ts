@@ -82,7 +82,7 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
     revision = current
     lookedAt = startedAt
   }
-  const refresh = oneLookAtATime(look, waitUntil)
+  const refresh = oneLookAtATime(look, { clock, waitUntil })
 
   /** The key of this hash, or the device whose token has it. */
   function owned(hash: string): { found: Found | undefined; tokenEnds?: number } {
