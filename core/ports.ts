@@ -165,7 +165,7 @@ export interface ChannelTarget {
 
 /** Sends to channels. Its errors may be shown: they tell neither address nor secret. */
 export interface Notifier {
-  /** Resolves when the channel took the message; otherwise rejects within 15 s. */
+  /** Resolves when the channel took the message; otherwise rejects within 15 s, with MessageRefused where that is for what it says. */
   send(target: ChannelTarget, message: Message): Promise<void>
   /** The same with events of the audit for a webhook, in their order. `id` is the same for every attempt. */
   sendAudit(target: ChannelTarget, id: string, events: readonly object[]): Promise<void>

@@ -12,6 +12,7 @@ import type { Settings } from '../settings.ts'
 import { storable } from '../text.ts'
 import { problemOfAddress } from './address.ts'
 import { testMessage } from './compose.ts'
+import { waitingDue } from './deliveries.ts'
 import { type ChannelEvent, parseChannelEvents } from './events.ts'
 import { channelTarget, encryptedTarget, problemOfSecret } from './target.ts'
 
@@ -116,7 +117,7 @@ export async function updateChannel(parts: Parts, id: number, change: ChannelCha
         audited({ ...change, name, events, host: target?.host }, target && true),
       ),
     }),
-    ...(target ? [retryNow(db, id, now)] : []),
+    ...(target ? [waitingDue(db, `channel:${id}`, now)] : []),
   ])
   return channelOf(db, id)
 }
@@ -192,10 +193,4 @@ async function sealed({ settings, secrets }: Parts, kind: ChannelKind, target: G
 function audited(change: ChannelChange & { host?: string | undefined }, isSet: boolean | undefined) {
   const { name, host, language, events, enabled } = change
   return { name, host, language, events, enabled, target_set: isSet }
-}
-
-function retryNow(db: Db, id: number, now: number) {
-  return db.run(
-    sql`update notice_deliveries set due_at = ${now} where recipient = ${`channel:${id}`} and due_at is not null`,
-  )
 }

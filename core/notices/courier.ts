@@ -15,7 +15,7 @@ import {
   deliveryOver,
 } from './deliveries.ts'
 import { noticeMail } from './mail.ts'
-import type { Message } from './message.ts'
+import { type Message, MessageRefused } from './message.ts'
 import { channelTarget } from './target.ts'
 
 /** So many recipients at once, so that a slow one holds one place only. */
@@ -45,11 +45,12 @@ export function createCourier(parts: CourierParts): Courier {
       const [notice] = await db.select().from(notices).where(eq(notices.id, delivery.noticeId))
       const message = notice && (await messageOf(parts, notice))
       const isSent = message !== undefined && (await send(parts, delivery.recipient, message))
-      await deliveryOver(db, delivery, isSent ? clock.now() : undefined)
+      await deliveryOver(db, delivery, { now: clock.now(), isSent })
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause)
       const { recipient, attempts } = delivery
-      const goesOn = await deliveryFailed(db, delivery, clock.now(), problem)
+      const isRefused = cause instanceof MessageRefused
+      const goesOn = await deliveryFailed(db, delivery, { now: clock.now(), problem, isRefused })
       logger.warn(goesOn ? 'notice.not_delivered' : 'notice.given_up', {
         recipient,
         attempts,

@@ -13,6 +13,8 @@ const FIRST_RETRY_MS = 10_000
 const LONGEST_RETRY_MS = HOUR_MS
 /** About a day and a half. */
 const MOST_ATTEMPTS = 40
+/** About twenty minutes, because the others wait for a message that a channel will never take. */
+const MOST_REFUSALS = 8
 const ADDRESSED_AT_ONCE = 50
 /** Longer than any period but `total`, so that what is told once for a period is not told again. */
 const KEPT_MS = 100 * DAY_MS
@@ -47,8 +49,11 @@ export async function addressWaiting(db: Db, now: number, mails: boolean): Promi
         ]
       : []
     await db.batch([
-      db.run(sql`insert into notice_deliveries (notice_id, recipient, due_at)
-        select ${notice.id}, value, ${now} from json_each(${JSON.stringify(recipients)}) where true on conflict do nothing`),
+      db.run(sql`with failing as materialized (select recipient, max(due_at) as due_at from notice_deliveries
+          where due_at > ${now} and last_error is not null group by recipient)
+        insert into notice_deliveries (notice_id, recipient, due_at)
+        select ${notice.id}, value, coalesce(due_at, ${now}) from json_each(${JSON.stringify(recipients)})
+        left join failing on recipient = value where true on conflict do nothing`),
       db.update(notices).set({ addressedAt: now }).where(eq(notices.id, notice.id)),
     ])
   }
@@ -61,7 +66,8 @@ async function channelsFor(db: Db, event: NoticeEvent): Promise<number[]> {
 
 /**
  * The delivery that is due first, now this process's for CLAIM_MS. One statement, so that nobody else gets it. Nothing to a
- * recipient for whom another is under way or waits for its next attempt, so that each gets them in their order.
+ * recipient for whom another is under way or waits for its next attempt, and what waits behind that one is due no earlier, so that
+ * each gets them in their order.
  */
 export async function claimDelivery(db: Db, now: number): Promise<Delivery | undefined> {
   const [claimed] = await db.all<Delivery>(sql`
@@ -72,14 +78,19 @@ export async function claimDelivery(db: Db, now: number): Promise<Delivery | und
   return claimed
 }
 
-/** It is over: delivered, or (undefined) nothing is told any more. */
-export async function deliveryOver(db: Db, { id, recipient }: Delivery, deliveredAt: number | undefined) {
+/** It is over: delivered, or nothing is told any more. What waits behind it is due now. */
+export async function deliveryOver(
+  db: Db,
+  { id, recipient, attempts }: Delivery,
+  { now, isSent }: { now: number; isSent: boolean },
+) {
   await db.batch([
     db
       .update(noticeDeliveries)
-      .set({ dueAt: null, deliveredAt: deliveredAt ?? null, lastError: null })
+      .set({ dueAt: null, deliveredAt: isSent ? now : null, lastError: null })
       .where(eq(noticeDeliveries.id, id)),
-    ...(deliveredAt === undefined ? [] : [channelWorks(db, recipient)]),
+    ...(attempts > 1 ? [waitingDue(db, recipient, now)] : []),
+    ...(isSent ? [channelWorks(db, recipient)] : []),
   ])
 }
 
@@ -87,16 +98,25 @@ export async function deliveryOver(db: Db, { id, recipient }: Delivery, delivere
 export async function deliveryFailed(
   db: Db,
   { id, recipient, attempts }: Delivery,
-  now: number,
-  problem: string,
+  { now, problem, isRefused }: { now: number; problem: string; isRefused: boolean },
 ): Promise<boolean> {
-  const goesOn = attempts < MOST_ATTEMPTS
-  const dueAt = goesOn ? now + retryAfter(attempts) : null
+  const goesOn = attempts < (isRefused ? MOST_REFUSALS : MOST_ATTEMPTS)
   await db.batch([
-    db.update(noticeDeliveries).set({ dueAt, lastError: problem }).where(eq(noticeDeliveries.id, id)),
+    db
+      .update(noticeDeliveries)
+      .set({ lastError: problem, ...(goesOn ? {} : { dueAt: null }) })
+      .where(eq(noticeDeliveries.id, id)),
+    waitingDue(db, recipient, goesOn ? now + retryAfter(attempts) : now),
     channelFails(db, recipient, now, problem),
   ])
   return goesOn
+}
+
+/** All that waits for the recipient is due at once, because then the oldest goes first. */
+export function waitingDue(db: Db, recipient: string, at: number) {
+  return db.run(
+    sql`update notice_deliveries set due_at = ${at} where recipient = ${recipient} and due_at is not null`,
+  )
 }
 
 export function channelWorks(db: Db, recipient: string) {

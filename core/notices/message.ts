@@ -26,6 +26,9 @@ export interface Message {
   data: Readonly<Record<string, unknown>>
 }
 
+/** A channel answered, and takes this message as little when it is sent again. Its text may be shown. */
+export class MessageRefused extends Error {}
+
 export function inLanguage(text: Text | string, language: Language): string {
   return typeof text === 'string' ? text : text[language]
 }

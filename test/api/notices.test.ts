@@ -179,6 +179,47 @@ describe('a notice', () => {
     const left = await app.db.select().from(noticeDeliveries)
     expect(left.filter(({ dueAt }) => dueAt !== null)).toEqual([])
   })
+
+  test('waits for the one before it, so that the last word about a backend is the last that a chat reads', async () => {
+    const root = await app.signIn('root', 'admin')
+    const events = ['backend.out', 'backend.back']
+    await root.post('/admin/api/channels', { ...NAMES, events, kind: 'slack', target: { url: slack.url } })
+    const back = (key: string) =>
+      noticeRow(app.db, { event: 'backend.back', data: { backend: 'main' }, key, at: app.clock.now() })
+    slack.will('refuse')
+    await noticeRow(app.db, out('1'))
+    await told()
+    app.clock.advance(5_000)
+    await back('1')
+    await told()
+    app.clock.advance(5_000)
+    await told()
+    await noticeRow(app.db, out('2'))
+    await told()
+    slack.will('take')
+    app.clock.advance(20_000)
+    await back('2')
+    await told()
+    const ends = slack.received.map(({ body }) => (body.text.endsWith('again') ? 'back' : 'out'))
+    expect(ends).toEqual(['out', 'back', 'out', 'back'])
+  })
+
+  test('that a channel refuses for what it says does not hold up the others for long', async () => {
+    const root = await app.signIn('root', 'admin')
+    const events = ['backend.out']
+    await root.post('/admin/api/channels', { ...NAMES, events, kind: 'slack', target: { url: slack.url } })
+    slack.refuses('main')
+    await noticeRow(app.db, out('1'))
+    for (let minute = 0; minute < 150; minute++) {
+      await told()
+      app.clock.advance(60_000)
+    }
+    const data = { ...out('2').data, backend: 'spare' }
+    await noticeRow(app.db, { ...out('2'), data })
+    await told()
+    expect(slack.received.map(({ body }) => body.text)).toEqual(['The backend spare takes no calls'])
+    expect(app.logs.lines.map(({ event }) => event)).toContain('notice.given_up')
+  })
 })
 
 describe('a webhook that takes the audit', () => {

@@ -15,6 +15,8 @@ export interface Receiver {
   received: Received[]
   /** What it answers from now on: as usual, with an error, or never. */
   will(behave: 'take' | 'refuse' | 'hang'): void
+  /** It takes no message that has this text in it. */
+  refuses(text: string): void
   stop(): Promise<void>
 }
 
@@ -45,11 +47,15 @@ const ANSWERS = {
 export async function startReceiver(kind: keyof typeof ANSWERS): Promise<Receiver> {
   const received: Received[] = []
   let behaviour: 'take' | 'refuse' | 'hang' = 'take'
+  let refused: string | undefined
   const server = createServer(async (request, response) => {
     let text = ''
     for await (const chunk of request) text += chunk
     if (behaviour === 'hang') return
     if (behaviour === 'refuse') return void response.writeHead(503).end('busy')
+    if (refused !== undefined && text.includes(refused)) {
+      return void response.writeHead(400).end('invalid_blocks')
+    }
     const one = { headers: request.headers, text, body: JSON.parse(text) }
     const answer = ANSWERS[kind](one)
     if (answer.status < 300) received.push(one)
@@ -62,6 +68,9 @@ export async function startReceiver(kind: keyof typeof ANSWERS): Promise<Receive
     received,
     will(behave) {
       behaviour = behave
+    },
+    refuses(text) {
+      refused = text
     },
     async stop() {
       server.closeAllConnections()

@@ -1,7 +1,8 @@
 /**
  * Custom robots of DingTalk. https://open.dingtalk.com/document/robots/custom-robot-access: JSON with `msgtype`; with a signature,
  * `timestamp` in ms (valid for an hour) and `sign` are added to the address, the Base64 of HMAC-SHA256 of "timestamp\nsecret". It
- * answers `{"errcode": 0}` if it took it, else another code, such as 310000 for a wrong signature. Twenty a minute are the most.
+ * answers `{"errcode": 0}` if it took it, else another code, such as 310000 for a wrong signature, and
+ * 130101 or 410100 for more than twenty in a minute.
  * The text of an actionCard is Markdown.
  */
 import {
@@ -39,7 +40,8 @@ export const dingtalk: Format = {
       body: JSON.stringify(content),
     }
   },
-  problemOf: (answer) => problemByCode(answer, 'errcode', 'errmsg'),
+  problemOf: (answer) =>
+    problemByCode(answer, { name: 'errcode', message: 'errmsg', busy: [130_101, 410_100] }),
 }
 
 async function signedUrl(address: string, secret: string, now: number): Promise<string> {

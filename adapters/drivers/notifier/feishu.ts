@@ -47,7 +47,7 @@ export const feishu: Format = {
       body: JSON.stringify({ ...signature, msg_type: 'interactive', card }),
     }
   },
-  problemOf: (answer) => problemByCode(answer, 'code', 'msg'),
+  problemOf: (answer) => problemByCode(answer, { name: 'code', message: 'msg', busy: [11_232] }),
 }
 
 async function signatureOf(secret: string, now: number) {

@@ -1,5 +1,11 @@
 /** What the formats of channels share. */
-import { type Fact, inLanguage, type Language, type Message } from '../../../core/notices/message.ts'
+import {
+  type Fact,
+  inLanguage,
+  type Language,
+  type Message,
+  MessageRefused,
+} from '../../../core/notices/message.ts'
 import type { ChannelTarget } from '../../../core/ports.ts'
 
 export interface PostRequest {
@@ -18,7 +24,7 @@ export interface Format {
   /** `now`: ms since 1970. */
   request(target: ChannelTarget, message: Message, now: number): PostRequest | Promise<PostRequest>
   /** Why the channel did not take it; undefined if it did. It tells what the channel answered, never what it was sent. */
-  problemOf(answer: PostAnswer): string | undefined
+  problemOf(answer: PostAnswer): Error | undefined
 }
 
 const MOST_BYTES = 16_384
@@ -66,17 +72,26 @@ export function plainMarkdown(text: string): string {
   return text.replaceAll(/[[\]<>*`#|~!\\]/g, (sign) => String.fromCharCode(sign.charCodeAt(0) + 0xfee0))
 }
 
-/** Of services that answer `{"<name>": 0}` when they took it, and else why not. */
+/** Statuses that say of a message that it is never taken; 401, 403 and 404 are about the channel. */
+const REFUSED: readonly number[] = [400, 413, 415, 422]
+
+export function problemByStatus({ status }: PostAnswer, text = `it answered ${status}`): Error {
+  return REFUSED.includes(status) ? new MessageRefused(text) : new Error(text)
+}
+
+/** Of services that answer `{"<name>": 0}` when they took it, and else why not. `busy`: codes of those that take it later. */
 export function problemByCode(
-  { status, text }: PostAnswer,
-  name: string,
-  message: string,
-): string | undefined {
-  const answer = parsed(text)
-  const code = answer[name]
-  if (status >= 200 && status < 300 && code === 0) return undefined
-  const said = answer[message]
-  return code === undefined ? `it answered ${status}` : `it answered ${code}: ${String(said).slice(0, 200)}`
+  answer: PostAnswer,
+  { name, message, busy }: { name: string; message: string; busy: readonly unknown[] },
+): Error | undefined {
+  const { status } = answer
+  const said = parsed(answer.text)
+  const code = said[name]
+  const isAnswered = status >= 200 && status < 300
+  if (isAnswered && code === 0) return undefined
+  if (code === undefined) return problemByStatus(answer)
+  const text = `it answered ${code}: ${String(said[message]).slice(0, 200)}`
+  return isAnswered && !busy.includes(code) ? new MessageRefused(text) : problemByStatus(answer, text)
 }
 
 function parsed(text: string): Record<string, unknown> {

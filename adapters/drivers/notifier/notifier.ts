@@ -18,7 +18,7 @@ const FORMATS: Record<ChannelTarget['kind'], Format> = { webhook, slack, feishu,
 export function createNotifier({ post, clock }: { post: Post; clock: Pick<Clock, 'now'> }): Notifier {
   async function deliver(format: Format, request: PostRequest) {
     const problem = format.problemOf(await post(request))
-    if (problem !== undefined) throw new Error(problem)
+    if (problem !== undefined) throw problem
   }
   return {
     async send(target, message) {

@@ -5,7 +5,7 @@
  * https://docs.slack.dev/messaging/formatting-message-text#escaping: & < > are written as entities; `verbatim` keeps Slack from
  * making links and mentions of what people wrote.
  */
-import { type Format, JSON_HEADERS, linesOf } from './format.ts'
+import { type Format, JSON_HEADERS, linesOf, problemByStatus } from './format.ts'
 
 const LONGEST_HEADER = 150
 const MOST_FIELDS = 10
@@ -36,10 +36,11 @@ export const slack: Format = {
     ]
     return { url, headers: JSON_HEADERS, body: JSON.stringify({ text: title, blocks }) }
   },
-  problemOf({ status, text }) {
+  problemOf(answer) {
+    const { status, text } = answer
     if (status === 200) return undefined
     // Its words are names of errors; anything else is of somebody else.
-    return /^[a-z_]{1,60}$/.test(text) ? `it answered ${status}: ${text}` : `it answered ${status}`
+    return problemByStatus(answer, /^[a-z_]{1,60}$/.test(text) ? `it answered ${status}: ${text}` : undefined)
   },
 }
 

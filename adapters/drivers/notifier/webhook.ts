@@ -3,7 +3,7 @@
  * shares with the channel, compares, and refuses timestamps that are older than some minutes.
  */
 import { timeText } from '../../../core/units.ts'
-import { type Format, hmacSha256, JSON_HEADERS, type PostRequest } from './format.ts'
+import { type Format, hmacSha256, JSON_HEADERS, type PostRequest, problemByStatus } from './format.ts'
 
 export const webhook: Format = {
   request({ url, secret, language }, message, now) {
@@ -11,7 +11,7 @@ export const webhook: Format = {
     const body = { id, event, at: timeText(at), title: title[language], link: link?.url ?? null, data }
     return signed({ url, secret, body }, now)
   },
-  problemOf: ({ status }) => (status >= 200 && status < 300 ? undefined : `it answered ${status}`),
+  problemOf: (answer) => (answer.status >= 200 && answer.status < 300 ? undefined : problemByStatus(answer)),
 }
 
 /** `now`: ms since 1970. */

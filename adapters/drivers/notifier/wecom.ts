@@ -22,7 +22,7 @@ export const wecom: Format = {
       body: JSON.stringify({ msgtype: 'markdown', markdown: { content } }),
     }
   },
-  problemOf: (answer) => problemByCode(answer, 'errcode', 'errmsg'),
+  problemOf: (answer) => problemByCode(answer, { name: 'errcode', message: 'errmsg', busy: [45_009] }),
 }
 
 function bytesOf(lines: readonly string[]): number {
