@@ -24,7 +24,8 @@ type Kept = { source?: 'oidc' | 'ldap'; external_id?: string }
 export const groupsApi = {
   one: (id: number) => get<DescribedGroup>(`/admin/api/groups/${id}`),
   create: (group: GroupChange & Kept) => post<{ group: Group }>('/admin/api/groups', group),
-  change: (id: number, change: GroupChange) => put<{ group: Group }>(`/admin/api/groups/${id}`, change),
+  change: (id: number, change: Partial<GroupChange>) =>
+    put<{ group: Group }>(`/admin/api/groups/${id}`, change),
   remove: (id: number) => del(`/admin/api/groups/${id}`),
   setModels: (id: number, models: GroupModels) =>
     put<DescribedGroup>(`/admin/api/groups/${id}/models`, models),

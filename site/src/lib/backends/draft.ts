@@ -1,5 +1,6 @@
 /** What is typed about a backend, and what is sent of it: the settings of the configuration file, a secret only where it was typed. */
 import type { Backend } from '../api/backends.ts'
+import { changesOf } from '../changes.ts'
 
 export type BackendType = Backend['type']
 /** With what a backend knows us. */
@@ -172,10 +173,7 @@ export function stateOf(draft: Draft, stored: Stored | undefined, part: Part): P
 export function settingsOf(draft: Draft, stored: Stored | undefined): Record<string, unknown> {
   const all = { ...openSettings(draft), ...secretSettings(draft, stored) }
   if (!stored) return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null))
-  const before = openSettings(stored.before)
-  return Object.fromEntries(
-    Object.entries(all).filter(([name, value]) => JSON.stringify(before[name]) !== JSON.stringify(value)),
-  )
+  return changesOf(openSettings(stored.before), all)
 }
 
 function openSettings(draft: Draft): Record<string, unknown> {
