@@ -71,7 +71,9 @@ export const AUDIT_ACTIONS = {
   /** So many people were refused by their provider at once that pausing stopped. */
   'identity.pausing_stopped': { made: ['count'] },
   import: { made: ['users', 'api_keys', 'usage_logs', 'applications'] },
-  'invitation.create': { made: ['email', 'role', 'group_ids', 'count', 'expires_at'] },
+  'invitation.create': {
+    asked: ['email', 'role', 'group_ids', 'amount_usd', 'period', 'count', 'expires_at'],
+  },
   'invitation.revoke': {},
   'key.create': { made: ['user_id', ...KEY] },
   'key.delete': {},

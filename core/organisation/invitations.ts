@@ -10,7 +10,7 @@ import type { Clock, Db } from '../ports.ts'
 import { problem } from '../problems.ts'
 import type { Period } from '../settings.ts'
 import { storable } from '../text.ts'
-import { timeText } from '../units.ts'
+import { timeText, usdOf } from '../units.ts'
 
 export type Invitation = typeof invitations.$inferSelect
 export type InvitationStatus = 'pending' | 'accepted' | 'expired' | 'revoked'
@@ -88,14 +88,17 @@ function rowOf({ email, name, role, groupIds, limit, mostUses, expiresAt }: NewI
 }
 
 function creation(
-  { email, role, groupIds, mostUses, expiresAt }: NewInvitation,
+  { email, role, groupIds, limit, mostUses, expiresAt }: NewInvitation,
   occasion: { actor: Actor; at: number },
 ) {
   return {
     ...occasion,
     action: 'invitation.create' as const,
     target: `invitation:${email ?? 'link'}`,
-    after: { email, role, group_ids: groupIds, count: mostUses, expires_at: timeText(expiresAt) },
+    after: {
+      ...{ email, role, group_ids: groupIds, count: mostUses, expires_at: timeText(expiresAt) },
+      ...(limit && { amount_usd: usdOf(limit.micros), period: limit.period }),
+    },
   }
 }
 

@@ -116,7 +116,11 @@ describe('an invitation', () => {
     ])
     const told = (await app.audit()).filter(({ action }) => /^(invitation|group\.member)/.test(action))
     expect(told.map(({ action, target, after }) => [action, target, JSON.parse(after ?? '')])).toMatchObject([
-      ['invitation.create', 'invitation:ann@corp.test', { group_ids: [group.id] }],
+      [
+        'invitation.create',
+        'invitation:ann@corp.test',
+        { group_ids: [group.id], amount_usd: 0, period: 'monthly' },
+      ],
       ['group.member_add', `group:${group.id}`, { user_id: body.user.id, group_role: 'member' }],
     ])
   })
