@@ -21,6 +21,8 @@ export interface RequestSize {
   webSearches: number
   /** Some part is asked for at fast speed. */
   fast: boolean
+  /** It is to be answered in the US, which costs more. */
+  geoUs: boolean
   /** A cache is asked for that lives an hour, which costs more to write. */
   longCache: boolean
   /** Models that parts of it may go to, beside the call's own. */

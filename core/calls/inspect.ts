@@ -38,6 +38,7 @@ const WANTED = wantedKeys({
   stream: 16,
   max_tokens: 32,
   speed: 32,
+  inference_geo: 32,
   metadata: 16 * 1024,
   tags: 4 * 1024,
   betas: LONGEST_BETAS,
@@ -110,6 +111,7 @@ export function inspect(body: Uint8Array): Inspected {
   const named = nothingNamed()
   for (const member of nested) addNamed(named, body, member)
   if (parsedJson(found.get('speed')?.text) === 'fast') named.fast = true
+  if (parsedJson(found.get('inference_geo')?.text) === 'us') named.geoUs = true
   if (content.sawLongCache()) named.longCache = true
   const stream = found.get('stream')
   // Some clients write null for what they leave out.

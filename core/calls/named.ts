@@ -38,6 +38,8 @@ export interface Named {
   maxTokens: (number | undefined)[]
   /** Some part is asked for at fast speed. */
   fast: boolean
+  /** It is to be answered in the US. */
+  geoUs: boolean
   /** A cache is asked for that lives an hour. */
   longCache: boolean
   /** The top-level members looked into that are there and not null. */
@@ -78,6 +80,7 @@ export function nothingNamed(): Named {
     mcpServers: [],
     maxTokens: [],
     fast: false,
+    geoUs: false,
     longCache: false,
     present: new Set(),
   }

@@ -144,7 +144,7 @@ export function factsOf(
   { caller, headers, body }: Pick<Received, 'caller' | 'headers' | 'body'>,
   promptCacheKey?: string | null,
 ): Facts {
-  const { contentByReference, serverTools, mcpServers, longCache, fast, present } = named
+  const { contentByReference, serverTools, mcpServers, longCache, fast, geoUs, present } = named
   if (fast) named.uses.set('fast', 'speed')
   const webSearches = sumOf(serverTools.filter(({ type }) => type.startsWith('web_search')))
   const conversation: Conversation | undefined = conversationOf({
@@ -162,6 +162,7 @@ export function factsOf(
     serverToolUses: sumOf(serverTools) + DEFAULT_USES * mcpServers.length,
     webSearches,
     fast,
+    geoUs,
     longCache,
     otherModels: named.models.map(({ name }) => name),
     conversation,

@@ -43,6 +43,7 @@ export function reservationOf({ prices, settings, abilities, catalogue }: Parts,
       output,
       webSearches: Math.min(call.webSearches, MOST_SEARCHES),
       fast: call.fast,
+      geoUs: call.geoUs,
       cached: call.longCache ? ('1h' as const) : undefined,
     }
     return { tokens: input + output, costMicros: prices.estimate(model, size, call.createdAt) }

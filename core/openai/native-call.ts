@@ -101,6 +101,7 @@ function factsOf(
     serverToolUses: uses(serverTools),
     webSearches: uses(serverTools.filter(({ type }) => type.startsWith('web_search'))),
     fast: false,
+    geoUs: false,
     longCache: false,
     otherModels: request.models.map(({ name }) => name),
     conversation: conversationOf({

@@ -42,6 +42,7 @@ export const call = (given: Partial<Call> = {}): Call => ({
   serverToolUses: 0,
   webSearches: 0,
   fast: false,
+  geoUs: false,
   longCache: false,
   otherModels: [],
   conversation: undefined,

@@ -191,6 +191,7 @@ describe('what the size of a body does not tell', () => {
   test.each([
     ['fast', { speed: 'fast' }],
     ['fast', { fallbacks: [{ model: 'x', speed: 'fast' }] }],
+    ['geoUs', { inference_geo: 'us' }],
     ['longCache', { cache_control: { type: 'ephemeral', ttl: '1h' } }],
     ['longCache', user({ ...text, cache_control: { type: 'ephemeral', ttl: '1h' } })],
     ['longCache', { tools: [{ name: 'x', cache_control: { ttl: '1h' } }] }],

@@ -53,11 +53,12 @@ describe('a reservation', () => {
     expect(worst(given).tokens).toBe(input + output)
   })
 
-  test('costs what the most expensive model that may answer does, searches, speed and long caches besides', () => {
+  test('costs what the most expensive model that may answer does, searches, speed, place and long caches besides', () => {
     const plain = 100 * 4 + 100_000 * 20
     expect(worst({ otherModels: ['claude-haiku-5-5'] }).costMicros).toBe(plain)
     expect(worst({ otherModels: ['claude-fable-5'] }).costMicros).toBe(100 * 10 + 100_000 * 50)
     expect(worst({ fast: true }).costMicros).toBe(2 * plain)
+    expect(worst({ geoUs: true }).costMicros).toBe(1.1 * plain)
     expect(worst({ longCache: true }).costMicros).toBe(100 * 8 + 100_000 * 20)
     const searching = worst({ serverToolUses: 3, webSearches: 3 }).costMicros
     expect(searching).toBe(1_000_000 * 4 + 100_000 * 20 + 30_000)
