@@ -120,7 +120,7 @@ export function addedHash(sum: number, customId: string): number {
 }
 
 /** Throws a Refusal body_invalid. */
-function partsOf(request: Uint8Array): { customId: string; params: Span } {
+export function partsOf(request: Uint8Array): { customId: string; params: Span } {
   let customId: unknown
   let params: Span | undefined
   walkObjects(request, { start: 0, end: request.length }, '', KEYS, ({ depth, members, repeated }) => {

@@ -5,7 +5,7 @@ import type { KeptAnswer } from '../calls/attempt.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { type AccountParts, accountNamed, askForJson, Declined, Unreached } from '../files/account.ts'
-import { accountsFor, uploadHeaders } from '../files/upload.ts'
+import { accountsFor, takes, uploadHeaders } from '../files/upload.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Caller } from '../keys/caller.ts'
 import { limitRefusal } from '../limits/refusals.ts'
@@ -16,6 +16,7 @@ import { MINUTE_MS } from '../units.ts'
 import { type Checked, type CheckParts, createCheck } from './check.ts'
 import { rewritten } from './split.ts'
 import { type Batch, closeBatch, openBatch, reserveBatch } from './store.ts'
+import { renames, withUpstreamNames } from './upstream-names.ts'
 
 export type CreateParts = CheckParts &
   AccountParts &
@@ -43,29 +44,63 @@ export async function createBatch(parts: CreateParts, given: BatchUpload): Promi
     }
   })
   const { pieces, keep } = given
-  const arriving = rewritten(pieces, parts.settings.limits.maxBodyBytes, { take: check.take, keep })
-  // The account is chosen by what the first request names.
+  const most = parts.settings.limits.maxBodyBytes
+  const arriving = rewritten(pieces, most, { take: check.take, keep })
+  try {
+    // The account is chosen by what the first request names.
+    const early = await beginning(arriving, check, { most, keep })
+    return await sent(parts, given, { check, early, arriving, choose: (backend) => (chosen = backend) })
+  } finally {
+    // What nobody took is read, because a client that is still sending would not see its answer.
+    void arriving.return(undefined)
+  }
+}
+
+/** All up to the first request. */
+async function beginning(
+  arriving: AsyncIterator<Uint8Array>,
+  check: Checked,
+  { most, keep }: { most: number; keep: BatchUpload['keep'] },
+): Promise<Uint8Array[]> {
   const early: Uint8Array[] = []
-  while (check.requests() === 0) {
+  let before = 0
+  for (;;) {
     const { done, value } = await arriving.next()
     if (done) throw new Refusal('body_invalid', 'requests: at least one is expected.')
     early.push(value)
+    // What is kept of a request itself is told by `rewritten`.
+    if (check.requests() > 0) return early
+    before += value.length
+    if (before > most)
+      throw new Refusal('body_too_large', `More than ${most} bytes stand before the requests of the batch.`)
+    keep(value.length)
   }
-  const headers = uploadHeaders(given.headers).filter(
-    // A replaced model has another length.
-    ([name]) => name !== 'content-length' || parts.settings.modelReplacements.length === 0,
-  )
-  for (const backend of await candidates(parts, given.caller, check)) {
-    chosen = backend
-    const sending = createSending(parts, given, { backend, check, early, arriving })
+}
+
+interface Arriving {
+  check: Checked
+  early: readonly Uint8Array[]
+  arriving: AsyncIterable<Uint8Array>
+}
+
+/** To the first account that takes its first byte. */
+async function sent(
+  parts: CreateParts,
+  given: BatchUpload,
+  { choose, ...body }: Arriving & { choose(backend: Backend): void },
+): Promise<KeptAnswer> {
+  const { path, signal } = given
+  for (const backend of await candidates(parts, given.caller, body.check)) {
+    choose(backend)
+    const headers = uploadHeaders(given.headers).filter(
+      // A model that is replaced or renamed has another length.
+      ([name]) =>
+        name !== 'content-length' || !(parts.settings.modelReplacements.length > 0 || renames(backend)),
+    )
+    const sending = createSending(parts, given, { ...body, backend })
     try {
-      const request = {
-        method: 'POST' as const,
-        path: given.path,
-        headers,
-        body: sending.pieces(),
-        signal: given.signal,
-      }
+      const body = withUpstreamNames(sending.pieces(), backend)
+      const request = { method: 'POST' as const, path, headers, body, signal }
       const answer = await askForJson(parts, backend, request)
       await settle(parts, sending.row(), answer)
       return answer
@@ -88,9 +123,17 @@ export async function createBatch(parts: CreateParts, given: BatchUpload): Promi
 async function candidates(parts: CreateParts, caller: Caller, check: Checked): Promise<Backend[]> {
   const boundTo = check.boundTo()
   if (boundTo !== undefined) return [accountNamed(parts, boundTo)]
-  const all = await accountsFor(parts, caller.userId, 'batch')
   const models = [...check.models()]
-  return all.filter((backend) => models.every((model) => canServe(backend, model)))
+  const isFor = (backend: Backend) => models.every((model) => canServe(backend, model))
+  const all = (await accountsFor(parts, caller.userId, 'batch')).filter(isFor)
+  const everUsed = parts.balancer.views().filter(({ backend }) => backend.enabled && takes(backend, 'batch'))
+  if (all.length === 0 && !everUsed.some(({ backend }) => isFor(backend))) {
+    throw new Refusal(
+      'unsupported_value',
+      `No upstream account here takes batches of ${models.join(' with ')}.`,
+    )
+  }
+  return all
 }
 
 async function settle(
@@ -109,12 +152,7 @@ async function settle(
 function createSending(
   parts: CreateParts,
   given: BatchUpload,
-  {
-    backend,
-    check,
-    early,
-    arriving,
-  }: { backend: Backend; check: Checked; early: readonly Uint8Array[]; arriving: AsyncIterable<Uint8Array> },
+  { backend, check, early, arriving }: Arriving & { backend: Backend },
 ) {
   let begun = false
   let row: Batch | undefined
@@ -130,15 +168,14 @@ function createSending(
       held = piece
     }
     const reserved = rowOf(parts, given, check, backend)
-    await reserve(parts, given, reserved)
+    await reserve(parts, check.first()?.caller ?? given.caller, reserved)
     row = reserved
     if (held) yield held
   }
   return { pieces, begun: () => begun, row: () => row }
 }
 
-async function reserve(parts: CreateParts, { caller }: BatchUpload, row: Batch): Promise<void> {
-  const { counters } = caller
+async function reserve(parts: CreateParts, { counters }: Caller, row: Batch): Promise<void> {
   const periodEnds = parts.periods.endsAt(row.createdAt)
   const denied = await reserveBatch(parts, row, { counters, periodEnds })
   if (denied) throw limitRefusal(parts.settings, denied, counters, parts.clock.now())

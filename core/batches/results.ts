@@ -1,5 +1,7 @@
 /** The results of a batch, line by line, and the row that each becomes. */
 import * as z from 'zod'
+import type { Balancer } from '../backends/balancer.ts'
+import { joined } from '../bytes.ts'
 import { figuresOf } from '../calls/call-figures.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
@@ -12,9 +14,11 @@ import type { Prices } from '../pricing/prices.ts'
 import { NOT_BOOKED } from '../record.ts'
 import { createStop } from '../stop.ts'
 import { type Batch, groupsOf } from './store.ts'
+import { modelNamed } from './upstream-names.ts'
 
-/** Longer lines are those of no answer. */
+/** In bytes: longer lines are those of no answer. */
 const LONGEST_LINE = 64 * 1024 * 1024
+const NEWLINE = 0x0a
 const Line = z.looseObject({
   custom_id: z.string(),
   result: z.looseObject({
@@ -34,7 +38,7 @@ type ResultLine = z.infer<typeof Line>
 
 /** The row of a request that succeeded: at the batch rate of the day on which the batch was made. */
 export function recordOf(
-  { prices }: { prices: Prices },
+  { prices, balancer }: { prices: Prices; balancer: Balancer },
   batch: Batch,
   customId: string,
   message: NonNullable<ResultLine['result']['message']>,
@@ -48,7 +52,8 @@ export function recordOf(
     servedBy: undefined,
     failed: false,
   })
-  const model = batch.model || message.model
+  const backend = balancer.views().find((view) => view.backend.name === batch.backend)?.backend
+  const model = batch.model || modelNamed(message.model, backend)
   const made = createMadeReader(
     { makes: { thread: false, message: false }, createdAt: batch.createdAt },
     false,
@@ -61,7 +66,7 @@ export function recordOf(
     id: `${batch.id}:${customId}`,
     userId: batch.userId,
     keyId: batch.apiKeyId,
-    requestedModel: batch.requestedModel || message.model,
+    requestedModel: batch.requestedModel || model,
     model,
     backend: batch.backend,
     statusCode: 200,
@@ -86,28 +91,39 @@ export async function eachLine(
   take: (line: ResultLine) => Promise<void>,
 ): Promise<void> {
   const decoder = new TextDecoder()
-  let rest = ''
+  /** The line that is being read, as far as it came. */
+  let pieces: Uint8Array[] = []
+  let size = 0
   let failure: unknown
-  const taken = (line: string) =>
-    take(Line.parse(JSON.parse(line))).catch((cause) => {
+  async function endLine() {
+    const line = decoder.decode(joined(pieces))
+    pieces = []
+    size = 0
+    if (line.trim() === '') return
+    await take(Line.parse(JSON.parse(line))).catch((cause) => {
       failure = cause
       throw cause
     })
+  }
+  function add(piece: Uint8Array) {
+    pieces.push(piece)
+    size += piece.length
+    if (size > LONGEST_LINE) throw new Error('a line of the results is too long')
+  }
   try {
     const sink: Sink = {
       async write(chunk) {
-        rest += decoder.decode(chunk, { stream: true })
-        if (rest.length > LONGEST_LINE) throw new Error('a line of the results is too long')
-        const lines = rest.split('\n')
-        rest = lines.pop() ?? ''
-        for (const line of lines) {
-          if (line.trim() === '') continue
-          await taken(line)
+        let from = 0
+        for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+          add(chunk.subarray(from, at))
+          await endLine()
+          from = at + 1
         }
+        add(chunk.subarray(from))
       },
     }
     await flow(parts, answer, { sink, signal: createStop().signal })
-    if (rest.trim() !== '') await taken(rest)
+    await endLine()
   } catch {
     if (failure && !(failure instanceof SyntaxError) && !(failure instanceof z.ZodError)) throw failure
     throw new Refusal('account_unavailable', 'The results of this batch broke off.')

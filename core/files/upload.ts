@@ -93,7 +93,7 @@ export async function accountsFor(
     .limit(1)
   return balancer
     .views()
-    .filter(({ backend, state }) => backend.enabled && state !== 'disabled' && canTake(backend, kind))
+    .filter(({ backend, state }) => backend.enabled && state !== 'disabled' && takes(backend, kind))
     .filter(({ backend }) => backend.weight > 0 || backend.name === last?.backend)
     .map(({ backend, state }) => {
       const isOut = state === 'ejected'
@@ -104,7 +104,8 @@ export async function accountsFor(
     .map(({ backend }) => backend)
 }
 
-function canTake(backend: Backend, kind: ObjectKind): boolean {
+/** Whether this kind of backend has what is to be made. */
+export function takes(backend: Backend, kind: ObjectKind): boolean {
   const { lacks } = kindOf(backend)
   if (kind === 'batch') return WITH_BATCHES.has(backend.kind)
   return !lacks.has(kind === 'skill' ? 'skills' : 'file_sources')

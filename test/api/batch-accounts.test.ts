@@ -77,3 +77,79 @@ test('a batch that its account does not know for a while is booked when its resu
   expect((await app.rows()).length).toBe(1)
   expect(await states()).toEqual(['booked'])
 })
+
+test('models of a batch have the names that their account has for them, in requests and in rows', async () => {
+  await app.close()
+  const models = [{ id: 'claude-opus-5-5', upstream: 'opus@eu' }, 'claude-haiku-5-5']
+  await start({ models })
+  upstream.answerNext(json(ENDED))
+  expect((await create(ann, params({ model: 'claude-haiku-5-5' }))).status).toBe(200)
+  const [{ body, headers } = { body: '', headers: {} }] = upstream.requests
+  const sent = JSON.parse(String(body)).requests
+  expect(sent.map((one: { params: { model: string } }) => one.params.model)).toEqual([
+    'opus@eu',
+    'claude-haiku-5-5',
+  ])
+  expect(headers['content-length']).toBeUndefined()
+  const lines = ['opus@eu', 'claude-haiku-5-5'].map((model, i) =>
+    JSON.stringify({
+      custom_id: `r-${i}`,
+      result: { type: 'succeeded', message: JSON.parse(messageJson({ model })) },
+    }),
+  )
+  upstream.answerNext(json(ENDED), { chunks: [lines.join('\n')] }, RESULTS)
+  await ask(ann, 'GET', '/msgbatch_1/results')
+  expect((await app.rows()).map(({ model, unpriced }) => [model, unpriced])).toEqual([
+    ['claude-opus-5-5', false],
+    ['claude-haiku-5-5', false],
+  ])
+})
+
+test('a batch that no account here can ever take is refused for good', async () => {
+  await app.close()
+  await start({ models: ['claude-haiku-5-5'] })
+  const answer = await create()
+  expect([answer.status, answer.body.error.message]).toEqual([
+    400,
+    'No upstream account here takes batches of claude-opus-5-5.',
+  ])
+})
+
+test('a batch counts against the group that its tag names, and against no other', async () => {
+  await app.close()
+  await start({}, { claude_code: { billing_tag: 'team' } })
+  const boss = await app.signIn('boss', 'admin')
+  const member = (await app.signIn('ann')).id
+  const groups: number[] = []
+  for (const name of ['usual', 'tagged']) {
+    const { id } = (await boss.post('/admin/api/groups', { name, bills: true })).body.group
+    await boss.put(`/admin/api/groups/${id}/members/${member}`, {})
+    groups.push(id)
+  }
+  const limit = (id: number | undefined, amount_usd: number) =>
+    boss.put('/admin/api/limits', { scope: 'group_pool', scope_id: id, period: 'monthly', amount_usd })
+  const tagged = (key: string) =>
+    ask(key, 'POST', '', { requests: [{ custom_id: 'r', params: params({ tags: { team: 'tagged' } }) }] })
+  expect((await limit(groups[1], 0)).status).toBe(200)
+  expect((await tagged(ann)).status).toBe(429)
+  await limit(groups[0], 0)
+  await limit(groups[1], 5)
+  upstream.answerNext(json(ENDED))
+  expect((await tagged(ann)).status).toBe(200)
+})
+
+test('what stands before the requests of a batch is bounded, because it is kept until one is there', async () => {
+  await app.close()
+  await start({}, { limits: { max_body_bytes: 4096 } })
+  const pieces = ['{"x":"', ...Array.from({ length: 9 }, () => 'x'.repeat(1000)), '","requests":[]}']
+  const stream = new ReadableStream({
+    pull(controller) {
+      const piece = pieces.shift()
+      if (piece === undefined) controller.close()
+      else controller.enqueue(new TextEncoder().encode(piece))
+    },
+  })
+  const headers = { 'x-api-key': ann, ...JSON_TYPE }
+  const init = { method: 'POST', headers, body: stream, duplex: 'half' }
+  expect((await app.request(PATH, init)).status).toBe(413)
+})
