@@ -1,9 +1,10 @@
 /** Calls, errors, use and latency of each backend in a range. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
+import { keptSince } from '../retention/retention.ts'
 import { type LatencyCounts, latencyOfLog, percentile } from './latency.ts'
 import { piecesOf, sumsOf } from './query.ts'
-import { isAllTime, type Range } from './range.ts'
+import { isAllTime, type Range, readable } from './range.ts'
 import { ALL_TOKENS } from './rollups.ts'
 
 export interface BackendStats {
@@ -18,7 +19,8 @@ export interface BackendStats {
 }
 
 /** Ordered by name. Calls that reached no backend are left out. */
-export async function backendStats(db: Db, range: Range): Promise<BackendStats[]> {
+export async function backendStats(db: Db, asked: Range): Promise<BackendStats[]> {
+  const range = readable(asked, await keptSince(db))
   const sums = await db.all<Omit<BackendStats, 'p95Ms'>>(sql`
     select backend, total(requests) as requests, total(errors) as errors, total(cost_micros) as costMicros,
       total(${ALL_TOKENS}) as totalTokens, total(latency_ms) / total(requests) as averageMs

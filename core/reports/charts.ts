@@ -1,9 +1,10 @@
 /** Data of charts: calls per day or hour and model. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
+import { keptSince } from '../retention/retention.ts'
 import { HOUR_MS } from '../units.ts'
 import { type Filter, sumsOf, withOwner } from './query.ts'
-import type { DaySpan, Range } from './range.ts'
+import { type DaySpan, type Range, readable } from './range.ts'
 import { ALL_TOKENS } from './rollups.ts'
 
 export interface MainFigures {
@@ -39,8 +40,13 @@ export interface Bar extends Figures {
 export async function dailyChart(db: Db, filter: Filter, spans: readonly DaySpan[]): Promise<Bar[]> {
   const known = await withOwner(db, filter)
   if (!known) return []
+  const since = await keptSince(db)
+  const sums = sumsOf(
+    known,
+    spans.map((span) => readable(span, since)),
+  )
   const bars = await db.all<Bar & { place: number }>(sql`
-    select place, model, ${FIGURES} from (${sumsOf(known, spans)}) group by place, model order by place, model`)
+    select place, model, ${FIGURES} from (${sums}) group by place, model order by place, model`)
   return bars.map((bar) => ({ ...bar, label: spans[bar.place]?.label ?? '' }))
 }
 
@@ -49,7 +55,7 @@ export async function hourlyChart(db: Db, filter: Filter, range: Range): Promise
   const known = await withOwner(db, filter)
   if (!known) return []
   const hour = sql.raw(String(HOUR_MS))
-  const sums = sumsOf(known, [range], { coarsest: 'hour' })
+  const sums = sumsOf(known, [readable(range, await keptSince(db))], { coarsest: 'hour' })
   const bars = await db.all<Bar & { hour: number }>(sql`
     select start / ${hour} * ${hour} as hour, model, ${FIGURES} from (${sums}) group by 1, 2 order by 1, 2`)
   return bars.map((bar) => ({ ...bar, label: new Date(bar.hour).toISOString() }))

@@ -8,7 +8,7 @@ import type { Db } from '../ports.ts'
 import { DAY_MS, HOUR_MS } from '../units.ts'
 import { type CutKind, type GroupCut, groupedLog, SIX_HOURS_MS, SUMMED } from './by-group.ts'
 import { sumsOf, wholeOf } from './query.ts'
-import type { Range } from './range.ts'
+import { type Range, readable } from './range.ts'
 import { FORTNIGHT_MS } from './rollups.ts'
 
 /** What calls are told apart by, and the column that says it. */
@@ -81,7 +81,7 @@ export function groupedSums(
 ): SQL {
   const told = [...dimensions, ...filteredBy(filter)]
   const cuts = cutsFor(told)
-  const spans = ranges.map(({ from, to }) => ({ from: bound(from, kept), to: bound(to, kept) }))
+  const spans = ranges.map(({ from, to }) => readable({ from, to }, kept.keptSince))
   const parts = [booked(cuts, filter, spans)]
   const early = spans.map(({ from, to }) => ({ from, to: Math.min(to, kept.groupedSince) }))
   if (early.some(({ from, to }) => from < to) && takesUnassigned(filter)) {
@@ -108,11 +108,6 @@ export function loggedSums(
       .join(''),
   )}
     ${listed((column) => `sum(${column}) as ${column}`)} from (${log}) group by ${sql.raw(columns.map((_, at) => at + 1).join(', '))}`
-}
-
-/** Where rows are gone, an hour belongs to the day in which it began. */
-function bound(at: number, { keptSince }: Kept): number {
-  return at < keptSince ? Math.floor(at / HOUR_MS) * HOUR_MS : at
 }
 
 function filteredBy(filter: ReportFilter): Dimension[] {

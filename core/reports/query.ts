@@ -1,6 +1,7 @@
 /**
  * Chooses the coarsest sums that have the dimensions of a query. A range consists of whole fortnights and UTC days, then of
- * hours; quarter hours or the log cover the parts of hours at its ends, so that the result is exact in every time zone.
+ * hours; quarter hours or the log cover the parts of hours at its ends, so that the result is exact in every time zone, except
+ * where rows are gone (`readable` in range.ts).
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'

@@ -22,6 +22,12 @@ export function isAllTime({ from, to }: Range): boolean {
   return from === ALL_TIME.from && to === ALL_TIME.to
 }
 
+/** The range to read sums in: where rows are gone, before `keptSince`, an hour belongs to the day in which it began. */
+export function readable<R extends Range>(range: R, keptSince: number): R {
+  const bound = (at: number) => (at < keptSince ? Math.floor(at / HOUR_MS) * HOUR_MS : at)
+  return { ...range, from: bound(range.from), to: bound(range.to) }
+}
+
 export interface Dates {
   /** YYYY-MM-DD, valid dates. */
   startDate: string | undefined

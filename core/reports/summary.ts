@@ -2,10 +2,11 @@
 
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../ports.ts'
+import { keptSince } from '../retention/retention.ts'
 import { FIGURES, type Figures, MAIN_FIGURES, type MainFigures } from './charts.ts'
 import { nameOfGateway } from './gateway-calls.ts'
 import { type Filter, sumsOf, withOwner } from './query.ts'
-import type { Range } from './range.ts'
+import { type Range, readable } from './range.ts'
 
 /** Each list has the most expensive first. */
 export interface Summary {
@@ -20,9 +21,10 @@ export interface Summary {
 
 const LONGEST = 50
 
-export async function summarize(db: Db, filter: Filter, range: Range): Promise<Summary> {
+export async function summarize(db: Db, filter: Filter, asked: Range): Promise<Summary> {
   const known = await withOwner(db, filter)
   if (!known) return { totals: addedUp([]), byModel: [], byBackend: [], byUser: [], byKey: [] }
+  const range = readable(asked, await keptSince(db))
   const places = await db.all<{ model: string; backend: string } & Figures>(sql`
     select model, backend, ${FIGURES} from (${sumsOf(known, [range])}) group by model, backend`)
   const people = await db.all<{ userId: number; keyId: number } & MainFigures>(sql`

@@ -11,10 +11,12 @@ import {
   usageSums,
 } from '../../../core/db/schema.ts'
 import type { Archive } from '../../../core/ports.ts'
+import { dailyChart } from '../../../core/reports/charts.ts'
 import { countLogs, logPage } from '../../../core/reports/log-pages.ts'
-import { ALL_TIME } from '../../../core/reports/range.ts'
+import { ALL_TIME, daySpans, rangeOf } from '../../../core/reports/range.ts'
 import { repairSums } from '../../../core/reports/repair.ts'
 import { recordText } from '../../../core/reports/stored-record.ts'
+import { summarize } from '../../../core/reports/summary.ts'
 import { writeRecords } from '../../../core/reports/write.ts'
 import { expireAudit, expireUsage, keptSince } from '../../../core/retention/retention.ts'
 import { DAY_MS, HOUR_MS } from '../../../core/units.ts'
@@ -64,6 +66,27 @@ const sums = async () => [
 const rows = () => store.db.select().from(usageLogs).orderBy(asc(usageLogs.id))
 
 describe('calls that are not kept', () => {
+  test('are in the sums of people as in those of all, also where days begin within an hour', async () => {
+    const half = ['17:45', '18:15', '18:45'].map((time, i) =>
+      callRecord({ id: `half_${i}`, userId: 1, createdAt: Date.parse(`2026-11-08T${time}Z`), costMicros: 7 }),
+    )
+    await writeRecords(store.db, half.map(recordText))
+    await expireUsage({ db: store.db, clock, archive: undefined }, KEPT)
+    const dates = { timeZone: 'Asia/Kolkata', startDate: '2026-11-08', endDate: '2026-11-08' }
+    const days = daySpans({ ...dates, endDate: '2026-11-09' }, NOW)
+    const of = async (filter: { userId?: number }) =>
+      (await dailyChart(store.db, filter, days)).map(({ label, requests }) => [label, requests])
+    const people = [await of({ userId: 1 }), await of({ userId: 2 }), await of({ userId: 3 })].flat()
+    const ofDay = (rows: (string | number)[][], day: string) =>
+      rows.filter(([label]) => label === day).reduce((sum, [, requests]) => sum + Number(requests), 0)
+    const everybody = await of({})
+    for (const { label } of days) expect(ofDay(people, label)).toBe(ofDay(everybody, label))
+    const { totals, byUser, byKey } = await summarize(store.db, {}, rangeOf(dates))
+    for (const list of [byUser, byKey]) {
+      expect(list.reduce((sum, { costMicros }) => sum + costMicros, 0)).toBe(totals.costMicros)
+    }
+  })
+
   test('are archived whole and removed by days, and no sum changes', async () => {
     const [before, all] = [await sums(), await rows()]
     const { archive, files, rows: archived } = memoryArchive()
