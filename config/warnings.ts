@@ -1,4 +1,4 @@
-/** Warnings about a valid configuration that may be unsafe. They never contain a secret. */
+/** Warnings about a valid configuration that may be unsafe, or does nothing. They never contain a secret. */
 import { modelsOf } from './backends.ts'
 import type { ConfigProblem } from './error.ts'
 import type { Config } from './schema.ts'
@@ -65,6 +65,9 @@ function* ofLogins({ server, secrets, auth, oidc, feishu }: Config): Generator<C
     const message = 'people cannot sign in at providers without it, because they have to be led back to it'
     yield { path: 'server.public_url', message }
   }
+  if (feishu.app_id !== '' && feishu.app_secret === '') {
+    yield { path: 'feishu.app_secret', message: 'nobody can sign in with Feishu without it' }
+  }
   if (secrets.key === null) {
     const message =
       'no refresh tokens are kept without it, so that somebody who leaves goes on until oidc.reverify'
@@ -107,7 +110,10 @@ function* ofAddresses({ server, metrics }: Config, { listens }: Known): Generato
   }
 }
 
-function* ofStores({ limits }: Config): Generator<ConfigProblem> {
+function* ofStores({ limits, health, redis }: Config): Generator<ConfigProblem> {
+  if (redis.url !== '' && limits.store !== 'redis' && health.store !== 'redis') {
+    yield { path: 'redis.url', message: 'nothing uses it; set limits.store or health.store to redis' }
+  }
   if (limits.store !== 'database') return
   yield {
     path: 'limits.store',

@@ -68,6 +68,17 @@ describe('a warning', () => {
       { server: { host: '127.0.0.1', public_url: 'http://gateway.test' } },
       ['server.trusted_proxies'],
     ],
+    ['Redis that nothing uses', { redis: { url: 'redis://cache.test' } }, ['redis.url']],
+    ['Redis for health alone', { redis: { url: 'redis://cache.test' }, health: { store: 'redis' } }, []],
+    [
+      'sign-in by Feishu that cannot work',
+      {
+        server: { host: '127.0.0.1', public_url: 'http://127.0.0.1:8080' },
+        secrets: { key: SECRET },
+        feishu: { app_id: 'cli_1' },
+      },
+      ['feishu.app_secret'],
+    ],
     ['limits in the database', { limits: { store: 'database' } }, ['limits.store']],
     ['limits in memory, of several workers', { server: { host: '127.0.0.1', workers: 2 } }, []],
     [
