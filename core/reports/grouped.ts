@@ -92,22 +92,31 @@ export function groupedSums(
     from (${sql.join(parts, sql` union all `)}) group by ${sql.raw(columns.map((_, at) => at + 1).join(', '))}`
 }
 
-/** Selects as groupedSums, from the log alone: one place for each `ms` since the start of the range. */
+/** Selects as groupedSums, from the log alone: one place for each `ms` of these spans, those of the second after the first's. */
 export function loggedSums(
   dimensions: readonly Dimension[],
   filter: ReportFilter,
-  { from, to }: Range,
+  spans: readonly Range[],
   ms: number,
 ): SQL {
   const columns = ['place', ...dimensions.map((dimension) => DIMENSIONS[dimension])]
-  const log = groupedLog(sql`usage_logs where created_at >= ${from} and created_at < ${to} ${restOf(filter)}`)
-  return sql`select ${sql.raw(`(start - ${from}) / ${ms} as place`)}, ${sql.raw(
+  const told = sql.raw(
     columns
       .slice(1)
       .map((column) => `${column}, `)
       .join(''),
-  )}
-    ${listed((column) => `sum(${column}) as ${column}`)} from (${log}) group by ${sql.raw(columns.map((_, at) => at + 1).join(', '))}`
+  )
+  let first = 0
+  const parts = spans.map(({ from, to }) => {
+    const log = groupedLog(
+      sql`usage_logs where created_at >= ${from} and created_at < ${to} ${restOf(filter)}`,
+    )
+    const place = sql.raw(`${first} + (start - ${from}) / ${ms} as place`)
+    first += Math.ceil((to - from) / ms)
+    return sql`select ${place}, ${told} ${listed((column) => `sum(${column}) as ${column}`)}
+      from (${log}) group by ${sql.raw(columns.map((_, at) => at + 1).join(', '))}`
+  })
+  return sql.join(parts, sql` union all `)
 }
 
 function filteredBy(filter: ReportFilter): Dimension[] {

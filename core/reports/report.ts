@@ -1,7 +1,9 @@
 /** Reports: what was used by whom, where and when, with all rows, sorted, and compared with the period before. */
+import { invalidField } from '../errors.ts'
 import type { Db } from '../ports.ts'
+import { timeText } from '../units.ts'
 import { type BucketSpan, bucketsOf, datesBefore, EVEN_MS, spanOfDates } from './buckets.ts'
-import { DIMENSIONS, type Dimension, groupedSums, keptOf, loggedSums } from './grouped.ts'
+import { DIMENSIONS, type Dimension, groupedSums, type Kept, keptOf, loggedSums } from './grouped.ts'
 import type { Range } from './range.ts'
 import { pageOf, type ReportQuestion, TOKENS } from './report-page.ts'
 import { sampleOf, type Timings, timingsOf } from './timings.ts'
@@ -66,7 +68,14 @@ export interface Report {
   rows: ReportRow[]
 }
 
-/** Answers a question, with `take` rows after the first `skip`; undefined takes all. */
+/** Throws a Refusal invalid_input for minutes of calls whose rows are gone. */
+function assertKept({ from }: Range, { keptSince }: Kept): void {
+  if (from >= keptSince) return
+  const since = timeText(keptSince)
+  throw invalidField('start_date', `calls before ${since} have no rows any more, which minutes are read from`)
+}
+
+/** Answers a question, with `take` rows after the first `skip`; undefined takes all. Throws a Refusal invalid_input. */
 export async function reportOf(
   db: Db,
   question: ReportQuestion,
@@ -77,11 +86,12 @@ export async function reportOf(
   const buckets = bucketsOf(dates, bucket)
   const [span, earlier] = [spanOfDates(dates), spanOfDates(datesBefore(dates))]
   const ranges = compare ? [...buckets, ...bucketsOf(datesBefore(dates), bucket)] : buckets
+  const whole = { from: compare ? earlier.from : span.from, to: span.to }
+  if (bucket === 'minute') assertKept(whole, kept)
   const rowsSql =
     bucket === 'minute'
-      ? loggedSums(dimensions, filter, span, EVEN_MS.minute ?? 1)
+      ? loggedSums(dimensions, filter, compare ? [span, earlier] : [span], EVEN_MS.minute ?? 1)
       : groupedSums(dimensions, filter, ranges, kept)
-  const whole = { from: compare ? earlier.from : span.from, to: span.to }
   const sample = question.isTimed ? await sampleOf(db, filter, whole) : undefined
   const parts = { spans: ranges, buckets: buckets.length, sample, skip, take }
   const answer = await db.all<Row>(pageOf(rowsSql, question, parts))

@@ -234,6 +234,14 @@ describe('a report', () => {
     expect(minutes.totals).toEqual(day.totals)
     expect(minutes.rows.length).toBeGreaterThan(day.rows.length)
     expect(() => reportDates({ ...dates, endDate: '2026-10-31' }, 'minute', 0)).toThrow('at most 1 days')
+    const compared = await reportOf(db, { ...asked, bucket: 'minute', compare: true }, ALL)
+    const wholeDay = await reportOf(db, { ...asked, bucket: 'none', compare: true }, ALL)
+    expect(compared.totals).toEqual(day.totals)
+    expect(compared.before?.requests).toBeGreaterThan(0)
+    expect(compared.before).toEqual(wholeDay.before)
+    expect(compared.rows.map(({ before: _, ...row }) => row)).toEqual(
+      minutes.rows.map(({ before: _, ...row }) => row),
+    )
   })
 
   test('is compared with as many days before, row by row', async () => {

@@ -15,6 +15,7 @@ import { dailyChart } from '../../../core/reports/charts.ts'
 import { countLogs, logPage } from '../../../core/reports/log-pages.ts'
 import { ALL_TIME, daySpans, rangeOf } from '../../../core/reports/range.ts'
 import { repairSums } from '../../../core/reports/repair.ts'
+import { reportOf } from '../../../core/reports/report.ts'
 import { recordText } from '../../../core/reports/stored-record.ts'
 import { summarize } from '../../../core/reports/summary.ts'
 import { writeRecords } from '../../../core/reports/write.ts'
@@ -85,6 +86,19 @@ describe('calls that are not kept', () => {
     for (const list of [byUser, byKey]) {
       expect(list.reduce((sum, { costMicros }) => sum + costMicros, 0)).toBe(totals.costMicros)
     }
+  })
+
+  test('are refused in reports by minute, which only rows tell, instead of being left out', async () => {
+    await expireUsage({ db: store.db, clock, archive: undefined }, KEPT)
+    const asked = (day: string, compare: boolean) => {
+      const dates = { timeZone: 'UTC', startDate: day, endDate: day }
+      const filter = { dimensions: [], filter: {}, sort: 'time', order: 'asc' } as const
+      return reportOf(store.db, { ...filter, dates, compare, bucket: 'minute' }, { skip: 0, take: undefined })
+    }
+    const told = 'calls before 2026-11-13T00:00:00.000Z have no rows any more'
+    await expect(asked('2026-11-12', false)).rejects.toThrow(told)
+    await expect(asked('2026-11-13', true)).rejects.toThrow(told)
+    expect((await asked('2026-11-13', false)).totals.requests).toBe(2)
   })
 
   test('are archived whole and removed by days, and no sum changes', async () => {
