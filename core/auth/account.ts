@@ -5,6 +5,7 @@ import { invalidField } from '../errors.ts'
 import type { Db } from '../ports.ts'
 import { problem } from '../problems.ts'
 import type { AuthSettings } from '../settings.ts'
+import { dnsName } from './domain.ts'
 import { looksLikeAnother } from './look-alikes.ts'
 
 export type User = typeof users.$inferSelect
@@ -34,13 +35,6 @@ export function assertUnmistakable(itcode: string): void {
   if (looksLikeAnother(itcode.split('@')[0] ?? '')) {
     throw invalidField('itcode', problem('lookalike'))
   }
-}
-
-/** The domain in its ASCII (xn--) form. */
-function dnsName(domain: string): string {
-  const isPlain = /^[a-z0-9.-]*$/.test(domain) && !domain.includes('xn--')
-  const url = `http://${domain}/`
-  return isPlain || !URL.canParse(url) ? domain : new URL(url).hostname
 }
 
 /** Mail address of an account: the name if it is one, else the name at `emailDomain`, else the bare name. */

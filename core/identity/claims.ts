@@ -1,5 +1,6 @@
 /** Reads what a provider says about a person. Pure. */
 import type { User } from '../auth/account.ts'
+import { dnsName } from '../auth/domain.ts'
 import { isRecord } from '../json/is-record.ts'
 import type { ClaimRules, Claims } from './provider.ts'
 
@@ -87,7 +88,7 @@ export function trustedAddress(
   // Some providers send the flag as a text.
   const isVerified = claims.email_verified === true || claims.email_verified === 'true'
   const answersFor = issuer !== GOOGLE || domain === 'gmail.com' || claims.hd === domain
-  const isTrusted = trustEmailOf.includes(domain)
+  const isTrusted = trustEmailOf.map(dnsName).includes(dnsName(domain))
   return (isVerified && answersFor) || isTrusted ? address : undefined
 }
 

@@ -1,4 +1,5 @@
 /** Which policy a person runs Claude Code with. */
+import { dnsName } from '../auth/domain.ts'
 import { type ManagedSettings, mergeSettings } from './merge.ts'
 
 export interface Policy {
@@ -39,6 +40,6 @@ function isForAll({ groupIds, domains }: Policy): boolean {
 }
 
 function isFor({ groupIds, domains }: Policy, person: Person): boolean {
-  const domain = person.email.split('@')[1] ?? ''
-  return groupIds.some((id) => person.groupIds.includes(id)) || domains.includes(domain)
+  const domain = dnsName(person.email.split('@')[1] ?? '')
+  return groupIds.some((id) => person.groupIds.includes(id)) || domains.map(dnsName).includes(domain)
 }

@@ -83,6 +83,9 @@ describe('an address is believed', () => {
     ['not verified', { email: 'a@corp.test', email_verified: false }, 'https://okta.test', undefined],
     ['Entra: says nothing', { email: 'a@corp.test' }, 'https://entra.test', undefined],
     ['of a trusted domain', { email: 'a@trusted.test' }, 'https://entra.test', 'a@trusted.test'],
+    ['of one in Unicode', { email: 'a@公司.cn' }, 'https://entra.test', 'a@公司.cn'],
+    ['of one with more behind it', { email: 'a@公司.cn/x' }, 'https://entra.test', undefined],
+    ['as it is in ASCII', { email: 'a@xn--55qx5d.cn' }, 'https://entra.test', 'a@xn--55qx5d.cn'],
     ['below a trusted domain', { email: 'a@x.trusted.test' }, 'https://entra.test', undefined],
     [
       'Google, of its Workspace',
@@ -100,7 +103,7 @@ describe('an address is believed', () => {
     ['no address', { email: 'ann', email_verified: true }, 'https://okta.test', undefined],
     ['two in one', { email: 'a@b@trusted.test', email_verified: true }, 'https://okta.test', undefined],
   ])('%s', (_, claims, issuer, expected) => {
-    expect(trustedAddress(claims, { trustEmailOf: ['trusted.test'] }, issuer)).toBe(expected)
+    expect(trustedAddress(claims, { trustEmailOf: ['trusted.test', '公司.cn'] }, issuer)).toBe(expected)
   })
 })
 

@@ -29,6 +29,14 @@ describe('the policy of a person', () => {
     ])
   })
 
+  test.each([
+    ['公司.cn', 'ann@xn--55qx5d.cn'],
+    ['@Corp.test', 'ann@corp.test'],
+  ])('is found by its domain however that is written: %s', (written, email) => {
+    const ofDomain = policy(4, { domains: [written] })
+    expect(policyOf([ofDomain], { groupIds: [], email })?.policies).toEqual([ofDomain])
+  })
+
   test('is that of everybody for all others, and none where there is none', () => {
     const other = { groupIds: [], email: 'bob@sub.corp.test' }
     expect(policyOf([research, domain, all], other)?.policies).toEqual([all])
