@@ -69,7 +69,7 @@ export async function answerOf(
 }
 
 /** `sent`: what is uploaded, with its headers. */
-export function askOwner(
+export async function askOwner(
   call: AccountCall,
   { backend }: Pick<Owner, 'backend'>,
   method: Method,
@@ -78,12 +78,22 @@ export function askOwner(
   const { deps, target } = call
   const request = {
     method,
-    path: target,
+    path: plain(target),
     headers: upstreamHeaders(call.headers),
     signal: call.left(),
     ...sent,
   }
   return askForJson(deps, accountNamed(deps, backend), request)
+}
+
+/**
+ * The same path and query. What stands before an account may decode a path and resolve its dots, so that an id in it would lead to
+ * another object. Throws a Refusal not_found.
+ */
+function plain(target: string): string {
+  const [path = ''] = target.split('?', 1)
+  if (!/%(2e|2f|5c|25)|\/\.{1,2}(\/|$)/i.test(path)) return target
+  throw new Refusal('not_found', 'There is nothing of yours at this address.')
 }
 
 /** Deletes an object there and here. */
@@ -102,7 +112,12 @@ export async function deletion(call: AccountCall, kind: ObjectKind, id: string):
 export async function download(call: AccountCall, { backend }: Owner): Promise<Reply> {
   const { deps, target, id: requestId } = call
   const signal = call.left()
-  const request = { method: 'GET' as const, path: target, headers: upstreamHeaders(call.headers), signal }
+  const request = {
+    method: 'GET' as const,
+    path: plain(target),
+    headers: upstreamHeaders(call.headers),
+    signal,
+  }
   return downloadReply(deps, await askAccount(deps, accountNamed(deps, backend), request), {
     requestId,
     signal,
@@ -114,11 +129,10 @@ export async function listed(
   call: AccountCall & { query: z.output<typeof ListQuery> & { ids?: readonly string[] | undefined } },
   kind: ObjectKind,
   pathOf: (id: string) => string,
-  shown: (value: Record<string, unknown>) => Record<string, unknown> = (value) => value,
-): Promise<Response | ListedPage> {
+): Promise<{ page: ListedPage; leftOut: string[] }> {
   const { deps, caller, query, headers } = call
   const suffix = query.beta === undefined ? '' : `?beta=${encodeURIComponent(query.beta)}`
-  const { page, leftOut } = await listObjects(
+  return listObjects(
     deps,
     {
       ...{ userId: caller.userId, kind, limit: query.limit, ids: query.ids },
@@ -130,10 +144,16 @@ export async function listed(
       signal: call.left(),
     },
   )
-  const answer = { ...page, data: page.data.map(shown) }
-  if (leftOut.length === 0) return answer
+}
+
+/** A page of a list; `leftOut`: the accounts that could not be asked. */
+export function pageReply(
+  { id }: Pick<AccountCall, 'id'>,
+  { page, leftOut }: { page: ListedPage; leftOut: readonly string[] },
+): Response | ListedPage {
+  if (leftOut.length === 0) return page
   const warning = `${leftOut.length} of the accounts cannot be asked at the moment: what they have is missing`
-  return Response.json(answer, {
-    headers: { 'request-id': call.id, 'cache-control': 'no-store', 'x-gateway-warning': warning },
+  return Response.json(page, {
+    headers: { 'request-id': id, 'cache-control': 'no-store', 'x-gateway-warning': warning },
   })
 }

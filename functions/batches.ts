@@ -20,6 +20,7 @@ import {
   ListReply,
   listed,
   ownerOf,
+  pageReply,
 } from './account-calls.ts'
 import { route } from './route.ts'
 
@@ -78,13 +79,13 @@ export const batches = [
     summary: "The caller's batches, the newest first; administrators see everybody's.",
     query: ListQuery,
     reply: ListReply,
-    handle: (call) =>
-      listed(
-        call,
-        'batch',
-        (id) => `/v1/messages/batches/${id}`,
-        (batch) => (batch.results_url ? { ...batch, results_url: resultsOf(call, String(batch.id)) } : batch),
-      ),
+    async handle(call) {
+      const { page, leftOut } = await listed(call, 'batch', (id) => `/v1/messages/batches/${id}`)
+      const data = page.data.map((batch) =>
+        batch.results_url ? { ...batch, results_url: resultsOf(call, String(batch.id)) } : batch,
+      )
+      return pageReply(call, { page: { ...page, data }, leftOut })
+    },
   }),
   route({
     ...shared,

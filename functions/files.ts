@@ -12,6 +12,7 @@ import {
   ListReply,
   listed,
   ownerOf,
+  pageReply,
 } from './account-calls.ts'
 import { route } from './route.ts'
 
@@ -59,12 +60,10 @@ export const files = [
     repeats: ['ids'],
     reply: ListReply,
     // Sessions have files of their own, and there are none here.
-    handle: (call) =>
-      listed(
-        { ...call, query: { ...call.query, ...(call.query.scope_id === undefined ? {} : { ids: [] }) } },
-        'file',
-        (id) => `/v1/files/${id}`,
-      ),
+    async handle(call) {
+      const query = { ...call.query, ...(call.query.scope_id === undefined ? {} : { ids: [] }) }
+      return pageReply(call, await listed({ ...call, query }, 'file', (id) => `/v1/files/${id}`))
+    },
   }),
   route({
     ...shared,

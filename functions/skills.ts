@@ -1,9 +1,8 @@
 /** Skills: a person's own are in an upstream account, Anthropic's are everybody's. */
 import * as z from 'zod'
 import { upstreamHeaders } from '../core/calls/forwarded-headers.ts'
-import type { Deps } from '../core/deps.ts'
 import { Refusal } from '../core/errors.ts'
-import { askForJson, Unreached } from '../core/files/account.ts'
+import { askForJson } from '../core/files/account.ts'
 import { wholeReply } from '../core/files/relay.ts'
 import { accountsFor, upload, uploadHeaders } from '../core/files/upload.ts'
 import { parsedJson } from '../core/json/parse.ts'
@@ -20,6 +19,7 @@ import {
   ListReply,
   listed,
   ownerOf,
+  pageReply,
 } from './account-calls.ts'
 import { route } from './route.ts'
 
@@ -61,13 +61,12 @@ export const skills = [
     reply: ListReply,
     async handle(call) {
       const { source } = call.query
-      const own = await listed(
-        { ...call, query: { ...call.query, ...(source === 'anthropic' ? { ids: [] } : {}) } },
-        'skill',
-        (id) => `/v1/skills/${id}`,
-      )
-      if (own instanceof Response || own.has_more || source === 'custom') return own
-      return { ...own, data: [...own.data, ...(await ofAnthropic(call))] }
+      const query = { ...call.query, ...(source === 'anthropic' ? { ids: [] } : {}) }
+      const { page, leftOut } = await listed({ ...call, query }, 'skill', (id) => `/v1/skills/${id}`)
+      if (page.has_more || source === 'custom') return pageReply(call, { page, leftOut })
+      const theirs = await ofAnthropic(call)
+      const all = { ...page, data: [...page.data, ...theirs.data] }
+      return pageReply(call, { page: all, leftOut: [...new Set([...leftOut, ...theirs.leftOut])] })
     },
   }),
   route({
@@ -108,7 +107,8 @@ export const skills = [
     method: 'GET',
     path: '/v1/skills/:id/versions',
     summary: 'The versions of a skill.',
-    query: ListQuery,
+    // Of the account's own pages, whose marks are its own too.
+    query: ListQuery.extend({ page: z.string().max(1024).optional() }),
     reply: Skills,
     handle: async (call) => answerOf(call, await holderOf(call, call.params.id), 'GET'),
   }),
@@ -141,14 +141,19 @@ export const skills = [
 /** Where a skill is: Anthropic's are in every account. */
 async function holderOf(call: AccountCall, id: string): Promise<Pick<Owner, 'backend'>> {
   if (OWN.test(id)) return ownerOf(call, 'skill', id)
-  const [account] = await accounts(call)
-  return { backend: account.name }
+  const [account] = await accountsFor(call.deps, call.caller.userId, 'skill')
+  if (account) return { backend: account.name }
+  throw new Refusal('no_backend_available', 'No upstream account can be asked for skills right now.')
 }
 
-/** Those of Anthropic, as any account lists them. */
-async function ofAnthropic(call: AccountCall): Promise<Record<string, unknown>[]> {
+/** Those of Anthropic, as any account lists them. `leftOut`: the accounts, if none of them could be asked. */
+async function ofAnthropic(
+  call: AccountCall,
+): Promise<{ data: Record<string, unknown>[]; leftOut: string[] }> {
+  const { deps, caller } = call
   const path = '/v1/skills?source=anthropic&limit=100'
-  for (const account of await accounts(call)) {
+  const leftOut: string[] = []
+  for (const account of await accountsFor(deps, caller.userId, 'skill')) {
     const request = {
       method: 'GET' as const,
       path,
@@ -156,26 +161,14 @@ async function ofAnthropic(call: AccountCall): Promise<Record<string, unknown>[]
       signal: call.left(),
     }
     try {
-      const { status, body } = await askForJson(call.deps, account, request)
+      const { status, body } = await askForJson(deps, account, request)
       const found = Skills.safeParse(parsedJson(new TextDecoder().decode(body))).data
-      if (status < 300 && found) return found.data.filter(({ id }) => typeof id === 'string' && !OWN.test(id))
+      const isTheirs = ({ id }: Record<string, unknown>) => typeof id === 'string' && !OWN.test(id)
+      if (status < 300 && found) return { data: found.data.filter(isTheirs), leftOut: [] }
     } catch (thrown) {
-      if (!(thrown instanceof Unreached)) throw thrown
+      if (!(thrown instanceof Refusal)) throw thrown
     }
+    leftOut.push(account.name)
   }
-  return []
-}
-
-type Account = Awaited<ReturnType<typeof accountsFor>>[number]
-
-async function accounts({
-  deps,
-  caller,
-}: {
-  deps: Pick<Deps, 'db' | 'balancer' | 'random'>
-  caller: { userId: number }
-}): Promise<[Account, ...Account[]]> {
-  const [first, ...others] = await accountsFor(deps, caller.userId, 'skill')
-  if (first) return [first, ...others]
-  throw new Refusal('no_backend_available', 'No upstream account can be asked for skills right now.')
+  return { data: [], leftOut }
 }

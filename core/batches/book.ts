@@ -9,7 +9,7 @@ import type { CallRecord } from '../ports.ts'
 import { recordText } from '../reports/stored-record.ts'
 import { writeNew } from '../reports/write.ts'
 import { createStop } from '../stop.ts'
-import { HOUR_MS, MINUTE_MS } from '../units.ts'
+import { MINUTE_MS } from '../units.ts'
 import { addedHash } from './check.ts'
 import { eachLine, recordOf } from './results.ts'
 import {
@@ -17,6 +17,7 @@ import {
   changeOf,
   closeBatch,
   dueBatches,
+  hasTwin,
   knownIds,
   lookAgain,
   openBatch,
@@ -26,7 +27,7 @@ import {
 export type BookParts = AccountParts & Pick<Deps, 'db' | 'ledger' | 'objects' | 'prices'>
 
 const ROWS_AT_ONCE = 200
-/** How long an account may not know of a batch of which only the answer was lost. */
+/** How long an account may not know of a batch of which only the answer was lost, and how far its clock may be from ours. */
 const UNHEARD_MS = 15 * MINUTE_MS
 const NOT_FOUND = 404
 
@@ -127,7 +128,7 @@ async function write(parts: BookParts, batch: Batch, rows: readonly CallRecord[]
 
 /**
  * The answer that told its id never came: perhaps the account has it. It is known again by its custom ids, which only its results
- * tell, so that nobody gets another's.
+ * tell: one that may be another person's is nobody's.
  */
 async function findLost(parts: BookParts, batch: Batch): Promise<BatchEnd> {
   const backend = accountNamed(parts, batch.backend)
@@ -137,10 +138,11 @@ async function findLost(parts: BookParts, batch: Batch): Promise<BatchEnd> {
     parts.db,
     listed.map(({ id }) => id),
   )
+  const isDoubtful = await hasTwin(parts.db, batch, 2 * UNHEARD_MS)
   const candidates = listed.filter(({ id, request_counts, created_at }) => {
     const requests = Object.values(request_counts).reduce((sum, one) => sum + one, 0)
-    const isLater = created_at === undefined || Date.parse(created_at) >= batch.createdAt - HOUR_MS
-    return !known.has(id) && requests === batch.requests && isLater
+    const apart = created_at === undefined ? 0 : Math.abs(Date.parse(created_at) - batch.createdAt)
+    return !isDoubtful && !known.has(id) && requests === batch.requests && apart <= UNHEARD_MS
   })
   for (const { id, processing_status } of candidates) {
     if (processing_status !== 'ended') continue

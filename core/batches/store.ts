@@ -1,5 +1,5 @@
 /** The rows of batches. What one may cost is in limit_spent from before it is sent until its results are booked. */
-import { and, eq, inArray, lte, type SQL, sql } from 'drizzle-orm'
+import { and, between, eq, inArray, isNull, lte, ne, type SQL, sql } from 'drizzle-orm'
 import { upstreamObjects } from '../db/objects.ts'
 import { batches } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
@@ -158,6 +158,26 @@ export async function knownIds(db: Db, ids: readonly string[]): Promise<Readonly
     .from(batches)
     .where(inArray(batches.id, [...ids]))
   return new Set(rows.flatMap(({ id }) => id ?? []))
+}
+
+/** Whether somebody else's batch with the same custom ids, made at nearly the same time, has no id either. */
+export async function hasTwin(
+  db: Db,
+  { backend, requests, idsHash, userId, createdAt }: Batch,
+  apartMs: number,
+): Promise<boolean> {
+  const isAlike = and(
+    eq(batches.backend, backend),
+    eq(batches.requests, requests),
+    eq(batches.idsHash, idsHash),
+  )
+  const isNear = between(batches.createdAt, createdAt - apartMs, createdAt + apartMs)
+  const [twin] = await db
+    .select({ requestId: batches.requestId })
+    .from(batches)
+    .where(and(isAlike, isNear, isNull(batches.id), ne(batches.userId, userId)))
+    .limit(1)
+  return twin !== undefined
 }
 
 /** Deletes the rows of those that are over and have no results any more: nobody can book them again. */

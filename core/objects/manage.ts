@@ -7,7 +7,7 @@ import { Refusal } from '../errors.ts'
 import type { Clock, Db } from '../ports.ts'
 import type { Owner } from './owner.ts'
 
-/** Rows that are kept of one person. Beyond that the person's own oldest ones are deleted. */
+/** Rows that are kept of one person, apart for what expires by itself. Beyond that their own oldest ones are deleted. */
 const OBJECTS_A_PERSON = 20_000
 const MOST_LISTED = 1_000
 
@@ -98,10 +98,13 @@ export async function listObjects(db: Db, userId?: number) {
     .limit(MOST_LISTED)
 }
 
-/** Deletes expired rows, and of each person all but the newest `most`. */
+/**
+ * Deletes expired rows, and of each person all but the newest `most` of those that expire and of those that do not: files are not
+ * lost because calls made many containers and threads.
+ */
 export async function sweepObjects(db: Db, now: number, most = OBJECTS_A_PERSON): Promise<void> {
   await db.run(sql`delete from upstream_objects where expires_at <= ${now}`)
   await db.run(sql`delete from upstream_objects where row_id in (
-    select row_id from (select row_id, row_number() over (partition by user_id order by row_id desc) as place
+    select row_id from (select row_id, row_number() over (partition by user_id, expires_at is null order by row_id desc) as place
       from upstream_objects) where place > ${most})`)
 }

@@ -25,6 +25,8 @@ const start = async (file: object = {}) => {
     backends: accounts.map(({ url }, i) => ({ name: `account-${i}`, url, api_key: 'sim-account' })),
     ...file,
   })
+  // The accounts know no other.
+  app.clock.advance(Date.now() - app.clock.now())
   runTasks = createTaskRunner(() => app.deps)
   ann = await keyOf('ann')
   ben = await keyOf('ben')
@@ -153,6 +155,20 @@ describe('a batch', () => {
     await later()
     expect((await app.rows()).map(({ requestId }) => requestId)).toEqual([`${id}:r-0`, `${id}:r-1`])
     expect((await ask(ann, 'GET', `${PATH}/${id}`)).status).toBe(200)
+  })
+
+  test('of which the answer was lost goes to nobody if it may be somebody else’s', async () => {
+    const { id } = (await create(batchOf(one('a'), one('b')), ben)).body
+    await app.db.update(batches).set({ id: null, state: 'sending' })
+    await app.db.run('delete from upstream_objects')
+    app.deps.objects.forget({ kind: 'batch', id })
+    // The one of ann never came to the account.
+    const [ofBen] = await app.db.select().from(batches)
+    if (ofBen)
+      await app.db.insert(batches).values({ ...ofBen, requestId: 'req_ann', userId: 1, micros: 0, tokens: 0 })
+    for (const _ of [1, 2]) await later()
+    for (const key of [ann, ben]) expect((await ask(key, 'GET', `${PATH}/${id}`)).status).toBe(404)
+    expect([await app.rows(), await spent()]).toEqual([[], 0])
   })
 
   test('that no account ever had is freed after a while, and nobody else’s is taken for it', async () => {

@@ -1,7 +1,9 @@
 /** Skills of several people in two accounts. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
+import { upstreamObjects } from '../../core/db/objects.ts'
 import { type App, startApp } from '../support/app.ts'
+import { startUpstream } from '../support/upstream.ts'
 
 let accounts: SimulatedClaude[]
 let app: App
@@ -83,4 +85,33 @@ describe('a skill', () => {
     expect((await ask(ben, 'DELETE', '/v1/skills/pptx')).status).toBe(404)
     expect((await ask(ben, 'POST', '/v1/skills/pptx/versions', form())).status).toBe(404)
   })
+})
+
+test('the list of skills has Anthropic’s while the account of the own ones is out', async () => {
+  await ask(ann, 'POST', '/v1/skills', form())
+  const [own] = await app.db.select().from(upstreamObjects)
+  await accounts[own?.backend === 'account-0' ? 0 : 1]?.stop()
+  const listed = await ask(ann, 'GET', '/v1/skills')
+  expect(listed.body.data.map(({ id }: { id: string }) => id)).toEqual(ANTHROPICS)
+  expect(listed.headers.get('x-gateway-warning')).toContain('1 of the accounts')
+})
+
+test('pages of versions have the marks of their account', async () => {
+  const { id } = (await ask(ann, 'POST', '/v1/skills', form())).body
+  expect((await ask(ann, 'GET', `/v1/skills/${id}/versions?page=page_MjAyNS0x`)).status).toBe(200)
+})
+
+test.each([
+  '/v1/skills/x%2F..%2F..%2Ffiles%2Ffile_1%2Fcontent',
+  '/v1/skills/x%252F..%252F..%252Ffiles%252Ffile_1',
+  '/v1/skills/pptx/versions/..%2F..%2F..%2Ffiles%2Ffile_1',
+  '/v1/skills/pptx/versions/1%5C..%5C..%5Cskill_1',
+])('an address that leads elsewhere once it is decoded reaches no account: %s', async (path) => {
+  await app.close()
+  const upstream = await startUpstream()
+  app = await startApp({ backends: [{ name: 'a', url: upstream.url, api_key: 'key' }] })
+  ann = (await (await app.signIn('ann')).post('/api/keys', { name: 'x' })).body.key.key
+  expect((await ask(ann, 'GET', path)).status).toBe(404)
+  expect(upstream.requests.map(({ url }) => url)).toEqual([])
+  await upstream.stop()
 })

@@ -77,9 +77,10 @@ describe.each(Object.entries(STORES))('owners of objects on %s', (_name, open) =
   test('are forgotten when the object is gone, and the oldest when one person has too many', async () => {
     await write(1, 'a', made('container', 'old', 1000), made('container', 'new', 3000), made('file', 'kept'))
     for (const id of ['f1', 'f2', 'f3']) await write(2, 'a', made('file', id))
+    for (const id of ['t1', 't2', 't3']) await write(2, 'a', made('thread', id, 3000))
     await sweepObjects(store.db, 2000, 2)
     const rows = await store.db.select({ id: upstreamObjects.id }).from(upstreamObjects).orderBy(sql`row_id`)
-    expect(rows.map(({ id }) => id)).toEqual(['new', 'kept', 'f2', 'f3'])
+    expect(rows.map(({ id }) => id)).toEqual(['new', 'kept', 'f2', 'f3', 't2', 't3'])
   })
 
   test('are known at once in the process that saw the answer', async () => {
