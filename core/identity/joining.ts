@@ -4,7 +4,7 @@
  */
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
-import { findAccount, type User } from '../auth/account.ts'
+import { findAccount, isAtAllowedDomain, type User } from '../auth/account.ts'
 import { identities, scimUsers, users } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
 import { randomText } from '../ids.ts'
@@ -53,11 +53,6 @@ export async function join(
   if (made && (await addIdentity(parts, who, made.id))) return again(db, who)
   // Another request of theirs was faster.
   return tries > 1 ? join(parts, provider, verified, tries - 1) : refuse('address_taken')
-}
-
-/** `allowed` as auth.allowed_domains: empty = any. */
-function mayCome(allowed: readonly string[], address: string | undefined): boolean {
-  return allowed.length === 0 || allowed.includes(address?.split('@')[1] ?? '')
 }
 
 function refuse(problem: SignInProblem): never {
@@ -171,7 +166,7 @@ async function newcomer(
     const made = await registerInvited(parts, invitation.id, person)
     if (made !== 'closed') return made
   }
-  if (!provider.rules.register || !mayCome(auth.allowedDomains, address)) return refuse('no_account')
+  if (!provider.rules.register || !isAtAllowedDomain(address ?? '', auth)) return refuse('no_account')
   return registerUser(parts, { ...person, role: 'user' })
 }
 

@@ -255,14 +255,16 @@ describe('who may come', () => {
     await app.close()
     app = await open(
       { register: false },
-      { auth: { session_secret: SECRET, allowed_domains: ['corp.test'] } },
+      { auth: { session_secret: SECRET, allowed_domains: ['corp.test', '公司.cn'] } },
     )
     someone(okta, 'ann')
     expect(problem(await signInAt(okta, app.browser(), 'okta'))).toBe('no_account')
     someone(other, 'ann')
     expect(problem(await signInAt(other, app.browser(), 'other'))).toBe('no_account')
-    someone(other, 'bob', { email: 'bob@corp.test' })
-    expect(problem(await signInAt(other, app.browser(), 'other'))).toBeUndefined()
+    for (const email of ['bob@corp.test', 'bob@公司.cn']) {
+      someone(other, email, { email })
+      expect(problem(await signInAt(other, app.browser(), 'other'))).toBeUndefined()
+    }
   })
 
   test('nobody whose account is disabled', async () => {
