@@ -58,6 +58,7 @@ export const PROBLEMS = {
   before_start: 'it is before start_date',
   most_days: 'at most {n} days can be asked for at once',
   most_days_by: 'at most {n} days can be asked for by parts of this length',
+  most_rows: 'a file has at most {n} rows: ask for fewer days, or for longer parts of time',
   line_email: 'line {line}: an e-mail address is expected',
   line_name: 'line {line}: the name is too long',
   list_group: 'there is no group {name} that is kept here',

@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { reportDates } from '../core/reports/buckets.ts'
 import { csvStream } from '../core/reports/csv.ts'
-import { type Report, reportOf } from '../core/reports/report.ts'
+import { type Report, reportOf, rowsOfReport } from '../core/reports/report.ts'
 import type { ReportQuestion } from '../core/reports/report-page.ts'
 import { type RetiringModel, retiringModels } from '../core/reports/retiring.ts'
 import { weekOf } from '../core/reports/week.ts'
@@ -24,7 +24,8 @@ import { type ReportDeps, report, route } from './route.ts'
 
 /** Rows of a file that are turned into text at once. */
 const SLICE = 1_000
-const ALL = { skip: 0, take: undefined }
+/** Some hundred MB while the file is read. */
+const MOST_ROWS = 500_000
 
 const RetiringView = z.strictObject({
   model: z.string(),
@@ -68,7 +69,7 @@ export const reports = [
   report({
     path: '/api/reports/export',
     tier: 'session',
-    summary: 'All rows of /api/reports as a CSV file.',
+    summary: 'All rows of /api/reports as a CSV file, 500,000 at most.',
     query: OwnFileQuery,
     produces: ['text/csv'],
     file: true,
@@ -78,7 +79,7 @@ export const reports = [
   report({
     path: '/admin/api/reports/export',
     tier: 'billing',
-    summary: 'All rows of /admin/api/reports as a CSV file.',
+    summary: 'All rows of /admin/api/reports as a CSV file, 500,000 at most.',
     query: FileQuery,
     produces: ['text/csv'],
     file: true,
@@ -173,10 +174,10 @@ async function week(deps: ReportDeps, query: z.output<typeof WeekQuery>, filter:
 }
 
 async function file(deps: ReportDeps, question: ReportQuestion, { id, over }: { id: string; over(): void }) {
-  const { rows } = await reportOf(deps.db, question, ALL)
-  const { columns, lines } = table(question, rows)
+  const rows = await rowsOfReport(deps.db, question, { slice: SLICE, most: MOST_ROWS })
+  const { columns, lineOf } = table(question)
   async function* slices() {
-    for (let from = 0; from < lines.length; from += SLICE) yield lines.slice(from, from + SLICE)
+    for (const some of rows) yield some.map(lineOf)
   }
   return new Response(csvStream(columns, slices(), over), {
     headers: {

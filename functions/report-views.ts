@@ -171,11 +171,11 @@ function named(row: ReportRow) {
   }
 }
 
-/** The columns of a file, and its lines. */
-export function table(
-  question: ReportQuestion,
-  rows: readonly ReportRow[],
-): { columns: string[]; lines: Cell[][] } {
+/** The columns of a file, and what makes its lines. */
+export function table(question: ReportQuestion): {
+  columns: string[]
+  lineOf(row: ReportRow): Cell[]
+} {
   const names: Record<Dimension, string[]> = {
     user: ['user_id', 'itcode'],
     group: ['group_id', 'group_name'],
@@ -190,7 +190,7 @@ export function table(
   const timed = question.isTimed ? TIMED_COLUMNS : []
   const before = ['requests', 'total_tokens', 'cost_usd', ...timed]
   const compared = question.compare ? before.map((column) => `before_${column}`) : []
-  const lines = rows.map((row) => {
+  const lineOf = (row: ReportRow) => {
     const { before, timings, ...view } = rowView(row)
     const cells: Record<string, Cell | undefined> = view
     const figures = before
@@ -201,8 +201,8 @@ export function table(
       ...timeCells(timings),
       ...figures,
     ]
-  })
-  return { columns: [...own, ...measures, ...timed, ...compared], lines }
+  }
+  return { columns: [...own, ...measures, ...timed, ...compared], lineOf }
 }
 
 const TIMED_COLUMNS = ['first_byte', 'duration'].flatMap((kind) =>

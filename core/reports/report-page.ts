@@ -80,6 +80,17 @@ export function pageOf(sums: SQL, question: ReportQuestion, parts: Parts): SQL {
       ${sql.raw(sample ? wholeTimes(compare, buckets) : '')} from summed group by whole`
 }
 
+/** The names of a page's columns, in their order. */
+export function columnsOf({ dimensions, compare }: ReportQuestion, isTimed: boolean): string[] {
+  const named = [...dimensions.map((dimension) => DIMENSIONS[dimension]), ...dimensions.flatMap(namedAs)]
+  const before = compare ? ['before_requests', 'before_micros', 'before_tokens'] : []
+  const timed = isTimed
+    ? [...TIMED, ...(compare ? TIMED.map((column) => `before_${column}` as const) : [])]
+    : []
+  const names = named.map((column) => column.replace(/^.* as |^.*\./, ''))
+  return ['place', ...names, ...MEASURES, 'row_count', ...before, ...timed]
+}
+
 const BEFORE = `, coalesce(earlier.requests, 0) as before_requests, coalesce(earlier.cost_micros, 0) as before_micros,
   coalesce(${prefixed(TOKENS, 'earlier')}, 0) as before_tokens`
 

@@ -1,11 +1,13 @@
 /** Reports: what was used by whom, where and when, with all rows, sorted, and compared with the period before. */
+import { sql } from 'drizzle-orm'
 import { invalidField } from '../errors.ts'
 import type { Db } from '../ports.ts'
+import { problem } from '../problems.ts'
 import { timeText } from '../units.ts'
 import { type BucketSpan, bucketsOf, datesBefore, EVEN_MS, spanOfDates } from './buckets.ts'
 import { DIMENSIONS, type Dimension, groupedSums, type Kept, keptOf, loggedSums } from './grouped.ts'
 import type { Range } from './range.ts'
-import { pageOf, type ReportQuestion, TOKENS } from './report-page.ts'
+import { columnsOf, pageOf, type ReportQuestion, TOKENS } from './report-page.ts'
 import { sampleOf, type Timings, timingsOf } from './timings.ts'
 
 /** What calls used together. Tokens, micro-dollars, counts. */
@@ -75,12 +77,55 @@ function assertKept({ from }: Range, { keptSince }: Kept): void {
   throw invalidField('start_date', `calls before ${since} have no rows any more, which minutes are read from`)
 }
 
+interface Page {
+  skip: number
+  take: number | undefined
+}
+
 /** Answers a question, with `take` rows after the first `skip`; undefined takes all. Throws a Refusal invalid_input. */
-export async function reportOf(
+export async function reportOf(db: Db, question: ReportQuestion, page: Page): Promise<Report> {
+  const { statement, span, buckets, sample } = await statementFor(db, question, page)
+  const { compare } = question
+  const answer = await db.all<Row>(statement)
+  const [now, before] = [-1, -2].map((place) => answer.find((row) => row.place === place))
+  const rows = answer.filter((row) => Number(row.place) >= 0)
+  return {
+    span,
+    totals: totalsOf(now ?? {}, question),
+    every: sample?.every ?? null,
+    before: compare ? comparedOf(before ?? {}, timingsIn(before ?? {}, question)) : null,
+    rowCount: Number(now?.row_count ?? 0),
+    rows: rows.map((row) => rowOf(row, question, buckets)),
+  }
+}
+
+/**
+ * All rows of a report in slices. They wait as texts, because there may be some hundred thousand, and as objects they would fill
+ * the memory of whoever serves calls beside it. Throws a Refusal invalid_input, also for more rows than `most`.
+ */
+export async function rowsOfReport(
   db: Db,
   question: ReportQuestion,
-  { skip, take }: { skip: number; take: number | undefined },
-): Promise<Report> {
+  { slice, most }: { slice: number; most: number },
+): Promise<Generator<ReportRow[]>> {
+  const { statement, buckets, sample } = await statementFor(db, question, { skip: 0, take: most + 1 })
+  const columns = columnsOf(question, sample !== undefined)
+  const answer = await db.all<{ text: string }>(
+    sql`select json_array(${sql.raw(columns.join(', '))}) as text from (${statement}) where place >= 0`,
+  )
+  if (answer.length > most) throw invalidField('start_date', problem('most_rows', { n: most }))
+  const rowIn = ({ text }: { text: string }) => {
+    const values: unknown[] = JSON.parse(text)
+    return rowOf(Object.fromEntries(columns.map((column, at) => [column, values[at]])), question, buckets)
+  }
+  return (function* () {
+    for (let from = 0; from < answer.length; from += slice) {
+      yield answer.slice(from, from + slice).map(rowIn)
+    }
+  })()
+}
+
+async function statementFor(db: Db, question: ReportQuestion, page: Page) {
   const kept = await keptOf(db)
   const { dates, bucket, filter, compare, dimensions } = question
   const buckets = bucketsOf(dates, bucket)
@@ -93,18 +138,8 @@ export async function reportOf(
       ? loggedSums(dimensions, filter, compare ? [span, earlier] : [span], EVEN_MS.minute ?? 1)
       : groupedSums(dimensions, filter, ranges, kept)
   const sample = question.isTimed ? await sampleOf(db, filter, whole) : undefined
-  const parts = { spans: ranges, buckets: buckets.length, sample, skip, take }
-  const answer = await db.all<Row>(pageOf(rowsSql, question, parts))
-  const [now, before] = [-1, -2].map((place) => answer.find((row) => row.place === place))
-  const rows = answer.filter((row) => Number(row.place) >= 0)
-  return {
-    span,
-    totals: totalsOf(now ?? {}, question),
-    every: sample?.every ?? null,
-    before: compare ? comparedOf(before ?? {}, timingsIn(before ?? {}, question)) : null,
-    rowCount: Number(now?.row_count ?? 0),
-    rows: rows.map((row) => rowOf(row, question, buckets)),
-  }
+  const parts = { spans: ranges, buckets: buckets.length, sample, ...page }
+  return { statement: pageOf(rowsSql, question, parts), span, buckets, sample }
 }
 
 type Row = Record<string, unknown>

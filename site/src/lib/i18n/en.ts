@@ -146,6 +146,7 @@ export const en = {
   'problem.secret_again': 'Enter it again, because this change decides where it goes.',
   'problem.before_start': 'It is before the first day.',
   'problem.most_days': 'At most {n} days can be asked for at once.',
+  'problem.most_rows': 'A file has at most {n} rows: ask for fewer days, or for longer parts of time.',
   'problem.most_days_by': 'At most {n} days can be asked for by parts of this length.',
   'problem.line_email': 'Line {line}: enter an email address.',
   'problem.line_name': 'Line {line}: the name is too long.',

@@ -140,6 +140,7 @@ export const zhCN: Messages = {
   'problem.secret_again': '此更改会影响密钥的发送目标，请重新填写。',
   'problem.before_start': '早于开始日期。',
   'problem.most_days': '一次最多可查询 {n} 天。',
+  'problem.most_rows': '文件最多 {n} 行：请缩短日期范围，或选择更长的时间粒度。',
   'problem.most_days_by': '按此时间粒度最多可查询 {n} 天。',
   'problem.line_email': '第 {line} 行：请填写邮箱地址。',
   'problem.line_name': '第 {line} 行：姓名过长。',
