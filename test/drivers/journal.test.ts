@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { recordsOf } from '../../adapters/drivers/ledger/journal-lines.ts'
 import { lockFile } from '../../adapters/drivers/ledger/journal-lock.ts'
 import { journalledRecords } from '../../adapters/drivers/ledger/journalled.ts'
 import { localLedger } from '../../adapters/drivers/ledger/local.ts'
@@ -106,6 +107,14 @@ describe('the journal of the local ledger', () => {
       event: 'journal.replayed',
       fields: { records: 1, damaged: 2 },
     })
+  })
+
+  test('a damaged line of a file that is read again, because the database was away, is put aside once', () => {
+    leave(dead, [callRecord(), callRecord()], '0badc0de torn\n')
+    const read = () => recordsOf(join(folder(), dead), 1)
+    for (let i = 0; i < 3; i++) expect(read().next().done).toBe(false)
+    expect([...read()].map(({ records }) => records.size)).toEqual([1, 1, 0])
+    expect(readFileSync(join(folder(), 'damaged.journal'), 'utf8')).toBe('0badc0de torn\n')
   })
 
   test('holds a call before its answer ends, and forgets it when the database has it', async () => {

@@ -11,22 +11,24 @@ export function lineOf(json: string): string {
 export interface Batch {
   /** Request id → text of the record. */
   records: Map<string, string>
-  /** Number of invalid lines, which were copied to `damaged.journal`. */
+  /** Number of invalid lines. */
   damaged: number
 }
 
 /**
  * The records of a file in batches, its last line first. The first line of a request that is returned is its newest; older
- * ones may follow in later batches, and the database ignores them.
+ * ones may follow in later batches, and the database ignores them. Invalid lines are copied to `damaged.journal` once all batches
+ * were asked for, so that those of a file that is read again and again are there once.
  */
 export function* recordsOf(path: string, size: number): Generator<Batch> {
   let batch: Batch = { records: new Map(), damaged: 0 }
+  let damaged = ''
   for (const line of readFileSync(path, 'utf8').split('\n').reverse()) {
     if (line === '') continue
     const record = readLine(line)
     if (!record) {
       batch.damaged += 1
-      appendFileSync(join(dirname(path), 'damaged.journal'), `${line}\n`, { mode: 0o600 })
+      damaged += `${line}\n`
     } else if (!batch.records.has(record.id)) batch.records.set(record.id, record.json)
     if (batch.records.size === size) {
       yield batch
@@ -34,6 +36,7 @@ export function* recordsOf(path: string, size: number): Generator<Batch> {
     }
   }
   yield batch
+  if (damaged !== '') appendFileSync(join(dirname(path), 'damaged.journal'), damaged, { mode: 0o600 })
 }
 
 function readLine(line: string): { id: string; json: string } | undefined {
