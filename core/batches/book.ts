@@ -41,10 +41,16 @@ const List = z.looseObject({ data: z.array(Status) })
 /** What became of a try: booked; it has not ended yet; or nothing of it is there. */
 export type BatchEnd = 'booked' | 'under_way' | 'lost'
 
-/** Looks at those that may have ended, and books them. */
+/** Looks at those that may have ended, and books them: no account waits for another one. */
 export async function bookBatches(parts: BookParts): Promise<void> {
   const now = parts.clock.now()
-  for (const batch of await dueBatches(parts.db, now, now + 2 * MINUTE_MS)) {
+  const due = await dueBatches(parts.db, now, now + 2 * MINUTE_MS)
+  const accounts = Map.groupBy(due, ({ backend }) => backend).values()
+  await Promise.all([...accounts].map((ofAccount) => bookInTurn(parts, ofAccount, now)))
+}
+
+async function bookInTurn(parts: BookParts, ofAccount: readonly Batch[], now: number): Promise<void> {
+  for (const batch of ofAccount) {
     try {
       const result = batch.id === null ? await findLost(parts, batch) : await bookBatch(parts, batch)
       if (result === 'under_way') await lookAgain(parts.db, batch, now + waitOf(now - batch.createdAt))
@@ -53,6 +59,8 @@ export async function bookBatches(parts: BookParts): Promise<void> {
       const reason = cause instanceof Refusal ? cause.message : String(cause)
       parts.logger.warn('batch.not_booked', { batch: batch.id, backend: batch.backend, reason })
       if (now - batch.createdAt > RESULTS_LIFE_MS) await lose(parts, batch)
+      // An account that is silent would be so for each of them.
+      else if (cause instanceof Refusal && cause.code === 'upstream_timeout') return
     }
   }
 }

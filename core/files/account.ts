@@ -43,6 +43,8 @@ export class Unreached extends Refusal {}
 export class Declined extends Refusal {}
 
 const RETRY_MS = 30_000
+/** How long an account may take to begin an answer about what it has stored, so that one that is silent keeps nobody for long. */
+const STORED_MS = 60_000
 /** How long the rest of a short answer may take. */
 const REST_MS = 30_000
 const ERROR_BYTES = 256 * 1024
@@ -70,7 +72,12 @@ export async function askAccount(
   const onGone = () => stop.abort(signal.reason)
   if (signal.aborted) throw new ClientGone()
   signal.addEventListener('abort', onGone)
-  const wait = createWait(clock, stop, settings.retry)
+  const { wholeAnswerTimeoutMs } = settings.retry
+  const wait = createWait(
+    clock,
+    stop,
+    body ? wholeAnswerTimeoutMs : Math.min(wholeAnswerTimeoutMs, STORED_MS),
+  )
   const sending = body && !(body instanceof Uint8Array) ? watched(body, wait.begin) : undefined
   if (!sending) wait.begin()
   const outgoing = { method, path, headers, body: undefined, model: undefined, stream: false, openAi: false }
@@ -139,16 +146,12 @@ function unavailable(why: string, Of: typeof Refusal = Refusal): Refusal {
 }
 
 /** The time limit on an answer begins when all is sent, because nobody knows how long a client takes to send it. */
-function createWait(
-  clock: Deps['clock'],
-  stop: Stop,
-  { wholeAnswerTimeoutMs }: Pick<Deps['settings']['retry'], 'wholeAnswerTimeoutMs'>,
-) {
+function createWait(clock: Deps['clock'], stop: Stop, mostMs: number) {
   let cancel = () => {}
   let over = false
   return {
     begin() {
-      cancel = clock.after(wholeAnswerTimeoutMs, () => {
+      cancel = clock.after(mostMs, () => {
         over = true
         stop.abort(new Error('no answer in time'))
       })

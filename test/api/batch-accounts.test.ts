@@ -153,3 +153,35 @@ test('what stands before the requests of a batch is bounded, because it is kept 
   const init = { method: 'POST', headers, body: stream, duplex: 'half' }
   expect((await app.request(PATH, init)).status).toBe(413)
 })
+
+test('an account that is silent keeps neither lists nor the batches of other accounts waiting for long', async () => {
+  await app.close()
+  const other = await startUpstream()
+  const backends = [upstream, other].map(({ url }, i) => ({ name: `account-${i}`, url, api_key: 'key' }))
+  await start({}, { backends })
+  for (const account of [upstream, other]) account.answerNext(json(ENDED))
+  await create()
+  const [row] = await app.db.select().from(batches)
+  if (!row) throw new Error('no batch was made')
+  const [silent, talking, backend] =
+    row.backend === 'account-0' ? [upstream, other, 'account-1'] : [other, upstream, 'account-0']
+  const second = { ...row, requestId: 'req_2', id: 'msgbatch_2', backend, checkAt: row.checkAt + 1 }
+  await app.db.insert(batches).values({ ...second, micros: 0, tokens: 0 })
+  for (const account of [silent, talking]) account.reset()
+  silent.answer({ before: 'hang' })
+  talking.answerNext(json(ENDED), RESULTS)
+  app.clock.advance(600_000)
+  const tasks = createTaskRunner(() => app.deps)()
+  await expect.poll(states).toEqual(['open', 'booked'])
+  const listing = ask(ann, 'GET')
+  await expect.poll(() => silent.requests.length).toBe(2)
+  app.clock.advance(60_000)
+  const { status, body, headers } = await listing
+  expect([status, body.data, headers.get('x-gateway-warning')]).toEqual([
+    200,
+    [],
+    expect.stringContaining('1 of the accounts'),
+  ])
+  await tasks
+  await other.stop()
+})
