@@ -78,7 +78,7 @@ export function uploadHeaders(from: HeaderPairs): HeaderPairs {
   return [...upstreamHeaders(from), ...(isEncoded ? [] : length)]
 }
 
-/** Those that may take something new: the account of the person's last objects first, then by weight and chance. */
+/** Those that may take something new: the account of the person's last objects first, then by priority, weight and chance. */
 export async function accountsFor(
   { db, balancer, random }: Pick<Deps, 'db' | 'balancer' | 'random'>,
   userId: number,
@@ -100,7 +100,7 @@ export async function accountsFor(
       const chance = backend.weight / -Math.log(random() || Number.MIN_VALUE)
       return { backend, rank: (isOut ? 0 : 1) + (backend.name === last?.backend ? 2 : 0), chance }
     })
-    .toSorted((a, b) => b.rank - a.rank || b.chance - a.chance)
+    .toSorted((a, b) => b.rank - a.rank || b.backend.priority - a.backend.priority || b.chance - a.chance)
     .map(({ backend }) => backend)
 }
 

@@ -94,6 +94,16 @@ describe('a file', () => {
     expect((await ask(ann, '/v1/messages', init)).status).toBe(200)
   })
 
+  test('goes to an account of the highest priority first', async () => {
+    await app.close()
+    app = await startApp({
+      backends: accounts.map(({ url }, i) => ({
+        ...{ name: ACCOUNTS[i] ?? '', url, api_key: 'sim-account', priority: 10 * i },
+      })),
+    })
+    for (const itcode of ['ann', 'ben']) expect(placeOf(await upload(await keyOf(app, itcode)))).toBe('b')
+  })
+
   test('goes where the last ones of its owner are', async () => {
     const [first = ''] = [await upload(ann)]
     for (let i = 0; i < 6; i++) expect(placeOf(await upload(ann, `${i}`))).toBe(placeOf(first))

@@ -17,6 +17,11 @@ test.each<[string, ReturnType<typeof at>, boolean]>([
   ['a.test:8443', at('a.test'), false],
   ['a.test:8443', at('a.test', 8443), true],
   ['127.0.0.1', at('127.0.0.1', 80), true],
+  ['::1', at('::1', 8443), true],
+  ['localhost,[fd00::2]', at('fd00::2'), true],
+  ['[::1]:8443', at('::1', 8443), true],
+  ['[::1]:8443', at('::1'), false],
+  ['::1', at('::2'), false],
 ])('NO_PROXY %o and %o: %o', (list, target, exempt) => {
   expect(isExempt(list, target)).toBe(exempt)
 })

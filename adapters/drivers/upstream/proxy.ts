@@ -90,9 +90,11 @@ export function isExempt(list: string, { host, port }: Target): boolean {
     .filter((entry) => entry !== '')
     .some((entry) => {
       if (entry === '*') return true
-      const [, name = entry, ofPort] = /^(.*?):(\d+)$/.exec(entry) ?? []
+      // An IPv6 address has colons of its own: a port stands behind its brackets.
+      const [, bracketed, plain = bracketed ?? entry, ofPort] =
+        /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? []
       if (ofPort !== undefined && Number(ofPort) !== port) return false
-      const suffix = name.replace(/^\*?\./, '')
+      const suffix = plain.replace(/^\*?\./, '')
       return host.toLowerCase() === suffix || host.toLowerCase().endsWith(`.${suffix}`)
     })
 }
