@@ -13,12 +13,16 @@ import {
   type Delivery,
   deliveryFailed,
   deliveryOver,
+  type RecipientKind,
 } from './deliveries.ts'
 import { noticeMail } from './mail.ts'
 import { type Message, MessageRefused } from './message.ts'
 import { channelTarget } from './target.ts'
 
-/** So many recipients at once, so that a slow one holds one place only. */
+/**
+ * So many recipients of each kind at once, so that a slow one holds one place only, and mails to thousands of people keep nothing
+ * from the channels.
+ */
 const MOST_AT_ONCE = 8
 
 /** They go to the account's own address, because whoever took a session over could otherwise lead the warning away. */
@@ -36,8 +40,8 @@ export interface Courier {
 
 export function createCourier(parts: CourierParts): Courier {
   const { db, clock, logger, mailer, waitUntil, accepting } = parts
-  /** Ids of what this process is sending, and since when. */
-  const underWay = new Map<number, number>()
+  /** Ids of what this process is sending to recipients of each kind, and since when. */
+  const underWay = { channel: new Map<number, number>(), user: new Map<number, number>() }
   const sendAudit = createAuditFeed(parts)
 
   async function deliver(delivery: Delivery) {
@@ -59,26 +63,29 @@ export function createCourier(parts: CourierParts): Courier {
     }
   }
   /** Sends what is due until nothing is; each that ends makes room for the next. */
-  async function pump(): Promise<void> {
-    while (hasRoom() && accepting()) {
-      const delivery = await claimDelivery(db, clock.now())
+  async function pump(kind: RecipientKind): Promise<void> {
+    const sending = underWay[kind]
+    while (hasRoom(sending) && accepting()) {
+      const delivery = await claimDelivery(db, kind, clock.now())
       if (!delivery) return
-      underWay.set(delivery.id, clock.elapsed())
-      const work = deliver(delivery).finally(() => underWay.delete(delivery.id))
-      waitUntil(work.then(pump).catch((cause) => logger.error('notice.failed', { cause: String(cause) })))
+      sending.set(delivery.id, clock.elapsed())
+      const work = deliver(delivery).finally(() => sending.delete(delivery.id))
+      const next = work.then(() => pump(kind))
+      waitUntil(next.catch((cause) => logger.error('notice.failed', { cause: String(cause) })))
     }
   }
-  function hasRoom(): boolean {
+  function hasRoom(sending: Map<number, number>): boolean {
     const now = clock.elapsed()
     // On Workers the end of a request may end what it began, without a word.
-    for (const [id, since] of underWay) if (now - since > CLAIM_MS) underWay.delete(id)
-    return underWay.size < MOST_AT_ONCE
+    for (const [id, since] of sending) if (now - since > CLAIM_MS) sending.delete(id)
+    return sending.size < MOST_AT_ONCE
   }
   return {
     async run() {
       await addressWaiting(db, clock.now(), mailer.delivers)
       await sendAudit()
-      await pump()
+      await pump('channel')
+      await pump('user')
     },
   }
 }

@@ -19,6 +19,8 @@ const ADDRESSED_AT_ONCE = 50
 /** Longer than any period but `total`, so that what is told once for a period is not told again. */
 const KEPT_MS = 100 * DAY_MS
 
+export type RecipientKind = 'channel' | 'user'
+
 export interface Delivery {
   id: number
   noticeId: number
@@ -65,14 +67,14 @@ async function channelsFor(db: Db, event: NoticeEvent): Promise<number[]> {
 }
 
 /**
- * The delivery that is due first, now this process's for CLAIM_MS. One statement, so that nobody else gets it. Nothing to a
- * recipient for whom another is under way or waits for its next attempt, and what waits behind that one is due no earlier, so that
- * each gets them in their order.
+ * The delivery to a recipient of this kind that is due first, now this process's for CLAIM_MS. One statement, so that nobody else
+ * gets it. Nothing to a recipient for whom another is under way or waits for its next attempt, and what waits behind that one is
+ * due no earlier, so that each gets them in their order.
  */
-export async function claimDelivery(db: Db, now: number): Promise<Delivery | undefined> {
+export async function claimDelivery(db: Db, kind: RecipientKind, now: number): Promise<Delivery | undefined> {
   const [claimed] = await db.all<Delivery>(sql`
     update notice_deliveries set attempts = attempts + 1, due_at = ${now + CLAIM_MS}
-    where id = (select id from notice_deliveries where due_at <= ${now}
+    where id = (select id from notice_deliveries where due_at <= ${now} and recipient like ${`${kind}:%`}
       and recipient not in (select recipient from notice_deliveries where due_at > ${now}) order by due_at, id limit 1)
     returning id, notice_id as noticeId, recipient, attempts`)
   return claimed

@@ -1,8 +1,9 @@
 /** Telling people: channels, what reaches them, and who gets mail. */
 
 import { eq } from 'drizzle-orm'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { noticeChannels, noticeDeliveries, users } from '../../core/db/schema.ts'
+import { createCourier } from '../../core/notices/courier.ts'
 import { noticeRow } from '../../core/notices/outbox.ts'
 import { type App, startApp } from '../support/app.ts'
 import { type Receiver, SECRET, startReceiver } from '../support/receivers.ts'
@@ -220,6 +221,22 @@ describe('a notice', () => {
     expect(slack.received.map(({ body }) => body.text)).toEqual(['The backend spare takes no calls'])
     expect(app.logs.lines.map(({ event }) => event)).toContain('notice.given_up')
   })
+})
+
+test('a mail server that does not answer holds up no channel, however many mails wait for it', async () => {
+  const root = await app.signIn('root@corp.test', 'admin')
+  const events = ['backend.back']
+  await root.post('/admin/api/channels', { ...NAMES, events, kind: 'slack', target: { url: slack.url } })
+  for (let i = 0; i < 12; i++) await app.signIn(`admin${i}@corp.test`, 'admin')
+  const { promise: answer, resolve } = Promise.withResolvers<void>()
+  const courier = createCourier({ ...app.deps, mailer: { delivers: true, send: () => answer } })
+  await noticeRow(app.db, out('1'))
+  await courier.run()
+  const back = { event: 'backend.back', data: { backend: 'main' }, key: '1', at: app.clock.now() } as const
+  await noticeRow(app.db, back)
+  await courier.run()
+  await vi.waitFor(() => expect(slack.received).toHaveLength(1), 30_000).finally(resolve)
+  await app.settled()
 })
 
 describe('a webhook that takes the audit', () => {
