@@ -4,6 +4,7 @@ import { packReasoning, packSummary } from '../../core/openai/reasoning-envelope
 import { PDF, PNG } from './translation.ts'
 
 const mark = { prompt_cache_breakpoint: { mode: 'explicit', ttl: '30m' } }
+const claudes = { cache_control: { type: 'ephemeral', ttl: '1h' } }
 const schema = {
   type: 'object',
   properties: { a: { type: 'string' } },
@@ -27,7 +28,7 @@ export const CHAT_BODY = {
       role: 'user',
       content: [
         { type: 'text', text: 'look', ...mark },
-        { type: 'image_url', image_url: { url: PNG, detail: 'auto' } },
+        { type: 'image_url', image_url: { url: PNG, detail: 'auto' }, ...claudes },
         { type: 'file', file: { file_data: PDF, filename: 'a.pdf' } },
       ],
     },
@@ -56,7 +57,7 @@ const part = { type: 'input_text', text: 'look', ...mark }
 const IDS = { id: 'x_1', status: 'completed' }
 const PARTS = [
   part,
-  { type: 'input_image', image_url: PNG, detail: 'auto' },
+  { type: 'input_image', image_url: PNG, detail: 'auto', ...claudes },
   { type: 'input_file', file_data: PDF, filename: 'a.pdf' },
   { type: 'input_file', file_url: 'https://x.test/a.pdf' },
 ]
@@ -104,7 +105,7 @@ export const RESPONSES_BODY = {
     { type: 'function_call', call_id: 'c1', name: 'f', namespace: 'ns', arguments: '{"a":"1"}', ...IDS },
     { type: 'function_call_output', call_id: 'c1', output: PARTS, ...IDS },
     { type: 'custom_tool_call', call_id: 'c2', name: 'c', input: 'text', ...IDS },
-    { type: 'custom_tool_call_output', call_id: 'c2', output: PARTS, ...IDS },
+    { type: 'custom_tool_call_output', call_id: 'c2', output: PARTS.slice(2), ...IDS },
     { type: 'local_shell_call', call_id: 'c3', action: { type: 'exec', command: ['ls'], env: {} }, ...IDS },
     { type: 'local_shell_call_output', call_id: 'c3', id: 'c3', output: 'done' },
     { type: 'message', role: 'assistant', content: [{ type: 'refusal', refusal: 'no' }], ...IDS },

@@ -36,7 +36,12 @@ const text = fc.oneof(
 /** Few ids, so that they come again. */
 const id = fc.constantFrom('c1', 'c2', 'call.3', 'ä ö', 'toolu_01')
 const name = fc.constantFrom('f', 'get_weather', 'g-2')
-const breakpoint = { prompt_cache_breakpoint: fc.constantFrom({ mode: 'explicit', ttl: '30m' }, undefined) }
+const mark = fc.constantFrom<object>(
+  ...[{}, {}, { prompt_cache_breakpoint: { mode: 'explicit', ttl: '30m' } }],
+  ...['5m', '1h', undefined].map((ttl) => ({ cache_control: { type: 'ephemeral', ttl } })),
+)
+const marked = (part: Record<string, fc.Arbitrary<unknown>>) =>
+  fc.tuple(fc.record(part), mark).map(([made, mark]) => ({ ...made, ...mark }))
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 
 /** Mostly the first kind. */
@@ -90,14 +95,11 @@ function orders(calls: readonly { id: string }[]): fc.Arbitrary<string[]> {
 // Chat completions
 
 const chatPart = fc.oneof(
-  fc.record({ type: fc.constant('text'), text, ...breakpoint }),
+  marked({ type: fc.constant('text'), text }),
   image.map((url) => ({ type: 'image_url', image_url: { url, detail: 'high' } })),
   file.map((one) => ({ type: 'file', file: one })),
 )
-const chatTexts = fc.oneof(
-  text,
-  fc.array(fc.record({ type: fc.constant('text'), text, ...breakpoint }), { maxLength: 3 }),
-)
+const chatTexts = fc.oneof(text, fc.array(marked({ type: fc.constant('text'), text }), { maxLength: 3 }))
 const chatContent = fc.oneof(text, fc.array(chatPart, { maxLength: 4 }))
 const chatUser: Segment = chatContent.map((content) => [{ role: 'user', name: 'ann', content }])
 const chatSystem: Segment = fc
@@ -198,7 +200,7 @@ export const chatRequest = fc
 // Responses
 
 const responsesPart = fc.oneof(
-  fc.record({ type: fc.constantFrom('input_text', 'text'), text, ...breakpoint }),
+  marked({ type: fc.constantFrom('input_text', 'text'), text }),
   image.map((image_url) => ({ type: 'input_image', image_url, detail: 'auto' })),
   file.map((one) => ({ type: 'input_file', ...one })),
   fc.constant({ type: 'input_file', file_url: 'https://x.test/a.pdf' }),

@@ -25,4 +25,6 @@ export const MARK: readonly Parameter[] = [
   carriedAs('prompt_cache_breakpoint', 'kept for an hour; the last four count'),
   ...carried('prompt_cache_breakpoint.mode'),
   warned('prompt_cache_breakpoint.ttl', 'the cache keeps for an hour', '30m'),
+  carriedAs('cache_control', "Claude's own; the last four marks count"),
+  ...carried('cache_control.type', 'cache_control.ttl'),
 ]

@@ -14,10 +14,17 @@ export function cacheMarks(
   const blocks = [...(request.system ?? []), ...request.messages.flatMap(({ content }) => content)]
   const marked = blocks.flatMap(withParts).filter((block) => block.cache_control)
   if (marked.length > MOST_MARKS) {
-    warn(`prompt_cache_breakpoint: the last ${MOST_MARKS} are kept`)
+    warn(`cache marks: the last ${MOST_MARKS} are kept`)
     // The last ones cache the longest prompts.
     for (const block of marked.slice(0, -MOST_MARKS)) delete block.cache_control
   }
+  const kept = marked.slice(-MOST_MARKS)
+  const firstShort = kept.findIndex((block) => !isLongLived(block))
+  const tooLong = firstShort < 0 ? [] : kept.slice(firstShort).filter(isLongLived)
+  // Claude refuses them: https://platform.claude.com/docs/en/build-with-claude/prompt-caching#mixing-different-ttls
+  if (tooLong.length > 0)
+    warn('cache marks: behind one of five minutes, those of an hour keep for five minutes')
+  for (const block of tooLong) block.cache_control = { type: 'ephemeral' }
   const last = blocks.at(-1)
   // An automatic mark takes one of the four, and may not differ from a mark at the same place.
   const isFree =
@@ -25,6 +32,10 @@ export function cacheMarks(
   return automatic && isFree && request.tools && isLong(blocks)
     ? { cache_control: { type: 'ephemeral' } }
     : {}
+}
+
+function isLongLived({ cache_control }: { cache_control?: CacheControl }): boolean {
+  return cache_control?.ttl === '1h'
 }
 
 /** The block and, of a tool's result, what is in it: whatever may have a mark. */

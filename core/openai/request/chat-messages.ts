@@ -2,7 +2,7 @@
 
 import type { Block, ResultPart, TextBlock, Turn } from '../messages-api.ts'
 import type { ChatMessage, UserPart } from './chat-shape.ts'
-import { fileBlock, imageBlock, marked, textBlock } from './content.ts'
+import { fileBlock, imageBlock, type Mark, marked, textBlock } from './content.ts'
 import type { Talk } from './conversation.ts'
 import { unsupported } from './refuse.ts'
 import { calledName, createToolIds, type ToolIds, toolInput } from './tool-ids.ts'
@@ -44,13 +44,11 @@ function turnOf(message: ChatMessage, called: Called, param: string): Turn {
   }
 }
 
-function texts(
-  content: string | readonly { text: string; prompt_cache_breakpoint?: unknown }[],
-): TextBlock[] {
+function texts(content: string | readonly ({ text: string } & Mark)[]): TextBlock[] {
   if (typeof content === 'string') return [textBlock(content)].flatMap((block) => block ?? [])
   return content.flatMap((part) => {
     const block = textBlock(part.text)
-    return block ? [marked(block, part.prompt_cache_breakpoint)] : []
+    return block ? [marked(block, part)] : []
   })
 }
 
@@ -68,9 +66,9 @@ function partOf(part: UserPart, param: string): ResultPart[] {
     case 'text':
       return texts([part])
     case 'image_url':
-      return [marked(imageBlock(part.image_url.url, `${param}.image_url.url`), part.prompt_cache_breakpoint)]
+      return [marked(imageBlock(part.image_url.url, `${param}.image_url.url`), part)]
     case 'file':
-      return [marked(fileBlock(part.file, `${param}.file`), part.prompt_cache_breakpoint)]
+      return [marked(fileBlock(part.file, `${param}.file`), part)]
     case 'input_audio':
       throw unsupported(`${param}.type`, 'audio is not understood')
   }

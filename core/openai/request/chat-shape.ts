@@ -9,17 +9,24 @@ const MOST_STOPS = 4
 export const ServiceTier = z.enum(['auto', 'default', 'fast'])
 export const Speed = z.enum(['standard', 'fast'])
 export const tokens = z.int().min(1, 'at least 1 is expected')
+/** A mark of a part of content that is to be cached up to there: OpenAI's, or Claude's own. */
+export const MARK = {
+  prompt_cache_breakpoint: z.unknown().optional(),
+  cache_control: z
+    .looseObject({ type: z.literal('ephemeral'), ttl: z.enum(['5m', '1h']).optional() })
+    .nullish(),
+}
 const TextPart = z.looseObject({
   type: z.literal('text'),
   text,
-  prompt_cache_breakpoint: z.unknown().optional(),
+  ...MARK,
 })
 const UserPart = z.discriminatedUnion('type', [
   TextPart,
   z.looseObject({
     type: z.literal('image_url'),
     image_url: z.looseObject({ url: text }),
-    prompt_cache_breakpoint: z.unknown().optional(),
+    ...MARK,
   }),
   z.looseObject({
     type: z.literal('file'),
@@ -28,7 +35,7 @@ const UserPart = z.discriminatedUnion('type', [
       file_id: text.optional(),
       filename: text.optional(),
     }),
-    prompt_cache_breakpoint: z.unknown().optional(),
+    ...MARK,
   }),
   z.looseObject({ type: z.literal('input_audio') }),
 ])

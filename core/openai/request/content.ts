@@ -90,12 +90,22 @@ export function fileBlock(file: GivenFile, param: string): DocumentBlock | Image
   throw invalidField(at, 'a PDF, a text or an image is expected, as a data URL or base64')
 }
 
-/** The block, with cache_control if the part has a breakpoint. */
+/** How a part says that the prompt is to be cached up to its end: by OpenAI's breakpoint, or as Claude has it. */
+export interface Mark {
+  prompt_cache_breakpoint?: unknown
+  cache_control?: { ttl?: CacheControl['ttl'] | undefined } | null | undefined
+}
+
+/** The block, with cache_control if the part has a mark. */
 export function marked<T extends object>(
   block: T,
-  breakpoint: unknown,
+  { prompt_cache_breakpoint, cache_control }: Mark,
 ): T & { cache_control?: CacheControl } {
-  return breakpoint ? { ...block, cache_control: KEPT } : block
+  if (cache_control) {
+    const { ttl } = cache_control
+    return { ...block, cache_control: { type: 'ephemeral', ...(ttl && { ttl }) } }
+  }
+  return prompt_cache_breakpoint ? { ...block, cache_control: KEPT } : block
 }
 
 interface Data {

@@ -137,11 +137,11 @@ function partOf(part: Part, param: string): ResultPart[] {
     case 'input_image':
       if (!part.image_url)
         throw unsupported(`${param}.file_id`, 'stored files are not known here; send image_url')
-      return [marked(imageBlock(part.image_url, `${param}.image_url`), part.prompt_cache_breakpoint)]
+      return [marked(imageBlock(part.image_url, `${param}.image_url`), part)]
     case 'input_file':
-      return [marked(fileBlock(part, param), part.prompt_cache_breakpoint)]
+      return [marked(fileBlock(part, param), part)]
     default:
-      return textsOf(part.text).map((block) => marked(block, part.prompt_cache_breakpoint))
+      return textsOf(part.text).map((block) => marked(block, part))
   }
 }
 

@@ -1,7 +1,7 @@
 /** Schema of the fields of OpenAI's responses that are read (core/calls/PROTOCOL.md, OpenAI's requests). */
 import * as z from 'zod'
 import { ModelName } from '../../models/name.ts'
-import { FREE_FORMATS, ServiceTier, Speed, tokens } from './chat-shape.ts'
+import { FREE_FORMATS, MARK, ServiceTier, Speed, tokens } from './chat-shape.ts'
 import { AskedChoice, AskedTool } from './responses-tools.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
@@ -9,13 +9,13 @@ const text = z.string()
 const TextPart = z.looseObject({
   type: z.enum(['input_text', 'output_text', 'text']),
   text,
-  prompt_cache_breakpoint: z.unknown().optional(),
+  ...MARK,
 })
 const ImagePart = z.looseObject({
   type: z.literal('input_image'),
   image_url: text.nullish(),
   file_id: text.nullish(),
-  prompt_cache_breakpoint: z.unknown().optional(),
+  ...MARK,
 })
 const FilePart = z.looseObject({
   type: z.literal('input_file'),
@@ -23,7 +23,7 @@ const FilePart = z.looseObject({
   file_id: text.nullish(),
   file_url: text.nullish(),
   filename: text.nullish(),
-  prompt_cache_breakpoint: z.unknown().optional(),
+  ...MARK,
 })
 const RefusalPart = z.looseObject({ type: z.literal('refusal'), refusal: text })
 const Part = z.discriminatedUnion('type', [TextPart, ImagePart, FilePart, RefusalPart])

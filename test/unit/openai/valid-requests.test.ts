@@ -243,6 +243,29 @@ describe('marks of what is kept', () => {
   const end = { type: 'text', text: 'end' }
   const long = { type: 'text', text: 'x'.repeat(5_000) }
 
+  test('of Claude keep as long as they say, but behind one of five minutes no longer', () => {
+    const marked = (ttl?: '5m' | '1h') => ({
+      ...{ type: 'text', text: 'x', cache_control: { type: 'ephemeral', ...(ttl && { ttl }) } },
+    })
+    const lifetimes = (request: { messages: { content: unknown[] }[] }) =>
+      request.messages.flatMap(({ content }) =>
+        content.map((block) => Reflect.get(Object(block), 'cache_control')),
+      )
+    const kept = (parts: object[]) => {
+      const { request, warnings } = chat({ messages: [said('user', parts)] })
+      return [lifetimes(request), warnings.length]
+    }
+    const [short, hour] = [{ type: 'ephemeral' }, { type: 'ephemeral', ttl: '1h' }]
+    expect(kept([marked('1h'), end, marked()])).toEqual([[hour, undefined, short], 0])
+    expect(kept([marked(), marked('1h'), part('a')])).toEqual([[short, short, short], 1])
+    const asked = { input: [said('user', [{ ...marked('1h'), type: 'input_text' }])] }
+    expect(lifetimes(responses(asked).request)).toEqual([hour])
+    const wrong = { ...end, cache_control: { type: 'ephemeral', ttl: '2h' } }
+    expect(refusal(() => chat({ messages: [said('user', [wrong])] })).param).toBe(
+      'messages[0].content[0].cache_control.ttl',
+    )
+  })
+
   test.each([
     ['four, and no automatic one', ['a', 'b', 'c', 'd'], [4, false, 0]],
     ['the last four of five, with a warning', ['a', 'b', 'c', 'd', 'e'], [4, false, 1]],
