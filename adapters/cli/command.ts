@@ -1,8 +1,13 @@
 /** What a command is: its words, its arguments and options, and what it answers. Help and parsing follow from it. */
 import * as z from 'zod'
 import type { Config } from '../../config/schema.ts'
+import { Refusal } from '../../core/errors.ts'
+import { line } from '../../functions/fields.ts'
 import type { Storage } from '../drivers/storage/libsql.ts'
 import type { Result } from './output.ts'
+
+const LONGEST_NAME = 100
+const NAME = line(LONGEST_NAME)
 
 export interface Option<T> {
   /** What stands for the value in help; undefined for a switch. */
@@ -68,8 +73,23 @@ export function configCommand(
   }
 }
 
+/** Any argument: what has control characters would change what a terminal shows of lists. */
+export const oneLine = line(100_000)
+
 export function text(value: string, about: string): Option<string> {
-  return { value, about, schema: z.string().trim().min(1, 'a text is expected') }
+  return { value, about, schema: oneLine }
+}
+
+/** What somebody or something is called. */
+export function title(about: string): Option<string> {
+  return { value: 'NAME', about, schema: NAME }
+}
+
+/** The same as an argument. Throws a Refusal body_invalid. */
+export function titleIn(argument: string | undefined): string {
+  const name = NAME.safeParse(argument)
+  if (name.success) return name.data
+  throw new Refusal('body_invalid', `A name of at most ${LONGEST_NAME} characters is expected.`)
 }
 
 export function flag(about: string): Option<boolean> {

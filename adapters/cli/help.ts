@@ -3,7 +3,7 @@ import type { Command } from './command.ts'
 
 const COMMON = [
   ['--json', 'print the answer as JSON'],
-  ['--csv', 'print a list as CSV'],
+  ['--csv', 'print the answer as CSV'],
   ['--help', 'say what a command does and takes'],
 ] as const
 

@@ -6,16 +6,17 @@ import { problemOf } from '../shared/problem.ts'
 import { EXIT_CONFIG, NoConfig, readSettings } from '../shared/settings.ts'
 import { VERSION } from '../shared/version.ts'
 import { COMMANDS } from './commands/all.ts'
-import { helpOn, overview } from './help.ts'
+import { helpOn } from './help.ts'
 import { type Format, printed, type Result } from './output.ts'
-import { parse } from './parse.ts'
+import { helpAsked, parse } from './parse.ts'
 
 /** Logs to standard error, because standard output is for the result. */
 const TO_STDERR = { info() {}, warn: (event: string, fields?: Fields) => console.error(event, fields) }
 
 async function run(typed: string[]): Promise<void> {
   if (typed.length === 1 && typed[0] === '--version') return console.log(VERSION)
-  if (typed.length === 1 && typed[0] === '--help') return console.log(overview(COMMANDS))
+  const asked = helpAsked(COMMANDS, typed)
+  if (asked !== undefined) return console.log(asked)
   const { command, args, options, format, help } = parse(COMMANDS, typed)
   if (help) return console.log(helpOn(command))
   const config = readSettings()

@@ -1,5 +1,4 @@
 /** Prints what commands answer: for people as tables and sentences, for programs as JSON or CSV. */
-import { Refusal } from '../../core/errors.ts'
 import { csvLine } from '../../core/reports/csv.ts'
 
 export type Row = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
@@ -8,15 +7,14 @@ export type Row = Readonly<Record<string, string | number | boolean | null | rea
 export type Result =
   /** A list; `none` is said when it is empty. `wide`: columns that only programs are given. */
   | { rows: readonly Row[]; none: string; wide?: readonly string[] }
-  /** `said` is for people, `fields` for programs (--json). `note` goes to standard error. */
+  /** `said` is for people, `fields` for programs; as CSV they are one line. `note` goes to standard error. */
   | { said: string; fields: Readonly<Record<string, unknown>>; note?: string }
 
 export type Format = 'text' | 'json' | 'csv'
 
-/** Throws a Refusal body_invalid where a sentence is asked for as CSV. */
 export function printed(result: Result, format: Format): { out: string; note?: string | undefined } {
   if ('rows' in result) return { out: listed(result, format) }
-  if (format === 'csv') throw new Refusal('body_invalid', '--csv is for lists. Use --json here.')
+  if (format === 'csv') return { out: listed({ rows: [rowOf(result.fields)], none: '' }, 'csv') }
   if (format === 'json') return { out: JSON.stringify(result.fields, null, 2) }
   return { out: result.said, note: result.note }
 }
@@ -29,6 +27,15 @@ function listed({ rows, none, wide = [] }: Extract<Result, { rows: unknown }>, f
     return [names, ...cells].map(csvLine).join('').trimEnd()
   }
   return rows.length === 0 ? none : table(rows, wide)
+}
+
+/** What is no single value is told as JSON. */
+function rowOf(fields: Readonly<Record<string, unknown>>): Row {
+  const cells = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === 'string' || typeof value === 'number' || value === null ? value : JSON.stringify(value),
+  ])
+  return Object.fromEntries(cells)
 }
 
 function cell(value: Row[string]): string | number {

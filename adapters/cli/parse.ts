@@ -1,7 +1,7 @@
 /** From what was typed to a command with its arguments and options. Throws a Refusal body_invalid that says what to type. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { Refusal } from '../../core/errors.ts'
-import type { Command } from './command.ts'
+import { type Command, oneLine } from './command.ts'
 import { overview } from './help.ts'
 import type { Format } from './output.ts'
 
@@ -22,9 +22,9 @@ function commandOf(commands: readonly Command[], words: readonly string[]): Comm
 }
 
 export function parse(commands: readonly Command[], typed: readonly string[]): Parsed {
-  const words = typed.filter((word) => !word.startsWith('-'))
+  const words = wordsOf(typed)
   const command = commandOf(commands, words)
-  if (!command) throw unknown(commands, words)
+  if (!command) throw new Refusal('body_invalid', overviewFor(commands, words))
   const { values, positionals } = tokens(command, typed)
   const args = positionals.slice(command.name.split(' ').length)
   const help = values.help === true
@@ -48,12 +48,14 @@ function tokens({ name, options }: Command, args: readonly string[]) {
 }
 
 function checkArguments({ name, args: expected }: Command, given: readonly string[]) {
+  const odd = given.findIndex((one) => !oneLine.safeParse(one).success)
+  if (odd >= 0) throw new Refusal('body_invalid', `${expected[odd] ?? expected.at(-1)}: a text is expected.`)
   const missing = expected[given.length]
   if (missing !== undefined && !missing.startsWith('[')) {
     throw new Refusal('body_invalid', `${missing} is missing.`)
   }
   const extra = given[expected.length]
-  if (extra !== undefined && !expected.at(-1)?.endsWith('…')) {
+  if (extra !== undefined && !expected.at(-1)?.includes('…')) {
     throw new Refusal('body_invalid', `"${extra}" is too much. See: npm run cli -- ${name} --help`)
   }
 }
@@ -69,7 +71,17 @@ function checked({ options }: Command, values: Record<string, unknown>): Record<
   return result
 }
 
-function unknown(commands: readonly Command[], [first]: readonly string[]): Refusal {
+/** Help that was asked for where no command is named, on those of one noun or on all; undefined otherwise. */
+export function helpAsked(commands: readonly Command[], typed: readonly string[]): string | undefined {
+  const words = wordsOf(typed)
+  return typed.includes('--help') && !commandOf(commands, words) ? overviewFor(commands, words) : undefined
+}
+
+function wordsOf(typed: readonly string[]): string[] {
+  return typed.filter((word) => !word.startsWith('-'))
+}
+
+function overviewFor(commands: readonly Command[], [first]: readonly string[]): string {
   const related = commands.filter(({ name }) => name.split(' ')[0] === first)
-  return new Refusal('body_invalid', overview(related.length > 0 ? related : commands))
+  return overview(related.length > 0 ? related : commands)
 }

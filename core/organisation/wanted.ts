@@ -28,7 +28,7 @@ const WantedGroup = z.strictObject({
   /** Name of the group above; null = none. */
   parent: name.nullable().optional(),
   leads_add: z.boolean().optional(),
-  lead_max_usd: z.number().min(0).optional(),
+  lead_max_usd: z.number().min(0).max(1_000_000_000).optional(),
   ...rates,
   limits: shared.optional(),
   models: z.strictObject({ allow: z.array(name).default([]), deny: z.array(name).default([]) }).optional(),

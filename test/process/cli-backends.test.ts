@@ -26,10 +26,10 @@ afterAll(async () => {
 })
 
 /** What it prints, to either output, with this on its standard input. */
-async function cli(args: readonly string[], input = '') {
+async function cli(args: readonly string[], input = '', noun = 'backend') {
   const env = { PATH: process.env.PATH, CONFIG_PATH: gateway.configPath }
   const cwd = join(import.meta.dirname, '../..')
-  const child = spawn(process.execPath, ['adapters/cli/start.mjs', 'backend', ...args], { env, cwd })
+  const child = spawn(process.execPath, ['adapters/cli/start.mjs', noun, ...args], { env, cwd })
   child.stdin.end(input)
   const said = await Promise.all([text(child.stdout), text(child.stderr)])
   return said.join('').trim()
@@ -55,6 +55,9 @@ test(
     const served = async () => (await gateway.send(ASK, { key: secret })).status
     await expect.poll(served, { timeout: 20_000 }).toBe(200)
     expect(upstream.requests.at(-1)?.headers['x-api-key']).toBe('secret-of-later')
+    expect(await cli(['adopt', 'file_1', 'added', 'ann'], '', 'objects')).toBe(
+      'The file file_1 in added belongs to ann.',
+    )
     upstream.models([ASK.model])
     expect(await cli(['test', 'added'])).toContain('was served')
     const logs = await gateway.db.query.usageLogs.findMany()

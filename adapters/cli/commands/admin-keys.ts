@@ -6,7 +6,7 @@ import { Refusal } from '../../../core/errors.ts'
 import { ADMIN_SCOPES, createAdminKey, listAdminKeys, revokeAdminKey } from '../../../core/keys/admin-keys.ts'
 import type { Db } from '../../../core/ports.ts'
 import { sha256 } from '../../drivers/sha256.ts'
-import { command, type Option } from '../command.ts'
+import { command, type Option, titleIn } from '../command.ts'
 import { dayOf, futureTime } from './find.ts'
 
 const parts = (db: Db) => ({ db, clock: systemClock, actor: COMMAND_LINE })
@@ -26,7 +26,8 @@ export const ADMIN_KEYS = [
     args: ['NAME'],
     about: 'prints a new key for a program that administers, once',
     options: { scopes, expires: futureTime('until when it is good, such as 2027-01-31') },
-    async run({ db, args: [name = ''], options }) {
+    async run({ db, args: [wanted], options }) {
+      const name = titleIn(wanted)
       const { expires: expiresAt = null, scopes = ['read'] } = options
       const { key, secret } = await createAdminKey({ ...parts(db), sha256 }, { name, scopes, expiresAt })
       return {

@@ -19,12 +19,11 @@ import { GATEWAY_ID } from '../../../core/reports/gateway-calls.ts'
 import { recordText } from '../../../core/reports/stored-record.ts'
 import { writeRecords } from '../../../core/reports/write.ts'
 import { createSecretBox } from '../../../core/secrets/box.ts'
-import { CHAINS } from '../../drivers/credentials/chains.ts'
 import { undiciUpstream } from '../../drivers/upstream/undici.ts'
-import { createFleetReader } from '../../shared/fleet.ts'
 import { hostLookup } from '../../shared/host-lookup.ts'
 import { pricesFrom } from '../../shared/tables.ts'
 import { command } from '../command.ts'
+import { fleetOf } from './fleet.ts'
 
 const Settings = z.record(z.string(), z.unknown())
 
@@ -126,16 +125,6 @@ function bookedIn(db: Db, config: Config) {
     if (call.status > 0)
       await writeRecords(db, [recordText(ownRecord({ prices, periods }, call, GATEWAY_ID))])
   }
-}
-
-async function fleetOf(config: Config, db: Db) {
-  const fleet = createFleetReader(config, {
-    ...{ db, clock: systemClock, platform: CHAINS, hasProxies: true, waitUntil: () => {} },
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
-  })
-  const found = await fleet.look()
-  if (!found) throw new Error('The first look at the backends finds them all.')
-  return { fleet, found }
 }
 
 async function partsOf(config: Config, db: Db) {

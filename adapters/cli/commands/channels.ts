@@ -12,8 +12,8 @@ import { LANGUAGES } from '../../../core/notices/message.ts'
 import type { Db } from '../../../core/ports.ts'
 import { createSecretBox } from '../../../core/secrets/box.ts'
 import { notifierFrom } from '../../shared/notifier.ts'
-import { choice, command, type Option } from '../command.ts'
-import { dayOf } from './find.ts'
+import { choice, command, type Option, titleIn } from '../command.ts'
+import { dayOf, idIn } from './find.ts'
 
 const KINDS = ['webhook', 'slack', 'feishu', 'dingtalk', 'wecom'] as const
 
@@ -49,7 +49,8 @@ export const CHANNELS = [
     args: ['KIND', 'NAME'],
     about: `makes a channel of the kind ${KINDS.join(', ')}. Standard input has its address, and its secret on a second line, so that no list of processes shows them`,
     options: { events, language: choice(LANGUAGES, 'in which it is told; en if left out') },
-    async run({ db, config, args: [kindText = '', name = ''], options }) {
+    async run({ db, config, args: [kindText = '', wanted], options }) {
+      const name = titleIn(wanted)
       const kind = KINDS.find((one) => one === kindText)
       if (!kind) throw new Refusal('body_invalid', `KIND: ${KINDS.join(', ')} is expected.`)
       const [url = '', secret] = readFileSync(0, 'utf8')
@@ -69,7 +70,7 @@ export const CHANNELS = [
     args: ['ID'],
     about: 'sends a message to try a channel out',
     async run({ db, config, args: [id = ''] }) {
-      const error = await testChannel(partsOf(config, db), Number(id))
+      const error = await testChannel(partsOf(config, db), idIn(id, 'channel'))
       if (error !== undefined) throw new Refusal('conflict', `It was not taken: ${error}.`)
       return { said: 'It was taken.', fields: { delivered: true } }
     },
@@ -79,8 +80,9 @@ export const CHANNELS = [
     args: ['ID'],
     about: 'removes a channel; what waits for it is not sent',
     async run({ db, config, args: [id = ''] }) {
-      await deleteChannel(partsOf(config, db), Number(id))
-      return { said: `The channel ${id} is deleted.`, fields: { id: Number(id) } }
+      const channel = idIn(id, 'channel')
+      await deleteChannel(partsOf(config, db), channel)
+      return { said: `The channel ${channel} is deleted.`, fields: { id: channel } }
     },
   }),
 ]

@@ -47,13 +47,16 @@ export function dayOf(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString().slice(0, 10)
 }
 
-/** The id of a key or device as it was typed. Throws a Refusal body_invalid. */
-export function idIn(text: string, noun: 'key' | 'device' | 'version'): number {
+/** An id as it was typed. Throws a Refusal body_invalid. */
+export function idIn(text: string, noun: 'key' | 'device' | 'version' | 'invitation' | 'channel'): number {
   const id = z
     .int()
     .positive()
     .safeParse(text.trim() === '' ? Number.NaN : Number(text))
   if (id.success) return id.data
   const list = noun === 'version' ? 'policy history' : `${noun} list`
-  throw new Refusal('body_invalid', `ID: the number of a ${noun} is expected; ${list} shows them.`)
+  throw new Refusal(
+    'body_invalid',
+    `ID: the number of ${noun === 'invitation' ? 'an' : 'a'} ${noun} is expected; ${list} shows them.`,
+  )
 }

@@ -14,8 +14,9 @@ import { listMembers, memberCounts, removeMember, setMember } from '../../../cor
 import { groupModelsOf, setGroupModels } from '../../../core/organisation/models.ts'
 import type { Db } from '../../../core/ports.ts'
 import { adoptGroup } from '../../../core/scim/groups.ts'
-import { microsOf, usdOf } from '../../../core/units.ts'
-import { choice, command, flag, number, text } from '../command.ts'
+import { usdOf } from '../../../core/units.ts'
+import { amount } from '../../../functions/fields.ts'
+import { choice, command, flag, number, text, title, titleIn } from '../command.ts'
 import { knownGroup, knownUser } from './find.ts'
 
 const YES_NO = ['yes', 'no'] as const
@@ -23,12 +24,12 @@ const count = z.int().min(0)
 const SETTINGS = {
   parent: text('GROUP', 'the group above it; none = it has none'),
   bills: choice(YES_NO, 'whether calls can be booked to it'),
-  priority: number('N', 'the lowest wins where one of several groups must; 100 if left out', count),
-  'lead-max': number(
-    'USD',
-    'the highest limit that its leads may give',
-    z.number().min(0).transform(microsOf),
+  priority: number(
+    'N',
+    'the lowest wins where one of several groups must; 100 if left out',
+    count.max(1_000_000),
   ),
+  'lead-max': number('USD', 'the highest limit that its leads may give', amount),
   'leads-add': choice(YES_NO, 'whether its leads may add members'),
   rpm: number('N', 'requests a minute of each member; 0 = unlimited', count),
   tpm: number('N', 'tokens a minute of each member; 0 = unlimited', count),
@@ -69,7 +70,8 @@ export const GROUPS = [
     args: ['GROUP'],
     about: 'makes a group',
     options: SETTINGS,
-    async run({ db, args: [name = ''], options }) {
+    async run({ db, args: [wanted], options }) {
+      const name = titleIn(wanted)
       const { id } = await createGroup(parts(db), { ...(await changeOf(db, options)), name })
       return { said: `Made group ${name} (id ${id}).`, fields: { id, name } }
     },
@@ -78,7 +80,7 @@ export const GROUPS = [
     name: 'group update',
     args: ['GROUP'],
     about: 'changes a group',
-    options: { name: text('NAME', 'its new name'), ...SETTINGS },
+    options: { name: title('its new name'), ...SETTINGS },
     async run({ db, args: [name = ''], options }) {
       const { id } = await knownGroup(db, name)
       const change: GroupChange = { ...(await changeOf(db, options)), name: options.name }

@@ -14,14 +14,14 @@ import {
 import { DAY_MS, timeText } from '../../../core/units.ts'
 import { sha256 } from '../../drivers/sha256.ts'
 import { choice, command, flag, text } from '../command.ts'
-import { futureTime } from './find.ts'
+import { futureTime, idIn } from './find.ts'
 
 const LIFE_MS = 14 * DAY_MS
 
 export const INVITATIONS = [
   command({
     name: 'invitation create',
-    args: ['ADDRESS…'],
+    args: ['[ADDRESS…]'],
     about: 'invites people, who get an account when they sign in',
     options: {
       file: text('FILE', 'a CSV of addresses, names and groups, in place of addresses'),
@@ -30,6 +30,8 @@ export const INVITATIONS = [
     },
     async run({ db, config, args, options: { file, role = 'user', expires } }) {
       const { auth, publicUrl } = settingsFrom(config)
+      if ((file === undefined) === (args.length === 0))
+        throw new Refusal('body_invalid', 'Type addresses, or --file FILE with a list of them.')
       const people = peopleIn(file === undefined ? args.join('\n') : read(file), auth)
       const ids = await groupIdsOf(db, people)
       const invited = await withoutAccount({ db, auth }, people)
@@ -70,8 +72,9 @@ export const INVITATIONS = [
     args: ['ID'],
     about: 'takes an invitation back',
     async run({ db, args: [id = ''] }) {
-      await revokeInvitation({ db, clock: systemClock, actor: COMMAND_LINE }, Number(id))
-      return { said: `Invitation ${id} can no longer be used.`, fields: { id: Number(id) } }
+      const invitation = idIn(id, 'invitation')
+      await revokeInvitation({ db, clock: systemClock, actor: COMMAND_LINE }, invitation)
+      return { said: `Invitation ${invitation} can no longer be used.`, fields: { id: invitation } }
     },
   }),
 ]

@@ -12,7 +12,7 @@ import { HOUR_MS, usdOf } from '../../../core/units.ts'
 import { dollars } from '../../../functions/fields.ts'
 import { ROTATION } from '../../../functions/key-rotation.ts'
 import { sha256 } from '../../drivers/sha256.ts'
-import { command, number, text } from '../command.ts'
+import { command, number, text, title } from '../command.ts'
 import type { Row } from '../output.ts'
 import { dayOf, futureTime, idIn, knownGroup, knownUser } from './find.ts'
 
@@ -42,9 +42,10 @@ export const KEYS = [
     name: 'key create',
     args: ['ITCODE'],
     about: 'prints a new key, once',
-    options: { name: text('NAME', 'what it is for'), ...LIMITS },
+    options: { name: title('what it is for'), ...LIMITS },
     async run({ db, args: [itcode = ''], options }) {
       const user = await knownUser(db, itcode)
+      if (user.status !== 'active') throw new Refusal('account_disabled', `${user.itcode} is disabled.`)
       const { expires = null, name = 'command line' } = options
       const { key, secret } = await createKey(
         { ...parts(db), sha256 },
@@ -88,7 +89,7 @@ export const KEYS = [
     name: 'key update',
     args: ['ID'],
     about: "changes a key's name, expiry or limits",
-    options: { name: text('NAME', 'what it is for'), ...LIMITS },
+    options: { name: title('what it is for'), ...LIMITS },
     async run({ db, args: [id = ''], options }) {
       const { name, expires } = options
       const change = { ...(await settingsOf(db, options)), name, expiresAt: expires }

@@ -5,6 +5,7 @@ import { Refusal } from '../../../core/errors.ts'
 import { adoptObject, kindOf, listObjects } from '../../../core/objects/manage.ts'
 import { choice, command } from '../command.ts'
 import { dayOf, knownUser } from './find.ts'
+import { fleetOf } from './fleet.ts'
 
 const KINDS = ['container', 'thread', 'file', 'skill'] as const
 
@@ -15,7 +16,8 @@ export const OBJECTS = [
     about: 'gives an object that was made elsewhere to a user; calls that name it go to the backend',
     options: { kind: choice(KINDS, 'what it is, where its id does not tell') },
     async run({ db, config, args: [id = '', backend = '', itcode = ''], options }) {
-      const names = config.backends.map(({ name }) => name)
+      const { found } = await fleetOf(config, db)
+      const names = found.config.backends.map(({ name }) => name)
       if (!names.includes(backend)) {
         throw new Refusal('body_invalid', `There is no backend ${backend}; there are ${names.join(', ')}.`)
       }

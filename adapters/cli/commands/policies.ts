@@ -21,7 +21,7 @@ import type { Policy } from '../../../core/policies/match.ts'
 import { policiesOfPerson } from '../../../core/policies/person.ts'
 import type { Db } from '../../../core/ports.ts'
 import { timeText } from '../../../core/units.ts'
-import { command, number, text } from '../command.ts'
+import { command, number, text, titleIn } from '../command.ts'
 import { idIn, knownGroup, knownUser } from './find.ts'
 
 const PRIORITY = 100
@@ -50,9 +50,14 @@ export const POLICIES = [
     options: {
       groups: text('GROUPS', 'names of the groups it is for, with commas between them; none = no group'),
       domains: text('DOMAINS', 'mail domains it is for, the same; neither = for everybody'),
-      priority: number('N', `the lowest that matches counts; ${PRIORITY} if left out`, z.int().min(0)),
+      priority: number(
+        'N',
+        `the lowest that matches counts; ${PRIORITY} if left out`,
+        z.int().min(0).max(1_000_000),
+      ),
     },
-    async run({ db, args: [name = '', file = ''], options }) {
+    async run({ db, args: [wanted, file = ''], options }) {
+      const name = titleIn(wanted)
       const change = {
         ...{
           settings: settingsIn(file),

@@ -26,7 +26,8 @@ const dimensions: Option<Dimension[]> = {
       z
         .array(z.enum(NAMES, `one or two of ${NAMES.join(', ')} are expected.`))
         .max(2, 'at most two are expected.'),
-    ),
+    )
+    .refine((names) => new Set(names).size === names.length, 'two different ones are expected.'),
 }
 const zone: Option<string> = {
   value: 'ZONE',

@@ -1,5 +1,4 @@
 /** Commands about what people ask for: models and higher limits. */
-import * as z from 'zod'
 import type { Config } from '../../../config/schema.ts'
 import { settingsFrom } from '../../../config/settings.ts'
 import { COMMAND_LINE } from '../../../core/audit/record.ts'
@@ -9,12 +8,14 @@ import type { Db } from '../../../core/ports.ts'
 import { review } from '../../../core/requests/decide.ts'
 import { decideIncrease, listIncreases } from '../../../core/requests/increases.ts'
 import { listApplications } from '../../../core/requests/list.ts'
-import { microsOf, timeText, usdOf } from '../../../core/units.ts'
+import { timeText, usdOf } from '../../../core/units.ts'
+import { amount, prose } from '../../../functions/fields.ts'
 import { pricesFrom } from '../../shared/tables.ts'
-import { command, flag, number, text } from '../command.ts'
+import { command, flag, number, type Option } from '../command.ts'
 import { futureTime } from './find.ts'
 
-const OPTIONS = { note: text('TEXT', 'what the person reads') }
+const note: Option<string> = { value: 'TEXT', about: 'what the person reads', schema: prose(2_000) }
+const OPTIONS = { note }
 /** `model-7` or `limit-7`, as request list shows it. */
 const ID = /^(model|limit)-([1-9]\d{0,14})$/
 const parts = (db: Db) => ({ db, clock: systemClock, actor: COMMAND_LINE })
@@ -63,7 +64,7 @@ export const REQUESTS = [
     about: 'grants a request; it holds from the next call on',
     options: {
       ...OPTIONS,
-      amount: number('USD', 'another amount than was asked for', z.number().min(0).transform(microsOf)),
+      amount: number('USD', 'another amount than was asked for', amount),
       until: futureTime('holds only until then'),
     },
     run: ({ db, config, args: [id = ''], options }) =>

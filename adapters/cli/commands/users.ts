@@ -15,7 +15,7 @@ import { eraseUser } from '../../../core/users/erase.ts'
 import { createUser, listUsers, updateUser } from '../../../core/users/manage.ts'
 import { deleteUser, releaseName, reviveUser } from '../../../core/users/remove.ts'
 import { dollars } from '../../../functions/fields.ts'
-import { choice, command, flag, number, text } from '../command.ts'
+import { choice, command, flag, number, text, title } from '../command.ts'
 import { knownGroup, knownUser, releasedUser } from './find.ts'
 
 const ROLES = ['user', 'admin', 'billing', 'auditor'] as const
@@ -35,7 +35,7 @@ export const USERS = [
     args: ['ITCODE'],
     about: 'makes a user, who can sign in at once',
     options: {
-      name: text('NAME', 'how lists show them'),
+      name: title('how lists show them'),
       role: choice(ROLES, 'what they may do on the dashboard'),
       admin: flag('the same as --role admin'),
       service: flag('a service account, which a program uses: it needs --billing-group, its owner'),
@@ -69,7 +69,7 @@ export const USERS = [
     args: ['ITCODE'],
     about: 'changes a user, from their next request on',
     options: {
-      name: text('NAME', 'how lists show them'),
+      name: title('how lists show them'),
       role: choice(ROLES, 'what they may do on the dashboard'),
       status: choice(['active', 'disabled'], 'disabled: sessions end, keys are refused'),
       ...LIMITS,
