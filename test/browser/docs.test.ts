@@ -8,6 +8,18 @@ beforeAll(async () => {
 })
 afterAll(() => house?.stop())
 
+test('who was signed in once reads the guides although the session has ended', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'ann')
+  await page.context().clearCookies()
+  await page.goto(`${house.gateway.url}/docs`)
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  await page.getByRole('link', { name: 'Sign in', exact: true }).first().waitFor()
+  expect(new URL(page.url()).pathname).toBe('/docs')
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
 test('a stranger reads a guide, searches all of them and copies a call', async () => {
   const { page, problems } = await house.page({ locale: 'zh-CN', scheme: 'dark', width: 360 })
   await page.goto(`${house.gateway.url}/docs`)

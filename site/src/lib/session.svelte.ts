@@ -10,6 +10,7 @@ const RANK = ['user', 'billing', 'auditor', 'admin'] as const satisfies readonly
 export type AdminRole = Exclude<(typeof RANK)[number], 'user'>
 let user = $state.raw<User>()
 let expired = $state(false)
+let isHinted = $state(localStorage.getItem(HINT) !== null)
 
 export const session = {
   get user() {
@@ -19,11 +20,12 @@ export const session = {
     user = value
     if (!value) return
     expired = false
+    isHinted = true
     localStorage.setItem(HINT, 'yes')
   },
   /** This browser may hold a session: only then is it worth asking. */
   get isLikely() {
-    return localStorage.getItem(HINT) !== null
+    return isHinted
   },
   /** Whether they may change what administrators do: each control of their pages asks this, because others only read. */
   get isAdmin() {
@@ -39,6 +41,11 @@ export const session = {
   },
 }
 
+/** For everybody: who cannot sign in may want to know how. */
+export function isPublic(path: string): boolean {
+  return path === '/docs' || path.startsWith('/docs/')
+}
+
 /** Only a page of this site: anything else could lead a person away after signing in. */
 export function safePath(path: string | null): string {
   return path && /^\/(?:[\w-]+(?:\/[\w-]+)*)?(?:\?[^\\\s]*)?$/.test(path) ? path : '/'
@@ -52,10 +59,19 @@ async function leaveFor(path: string): Promise<void> {
   user = undefined
 }
 
-function askToSignIn() {
+function forgetHint() {
+  isHinted = false
   localStorage.removeItem(HINT)
+}
+
+function askToSignIn() {
+  forgetHint()
   // Several requests may find it out, one after the other.
   if (isLeaving || location.pathname === '/login') return
+  if (isPublic(location.pathname)) {
+    user = undefined
+    return
+  }
   const here = location.pathname + location.search
   expired ||= user !== undefined
   void leaveFor(`/login?next=${encodeURIComponent(here)}`)
@@ -85,13 +101,13 @@ whenRefused((code) => {
 export async function signInAgain(): Promise<void> {
   const here = location.pathname + location.search
   await api.logout()
-  localStorage.removeItem(HINT)
+  forgetHint()
   await leaveFor(`/login?next=${encodeURIComponent(here)}`)
 }
 
 export async function signOut(everywhere = false): Promise<void> {
   await (everywhere ? api.logoutEverywhere() : api.logout())
-  localStorage.removeItem(HINT)
+  forgetHint()
   forgetRecent()
   await leaveFor('/login')
 }
