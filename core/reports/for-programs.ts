@@ -56,8 +56,24 @@ export interface BucketRow {
   serverToolMicros: number
 }
 
+/**
+ * The rows of the first buckets, and how many these are: as many as asked for, unless they have more rows than `most` together; at
+ * least one. So an answer about a hundred thousand keys does not fill the memory. Throws as usageInBuckets.
+ */
+export async function usageInSomeBuckets(
+  db: Db,
+  question: BucketQuestion,
+  most: number,
+): Promise<{ rows: BucketRow[]; count: number }> {
+  const rows = await usageInBuckets(db, question, most + 1)
+  const cut = rows.length > most ? rows.at(-1)?.place : undefined
+  if (cut === undefined) return { rows, count: question.count }
+  if (cut === 0) return { rows: await usageInBuckets(db, { ...question, count: 1 }), count: 1 }
+  return { rows: rows.filter(({ place }) => place < cut), count: cut }
+}
+
 /** By bucket, then by what is told. Throws a Refusal invalid_input for what only rows tell that are gone. */
-export async function usageInBuckets(db: Db, question: BucketQuestion): Promise<BucketRow[]> {
+export async function usageInBuckets(db: Db, question: BucketQuestion, limit?: number): Promise<BucketRow[]> {
   const { told, filter, from, ms, count } = question
   const filtered = dimensionsOf(filter)
   const used = [...new Set([...told, ...filtered])]
@@ -76,7 +92,8 @@ export async function usageInBuckets(db: Db, question: BucketQuestion): Promise<
   const rows = await db.all<Record<string, unknown>>(sql`
     select ${sql.raw([...keys, ...MEASURES.map((column) => `sum(${column}) as ${column}`)].join(', '))}
     from (${source}) where place < ${count} ${sql.join(matching, sql` `)}
-    group by ${sql.raw(keys.join(', '))} having sum(requests) > 0 order by ${sql.raw(keys.join(', '))}`)
+    group by ${sql.raw(keys.join(', '))} having sum(requests) > 0 order by ${sql.raw(keys.join(', '))}
+    limit ${limit ?? -1}`)
   return rows.map((row) => rowOf(row, told))
 }
 

@@ -21,7 +21,10 @@ export const spanQuery = {
     .regex(/^[1-9]\d{0,3}$/, 'a whole number is expected')
     .transform(Number)
     .optional()
-    .meta({ description: 'At most 31 days, 168 hours or 1440 minutes.' }),
+    .meta({
+      description:
+        'At most 31 days, 168 hours or 1440 minutes; a page has fewer where they have very many rows.',
+    }),
   page: byPage.page,
 }
 

@@ -2,11 +2,16 @@
 import * as z from 'zod'
 import { users } from '../../core/db/schema.ts'
 import type { Db } from '../../core/ports.ts'
-import { type BucketRow, type UsageDimension, usageInBuckets } from '../../core/reports/for-programs.ts'
+import {
+  type BucketQuestion,
+  type BucketRow,
+  type UsageDimension,
+  usageInSomeBuckets,
+} from '../../core/reports/for-programs.ts'
 import { among } from '../../core/reports/totals.ts'
 import { optionalLine } from '../fields.ts'
 import { report } from '../route.ts'
-import { bucketList, bucketListOf, bucketPage, spanQuery } from './buckets.ts'
+import { type BucketPage, bucketList, bucketListOf, bucketPage, spanQuery } from './buckets.ts'
 import { anyUser, centsText, tagged, USAGE, userTag, workspaceTag } from './fields.ts'
 
 const GROUPS = {
@@ -79,9 +84,8 @@ export const reports = [
     ],
     reply: bucketList(UsageResult),
     async handle({ deps: { db, clock }, query }) {
-      const page = bucketPage(query, query.bucket_width, clock.now())
-      const rows = await usageInBuckets(db, {
-        ...page,
+      const asked = bucketPage(query, query.bucket_width, clock.now())
+      const { rows, page } = await usageOfPage(db, asked, {
         told: [...new Set(query.group_by.map((name) => GROUPS[name]))],
         filter: {
           ...{ user: query.account_ids, key: query.api_key_ids, group: query.workspace_ids },
@@ -111,13 +115,13 @@ export const reports = [
     repeats: ['group_by'],
     reply: bucketList(CostResult),
     async handle({ deps: { db, clock }, query }) {
-      const page = bucketPage(query, query.bucket_width, clock.now())
+      const asked = bucketPage(query, query.bucket_width, clock.now())
       const isDescribed = query.group_by.includes('description')
       const told = [
         ...(query.group_by.includes('workspace_id') ? (['group'] as const) : []),
         ...(isDescribed ? (['model'] as const) : []),
       ]
-      const rows = await usageInBuckets(db, { ...page, told, filter: {} })
+      const { rows, page } = await usageOfPage(db, asked, { told, filter: {} })
       return bucketListOf(
         page,
         byPlace(rows, isDescribed ? describedCosts : (row) => [costOf(row, row.costMicros)]),
@@ -130,9 +134,22 @@ function byPlace<R>(
   rows: readonly BucketRow[],
   resultsOf: (row: BucketRow) => R[],
 ): ReadonlyMap<number, R[]> {
-  const results = new Map<number, R[]>()
-  for (const row of rows) results.set(row.place, [...(results.get(row.place) ?? []), ...resultsOf(row)])
-  return results
+  const ofPlaces = Map.groupBy(rows, ({ place }) => place)
+  return new Map([...ofPlaces].map(([place, ofPlace]) => [place, ofPlace.flatMap(resultsOf)]))
+}
+
+/** Rows of a page, unless one bucket alone has more. */
+const MOST_ROWS = 50_000
+
+/** The rows of a page, which ends earlier where it would have too many. */
+async function usageOfPage(
+  db: Db,
+  asked: BucketPage,
+  question: Pick<BucketQuestion, 'told' | 'filter'>,
+): Promise<{ rows: BucketRow[]; page: BucketPage }> {
+  const { rows, count } = await usageInSomeBuckets(db, { ...asked, ...question }, MOST_ROWS)
+  const { from, ms } = asked
+  return { rows, page: count < asked.count ? { from, ms, count, next: from + count * ms } : asked }
 }
 
 /** Tags of people and service accounts by their ids. */

@@ -6,6 +6,7 @@ import { COMMAND_LINE } from '../../core/audit/record.ts'
 import { apiKeys, usageLogs } from '../../core/db/schema.ts'
 import { createGroup } from '../../core/organisation/groups.ts'
 import { groupUp } from '../../core/reports/by-group.ts'
+import { type BucketRow, usageInBuckets, usageInSomeBuckets } from '../../core/reports/for-programs.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../core/units.ts'
@@ -191,6 +192,22 @@ describe('usage_report/messages', () => {
     )
     const asked = fc.sample(question, { seed: 7, numRuns: 40 })
     for (const [told, width, limit, where] of asked) await check(told, width, limit + 1, where)
+  })
+
+  test('has fewer buckets on a page, and all on all pages, where they have very many rows', async () => {
+    const whole = { told: ['key', 'model'] as const, filter: {}, from: FIRST, ms: DAY_MS, count: DAYS }
+    const all = await usageInBuckets(app.db, whole)
+    for (const most of [1, 7, 20, all.length - 1, all.length]) {
+      const found: BucketRow[] = []
+      for (let at = 0; at < DAYS; ) {
+        const left = { ...whole, from: FIRST + at * DAY_MS, count: DAYS - at }
+        const { rows, count } = await usageInSomeBuckets(app.db, left, most)
+        expect(count === 1 || rows.length <= most).toBe(true)
+        found.push(...rows.map((row) => ({ ...row, place: row.place + at })))
+        at += count
+      }
+      expect(found).toEqual(all)
+    }
   })
 
   test('is refused for what only rows tell that are gone', async () => {
