@@ -78,7 +78,7 @@ export async function askAccount(
     stop,
     body ? wholeAnswerTimeoutMs : Math.min(wholeAnswerTimeoutMs, STORED_MS),
   )
-  const sending = body && !(body instanceof Uint8Array) ? watched(body, wait.begin) : undefined
+  const sending = body && !(body instanceof Uint8Array) ? watched(body, wait) : undefined
   if (!sending) wait.begin()
   const outgoing = { method, path, headers, body: undefined, model: undefined, stream: false, openAi: false }
   const kind = kindOf(backend)
@@ -145,7 +145,7 @@ function unavailable(why: string, Of: typeof Refusal = Refusal): Refusal {
   return new Of('account_unavailable', message, { retryAfterMs: RETRY_MS })
 }
 
-/** The time limit on an answer begins when all is sent, because nobody knows how long a client takes to send it. */
+/** The time limit on an account begins whenever it has to do something, because nobody knows how long a client takes to send. */
 function createWait(clock: Deps['clock'], stop: Stop, mostMs: number) {
   let cancel = () => {}
   let over = false
@@ -161,13 +161,20 @@ function createWait(clock: Deps['clock'], stop: Stop, mostMs: number) {
   }
 }
 
-/** The same pieces; tells when the last was taken, and what they ended with otherwise. */
-function watched(pieces: AsyncIterable<Uint8Array>, onEnd: () => void) {
+/** The same pieces, while the account is waited for until it takes the next, and until it answers; tells what they failed with. */
+function watched(
+  pieces: AsyncIterable<Uint8Array>,
+  wait: Pick<ReturnType<typeof createWait>, 'begin' | 'end'>,
+) {
   let failure: unknown
   async function* watching() {
     try {
-      yield* pieces
-      onEnd()
+      for await (const piece of pieces) {
+        wait.begin()
+        yield piece
+        wait.end()
+      }
+      wait.begin()
     } catch (cause) {
       failure = cause
       throw cause

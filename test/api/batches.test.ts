@@ -238,7 +238,10 @@ test('an account that is silent in the midst of results keeps nobody waiting for
     })
     .toBe(true)
   const lines = app.logs.lines.filter(({ event }) => event === 'batch.not_booked')
-  expect(lines).toMatchObject([{ fields: { reason: 'The results of this batch broke off.' } }])
+  // In which of the two ways depends on how fast this machine is.
+  expect(lines).toMatchObject([
+    { fields: { reason: expect.stringMatching(/broke off|did not answer in time/) } },
+  ])
   await upstream.stop()
 })
 

@@ -1,4 +1,7 @@
 /** Files of several people in two accounts, behind one gateway. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { type App, startApp } from '../support/app.ts'
@@ -150,6 +153,19 @@ describe('the list of files', () => {
     expect(await listed(ann, `?ids[]=${ids[4]}&ids[]=${other}`)).toEqual([ids[4]])
     expect((await ask(ann, `/v1/files?after_id=${other}`)).status).toBe(400)
   })
+
+  test('has no page without anything before its end, because clients would stop there', async () => {
+    const ids: string[] = []
+    for (let i = 0; i < 4; i++) ids.unshift(await upload(ann, `${i}`))
+    // Their account alone knows that these are gone.
+    for (const id of ids.slice(1, 3)) {
+      const { url = '' } = accounts[ACCOUNTS.indexOf(placeOf(id) ?? '')] ?? {}
+      await fetch(`${url}/v1/files/${id}`, { method: 'DELETE', headers: { 'x-api-key': 'sim-account' } })
+      expect(placeOf(id)).toBeUndefined()
+    }
+    expect(await listed(ann, `?limit=1&after_id=${ids[0]}`)).toEqual([ids[3]])
+    expect(await listed(ann, `?limit=1&before_id=${ids[3]}`)).toEqual([ids[0]])
+  })
 })
 
 describe('an account', () => {
@@ -270,4 +286,26 @@ describe('an upload', () => {
       'DELETE /v1/files/file_1',
     )
   })
+})
+
+test('an account that takes nothing more of an upload ends it', async () => {
+  const silent = createServer(() => {})
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  await app.close()
+  // The cast holds because it listens on a port.
+  const { port } = silent.address() as AddressInfo
+  app = await startApp({ backends: [{ name: 'a', url: `http://127.0.0.1:${port}`, api_key: 'key' }] })
+  const connected = once(silent, 'request')
+  const uploading = ask(await keyOf(app, 'ann'), '/v1/files', { method: 'POST', body: form('x'.repeat(2e7)) })
+  await connected
+  const done = uploading.then(({ status }) => status)
+  await expect
+    .poll(() => {
+      app.clock.advance(600_000)
+      return Promise.race([done, undefined])
+    })
+    .toBe(504)
+  silent.closeAllConnections()
+  silent.close()
 })
