@@ -3,6 +3,7 @@ import { desc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteSelect } from 'drizzle-orm/sqlite-core'
 import { apiKeys, usageLogs, users } from '../db/schema.ts'
 import type { Db } from '../ports.ts'
+import { rowText, valuesIn } from './row-text.ts'
 
 /** A row with the names of its key and user, also of deleted ones; null if they never existed here. */
 export type LogRow = Omit<typeof usageLogs.$inferSelect, 'extra'> & {
@@ -22,12 +23,11 @@ export async function rowsOf(db: Db, ids: SQL): Promise<LogRow[]> {
   return withNames(db.select(COLUMNS).from(usageLogs).$dynamic(), ids)
 }
 
-/** As rowsOf: a row comes as one JSON text, because drivers take longer for a value than SQLite for the text of all. */
+/** As rowsOf, of many rows. */
 export async function manyRowsOf(db: Db, ids: SQL): Promise<LogRow[]> {
-  const text = sql<string>`json_array(${sql.join(Object.values(COLUMNS), sql`, `)})`
+  const text = rowText(Object.values(COLUMNS).map((column) => sql`${column}`))
   const found = await withNames(db.select({ text }).from(usageLogs).$dynamic(), ids)
-  const rows: unknown[][] = JSON.parse(`[${found.map((row) => row.text).join()}]`)
-  return rows.map((values) => {
+  return valuesIn(found.map((row) => row.text)).map((values) => {
     const fields: unknown[][] = LISTED.map(({ name, isBoolean }, at) => [
       name,
       isBoolean ? values[at] === 1 : values[at],

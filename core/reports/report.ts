@@ -8,6 +8,7 @@ import { type BucketSpan, bucketsOf, datesBefore, EVEN_MS, spanOfDates } from '.
 import { DIMENSIONS, type Dimension, groupedSums, type Kept, keptOf, loggedSums } from './grouped.ts'
 import type { Range } from './range.ts'
 import { columnsOf, pageOf, type ReportQuestion, TOKENS } from './report-page.ts'
+import { rowText, valuesIn } from './row-text.ts'
 import { sampleOf, type Timings, timingsOf } from './timings.ts'
 
 /** What calls used together. Tokens, micro-dollars, counts. */
@@ -111,16 +112,14 @@ export async function rowsOfReport(
   const { statement, buckets, sample } = await statementFor(db, question, { skip: 0, take: most + 1 })
   const columns = columnsOf(question, sample !== undefined)
   const answer = await db.all<{ text: string }>(
-    sql`select json_array(${sql.raw(columns.join(', '))}) as text from (${statement}) where place >= 0`,
+    sql`select ${rowText(columns.map((column) => sql.raw(column)))} as text from (${statement}) where place >= 0`,
   )
   if (answer.length > most) throw invalidField('start_date', problem('most_rows', { n: most }))
-  const rowIn = ({ text }: { text: string }) => {
-    const values: unknown[] = JSON.parse(text)
-    return rowOf(Object.fromEntries(columns.map((column, at) => [column, values[at]])), question, buckets)
-  }
+  const rowIn = (values: readonly unknown[]) =>
+    rowOf(Object.fromEntries(columns.map((column, at) => [column, values[at]])), question, buckets)
   return (function* () {
     for (let from = 0; from < answer.length; from += slice) {
-      yield answer.slice(from, from + slice).map(rowIn)
+      yield valuesIn(answer.slice(from, from + slice).map(({ text }) => text)).map(rowIn)
     }
   })()
 }
