@@ -298,7 +298,11 @@ test('an account that takes nothing more of an upload ends it', async () => {
   app = await startApp({ backends: [{ name: 'a', url: `http://127.0.0.1:${port}`, api_key: 'key' }] })
   const connected = once(silent, 'request')
   const uploading = ask(await keyOf(app, 'ann'), '/v1/files', { method: 'POST', body: form('x'.repeat(2e7)) })
-  await connected
+  const [{ socket }] = await connected
+  // All that fits between the two has been sent: from here on the account is waited for, not the client.
+  const came = [-1]
+  const grew = () => came.unshift(socket.bytesRead) > 1 && came[0] !== came[1]
+  await expect.poll(grew, { interval: 200 }).toBe(false)
   const done = uploading.then(({ status }) => status)
   await expect
     .poll(() => {
