@@ -9,6 +9,7 @@ import { type Format, JSON_HEADERS, linesOf, problemByStatus } from './format.ts
 
 const LONGEST_HEADER = 150
 const MOST_FIELDS = 10
+const LONGEST_FIELD = 2_000
 
 export const slack: Format = {
   request({ url, language }, message) {
@@ -17,7 +18,7 @@ export const slack: Format = {
       .slice(0, MOST_FIELDS)
       .map(({ label, value }) => ({
         type: 'mrkdwn',
-        text: `*${escaped(label)}*\n${escaped(value) || '–'}`,
+        text: fitting(`*${escaped(label)}*\n${escaped(value) || '–'}`),
         verbatim: true,
       }))
     const { link } = message
@@ -29,7 +30,11 @@ export const slack: Format = {
     const blocks = [
       {
         type: 'header',
-        text: { type: 'plain_text', text: message.title[language].slice(0, LONGEST_HEADER), emoji: false },
+        text: {
+          type: 'plain_text',
+          text: message.title[language].slice(0, LONGEST_HEADER).toWellFormed(),
+          emoji: false,
+        },
       },
       ...(fields.length > 0 ? [{ type: 'section', fields }] : []),
       ...(button ? [{ type: 'actions', elements: [button] }] : []),
@@ -42,6 +47,15 @@ export const slack: Format = {
     // Its words are names of errors; anything else is of somebody else.
     return problemByStatus(answer, /^[a-z_]{1,60}$/.test(text) ? `it answered ${status}: ${text}` : undefined)
   },
+}
+
+/** Text that was escaped, with its last entity whole or not there. */
+function fitting(text: string): string {
+  if (text.length <= LONGEST_FIELD) return text
+  return `${text
+    .slice(0, LONGEST_FIELD - 1)
+    .replace(/&[a-z]*$/, '')
+    .toWellFormed()}…`
 }
 
 function escaped(text: string): string {

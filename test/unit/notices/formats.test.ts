@@ -91,6 +91,16 @@ describe('a message has the form of', () => {
     })
   })
 
+  test('Slack, however much of it is escaped', async () => {
+    const long: Message = { ...MESSAGE, title: { en: `${'x'.repeat(149)}😀`, zh: '' } }
+    const facts = [{ label: { en: 'Reason', zh: '理由' }, value: '&'.repeat(500) }]
+    const { body } = await sent({ ...TARGET, kind: 'slack' }, OK.slack, { ...long, facts })
+    const [{ text: title }, { fields }] = body.blocks
+    expect([title.text.length, title.text.isWellFormed()]).toEqual([150, true])
+    expect(fields[0].text).toMatch(/^\*Reason\*\n(&amp;)+…$/)
+    expect(fields[0].text.length).toBeLessThanOrEqual(2_000)
+  })
+
   test('Feishu, signed where it has a secret', async () => {
     const { body } = await sent({ ...TARGET, kind: 'feishu', secret: 'word', language: 'zh' })
     expect(body).toEqual({
