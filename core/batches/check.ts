@@ -43,8 +43,6 @@ const CUSTOM_ID = /^[\w-]{1,64}$/
 const MOST_REQUESTS = 100_000
 /** Sums of two stay exact. */
 const HASHES = 2 ** 52
-/** Batches cost half. */
-const SHARE = 0.5
 
 /** `onCall` may refuse each of them, too. */
 export function createCheck(
@@ -70,9 +68,9 @@ export function createCheck(
     requested.add(call.requestedModel)
     models.add(call.model)
     onCall(call)
-    const { worst } = reservationOf(deps, call)
+    const { worst } = reservationOf(deps, call, { batch: true })
     tokens += worst.tokens
-    micros += Math.ceil(worst.costMicros * SHARE)
+    micros += worst.costMicros
     idsHash = addedHash(idsHash, customId)
     if (call.body === body) return request
     return joined([request.subarray(0, params.start), call.body, request.subarray(params.end)])

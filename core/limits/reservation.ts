@@ -26,7 +26,11 @@ type Parts = Pick<Deps, 'prices' | 'settings' | 'abilities' | 'catalogue'>
  * fetched by tools of the upstream, writes it to the cache, and answers with all of max_tokens; at the prices of the
  * most expensive model it names. Usually its answer has `limits.reserve_output` tokens at most, if that is set.
  */
-export function reservationOf({ prices, settings, abilities, catalogue }: Parts, call: Call): Reservation {
+export function reservationOf(
+  { prices, settings, abilities, catalogue }: Parts,
+  call: Call,
+  { batch }: { batch: boolean } = { batch: false },
+): Reservation {
   const inputTokens = Math.ceil(call.body.byteLength / BYTES_PER_TOKEN)
   const fetches = call.namesContentByReference || call.serverToolUses > 0
   const models = [...new Set([call.model, ...call.otherModels])]
@@ -44,6 +48,7 @@ export function reservationOf({ prices, settings, abilities, catalogue }: Parts,
       webSearches: Math.min(call.webSearches, MOST_SEARCHES),
       fast: call.fast,
       geoUs: call.geoUs,
+      batch,
       cached: call.longCache ? ('1h' as const) : undefined,
     }
     return { tokens: input + output, costMicros: prices.estimate(model, size, call.createdAt) }

@@ -96,6 +96,7 @@ interface EstimatedSize {
   webSearches?: number
   fast?: boolean
   geoUs?: boolean
+  batch?: boolean
   /** Lifetime of the cache that the input may be written to, which costs more than plain input; undefined = no cache. */
   cached?: '5m' | '1h' | undefined
 }
@@ -168,11 +169,12 @@ function pricesOf(list: PriceList, overrides: readonly PriceOverride[], factor: 
       }
       return { ...roundedParts(scaled), savedMicros: Math.round(saved / SCALE) + 0, unpriced }
     },
-    estimate(model, { input, output, webSearches = 0, fast = false, geoUs = false, cached }, at) {
+    estimate(model, size, at) {
+      const { input, output, webSearches = 0, fast = false, geoUs = false, batch = false, cached } = size
       const found = rates(model, at)
       const band = bandOf(found ?? unknown, found?.longPrompt, input)
       const tokens = { ...NO_TOKENS, output, [cached ? INPUT_CLASS[cached] : 'input']: input }
-      const asked = { fast: fast || spellingOf(model).fast, geoUs, batch: false }
+      const asked = { fast: fast || spellingOf(model).fast, geoUs, batch }
       const scaled = scaledCost(tokens, band, factor * multiplierOf(asked, found?.fastMultiplier ?? 1))
       return Math.ceil(scaled / SCALE) + webSearches * perSearch
     },

@@ -109,13 +109,14 @@ describe('a call costs', () => {
   })
 })
 
-test('an estimate knows band, searches, speed, place and caches, and rounds up', () => {
+test('an estimate knows band, searches, speed, place, batches and caches, and rounds up', () => {
   const haiku = (input: number, output: number) => prices.estimate('claude-haiku-5-5', { input, output }, NOW)
   expect([haiku(100_000, 1000), haiku(100_001, 1000), haiku(1, 0)]).toEqual([10_500, 52_501, 1])
   const opus = (given: object) => prices.estimate('claude-opus-5-5', { input: 10, output: 1, ...given }, NOW)
   expect(opus({})).toBe(60)
   expect(opus({ webSearches: 2 })).toBe(20_060)
   expect([opus({ fast: true }), opus({ geoUs: true })]).toEqual([120, 66])
+  expect(opus({ fast: true, webSearches: 2, batch: true })).toBe(20_030)
   expect([opus({ cached: '5m' }), opus({ cached: '1h' })]).toEqual([70, 100])
 })
 
