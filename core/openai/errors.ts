@@ -37,7 +37,8 @@ const CODES: Readonly<Record<string, Partial<ErrorKind>>> = {
   method_not_allowed: { status: 405, code: null },
   not_found: { code: null },
 }
-const TOO_LONG = /prompt is too long|exceeds? the (maximum )?context/i
+/** In the words of Claude and of the clouds. */
+const TOO_LONG = /(prompt|input) is too long|exceeds? (the )?(maximum )?context/i
 
 /** A Refusal in OpenAI's form; `type` is Anthropic's error type. */
 export function refusalAsOpenAi(refusal: Refusal, type: string): { status: number; error: OpenAiError } {

@@ -333,6 +333,8 @@ describe("OpenAI's interface", () => {
 
     test.each([
       [400, 'invalid_request_error', 'prompt is too long: 1 > 0', 400, 'context_length_exceeded'],
+      [400, 'invalid_request_error', 'Input is too long for it', 400, 'context_length_exceeded'],
+      [400, 'invalid_request_error', '`max_tokens` exceed context limit', 400, 'context_length_exceeded'],
       [400, 'invalid_request_error', 'messages: roles', 400, null],
       [413, 'request_too_large', 'big', 413, 'request_too_large'],
       [429, 'rate_limit_error', 'slow down', 429, 'rate_limit_exceeded'],

@@ -26,7 +26,8 @@ export function chatToMessages(asked: ChatRequest, context: TranslationContext):
     tools: toolsOf(asked, context, warn),
     clientTools: new Map(),
     choice: choiceOf(asked),
-    parallel: asked.parallel_tool_calls !== false,
+    // An answer has one deprecated `function_call`.
+    parallel: asked.parallel_tool_calls !== false && !asked.functions?.length,
     format: formatOf(asked),
     limit:
       asked.max_completion_tokens != null

@@ -125,7 +125,7 @@ describe('a field of a chat', () => {
       { functions: [{ name: 'f' }], function_call: 'auto' },
       {
         tools: [{ name: 'f', input_schema: { type: 'object', properties: {} } }],
-        tool_choice: { type: 'auto' },
+        tool_choice: { type: 'auto', disable_parallel_tool_use: true },
       },
     ],
     [
