@@ -23,7 +23,7 @@ beforeEach(async () => {
   app = await startApp(SETTINGS)
 })
 afterEach(() => app.close())
-const { begin, call, decide, form, poll, refresh, signedIn } = deviceClient(() => app)
+const { begin, call, decide, form, letIn, poll, refresh, signedIn } = deviceClient(() => app)
 const audited = async (action: string) => (await app.audit()).filter((row) => row.action === action)
 const good = async (token: string, peer?: string) => {
   const { status, body } = await refresh(token, peer)
@@ -185,6 +185,18 @@ describe('a forged token', () => {
     // There is no backend, which only an allowed call learns.
     expect([await ask(before.access_token), await ask(within)]).toEqual([503, 503])
   })
+})
+
+test('a token is good however many groups its person has, and whatever script they are named in', async () => {
+  const { id, ...browser } = await app.signIn('ann')
+  const parts = { ...app.deps, actor: COMMAND_LINE }
+  for (let i = 0; i < 50; i++) {
+    const group = await createGroup(parts, { name: `研发中心/平台工程部/${'组'.repeat(25)} ${i}` })
+    await setMember(parts, group.id, id, 'member')
+  }
+  const { access_token: token } = await letIn(browser)
+  expect((await call(token)).status).toBe(400)
+  expect(decodeJwt(token)['groups']).toContain(`研发中心/平台工程部/${'组'.repeat(25)} 0`)
 })
 
 describe('several gateways', () => {
