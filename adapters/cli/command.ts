@@ -2,11 +2,14 @@
 import * as z from 'zod'
 import type { Config } from '../../config/schema.ts'
 import { Refusal } from '../../core/errors.ts'
-import { line } from '../../functions/fields.ts'
+import { problem } from '../../core/problems.ts'
+import { line, prose } from '../../functions/fields.ts'
+import { problemOf } from '../../functions/problem-of.ts'
 import type { Storage } from '../drivers/storage/libsql.ts'
 import type { Result } from './output.ts'
 
 const LONGEST_NAME = 100
+const LONGEST_REMARK = 2_000
 const NAME = line(LONGEST_NAME)
 
 export interface Option<T> {
@@ -77,12 +80,17 @@ export function configCommand(
 export const oneLine = line(100_000)
 
 export function text(value: string, about: string): Option<string> {
-  return { value, about, schema: oneLine }
+  return { value, about, schema: worded(oneLine, asTyped) }
+}
+
+/** Several lines. */
+export function remark(about: string): Option<string> {
+  return { value: 'TEXT', about, schema: worded(prose(LONGEST_REMARK), asTyped) }
 }
 
 /** What somebody or something is called. */
 export function title(about: string): Option<string> {
-  return { value: 'NAME', about, schema: NAME }
+  return { value: 'NAME', about, schema: worded(NAME, asTyped) }
 }
 
 /** The same as an argument. Throws a Refusal body_invalid. */
@@ -103,6 +111,18 @@ export function choice<const T extends string>(names: readonly T[], about: strin
 
 /** A number of the command line, checked by `schema`. */
 export function number<T>(value: string, about: string, schema: z.ZodType<T, number>): Option<T> {
-  const digits = z.string().transform((given) => (given.trim() === '' ? Number.NaN : Number(given)))
-  return { value, about, schema: digits.pipe(schema) }
+  return { value, about, schema: worded(schema, (text) => (text.trim() === '' ? Number.NaN : Number(text))) }
 }
+
+/** A schema that says what is wrong as the API says it, because the library's own words are for programmers. */
+function worded<T, I>(schema: z.ZodType<T, I>, read: (text: string) => I): z.ZodType<T> {
+  return z.string().transform((text, context): T => {
+    const parsed = schema.safeParse(read(text), { reportInput: true })
+    if (parsed.success) return parsed.data
+    const [first] = parsed.error.issues
+    const { code, params } = first ? problemOf(first) : problem('other')
+    context.addIssue(`${problem(code, params).message}.`)
+    return z.NEVER
+  })
+}
+const asTyped = (text: string) => text

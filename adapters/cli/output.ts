@@ -5,28 +5,44 @@ export type Row = Readonly<Record<string, string | number | boolean | null | rea
 
 /** What a command prints. */
 export type Result =
-  /** A list; `none` is said when it is empty. `wide`: columns that only programs are given. */
-  | { rows: readonly Row[]; none: string; wide?: readonly string[] }
-  /** `said` is for people, `fields` for programs; as CSV they are one line. `note` goes to standard error. */
+  /** A list; `none` is said when it is empty. `wide`: columns that only programs are given. `note` goes to standard error. */
+  | {
+      rows: readonly Row[]
+      columns: readonly string[]
+      none: string
+      wide?: readonly string[]
+      note?: string
+    }
+  /** `said` is for people, `fields` for programs; as CSV they are one line. `note` is for people, too. */
   | { said: string; fields: Readonly<Record<string, unknown>>; note?: string }
 
 export type Format = 'text' | 'json' | 'csv'
 
 export function printed(result: Result, format: Format): { out: string; note?: string | undefined } {
-  if ('rows' in result) return { out: listed(result, format) }
-  if (format === 'csv') return { out: listed({ rows: [rowOf(result.fields)], none: '' }, 'csv') }
+  if ('rows' in result) return { out: listed(result, format), note: result.note }
+  if (format === 'csv') return { out: csvOf(Object.keys(result.fields), [rowOf(result.fields)]) }
   if (format === 'json') return { out: JSON.stringify(result.fields, null, 2) }
   return { out: result.said, note: result.note }
 }
 
-function listed({ rows, none, wide = [] }: Extract<Result, { rows: unknown }>, format: Format): string {
+function listed(
+  { rows, columns, none, wide = [] }: Extract<Result, { rows: unknown }>,
+  format: Format,
+): string {
   if (format === 'json') return JSON.stringify(rows, null, 2)
-  if (format === 'csv') {
-    const names = Object.keys(rows[0] ?? {})
-    const cells = rows.map((row) => names.map((name) => cell(row[name] ?? null)))
-    return [names, ...cells].map(csvLine).join('').trimEnd()
-  }
-  return rows.length === 0 ? none : table(rows, wide)
+  if (format === 'csv') return csvOf(columns, rows)
+  return rows.length === 0
+    ? none
+    : table(
+        rows,
+        columns.filter((name) => !wide.includes(name)),
+      )
+}
+
+/** With a line of names also where there is nothing, because programs look columns up by it. */
+function csvOf(names: readonly string[], rows: readonly Row[]): string {
+  const cells = rows.map((row) => names.map((name) => cell(row[name] ?? null)))
+  return [names, ...cells].map(csvLine).join('').trimEnd()
 }
 
 /** What is no single value is told as JSON. */
@@ -44,8 +60,7 @@ function cell(value: Row[string]): string | number {
 }
 
 /** Columns as wide as their widest text; numbers stand to the right. */
-function table(rows: readonly Row[], wide: readonly string[]): string {
-  const names = Object.keys(rows[0] ?? {}).filter((name) => !wide.includes(name))
+function table(rows: readonly Row[], names: readonly string[]): string {
   const columns = names.map((name) => {
     const cells = rows.map((row) => String(cell(row[name] ?? null)))
     const isNumber = rows.every((row) => typeof row[name] === 'number')

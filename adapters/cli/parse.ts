@@ -22,10 +22,10 @@ function commandOf(commands: readonly Command[], words: readonly string[]): Comm
 }
 
 export function parse(commands: readonly Command[], typed: readonly string[]): Parsed {
-  const words = wordsOf(typed)
+  const words = wordsOf(commands, typed)
   const command = commandOf(commands, words)
-  if (!command) throw new Refusal('body_invalid', overviewFor(commands, words))
-  const { values, positionals } = tokens(command, typed)
+  if (!command) throw new Refusal('body_invalid', `${unknown(words)}\n\n${overviewFor(commands, words)}`)
+  const { values, positionals } = tokens(command, withValues(command, typed))
   const args = positionals.slice(command.name.split(' ').length)
   const help = values.help === true
   if (!help) checkArguments(command, args)
@@ -45,6 +45,28 @@ function tokens({ name, options }: Command, args: readonly string[]) {
     const problem = cause instanceof Error ? cause.message.split('. ')[0] : String(cause)
     throw new Refusal('body_invalid', `${problem}. See: npm run cli -- ${name} --help`)
   }
+}
+
+/** Each option with its value as one word, because a value such as -5 would be taken for an option. */
+function withValues({ options }: Command, typed: readonly string[]): string[] {
+  const joined: string[] = []
+  for (let at = 0; at < typed.length; at++) {
+    const word = typed[at] ?? ''
+    const isOption = word.startsWith('--') && options[word.slice(2)]?.value !== undefined
+    const value = isOption ? typed[++at] : undefined
+    if (isOption && (value === undefined || /^-(?!\.?\d)/.test(value))) {
+      throw new Refusal(
+        'body_invalid',
+        `${word}: a value is expected; type one that begins with - as ${word}=VALUE.`,
+      )
+    }
+    joined.push(value === undefined ? word : `${word}=${value}`)
+  }
+  return joined
+}
+
+function unknown(words: readonly string[]): string {
+  return words.length === 0 ? 'A command is expected.' : `"${words.slice(0, 2).join(' ')}" is no command.`
 }
 
 function checkArguments({ name, args: expected }: Command, given: readonly string[]) {
@@ -73,12 +95,15 @@ function checked({ options }: Command, values: Record<string, unknown>): Record<
 
 /** Help that was asked for where no command is named, on those of one noun or on all; undefined otherwise. */
 export function helpAsked(commands: readonly Command[], typed: readonly string[]): string | undefined {
-  const words = wordsOf(typed)
+  const words = wordsOf(commands, typed)
   return typed.includes('--help') && !commandOf(commands, words) ? overviewFor(commands, words) : undefined
 }
 
-function wordsOf(typed: readonly string[]): string[] {
-  return typed.filter((word) => !word.startsWith('-'))
+/** What is neither an option nor the value of one, wherever options stand. */
+function wordsOf(commands: readonly Command[], typed: readonly string[]): string[] {
+  const options = commands.flatMap((one) => Object.entries(one.options))
+  const taking = new Set(options.filter(([, { value }]) => value !== undefined).map(([name]) => `--${name}`))
+  return typed.filter((word, at) => !word.startsWith('-') && !taking.has(typed[at - 1] ?? ''))
 }
 
 function overviewFor(commands: readonly Command[], [first]: readonly string[]): string {

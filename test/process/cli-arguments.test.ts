@@ -23,6 +23,13 @@ const said = async (...args: string[]) => {
 }
 
 test.each([
+  [['audit', 'lst'], /^audit: |"lst" is too much/],
+  [['usr', 'list'], /^"usr list" is no command\.\n\nUsage: /],
+  [['user', 'create', 'eve', '--rpm', '-5'], /^--rpm: at least 0 is expected\.$/],
+  [
+    ['user', 'create', 'eve', '--budget', '-5'],
+    /^--budget: 0, or from 0\.000001 to 1000000000, is expected\.$/,
+  ],
   [['group', 'create', ''], 'GROUP: a text is expected.'],
   [['group', 'create', 'a\u001b[31mb\nc'], 'GROUP: a text is expected.'],
   [['group', 'create', 'x'.repeat(101)], 'A name of at most 100 characters is expected.'],
@@ -45,6 +52,19 @@ test.each([
     expect(told).toMatchObject({ code: 1, stdout: '' })
     expect(told.stderr).toMatch(expected)
     expect(told.stderr).not.toMatch(/query|SQL|NaN/)
+  },
+  SLOW_MS,
+)
+
+test(
+  'options may stand before the command, and a list of nothing has the names of its columns',
+  async () => {
+    const audit = await said('--limit', '1', 'audit', 'list', '--csv')
+    expect([audit.code, audit.stdout.trim().split('\r\n').length]).toEqual([0, 2])
+    expect((await said('report', '--by', 'user', '--bucket', 'day', '--csv')).stdout).toMatch(
+      /^bucket,user,requests,errors,.*,web_searches\n$/,
+    )
+    expect((await said('key', 'list', '--csv')).stdout).toMatch(/^id,owner,.*\n$/)
   },
   SLOW_MS,
 )
@@ -79,6 +99,11 @@ test(
     expect((await said('invitation', 'create', '--file', file, '--csv')).stdout).toMatch(
       /x@example\.com.*\r\n.*y@example\.com/,
     )
+    // Without server.public_url.
+    expect(await said('invitation', 'create', 'w@example.com')).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^Put the gateway's address before each link/),
+    })
     expect((await said('invitation', 'create', 'z@example.com', '--file', file)).code).toBe(1)
   },
   SLOW_MS,

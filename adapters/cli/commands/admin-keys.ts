@@ -46,7 +46,11 @@ export const ADMIN_KEYS = [
         expires: dayOf(times.expiresAt) ?? 'never',
         last_used: dayOf(times.lastUsedAt) ?? 'never',
       }))
-      return { rows, none: 'There are no admin keys yet.' }
+      return {
+        rows,
+        columns: ['id', 'name', 'key', 'scopes', 'expires', 'last_used'],
+        none: 'There are no admin keys yet.',
+      }
     },
   }),
   command({

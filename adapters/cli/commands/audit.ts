@@ -59,7 +59,11 @@ export const AUDIT = [
         before: event.before && JSON.stringify(event.before),
         after: event.after && JSON.stringify(event.after),
       }))
-      return { rows, none: 'Nothing is in the audit yet.' }
+      return {
+        rows,
+        columns: ['at', 'actor', 'action', 'target', 'before', 'after'],
+        none: 'Nothing is in the audit yet.',
+      }
     },
   }),
 ]

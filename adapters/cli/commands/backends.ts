@@ -46,7 +46,23 @@ export const BACKENDS = [
       const broken = fleet
         .unused()
         .map(({ name, problem }) => ({ name, source: 'api', type: null, ...none, problem }))
-      return { rows: [...rows, ...broken], none: 'There are no backends.', wide: ['models', 'url'] }
+      return {
+        rows: [...rows, ...broken],
+        columns: [
+          'name',
+          'source',
+          'type',
+          'enabled',
+          'weight',
+          'priority',
+          'problem',
+          'url',
+          'proxy',
+          'models',
+        ],
+        none: 'There are no backends.',
+        wide: ['models', 'url'],
+      }
     },
   }),
   command({
@@ -94,7 +110,11 @@ export const BACKENDS = [
         const { credentialsOf } = found
         const parts = { upstream, clock: systemClock, credentialsOf, book: bookedIn(db, found.config) }
         const steps = await tryOut(parts, backendFrom(one))
-        return { rows: steps.map(({ step, outcome, message }) => ({ step, outcome, message })), none: '' }
+        return {
+          rows: steps.map(({ step, outcome, message }) => ({ step, outcome, message })),
+          columns: ['step', 'outcome', 'message'],
+          none: '',
+        }
       } finally {
         await upstream.close()
       }

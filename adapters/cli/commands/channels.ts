@@ -41,7 +41,12 @@ export const CHANNELS = [
         last_error: channel.lastError,
         events: channel.events,
       }))
-      return { rows, none: 'There are no channels yet. Make one with: channel create', wide: ['events'] }
+      return {
+        rows,
+        columns: ['id', 'kind', 'name', 'host', 'enabled', 'failing_since', 'last_error', 'events'],
+        none: 'There are no channels yet. Make one with: channel create',
+        wide: ['events'],
+      }
     },
   }),
   command({

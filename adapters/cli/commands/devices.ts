@@ -30,7 +30,21 @@ export const DEVICES = [
         cost_usd: usdOf(costMicros),
         addresses: (addresses.get(key.id) ?? []).map(({ ip }) => ip).join(' '),
       }))
-      return { rows, none: 'No device is signed in.' }
+      return {
+        rows,
+        columns: [
+          'id',
+          'owner',
+          'name',
+          'since',
+          'expires',
+          'last_used',
+          'requests',
+          'cost_usd',
+          'addresses',
+        ],
+        none: 'No device is signed in.',
+      }
     },
   }),
   command({

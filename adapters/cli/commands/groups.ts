@@ -130,7 +130,22 @@ export const GROUPS = [
         lead_max_usd: usdOf(group.leadMaxMicros),
         leads_add: group.leadsAdd,
       }))
-      return { rows, none: 'There are no groups yet.' }
+      return {
+        rows,
+        columns: [
+          'id',
+          'name',
+          'source',
+          'bills',
+          'parent',
+          'priority',
+          'members',
+          'leads',
+          'lead_max_usd',
+          'leads_add',
+        ],
+        none: 'There are no groups yet.',
+      }
     },
   }),
   command({
@@ -144,7 +159,7 @@ export const GROUPS = [
         name: member.name,
         role: member.role,
       }))
-      return { rows, none: `Nobody is in ${name} yet.` }
+      return { rows, columns: ['itcode', 'name', 'role'], none: `Nobody is in ${name} yet.` }
     },
   }),
   command({

@@ -17,6 +17,8 @@ import { choice, command, flag, text } from '../command.ts'
 import { futureTime, idIn } from './find.ts'
 
 const LIFE_MS = 14 * DAY_MS
+const NO_HOST =
+  "Put the gateway's address before each link, such as https://claude.example.com; with server.public_url links have it."
 
 export const INVITATIONS = [
   command({
@@ -46,7 +48,9 @@ export const INVITATIONS = [
           ...{ id, email, link: `${publicUrl}/login#invitation=${secret}` },
           expires_at: timeText(expiresAt),
         })),
+        columns: ['id', 'email', 'link', 'expires_at'],
         none: 'All of them have an account.',
+        ...(publicUrl === '' && made.length > 0 ? { note: NO_HOST } : {}),
       }
     },
   }),
@@ -63,6 +67,7 @@ export const INVITATIONS = [
           ...{ id: one.id, email: one.email, role: one.role, uses: `${one.uses}/${one.mostUses}` },
           ...{ status: statusOf(one, systemClock.now()), expires_at: timeText(one.expiresAt) },
         })),
+        columns: ['id', 'email', 'role', 'uses', 'status', 'expires_at'],
         none: 'There are no invitations.',
       }
     },

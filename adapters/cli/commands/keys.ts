@@ -82,7 +82,11 @@ export const KEYS = [
           cost_usd: usdOf(costMicros),
         }),
       )
-      return { rows, none: 'There are no keys yet.' }
+      return {
+        rows,
+        columns: ['id', 'owner', 'name', 'key', 'status', 'expires', 'last_used', 'requests', 'cost_usd'],
+        none: 'There are no keys yet.',
+      }
     },
   }),
   command({

@@ -61,7 +61,11 @@ export const LIMITS = [
     async run({ db, options }) {
       const isNamed = Object.values(options).some((value) => value !== undefined)
       const rows = await listSpendLimits(db, isNamed ? await scopeOf(db, options) : {})
-      return { rows: await shownLimits(db, rows), none: 'No spend limits are set.' }
+      return {
+        rows: await shownLimits(db, rows),
+        columns: ['id', 'scope', 'of', 'period', 'amount_usd', 'temporary_usd', 'temporary_until'],
+        none: 'No spend limits are set.',
+      }
     },
   }),
   command({
@@ -80,7 +84,11 @@ export const LIMITS = [
         source: String(cap.source),
         resets_at: cap.period === 'total' ? null : timeText(cap.resetsAt),
       }))
-      return { rows, none: `${user.itcode} has no limit.` }
+      return {
+        rows,
+        columns: ['period', 'amount_usd', 'spent_usd', 'source', 'resets_at'],
+        none: `${user.itcode} has no limit.`,
+      }
     },
   }),
 ]

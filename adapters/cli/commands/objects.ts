@@ -49,7 +49,11 @@ export const OBJECTS = [
           expires: dayOf(expiresAt) ?? 'never',
         }),
       )
-      return { rows, none: 'No objects are known yet.' }
+      return {
+        rows,
+        columns: ['kind', 'id', 'backend', 'owner', 'known_since', 'expires'],
+        none: 'No objects are known yet.',
+      }
     },
   }),
 ]

@@ -34,7 +34,7 @@ export const POLICIES = [
     about: 'lists the policies of Claude Code by priority; the first that matches a person counts',
     async run({ db }) {
       const rows = await Promise.all((await listPolicies(db)).map((policy) => rowOf(db, policy)))
-      return { rows, none: 'There are no policies yet.' }
+      return { rows, columns: ['id', 'name', 'priority', 'for'], none: 'There are no policies yet.' }
     },
   }),
   command({
@@ -108,7 +108,11 @@ export const POLICIES = [
         ...{ version: version.id, at: timeText(version.createdAt), by: await nameOf(db, version.actorId) },
         ...{ name: policy.name, priority: policy.priority, settings: JSON.stringify(policy.settings) },
       }))
-      return { rows: await Promise.all(rows), none: 'There is none.' }
+      return {
+        rows: await Promise.all(rows),
+        columns: ['version', 'at', 'by', 'name', 'priority', 'settings'],
+        none: 'There is none.',
+      }
     },
   }),
   command({

@@ -10,7 +10,7 @@ import { DIMENSIONS, type Dimension } from '../../../core/reports/grouped.ts'
 import { type Report, type ReportRow, reportOf } from '../../../core/reports/report.ts'
 import { SORTS } from '../../../core/reports/report-page.ts'
 import { monthBefore, statementOf, statementsOf } from '../../../core/reports/statement.ts'
-import { comparedView, measuresView } from '../../../functions/report-views.ts'
+import { comparedView, MeasuresView, measuresView } from '../../../functions/report-views.ts'
 import { choice, command, flag, type Option, text } from '../command.ts'
 import type { Row } from '../output.ts'
 import { knownGroup, knownUser } from './find.ts'
@@ -40,6 +40,7 @@ const date = (about: string): Option<string> => ({
   schema: z.iso.date('a date is expected, such as 2027-01-31.'),
 })
 
+const BEFORE = ['cost_before_usd', 'tokens_before', 'requests_before']
 /** What a terminal has no room for. */
 const WIDE = [
   'cache_write_5m_tokens',
@@ -90,7 +91,8 @@ export const REPORTS = [
       const question = { dimensions: by, bucket, filter, dates, compare, sort, order } as const
       const report = await reportOf(db, question, { skip: 0, take: undefined })
       const none = `Nothing was used from ${dates.startDate} to ${dates.endDate} (${timeZone}).`
-      return { rows: rowsOf(report, bucket !== 'none'), none, wide: WIDE }
+      const columns = columnsOf({ by, hasTime: bucket !== 'none', compare })
+      return { rows: rowsOf(report, bucket !== 'none'), columns, none, wide: WIDE }
     },
   }),
   command({
@@ -105,17 +107,36 @@ export const REPORTS = [
         throw new Refusal('body_invalid', 'MONTH: a month is expected, such as 2026-11.')
       }
       const none = `Nothing was used in ${month} (${timeZone}).`
+      const by: Dimension = options.group === undefined ? 'group' : 'user'
+      const list = { columns: columnsOf({ by: [by], hasTime: false, compare: true }), none, wide: WIDE }
       if (options.group === undefined)
-        return { rows: rowsOf(await statementsOf(db, { month, timeZone }), false), none, wide: WIDE }
+        return { ...list, rows: rowsOf(await statementsOf(db, { month, timeZone }), false) }
       const { id: groupId } = await knownGroup(db, options.group)
       const statement = await statementOf(db, { month, timeZone, groupId })
-      return { rows: statement ? rowsOf(statement.byUser, false) : [], none, wide: WIDE }
+      return { ...list, rows: statement ? rowsOf(statement.byUser, false) : [] }
     },
   }),
 ]
 
 function zoneOf(config: Config): string {
   return settingsFrom(config).limits.timeZone
+}
+
+function columnsOf({
+  by,
+  hasTime,
+  compare,
+}: {
+  by: readonly Dimension[]
+  hasTime: boolean
+  compare: boolean
+}) {
+  return [
+    ...(hasTime ? ['bucket'] : []),
+    ...NAMES.filter((name) => by.includes(name)),
+    ...Object.keys(MeasuresView.shape),
+    ...(compare ? BEFORE : []),
+  ]
 }
 
 function rowsOf({ rows }: Report, hasTime: boolean): Row[] {

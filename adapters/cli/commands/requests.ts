@@ -9,13 +9,12 @@ import { review } from '../../../core/requests/decide.ts'
 import { decideIncrease, listIncreases } from '../../../core/requests/increases.ts'
 import { listApplications } from '../../../core/requests/list.ts'
 import { timeText, usdOf } from '../../../core/units.ts'
-import { amount, prose } from '../../../functions/fields.ts'
+import { amount } from '../../../functions/fields.ts'
 import { pricesFrom } from '../../shared/tables.ts'
-import { command, flag, number, type Option } from '../command.ts'
+import { command, flag, number, remark } from '../command.ts'
 import { futureTime } from './find.ts'
 
-const note: Option<string> = { value: 'TEXT', about: 'what the person reads', schema: prose(2_000) }
-const OPTIONS = { note }
+const OPTIONS = { note: remark('what the person reads') }
 /** `model-7` or `limit-7`, as request list shows it. */
 const ID = /^(model|limit)-([1-9]\d{0,14})$/
 const parts = (db: Db) => ({ db, clock: systemClock, actor: COMMAND_LINE })
@@ -54,6 +53,7 @@ export const REQUESTS = [
           status,
           asked_at: timeText(at),
         })),
+        columns: ['id', 'itcode', 'asks', 'reason', 'status', 'asked_at'],
         none: 'Nobody waits for a decision.',
       }
     },

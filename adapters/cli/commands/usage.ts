@@ -11,7 +11,7 @@ export const USAGE = [
     about: 'tells what was used, in whole UTC days',
     options: {
       by: choice(['user', 'model', 'backend', 'day'], 'what to sum by; user if left out'),
-      days: number('N', 'how many days, with today; 30 if left out', z.int().positive()),
+      days: number('N', 'how many days, with today; 30 if left out', z.int().min(1)),
     },
     async run({ db, options: { by = 'user', days = 30 } }) {
       const today = Math.floor(systemClock.now() / DAY_MS) * DAY_MS
@@ -23,7 +23,11 @@ export const USAGE = [
         tokens: totalTokens,
         cost_usd: usdOf(costMicros),
       }))
-      return { rows, none: `No usage in the last ${days} days.` }
+      return {
+        rows,
+        columns: [by, 'requests', 'errors', 'tokens', 'cost_usd'],
+        none: `No usage in the last ${days} days.`,
+      }
     },
   }),
 ]

@@ -38,7 +38,7 @@ export const USERS = [
       name: title('how lists show them'),
       role: choice(ROLES, 'what they may do on the dashboard'),
       admin: flag('the same as --role admin'),
-      service: flag('a service account, which a program uses: it needs --billing-group, its owner'),
+      service: flag('a service account, which a program uses; its calls are booked to --billing-group'),
       ...LIMITS,
     },
     async run({ db, config, args: [itcode = ''], options }) {
@@ -116,7 +116,21 @@ export const USERS = [
         quota_tokens: user.quotaTokens || 'unlimited',
         budget_usd: usdOf(limits.get(user.id) ?? 0) || 'none',
       }))
-      return { rows, none: 'There are no users yet.' }
+      return {
+        rows,
+        columns: [
+          'id',
+          'itcode',
+          'name',
+          'role',
+          'kind',
+          'status',
+          'billing_group',
+          'quota_tokens',
+          'budget_usd',
+        ],
+        none: 'There are no users yet.',
+      }
     },
   }),
   command({

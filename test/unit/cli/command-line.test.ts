@@ -13,7 +13,7 @@ const PAINT = command({
   about: 'paints a wall',
   options: {
     colour: choice(['red', 'blue', 'green'], 'which colour'),
-    coats: number('N', 'how many coats', z.int().positive()),
+    coats: number('N', 'how many coats', z.int().min(1)),
     note: text('TEXT', 'what to remember'),
     twice: flag('paint it twice'),
   },
@@ -32,6 +32,14 @@ describe('what is typed', () => {
       format: 'text',
     })
   })
+  test('may begin with options', () => {
+    expect(parsed('--coats', '2', '--note=-x', 'wall', 'paint', 'north', '--json')).toMatchObject({
+      command: { name: 'wall paint' },
+      args: ['north'],
+      options: { coats: 2, note: '-x' },
+      format: 'json',
+    })
+  })
   test('is the longest name that fits', () => {
     expect(parsed('wall', '--json')).toMatchObject({ command: { name: 'wall' }, format: 'json' })
   })
@@ -40,14 +48,19 @@ describe('what is typed', () => {
     [['wall', 'paint', 'a', 'b', 'c'], '"c" is too much. See: npm run cli -- wall paint --help'],
     [['wall', 'paint', ''], 'WALL: a text is expected.'],
     [['wall', 'paint', 'a', 'b\u001b[31m'], '[ROOM]: a text is expected.'],
-    [['wall', 'paint', 'a', '--note', 'b\nc'], /^--note: /],
-    [['wall', 'paint', 'a', '--coats', '0'], /^--coats: /],
-    [['wall', 'paint', 'a', '--coats', ''], /^--coats: /],
+    [['wall', 'paint', 'a', '--note', 'b\nc'], /^--note: one line of text is expected\.$/],
+    [['wall', 'paint', 'a', '--coats', '0'], /^--coats: at least 1 is expected\.$/],
+    [['wall', 'paint', 'a', '--coats', '-5'], /^--coats: at least 1 is expected\.$/],
+    [['wall', 'paint', 'a', '--coats', '1.5'], /^--coats: a whole number is expected\.$/],
+    [['wall', 'paint', 'a', '--coats', ''], /^--coats: a number is expected\.$/],
+    [['wall', 'paint', 'a', '--coats', '--twice'], /^--coats: a value is expected/],
     [['wall', 'paint', 'a', '--colour', 'pink'], '--colour: red, blue or green is expected.'],
     [['wall', 'paint', 'a', '--hue', 'pink'], /'--hue'\. See: npm run cli -- wall paint --help$/],
-    [['wall', 'paint', 'a', '--note'], /--note.* See: /],
+    [['wall', 'paint', 'a', '--note'], /^--note: a value is expected/],
     [['wall', 'paint', 'a', '--json', '--csv'], 'Choose one of --json and --csv.'],
-    [['door'], /^Usage: .*\n\n {2}wall paint WALL \[ROOM\] {2}paints a wall\n/],
+    [['door', 'open', 'now'], /^"door open" is no command\.\n\nUsage: /],
+    [['--twice'], /^A command is expected\.\n\nUsage: /],
+    [['door'], /^"door" is no command\.\n\nUsage: .*\n\n {2}wall paint WALL \[ROOM\] {2}paints a wall\n/],
   ])('%j is answered with what to type', (typed, said) => {
     expect(() => parsed(...typed)).toThrow(said)
   })
@@ -82,8 +95,9 @@ describe('what is printed', () => {
     { name: 'Ann', cost_usd: 12.5, groups: ['a', 'b'], until: null },
     { name: '小明, =1', cost_usd: 3, groups: [], until: '2027-01-31' },
   ]
+  const columns = ['name', 'cost_usd', 'groups', 'until']
   test('is a table for people, with numbers to the right', () => {
-    expect(printed({ rows, none: '' }, 'text').out).toBe(
+    expect(printed({ rows, columns, none: '' }, 'text').out).toBe(
       [
         'name      cost_usd  groups  until',
         '--------  --------  ------  ----------',
@@ -93,18 +107,23 @@ describe('what is printed', () => {
     )
   })
   test('leaves out for people what a terminal has no room for', () => {
-    expect(printed({ rows, none: '', wide: ['groups', 'until'] }, 'text').out).toContain(
+    expect(printed({ rows, columns, none: '', wide: ['groups', 'until'] }, 'text').out).toContain(
       'name      cost_usd\n',
     )
-    expect(printed({ rows, none: '', wide: ['groups'] }, 'csv').out).toContain('name,cost_usd,groups,until')
+    expect(printed({ rows, columns, none: '', wide: ['groups'] }, 'csv').out).toContain(
+      'name,cost_usd,groups,until',
+    )
   })
   test('is JSON or CSV for programs, also when there is nothing', () => {
-    expect(JSON.parse(printed({ rows, none: '' }, 'json').out)).toEqual(rows)
-    expect(printed({ rows, none: '' }, 'csv').out).toBe(
+    expect(JSON.parse(printed({ rows, columns, none: '' }, 'json').out)).toEqual(rows)
+    expect(printed({ rows, columns, none: '' }, 'csv').out).toBe(
       'name,cost_usd,groups,until\r\nAnn,12.5,"a,b",\r\n"小明, =1",3,,2027-01-31',
     )
-    expect(printed({ rows: [], none: 'There are none.' }, 'json').out).toBe('[]')
-    expect(printed({ rows: [], none: 'There are none.' }, 'text').out).toBe('There are none.')
+    expect(printed({ rows: [], columns, none: 'There are none.' }, 'json').out).toBe('[]')
+    expect(printed({ rows: [], columns, none: 'There are none.' }, 'csv').out).toBe(
+      'name,cost_usd,groups,until',
+    )
+    expect(printed({ rows: [], columns, none: 'There are none.' }, 'text').out).toBe('There are none.')
   })
   test('is a sentence, or the fields behind it', () => {
     const result = { said: 'Done.', fields: { id: 7 }, note: 'Once.' }
