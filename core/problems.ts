@@ -61,6 +61,7 @@ export const PROBLEMS = {
   most_rows: 'a file has at most {n} rows: ask for fewer days, or for longer parts of time',
   line_email: 'line {line}: an e-mail address is expected',
   line_name: 'line {line}: the name is too long',
+  line_no_controls: 'line {line}: a name without control characters is expected',
   list_group: 'there is no group {name} that is kept here',
   audit_webhook: 'audit is only for webhooks',
   https: 'an https address is expected',

@@ -16,7 +16,7 @@ import {
 import { problem } from '../core/problems.ts'
 import { DAY_MS, timeText, usdOf } from '../core/units.ts'
 import { addressOf } from '../core/users/address.ts'
-import { amount, idOf, line, moment, optionalProse, page, pageSize, timestamp } from './fields.ts'
+import { amount, idOf, line, moment, page, pageSize, timestamp } from './fields.ts'
 import { period } from './limits.ts'
 import { report, route } from './route.ts'
 
@@ -60,7 +60,8 @@ const Wanted = z.strictObject({
   limit_period: period.default('monthly'),
   most_uses: z.int().min(1).max(10_000).default(1),
   expires_at: moment.optional().meta({ description: 'Left out: in 14 days.' }),
-  list: optionalProse(LIST_CHARACTERS).optional().meta({
+  // What is in it is checked line by line, so that a refusal names the line.
+  list: z.string().max(LIST_CHARACTERS).optional().meta({
     description:
       'Lines of `address, name, group | group`; each makes an invitation. In place of email and name.',
   }),

@@ -27,6 +27,9 @@ export function peopleIn(list: string, auth: AuthSettings): Invited[] {
     if (address === '' || (i === 0 && /^e-?mail$/i.test(address))) continue
     const email = spelled(address, i + 1, auth)
     if (name.length > 100) throw invalidField('list', problem('line_name', { line: i + 1 }))
+    // As names are everywhere, because they would change what terminals, mails and logs show of them.
+    if (/\p{Cc}/u.test(name) || !name.isWellFormed())
+      throw invalidField('list', problem('line_no_controls', { line: i + 1 }))
     const named = groups.split('|').map((group) => group.trim())
     if (!people.has(email)) people.set(email, { email, name: name || null, groups: named.filter(Boolean) })
   }

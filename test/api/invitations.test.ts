@@ -162,6 +162,8 @@ describe('an invitation', () => {
     for (const [wrong, problem] of [
       ['x@corp.test\nnot an address', 'line 2'],
       ['x@corp.test,X,nowhere', 'nowhere'],
+      ['x@corp.test,X\u001b[31m', 'line 1'],
+      ['x@corp.test\ny@corp.test,"Y\u0000"', 'line 2'],
       ['\n\n', 'at least one'],
     ]) {
       const answer = await admin.post('/admin/api/invitations', { list: wrong })

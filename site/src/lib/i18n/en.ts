@@ -149,6 +149,7 @@ export const en = {
   'problem.most_rows': 'A file has at most {n} rows: ask for fewer days, or for longer parts of time.',
   'problem.most_days_by': 'At most {n} days can be asked for by parts of this length.',
   'problem.line_email': 'Line {line}: enter an email address.',
+  'problem.line_no_controls': 'Line {line}: the name has control characters.',
   'problem.line_name': 'Line {line}: the name is too long.',
   'problem.list_group': 'There is no group {name} that is kept here.',
   'problem.audit_webhook': 'The audit log is only for webhooks.',

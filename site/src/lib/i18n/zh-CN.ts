@@ -143,6 +143,7 @@ export const zhCN: Messages = {
   'problem.most_rows': '文件最多 {n} 行：请缩短日期范围，或选择更长的时间粒度。',
   'problem.most_days_by': '按此时间粒度最多可查询 {n} 天。',
   'problem.line_email': '第 {line} 行：请填写邮箱地址。',
+  'problem.line_no_controls': '第 {line} 行：姓名含有控制字符。',
   'problem.line_name': '第 {line} 行：姓名过长。',
   'problem.list_group': '这里没有名为 {name} 的本地用户组。',
   'problem.audit_webhook': '审计日志只能发送到 Webhook。',
