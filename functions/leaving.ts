@@ -92,11 +92,11 @@ export const leaving = [
     path: '/admin/api/users/:id/release',
     tier: 'admin',
     summary:
-      'Frees the name and address of a deleted user for somebody else. The deleted one is called name#id.',
+      'Frees the name of a user for somebody else: of one who was deleted, with the address, or whose mail goes elsewhere. They are called name#id.',
     errors: [409],
     reply: z.strictObject({ user: Named }),
     async handle({ deps, params, actor }) {
-      const { id, itcode } = await releaseName({ ...deps, actor }, idOf(params.id))
+      const { id, itcode } = await releaseName({ ...deps, actor, auth: deps.settings.auth }, idOf(params.id))
       return { user: { id, itcode } }
     },
   }),

@@ -25,6 +25,11 @@ export function accountName(text: string): string {
   return oneSpelling(name)
 }
 
+/** The name of an account that is there, which may be a released one: `name#id`. Throws as accountName. */
+export function givenName(text: string): string {
+  return /#\d+$/.test(text) ? text : accountName(text)
+}
+
 function oneSpelling(name: string): string {
   const [local = '', domain] = name.split('@')
   return domain === undefined ? name : `${local}@${dnsName(domain)}`

@@ -3,7 +3,7 @@
  * an object that it names is complete.
  */
 import * as z from 'zod'
-import { accountName } from '../auth/account.ts'
+import { givenName } from '../auth/account.ts'
 import { microsOf } from '../units.ts'
 
 const PERIODS = ['daily', 'weekly', 'monthly', 'total'] as const
@@ -17,7 +17,7 @@ const amount = z
 const limits = z.strictObject(Object.fromEntries(PERIODS.map((period) => [period, amount.optional()])))
 const shared = z.strictObject({ each: limits.optional(), pool: limits.optional() })
 const name = z.string().trim().min(1).max(100)
-const itcode = z.string().max(254).transform(accountName)
+const itcode = z.string().max(254).transform(givenName)
 const rate = z.int().min(0).nullable().optional()
 const rates = { requests_per_minute: rate, tokens_per_minute: rate, concurrent_requests: rate }
 

@@ -162,10 +162,12 @@ function foundOne(
   if (other) throw new Refusal('not_unique', `Several accounts have the name and address of ${userName}.`)
   if (one?.kept) throw taken(userName)
   if (one && (!one.isOrdinary || hasMoved(one.user, names))) {
-    const why = one.isOrdinary ? 'has another address by now' : 'has rights over others'
+    const [why, or] = one.isOrdinary
+      ? ['has another address by now', ` or, for somebody else, release its name: POST …/release`]
+      : ['has rights over others', '']
     throw new Refusal(
       'not_unique',
-      `The account ${one.user.itcode} ${why}. An administrator has to hand it over: POST /admin/api/users/${one.user.id}/scim.`,
+      `The account ${one.user.itcode} ${why}. An administrator has to hand it over: POST /admin/api/users/${one.user.id}/scim${or}.`,
     )
   }
   if (one) return one

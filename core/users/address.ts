@@ -86,6 +86,12 @@ export async function changeAddress(
     .where(and(eq(users.id, userId), isNull(users.deletedAt)))
   if (!before) throw nothingHere()
   const { email = null, confirmed = true } = address ?? {}
+  if (email === null && before.itcode.includes('#')) {
+    throw new Refusal(
+      'conflict',
+      'The name of this account is free for somebody else, so that it needs an address.',
+    )
+  }
   const isSame = before.email === email && (!confirmed || before.emailUnconfirmed !== confirmed)
   if (isSame) return
   const now = clock.now()

@@ -2,7 +2,14 @@
 import { and, asc, eq, exists, isNull, sql } from 'drizzle-orm'
 import { auditedRates, changeOf } from '../audit/change.ts'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
-import { accountName, assertUnmistakable, findAccount, findByName, type User } from '../auth/account.ts'
+import {
+  accountName,
+  assertUnmistakable,
+  findAccount,
+  findByName,
+  givenName,
+  type User,
+} from '../auth/account.ts'
 import { closeSessionsOf } from '../auth/sessions.ts'
 import { loginCodes, scimUsers, users } from '../db/schema.ts'
 import { endingDevicesOf } from '../devices/end.ts'
@@ -215,7 +222,7 @@ function audited({ name, role, status, quotaTokens, billingGroupId, ...rates }: 
 }
 
 export async function findUser(db: Db, itcode: string): Promise<User | undefined> {
-  const [user] = await findByName(db, [accountName(itcode)])
+  const [user] = await findByName(db, [givenName(itcode)])
   return user
 }
 

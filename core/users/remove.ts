@@ -2,7 +2,7 @@
  * Accounts that people leave: deleted, brought back, or freed of their name. A deleted account keeps its row, so that its usage
  * keeps a name, and nobody else gets that name before an administrator releases it.
  */
-import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { bareName, mailAddress, type User } from '../auth/account.ts'
 import { closeSessionsOf } from '../auth/sessions.ts'
@@ -131,19 +131,36 @@ export async function reviveUser(
 }
 
 /**
- * Frees the name and address of a deleted account for somebody else: it is called `name#id` from now on, which nobody can
- * type as a name. Throws a Refusal: not_found; conflict if that was done before.
+ * Frees the name of an account for somebody else: it is called `name#id` from now on, which nobody can type as a name. Of a deleted
+ * account, its address as well; another keeps the address, to which its mail goes instead of to its name. Throws a Refusal:
+ * not_found; conflict if that was done before, or if its mail goes to its name.
  */
-export async function releaseName({ db, clock, actor }: Parts, id: number): Promise<User> {
-  const { itcode } = await deletedUser(db, id)
-  if (itcode.includes('#')) throw new Refusal('conflict', 'The name of this account is free already.')
+export async function releaseName(
+  { db, clock, actor, auth }: Parts & { auth: AuthSettings },
+  id: number,
+): Promise<User> {
+  const [{ itcode, deletedAt, email } = nobody()] = await db.select().from(users).where(eq(users.id, id))
+  const isDeleted = deletedAt !== null
+  if (!isDeleted && (email === null || email === mailAddress(itcode, auth))) {
+    throw new Refusal('conflict', 'The mail of this account goes to its name. Give it another address first.')
+  }
+  const isReleased = itcode.includes('#')
+  if (isReleased && (!isDeleted || email === null)) {
+    throw new Refusal('conflict', 'The name of this account is free already.')
+  }
   const now = clock.now()
-  const released = `${itcode}#${id}`
+  const released = isReleased ? itcode : `${itcode}#${id}`
+  const isSame = and(
+    ...[eq(users.id, id), eq(users.itcode, itcode)],
+    isDeleted
+      ? isNotNull(users.deletedAt)
+      : and(isNull(users.deletedAt), email === null ? undefined : eq(users.email, email)),
+  )
   const [[user]] = await db.batch([
     db
       .update(users)
-      .set({ itcode: released, email: null, updatedAt: now })
-      .where(and(eq(users.id, id), eq(users.itcode, itcode), sql`${users.deletedAt} is not null`))
+      .set({ itcode: released, email: isDeleted ? null : email, updatedAt: now })
+      .where(isSame)
       .returning(),
     auditIfChanged(db, {
       actor,
@@ -158,9 +175,12 @@ export async function releaseName({ db, clock, actor }: Parts, id: number): Prom
       .update(loginCodes)
       .set({ itcode: released })
       .where(and(eq(loginCodes.itcode, itcode), sql`changes() > 0`)),
-    db.delete(scimUsers).where(and(eq(scimUsers.userId, id), hasName(id, released))),
+    ...(isDeleted ? [db.delete(scimUsers).where(and(eq(scimUsers.userId, id), hasName(id, released)))] : []),
   ])
-  if (user) return user
+  return user ?? nobody()
+}
+
+function nobody(): never {
   throw nothingHere()
 }
 

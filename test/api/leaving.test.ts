@@ -182,6 +182,24 @@ describe('a person who leaves', () => {
     expect((await act('revive')).body.user).toEqual({ id: ann.id, itcode: 'ann@corp.test' })
   })
 
+  test('and somebody who has another address by now, can be parted from a name that a new hire needs', async () => {
+    expect((await act('release')).status).toBe(409)
+    await boss.put(`/admin/api/users/${ann.id}`, { email: 'ann.lee@corp.test' })
+    expect((await act('release')).body.user).toEqual({ id: ann.id, itcode: `ann@corp.test#${ann.id}` })
+    expect((await act('release')).status).toBe(409)
+    expect(await statusOf()).toBe(200)
+    const hired = await app.signIn('ann@corp.test')
+    expect(hired.id).not.toBe(ann.id)
+    const kept = await boss.get(`/admin/api/users/${ann.id}`)
+    expect(kept.body.user.email).toBe('ann.lee@corp.test')
+    expect((await boss.put(`/admin/api/users/${ann.id}`, { email: null })).status).toBe(409)
+    await remove()
+    expect((await act('release')).status).toBe(200)
+    expect((await boss.post('/admin/api/users', { itcode: 'lee', email: 'ann.lee@corp.test' })).status).toBe(
+      201,
+    )
+  })
+
   test('comes back without an address or name that somebody else has by now, to whom their codes would go', async () => {
     const made = async (body: object) => (await boss.post('/admin/api/users', body)).body.user?.id
     const old = await made({ itcode: 'old', email: 'shared@corp.test' })
@@ -199,7 +217,7 @@ describe('a person who leaves', () => {
   test('comes back as a plain user without keys, by an explicit choice alone', async () => {
     await app.db.update(users).set({ role: 'billing' }).where(eq(users.id, ann.id))
     expect((await act('revive')).status).toBe(404)
-    expect((await act('release')).status).toBe(404)
+    expect((await act('release')).status).toBe(409)
     await remove()
     expect((await act('revive')).status).toBe(200)
     expect((await boss.get(`/admin/api/users/${ann.id}`)).body.user).toMatchObject({

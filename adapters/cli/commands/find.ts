@@ -1,9 +1,7 @@
 /** What commands look up by name, and options that several have. */
-import { eq } from 'drizzle-orm'
 import * as z from 'zod'
 import type { User } from '../../../core/auth/account.ts'
 import { systemClock } from '../../../core/clock.ts'
-import { users } from '../../../core/db/schema.ts'
 import { Refusal } from '../../../core/errors.ts'
 import { findGroup, type Group } from '../../../core/organisation/groups.ts'
 import type { Db } from '../../../core/ports.ts'
@@ -15,13 +13,6 @@ export async function knownUser(db: Db, itcode: string): Promise<User> {
   const user = await findUser(db, itcode)
   if (!user)
     throw new Refusal('not_found', `There is no user ${itcode}. Create one with: user create ${itcode}`)
-  return user
-}
-
-/** A deleted account whose name was released, by what it is called since. Throws a Refusal not_found. */
-export async function releasedUser(db: Db, itcode: string): Promise<User> {
-  const [user] = await db.select().from(users).where(eq(users.itcode, itcode))
-  if (!user) throw new Refusal('not_found', `There is no user ${itcode}.`)
   return user
 }
 

@@ -16,7 +16,7 @@ import { createUser, listUsers, updateUser } from '../../../core/users/manage.ts
 import { deleteUser, releaseName, reviveUser } from '../../../core/users/remove.ts'
 import { dollars } from '../../../functions/fields.ts'
 import { choice, command, flag, number, text, title } from '../command.ts'
-import { knownGroup, knownUser, releasedUser } from './find.ts'
+import { knownGroup, knownUser } from './find.ts'
 
 const ROLES = ['user', 'admin', 'billing', 'auditor'] as const
 const count = z.int().min(0)
@@ -189,10 +189,10 @@ export const USERS = [
   command({
     name: 'user release',
     args: ['ITCODE'],
-    about: 'frees the name and address of a deleted user for somebody else',
-    run: ({ db, args: [itcode = ''] }) =>
+    about: 'frees the name of a user who was deleted, or whose mail goes elsewhere, for somebody else',
+    run: ({ db, config, args: [itcode = ''] }) =>
       gone(db, itcode, async (parts, user) => {
-        const released = await releaseName(parts, user.id)
+        const released = await releaseName({ ...parts, auth: settingsFrom(config).auth }, user.id)
         return {
           said: `The name ${user.itcode} is free. Its former owner is ${released.itcode}.`,
           itcode: released.itcode,
@@ -225,7 +225,7 @@ async function gone(
     user: User,
   ) => Promise<Done>,
 ) {
-  const user = itcode.includes('#') ? await releasedUser(db, itcode) : await knownUser(db, itcode)
+  const user = await knownUser(db, itcode)
   const done = await act({ db, clock: systemClock, actor: COMMAND_LINE }, user)
   return { said: done.said, fields: { id: user.id, itcode: done.itcode } }
 }
