@@ -99,12 +99,21 @@ function addUser(order: Order, content: readonly Block[]) {
 }
 
 function addAssistant(order: Order, content: readonly Block[]) {
-  // What is said after a call was said after its result.
-  const isAfter = order.calls.length > 0 && content.some(({ type }) => type === 'text')
-  const thoughts = isAfter ? endAssistant(order) : []
   placeSystem(order)
-  add(order, 'assistant', [...thoughts, ...content])
-  for (const block of content) if (block.type === 'tool_use') order.calls.push(block.id)
+  const said = content.filter(({ type }) => type !== 'tool_use')
+  const calls = content.filter((block) => block.type === 'tool_use')
+  if (order.calls.length > 0 && said.some(({ type }) => type === 'text')) sayBeforeCalls(order, said)
+  else add(order, 'assistant', said)
+  add(order, 'assistant', calls)
+  order.calls.push(...calls.map(({ id }) => id))
+}
+
+/** Claude may write a text behind a call whose result is still to come, but takes it before its calls only. */
+function sayBeforeCalls({ messages, calls }: Order, said: readonly Block[]) {
+  const { content } = messages.at(-1) ?? { content: [] }
+  const thoughts = content.splice(content.findLastIndex((block) => !isThinking(block)) + 1)
+  const firstCall = content.findIndex((block) => block.type === 'tool_use' && calls.includes(block.id))
+  content.splice(firstCall, 0, ...thoughts, ...said)
 }
 
 function placeSystem(order: Order) {
@@ -113,13 +122,12 @@ function placeSystem(order: Order) {
   order.waiting = []
 }
 
-/** Ends a turn of the assistant and answers its calls. Returns the thinking at its end, which Claude refuses there. */
-function endAssistant(order: Order): Block[] {
+/** Ends a turn of the assistant, less the thinking at its end, which Claude refuses there, and answers its calls. */
+function endAssistant(order: Order) {
   const { messages } = order
   const last = messages.at(-1)
-  if (last?.role !== 'assistant') return []
-  const from = last.content.findLastIndex((block) => !isThinking(block)) + 1
-  const thoughts = last.content.splice(from)
+  if (last?.role !== 'assistant') return
+  last.content.splice(last.content.findLastIndex((block) => !isThinking(block)) + 1)
   if (last.content.length === 0) {
     messages.pop()
     const before = messages.at(-1)
@@ -129,7 +137,6 @@ function endAssistant(order: Order): Block[] {
     }
   }
   answerCalls(order)
-  return thoughts
 }
 
 function answerCalls(order: Order) {

@@ -1,5 +1,6 @@
 /** What becomes of every field of OpenAI's requests: mapped, given up with a warning, or refused by name. */
 import { describe, expect, test } from 'vitest'
+import { packReasoning } from '../../../core/openai/reasoning-envelope.ts'
 import { refusal, responses } from '../../support/translation.ts'
 
 describe('a field of a response', () => {
@@ -63,4 +64,25 @@ describe('a field of a response', () => {
         .warnings,
     ).toEqual([])
   })
+})
+
+test('what Claude said behind a call comes back before its calls, so that a program may go on with its results', () => {
+  const called = (call_id: string) => ({ type: 'function_call', call_id, name: 'f', arguments: '{}' })
+  const result = (call_id: string) => ({ type: 'function_call_output', call_id, output: 'x' })
+  const thought = (thinking: string) => ({
+    type: 'reasoning',
+    encrypted_content: packReasoning({ type: 'thinking', thinking, signature: 's' }),
+  })
+  const said = { role: 'assistant', content: [{ type: 'output_text', text: 'both' }] }
+  const kinds = (input: object[]) =>
+    responses({ input: [{ role: 'user', content: 'go' }, ...input] }).request.messages.map(({ content }) =>
+      content.map(({ type }) => type),
+    )
+  expect(kinds([called('a'), said, result('a')])).toEqual([['text'], ['text', 'tool_use'], ['tool_result']])
+  const several = [thought('1'), called('a'), thought('2'), said, called('b'), result('a'), result('b')]
+  expect(kinds(several)).toEqual([
+    ['text'],
+    ['thinking', 'thinking', 'text', 'tool_use', 'tool_use'],
+    ['tool_result', 'tool_result'],
+  ])
 })

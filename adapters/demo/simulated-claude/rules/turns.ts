@@ -5,6 +5,10 @@ const DOCS = 'https://platform.claude.com/docs/en'
 const SYSTEM = `${DOCS}/build-with-claude/mid-conversation-system-messages`
 const CALLS = `${DOCS}/agents-and-tools/tool-use/handle-tool-calls`
 
+/** Exchanges with the real Claude, kept by another client's tests. */
+const RECORDED =
+  'https://github.com/sst/opencode/blob/dev/packages/llm/test/fixtures/recordings/anthropic-messages'
+
 const SERVER_RESULT = /_tool_result$/
 
 export const TURN_RULES: readonly Rule[] = [
@@ -92,6 +96,18 @@ export const TURN_RULES: readonly Rule[] = [
     broken: ({ messages }) => first(joined(messages).map((turn, i, all) => unanswered(turn, all[i + 1], i))),
   },
   {
+    rule: 'no text stands behind a call in its turn',
+    source: `${RECORDED}/rejects-malformed-assistant-tool-order-without-patch.json`,
+    broken: ({ messages }) =>
+      first(
+        joined(messages).map(({ role, content }, i) => {
+          const call = content.findIndex(({ type }) => type === 'tool_use')
+          const text = content.findLastIndex(({ type }) => type === 'text')
+          return role === 'assistant' && call >= 0 && text > call && missingResults(i, [content[call]?.id])
+        }),
+      ),
+  },
+  {
     rule: 'results stand first in their turn',
     source: CALLS,
     broken: ({ messages }) =>
@@ -150,15 +166,17 @@ function unanswered(turn: Joined, next: Joined | undefined, i: number): string |
   const calls = idsOf(turn, 'tool_use', 'id')
   const answers = next?.role === 'user' ? idsOf(next, 'tool_result', 'tool_use_id') : []
   const missing = calls.filter((id) => !answers.includes(id))
-  if (missing.length > 0) {
-    return `messages.${i}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${missing.join(', ')}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`
-  }
+  if (missing.length > 0) return missingResults(i, missing)
   const stray = answers.find((id) => !calls.includes(id))
   if (stray !== undefined) return unexpected(stray)
   const twice = answers.find((id, k) => answers.indexOf(id) !== k)
   return twice === undefined
     ? undefined
     : `each tool_use must have a single result. Found multiple \`tool_result\` blocks with id: ${twice}`
+}
+
+function missingResults(i: number, ids: readonly unknown[]): string {
+  return `messages.${i}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${ids.join(', ')}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`
 }
 
 function unexpected(id: unknown): string {
