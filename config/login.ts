@@ -42,6 +42,8 @@ const provider = z.strictObject({
   client_secret: headerSecret.default(''),
   scopes: z.array(z.string().min(1)).default(['openid', 'profile', 'email', 'offline_access']),
   groups_from: z.enum(['id_token', 'userinfo']).default('id_token'),
+  /** Stands before its groups in the external ids of groups here, so that nobody gets into those of another provider. */
+  groups_prefix: z.string().max(64).default(''),
   ...rules,
 })
 export type OidcProvider = z.output<typeof provider>

@@ -73,6 +73,14 @@ function* ofLogins({ server, secrets, auth, oidc, feishu }: Config): Generator<C
       'no refresh tokens are kept without it, so that somebody who leaves goes on until oidc.reverify'
     yield { path: 'secrets.key', message }
   }
+  for (const [i, { groups_claim, groups_prefix }] of oidc.providers.entries()) {
+    const alike = (other: (typeof oidc.providers)[number]) =>
+      groups_claim !== '' && other.groups_claim !== '' && other.groups_prefix === groups_prefix
+    if (!oidc.providers.slice(0, i).some(alike)) continue
+    const message =
+      'whoever names groups at this provider puts people into those of another; set a prefix, and write it before their external ids'
+    yield { path: `oidc.providers.${i}.groups_prefix`, message }
+  }
   for (const [i, { issuer, register, allowed_groups }] of oidc.providers.entries()) {
     const isPublic =
       /^https:\/\/(accounts\.google\.com|login\.microsoftonline\.com\/(common|consumers))/.test(issuer)

@@ -31,7 +31,10 @@ export async function applyClaims(
     if (await counts(({ groupsClaim }) => groupsClaim !== ''))
       await applyRole(parts, userId, (current) => roleIn(known, rules, current))
     if (await counts(({ groupsClaim, source }) => groupsClaim !== '' && source === rules.source))
-      await applyGroups(parts, userId, { source: rules.source, externalIds: known })
+      await applyGroups(parts, userId, {
+        source: rules.source,
+        externalIds: known.map((group) => `${rules.groupsPrefix}${group}`),
+      })
   } else if (rules.groupsClaim !== '') {
     logger.warn('identity.groups_unknown', { issuer, user: userId, claim: rules.groupsClaim })
   }

@@ -9,6 +9,8 @@ export interface ClaimRules {
   source: 'oidc' | 'ldap'
   /** '' = it says nothing of groups. */
   groupsClaim: string
+  /** Stands before its groups in the external ids of groups here. */
+  groupsPrefix: string
   /** Only their members may sign in; empty = everybody. */
   allowedGroups: readonly string[]
   adminGroups: readonly string[]

@@ -26,6 +26,7 @@ beforeEach(async () => {
   const provider = (name: string, { issuer }: OidcServer) => ({
     ...{ name, label: name, issuer, ...CLIENT, groups_claim: 'groups', admin_groups: ['admins'] },
     department_claim: 'department',
+    groups_prefix: name === 'entra' ? 'entra:' : '',
   })
   app = await startApp({
     server: { public_url: ORIGIN },
@@ -36,7 +37,8 @@ beforeEach(async () => {
   const base = { source: 'oidc', bills: true, createdAt: 1, updatedAt: 1 } as const
   await app.db.insert(groups).values([
     { ...base, id: 7, name: 'Old', externalId: 'old' },
-    { ...base, id: 8, name: 'New', externalId: 'new' },
+    { ...base, id: 8, name: 'New', externalId: 'entra:new' },
+    { ...base, id: 11, name: 'Old of the other', externalId: 'entra:old' },
     { ...base, id: 9, name: 'old department', source: 'direct' },
     { ...base, id: 10, name: 'new department', source: 'direct' },
   ])
@@ -84,7 +86,8 @@ test('the provider that somebody joined last says which groups, role and departm
   expect(await ann()).toMatchObject({ in: [8], department: 10, role: 'user', paused: false })
   there(entra, ['new', 'old'])
   await anHour()
-  expect((await ann()).in.toSorted()).toEqual([7, 8])
+  // Its `old` is not the other's.
+  expect((await ann()).in.toSorted((a, b) => a - b)).toEqual([8, 11])
 })
 
 test('whom one provider knows no more comes back by the other, or by a code of an administrator, and stays', async () => {

@@ -8,10 +8,14 @@ type Rules = Pick<
 >
 
 /** The rules of the configuration with core's names. */
-export function rulesFrom(rules: Rules, source: ClaimRules['source']): ClaimRules {
+export function rulesFrom(
+  rules: Rules & { groups_prefix?: string },
+  source: ClaimRules['source'],
+): ClaimRules {
   return {
     source,
     groupsClaim: rules.groups_claim,
+    groupsPrefix: rules.groups_prefix ?? '',
     allowedGroups: rules.allowed_groups,
     adminGroups: rules.admin_groups,
     billingGroups: rules.billing_groups,

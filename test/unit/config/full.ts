@@ -65,6 +65,7 @@ export const FULL = {
         scopes: ['openid'],
         groups_from: 'userinfo',
         groups_claim: 'groups',
+        groups_prefix: 'okta:',
         ...rules(),
         join_claim: 'oid',
       },

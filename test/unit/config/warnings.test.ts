@@ -79,6 +79,20 @@ describe('a warning', () => {
       },
       ['feishu.app_secret'],
     ],
+    [
+      'groups that two providers name',
+      {
+        server: { host: '127.0.0.1', public_url: 'http://127.0.0.1:8080' },
+        secrets: { key: SECRET },
+        oidc: {
+          providers: ['', 'b:', '', 'b:'].map((groups_prefix, i) => ({
+            ...{ name: `p${i}`, issuer: `https://p${i}.test`, client_id: 'g', groups_claim: 'groups' },
+            groups_prefix,
+          })),
+        },
+      },
+      ['oidc.providers.2.groups_prefix', 'oidc.providers.3.groups_prefix'],
+    ],
     ['limits in the database', { limits: { store: 'database' } }, ['limits.store']],
     ['limits in memory, of several workers', { server: { host: '127.0.0.1', workers: 2 } }, []],
     [
