@@ -43,7 +43,10 @@ export interface OpenAiAnswer {
 
 type OnEvent = (event: ClaudeEvent) => void
 
-/** Translates the stream event by event. If it breaks off, an error event says so, and no regular end follows. */
+/**
+ * Translates the stream event by event. If it breaks off, an error event takes the place of its end. The connection ends well
+ * all the same, because clients tell a broken one instead of the error. Rejects for a client that left or does not read.
+ */
 export function translated(answer: OpenAiAnswer, translator: StreamTranslator): Reply {
   return {
     status: 200,
@@ -57,19 +60,22 @@ export function translated(answer: OpenAiAnswer, translator: StreamTranslator): 
         text += event.type === 'error' ? translator.failed(errorOf(event)) : translator.event(event)
       }
       const silence = createSilence(answer.clock)
+      let unread = false
       const send = () => {
         const told = text
         text = ''
         if (told !== '') silence.end()
         const bytes = told === '' ? silence.comment() : ENCODER.encode(told)
-        if (bytes) return sink.write(bytes)
+        const wait = bytes && sink.write(bytes)
+        unread = wait !== undefined
+        return wait?.then(() => {
+          unread = false
+        })
       }
       try {
         await playAll(answer, onEvent, { ...sink, write: send })
       } catch (cause) {
-        // Not awaited, because a client that does not read it must not keep its connection open.
-        if (!over) void Promise.resolve(sink.write(ENCODER.encode(translator.failed(CUT)))).catch(() => {})
-        throw cause
+        if (unread || answer.signal.aborted || sink.left?.aborted) throw cause
       }
       if (!over) text += translator.failed(CUT)
       await send()

@@ -54,3 +54,18 @@ test('whoever is told something gets no comments', async () => {
   const pieces = [opening, thought, thought, words, words, thought]
   expect(comments(await told(createChatStream(CHAT), pieces, 4_000))).toBe(0)
 })
+
+test('a client that reads nothing any more loses its connection when the answer breaks off', async () => {
+  const { signal } = new AbortController()
+  const reply = {
+    status: 200,
+    headers: [['content-type', 'text/event-stream']] as [string, string][],
+    async pipe(sink: Sink) {
+      void sink.write(new TextEncoder().encode(opening))
+      throw new Error('silent for too long')
+    },
+  }
+  const answer = { reply, warnings: [], signal, clock: fakeClock(), usedIds: [], forcedTool: undefined }
+  const flowing = translated(answer, createChatStream(CHAT)).pipe({ write: () => new Promise(() => {}) })
+  await expect(flowing).rejects.toThrow('silent for too long')
+})
