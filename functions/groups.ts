@@ -49,7 +49,9 @@ export type GroupView = z.infer<typeof GroupView>
 const CountedGroup = GroupView.extend({ members: z.int(), leads: z.int() }).meta({ id: 'CountedGroup' })
 export type CountedGroup = z.infer<typeof CountedGroup>
 const models = z.array(modelGlob).max(200)
-const Models = z.strictObject({ allow: models, deny: models })
+const Models = z.strictObject({ allow: models.optional(), deny: models.optional() }).meta({
+  description: 'A list that is left out stays as it is.',
+})
 const ModelsView = z
   .strictObject({ allow: z.array(z.string()), deny: z.array(z.string()) })
   .meta({ id: 'GroupModels' })

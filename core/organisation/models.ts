@@ -1,5 +1,5 @@
 /** Models that groups open or close for their members. */
-import { and, eq, isNull, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { changeOf } from '../audit/change.ts'
 import { type Actor, auditRow } from '../audit/record.ts'
 import { groupMembers, groupModels, groups, users } from '../db/schema.ts'
@@ -13,29 +13,29 @@ export interface ModelLists {
   deny: readonly string[]
 }
 
-/** Replaces the lists of a group. Throws a Refusal: not_found; conflict for the built-in group or a model in both lists. */
+/** Replaces those lists of a group that are given. Throws a Refusal: not_found; conflict for the built-in group or a model in both lists. */
 export async function setGroupModels(
   { db, clock, actor }: { db: Db; clock: Clock; actor: Actor },
   groupId: number,
-  lists: ModelLists,
+  lists: { allow?: readonly string[] | undefined; deny?: readonly string[] | undefined },
 ): Promise<void> {
   await groupOf(db, groupId)
   if (groupId === UNASSIGNED) throw builtIn()
-  const wanted = { allow: tidy(lists.allow), deny: tidy(lists.deny) }
+  const before = await groupModelsOf(db, groupId)
+  const wanted = { allow: tidy(lists.allow ?? before.allow), deny: tidy(lists.deny ?? before.deny) }
   const both = wanted.allow.find((model) => wanted.deny.includes(model))
   if (both !== undefined) throw new Refusal('conflict', `The model ${both} cannot be both open and closed.`)
-  const before = await groupModelsOf(db, groupId)
   const { before: was, after: is } = changeOf<ModelLists>(before, wanted)
   if (Object.keys(is).length === 0) return
-  const rows = [
-    ...wanted.allow.map((model) => [model, 'allow']),
-    ...wanted.deny.map((model) => [model, 'deny']),
-  ]
+  const given = (['allow', 'deny'] as const).filter((list) => lists[list] !== undefined)
+  const rows = given.flatMap((list) => wanted[list].map((model) => [model, list]))
   await db.batch([
-    db.delete(groupModels).where(eq(groupModels.groupId, groupId)),
+    // The other list may have been changed since it was read.
+    db.delete(groupModels).where(and(eq(groupModels.groupId, groupId), inArray(groupModels.access, given))),
     db.run(sql`insert into group_models (group_id, model, access)
       select groups.id, value->>0, value->>1 from groups, json_each(${JSON.stringify(rows)})
-      where groups.id = ${groupId} and groups.deleted_at is null`),
+      where groups.id = ${groupId} and groups.deleted_at is null
+      on conflict (group_id, model) do update set access = excluded.access`),
     auditRow(db, {
       actor,
       at: clock.now(),

@@ -204,13 +204,8 @@ export const GROUPS = [
     },
     async run({ db, args: [name = ''], options }) {
       const { id } = await knownGroup(db, name)
-      const before = await groupModelsOf(db, id)
-      const lists = {
-        allow: listOf(options.allow) ?? before.allow,
-        deny: listOf(options.deny) ?? before.deny,
-      }
       if (options.allow !== undefined || options.deny !== undefined)
-        await setGroupModels(parts(db), id, lists)
+        await setGroupModels(parts(db), id, { allow: listOf(options.allow), deny: listOf(options.deny) })
       const { allow, deny } = await groupModelsOf(db, id)
       const shown = (models: readonly string[]) => models.join(', ') || 'none'
       return { said: `Opens: ${shown(allow)}\nCloses: ${shown(deny)}`, fields: { group: name, allow, deny } }

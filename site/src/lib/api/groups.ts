@@ -27,7 +27,7 @@ export const groupsApi = {
   change: (id: number, change: Partial<GroupChange>) =>
     put<{ group: Group }>(`/admin/api/groups/${id}`, change),
   remove: (id: number) => del(`/admin/api/groups/${id}`),
-  setModels: (id: number, models: GroupModels) =>
+  setModels: (id: number, models: Partial<GroupModels>) =>
     put<DescribedGroup>(`/admin/api/groups/${id}/models`, models),
   setMember: (id: number, user: number, role: Member['role']) =>
     put<{ members: Member[] }>(`/admin/api/groups/${id}/members/${user}`, { role }),
