@@ -3,6 +3,7 @@ import { goto } from '$app/navigation'
 import { whenRefused } from './api/client.ts'
 import type { User } from './api/index.ts'
 import { api } from './api/index.ts'
+import { isTyped } from './typed.ts'
 import { forgetRecent } from './ui/recent.ts'
 
 const HINT = 'signed-in'
@@ -10,6 +11,7 @@ const RANK = ['user', 'billing', 'auditor', 'admin'] as const satisfies readonly
 export type AdminRole = Exclude<(typeof RANK)[number], 'user'>
 let user = $state.raw<User>()
 let expired = $state(false)
+let isOver = $state(false)
 let isHinted = $state(localStorage.getItem(HINT) !== null)
 
 export const session = {
@@ -20,6 +22,7 @@ export const session = {
     user = value
     if (!value) return
     expired = false
+    isOver = false
     isHinted = true
     localStorage.setItem(HINT, 'yes')
   },
@@ -34,6 +37,10 @@ export const session = {
   /** Whether they may see what this role may; each may what those before it may. */
   may(role: AdminRole) {
     return user !== undefined && RANK.indexOf(user.role) >= RANK.indexOf(role)
+  },
+  /** A session ended while something was typed: the page stays, and asks to sign in beside it. */
+  get isOver() {
+    return isOver
   },
   /** A session ended by itself: the sign-in page says so. */
   get expired() {
@@ -72,9 +79,30 @@ function askToSignIn() {
     user = undefined
     return
   }
-  const here = location.pathname + location.search
   expired ||= user !== undefined
-  void leaveFor(`/login?next=${encodeURIComponent(here)}`)
+  toSignIn()
+}
+
+/** The sign-in page that leads back here. */
+export function signInPath(): string {
+  return `/login?next=${encodeURIComponent(location.pathname + location.search)}`
+}
+
+function toSignIn() {
+  if (user && isTyped()) isOver = true
+  else void leaveFor(signInPath())
+}
+
+/** Without what was typed. */
+export function leaveTyped(): Promise<void> {
+  return leaveFor(signInPath()).finally(() => (isOver = false))
+}
+
+/** Goes on with what was typed, once they have signed in beside it. Another person finds the page as theirs. */
+export async function goOn(): Promise<void> {
+  const { user: found } = await api.me()
+  if (found.id === user?.id) session.user = found
+  else location.reload()
 }
 
 let asking: Promise<void> | undefined
@@ -97,12 +125,11 @@ whenRefused((code) => {
   if (code === 'admins_only') void findUser().catch(() => {})
 })
 
-/** To the sign-in page and back here, for what takes a sign-in of the last minutes. */
+/** For what takes a sign-in of the last minutes. */
 export async function signInAgain(): Promise<void> {
-  const here = location.pathname + location.search
   await api.logout()
   forgetHint()
-  await leaveFor(`/login?next=${encodeURIComponent(here)}`)
+  toSignIn()
 }
 
 export async function signOut(everywhere = false): Promise<void> {

@@ -222,6 +222,9 @@ export const en = {
 
   'login.again': 'Sign in again',
   'login.title': 'Sign in',
+  'login.kept':
+    'Your session has ended. What you typed is still here: sign in in the tab that opens, then go on.',
+  'login.leave': 'Leave without it',
   'login.lead': 'We send a code to your work e-mail. There is no password.',
   'error.provider_required': 'Sign in with your company’s button. A code by e-mail is not enough now.',
   'login.with': 'Sign in with {provider}',
@@ -1175,9 +1178,6 @@ export const en = {
   'backends.test.skipped': 'Skipped',
   'backends.form.add': 'Add backend',
   'backends.form.change': 'Change {name}',
-  'backends.form.back': 'You are signed in again, and what you typed is here.',
-  'backends.form.back_without':
-    'You are signed in again, and what you typed is here, except for secrets. Type them again: {names}.',
   'backends.form.broken': 'It is not in service, so all of its secrets are needed again.',
   'backends.form.name': 'Name',
   'backends.form.name_hint': 'Letters, digits, dot, dash and underscore, 64 at most',

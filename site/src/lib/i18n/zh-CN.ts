@@ -215,6 +215,8 @@ export const zhCN: Messages = {
 
   'login.again': '重新登录',
   'login.title': '登录',
+  'login.kept': '登录已失效，但您填写的内容还在。请在新标签页中登录，然后继续。',
+  'login.leave': '放弃并离开',
   'login.lead': '我们会把验证码发到您的工作邮箱，无需密码。',
   'error.provider_required': '请使用公司登录按钮登录，目前仅凭邮件验证码无法登录。',
   'login.with': '使用 {provider} 登录',
@@ -1126,8 +1128,6 @@ export const zhCN: Messages = {
   'backends.test.skipped': '跳过',
   'backends.form.add': '添加后端',
   'backends.form.change': '修改 {name}',
-  'backends.form.back': '您已重新登录，之前填写的内容都在这里。',
-  'backends.form.back_without': '您已重新登录，之前填写的内容都在这里，但密钥除外。请重新填写：{names}。',
   'backends.form.broken': '它未投入使用，因此需要重新填写全部密钥。',
   'backends.form.name': '名称',
   'backends.form.name_hint': '字母、数字、点、连字符和下划线，最多 64 个字符',
