@@ -37,7 +37,7 @@ export const CHAT: readonly Parameter[] = [
   ...under('functions[]', FUNCTION),
   warned('logit_bias', 'Claude takes no bias'),
   refused('logprobs', 'Claude tells no probabilities', false),
-  carriedAs('max_completion_tokens', "at most the model's limit"),
+  carriedAs('max_completion_tokens', "at most the model's limit, at least what a thinking budget needs"),
   carriedAs('max_tokens', "at most the model's limit; max_completion_tokens goes first"),
   warned('metadata', 'nothing is stored'),
   carriedAs('modalities', 'text; audio is refused'),

@@ -134,7 +134,7 @@ export const RESPONSES: readonly Parameter[] = [
   ...SHARED,
   ...carried('input', 'instructions'),
   ...ITEMS,
-  carriedAs('max_output_tokens', "at most the model's limit"),
+  carriedAs('max_output_tokens', "at most the model's limit, at least what a thinking budget needs"),
   ...TOOLS,
   carriedAs(BRINGS, 'as tools'),
   ...under(BRINGS, [...carried('type', 'role', 'call_id', 'execution', 'tools'), ...TOOLS]),

@@ -35,6 +35,8 @@ interface AskedReasoning {
   effort: { param: string; level: ReasoningEffort | null | undefined }
   /** Claude's own parameter, which some clients send. */
   thinking: Record<string, unknown> | null | undefined
+  /** The parameter that limits the output, and its value. */
+  limit: { param: string; tokens: number | null | undefined }
 }
 interface ReasoningContext {
   messages: readonly Turn[]
@@ -51,14 +53,18 @@ interface Reasoning {
 }
 
 /** Thinking as it was asked for, if the model takes it: Claude's own parameter goes first. */
-export function reasoning({ effort, thinking }: AskedReasoning, context: ReasoningContext): Reasoning {
+export function reasoning({ effort, thinking, limit }: AskedReasoning, context: ReasoningContext): Reasoning {
   const byLevel = effort.level ? leveled(effort.level, effort.param, context) : { maxTokens: context.limit }
   const own = thinking ? ownThinking(thinking, context) : undefined
   const chosen = own ? { ...byLevel, ...own } : byLevel
-  if (!chosen.thinking || context.messages.at(-1)?.role !== 'assistant') return chosen
-  context.warn('thinking: not while a message of the assistant is continued')
-  const { thinking: _, ...rest } = chosen
-  return rest
+  if (chosen.thinking && context.messages.at(-1)?.role === 'assistant') {
+    context.warn('thinking: not while a message of the assistant is continued')
+    const { thinking: _, ...rest } = chosen
+    return { ...rest, maxTokens: context.limit }
+  }
+  if (limit.tokens != null && chosen.maxTokens > context.limit)
+    context.warn(`${limit.param}: ${chosen.maxTokens}, because thinking needs so many`)
+  return chosen
 }
 
 function leveled(level: ReasoningEffort, param: string, context: ReasoningContext): Reasoning {

@@ -64,6 +64,18 @@ describe('a field of a chat', () => {
       OLD,
       'tool_choice downgraded to auto',
     ],
+    [
+      'a limit below what thinking needs',
+      { max_tokens: 500, reasoning_effort: 'low' },
+      OLD,
+      'max_tokens: 3072, because thinking needs so many',
+    ],
+    [
+      'a limit below what thinking needs',
+      { max_completion_tokens: 1_500, thinking: { type: 'enabled', budget_tokens: 2_000 } },
+      OLD,
+      'max_completion_tokens: 3024, because thinking needs so many',
+    ],
     ['what nobody knows', { foo: 1, bar: 2 }, 'claude-opus-5-5', 'ignored: foo, bar'],
   ])('%s is given up with a warning where it has to be', (_what, body, model, warning) => {
     expect(chat(body, model).warnings).toEqual([warning])
