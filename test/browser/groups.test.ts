@@ -51,7 +51,7 @@ test('a department is made, gets a limit, a lead and a closed model, and is dele
   await seeAsLead()
 
   await page.goto(`${house.gateway.url}/admin/groups`)
-  await page.getByRole('row', { name: /Research.*1 lead.*\$0\.00 of \$5,000\.00/ }).waitFor()
+  await page.getByRole('row', { name: /Research.*\d · 1 lead.*\$0\.00 of \$5,000\.00/ }).waitFor()
   await page.getByText('The company has no limits of its own.').waitFor()
   await page.getByLabel('Amount in US dollars').fill('9000')
   await page.getByRole('button', { name: 'Set limit' }).click()
