@@ -132,7 +132,7 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
 /** For the contracts. */
 export const NODE: Runtime = {
   name: 'Node',
-  abilities: { hearsLeaving: 'at once', atOnce: 500, replacesConnections: true, deliversBeforeCut: true },
+  abilities: { hearsLeaving: 'at once', atOnce: 500, replacesConnections: true },
   start: startGateway,
   startSharing: HAS_REDIS || process.env.CI ? startSharing : undefined,
 }

@@ -38,7 +38,7 @@ export function lambda(name: string, client: string): Runtime {
   }
   return {
     name,
-    abilities: { hearsLeaving: 'never', atOnce: AT_ONCE, replacesConnections: true, deliversBeforeCut: true },
+    abilities: { hearsLeaving: 'never', atOnce: AT_ONCE, replacesConnections: true },
     start: async (settings) =>
       SHARES ? (await startSharing(settings)).gateway : startOn(client, settings, undefined),
     startSharing: SHARES ? startSharing : undefined,

@@ -86,8 +86,6 @@ interface Abilities {
    * of workerd, which does not tell of connections: there another backend is tried.
    */
   replacesConnections: boolean
-  /** What was written right before a cut still arrives. workerd drops it when the stream breaks off. */
-  deliversBeforeCut: boolean
 }
 
 export const DEFAULTS = {

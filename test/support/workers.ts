@@ -76,7 +76,6 @@ export const WORKERS: Runtime = {
     hearsLeaving: 'by writing',
     atOnce: 500,
     replacesConnections: false,
-    deliversBeforeCut: false,
   },
   start: async (settings) => (await startWorker(settings)).gateway,
   startSharing: (settings) => startWorker(settings, { faulty: true }),

@@ -52,6 +52,10 @@ const BROKEN: [said: RegExp, body: object, model?: string][] = [
     { messages: [user('a'), assistant(call('1')), user(result('1'), result('2'))] },
   ],
   [/single result/, { messages: [user('a'), assistant(call('1')), user(result('1'), result('1'))] }],
+  [
+    /without `tool_result` blocks/,
+    { messages: [user('a'), assistant(call('1'), 'and now'), user(result('1'))] },
+  ],
   [/must come first/, { messages: [user('a'), assistant(call('1')), user('b', result('1'))] }],
   [/^messages: text content blocks must be non-empty/, { messages: [user('')] }],
   [/^messages: text content .* non-whitespace/, { messages: [user(' \n')] }],
