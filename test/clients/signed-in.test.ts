@@ -67,6 +67,17 @@ describe.runIf(HAS_TERMINAL)('Claude Code that is signed in', () => {
     const { caps } = await ask(ann, 'GET', '/api/limits')
     return caps.find(({ period }: { period: string }) => period === 'monthly').used_usd
   }
+  /** Once it stands still, because Claude Code asks for other things beside what somebody typed. */
+  const spentAtRest = async (): Promise<number> => {
+    let before = Number.NaN
+    const isSame = async () => {
+      const last = before
+      before = await spent()
+      return before === last
+    }
+    await expect.poll(isSame, { interval: 1_000, timeout: 30_000 }).toBe(true)
+    return before
+  }
   const limitTo = (amount_usd: number) => {
     const amount = Math.round(amount_usd * 10_000) / 10_000
     const scope = { scope: 'user', scope_id: userId, period: 'monthly' }
@@ -134,9 +145,9 @@ describe.runIf(HAS_TERMINAL)('Claude Code that is signed in', () => {
   test(
     'tells when a limit is near, is refused at it with the way to more, and goes on once more is granted',
     async () => {
-      await limitTo((await spent()) / 0.8)
+      await limitTo((await spentAtRest()) / 0.8)
       await says('Near the limit', /You've used \d\d% of your usage credits/)
-      await limitTo((await spent()) * 0.9)
+      await limitTo((await spentAtRest()) * 0.9)
       await says('At the limit', /Ask for more at \S+\/requests/)
       const wanted = { period: 'monthly', amount_usd: 40, reason: 'a release' }
       const { request } = await ask(ann, 'POST', '/api/requests', wanted)
