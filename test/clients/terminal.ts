@@ -45,7 +45,10 @@ export interface SettingsFiles {
   own?: string
 }
 
-/** Starts Claude Code as a person who has seen its first screens already. */
+/**
+ * Starts Claude Code as a person who has seen its first screens already. It draws the whole screen (NO_FLICKER) always,
+ * because it tells nobody that a limit is near by its other way, which it takes when it was ended before it was drawn.
+ */
 export function startTerminal(files: SettingsFiles): Terminal {
   const folder = temporaryFolder()
   const home = join(folder.path, 'home')
@@ -123,7 +126,8 @@ function scriptIn(folder: string, { machine, own }: SettingsFiles): string {
     at('run.sh'),
     `mount --bind ${etc} /etc
 cd ${work}
-export HOME=${home} PATH=${dirname(process.execPath)}:$PATH BROWSER=/bin/true DISABLE_AUTOUPDATER=1
+export HOME=${home} PATH=${dirname(process.execPath)}:$PATH BROWSER=/bin/true
+export DISABLE_AUTOUPDATER=1 CLAUDE_CODE_NO_FLICKER=1
 unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL
 exec ${CLAUDE_BINARY}
 `,
