@@ -49,7 +49,7 @@ export const CHAT: readonly Parameter[] = [
   carriedAs('response_format.json_schema.description', "as the schema's"),
   carriedAs('response_format.json_schema.name', 'a label that Claude needs none of'),
   carriedAs('response_format.json_schema.strict', 'always'),
-  refused('seed', 'Claude has no seed'),
+  warned('seed', 'Claude has no seed'),
   carriedAs('stop', 'but white space alone'),
   warned('store', 'nothing is stored', false),
   ...carried('stream_options', 'stream_options.include_usage'),

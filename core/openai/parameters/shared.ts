@@ -12,7 +12,7 @@ export const SHARED: readonly Parameter[] = [
   ...carried('prompt_cache_options.mode'),
   warned('prompt_cache_options.ttl', 'what is cached unasked stays for five minutes', '30m'),
   warned('prompt_cache_retention', 'marks keep for an hour'),
-  carriedAs('service_tier', 'fast is speed: fast where the model has it'),
+  carriedAs('service_tier', 'fast and priority are speed: fast where the model has it; others are warned of'),
   carriedAs('speed', "Claude's own: fast where the model has it"),
   carriedAs('thinking', "Claude's own, of the types that the model takes"),
   warned('moderation', 'Claude has its own safeguards'),

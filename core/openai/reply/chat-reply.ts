@@ -17,7 +17,7 @@ export function createChatCollector({ model, created, legacyFunctions }: ChatCon
   return {
     event: collector.event,
     whole() {
-      const { id, blocks, end, counts, serviceTier } = collector.message()
+      const { id, blocks, end, counts, fast } = collector.message()
       const said = blocks.flatMap((block) => (block.type === 'text' ? [block] : []))
       const calls = blocks.flatMap((block) => (block.type === 'tool_use' ? [block] : []))
       const text = said.map((block) => block.text).join('')
@@ -45,7 +45,7 @@ export function createChatCollector({ model, created, legacyFunctions }: ChatCon
         model,
         choices: [{ index: 0, message, finish_reason, logprobs: null }],
         usage: chatUsage(counts),
-        service_tier: serviceTier === 'priority' ? 'priority' : 'default',
+        service_tier: fast ? 'priority' : 'default',
       }
     },
   }

@@ -15,7 +15,8 @@ interface CollectedMessage {
   blocks: CollectedBlock[]
   end: MessageEnd
   counts: Counts
-  serviceTier: string | undefined
+  /** It came from a tier that is faster than the usual one. */
+  fast: boolean
 }
 
 export interface MessageCollector {
@@ -32,7 +33,7 @@ export function createMessageCollector(): MessageCollector {
   const cited = createCitedText()
   let id = ''
   let end: MessageEnd = {}
-  let serviceTier: string | undefined
+  let fast = false
 
   const add = (index: number, text: string) => {
     const list = pieces.get(index)
@@ -46,8 +47,7 @@ export function createMessageCollector(): MessageCollector {
         case 'message_start':
           id = event.message.id
           usage.read(event.message.usage)
-          if (typeof event.message.usage?.service_tier === 'string')
-            serviceTier = event.message.usage.service_tier
+          fast = event.message.usage?.speed === 'fast' || event.message.usage?.service_tier === 'priority'
           break
         case 'content_block_start': {
           const { content_block: started, index } = event
@@ -79,7 +79,7 @@ export function createMessageCollector(): MessageCollector {
     message() {
       for (const [index, block] of blocks) setText(block, (pieces.get(index) ?? []).join(''))
       const ordered = [...blocks].toSorted(([a], [b]) => a - b).map(([, block]) => block)
-      return { id, blocks: ordered, end, counts: usage.counts(), serviceTier }
+      return { id, blocks: ordered, end, counts: usage.counts(), fast }
     },
   }
 }

@@ -5,8 +5,6 @@ import { REASONING_EFFORTS } from './tuning.ts'
 
 const text = z.string()
 const MOST_STOPS = 4
-/** Those of OpenAI that have an equal: the usual one, and Claude's fast mode. */
-export const ServiceTier = z.enum(['auto', 'default', 'fast'])
 export const Speed = z.enum(['standard', 'fast'])
 export const tokens = z.int().min(1, 'at least 1 is expected')
 /** A mark of a part of content that is to be cached up to there: OpenAI's, or Claude's own. */
@@ -136,7 +134,7 @@ export const ChatRequest = z.looseObject({
   prompt_cache_key: text.nullish(),
   prompt_cache_options: z.looseObject({ mode: text.nullish() }).nullish(),
   thinking: z.record(text, z.unknown()).nullish(),
-  service_tier: ServiceTier.nullish(),
+  service_tier: text.nullish(),
   speed: Speed.nullish(),
 })
 export type ChatRequest = z.infer<typeof ChatRequest>

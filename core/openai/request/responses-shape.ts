@@ -1,7 +1,7 @@
 /** Schema of the fields of OpenAI's responses that are read (core/calls/PROTOCOL.md, OpenAI's requests). */
 import * as z from 'zod'
 import { ModelName } from '../../models/name.ts'
-import { FREE_FORMATS, MARK, ServiceTier, Speed, tokens } from './chat-shape.ts'
+import { FREE_FORMATS, MARK, Speed, tokens } from './chat-shape.ts'
 import { AskedChoice, AskedTool } from './responses-tools.ts'
 import { REASONING_EFFORTS } from './tuning.ts'
 
@@ -98,7 +98,7 @@ export const ResponsesRequest = z.looseObject({
   background: z.boolean().nullish(),
   store: z.boolean().nullish(),
   thinking: z.record(text, z.unknown()).nullish(),
-  service_tier: ServiceTier.nullish(),
+  service_tier: text.nullish(),
   speed: Speed.nullish(),
 })
 export type ResponsesRequest = z.infer<typeof ResponsesRequest>

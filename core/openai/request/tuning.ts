@@ -169,13 +169,20 @@ export function sampling(
   return topP === undefined ? {} : { top_p: topP }
 }
 
-/** Whether the answer is to come fast, by OpenAI's parameter or Claude's own. `warn` is told where the model has no such mode. */
+/** Tiers of OpenAI's that ask for nothing, and the two names of its fast mode. Others change speed and price, but no answer. */
+const USUAL_TIERS = new Set(['auto', 'default'])
+const FAST_TIERS = new Set(['fast', 'priority'])
+
+/** Whether the answer is to come fast, by OpenAI's parameter or Claude's own. `warn` is told what the model does not have. */
 export function fastAsked(
   { service_tier, speed }: { service_tier?: string | null | undefined; speed?: string | null | undefined },
   { fast }: Abilities,
   warn: Warn,
 ): boolean {
-  if (service_tier !== 'fast' && speed !== 'fast') return false
+  const tier = service_tier ?? 'auto'
+  const isFast = FAST_TIERS.has(tier)
+  if (!isFast && !USUAL_TIERS.has(tier)) warn('service_tier: Claude has no such tier')
+  if (!isFast && speed !== 'fast') return false
   if (!fast) warn(`${speed === 'fast' ? 'speed' : 'service_tier'}: this model has no fast mode`)
   return fast
 }

@@ -76,6 +76,19 @@ describe('a field of a chat', () => {
       OLD,
       'max_completion_tokens: 3024, because thinking needs so many',
     ],
+    [
+      'a tier of price or speed alone',
+      { service_tier: 'flex' },
+      'claude-opus-5-5',
+      'service_tier: Claude has no such tier',
+    ],
+    [
+      'a tier of price or speed alone',
+      { service_tier: 'ultrafast' },
+      'claude-opus-5-5',
+      'service_tier: Claude has no such tier',
+    ],
+    ['a seed, by which answers are only nearly the same', { seed: 7 }, 'claude-opus-5-5', 'ignored: seed'],
     ['what nobody knows', { foo: 1, bar: 2 }, 'claude-opus-5-5', 'ignored: foo, bar'],
   ])('%s is given up with a warning where it has to be', (_what, body, model, warning) => {
     expect(chat(body, model).warnings).toEqual([warning])

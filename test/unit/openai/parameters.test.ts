@@ -27,7 +27,6 @@ const PROBES: Record<string, unknown> = {
   top_logprobs: 3,
   background: true,
   store: true,
-  seed: 1,
   max_tool_calls: 3,
   'stream_options.include_obfuscation': true,
 }

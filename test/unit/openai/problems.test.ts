@@ -29,7 +29,7 @@ describe('a request of another shape', () => {
     [{ tool_choice: { type: 'function' } }, 'tool_choice.function: an object is expected'],
     [{ stop: 5 }, 'stop: one of a string, an array is expected'],
     [{ stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop: at most 4 sequences are expected'],
-    [{ service_tier: 'priority' }, 'service_tier: one of auto, default, fast is expected'],
+    [{ service_tier: 5 }, 'service_tier: a string is expected'],
     [
       { reasoning_effort: 5 },
       'reasoning_effort: one of none, minimal, low, medium, high, xhigh, max is expected',
