@@ -5,8 +5,8 @@ import type { ClaudeEvent, Delta, StartedBlock } from './events.ts'
 type OnEvent = (event: ClaudeEvent) => void
 
 /**
- * Passes events on. What a block begins with follows as deltas, and ids of tool calls are unique: among each other, and
- * against `usedIds`, those of the conversation so far.
+ * Passes events on. What a block begins with follows as deltas, a message that ends has a stop reason, and ids of tool calls
+ * are unique: among each other, and against `usedIds`, those of the conversation so far.
  */
 export function createNormalizer(next: OnEvent, usedIds: Iterable<string> = []): OnEvent {
   const ids = new Set(usedIds)
@@ -14,12 +14,15 @@ export function createNormalizer(next: OnEvent, usedIds: Iterable<string> = []):
   const open = new Set<number>()
   /** Index of a tool's block → the input it began with, which counts only if no delta follows. */
   const inputs = new Map<number, string>()
+  let calls = false
+  let hasReason = false
 
   function started(index: number, block: StartedBlock) {
     const isTool = block.type === 'tool_use' || block.type === 'server_tool_use'
     if (isTool && isRecord(block.input) && Object.keys(block.input).length > 0) {
       inputs.set(index, JSON.stringify(block.input))
     }
+    calls ||= block.type === 'tool_use'
     const { bare, deltas } = taken(block)
     const content_block = bare.type === 'tool_use' ? { ...bare, id: unique(bare.id, ids) } : bare
     next({ type: 'content_block_start', index, content_block })
@@ -35,6 +38,12 @@ export function createNormalizer(next: OnEvent, usedIds: Iterable<string> = []):
     next({ type: 'content_block_stop', index })
   }
 
+  function ended(event: Extract<ClaudeEvent, { type: 'message_delta' }>) {
+    for (const index of open) stopped(index)
+    hasReason ||= Boolean(event.delta.stop_reason)
+    next(event)
+  }
+
   return (event) => {
     switch (event.type) {
       case 'content_block_start':
@@ -47,7 +56,11 @@ export function createNormalizer(next: OnEvent, usedIds: Iterable<string> = []):
       case 'content_block_stop':
         return stopped(event.index)
       case 'message_delta':
-        for (const index of open) stopped(index)
+        return ended(event)
+      case 'message_stop':
+        // Some upstreams do not say why a message ended.
+        if (!hasReason)
+          ended({ type: 'message_delta', delta: { stop_reason: calls ? 'tool_use' : 'end_turn' } })
         return next(event)
       default:
         return next(event)

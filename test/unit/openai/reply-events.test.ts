@@ -80,6 +80,31 @@ describe('the one form of events', () => {
     expect(normalized(events).slice(1)).toEqual([json(0, '{"a":1}'), stop(0), ...ending('tool_use', {})])
   })
 
+  test.each([
+    ['end_turn', { type: 'text' }],
+    ['tool_use', { type: 'tool_use', id: 't', name: 'n' }],
+  ] as const)('ends for the reason %s where the upstream gives none', (stop_reason, block) => {
+    const silent: ClaudeEvent[] = [
+      start(0, block),
+      { type: 'message_delta', delta: { stop_reason: null } },
+      { type: 'message_stop' },
+    ]
+    const told: ClaudeEvent = { type: 'message_delta', delta: { stop_reason } }
+    expect(normalized(silent)).toEqual([
+      start(0, block),
+      stop(0),
+      ...silent.slice(1, 2),
+      told,
+      ...silent.slice(2),
+    ])
+    expect(normalized([start(0, block), ...silent.slice(2)])).toEqual([
+      start(0, block),
+      stop(0),
+      told,
+      ...silent.slice(2),
+    ])
+  })
+
   test('has each id of a call once, also among those of earlier answers', () => {
     const called = ['call_0', 'call_0', 'call_1', ''].map((id, i) =>
       start(i, { type: 'tool_use', id, name: 'n' }),
