@@ -44,7 +44,7 @@ function createPlaces(emit: Emit) {
   }
   return {
     close,
-    views: () => placed.map(viewOf),
+    views: (broken: boolean) => placed.map((one) => viewOf(one, broken)),
     open<T extends Item>(prefix: string, make: (place: Place) => T): Opened<T> {
       const output_index = placed.length
       const id = `${prefix}_${crypto.randomUUID().replaceAll('-', '')}_${output_index}`
@@ -143,6 +143,7 @@ export function createItems(emit: Emit, options: ItemOptions) {
   /** A message may go on with another block, and a search waits for its results. */
   const isOpen = (one: Placed) => one === message || [...searches.values()].includes(one)
   return {
+    /** `broken`: nothing more will come of those that are not done. */
     output: views,
     start,
     delta: (index: number, delta: Delta) => byBlock.get(index)?.item.delta(delta) ?? '',
@@ -161,9 +162,13 @@ export function createItems(emit: Emit, options: ItemOptions) {
   }
 }
 
-/** The item as a response shows it: without content until it is done. */
-function viewOf({ id, item, done, cut }: Placed): object {
-  const { type, ...fields } = item.view(done)
-  const status = done ? (item.status?.() ?? (cut ? 'incomplete' : 'completed')) : 'in_progress'
+/**
+ * The item as a response shows it: without content until it is done, or the answer is `broken` off. What has no status stays
+ * without, because nothing would say that the rest is missing.
+ */
+function viewOf({ id, item, done, cut }: Placed, broken = false): object {
+  const over = done || (broken && !item.hasNoStatus)
+  const { type, ...fields } = item.view(over)
+  const status = over ? (item.status?.() ?? (cut || !done ? 'incomplete' : 'completed')) : 'in_progress'
   return { id, type, ...(item.hasNoStatus ? {} : { status }), ...fields }
 }

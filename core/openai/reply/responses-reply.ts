@@ -66,7 +66,7 @@ function createMachine({ model, created, echo, ...options }: ResponsesContext, e
     error,
     incomplete_details: status === 'incomplete' ? { reason: incompleteReason(end) } : null,
     model,
-    output: items.output(),
+    output: items.output(status === 'failed'),
     ...STATELESS,
     ...echo,
     usage: status === 'in_progress' ? null : responsesUsage(usage.counts()),

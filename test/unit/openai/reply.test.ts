@@ -226,4 +226,24 @@ describe('how an answer ends', () => {
       { type: 'custom_tool_call', status, input: 'one\ntw' },
     ])
   })
+
+  test('a response that broke off has what came, as incomplete; of a reasoning without its signature nothing', () => {
+    const events = [
+      { type: 'message_start', message: { id: 'm' } },
+      { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: '' } },
+      { type: 'content_block_delta', index: 0, delta: { type: 'thinking_delta', thinking: 'hm' } },
+      { type: 'content_block_start', index: 1, content_block: { type: 'text', text: '' } },
+      { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'Now' } },
+    ]
+    const stream = createResponsesStream(RESPONSES)
+    for (const event of events) stream.event(event as ClaudeEvent)
+    const failed = stream.failed({ message: 'cut', type: 'server_error', param: null, code: null })
+    expect(JSON.parse(failed.split('data: ')[1] ?? '').response).toMatchObject({
+      status: 'failed',
+      output: [
+        { type: 'reasoning', summary: [] },
+        { type: 'message', status: 'incomplete', content: [{ type: 'output_text', text: 'Now' }] },
+      ],
+    })
+  })
 })
