@@ -40,6 +40,7 @@ type TaskParts = Pick<
   | 'courier'
   | 'prices'
   | 'telemetry'
+  | 'metrics'
   | 'upstream'
   | 'objects'
   | 'fleet'

@@ -24,7 +24,7 @@ import {
   RESULTS_LIFE_MS,
 } from './store.ts'
 
-export type BookParts = AccountParts & Pick<Deps, 'db' | 'ledger' | 'objects' | 'prices'>
+export type BookParts = AccountParts & Pick<Deps, 'db' | 'ledger' | 'metrics' | 'objects' | 'prices'>
 
 const ROWS_AT_ONCE = 200
 /** How long an account may not know of a batch of which only the answer was lost, and how far its clock may be from ours. */
@@ -111,6 +111,7 @@ async function write(parts: BookParts, batch: Batch, rows: readonly CallRecord[]
   if (rows.length === 0) return
   const missing = await writeNew(parts.db, rows.map(recordText))
   const added = rows.filter(({ id }) => missing.has(id))
+  parts.metrics?.batchBooked(added)
   for (const { madeObjects = [] } of added) {
     if (madeObjects.length > 0)
       parts.objects.remember({ userId: batch.userId, backend: batch.backend }, madeObjects)

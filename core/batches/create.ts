@@ -20,7 +20,7 @@ import { renames, withUpstreamNames } from './upstream-names.ts'
 
 export type CreateParts = CheckParts &
   AccountParts &
-  Pick<Deps, 'db' | 'ledger' | 'random' | 'periods' | 'projects'>
+  Pick<Deps, 'db' | 'ledger' | 'metrics' | 'random' | 'periods' | 'projects'>
 
 const Made = z.looseObject({ id: z.string().min(1).max(256) })
 
@@ -87,22 +87,22 @@ interface Arriving {
 async function sent(
   parts: CreateParts,
   given: BatchUpload,
-  { choose, ...body }: Arriving & { choose(backend: Backend): void },
+  { choose, ...content }: Arriving & { choose(backend: Backend): void },
 ): Promise<KeptAnswer> {
   const { path, signal } = given
-  for (const backend of await candidates(parts, given.caller, body.check)) {
+  for (const backend of await candidates(parts, given.caller, content.check)) {
     choose(backend)
     const headers = uploadHeaders(given.headers).filter(
       // A model that is replaced or renamed has another length.
       ([name]) =>
         name !== 'content-length' || !(parts.settings.modelReplacements.length > 0 || renames(backend)),
     )
-    const sending = createSending(parts, given, { ...body, backend })
+    const sending = createSending(parts, given, { ...content, backend })
     try {
       const body = withUpstreamNames(sending.pieces(), backend)
       const request = { method: 'POST' as const, path, headers, body, signal }
       const answer = await askForJson(parts, backend, request)
-      await settle(parts, sending.row(), answer)
+      await settle(parts, sending.row(), { answer, models: content.check.models() })
       return answer
     } catch (thrown) {
       const row = sending.row()
@@ -139,11 +139,14 @@ async function candidates(parts: CreateParts, caller: Caller, check: Checked): P
 async function settle(
   parts: CreateParts,
   row: Batch | undefined,
-  { status, body }: KeptAnswer,
+  { answer: { status, body }, models }: { answer: KeptAnswer; models: ReadonlySet<string> },
 ): Promise<void> {
   if (!row) return
   const made = status < 300 ? Made.safeParse(parsedJson(new TextDecoder().decode(body))).data : undefined
-  if (made) return openBatch(parts, row, made.id)
+  if (made) {
+    parts.metrics?.batchMade(row.backend, models)
+    return openBatch(parts, row, made.id)
+  }
   // An account that fails may have made it all the same.
   if (status < 500) await closeBatch(parts, row, 'lost')
 }

@@ -7,6 +7,7 @@ import { REFUSALS, type RefusalCode } from '../errors.ts'
 import type { Admitted, CallRecord, Clock, HeaderPairs, Outcome, Owner } from '../ports.ts'
 import type { Signal } from '../settings.ts'
 import { DROPPED, type Dropped } from '../telemetry/dropped.ts'
+import { type BatchFigures, createBatchFigures, createBilled, MOST_BACKENDS, MOST_MODELS } from './billed.ts'
 import { boundedLabel, closedLabel } from './labels.ts'
 import { createRecent, type Recent } from './recent.ts'
 import { createRegistry, type Registry } from './registry.ts'
@@ -14,7 +15,6 @@ import { createRegistry, type Registry } from './registry.ts'
 /** What the callers of metered calls ask for. */
 const CALL_ROUTES = ['/v1/messages', '/v1/chat/completions', '/v1/responses', '/v1/responses/compact']
 const OUTCOMES = ['ok', 'error', 'client_aborted', 'upstream_cut', 'interrupted'] satisfies Outcome[]
-const TOKEN_CLASSES = ['input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h']
 const VERDICTS = [
   'account_unreachable',
   'account_refused',
@@ -37,8 +37,6 @@ const LIMITS = [
 const SCOPES = ['user', 'key', 'group', 'organisation'] satisfies Owner['scope'][]
 const SIGNALS = ['metrics', 'logs', 'traces'] satisfies Signal[]
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']
-const MOST_MODELS = 200
-const MOST_BACKENDS = 200
 const MOST_ROUTES = 200
 const MOST_STATUSES = 64
 /** Shown for calls that no backend was left for. */
@@ -53,7 +51,9 @@ export interface MetricsMemory {
   traceWith(tracer: Tracer): void
   /** Spans that the collector did not take, or exports of all metrics. */
   dropped(signal: 'traces' | 'metrics', amount: number): void
-  counting: Omit<Metrics, 'callEnded'> & { callEnded(ended: EndedCall, model: string): void }
+  counting: Omit<Metrics, 'callEnded' | 'batchMade' | 'batchBooked'> & {
+    callEnded(ended: EndedCall, model: string): void
+  } & BatchFigures
 }
 
 export interface EndedCall {
@@ -72,6 +72,10 @@ export interface Metrics {
   callSent(): void
   /** A call is over. */
   callEnded(ended: EndedCall): void
+  /** An account has begun a batch of these models. */
+  batchMade(backend: string, models: Iterable<string>): void
+  /** Requests of a batch that has ended; each is counted once by whoever writes its row. */
+  batchBooked(records: readonly CallRecord[]): void
   attemptFailed(backend: string, verdict: Verdict['kind']): void
   limitReached(denied: Denied): void
   refused(code: RefusalCode): void
@@ -108,6 +112,7 @@ export function createMetricsMemory(clock: Clock): MetricsMemory {
         calls(ended, model)
         trace?.(ended, model)
       },
+      ...createBatchFigures(registry),
       ...others,
     },
   }
@@ -116,11 +121,22 @@ export function createMetricsMemory(clock: Clock): MetricsMemory {
 /** `modelLabel`: the name under which a model is counted. */
 export function createMetrics(memory: MetricsMemory, modelLabel: (model: string) => string): Metrics {
   const { counting } = memory
-  return { ...counting, callEnded: (ended) => counting.callEnded(ended, modelLabel(ended.record.model)) }
+  return {
+    ...counting,
+    callEnded: (ended) => counting.callEnded(ended, modelLabel(ended.record.model)),
+    batchMade: (backend, models) => {
+      for (const model of models) counting.batchMade(backend, modelLabel(model))
+    },
+    batchBooked: (records) => {
+      for (const record of records) counting.batchBooked(record, modelLabel(record.model))
+    },
+  }
 }
 
 /** What is counted besides calls. */
-function createOtherFigures(registry: Registry): Omit<Metrics, 'callSent' | 'callEnded'> {
+function createOtherFigures(
+  registry: Registry,
+): Omit<Metrics, 'callSent' | 'callEnded' | keyof BatchFigures> {
   const backends = boundedLabel(MOST_BACKENDS)
   const verdicts = closedLabel(VERDICTS)
   const limits = closedLabel(LIMITS)
@@ -160,12 +176,10 @@ function createCallFigures(registry: Registry) {
   const models = boundedLabel(MOST_MODELS)
   const backends = boundedLabel(MOST_BACKENDS)
   const outcomes = closedLabel(OUTCOMES)
-  const classes = closedLabel(TOKEN_CLASSES)
   const types = closedLabel(['input', 'output'])
   const errors = boundedLabel(MOST_STATUSES)
   const ended = registry.family('claude_gateway.calls', [routes, models, backends, outcomes])
-  const tokens = registry.family('claude_gateway.tokens', [models, backends, classes])
-  const cost = registry.family('claude_gateway.cost.usd', [models, backends])
+  const billed = createBilled(registry, 'claude_gateway', models, backends)
   const usage = registry.family('gen_ai.client.token.usage', [types, models])
   const durations = registry.family('gen_ai.server.request.duration', [models, errors])
   const firstTokens = registry.family('gen_ai.server.time_to_first_token', [models])
@@ -178,12 +192,7 @@ function createCallFigures(registry: Registry) {
     ended.add(1, routes.id(routeOf(target)), model, backend, outcomes.id(outcome))
     const input = inputOf(record)
     if (input + outputTokens > 0) {
-      tokens.add(record.inputTokens, model, backend, classes.id('input'))
-      tokens.add(outputTokens, model, backend, classes.id('output'))
-      tokens.add(record.cacheReadTokens, model, backend, classes.id('cache_read'))
-      tokens.add(record.cacheWrite5mTokens, model, backend, classes.id('cache_write_5m'))
-      tokens.add(record.cacheWrite1hTokens, model, backend, classes.id('cache_write_1h'))
-      cost.add(record.costMicros / 1_000_000, model, backend)
+      billed(record, model, backend)
       usage.observe(input, types.id('input'), model)
       usage.observe(outputTokens, types.id('output'), model)
     }

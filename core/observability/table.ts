@@ -36,13 +36,31 @@ export const METRICS = {
   'claude_gateway.tokens': {
     kind: 'counter',
     unit: '{token}',
-    help: 'Tokens as billed, by class.',
+    help: 'Tokens of calls as billed, by class.',
     labels: ['model', 'backend', 'class'],
   },
   'claude_gateway.cost.usd': {
     kind: 'counter',
     unit: '{USD}',
     help: 'What the calls cost, in US dollars.',
+    labels: ['model', 'backend'],
+  },
+  'claude_gateway.batch.requests': {
+    kind: 'counter',
+    unit: '{request}',
+    help: 'Requests of batches that succeeded, counted when their batch has ended and is booked.',
+    labels: ['model', 'backend'],
+  },
+  'claude_gateway.batch.tokens': {
+    kind: 'counter',
+    unit: '{token}',
+    help: 'Tokens of batches as billed, by class; they are not among those of calls.',
+    labels: ['model', 'backend', 'class'],
+  },
+  'claude_gateway.batch.cost.usd': {
+    kind: 'counter',
+    unit: '{USD}',
+    help: 'What batches cost, in US dollars; it is not in the cost of calls.',
     labels: ['model', 'backend'],
   },
   'claude_gateway.attempts.failed': {

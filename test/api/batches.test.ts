@@ -16,6 +16,7 @@ let ann: string
 let ben: string
 let runTasks: () => Promise<void>
 
+const SCRAPER = 'a-scraper-of-the-test'
 const JSON_TYPE = { 'content-type': 'application/json' }
 const keyOf = async (itcode: string) =>
   (await (await app.signIn(itcode)).post('/api/keys', { name: 'x' })).body.key.key
@@ -95,6 +96,36 @@ describe('a batch', () => {
     await later()
     expect((await app.rows()).length).toBe(2)
     expect(await repairSpent(app.db, app.deps.periods, app.clock.now())).toBe(false)
+  })
+
+  test('is counted for Prometheus once it is booked, apart from calls', async () => {
+    await stop()
+    await start({ metrics: { token: SCRAPER } })
+    const counted = async () => {
+      const { text } = await app.request('/metrics', { headers: { authorization: `Bearer ${SCRAPER}` } })
+      return text.split('\n').filter((line) => /^claude_gateway_(batch|cost|calls_total)/.test(line))
+    }
+    run(false)
+    await create(batchOf(one('a'), one('[errored]'), one('b')))
+    const begun = await counted()
+    expect([begun.length, begun.every((line) => line.endsWith('} 0'))]).toEqual([7, true])
+    run(true)
+    await later()
+    await later()
+    const rows = await app.rows()
+    expect(rows).toHaveLength(2)
+    const total = (of: (row: (typeof rows)[number]) => number) => rows.reduce((sum, row) => sum + of(row), 0)
+    const labels = `model="claude-opus-5-5",backend="${rows[0]?.backend}"`
+    const of = (name: string) => `claude_gateway_batch_tokens_total{${labels},class="${name}"}`
+    expect(await counted()).toEqual([
+      `claude_gateway_batch_requests_total{${labels}} 2`,
+      `${of('input')} ${total((row) => row.inputTokens)}`,
+      `${of('output')} ${total((row) => row.outputTokens)}`,
+      `${of('cache_read')} 0`,
+      `${of('cache_write_5m')} 0`,
+      `${of('cache_write_1h')} 0`,
+      `claude_gateway_batch_cost_usd_total{${labels}} ${total((row) => row.costMicros) / 1e6}`,
+    ])
   })
 
   test('has its results at an address of ours', async () => {
