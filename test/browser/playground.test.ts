@@ -1,4 +1,5 @@
 /** The playground: a call like any other, with a key that is gone with the page. */
+import type { Route } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { faultsOf, type House, openHouse } from './house.ts'
 
@@ -20,7 +21,10 @@ test('what may be used is asked, answered, logged and priced, and the key of the
   await most.fill('0')
   await page.getByLabel('Message').fill('Refused')
   await page.keyboard.press('Control+Enter')
-  await page.getByRole('alert').getByText('max_tokens').waitFor()
+  // As the button: the form says what is wrong.
+  await expect.poll(() => page.evaluate('document.activeElement.validationMessage')).not.toBe('')
+  expect(await page.getByRole('alert').count()).toBe(0)
+  expect(await page.getByLabel('Message').inputValue()).toBe('Refused')
   await most.fill('100')
   const send = page.getByRole('button', { name: 'Send', exact: true })
   const calls: { key: string; cookie: string; body: { messages: { role: string }[] } }[] = []
@@ -87,5 +91,78 @@ test('a call that is refused says why in the reader’s language, by the gateway
   await page.getByRole('button', { name: '发送', exact: true }).click()
   await page.getByText('限额已用完。可在“限额”页面查看是哪一项，并申请提高。').waitFor()
   expect([await faultsOf(page), problems]).toEqual([[], []])
+  await page.context().close()
+})
+
+test('an answer that ends too early says so, and what was asked is in the code as it was asked', async () => {
+  const { page } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'player')
+  await page.goto(`${house.gateway.url}/playground`)
+  const event = (type: string, fields: object) =>
+    `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
+  const half = event('content_block_delta', { index: 0, delta: { type: 'text_delta', text: 'Half of' } })
+  const whole = half + event('message_stop', {})
+  const answers: ((route: Route) => Promise<void>)[] = [
+    (route) => route.fulfill({ contentType: 'text/event-stream', body: whole }),
+    (route) => route.fulfill({ contentType: 'text/event-stream', body: half }),
+    (route) => route.abort(),
+    (route) => route.fulfill({ status: 504, contentType: 'text/html', body: '<html></html>' }),
+    () => new Promise(() => {}),
+  ]
+  await page.route('**/v1/messages', (route) => answers.shift()?.(route))
+  const ask = async (said: string) => {
+    await page.getByLabel('Message').fill('Hello?')
+    await page.keyboard.press('Control+Enter')
+    await page.getByText(said, { exact: true }).waitFor()
+  }
+  await ask('Half of')
+  await ask('The answer broke off: The connection ended.')
+  await ask('The gateway cannot be reached. Check your connection.')
+  // The call that failed was asked after the one that was answered.
+  expect(await page.locator('pre').textContent()).toContain('"content": "Half of"')
+  await ask('Gateway Timeout')
+  await ask('Waiting for the answer …')
+  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  await page.getByText('Stopped.', { exact: true }).waitFor()
+  await page.context().close()
+})
+
+test('the key of the page is gone with the page, also one that was being made, and there is another after it was deleted', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'keeper')
+  const keys = () =>
+    page.evaluate("fetch('/api/keys').then((a) => a.json()).then(({ keys }) => keys.map(({ id }) => id))")
+  await page.goto(`${house.gateway.url}/playground`)
+  const ask = async (said: string | RegExp) => {
+    await page.getByLabel('Message').fill('Hello?')
+    await page.keyboard.press('Control+Enter')
+    await page.getByText(said).last().waitFor()
+  }
+  await ask(/^cost \$/)
+  const made = await keys()
+  await page.evaluate(`fetch('/api/keys/${made}', { method: 'DELETE' })`)
+  await ask('This API key is unknown.')
+  await page.getByRole('button', { name: 'Start over' }).click()
+  await ask(/^cost \$/)
+  expect(await keys()).not.toEqual(made)
+
+  await page.getByRole('link', { name: 'Models', exact: true }).click()
+  await expect.poll(keys).toEqual([])
+  await page.goBack()
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>()
+  await page.route('**/api/keys', async (route) => {
+    await left
+    await route.continue()
+  })
+  await page.getByLabel('Message').fill('Hello?')
+  const asked = page.waitForRequest((request) => request.url().endsWith('/api/keys'))
+  await page.keyboard.press('Control+Enter')
+  await asked
+  await page.getByRole('link', { name: 'Models', exact: true }).click()
+  await page.getByRole('heading', { name: 'Models', exact: true }).waitFor()
+  const deleted = page.waitForResponse((response) => response.request().method() === 'DELETE')
+  leave()
+  await deleted
+  expect([await keys(), problems]).toEqual([[], []])
   await page.context().close()
 })

@@ -15,6 +15,7 @@ const STREAM = [
   delta({ type: 'text_delta', text: 'Gott\n' }),
   event('of_tomorrow', { delta: 7 }),
   event('message_delta', { delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 12 } }),
+  event('message_stop'),
 ].join('')
 
 test.each([1, 7, STREAM.length])('are the same, whether they come in pieces of %d characters', (size) => {
@@ -23,12 +24,13 @@ test.each([1, 7, STREAM.length])('are the same, whether they come in pieces of %
   for (let at = 0; at < STREAM.length; at += size) answer = reader.take(STREAM.slice(at, at + size))
   expect(answer).toEqual({
     ...{ text: 'Grüß Gott\n', thinking: 'Hm. ', inputTokens: 43, outputTokens: 12, stopReason: 'end_turn' },
+    isWhole: true,
   })
 })
 
 test('that break off say why', () => {
   const reader = createAnswerReader()
-  expect(reader.take(delta({ text: 'half' })).text).toBe('half')
+  expect(reader.take(delta({ text: 'half' }))).toMatchObject({ text: 'half', isWhole: false })
   const broken = event('error', { error: { type: 'overloaded_error', message: 'Overloaded' } })
   expect(() => reader.take(broken)).toThrow(new StreamError('overloaded_error', 'Overloaded'))
 })

@@ -7,11 +7,13 @@ export interface AnswerSoFar {
   inputTokens: number | undefined
   outputTokens: number | undefined
   stopReason: string | undefined
+  /** The last event came. */
+  isWhole: boolean
 }
 
-/** The upstream ended a stream that had begun with an error. */
+/** A stream that had begun ended before the answer did: by an error of the upstream, or, without a word, on its way here. */
 export class StreamError extends Error {
-  /** Anthropic's type of error. */
+  /** Anthropic's type of error; '' on its way. */
   readonly kind: string
 
   constructor(kind: string, message: string) {
@@ -30,6 +32,7 @@ const INPUT = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_
 export function createAnswerReader(): { take(piece: string): AnswerSoFar } {
   let answer: AnswerSoFar = {
     ...{ text: '', thinking: '', inputTokens: undefined, outputTokens: undefined, stopReason: undefined },
+    isWhole: false,
   }
   let rest = ''
   return {
@@ -54,6 +57,8 @@ function after(answer: AnswerSoFar, { type, ...event }: Fields): AnswerSoFar {
       return { ...answer, text: answer.text + textOf(text), thinking: answer.thinking + textOf(thinking) }
     case 'message_delta':
       return { ...withUsage(answer, event.usage), stopReason: textOf(stopReason) || answer.stopReason }
+    case 'message_stop':
+      return { ...answer, isWhole: true }
     case 'error': {
       const { type: kind, message } = fieldsOf(event.error)
       throw new StreamError(textOf(kind), textOf(message))

@@ -1,6 +1,6 @@
 /** One call to a model from a page: like any other it is limited, metered and logged. */
 import { ApiError } from '../api/client.ts'
-import { type AnswerSoFar, createAnswerReader } from './answer.ts'
+import { type AnswerSoFar, createAnswerReader, StreamError } from './answer.ts'
 import type { Asked } from './asked.ts'
 
 /** The project that these calls are reported under. */
@@ -21,17 +21,29 @@ interface Asking {
   onpiece(answer: AnswerSoFar): void
 }
 
-/** Throws a CallRefused, a StreamError, or what a fetch throws that was aborted. */
+/** Throws an ApiError, which a CallRefused is, a StreamError, or what a fetch throws that was aborted. */
 export async function ask(asked: Asked, { key, signal, onbegin, onpiece }: Asking): Promise<void> {
   const answer = await sent({ ...asked, stream: true }, key, signal)
   onbegin(answer.headers.get('request-id') ?? '')
   const reader = createAnswerReader()
   const bytes = answer.body?.getReader()
   const decoder = new TextDecoder()
-  for (;;) {
-    const piece = await bytes?.read()
-    if (!piece || piece.done) return
-    onpiece(reader.take(decoder.decode(piece.value, { stream: true })))
+  for (let isWhole = false; ; ) {
+    const piece = await bytes?.read().catch(unlessStopped(signal, new StreamError('', '')))
+    if (!piece || piece.done) {
+      if (isWhole) return
+      throw new StreamError('', '')
+    }
+    const soFar = reader.take(decoder.decode(piece.value, { stream: true }))
+    isWhole = soFar.isWhole
+    onpiece(soFar)
+  }
+}
+
+/** What an error of the connection is to whoever asked. */
+function unlessStopped(signal: AbortSignal, error: Error) {
+  return (cause: unknown): never => {
+    throw signal.aborted ? cause : error
   }
 }
 
@@ -47,7 +59,7 @@ async function sent(body: object, key: string, signal: AbortSignal): Promise<Res
       },
       body: JSON.stringify(body),
       signal,
-    })
+    }).catch(unlessStopped(signal, new ApiError('', { status: 0, code: 'offline' })))
     if (answer.ok) return answer
     if (answer.status !== 401 || tries === TRIES) throw await errorOf(answer)
     await new Promise((resolve) => setTimeout(resolve, WAIT_MS))

@@ -1,7 +1,7 @@
 /** A call from a page and what has come of it so far, for components to show. Who makes one stops it when the page is left. */
 import { api, type Log } from '../api/index.ts'
 import type { AnswerSoFar } from './answer.ts'
-import { ask } from './ask.ts'
+import { ask, CallRefused } from './ask.ts'
 import type { Asked } from './asked.ts'
 import type { PageKey } from './page-key.svelte.ts'
 
@@ -13,6 +13,8 @@ export class Call {
   busy = $state(false)
   answer = $state.raw<AnswerSoFar>()
   problem = $state.raw<unknown>()
+  /** By whoever asked. */
+  stopped = $state(false)
   /** Ms from the request to the first piece of the answer. */
   firstMs = $state<number>()
   requestId = $state<string>()
@@ -30,6 +32,7 @@ export class Call {
     this.#abort = new AbortController()
     const { signal } = this.#abort
     this.busy = true
+    this.stopped = false
     this.answer = this.problem = this.firstMs = this.requestId = this.log = undefined
     try {
       const key = await this.#key.get(name)
@@ -46,7 +49,10 @@ export class Call {
       })
       return true
     } catch (cause) {
+      this.stopped = signal.aborted
       if (!signal.aborted) this.problem = cause
+      // Somebody deleted or disabled the key of the page: the next call has another.
+      if (cause instanceof CallRefused && cause.status === 401) this.#key.end()
       return false
     } finally {
       this.busy = false

@@ -13,13 +13,15 @@ const SPARE_MS = 60_000
 export interface PageKey {
   /** Makes one where there is none that lasts. Throws an ApiError. */
   get(name: string): Promise<string>
-  /** Deletes it, also while the page is being closed. */
+  /** Deletes it, also while the page is being closed, and one that is only being made. The next call has another. */
   end(): void
 }
 
 function createPageKey(): PageKey {
   let made: MadeKey | undefined
+  let ends = 0
   const end = () => {
+    ends += 1
     // `keepalive`, because the page may be closing. Where it fails, the key ends by itself.
     if (made) void fetch(`/api/keys/${made.id}`, { method: 'DELETE', keepalive: true }).catch(() => {})
     made = undefined
@@ -29,8 +31,12 @@ function createPageKey(): PageKey {
       if (made?.expires_at && Date.parse(made.expires_at) - Date.now() > SPARE_MS) return made.key
       end()
       const expiresAt = new Date(Date.now() + GOOD_FOR_MS).toISOString()
-      made = (await ownKeys.create(name, expiresAt)).key
-      return made.key
+      const before = ends
+      const { key } = await ownKeys.create(name, expiresAt)
+      made = key
+      // The page was left meanwhile.
+      if (ends !== before) end()
+      return key.key
     },
     end,
   }

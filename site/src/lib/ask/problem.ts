@@ -7,7 +7,7 @@ import { CallRefused } from './ask.ts'
 /** What Claude itself says stands in its own words behind the type of the error. */
 export function callProblem(cause: unknown): string {
   if (cause instanceof StreamError) {
-    return t('ask.broke_off', { reason: ofKind(cause.kind, cause.message) })
+    return t('ask.broke_off', { reason: ofKind(cause.kind, cause.message || t('ask.connection')) })
   }
   if (!(cause instanceof CallRefused)) return messageOf(cause, { conflict: 'ask.no_room' })
   if (cause.kind !== undefined) return ofKind(cause.kind, cause.message)
@@ -17,5 +17,6 @@ export function callProblem(cause: unknown): string {
 
 function ofKind(kind: string, sentence: string): string {
   const key = `ask.kind.${kind}`
-  return has(key) ? t(key, { reason: sentence }) : sentence
+  // What stands before the gateway may say nothing but that it failed.
+  return has(key) ? t(key, { reason: sentence }) : sentence || t('error.unexpected')
 }

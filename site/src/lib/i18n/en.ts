@@ -340,6 +340,8 @@ export const en = {
   'ask.cut': 'The answer was cut off at the max tokens.',
   'ask.refused': 'The model declined to go on.',
   'ask.broke_off': 'The answer broke off: {reason}',
+  'ask.connection': 'The connection ended.',
+  'ask.stopped': 'Stopped.',
   'ask.kind.api_error': 'Claude had a fault: {reason}',
   'ask.kind.authentication_error': 'The credential was refused: {reason}',
   'ask.kind.billing_error': 'The account cannot pay: {reason}',

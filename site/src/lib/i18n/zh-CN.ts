@@ -322,6 +322,8 @@ export const zhCN: Messages = {
   'ask.cut': '回答已达到最大 Token 数，被截断。',
   'ask.refused': '模型拒绝继续回答。',
   'ask.broke_off': '回答中断：{reason}',
+  'ask.connection': '连接已断开。',
+  'ask.stopped': '已停止。',
   'ask.kind.api_error': 'Claude 出现故障：{reason}',
   'ask.kind.authentication_error': '凭据被拒绝：{reason}',
   'ask.kind.billing_error': '账户无法付款：{reason}',
