@@ -65,8 +65,8 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
   const { thinking } = reason
   const thinks = thinking?.type === 'enabled' || thinking?.type === 'adaptive'
   const mayForce = abilities.forcedTools && !thinks
-  const isText = (asked.format?.type ?? 'text') === 'text'
-  const forced = !mayForce && isText ? forcedTool(asked.tools, asked.choice, abilities) : undefined
+  // A format is for texts, and the answer will be a call.
+  const forced = !mayForce ? forcedTool(asked.tools, asked.choice, abilities) : undefined
   const format = forced ? formatOf(forced) : given
   if (format.format && talk.messages.at(-1)?.role === 'assistant') {
     throw unsupported(asked.talk.param, 'structured output cannot continue a message of the assistant')

@@ -5,6 +5,13 @@ import { ChatRequest } from '../../../core/openai/request/chat-shape.ts'
 import { parsedBody } from '../../../core/openai/request/refuse.ts'
 import { chat, context, FOUR_SIX, HI, OLD, refusal, tool } from '../../support/translation.ts'
 
+const members = (name: string) => ({
+  type: 'object',
+  properties: { [name]: { type: 'string' } },
+  required: [name],
+  additionalProperties: false,
+})
+
 describe('a field of a chat', () => {
   test.each([
     ['max_tokens', { max_tokens: 7 }, { max_tokens: 7 }],
@@ -165,6 +172,19 @@ describe('a field of a chat', () => {
       { tools: [tool('t')], tool_choice: { type: 'function', function: { name: 't' } } },
       OLD,
       { tool_choice: { type: 'tool', name: 't' } },
+    ],
+    [
+      'a forced tool beside a format, which is for texts',
+      {
+        tools: [tool('t', { parameters: members('t') })],
+        tool_choice: { type: 'function', function: { name: 't' } },
+        response_format: { type: 'json_schema', json_schema: { schema: members('b') } },
+      },
+      'claude-opus-5-5',
+      {
+        output_config: { format: { type: 'json_schema', schema: members('t') } },
+        tool_choice: { type: 'none' },
+      },
     ],
     ['temperature', { temperature: 1.7 }, FOUR_SIX, { temperature: 1 }],
     ['top_p', { top_p: 0.3 }, FOUR_SIX, { top_p: 0.3 }],
