@@ -11,6 +11,8 @@ const OF_OPENAI = new Set(
   fine-tunes fine_tuning graders images moderations organization projects realtime responses threads uploads
   vector_stores videos`.split(/\s+/),
 )
+const OF_THAT_HERE =
+  "There is nothing at this address. Of OpenAI's interfaces, chat completions, responses and models are here."
 /** Prefixes that base URLs of other gateways have. */
 const VENDORS = new Set(['anthropic', 'openai'])
 
@@ -34,7 +36,8 @@ export function unserved(
   if (meant?.tier === 'key') {
     return { dialect: meant.dialect ?? 'api', refusal: new Refusal('not_found', correction(meant, base())) }
   }
-  return { dialect: dialectOf(segments), refusal: nothingHere() }
+  const dialect = dialectOf(segments)
+  return { dialect, refusal: dialect === 'openai' ? new Refusal('not_found', OF_THAT_HERE) : nothingHere() }
 }
 
 /** What stands behind a base URL: the path without all that clients put before it, doubled ones once. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type App, ORIGIN, startApp } from '../support/app.ts'
 
 const NOTHING = 'There is nothing at this address.'
+const OF_THAT_HERE = "Of OpenAI's interfaces, chat completions, responses and models are here."
 const OF_CLAUDE = `${ORIGIN} (ANTHROPIC_BASE_URL)`
 const OF_OPENAI = `${ORIGIN}/v1 (OPENAI_BASE_URL)`
 
@@ -61,7 +62,10 @@ describe('an address that nobody has', () => {
     ['/api/messages', 'api'],
     ['/users/v1', 'api'],
   ])('%s is nothing that anybody could mean, in the form of %s', async (path, form) => {
-    expect(await said(path)).toEqual({ form, message: NOTHING })
+    expect(await said(path)).toEqual({
+      form,
+      message: form === 'openai' ? `${NOTHING} ${OF_THAT_HERE}` : NOTHING,
+    })
   })
 
   test('is corrected with the address at which a proxy with TLS is reached', async () => {

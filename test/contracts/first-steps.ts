@@ -55,7 +55,8 @@ export function firstStepsContract({ name, start }: Runtime) {
         404,
         {
           error: {
-            message: 'There is nothing at this address.',
+            message:
+              "There is nothing at this address. Of OpenAI's interfaces, chat completions, responses and models are here.",
             type: 'invalid_request_error',
             param: null,
             code: null,
