@@ -251,6 +251,7 @@ describe("the simulated Claude refuses by Claude's rules", () => {
       { ...kept(), messages: [user(marked(), marked(), marked(), marked())] },
     ],
     ['a prefill where it is taken', { messages: [user('a'), assistant('b')] }, OLD],
+    ['the name of the dialect, which the AI SDK says', schema({ $schema: 'x', $id: 'y', type: 'string' })],
     ['references', schema({ $ref: '#/$defs/a', $defs: { a: { type: 'string' } } })],
     [
       'types that nobody here knows',

@@ -20,10 +20,10 @@ const KEYWORDS = new Set([
     'const',
     'anyOf',
   ],
-  ...['allOf', '$ref', '$defs', 'definitions', 'description', 'title', 'format'],
+  ...['allOf', '$ref', '$defs', 'definitions', 'description', 'title', 'format', '$schema', '$id'],
 ])
 /** What a strict tool's schema may say besides. */
-const OF_TOOLS = new Set([...KEYWORDS, 'default', 'pattern', '$schema', '$id', '$comment'])
+const OF_TOOLS = new Set([...KEYWORDS, 'default', 'pattern', '$comment'])
 const FORMATS = new Set([
   ...['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'uri', 'ipv4', 'ipv6', 'uuid'],
 ])
