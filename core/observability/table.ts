@@ -3,7 +3,6 @@
  * (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/, .../http/http-metrics/, .../runtime/nodejs-metrics/,
  * .../system/process-metrics/); all others begin with claude_gateway.
  */
-
 export interface Metric {
   kind: 'counter' | 'gauge' | 'histogram'
   /** UCUM; braces hold what is counted. */

@@ -155,6 +155,9 @@ async function callAll(gateway: TestGateway, upstream: FakeUpstream) {
   ] as const) {
     await (await gateway.send(body, { path })).text()
   }
+  upstream.answer({ status: 200, chunks: ['{"id":"msgbatch_1","processing_status":"in_progress"}'] })
+  const batch = { requests: [{ custom_id: 'one', params: ask }] }
+  await (await gateway.send(batch, { path: '/v1/messages/batches' })).text()
   upstream.answer({ status: 500, chunks: [errorJson('api_error')] })
   await (await gateway.send({ ...ask, model: 'claude-haiku-5-5' })).text()
   const limited = await gateway.newKey({ requestsPerMinute: 1 })
