@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { Socket } from 'node:net'
+import { BlockList, isIP, type Socket } from 'node:net'
 import { guardedLookup } from './lookup.ts'
 
 /** Also of the proxy's own name, which must not lead to a metadata service either. */
@@ -81,7 +81,7 @@ function bare(hostname: string): string {
 
 /**
  * Whether this host is reached without a proxy by a list as in the variable NO_PROXY: names, with or without a leading dot, that
- * stand for themselves and all below them, optionally with a port; * for every host.
+ * stand for themselves and all below them, and networks such as 10.0.0.0/8, each optionally with a port; * for every host.
  */
 export function isExempt(list: string, { host, port }: Target): boolean {
   return list
@@ -94,7 +94,21 @@ export function isExempt(list: string, { host, port }: Target): boolean {
       const [, bracketed, plain = bracketed ?? entry, ofPort] =
         /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? []
       if (ofPort !== undefined && Number(ofPort) !== port) return false
+      if (plain.includes('/')) return isWithin(plain, host)
       const suffix = plain.replace(/^\*?\./, '')
       return host.toLowerCase() === suffix || host.toLowerCase().endsWith(`.${suffix}`)
     })
+}
+
+/** Whether this host is an address in a network such as 10.0.0.0/8 or fd00::/8; nothing is in what is none. */
+function isWithin(network: string, host: string): boolean {
+  const [address = '', length = ''] = network.split('/')
+  const version = isIP(address)
+  const longest = version === 4 ? 32 : 128
+  if (version === 0 || isIP(host) !== version || !/^\d{1,3}$/.test(length) || Number(length) > longest)
+    return false
+  const family = version === 4 ? 'ipv4' : 'ipv6'
+  const list = new BlockList()
+  list.addSubnet(address, Number(length), family)
+  return list.check(host, family)
 }
