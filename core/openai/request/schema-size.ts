@@ -5,7 +5,7 @@ import { unsupported } from './refuse.ts'
 /** Levels of nested schemas, references included. */
 export const DEEPEST = 64
 /** The most schemas after every reference is expanded, because a compiler expands them too. */
-const MOST_SCHEMAS = 20_000
+export const MOST_SCHEMAS = 20_000
 /** The most properties of a request's strict schemas that may be left out, and that have several types. */
 const MOST_OPTIONAL = 24
 const MOST_UNIONS = 16
@@ -55,7 +55,7 @@ export function assertFinite(root: Schema, param: string) {
   }
   const sizeOfTarget = ($ref: string, open: readonly string[], depth: number): number => {
     if (!$ref.startsWith('#')) throw unsupported(param, 'schemas at other addresses are not taken')
-    const target = resolve(root, $ref)
+    const target = targetOf(root, $ref)
     if (open.includes($ref) || target === root) {
       throw unsupported(param, 'schemas that contain themselves are not taken')
     }
@@ -66,7 +66,7 @@ export function assertFinite(root: Schema, param: string) {
   sizeOf({ ...root, $defs: undefined, definitions: undefined }, [], 0)
 }
 
-function resolve(root: Schema, reference: string): Schema | undefined {
+export function targetOf(root: Schema, reference: string): Schema | undefined {
   if (reference === '#') return root
   const path = reference
     .slice(2)

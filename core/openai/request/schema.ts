@@ -4,7 +4,8 @@
  */
 import { isJsonObject } from '../../json/exact.ts'
 import { unsupported } from './refuse.ts'
-import { assertFinite, childrenOf, DEEPEST, propertiesOf, type Schema, withinLimits } from './schema-size.ts'
+import { type Around, deeper, joined, schemaOf } from './schema-parts.ts'
+import { assertFinite, childrenOf, propertiesOf, type Schema, withinLimits } from './schema-size.ts'
 
 const FORMATS = new Set([
   'date-time',
@@ -43,12 +44,8 @@ const STRICT = new Set([
   ...['type', 'properties', 'required', 'additionalProperties', 'items', 'anyOf', 'allOf', '$ref', '$defs'],
   ...['definitions', 'description', 'title', 'default', 'pattern', '$schema', '$id', '$comment'],
 ])
-
-interface Around {
-  param: string
-  warn: (text: string) => void
-  depth: number
-}
+/** Looking ahead or behind, the edges of words, and what was matched before: Claude's patterns have none of them. */
+const UNKNOWN_PATTERN = /\(\?(?!:)|\\[bBk1-9]/
 
 /**
  * A copy that Claude accepts. Bounds become a part of the description, as in Anthropic's SDK; `warn` gets keywords that are
@@ -58,7 +55,7 @@ interface Around {
 export function structuredSchema(schema: unknown, param: string, warn: (text: string) => void): Schema {
   const root = isJsonObject(schema) ? schema : {}
   assertFinite(root, param)
-  const copy = adapted(root, { param, warn, depth: 0 })
+  const copy = adapted(root, { root, param, warn, depth: 0, written: { schemas: 0 } })
   if (!withinLimits(propertiesOf(copy))) {
     throw unsupported(param, 'at most 24 optional properties and 16 of several types are taken')
   }
@@ -66,9 +63,7 @@ export function structuredSchema(schema: unknown, param: string, warn: (text: st
 }
 
 function adapted(schema: Schema, around: Around): Schema {
-  const { param, depth } = around
-  if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
-  const rest = { ...schema }
+  const rest = { ...joined(schema, around) }
   const take = (key: string) => {
     const value = rest[key]
     delete rest[key]
@@ -117,12 +112,12 @@ interface Taking {
   around: Around
 }
 
-/** anyOf, oneOf (which Claude has as anyOf) or allOf; else the type. */
+/** anyOf or oneOf, which Claude has as anyOf; else the type. */
 function combine(copy: Schema, { rest, take, type, around }: Taking) {
-  const key = ['anyOf', 'oneOf', 'allOf'].find((one) => Array.isArray(rest[one]))
+  const key = ['anyOf', 'oneOf'].find((one) => Array.isArray(rest[one]))
   if (key) {
     const parts = take(key)
-    copy[key === 'allOf' ? 'allOf' : 'anyOf'] = Array.isArray(parts)
+    copy.anyOf = Array.isArray(parts)
       ? parts.map((one, i) => adapted(schemaOf(one, around), below(around, `${key}[${i}]`)))
       : []
   } else if (copy.enum === undefined && !('const' in copy)) {
@@ -136,7 +131,9 @@ function combine(copy: Schema, { rest, take, type, around }: Taking) {
 function describeObject(copy: Schema, take: (key: string) => unknown, around: Around) {
   const properties = take('properties')
   copy.properties = isJsonObject(properties) ? each(properties, below(around, 'properties')) : {}
-  take('additionalProperties')
+  const others = take('additionalProperties')
+  const isOpen = others === undefined ? Object.keys(copy.properties as Schema).length === 0 : others !== false
+  if (isOpen) around.warn(`${around.param}: properties that it does not name are not written`)
   copy.additionalProperties = false
   const required = take('required')
   if (Array.isArray(required)) copy.required = required
@@ -146,7 +143,7 @@ function describeObject(copy: Schema, take: (key: string) => unknown, around: Ar
 function withRest(copy: Schema, rest: Schema, { param, warn }: Around): Schema {
   const said: string[] = []
   for (const [key, value] of Object.entries(rest)) {
-    if (UNKNOWN.has(key) || key === 'oneOf' || key === 'allOf') warn(`${param}.${key}`)
+    if (UNKNOWN.has(key) || key === 'oneOf') warn(`${param}.${key}`)
     else if (!IDLE.has(key)) said.push(`${key}: ${JSON.stringify(value)}`)
   }
   if (said.length === 0) return copy
@@ -163,12 +160,6 @@ function each(named: Schema, around: Around): Schema {
   )
 }
 
-function schemaOf(value: unknown, { param }: Around): Schema {
-  if (isJsonObject(value)) return value
-  throw unsupported(param, 'a schema that is an object is expected')
-}
-
-const deeper = (around: Around): Around => ({ ...around, depth: around.depth + 1 })
 const below = (around: Around, key: string): Around => ({
   ...around,
   param: `${around.param}.${key}`,
@@ -191,6 +182,8 @@ function isStrictKeyword([key, value]: [string, unknown]): boolean {
   if (key === 'enum') return Array.isArray(value) && value.every(isPlain)
   if (key === 'const') return isPlain(value)
   if (key === 'format') return FORMATS.has(String(value))
+  if (key === 'pattern') return !UNKNOWN_PATTERN.test(String(value))
+  if (key === 'allOf') return [value].flat().every((part) => isJsonObject(part) && part.$ref === undefined)
   if (key === 'minItems') return value === 0 || value === 1
   return STRICT.has(key)
 }

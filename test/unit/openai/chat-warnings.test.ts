@@ -45,7 +45,7 @@ describe('a field of a chat', () => {
       {
         response_format: {
           type: 'json_schema',
-          json_schema: { schema: { type: 'object', patternProperties: {} } },
+          json_schema: { schema: { type: 'object', patternProperties: {}, additionalProperties: false } },
         },
       },
       OLD,

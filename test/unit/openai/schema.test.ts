@@ -45,3 +45,82 @@ describe('schemas that grow', () => {
     expect(tool).not.toHaveProperty('strict')
   })
 })
+
+describe('what several schemas say of one value', () => {
+  const adapted = (schema: object) => {
+    const warnings: string[] = []
+    return { schema: structuredSchema(schema, 'schema', (text) => warnings.push(text)), warnings }
+  }
+  const named = closed({ street: { type: 'string' } })
+
+  test('is one schema, because Claude takes no reference in allOf', () => {
+    const pydantic = {
+      ...closed({ home: { allOf: [ref('A')], description: 'Where.' } }),
+      $defs: { A: named },
+    }
+    expect(adapted(pydantic)).toEqual({
+      schema: { $defs: { A: named }, ...closed({ home: { ...named, description: 'Where.' } }) },
+      warnings: [],
+    })
+  })
+
+  test('has the properties of all of them, because each is closed and no object would fit two', () => {
+    const base = { type: 'object', properties: { kind: { type: 'string' }, id: { type: 'integer' } } }
+    const schema = {
+      ...{ type: 'object', properties: { own: { type: 'null' } }, required: ['own'] },
+      allOf: [ref('Base'), { properties: { kind: { const: 'a' } }, required: ['kind'] }, { not: {} }],
+      $defs: { Base: { ...base, allOf: [{ required: ['id'] }] } },
+    }
+    const { schema: copy, warnings } = adapted(schema)
+    expect(copy).toMatchObject({
+      ...closed({ own: { type: 'null' }, id: { type: 'integer' }, kind: { const: 'a' } }),
+      required: ['own', 'id', 'kind'],
+    })
+    expect(copy).not.toHaveProperty('allOf')
+    expect(warnings).toEqual(['schema.not'])
+  })
+
+  test('keeps the first where they differ, with a warning', () => {
+    const schema = closed({ a: { allOf: [{ type: 'string' }, { type: 'integer' }] } })
+    expect(adapted(schema)).toEqual({
+      schema: closed({ a: { type: 'string' } }),
+      warnings: ['schema.properties.a.allOf[1].type'],
+    })
+  })
+
+  test('is written out where a reference leads to a place that changes', () => {
+    const schema = {
+      ...closed({ a: { $ref: '#/components/schemas/A' } }),
+      components: { schemas: { A: named } },
+    }
+    expect(adapted(schema).schema.properties).toEqual({ a: named })
+  })
+
+  test('is refused where it would not end, also where nothing leads to it', () => {
+    const twice = { allOf: [ref('A'), ref('A')] }
+    expect(() => adapted({ ...closed({}), $defs: { A: twice } })).toThrow(/not taken/)
+    const doubling = Array.from({ length: 40 }, (_, i) => [
+      `d${i}`,
+      { allOf: [ref(`d${i + 1}`), ref(`d${i + 1}`)] },
+    ])
+    expect(() => adapted({ ...closed({}), $defs: Object.fromEntries(doubling) })).toThrow(/not taken/)
+  })
+
+  test.each([{ additionalProperties: { type: 'integer' } }, { additionalProperties: true }, {}])(
+    'is warned of where an object would stay empty: %j',
+    (open) => {
+      expect(adapted(closed({ prices: { type: 'object', ...open } })).warnings).toEqual([
+        'schema.properties.prices: properties that it does not name are not written',
+      ])
+    },
+  )
+
+  test.each([
+    { ...closed({ a: { allOf: [ref('A')] } }), $defs: { A: named } },
+    closed({ a: { type: 'string', pattern: '^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$' } }),
+    closed({ a: { type: 'string', pattern: '\\bword\\b' } }),
+  ])('does not keep a tool to what Claude cannot: %j', (parameters) => {
+    expect(strict(parameters)).not.toHaveProperty('strict')
+    expect(strict(closed({ a: { type: 'string', pattern: '^(?:a|b)\\d+$' } }))).toHaveProperty('strict')
+  })
+})

@@ -27,6 +27,8 @@ const OF_TOOLS = new Set([...KEYWORDS, 'default', 'pattern', '$comment'])
 const FORMATS = new Set([
   ...['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'uri', 'ipv4', 'ipv6', 'uuid'],
 ])
+/** Looking around, the edges of words, and what was matched before. */
+const UNKNOWN_PATTERN = /\(\?(?!:)|\\[bBk1-9]/
 const LIMITS = { strict: 20, optional: 24, unions: 16 }
 
 export const TOOL_RULES: readonly Rule[] = [
@@ -146,6 +148,10 @@ function badSchema(
 
 function badKeywords(at: string, schema: Record<string, unknown>): string | undefined {
   const { type, enum: choices, format, minItems, additionalProperties, anyOf, allOf } = schema
+  const referring = Array.isArray(allOf) && allOf.some((one) => isRecord(one) && one.$ref !== undefined)
+  if (referring) return `${at}: '$ref' is not supported in 'allOf'`
+  if (typeof schema.pattern === 'string' && UNKNOWN_PATTERN.test(schema.pattern))
+    return `${at}: pattern '${schema.pattern}' is not supported`
   const isPlain = (one: unknown) => typeof one !== 'object' || one === null
   if (choices !== undefined && !(Array.isArray(choices) && choices.every(isPlain)))
     return `${at}: enum has objects`
