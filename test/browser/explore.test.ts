@@ -196,3 +196,54 @@ test('a lead sees what was booked to their group, by person and model, and nothi
   expect(problems).toEqual([])
   await page.context().close()
 })
+
+test('the day on which an hour is there twice has both of them', async () => {
+  const look = { locale: 'en-US', scheme: 'light', width: 1280, zone: 'America/New_York' } as const
+  const { page, problems } = await house.page(look)
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/admin/explore?range=custom&from=2026-11-01&to=2026-11-01`)
+  await page.getByRole('button', { name: 'Table' }).click()
+  const hours = page.getByRole('region', { name: 'Cost, User' }).locator('tbody th')
+  await expect.poll(() => hours.count()).toBe(25)
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('a press leads to what was pressed: not by the other button, nor to what the log cannot find', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'admin')
+  const day = new Date(NOON - 4 * DAY_MS).toISOString().slice(0, 10)
+  const next = new Date(NOON - 3 * DAY_MS).toISOString().slice(0, 10)
+  const hours = `${house.gateway.url}/admin/explore?range=custom&from=${day}&to=${next}&bucket=hour`
+  const bars = page.locator('figure svg g')
+  await page.goto(`${hours}&group_id=${RESEARCH}`)
+  await bars.nth(12).click({ force: true })
+  await page.goto(hours)
+  await bars.nth(12).click({ force: true, button: 'right' })
+  expect(new URL(page.url()).pathname).toBe('/admin/explore')
+  await bars.nth(12).click({ force: true })
+  // The day of the hour alone.
+  await page.waitForURL(`**/admin/usage?range=custom&from=${day}&to=${day}`)
+
+  // A row that is in sight until the new ones are there is what it says.
+  await page.goto(`${house.gateway.url}/admin/explore`)
+  const person = page.getByRole('button', { name: 'person-12' }).last()
+  await person.waitFor()
+  await page.route('**/admin/api/reports?*', () => new Promise(() => {}))
+  await page.getByLabel('Break down by').selectOption('model')
+  await page.waitForURL(/by=model/)
+  await person.click()
+  await page.waitForURL(/user_id=112/)
+  await page.unrouteAll({ behavior: 'ignoreErrors' })
+
+  // Years that are still being typed ask nothing.
+  await page.goto(`${house.gateway.url}/admin/explore?range=custom&from=2026-11-01&to=9999-12-31`)
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(new URL(request.url()).searchParams.get('start_date') ?? ''))
+  await page.getByRole('textbox', { name: 'From' }).focus()
+  await page.keyboard.type('10052026')
+  await page.waitForURL(/from=2026-10-05/)
+  expect(asked.filter((date) => date.startsWith('0'))).toEqual([])
+  expect(problems).toEqual([])
+  await page.context().close()
+})

@@ -27,6 +27,8 @@ export interface Look {
   locale: 'en-US' | 'zh-CN'
   scheme: 'light' | 'dark'
   width: number
+  /** Asia/Shanghai, if it is not given. */
+  zone?: string
 }
 
 export interface House {
@@ -74,12 +76,12 @@ export async function openHouse(settings: object = {}, database?: string): Promi
   return {
     gateway,
     codeOf,
-    async page({ locale, scheme, width }) {
+    async page({ locale, scheme, width, zone = 'Asia/Shanghai' }) {
       const context = await browser.newContext({
         locale,
         colorScheme: scheme,
         viewport: { width, height: HEIGHT },
-        timezoneId: 'Asia/Shanghai',
+        timezoneId: zone,
         permissions: ['clipboard-read', 'clipboard-write'],
       })
       const page = await context.newPage()

@@ -1,5 +1,10 @@
 /** Dates (YYYY-MM-DD) by the calendar alone, because a day at a change of the clocks does not have 24 hours. */
 
+/** Whether text is a date; also false for the years that a field has while one is being typed: 0002, 0020, 0202. */
+export function isDate(text: string): boolean {
+  return /^2\d{3}-\d\d-\d\d$/.test(text) && Number.isFinite(Date.parse(text)) && dayAfter(text, 0) === text
+}
+
 /** The date that lies `by` days after this one. */
 export function dayAfter(date: string, by: number): string {
   const at = new Date(`${date}T00:00:00Z`)

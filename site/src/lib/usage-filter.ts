@@ -2,7 +2,7 @@
 
 import type { Query } from './api/client.ts'
 import { MEASURES, type Measure } from './charts/bars.ts'
-import { dayAfter } from './days.ts'
+import { dayAfter, isDate } from './days.ts'
 import { localDay, ZONE } from './format.ts'
 
 export const RANGES = ['today', 'yesterday', '7d', '30d', 'month', 'custom'] as const
@@ -25,8 +25,6 @@ export interface UsageFilter {
   request: string
   cursor: string
 }
-
-const DATE = /^\d{4}-\d\d-\d\d$/
 
 interface Span {
   from: string
@@ -56,7 +54,7 @@ function spanOf(range: RangeName, from: string, to: string): Span {
       return { from: `${today.slice(0, 8)}01`, to: today }
     case 'custom': {
       const week = lastDays(7)
-      const [first, last] = [DATE.test(from) ? from : week.from, DATE.test(to) ? to : week.to]
+      const [first, last] = [isDate(from) ? from : week.from, isDate(to) ? to : week.to]
       return first <= last ? { from: first, to: last } : { from: last, to: first }
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { dayAfter, daysBetween } from '../../../site/src/lib/days.ts'
+import { dayAfter, daysBetween, isDate } from '../../../site/src/lib/days.ts'
 
 describe('days of the calendar', () => {
   test('are one each where clocks change, in leap years and at the turn of a year', () => {
@@ -11,6 +11,12 @@ describe('days of the calendar', () => {
   test('that came before are counted back, the last one among them', () => {
     expect(daysBetween(dayAfter('2026-11-02', -29), '2026-11-02')).toHaveLength(30)
     expect(dayAfter('2027-01-01', -1)).toBe('2026-12-31')
+  })
+  test('are dates where the calendar has them and nobody is still typing the year', () => {
+    expect(['2026-11-02', '2028-02-29'].filter(isDate)).toHaveLength(2)
+    expect(['', '2026-02-31', '2026-13-01', '9999-99-99', '0002-11-02', '0202-11-02'].filter(isDate)).toEqual(
+      [],
+    )
   })
   test('of a span that ends before it begins are none', () => {
     expect(daysBetween('2026-11-02', '2026-11-01')).toEqual([])

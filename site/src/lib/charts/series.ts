@@ -46,7 +46,11 @@ export function totalOf(bar: Bar): number {
 export function scaleOf(value: number): { top: number; ticks: number[] } {
   if (value <= 0) return { top: 1, ticks: [0] }
   const power = 10 ** Math.floor(Math.log10(value))
-  const step = ([0.2, 0.25, 0.5, 1, 2, 2.5, 5].find((one) => value / (one * power) <= 4) ?? 5) * power
+  // What is counted has no quarters.
+  const steps = [0.2, 0.25, 0.5, 1, 2, 2.5, 5]
+    .map((one) => one * power)
+    .filter((one) => !Number.isInteger(value) || Number.isInteger(one))
+  const step = steps.find((one) => value / one <= 4) ?? 5 * power
   const count = Math.ceil(value / step)
   return { top: count * step, ticks: Array.from({ length: count + 1 }, (_, i) => i * step) }
 }

@@ -8,8 +8,9 @@ import { type Cut, isTime, type Percentile, type Question, type Time } from './q
 
 const HOUR_MS = 3_600_000
 
-/** A bar, and the days that it is of. */
+/** A bar, and the days that it is of, or, of an hour, when that begins. */
 export interface Slot extends Bar {
+  at: string
   from: string
   to: string
 }
@@ -86,7 +87,7 @@ function slotsOf({ bucket, start_date: first, end_date: last, from, to }: Report
     const end = next === undefined ? last : dayAfter(next, -1)
     const label = bucket === 'month' ? month(start) : day(noon(start))
     const title = bucket === 'day' ? fullDay(noon(start)) : `${fullDay(noon(start))} – ${fullDay(noon(end))}`
-    return { key: bucket === 'month' ? start.slice(0, 7) : start, label, title, from: start, to: end }
+    return { key: bucket === 'month' ? start.slice(0, 7) : start, label, title, at: '', from: start, to: end }
   })
 }
 
@@ -99,7 +100,14 @@ function hoursOf(from: string, to: string, isOneDay: boolean): Empty[] {
   const [first, end] = [Date.parse(from), Date.parse(to)]
   return Array.from({ length: Math.ceil((end - first) / HOUR_MS) }, (_, at) => {
     const key = new Date(first + at * HOUR_MS).toISOString()
-    return { key, label: isOneDay ? hour(key) : shortTime(key), title: dateTime(key), from: '', to: '' }
+    return {
+      key,
+      label: isOneDay ? hour(key) : shortTime(key),
+      title: dateTime(key),
+      at: key,
+      from: '',
+      to: '',
+    }
   })
 }
 

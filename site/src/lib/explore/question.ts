@@ -1,7 +1,7 @@
 /** What is explored: kept in the address, in the words of the reports of the API. */
 import type { Query } from '../api/client.ts'
 import type { Scope } from '../api/index.ts'
-import { dayAfter, daysBetween } from '../days.ts'
+import { dayAfter, daysBetween, isDate } from '../days.ts'
 import { localDay, ZONE } from '../format.ts'
 import type { ListView } from '../list-view.svelte.ts'
 
@@ -86,8 +86,6 @@ export interface Question {
   filters: Readonly<Record<string, string>>
 }
 
-const DATE = /^\d{4}-\d\d-\d\d$/
-
 export function questionOf(view: ListView, whose: Whose): Question {
   const one = <T extends string>(name: string, values: readonly T[], usual: T): T =>
     values.find((value) => value === view.filter(name)) ?? usual
@@ -129,7 +127,7 @@ function spanOf(range: RangeName, from: string, to: string): { from: string; to:
     case 'year':
       return { from: `${today.slice(0, 4)}-01-01`, to: today }
     case 'custom': {
-      const [start, end] = [DATE.test(from) ? from : first, DATE.test(to) ? to : today]
+      const [start, end] = [isDate(from) ? from : first, isDate(to) ? to : today]
       return start <= end ? { from: start, to: end } : { from: end, to: start }
     }
   }
