@@ -1,6 +1,6 @@
-/** What a schema found wrong, by code. The sentence stays that of the schema. */
+/** What a schema found wrong, by code, in our words. A check that only the schema knows has its own. */
 import type * as z from 'zod'
-import { type Parameters, type Problem, type ProblemCode, saidBy } from '../core/problems.ts'
+import { type Parameters, type Problem, type ProblemCode, problem, saidBy } from '../core/problems.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -19,7 +19,8 @@ export function problemOf(issue: Issue): Problem {
   const said = saidBy(message)
   if (said) return said
   const [code, params = {}] = kindOf(issue)
-  return { code, params, message }
+  const isOurs = code !== 'other' && code !== 'form'
+  return isOurs ? problem(code, params) : { code, params, message }
 }
 
 function kindOf(issue: Issue): [code: ProblemCode, params?: Parameters] {

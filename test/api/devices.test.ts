@@ -49,6 +49,19 @@ const signedIn = async (itcode = 'ann') => {
   return { browser, tokens: body }
 }
 
+test('what is missing or too long is told in plain words', async () => {
+  const said = async (path: string, fields: Record<string, string>) => (await form(path, fields)).body
+  const grant_type = 'refresh_token'
+  expect(await said('/oauth/token', {})).toEqual({
+    error: 'invalid_request',
+    error_description: 'grant_type: this is needed',
+  })
+  expect(await said('/oauth/token', { grant_type, refresh_token: 'x'.repeat(1025) })).toEqual({
+    error: 'invalid_request',
+    error_description: 'refresh_token: at most 1024 characters are expected',
+  })
+})
+
 describe('discovery', () => {
   test('names absolute addresses of this gateway only', async () => {
     const { status, body } = await app.request('/.well-known/oauth-authorization-server')
