@@ -1,6 +1,6 @@
 /** Routes about one person, as administrators see them. */
 import type { PersonGroup, PersonLimits, SessionView, SignInsView } from '../../../../functions/people.ts'
-import { del, get } from './client.ts'
+import { del, get, post } from './client.ts'
 
 export type OpenSession = SessionView
 export type PersonCap = PersonLimits['caps'][number]
@@ -12,5 +12,7 @@ export const peopleApi = {
   limits: (id: number) => get<PersonLimits>(`${pathOf(id)}/limits`),
   groups: (id: number) => get<{ groups: PersonGroup[] }>(`${pathOf(id)}/groups`),
   signOut: (id: number) => del(`${pathOf(id)}/sessions`),
+  revive: (id: number) => post(`${pathOf(id)}/revive`),
+  release: (id: number) => post(`${pathOf(id)}/release`),
   endSession: (id: number, session: string) => del(`${pathOf(id)}/sessions/${encodeURIComponent(session)}`),
 }

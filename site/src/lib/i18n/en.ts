@@ -1021,6 +1021,17 @@ export const en = {
   'people.address': 'Address',
   'people.booked': 'Calls are booked to',
   'people.deleted': 'Deleted',
+  'people.revive': 'Bring back',
+  'people.revive_title': 'Bring {name} back?',
+  'people.revive_text':
+    'They can sign in again, as a user without keys and groups, because those ended for good.',
+  'people.revive_conflict': 'Somebody else has this name by now.',
+  'people.revived': 'They can sign in again',
+  'people.release': 'Free the name',
+  'people.release_title': 'Free the name {name}?',
+  'people.release_text':
+    'Somebody else can have the name and the address then. This account is called {name} from now on, and what it used stays with it.',
+  'people.released': 'The name is free',
   'people.end': 'End',
   'people.end_of': 'End {name}',
   'people.groups': 'Groups',
