@@ -34,4 +34,13 @@ describe('decompressing', () => {
     const body = zstdCompressSync(Buffer.alloc(130 * MEGABYTE), { params })
     await expect(decompress('zstd', body, always)).rejects.toThrow('Frame requires too much memory')
   })
+
+  test('all frames of a zstd body are read', async () => {
+    const frames = (many: number) =>
+      Buffer.concat(Array.from({ length: many }, (_, i) => zstdCompressSync(`${i} `)))
+    const text = async (body: Uint8Array) => new TextDecoder().decode(await decompress('zstd', body, always))
+    expect(await text(frames(3))).toBe('0 1 2 ')
+    await expect(text(Buffer.concat([frames(2), Buffer.from('no frame')]))).rejects.toThrow()
+    await expect(text(frames(1_500))).rejects.toThrow('more than 1000 frames')
+  })
 })
