@@ -12,6 +12,8 @@ type ToolResult = Extract<Block, { type: 'tool_result' }>
 
 /** What is put before a conversation that the assistant begins. */
 const BEGINNING: TextBlock = { type: 'text', text: '(The conversation begins with the assistant.)' }
+/** What stands for the user where a system message is to be answered. */
+const SILENCE: TextBlock = { type: 'text', text: '(The user says nothing.)' }
 
 export interface Talk {
   turns: readonly Turn[]
@@ -39,6 +41,11 @@ export function conversation(
     else (messages.length > 0 && abilities.systemInPlace ? order.waiting : system).push(...texts(content))
   }
   endAssistant(order)
+  const isAskedBySystem = turns.findLast(({ content }) => content.length > 0)?.role === 'system'
+  if (isAskedBySystem && messages.at(-1)?.role !== 'user') {
+    warn(`${param}: a turn of the user was put at the end`)
+    add(order, 'user', [SILENCE])
+  }
   placeSystem(order)
   system.push(...order.waiting)
   if (!messages.some(({ role }) => role === 'user')) {

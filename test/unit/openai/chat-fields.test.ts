@@ -267,7 +267,7 @@ describe('a field of a chat', () => {
     [{ stop: ['a', 'b', 'c', 'd', 'e'] }, 'invalid_input', 'stop'],
     [{ temperature: 3 }, 'invalid_input', 'temperature'],
     [{ messages: [] }, 'invalid_input', 'messages'],
-    [{ messages: [{ role: 'system', content: 'only' }] }, 'invalid_input', 'messages'],
+    [{ messages: [{ role: 'user', content: ' ' }] }, 'invalid_input', 'messages'],
     [{ messages: [...HI, { role: 'assistant', content: 'go on' }] }, 'unsupported_value', 'messages'],
     [
       { messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: {} }] }] },

@@ -105,6 +105,22 @@ describe('the order of turns', () => {
     expect(responses({ input: items }).request.messages[1]?.content).toMatchObject([{ input }])
   })
 
+  test.each([
+    [
+      'u1 a1 s1',
+      ['user u1', 'assistant a1', 'user (The user says nothing.)', 'system s1'],
+      'claude-opus-5-5',
+    ],
+    ['u1 a1 s1', ['user u1', 'assistant a1', 'user (The user says nothing.)'], OLD],
+    ['s1', ['user (The user says nothing.)'], 'claude-opus-5-5'],
+  ])('a system message that is to be answered follows a turn of the user: %s', (spoken, expected, model) => {
+    const roles: Record<string, string> = { u: 'user', a: 'assistant', s: 'system' }
+    const messages = spoken.split(' ').map((text) => said(roles[text[0] ?? ''] ?? '', text))
+    const translated = chat({ messages }, model)
+    expect(line(translated)).toEqual(expected)
+    expect(translated.warnings).toEqual(['messages: a turn of the user was put at the end'])
+  })
+
   test('a conversation that the assistant begins gets a turn before it, and a warning', () => {
     const { request, warnings } = chat({ messages: [said('system', 's'), said('assistant', 'hello'), ...HI] })
     expect(request.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
