@@ -113,3 +113,27 @@ describe.each(['destroy', 'resetAndDestroy'] as const)(
     })
   },
 )
+
+test('a connection on which the body of an answered call is still going out serves no other call', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', (head) => {
+      // A large body is answered before it is read, and is read by nobody.
+      if (head.includes('/large')) socket.pause()
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo // it listens on TCP
+  const upstream = undiciUpstream()
+  const send = async (path: string, body: Uint8Array) => {
+    const request = { origin: `http://127.0.0.1:${port}`, method: 'POST', path, body } as const
+    const reply = await upstream.send({ ...request, headers: [] }, new AbortController().signal)
+    await reply.pipe({ write() {} })
+    return reply.status
+  }
+  expect(await send('/large', Buffer.alloc(64 * 1024 * 1024))).toBe(200)
+  expect(await send('/small', Buffer.from('{}'))).toBe(200)
+  await upstream.close()
+  server.close()
+})

@@ -25,12 +25,13 @@ export function undiciUpstream(noProxy = '', turn: Turn = createTurn()): Upstrea
           const { origin, proxy, method, path, headers, body } = request
           const place = proxy === undefined ? origin : `${origin} ${proxy}`
           const client = connections.take(place, fresh)
+          const sent = () => connections.hasSent(client)
+          // A server may answer before it reads the body. Another call would wait behind what is still to be sent.
           const over = (good: boolean) =>
-            good ? connections.release(place, client) : connections.drop(client)
+            good && sent() ? connections.release(place, client) : connections.drop(client)
           const used = connections.wasUsed(client)
           const begun = performance.now()
           const maybeIdle = () => used && performance.now() - begun < IDLE_CLOSE_MS
-          const sent = () => connections.hasSent(client)
           const exchange = { resolve, reject: failed, over, maybeIdle, sent }
           client.dispatch(
             { method, path, headers: flatHeaders(headers), body: body === undefined ? null : sendable(body) },
