@@ -1,12 +1,10 @@
 /** Holds the beginning of an answer back until there is enough of it to judge it. */
 import { joined } from '../bytes.ts'
 import type { MaybePromise, Sink, UpstreamReply } from '../ports.ts'
-
-/** The most bytes that are held back: an opening that is longer is no error. */
-const MOST_BYTES = 64 * 1024
+import { OPENING_BYTES } from '../sse/event-name.ts'
 
 /**
- * The same reply, whose `first` is all that came until `isClear` accepted it, it was longer than MOST_BYTES, or it ended.
+ * The same reply, whose `first` is all that came until `isClear` accepted it, it was longer than OPENING_BYTES, or it ended.
  * Rejects when the answer was cut or aborted before that.
  */
 export function peeked(
@@ -36,7 +34,7 @@ export function peeked(
     if (held.length > 0 && isDecided) return attached.promise.then(() => target?.write(chunk))
     held.push(chunk)
     size += chunk.byteLength
-    isDecided = size > MOST_BYTES || isClear(joined(held))
+    isDecided = size > OPENING_BYTES || isClear(joined(held))
     if (!isDecided) return
     clear()
     // Chunks that follow wait until somebody pipes the reply.

@@ -3,8 +3,8 @@ import { parsedJson } from '../json/parse.ts'
 import { createScan, wantedKeys } from '../json/scan.ts'
 import { createEventReader } from './reader.ts'
 
-/** Far more bytes than an error or the start of a message has. */
-const OPENING_BYTES = 64 * 1024
+/** Far more bytes than an error or the start of a message has: an opening that is longer is none of these. */
+export const OPENING_BYTES = 64 * 1024
 const TYPE = wantedKeys({ type: 256 })
 const ENCODER = new TextEncoder()
 

@@ -7,7 +7,7 @@ import * as z from 'zod'
 import type { Verdict } from '../../calls/verdict.ts'
 import { headerOf, mediaTypeOf } from '../../http/headers.ts'
 import type { Backend } from '../../settings.ts'
-import { openingEvent } from '../../sse/event-name.ts'
+import { OPENING_BYTES, type OpeningEvent, openingEvent } from '../../sse/event-name.ts'
 import { originOf } from '../address.ts'
 import type { Addressed, JudgedAnswer, Kind, Outgoing } from './kind.ts'
 
@@ -81,8 +81,7 @@ function addressed({ url }: Backend, { method, path, headers, body }: Outgoing):
 export function verdictOf(answer: JudgedAnswer): Verdict {
   const { status } = answer
   if (status >= 200 && status < 300) return ofSuccess(answer)
-  if (status >= 500) return failed(`answered ${status}`)
-  if (status < 400) return failed(`answered ${status}`)
+  if (status >= 500 || status < 400) return failed(`answered ${status}`)
   return ofRefusal(answer, envelopeOf(answer.body))
 }
 
@@ -92,17 +91,19 @@ function ofSuccess(answer: JudgedAnswer): Verdict {
   if (!body && status === 200) return failed('answered with nothing')
   if (type === 'text/html') return failed('answered with a web page')
   if (type !== 'text/event-stream' || !body) return { kind: 'served' }
+  if (opensOrdinarily(body)) return { kind: 'served' }
   const opening = openingError(body)
-  return opening ? ofStreamedError(answer, opening.envelope) : { kind: 'served' }
+  if (opening) return ofStreamedError(answer, opening.envelope)
+  const isOver = body.length <= OPENING_BYTES
+  return isOver && !openingEvent(body) ? failed('streamed nothing') : { kind: 'served' }
 }
 
 /** The error that a stream opens with, with the status that its type stands for; undefined when it opens otherwise. */
 export function openingError(
   body: Uint8Array,
 ): { status: number; envelope: ErrorEnvelope; json: string } | undefined {
-  if (opensOrdinarily(body)) return undefined
-  const opening = openingEvent(body)
-  if (opening?.event !== 'error') return undefined
+  const opening = opensOrdinarily(body) ? undefined : openingEvent(body)
+  if (!opening || !isError(opening)) return undefined
   const envelope = parsedEnvelope(opening.data) ?? { type: 'api_error', message: '', code: '' }
   return { status: statusOf(envelope), envelope, json: opening.data }
 }
@@ -131,8 +132,12 @@ export function opensClearly(body: Uint8Array): boolean {
   if (opensOrdinarily(body)) return true
   const opening = openingEvent(body)
   if (!opening) return false
-  return opening.event === 'error' ? parsedEnvelope(opening.data) !== undefined : opening.whole
+  return isError(opening) ? parsedEnvelope(opening.data) !== undefined : opening.whole
 }
+
+/** Also one without a name in OpenAI's envelope, which other gateways send. */
+const isError = ({ event, data }: OpeningEvent) =>
+  event === 'error' || (event === undefined && ERROR_OPENING.test(data))
 
 /** Nearly every stream starts "event: message_", so nothing of it needs to be decoded. */
 function opensOrdinarily(body: Uint8Array): boolean {

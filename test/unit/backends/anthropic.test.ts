@@ -30,6 +30,8 @@ describe('the beginning of a stream', () => {
     ['a whole error', `event: error\ndata: ${OVERLOADED}\n\n`, true],
     ['an error that is no envelope', 'event: error\ndata: {}\n\n', false],
     ['another event', 'event: content_block_start\ndata: {}\n\n', true],
+    ["a part of an error in OpenAI's envelope", 'data: {"error":{"type":"a', false],
+    ["a whole error in OpenAI's envelope", 'data: {"error":{"type":"a","message":"b"}}\n\n', true],
     ['a ping, which says nothing yet', 'event: ping\ndata: {}\n\n', false],
     ['a comment', ': hello mm\n\n', false],
     ['a field that only looks like an event', 'xvent: mx\n', false],

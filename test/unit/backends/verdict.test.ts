@@ -36,6 +36,12 @@ const ANSWERS: [what: string, given: JudgedAnswer][] = [
     'a stream that opens with overload, without event line',
     answer(200, `: hi\ndata: ${error('overloaded_error')}\n\n`, STREAM),
   ],
+  [
+    "a stream that opens with overload, in OpenAI's envelope",
+    answer(200, `data: {"error":{"message":"m","type":"overloaded_error"}}\n\n`, STREAM),
+  ],
+  ['a stream that ends behind a ping', answer(200, 'event: ping\ndata: {"type":"ping"}\n\n', STREAM)],
+  ['a stream that is none', answer(200, error('overloaded_error'), STREAM)],
   ['a stream that opens with a rate limit', answer(200, event(error('rate_limit_error')), STREAM)],
   ['a stream that opens with a bad request', answer(200, event(error('invalid_request_error')), STREAM)],
   [
