@@ -1,6 +1,7 @@
 /** Decoders for content-encoding. */
 import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import { coded } from './coded.ts'
 
 const DECODERS: Readonly<Record<string, () => Transform>> = {
   gzip: createGunzip,
@@ -13,6 +14,6 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
 /** Throws an Error for an unknown encoding and for several. */
 export function decoderFor(encoding: string): Transform {
   const create = DECODERS[encoding.trim().toLowerCase()]
-  if (!create) throw new Error(`answered in the encoding ${encoding.slice(0, 40)}`)
+  if (!create) throw coded('UNKNOWN_ENCODING', `answered in the encoding ${encoding.slice(0, 40)}`)
   return create()
 }

@@ -1,5 +1,6 @@
 /** Upstream on the runtime's fetch, for Workers. Redirects are returned, not followed. */
 import type { HeaderPairs, Upstream } from '../../../core/ports.ts'
+import { coded } from './coded.ts'
 
 export function fetchUpstream(): Upstream {
   return {
@@ -65,6 +66,7 @@ function decodedHeaders(headers: Headers): HeaderPairs {
   const fields: HeaderPairs = [...headers].map(([name, value]) => [name, value])
   const encoding = headers.get('content-encoding')?.trim().toLowerCase()
   if (!encoding || encoding === 'identity') return fields
-  if (!DECODED.has(encoding)) throw new Error(`answered in the encoding ${encoding.slice(0, 40)}`)
+  if (!DECODED.has(encoding))
+    throw coded('UNKNOWN_ENCODING', `answered in the encoding ${encoding.slice(0, 40)}`)
   return fields.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
 }

@@ -2,6 +2,7 @@
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { isMetadataAddress } from '../../../core/backends/metadata-address.ts'
+import { coded } from './coded.ts'
 
 type Resolve = (
   name: string,
@@ -16,7 +17,7 @@ export function guardedLookup(resolve: Resolve = lookup): LookupFunction {
       const [first] = addresses ?? []
       if (error || !first) return done(error ?? new Error(`${name} has no address`), '')
       if (addresses.some(({ address }) => isMetadataAddress(address))) {
-        return done(new Error(`${name} leads to a link-local or metadata address`), '')
+        return done(coded('METADATA_ADDRESS', `${name} leads to a link-local or metadata address`), '')
       }
       if (options.all) done(null, addresses)
       else done(null, first.address, first.family)

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { BlockList, isIP, type Socket } from 'node:net'
+import { coded } from './coded.ts'
 import { guardedLookup } from './lookup.ts'
 
 /** Also of the proxy's own name, which must not lead to a metadata service either. */
@@ -28,21 +29,35 @@ async function throughSocks(proxy: URL, destination: Target, timeout: number): P
   // Loaded here, because few need it and every start would pay for it. By its default, because a bundle has nothing else of it.
   const { SocksClient } = (await import('socks')).default
   const userId = decodeURIComponent(proxy.username)
-  const { socket } = await SocksClient.createConnection({
-    command: 'connect',
-    destination,
-    timeout,
-    proxy: {
-      ...{ host: await addressOf(bare(proxy.hostname)), port: Number(proxy.port || 1080), type: 5 },
-      ...(userId ? { userId, password: decodeURIComponent(proxy.password) } : {}),
-    },
-  })
-  return socket
+  const host = await addressOf(bare(proxy.hostname))
+  try {
+    const { socket } = await SocksClient.createConnection({
+      command: 'connect',
+      destination,
+      timeout,
+      proxy: {
+        ...{ host, port: Number(proxy.port || 1080), type: 5 },
+        ...(userId ? { userId, password: decodeURIComponent(proxy.password) } : {}),
+      },
+    })
+    return socket
+  } catch (cause) {
+    throw socksFault(cause)
+  }
+}
+
+/** The library has texts alone, and the code of a failed connection in one of them. */
+function socksFault(cause: unknown): Error {
+  const text = String(cause)
+  const [found = text.includes('timed out') ? 'PROXY_TIMEOUT' : 'PROXY_REFUSED'] =
+    /\bE[A-Z]{4,}\b/.exec(text) ?? []
+  return coded(found, 'no way through the proxy', cause)
 }
 
 async function throughHttp(proxy: URL, { host, port }: Target, timeout: number): Promise<Socket> {
   const isTls = proxy.protocol === 'https:'
   const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const signal = AbortSignal.timeout(timeout)
   const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`
   const asking = (isTls ? httpsRequest : httpRequest)({
     host: bare(proxy.hostname),
@@ -55,13 +70,15 @@ async function throughHttp(proxy: URL, { host, port }: Target, timeout: number):
     },
     agent: false,
     lookup,
-    signal: AbortSignal.timeout(timeout),
+    signal,
   })
   asking.end()
-  const [answer, socket] = await once(asking, 'connect')
+  const [answer, socket] = await once(asking, 'connect').catch((cause) => {
+    throw signal.aborted ? coded('PROXY_TIMEOUT', 'the proxy is silent', cause) : cause
+  })
   if (answer.statusCode === 200) return socket
   socket.destroy()
-  throw new Error(`the proxy answered ${answer.statusCode}`)
+  throw coded(`PROXY_ANSWERED_${answer.statusCode}`, 'no way through the proxy')
 }
 
 /** The library resolves names by itself, and refuses none. */
