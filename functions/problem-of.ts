@@ -41,6 +41,10 @@ function kindOf(issue: Issue): [code: ProblemCode, params?: Parameters] {
     }
     case 'invalid_format':
       return ['form']
+    case 'invalid_union':
+      return 'options' in issue && Array.isArray(issue.options)
+        ? ['one_of', { values: issue.options.map(String).join(', ') }]
+        : ['other']
     default:
       return ['other']
   }

@@ -103,6 +103,8 @@ export interface RouteSpec<P extends string, T extends Tier, Q, B, R> {
   query?: Q
   /** Names of `query` of which all values count, spelled `name` or `name[]`: it gets a list of strings for each. */
   repeats?: readonly string[]
+  /** Names of `query` whose empty value is none. */
+  nullable?: readonly string[]
   /** A JSON body, parsed and checked before the handler runs. */
   body?: B
   /** The media type of `body`; default application/json. */

@@ -222,8 +222,14 @@ function targetOf(url: string): string {
 }
 
 /** Checked only once the caller is known. Throws a Refusal invalid_input. */
-function queryIn({ query, repeats }: Route, { url }: Request): unknown {
-  return query && checked(query, queryOf(url, repeats))
+function queryIn({ query, repeats, nullable = [] }: Route, { url }: Request): unknown {
+  if (!query) return query
+  const given = Object.entries(queryOf(url, repeats))
+  const isNull = (value: string | string[]) => [value].flat().every((one) => one === '')
+  return checked(
+    query,
+    Object.fromEntries(given.filter(([name, value]) => !nullable.includes(name) || !isNull(value))),
+  )
 }
 
 /** The query as an object. Of a repeated name the first value counts, but all of the names in `repeats`. */

@@ -12,6 +12,8 @@ const WIDTHS = {
   '1m': { ms: MINUTE_MS, usual: 60, most: 1_440 },
 } as const
 export type Width = keyof typeof WIDTHS
+/** Of those whose end can be written: RFC 3339 knows four digits of a year. */
+const LAST_DAY = Date.UTC(9999, 11, 31)
 
 export const spanQuery = {
   starting_at: moment.meta({ description: 'Buckets from the one that holds this time on.' }),
@@ -53,7 +55,7 @@ export function bucketPage(asked: Asked, width: Width, now: number): BucketPage 
   }
   const first = Math.max(0, Math.floor(asked.starting_at / ms) * ms)
   const from = page === undefined ? first : Math.max(first, Math.floor(page / ms) * ms)
-  const left = Math.max(0, Math.ceil((ending - from) / ms))
+  const left = Math.max(0, Math.ceil((Math.min(ending, LAST_DAY) - from) / ms))
   const count = Math.min(limit, left)
   return { from, ms, count, next: left > count ? from + count * ms : undefined }
 }

@@ -9,8 +9,16 @@ import type { Settings } from '../../core/settings.ts'
 import { mailTo } from '../../core/users/address.ts'
 import { oneOfEach } from '../fields.ts'
 
+/**
+ * Anthropic's SDKs send what is null as an empty value. An address is not among them, because whoever looks for nobody must not
+ * find everybody.
+ */
+const nullable = [
+  ...['page', 'after_id', 'before_id', 'status', 'period', 'user_ids', 'actor_ids', 'created_by_user_id'],
+  ...['workspace_id', 'scope_type', 'group_type', 'model'],
+]
 /** Of all routes here. */
-export const ADMIN = { tier: 'admin-key', dialect: 'anthropic-admin' } as const
+export const ADMIN = { tier: 'admin-key', dialect: 'anthropic-admin', nullable } as const
 /** Also for cost tools, which look names up. */
 export const USAGE = { ...ADMIN, scope: 'usage' } as const
 

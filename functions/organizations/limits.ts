@@ -1,6 +1,6 @@
 /** Spend limits: set, removed, and what changed of them. */
 import * as z from 'zod'
-import { nothingHere } from '../../core/errors.ts'
+import { invalidField, nothingHere, Refusal } from '../../core/errors.ts'
 import { parsedJson } from '../../core/json/parse.ts'
 import { type LimitFilter, limitEventPage, limitPage, type PagedLimit } from '../../core/limits/pages.ts'
 import { deleteSpendLimit, type SpendLimit, setSpendLimit } from '../../core/limits/spend-limit.ts'
@@ -48,7 +48,7 @@ export const ScopeView = z
     description:
       'organization and rbac_group: each member has it. organization_pool and workspace: all share it.',
   })
-const Scope = z.union([
+const Scope = z.discriminatedUnion('type', [
   z.strictObject({ type: z.enum(['organization', 'organization_pool']) }),
   z.strictObject({ type: z.literal('rbac_group'), rbac_group_id: tagged('rbac_group') }),
   z.strictObject({ type: z.literal('workspace'), workspace_id: tagged('wrkspc') }),
@@ -122,7 +122,12 @@ export const limits = [
     reply: LimitView,
     async handle({ deps, body, actor }) {
       const target = { scope: SCOPES[body.scope.type], scopeId: idOfScope(body.scope), period: body.period }
-      const set = await setSpendLimit({ ...deps, actor }, target, { amount: body.amount })
+      const set = await setSpendLimit({ ...deps, actor }, target, { amount: body.amount }).catch(
+        (thrown: unknown) => {
+          const isUnknown = thrown instanceof Refusal && thrown.fields?.scope_id !== undefined
+          throw isUnknown ? unknownScope(body.scope) : thrown
+        },
+      )
       await deps.keyCache.refresh()
       return limitView(await limitOf(deps.db, { id: set?.id ?? 0 }))
     },
@@ -173,6 +178,12 @@ function idOfScope(scope: z.output<typeof Scope>): number {
   if (scope.type === 'rbac_group') return scope.rbac_group_id
   if (scope.type === 'workspace') return scope.workspace_id
   return scope.type === 'user' ? scope.user_id : 0
+}
+
+/** In the names of this API. */
+function unknownScope(scope: z.output<typeof Scope>): Refusal {
+  const named = Object.keys(scope).find((name) => name.endsWith('_id'))
+  return invalidField(`scope.${named}`, 'nobody and nothing here has this id')
 }
 
 export function scopeView(

@@ -82,6 +82,22 @@ describe('spend limits', () => {
     expect((await client.post('/spend_limits', { scope: ORGANIZATION, ...body })).status).toBe(400)
   })
 
+  test.each([
+    [{ type: 'user', user_id: 'user_99' }, 'scope.user_id: nobody and nothing here has this id'],
+    [
+      { type: 'workspace', workspace_id: 'wrkspc_99' },
+      'scope.workspace_id: nobody and nothing here has this id',
+    ],
+    [
+      { type: 'team' },
+      'scope.type: organization, organization_pool, rbac_group, workspace, user is expected',
+    ],
+    [undefined, 'scope: this is needed'],
+  ])('of no scope that is there are refused by its name: %j', async (scope, message) => {
+    const { status, body } = await client.post('/spend_limits', { scope, amount: '5' })
+    expect([status, body.error.message]).toEqual([400, message])
+  })
+
   test('are removed, and every change is told with who made it', async () => {
     const { id } = (await set(ORGANIZATION, '700', 'daily')).body
     expect((await client.get(`/spend_limits/${id}`)).body.period).toBe('daily')

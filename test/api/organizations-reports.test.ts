@@ -210,6 +210,15 @@ describe('usage_report/messages', () => {
     }
   })
 
+  test('ends with the last day that can be written', async () => {
+    const path = '/usage_report/messages?starting_at=9999-12-30T00:00:00Z&ending_at=9999-12-31T23:59:59Z'
+    const { status, body } = await client.get(path)
+    expect([status, body.data.map((one: { ending_at: string }) => one.ending_at)]).toEqual([
+      200,
+      ['9999-12-31T00:00:00.000Z'],
+    ])
+  })
+
   test('is refused for what only rows tell that are gone', async () => {
     await app.db.run(sql`update usage_summed set kept_since = ${FIRST + 2 * DAY_MS}`)
     const since = (ms: number, by: string) =>

@@ -38,6 +38,7 @@ describe('errors', () => {
     ['POST', '/workspaces/wrkspc_1/members', 404, 'not_found_error', 'not_found'],
     ['GET', '/users/7', 404, 'not_found_error', 'not_found'],
     ['GET', '/users/user_99', 404, 'not_found_error', 'not_found'],
+    ['GET', '/users?email=', 400, 'invalid_request_error', 'invalid_input'],
     ['GET', '/users?limit=0', 400, 'invalid_request_error', 'invalid_input'],
     ['GET', '/users?after_id=1', 400, 'invalid_request_error', 'invalid_input'],
     ['GET', '/users?after_id=user_1&before_id=user_2', 400, 'invalid_request_error', 'invalid_input'],
@@ -55,6 +56,20 @@ describe('errors', () => {
       request_id: answer.headers.get('request-id'),
     })
   })
+
+  test.each([
+    ...['users?after_id=', 'api_keys?status=&workspace_id=&created_by_user_id=', 'rbac_groups?page='],
+    ...[
+      'spend_limits?scope_type=',
+      'spend_limits/effective?period=&user_ids=&page=',
+      'rate_limits?model=&group_type=',
+    ],
+    'spend_limit_increase_requests?status=&actor_ids=',
+  ])('%s asks for all, because SDKs send null so', async (path) => {
+    const all = await client.get(`/${path.replace(/\?.*/, '')}`)
+    expect(await client.get(`/${path}`)).toMatchObject({ status: 200, body: all.body })
+  })
+
   const secretOf = async () => {
     const admin = await app.signIn('admin', 'admin')
     const made = await admin.post('/admin/api/admin-keys', { name: 'x', scopes: ['write'] })
