@@ -1,7 +1,7 @@
 /** Every page, in both languages, both themes, on a phone and on a desk. */
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { users } from '../../core/db/schema.ts'
+import { groupMembers, groups, users } from '../../core/db/schema.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { callRecord } from '../support/records.ts'
@@ -68,5 +68,41 @@ test('calls are not cut on a phone, and the menu shows where one is in a low win
   await page.goto(`${house.gateway.url}/admin/audit`)
   const here = page.getByRole('navigation').locator('[aria-current=page]')
   await expect.poll(async () => ((await here.boundingBox())?.y ?? 0) + 20).toBeLessThan(450)
+  await page.context().close()
+})
+
+test('names that are one long word widen no page', async () => {
+  const { page } = await house.page({ locale: 'en-US', scheme: 'light', width: 360 })
+  await house.signIn(page, 'admin')
+  const { db } = house.gateway
+  const [admin] = await db.select().from(users).where(eq(users.itcode, 'admin'))
+  const name = 'Abcdefghijklmnopqrstuvwxyz'.repeat(3)
+  const times = { createdAt: 1, updatedAt: 1 }
+  await db
+    .insert(users)
+    .values({ id: 301, itcode: name, name: `${name}!`, role: 'user', status: 'active', ...times })
+  await db.insert(groups).values({ id: 301, name, source: 'direct', bills: true, ...times })
+  const members = [301, admin?.id ?? 0].map((userId) => ({
+    groupId: 301,
+    userId,
+    role: 'lead' as const,
+    createdAt: 1,
+  }))
+  await db.insert(groupMembers).values(members)
+  const called = { project: name, createdAt: Date.now() }
+  const records = members.map(({ userId }) => callRecord({ ...called, billingGroupIds: [301], userId }))
+  await writeRecords(db, records.map(recordText))
+  const wide: string[] = []
+  const named = ['/admin/users/301', '/admin/groups/301', '/admin/statements/301', '/explore?by=project']
+  for (const path of [...OWN_PAGES, ...ADMIN_PAGES, ...named]) {
+    await page.goto(house.gateway.url + path)
+    await page.locator('h1').waitFor()
+    await page.waitForSelector('[aria-busy=true]', { state: 'detached' })
+    const over: number = await page.evaluate(
+      'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+    )
+    if (over > 0) wide.push(`${path} by ${over}`)
+  }
+  expect(wide).toEqual([])
   await page.context().close()
 })
