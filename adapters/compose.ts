@@ -174,7 +174,9 @@ export async function compose(config: Config, runtime: Runtime, known?: BackendM
     { ...parts, platform: platformCredentials, hasProxies },
     (change, fleet) =>
       createDeps({
-        ...{ ...parts, ...change, fleet },
+        ...parts,
+        ...change,
+        fleet,
         version: VERSION,
         abilities: shippedAbilities(),
         sha256,

@@ -176,7 +176,11 @@ export function modelsOf({ models }: Pick<BackendConfig, 'models'>): string[] {
 export function backendFrom(config: BackendConfig): Backend {
   const { name, type, weight, priority, enabled } = config
   return {
-    ...{ name, kind: type, weight, priority, enabled },
+    name,
+    kind: type,
+    weight,
+    priority,
+    enabled,
     headers: Object.entries(config.headers),
     proxy: config.proxy ?? undefined,
     bearer: config.type === 'anthropic' && config.key_header === 'authorization',

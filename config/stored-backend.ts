@@ -20,8 +20,15 @@ export interface StoredBackendSettings {
 const SECRET = new Set(['api_key', 'credentials', 'admin_key', 'proxy', 'headers'])
 /** What may change while secrets stay. Proxy and headers are not here, because one is where secrets go and the other is sent there. */
 const HARMLESS = new Set([
-  ...['api_key', 'credentials', 'admin_key'],
-  ...['weight', 'priority', 'enabled', 'models', 'price_multiplier', 'pricing'],
+  'api_key',
+  'credentials',
+  'admin_key',
+  'weight',
+  'priority',
+  'enabled',
+  'models',
+  'price_multiplier',
+  'pricing',
 ])
 
 /** Parses settings; the problems, which name no value, if they are not valid. */

@@ -135,8 +135,13 @@ export async function listed(
   return listObjects(
     deps,
     {
-      ...{ userId: caller.userId, kind, limit: query.limit, ids: query.ids },
-      ...{ afterId: query.after_id, beforeId: query.before_id, page: query.page },
+      userId: caller.userId,
+      kind,
+      limit: query.limit,
+      ids: query.ids,
+      afterId: query.after_id,
+      beforeId: query.before_id,
+      page: query.page,
     },
     {
       pathOf: (id) => pathOf(encodeURIComponent(id)) + suffix,

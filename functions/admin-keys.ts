@@ -68,7 +68,12 @@ export const adminKeys = [
 
 function viewOf({ id, name, last4, scopes, createdBy, createdAt, expiresAt, lastUsedAt }: AdminKey) {
   return {
-    ...{ id, name, last4, scopes: [...scopes], created_by: createdBy, created_at: timeText(createdAt) },
+    id,
+    name,
+    last4,
+    scopes: [...scopes],
+    created_by: createdBy,
+    created_at: timeText(createdAt),
     expires_at: expiresAt === null ? null : timeText(expiresAt),
     last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),
   }

@@ -57,8 +57,17 @@ const filters = DatesOnly.extend({
 })
 
 const COLUMNS = [
-  ...(['id', 'at', 'actor_itcode', 'admin_key_name', 'action', 'target', 'target_name'] as const),
-  ...(['before', 'after', 'ip', 'request_id'] as const),
+  'id',
+  'at',
+  'actor_itcode',
+  'admin_key_name',
+  'action',
+  'target',
+  'target_name',
+  'before',
+  'after',
+  'ip',
+  'request_id',
 ] as const
 
 export const audit = [

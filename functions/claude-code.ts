@@ -197,8 +197,11 @@ async function tokenAnswer({ deps, body, actor }: DeviceCall<z.output<typeof Tok
 
 function bodyOf({ accessToken, refreshToken, expiresInMs, email }: Tokens) {
   return {
-    ...{ access_token: accessToken, refresh_token: refreshToken, token_type: 'Bearer' as const },
-    ...{ expires_in: Math.floor(expiresInMs / 1000), email },
+    access_token: accessToken,
+    refresh_token: refreshToken,
+    token_type: 'Bearer' as const,
+    expires_in: Math.floor(expiresInMs / 1000),
+    email,
   }
 }
 

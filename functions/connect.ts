@@ -47,7 +47,9 @@ export const connect = [
       const found = all.find((one) => one.id === params.platform)
       if (!found) throw new Refusal('not_found', `Choose one of ${all.map((one) => one.id).join(', ')}.`)
       const headers = {
-        ...{ 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', 'request-id': id },
+        'content-type': 'text/plain; charset=utf-8',
+        'cache-control': 'no-store',
+        'request-id': id,
         'content-disposition': `attachment; filename="${found.file}"`,
       }
       return new Response(found.content, { headers })

@@ -180,7 +180,12 @@ type Addresses = Awaited<ReturnType<typeof deviceAddresses>>
 
 function viewOf({ key, itcode, requests, lastUsedAt }: ListedKey, addresses: Addresses) {
   return {
-    ...{ id: key.id, user_id: key.userId, itcode, name: key.name, status: key.status, requests },
+    id: key.id,
+    user_id: key.userId,
+    itcode,
+    name: key.name,
+    status: key.status,
+    requests,
     created_at: timeText(key.createdAt),
     expires_at: key.expiresAt === null ? null : timeText(key.expiresAt),
     last_used_at: lastUsedAt === null ? null : timeText(lastUsedAt),

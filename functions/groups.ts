@@ -186,7 +186,10 @@ function keptIn({ source, external_id: externalId }: z.output<z.ZodObject<typeof
 
 function changeIn(body: z.output<z.ZodObject<typeof fields>>): GroupChange {
   return {
-    ...{ bills: body.bills, priority: body.priority, parentId: body.parent_id, leadsAdd: body.leads_add },
+    bills: body.bills,
+    priority: body.priority,
+    parentId: body.parent_id,
+    leadsAdd: body.leads_add,
     leadMaxMicros: body.lead_max_usd,
     requestsPerMinute: body.requests_per_minute,
     tokensPerMinute: body.tokens_per_minute,
@@ -197,7 +200,13 @@ function changeIn(body: z.output<z.ZodObject<typeof fields>>): GroupChange {
 function groupView(group: Group): GroupView {
   const { id, name, source, externalId, bills, priority } = group
   return {
-    ...{ id, name, source, external_id: externalId, bills, priority, parent_id: group.parentId },
+    id,
+    name,
+    source,
+    external_id: externalId,
+    bills,
+    priority,
+    parent_id: group.parentId,
     requests_per_minute: group.requestsPerMinute,
     tokens_per_minute: group.tokensPerMinute,
     concurrent_requests: group.concurrentRequests,

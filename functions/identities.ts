@@ -20,8 +20,11 @@ async function identitiesOf(db: Parameters<typeof listIdentities>[0], userId: nu
   const all = await listIdentities(db, userId)
   return {
     identities: all.map(({ id, issuer, subject, verifiedAt, createdAt }) => ({
-      ...{ id, issuer, subject },
-      ...{ verified_at: timeText(verifiedAt), created_at: timeText(createdAt) },
+      id,
+      issuer,
+      subject,
+      verified_at: timeText(verifiedAt),
+      created_at: timeText(createdAt),
     })),
   }
 }

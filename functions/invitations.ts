@@ -107,7 +107,8 @@ export const invitations = [
       return {
         invitations: made.map(({ invitation, secret }) => ({
           ...viewOf(invitation, now),
-          ...{ secret, link: linkOf(deps, secret) },
+          secret,
+          link: linkOf(deps, secret),
         })),
         skipped,
       }
@@ -184,9 +185,17 @@ function linkOf({ settings }: Pick<Deps, 'settings'>, secret: string): string | 
 function viewOf(invitation: Invitation, now: number) {
   const { id, email, name, role, groupIds, limitMicros, limitPeriod, mostUses, uses } = invitation
   return {
-    ...{ id, email, name, role, group_ids: GroupIds.parse(JSON.parse(groupIds)) },
-    ...{ limit_usd: limitMicros === null ? null : usdOf(limitMicros), limit_period: limitPeriod },
-    ...{ most_uses: mostUses, uses, status: statusOf(invitation, now), created_by: invitation.createdBy },
+    id,
+    email,
+    name,
+    role,
+    group_ids: GroupIds.parse(JSON.parse(groupIds)),
+    limit_usd: limitMicros === null ? null : usdOf(limitMicros),
+    limit_period: limitPeriod,
+    most_uses: mostUses,
+    uses,
+    status: statusOf(invitation, now),
+    created_by: invitation.createdBy,
     created_at: timeText(invitation.createdAt),
     expires_at: timeText(invitation.expiresAt),
   }

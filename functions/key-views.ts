@@ -91,7 +91,9 @@ function previousOf(key: ListedKey['key']): KeyView['previous'] {
   const { previousUsedAt: usedAt } = key
   if (prefix === null || last4 === null || endsAt === null) return null
   return {
-    ...{ prefix, last4, ends_at: timeText(Math.min(endsAt, expiresAt ?? endsAt)) },
+    prefix,
+    last4,
+    ends_at: timeText(Math.min(endsAt, expiresAt ?? endsAt)),
     last_used_at: usedAt === null ? null : timeText(usedAt),
   }
 }

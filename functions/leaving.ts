@@ -38,7 +38,11 @@ export const leaving = [
       return {
         admin_keys: adminKeys,
         keys: keys.map(({ id, name, prefix, last4, usedByProgram, clients }) => ({
-          ...{ id, name, prefix, last4, used_by_program: usedByProgram },
+          id,
+          name,
+          prefix,
+          last4,
+          used_by_program: usedByProgram,
           clients: clients.map(({ client, requests, lastAt }) => {
             return { client, requests, last_used_at: timeText(lastAt) }
           }),

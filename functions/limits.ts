@@ -115,7 +115,9 @@ export const limits = [
 
 export function capView({ period, micros, source, usedMicros, resetsAt }: UsedCap): CapView {
   return {
-    ...{ period, source, used_usd: usdOf(usedMicros) },
+    period,
+    source,
+    used_usd: usdOf(usedMicros),
     amount_usd: micros === null ? null : usdOf(micros),
     resets_at: period === 'total' ? null : timeText(resetsAt),
   }
@@ -148,7 +150,11 @@ async function limitViews(
     const { id, scope, scopeId, period, isSet, amountMicros, temporaryMicros, temporaryUntil } = limit
     const usedMicros = used.get(id)
     return {
-      ...{ id, scope, scope_id: scopeId, period, is_set: isSet },
+      id,
+      scope,
+      scope_id: scopeId,
+      period,
+      is_set: isSet,
       amount_usd: amountMicros === null ? null : usdOf(amountMicros),
       temporary_usd: temporaryMicros === null ? null : usdOf(temporaryMicros),
       temporary_until: temporaryUntil === null ? null : timeText(temporaryUntil),

@@ -31,7 +31,10 @@ export const MemberView = z
 const Members = z.strictObject({ members: z.array(MemberView) })
 const OwnGroup = z
   .strictObject({
-    ...{ id: z.int(), name: z.string(), bills: z.boolean(), role: z.enum(['member', 'lead']) },
+    id: z.int(),
+    name: z.string(),
+    bills: z.boolean(),
+    role: z.enum(['member', 'lead']),
     leads_add: z.boolean().meta({ description: 'Whether its leads may add members.' }),
     pools: z
       .array(
@@ -88,7 +91,11 @@ export const members = [
       const pools = led.length === 0 ? [] : await poolsOf(deps, led, deps.clock.now())
       return {
         groups: mine.map(({ group: { id, name, bills, leadsAdd }, role }) => ({
-          ...{ id, name, bills, role, leads_add: leadsAdd },
+          id,
+          name,
+          bills,
+          role,
+          leads_add: leadsAdd,
           pools: pools.filter(({ group }) => group?.id === id).map(poolView),
         })),
       }
@@ -137,7 +144,9 @@ export async function membersOf({ db }: Pick<Deps, 'db'>, id: number) {
 
 function poolView({ period, micros, usedMicros, resetsAt }: UsedPool) {
   return {
-    ...{ period, amount_usd: usdOf(micros), used_usd: usdOf(usedMicros) },
+    period,
+    amount_usd: usdOf(micros),
+    used_usd: usdOf(usedMicros),
     resets_at: period === 'total' ? null : timeText(resetsAt),
   }
 }

@@ -64,10 +64,16 @@ export const models = [
           )
           const rates = deps.prices.rates(model.id, now)
           return {
-            ...{ id: model.id, canonical: model.canonical, display_name: model.displayName },
-            ...{ access: model.access, general_access: model.general },
+            id: model.id,
+            canonical: model.canonical,
+            display_name: model.displayName,
+            access: model.access,
+            general_access: model.general,
             pricing: rates ? pricingOf(rates) : null,
-            ...{ context_tokens: contextTokens, max_output_tokens: maxOutputTokens, abilities, thinking },
+            context_tokens: contextTokens,
+            max_output_tokens: maxOutputTokens,
+            abilities,
+            thinking,
             retires_at: retiresAt === null ? null : timeText(retiresAt),
           }
         }),
@@ -85,8 +91,11 @@ export const models = [
       const usd = (micros: number | null) => (micros === null ? null : usdOf(micros))
       return {
         figures: found.map(({ model, firstByteMs, tokensPerSecond, costMicros, ownCostMicros }) => ({
-          ...{ model, first_byte_ms: firstByteMs, tokens_per_second: tokensPerSecond },
-          ...{ cost_usd: usd(costMicros), own_cost_usd: usd(ownCostMicros) },
+          model,
+          first_byte_ms: firstByteMs,
+          tokens_per_second: tokensPerSecond,
+          cost_usd: usd(costMicros),
+          own_cost_usd: usd(ownCostMicros),
         })),
       }
     },

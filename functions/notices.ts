@@ -91,8 +91,12 @@ export const notices = [
     summary: 'Sets a channel up.',
     errors: [409],
     body: z.strictObject({
-      ...{ kind, name: line(100), target, events },
-      ...{ language: language.default('en'), enabled: z.boolean().default(true) },
+      kind,
+      name: line(100),
+      target,
+      events,
+      language: language.default('en'),
+      enabled: z.boolean().default(true),
     }),
     reply: ChannelAnswer,
     status: 201,
@@ -107,8 +111,11 @@ export const notices = [
     summary: 'Changes a channel. Another address is given whole, with its secret.',
     errors: [409],
     body: z.strictObject({
-      ...{ name: line(100).optional(), target: target.optional(), events: events.optional() },
-      ...{ language: language.optional(), enabled: z.boolean().optional() },
+      name: line(100).optional(),
+      target: target.optional(),
+      events: events.optional(),
+      language: language.optional(),
+      enabled: z.boolean().optional(),
     }),
     reply: ChannelAnswer,
     async handle({ deps, params, body, actor }) {
@@ -190,7 +197,13 @@ function preferencesView(preferences: readonly Preference[]) {
 function channelView({ failingSince, lastError, createdAt, updatedAt, ...channel }: Channel) {
   const { id, kind, name, host, language, events, enabled } = channel
   return {
-    ...{ id, kind, name, host, language, events: [...events], enabled },
+    id,
+    kind,
+    name,
+    host,
+    language,
+    events: [...events],
+    enabled,
     failing_since: failingSince === null ? null : timeText(failingSince),
     last_error: lastError,
     created_at: timeText(createdAt),

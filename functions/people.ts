@@ -70,8 +70,12 @@ export const people = [
         paused_since: user.pausedAt === null ? null : timeText(user.pausedAt),
         kept_by_directory: isKept,
         sessions: sessions.map(({ id, createdAt, lastSeenAt, expiresAt, ip, userAgent }) => ({
-          ...{ id, ip, user_agent: userAgent, created_at: timeText(createdAt) },
-          ...{ last_seen_at: timeText(lastSeenAt), expires_at: timeText(expiresAt) },
+          id,
+          ip,
+          user_agent: userAgent,
+          created_at: timeText(createdAt),
+          last_seen_at: timeText(lastSeenAt),
+          expires_at: timeText(expiresAt),
         })),
       }
     },

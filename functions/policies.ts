@@ -118,7 +118,10 @@ export const policies = [
       const found = await versionsOf(deps.db, idOf(params.id))
       return {
         versions: found.map(({ version: { id, createdAt, actorId }, policy }) => ({
-          ...{ id, created_at: timeText(createdAt), actor_id: actorId, policy: viewOf(policy) },
+          id,
+          created_at: timeText(createdAt),
+          actor_id: actorId,
+          policy: viewOf(policy),
         })),
       }
     },
@@ -191,7 +194,12 @@ export const policies = [
 function viewOf({ id, name, priority, groupIds, domains, settings }: Policy) {
   const { warnings } = checkSettings(settings)
   return {
-    ...{ id, name, priority, group_ids: [...groupIds], domains: [...domains], settings: { ...settings } },
+    id,
+    name,
+    priority,
+    group_ids: [...groupIds],
+    domains: [...domains],
+    settings: { ...settings },
     warnings: warnings.map(({ message }) => message),
     warning_codes: warnings.map(({ code, params }) => ({ code, params: { ...params } })),
   }

@@ -121,11 +121,20 @@ function itemView(item: QueueItem): QueueItemView {
   const { kind, id, itcode, model, period, reason, status } = item
   const usd = (micros: number | null) => (micros === null ? null : usdOf(micros))
   return {
-    ...{ kind, id, user_id: item.userId, itcode, model, period, reason, status },
+    kind,
+    id,
+    user_id: item.userId,
+    itcode,
+    model,
+    period,
+    reason,
+    status,
     amount_usd: usd(item.amountMicros),
     used_usd: usdOf(item.usedMicros),
     limit_usd: usd(item.limitMicros),
-    ...{ reviewer_id: item.reviewerId, reviewer_itcode: item.reviewerItcode, review_note: item.reviewNote },
+    reviewer_id: item.reviewerId,
+    reviewer_itcode: item.reviewerItcode,
+    review_note: item.reviewNote,
     grant_id: item.grantId,
     granted_usd: usd(item.grantedMicros),
     granted_until: item.grantedUntil === null ? null : timeText(item.grantedUntil),

@@ -156,7 +156,12 @@ function requestView(request: IncreaseRequest): RequestView {
   const { id, userId, itcode, period, reason, status, reviewerId, reviewNote } = request
   const { amountMicros, grantedMicros, grantedUntil } = request
   return {
-    ...{ id, user_id: userId, itcode, period, reason, status },
+    id,
+    user_id: userId,
+    itcode,
+    period,
+    reason,
+    status,
     amount_usd: usdOf(amountMicros),
     reviewer_id: reviewerId,
     review_note: reviewNote,

@@ -17,8 +17,16 @@ interface Attribute {
 
 function attribute(name: string, more: Partial<Attribute> = {}): Attribute {
   return {
-    ...{ name, type: 'string', multiValued: false, description: name, required: false, caseExact: false },
-    ...{ mutability: 'readWrite', returned: 'default', uniqueness: 'none', ...more },
+    name,
+    type: 'string',
+    multiValued: false,
+    description: name,
+    required: false,
+    caseExact: false,
+    mutability: 'readWrite',
+    returned: 'default',
+    uniqueness: 'none',
+    ...more,
   }
 }
 const complex = (name: string, parts: Attribute[], more: Partial<Attribute> = {}) =>
@@ -69,7 +77,10 @@ const meta = (resourceType: string, place: string) => ({
 })
 const schema = (id: string, name: string, attributes: Attribute[]) => ({
   schemas: ['urn:ietf:params:scim:schemas:core:2.0:Schema'],
-  ...{ id, name, description: name, attributes },
+  id,
+  name,
+  description: name,
+  attributes,
   ...meta('Schema', `Schemas/${id}`),
 })
 const SCHEMAS = [
@@ -79,7 +90,12 @@ const SCHEMAS = [
 ]
 const type = (id: string, name: string, more: object = {}) => ({
   schemas: ['urn:ietf:params:scim:schemas:core:2.0:ResourceType'],
-  ...{ id: name, name, endpoint: `/${name}s`, description: name, schema: id, ...more },
+  id: name,
+  name,
+  endpoint: `/${name}s`,
+  description: name,
+  schema: id,
+  ...more,
   ...meta('ResourceType', `ResourceTypes/${name}`),
 })
 const TYPES = [

@@ -37,7 +37,8 @@ const form = { bodyType: 'multipart/form-data', accepts: SkillUpload, errors: [4
 
 export const skills = [
   route({
-    ...{ ...shared, ...form },
+    ...shared,
+    ...form,
     method: 'POST',
     path: '/v1/skills',
     summary: 'Makes a skill of the files in the form, in the account that has the last ones of the caller.',
@@ -86,7 +87,8 @@ export const skills = [
     handle: (call) => deletion(call, 'skill', call.params.id),
   }),
   route({
-    ...{ ...shared, ...form },
+    ...shared,
+    ...form,
     method: 'POST',
     path: '/v1/skills/:id/versions',
     summary: "Adds a version to one of the caller's skills.",

@@ -118,8 +118,10 @@ function requestOf(tier: UsageTier) {
         next: found.next,
         caps_now: capsView(caps),
         pools_now: pools.map(({ group, period, micros, usedMicros }) => ({
-          ...{ group_name: group?.name ?? null, period },
-          ...{ amount_usd: usdOf(micros), used_usd: usdOf(usedMicros) },
+          group_name: group?.name ?? null,
+          period,
+          amount_usd: usdOf(micros),
+          used_usd: usdOf(usedMicros),
         })),
       }
     },
@@ -163,7 +165,8 @@ function requestView(row: LogRow) {
     error: row.error,
     upstream_request_id: row.upstreamId,
     attempts: attemptsIn(row.story).map(({ backend, beganMs, tookMs, answer }) => ({
-      ...{ backend, answer },
+      backend,
+      answer,
       began_ms: beganMs,
       took_ms: tookMs,
     })),

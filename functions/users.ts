@@ -138,7 +138,11 @@ export const users = [
       // All or nothing: what else is refused leaves the address as it was.
       if (address) await assertFreeAddress({ db: deps.db, auth }, address.email, id)
       const change = {
-        ...{ name, role, status, billingGroupId, ...limits },
+        name,
+        role,
+        status,
+        billingGroupId,
+        ...limits,
         ownLimit: budgetMicros === undefined ? undefined : { micros: budgetMicros, period },
       }
       if (email === undefined || Object.values(change).some((value) => value !== undefined)) {

@@ -86,8 +86,15 @@ test('whoever stops the service waits longer than its calls may', () => {
 test('the service leaves no core behind and may do little', () => {
   const unit = readFileSync('adapters/node/claude-gateway.service', 'utf8').split('\n')
   for (const line of [
-    ...['LimitCORE=0', 'UMask=0077', 'NoNewPrivileges=yes', 'ProtectSystem=strict', 'PrivateUsers=yes'],
-    ...['DynamicUser=yes', 'CapabilityBoundingSet=', 'ProtectProc=invisible', 'RestrictRealtime=yes'],
+    'LimitCORE=0',
+    'UMask=0077',
+    'NoNewPrivileges=yes',
+    'ProtectSystem=strict',
+    'PrivateUsers=yes',
+    'DynamicUser=yes',
+    'CapabilityBoundingSet=',
+    'ProtectProc=invisible',
+    'RestrictRealtime=yes',
   ])
     expect(unit).toContain(line)
 })

@@ -76,6 +76,25 @@ function ownAccessorsIn(file: string, text: string): string[] {
   return found
 }
 
+/** Lists and objects that are written out only to be spread, by the file and their beginning. */
+function spreadLiteralsIn(file: string, text: string): string[] {
+  const found: string[] = []
+  const visit = (node: ts.Node) => {
+    if (ts.isSpreadElement(node) || ts.isSpreadAssignment(node)) {
+      let { expression } = node
+      while (ts.isParenthesizedExpression(expression) || ts.isAsExpression(expression)) {
+        expression = expression.expression
+      }
+      if (ts.isObjectLiteralExpression(expression) || ts.isArrayLiteralExpression(expression)) {
+        found.push(`${file} ${node.getText().slice(0, 40)}`)
+      }
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true))
+  return found
+}
+
 /** Files of which each is reached from the others by imports, types included. */
 function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
   const reached = (from: string) => {
@@ -114,6 +133,14 @@ describe('a reader is spared', () => {
     expect(long.filter(({ file, lines }) => lines > (LONG_TESTS[file] ?? 0))).toEqual([])
     const names = new Set(long.map(({ file }) => file))
     expect(Object.keys(LONG_TESTS).filter((file) => !names.has(file))).toEqual([])
+  })
+
+  test('lists and objects that are spread where they are written, whose members could stand there themselves', () => {
+    expect(spreadLiteralsIn('a.ts', 'f({ ...{ a, b }, ...c }, ...([1] as const), ...[d].map(e))')).toEqual([
+      'a.ts ...{ a, b }',
+      'a.ts ...([1] as const)',
+    ])
+    expect(sources.flatMap(({ file, text }) => spreadLiteralsIn(file, text))).toEqual([])
   })
 
   test('imports that lead back to where they began, those of types included', () => {

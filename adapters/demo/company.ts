@@ -37,7 +37,10 @@ export function companySettings(folder: string, claudeUrl: string): string {
   const backend = (name: string, weight: number) => ({ name, url: claudeUrl, api_key: `sim-${name}`, weight })
   return stringify({
     server: {
-      ...{ port: Number(process.env.PORT ?? 8080), host: '127.0.0.1', mode: 'debug', drain_delay: 0 },
+      port: Number(process.env.PORT ?? 8080),
+      host: '127.0.0.1',
+      mode: 'debug',
+      drain_delay: 0,
       // Claude Code signs in to an address that the gateway knows.
       public_url: process.env.PUBLIC_URL ?? '',
     },
@@ -96,7 +99,11 @@ async function seedPerson(
   const groupIds = groups.get(group) ?? [UNASSIGNED]
   const micros = role === 'admin' ? 0 : limitUsd === undefined ? BUDGET_MICROS : microsOf(limitUsd)
   const user = await createUser(then, {
-    ...{ itcode, name, role, kind, quotaTokens: 0 },
+    itcode,
+    name,
+    role,
+    kind,
+    quotaTokens: 0,
     ...(kind === 'service' ? { billingGroupId: groupIds[0] } : {}),
     ownLimit: { micros, period: parts.settings.limits.period },
   })
@@ -122,7 +129,9 @@ async function seedRequests(parts: Parts, userIds: ReadonlyMap<string, number>) 
   await askForIncrease(
     { ...parts, clock: at(0.05) },
     {
-      ...{ userId: idOf('chen.jing'), period: 'monthly', amountMicros: microsOf(60) },
+      userId: idOf('chen.jing'),
+      period: 'monthly',
+      amountMicros: microsOf(60),
       reason: 'The release of the app is next week.',
     },
   )

@@ -58,7 +58,11 @@ async function build() {
   const site = siteFrom(join(ROOT, 'site'))
   const { waitUntil } = pending
   const composed = await compose(config, {
-    ...{ db, ...stores, clock, logger, waitUntil },
+    db,
+    ...stores,
+    clock,
+    logger,
+    waitUntil,
     upstream: undiciUpstream(process.env.NO_PROXY ?? process.env.no_proxy),
     platformCredentials: CHAINS,
     hasProxies: true,

@@ -70,7 +70,9 @@ export function createObservability(parts: {
   const live = createLive({ clock, logger, processes, leaving })
   let end: () => void | Promise<void> = () => {}
   return {
-    ...{ memory, processes, live },
+    memory,
+    processes,
+    live,
     async begin() {
       end = shared ? reporting(shared) : await serveMetrics(config, logger, processes.figures)
       if (config.otlp.endpoint === '') return

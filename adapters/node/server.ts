@@ -15,6 +15,7 @@ import { compress } from '../drivers/compress.ts'
 import { CHAINS } from '../drivers/credentials/chains.ts'
 import { ldapLogin } from '../drivers/login/ldap.ts'
 import type { DatabaseThread } from '../drivers/storage/database-host.ts'
+import type { Turn } from '../drivers/turn.ts'
 import { hostLookup } from '../shared/host-lookup.ts'
 import { mailerFrom } from '../shared/mail.ts'
 import { notifierFrom } from '../shared/notifier.ts'
@@ -26,7 +27,7 @@ import { whatStays } from './memory.ts'
 import { createObservability } from './observability.ts'
 import { upToRestart } from './reload.ts'
 import type { ReportThreads } from './reports.ts'
-import { createDeparture } from './stop.ts'
+import { createDeparture, type Departure } from './stop.ts'
 import { socketWire } from './wire.ts'
 
 const TASK_TICK_MS = 100
@@ -62,7 +63,7 @@ export interface Place {
 /** Composes a gateway from settings, with all keys read. `before`: of the gateway that it replaces. */
 function createComposer(
   reports: ReportThreads | undefined,
-  brought: Omit<Runtime, 'mailer' | 'notifier' | 'ldap' | 'reports' | 'hasProxies'>,
+  brought: Omit<Runtime, 'mailer' | 'notifier' | 'ldap' | 'reports' | 'hasProxies' | 'functions' | 'listens'>,
 ) {
   return async (settings: Config, before?: Deps): Promise<Composed> => {
     const mailer = mailerFrom(settings, brought.logger)
@@ -73,8 +74,13 @@ function createComposer(
         ...brought,
         mailer,
         notifier,
-        ...{ ldap: ldapLogin, compress, lookup: hostLookup },
-        ...{ platformCredentials: CHAINS, hasProxies: true },
+        ldap: ldapLogin,
+        compress,
+        lookup: hostLookup,
+        platformCredentials: CHAINS,
+        hasProxies: true,
+        functions: process.env.GATEWAY_FUNCTIONS,
+        listens: true,
         ...(reports ? { reports: reports.under(settings) } : {}),
       },
       before?.balancer.memory,
@@ -91,7 +97,6 @@ export async function startServer(
   place: Place = { warns: true, listensReady: false },
 ): Promise<RunningServer> {
   const { parts, turn, channel, reports, close } = await openDrivers(config, logger, place)
-  const { db, clock } = parts
   const { waitUntil, settled } = createPendingWork()
   let current: Composed
   const server = createHttpServer((request, bindings) => current.gateway.fetch(request, bindings), {
@@ -108,14 +113,17 @@ export async function startServer(
     logger.info('server.stopped')
   })
   const observability = createObservability({
-    ...{ config, clock, logger, channel },
+    ...parts,
+    config,
+    channel,
     current: () => current.deps,
     leaving: departure.leaving,
   })
   const composed = createComposer(reports, {
-    ...{ ...parts, observability, waitUntil, wire: socketWire({ waitUntil, cuts: departure.cutting, turn }) },
-    ...{ accepting: departure.accepting, hasRoomForCall: watchDescriptors(server, logger) },
-    ...{ functions: process.env.GATEWAY_FUNCTIONS, listens: true, warns: place.warns },
+    ...parts,
+    observability,
+    ...callsOn(server, departure, { turn, waitUntil, logger }),
+    warns: place.warns,
   })
 
   let settings = config
@@ -125,18 +133,16 @@ export async function startServer(
   await observability.begin()
   const url = await listen(server, config, place.socket)
   const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
-  const backups = scheduleBackups(() => settings, { db, clock, logger })
+  const backups = scheduleBackups(() => settings, parts)
   logger.info('server.listening', { url, backends: current.deps.settings.backends.length })
   return {
     url,
     async reload(next) {
-      const { changed, inForce } = upToRestart(config, next)
-      for (const name of changed) logger.warn('config.needs_restart', { setting: name })
+      const inForce = withoutRestart(config, next, logger)
       current = await composed(inForce, current.deps)
       settings = inForce
       void current.deps.catalogue.checkAll()
-      logger.info('config.reloaded')
-      await auditReload(parts)
+      await tellReload(parts)
     },
     stop(acceptMs = settings.server.drain_delay) {
       const { drain_delay: idleMs, drain_timeout: answerMs } = settings.server
@@ -146,8 +152,30 @@ export async function startServer(
   }
 }
 
+/** How this server carries calls, and when it takes none. */
+function callsOn(
+  server: Server,
+  departure: Departure,
+  { turn, waitUntil, logger }: { turn: Turn } & Pick<Runtime, 'waitUntil' | 'logger'>,
+) {
+  return {
+    waitUntil,
+    wire: socketWire({ waitUntil, cuts: departure.cutting, turn }),
+    accepting: departure.accepting,
+    hasRoomForCall: watchDescriptors(server, logger),
+  }
+}
+
+/** What of `next` can be put in force now; what cannot is logged. */
+function withoutRestart(config: Config, next: Config, logger: Logger): Config {
+  const { changed, inForce } = upToRestart(config, next)
+  for (const name of changed) logger.warn('config.needs_restart', { setting: name })
+  return inForce
+}
+
 /** Never rejects, because the configuration is in force already. */
-async function auditReload({ db, clock, logger }: Pick<Deps, 'db' | 'clock' | 'logger'>): Promise<void> {
+async function tellReload({ db, clock, logger }: Pick<Deps, 'db' | 'clock' | 'logger'>): Promise<void> {
+  logger.info('config.reloaded')
   const event = { actor: SYSTEM, at: clock.now(), action: 'config.reload', target: 'config' } as const
   await auditRow(db, event).catch((cause) =>
     logger.error('audit.failed', { action: event.action, cause: String(rootOf(cause)) }),

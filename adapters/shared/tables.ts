@@ -11,7 +11,9 @@ export function pricesFrom(config: Config): Prices {
   const own = config.backends
     .filter(({ price_multiplier, pricing: overrides }) => price_multiplier !== 1 || overrides.length > 0)
     .map(({ name, price_multiplier, pricing: overrides }) => ({
-      ...{ backend: name, multiplier: price_multiplier, overrides },
+      backend: name,
+      multiplier: price_multiplier,
+      overrides,
     }))
   return createPrices(PriceList.parse(pricing, ONCE), config.pricing, own)
 }

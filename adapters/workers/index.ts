@@ -65,7 +65,11 @@ async function build() {
     healths: HEALTH ? { 'durable-object': () => durableHealth(HEALTH) } : {},
   })
   const composed = await compose(config, {
-    ...{ db, ...stores, clock, logger, waitUntil },
+    db,
+    ...stores,
+    clock,
+    logger,
+    waitUntil,
     upstream: fetchUpstream(),
     mailer: config.auth.send_code_url ? webhookMail(config.auth.send_code_url) : logMail(logger),
     notifier: createNotifier({ post: fetchPost({ allowPrivate: config.notify.allow_private }), clock }),

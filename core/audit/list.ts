@@ -76,9 +76,18 @@ export async function auditAfter(db: Db, id: number, most: number): Promise<Audi
 export function auditView(row: AuditRow) {
   const { id, action, target, before, after, ip } = row
   return {
-    ...{ id, at: timeText(row.at), actor_id: row.actorId, actor_itcode: row.actorItcode },
-    ...{ admin_key_id: row.adminKeyId, admin_key_name: row.adminKeyName },
-    ...{ action, target, before, after, ip, request_id: row.requestId },
+    id,
+    at: timeText(row.at),
+    actor_id: row.actorId,
+    actor_itcode: row.actorItcode,
+    admin_key_id: row.adminKeyId,
+    admin_key_name: row.adminKeyName,
+    action,
+    target,
+    before,
+    after,
+    ip,
+    request_id: row.requestId,
   }
 }
 

@@ -66,7 +66,8 @@ function layout(
   const large = code === undefined ? '' : `<h1>${code}</h1>`
   const small = `<p><small>${care.join('<br>')}</small></p>`
   return {
-    ...{ to, subject },
+    to,
+    subject,
     text: [...paragraphs, ...(code === undefined ? [] : [code]), ...care].join('\n\n'),
     html: `<!doctype html><html><body>${shown}${large}${small}</body></html>`,
   }

@@ -23,8 +23,12 @@ export async function openSessionsOf(
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(
       and(
-        ...[eq(sessions.userId, userId), isNull(sessions.revokedAt), gt(expiresAt, now)],
-        ...[gt(lastSeenAt, now - auth.sessionIdleMs), eq(users.status, 'active'), isNull(users.pausedAt)],
+        eq(sessions.userId, userId),
+        isNull(sessions.revokedAt),
+        gt(expiresAt, now),
+        gt(lastSeenAt, now - auth.sessionIdleMs),
+        eq(users.status, 'active'),
+        isNull(users.pausedAt),
       ),
     )
     .orderBy(desc(lastSeenAt), desc(createdAt))

@@ -109,9 +109,13 @@ export async function isAuditorSession(
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(
       and(
-        ...[eq(sessions.id, sessionId), eq(users.id, userId), isNull(sessions.revokedAt)],
-        ...[eq(users.status, 'active'), inArray(users.role, ['admin', 'auditor'])],
-        ...[gt(sessions.expiresAt, now), gt(sessions.lastSeenAt, now - auth.sessionIdleMs)],
+        eq(sessions.id, sessionId),
+        eq(users.id, userId),
+        isNull(sessions.revokedAt),
+        eq(users.status, 'active'),
+        inArray(users.role, ['admin', 'auditor']),
+        gt(sessions.expiresAt, now),
+        gt(sessions.lastSeenAt, now - auth.sessionIdleMs),
       ),
     )
   return found.length > 0

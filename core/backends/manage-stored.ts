@@ -50,7 +50,10 @@ export async function addBackend(parts: Parts, given: GivenSettings): Promise<st
       .onConflictDoNothing()
       .returning({ name: storedBackends.name }),
     auditIfChanged(db, {
-      ...{ actor, at: now, action: 'backend.create', target: `backend:${name}` },
+      actor,
+      at: now,
+      action: 'backend.create',
+      target: `backend:${name}`,
       after: { settings: parsed.open, secrets: secretsSet(parsed.backend) },
     }),
   ])
@@ -95,7 +98,10 @@ export async function changeStoredBackend(parts: Parts, name: string, change: Gi
   const [updated] = await db.batch([
     db.update(storedBackends).set(next).where(unchanged(row)).returning({ name: storedBackends.name }),
     auditIfChanged(db, {
-      ...{ actor, at: now, action: 'backend.update', target: `backend:${name}` },
+      actor,
+      at: now,
+      action: 'backend.update',
+      target: `backend:${name}`,
       before: settings.before,
       after: { ...settings.after, ...(given.length > 0 && { secrets_changed: given }) },
     }),
@@ -110,7 +116,10 @@ export async function removeBackend({ db, clock, actor }: Parts, name: string): 
   const [removed] = await db.batch([
     db.delete(storedBackends).where(eq(storedBackends.name, name)).returning({ name: storedBackends.name }),
     auditIfChanged(db, {
-      ...{ actor, at: clock.now(), action: 'backend.delete', target: `backend:${name}` },
+      actor,
+      at: clock.now(),
+      action: 'backend.delete',
+      target: `backend:${name}`,
       before: { settings: openSettings(row) },
     }),
   ])

@@ -61,7 +61,9 @@ export function recordOf(
   made?.write(new TextEncoder().encode(JSON.stringify(message)))
   const begun = { model, createdAt: batch.createdAt, inputTokens: 0 }
   return {
-    ...{ ...NOT_BOOKED, extra: null, promptLosses: [] },
+    ...NOT_BOOKED,
+    extra: null,
+    promptLosses: [],
     ...figuresOf({ ...billed, batch: true, serviceTier: 'batch' }, begun, prices.of(batch.backend)),
     id: `${batch.id}:${customId}`,
     userId: batch.userId,

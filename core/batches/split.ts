@@ -102,8 +102,15 @@ function step(place: Place, byte: number): 'begins' | 'ends' | undefined {
 
 function createSplitter(most: number, keep: (bytes: number) => void) {
   const place: Place = {
-    ...{ depth: 0, inString: false, escaped: false, keyNext: false, key: undefined, name: '' },
-    ...{ lists: 0, inList: false, started: false },
+    depth: 0,
+    inString: false,
+    escaped: false,
+    keyNext: false,
+    key: undefined,
+    name: '',
+    lists: 0,
+    inList: false,
+    started: false,
   }
   /** The request that is being read, as far as it is in earlier pieces. */
   let request: Uint8Array[] | undefined

@@ -3,6 +3,7 @@ import { and, between, eq, inArray, isNull, lte, ne, type SQL, sql } from 'drizz
 import { upstreamObjects } from '../db/objects.ts'
 import { batches } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
+import type { Spent } from '../limits/accounts.ts'
 import { refusalOf } from '../limits/decide.ts'
 import { ownerText } from '../limits/owner.ts'
 import { PERIOD_INDEX } from '../limits/period.ts'
@@ -39,9 +40,25 @@ export async function reserveBatch(
     where coalesce(spent.tokens, 0) >= asked.value->>3 or coalesce(spent.micros, 0) >= asked.value->>4)`
   const values = sql.join(
     [
-      ...[row.requestId, row.backend, row.userId, row.apiKeyId, row.billingGroupId, row.billingParents],
-      ...[row.client, row.project, row.requestedModel, row.model, row.requests, row.idsHash, row.tokens],
-      ...[row.micros, row.day, row.week, row.month, row.createdAt, row.checkAt],
+      row.requestId,
+      row.backend,
+      row.userId,
+      row.apiKeyId,
+      row.billingGroupId,
+      row.billingParents,
+      row.client,
+      row.project,
+      row.requestedModel,
+      row.model,
+      row.requests,
+      row.idsHash,
+      row.tokens,
+      row.micros,
+      row.day,
+      row.week,
+      row.month,
+      row.createdAt,
+      row.checkAt,
     ].map((value) => sql`${value}`),
     sql`, `,
   )
@@ -57,20 +74,23 @@ export async function reserveBatch(
     return undefined
   }
   const { spent } = await spentOf(db, counters)
-  const standings = counters.map((owner) => {
-    const tokens = [0, 0, 0, 0]
-    const micros = [0, 0, 0, 0]
-    for (const one of spent) {
-      const index = PERIOD_INDEX[one.period]
-      if (one.owner !== ownerText(owner) || one.start !== (starts[index] ?? 0)) continue
-      tokens[index] = one.tokens
-      micros[index] = one.micros
-    }
-    return { tokens, micros, heldTokens: 0, heldMicros: 0, running: 0, waitMs: 0, tokensWaitMs: 0 }
-  })
+  const standings = counters.map((owner) => standingOf(ownerText(owner), spent, starts))
   const denied = refusalOf(counters, standings, { now: clock.now(), periodEnds })
   if (!denied) throw new Error('the database refused a batch that is within its limits')
   return denied
+}
+
+/** What an owner of limits has used in the periods that began at `starts`: day, week and month. */
+function standingOf(owner: string, spent: readonly Spent[], starts: readonly number[]) {
+  const tokens = [0, 0, 0, 0]
+  const micros = [0, 0, 0, 0]
+  for (const one of spent) {
+    const index = PERIOD_INDEX[one.period]
+    if (one.owner !== owner || one.start !== (starts[index] ?? 0)) continue
+    tokens[index] = one.tokens
+    micros[index] = one.micros
+  }
+  return { tokens, micros, heldTokens: 0, heldMicros: 0, running: 0, waitMs: 0, tokensWaitMs: 0 }
 }
 
 /** The account has it under this id. */
@@ -116,7 +136,10 @@ export function changeOf(row: Batch, tokens: number, costMicros: number): SpentC
     keyId: row.apiKeyId,
     billingGroupIds: groupsOf(row),
     periodStarts: [row.day, row.week, row.month],
-    ...{ inputTokens: 0, outputTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0 },
+    inputTokens: 0,
+    outputTokens: 0,
+    cacheWrite5mTokens: 0,
+    cacheWrite1hTokens: 0,
     cacheReadTokens: tokens,
     costMicros,
   }

@@ -3,9 +3,19 @@ import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlit
 
 /** Where it is of a tool (edits) or a model (cost and tokens), `label` names it. */
 const DAY_KINDS = [
-  ...(['sessions', 'lines_added', 'lines_removed', 'commits', 'pull_requests', 'active_ms'] as const),
-  ...(['edits_accepted', 'edits_rejected'] as const),
-  ...(['cost_micros', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens'] as const),
+  'sessions',
+  'lines_added',
+  'lines_removed',
+  'commits',
+  'pull_requests',
+  'active_ms',
+  'edits_accepted',
+  'edits_rejected',
+  'cost_micros',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
 ] as const
 export type DayKind = (typeof DAY_KINDS)[number]
 

@@ -97,7 +97,11 @@ async function claimsOf(
   for (const key of keys) {
     try {
       const { payload } = await jwtVerify(text, await key, {
-        ...{ algorithms: ['HS256'], typ: TYPE, issuer, audience: AUDIENCE, currentDate: new Date(now) },
+        algorithms: ['HS256'],
+        typ: TYPE,
+        issuer,
+        audience: AUDIENCE,
+        currentDate: new Date(now),
         requiredClaims: ['sub', 'iat', 'exp', 'did'],
       })
       return Claims.safeParse(payload).data

@@ -47,7 +47,8 @@ export async function askForGrant(
 ): Promise<Asked> {
   const now = clock.now()
   const isOpen = and(
-    ...[eq(deviceGrants.ip, ip), gt(deviceGrants.createdAt, now - GRANT_MS)],
+    eq(deviceGrants.ip, ip),
+    gt(deviceGrants.createdAt, now - GRANT_MS),
     eq(deviceGrants.status, 'pending'),
   )
   const [counted] = await db.select({ open: count() }).from(deviceGrants).where(isOpen)

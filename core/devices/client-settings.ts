@@ -38,20 +38,28 @@ function ofAdministrators(url: string, sha256: Sha256): Omit<ClientSettings, 'wh
     { id: 'linux', file: JSON_FILE, place: `/etc/claude-code/${JSON_FILE}`, content },
     { id: 'macos', file: JSON_FILE, place: `/Library/Application Support/ClaudeCode/${JSON_FILE}`, content },
     {
-      ...{ id: 'macos-profile', file: `${BUNDLE}.mobileconfig`, content: profile(managed, sha256(url)) },
+      id: 'macos-profile',
+      file: `${BUNDLE}.mobileconfig`,
+      content: profile(managed, sha256(url)),
       place: 'A configuration profile for any device management, such as Intune and Kandji',
     },
     {
-      ...{ id: 'jamf', file: `${BUNDLE}.plist`, content: document(dictionary(managed)) },
+      id: 'jamf',
+      file: `${BUNDLE}.plist`,
+      content: document(dictionary(managed)),
       place: `Application & Custom Settings of Jamf, for the preference domain ${BUNDLE}`,
     },
     { id: 'windows', file: JSON_FILE, place: `C:\\Program Files\\ClaudeCode\\${JSON_FILE}`, content },
     {
-      ...{ id: 'windows-registry', file: 'claude-code.reg', content: registry(oneLine) },
+      id: 'windows-registry',
+      file: 'claude-code.reg',
+      content: registry(oneLine),
       place: 'By group policy, or reg import claude-code.reg',
     },
     {
-      ...{ id: 'intune', file: 'claude-code.ps1', content: intune(oneLine) },
+      id: 'intune',
+      file: 'claude-code.ps1',
+      content: intune(oneLine),
       place: 'A platform script of Intune, not with the credentials of who is signed in',
     },
   ]
@@ -64,11 +72,15 @@ function ofPeople(url: string): Omit<ClientSettings, 'who'>[] {
     { id: 'settings', file, place: '~/.claude/settings.json, then /login', content: pretty(own) },
     { id: 'key-sh', file: 'claude-code.sh', place: 'In a shell, with an API key', content: shell(url) },
     {
-      ...{ id: 'key-powershell', file: 'claude-code.ps1', content: powershell(url) },
+      id: 'key-powershell',
+      file: 'claude-code.ps1',
+      content: powershell(url),
       place: 'In PowerShell, with an API key',
     },
     {
-      ...{ id: 'key-settings', file, place: '~/.claude/settings.json, with an API key' },
+      id: 'key-settings',
+      file,
+      place: '~/.claude/settings.json, with an API key',
       content: pretty({ env: { ANTHROPIC_BASE_URL: url, ANTHROPIC_AUTH_TOKEN: 'sk-…' } }),
     },
   ]

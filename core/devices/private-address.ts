@@ -4,8 +4,15 @@ import type { Clock, HostLookup } from '../ports.ts'
 import { MINUTE_MS } from '../units.ts'
 
 const PRIVATE = networksOf([
-  ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10', '127.0.0.0/8'],
-  ...['fc00::/7', 'fe80::/10', '::1/128'],
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '169.254.0.0/16',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  'fc00::/7',
+  'fe80::/10',
+  '::1/128',
 ])
 /** Names that Cloudflare and AWS give out are public, whoever looks them up. */
 const PUBLIC_NAME = /\.(workers\.dev|pages\.dev|on\.aws|amazonaws\.com|cloudfront\.net)$/

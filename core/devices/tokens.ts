@@ -92,7 +92,10 @@ export async function tokensOf(
 ): Promise<Tokens> {
   const email = mailTo(user, settings.auth)
   const accessToken = await accessTokens.sign({
-    ...{ device: hash, subject: `user_${user.id}`, email, name: user.name },
+    device: hash,
+    subject: `user_${user.id}`,
+    email,
+    name: user.name,
     groups: await groupNames(db, user.id),
     billingTag: settings.claudeCode.billingTag,
   })

@@ -99,7 +99,9 @@ function spelled(address: string | undefined): string | undefined {
 /** A person without rights whom nobody else at this issuer is. The statement itself says so, because roles may change meanwhile. */
 function isPlain(issuer: string): SQL | undefined {
   return and(
-    ...[eq(users.kind, 'person'), eq(users.role, 'user'), isNull(users.deletedAt)],
+    eq(users.kind, 'person'),
+    eq(users.role, 'user'),
+    isNull(users.deletedAt),
     sql`not exists (select 1 from group_members where group_members.user_id = ${users.id} and group_members.role = 'lead')`,
     sql`not exists (select 1 from identities as other where other.user_id = ${users.id} and other.issuer = ${issuer})`,
   )

@@ -5,7 +5,6 @@
 import { and, asc, eq, gt, inArray, isNull, lte, notInArray, or, type SQL, sql } from 'drizzle-orm'
 import { identities, users } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
-import type { Db } from '../ports.ts'
 import { HOUR_MS, MINUTE_MS } from '../units.ts'
 import { applyClaims } from './apply.ts'
 import { isBelowBrake, isStopped, stopPausing } from './brake.ts'
@@ -34,7 +33,7 @@ const AT_ONCE = 8
 export async function askProviders(parts: Parts): Promise<void> {
   const { db, clock, settings, keyCache } = parts
   if (parts.logins.length === 0) return
-  const due = await dueIdentities(parts)
+  const due = await dueIdentities(parts, ASKED_EVERY_MS, isThere(parts))
   let changed = false
   const askNext = async () => {
     for (let next = due.shift(); next; next = due.shift()) changed = (await askAbout(parts, next)) || changed
@@ -50,14 +49,9 @@ export async function askProviders(parts: Parts): Promise<void> {
  * PATIENCE_MS at most: an answer that comes later holds from then on.
  */
 export async function askAboutPerson(parts: AskingParts, userId: number): Promise<void> {
-  const { db, clock, logger, keyCache, logins, waitUntil } = parts
+  const { clock, logger, keyCache, logins, waitUntil } = parts
   if (logins.length === 0) return
-  const now = clock.now()
-  const isDue = and(
-    ...[lte(identities.verifiedAt, now - ASKED_FOR_DEVICES_MS), lte(identities.claimedUntil, now)],
-    ...[canBeAsked(parts), IS_ASKED, eq(users.id, userId)],
-  )
-  const due = await identitiesWhere(db, isDue)
+  const due = await dueIdentities(parts, ASKED_FOR_DEVICES_MS, eq(users.id, userId))
   if (due.length === 0) return
   const asking = Promise.all(due.map((identity) => askAbout(parts, identity)))
     .then((changes) => (changes.some(Boolean) ? keyCache.refresh() : undefined))
@@ -71,7 +65,8 @@ export async function askAboutPerson(parts: AskingParts, userId: number): Promis
 
 /** Whom SCIM keeps, it also takes away. */
 const IS_ASKED = and(
-  ...[eq(users.status, 'active'), isNull(users.pausedAt)],
+  eq(users.status, 'active'),
+  isNull(users.pausedAt),
   sql`not exists (select 1 from scim_users where scim_users.user_id = ${users.id})`,
 )
 
@@ -82,31 +77,35 @@ function askable({ logins, secrets }: Parts): { byToken: string[]; others: strin
   return { byToken: secrets ? named(true) : [], others: named(false) }
 }
 
-async function identitiesWhere(db: Db, where: SQL | undefined): Promise<Identity[]> {
-  const rows = await db
+/** Of those `whose` condition holds, who were not asked about for `everyMs`, nor are now. */
+async function dueIdentities(parts: Parts, everyMs: number, whose: SQL): Promise<Identity[]> {
+  const now = parts.clock.now()
+  const rows = await parts.db
     .select({ identity: identities })
     .from(identities)
     .innerJoin(users, eq(users.id, identities.userId))
-    .where(where)
+    .where(
+      and(
+        lte(identities.verifiedAt, now - everyMs),
+        lte(identities.claimedUntil, now),
+        canBeAsked(parts),
+        IS_ASKED,
+        whose,
+      ),
+    )
     .orderBy(asc(identities.verifiedAt))
     .limit(MOST)
   return rows.map(({ identity }) => identity)
 }
 
-function dueIdentities(parts: Parts): Promise<Identity[]> {
-  const { db, clock, settings } = parts
+/** Those who are signed in, or whose keys were used since they were asked about. */
+function isThere({ clock, settings }: Parts): SQL {
   const now = clock.now()
   const isLive = sql`exists (select 1 from sessions where sessions.user_id = ${users.id} and revoked_at is null
     and expires_at > ${now} and last_seen_at > ${now - settings.auth.sessionIdleMs})`
   const usesKeys = sql`exists (select 1 from usage_logs where usage_logs.user_id = ${users.id}
     and usage_logs.created_at > ${identities.verifiedAt})`
-  return identitiesWhere(
-    db,
-    and(
-      ...[lte(identities.verifiedAt, now - ASKED_EVERY_MS), lte(identities.claimedUntil, now)],
-      ...[canBeAsked(parts), IS_ASKED, sql`(${isLive} or ${usesKeys})`],
-    ),
-  )
+  return sql`(${isLive} or ${usesKeys})`
 }
 
 function canBeAsked(parts: Parts): SQL | undefined {
@@ -233,7 +232,8 @@ function unseenUsers(parts: Parts, before: number): Promise<{ id: number }[]> {
     .from(users)
     .where(
       and(
-        ...[IS_ASKED, inArray(users.id, theirs.where(and(known, lte(identities.verifiedAt, before))))],
+        IS_ASKED,
+        inArray(users.id, theirs.where(and(known, lte(identities.verifiedAt, before)))),
         notInArray(
           users.id,
           db.select({ userId: identities.userId }).from(identities).where(and(known, vouched)),

@@ -55,8 +55,13 @@ export async function createAdminKey(
     db
       .insert(adminKeys)
       .values({
-        ...{ name, hash: sha256(secret), last4: secret.slice(-4), scopes: JSON.stringify(scopes) },
-        ...{ createdBy: actor.id, createdAt: now, expiresAt },
+        name,
+        hash: sha256(secret),
+        last4: secret.slice(-4),
+        scopes: JSON.stringify(scopes),
+        createdBy: actor.id,
+        createdAt: now,
+        expiresAt,
       })
       .onConflictDoNothing()
       .returning(),
@@ -121,7 +126,13 @@ export async function findAdminKey(
 function keyOf({ scopes, ...row }: typeof adminKeys.$inferSelect): AdminKey {
   const { id, name, last4, createdBy, createdAt, expiresAt, lastUsedAt } = row
   return {
-    ...{ id, name, last4, createdBy, createdAt, expiresAt, lastUsedAt },
+    id,
+    name,
+    last4,
+    createdBy,
+    createdAt,
+    expiresAt,
+    lastUsedAt,
     scopes: Scopes.safeParse(parsedJson(scopes)).data ?? [],
   }
 }

@@ -5,10 +5,7 @@ import type { Clock, Db } from '../ports.ts'
 import { DAY_MS } from '../units.ts'
 import { type ListedKey, listedKeys } from './list.ts'
 
-export const KEY_SORTS = [
-  ...(['created_at', 'name', 'itcode'] as const),
-  ...(['last_used_at', 'cost_usd', 'expires_at'] as const),
-] as const
+export const KEY_SORTS = ['created_at', 'name', 'itcode', 'last_used_at', 'cost_usd', 'expires_at'] as const
 /** Each key is `active`, `expired` or `disabled`; those that are active and end within EXPIRING_DAYS are `expiring`, too. */
 export const KEY_STATES = ['active', 'expiring', 'expired', 'disabled'] as const
 export const EXPIRING_DAYS = 14
@@ -58,8 +55,11 @@ const EVER = sql`from usage_sums where cut = 'total' and start = 0
   and user_id = ${apiKeys.userId} and api_key_id = ${apiKeys.id}`
 
 const UNLIMITED = and(
-  ...[eq(apiKeys.quotaTokens, 0), eq(apiKeys.budgetMicros, 0), eq(apiKeys.requestsPerMinute, 0)],
-  ...[eq(apiKeys.tokensPerMinute, 0), eq(apiKeys.concurrentRequests, 0)],
+  eq(apiKeys.quotaTokens, 0),
+  eq(apiKeys.budgetMicros, 0),
+  eq(apiKeys.requestsPerMinute, 0),
+  eq(apiKeys.tokensPerMinute, 0),
+  eq(apiKeys.concurrentRequests, 0),
 )
 
 const SORTED_BY: Readonly<Record<KeyOrder['sort'], SQL>> = {

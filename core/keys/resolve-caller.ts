@@ -6,7 +6,8 @@ import { mailAddress } from '../auth/account.ts'
 import { ORGANISATION } from '../limits/owner.ts'
 import { bookedTo, nextEnd, poolLimits, userLimits } from '../limits/resolve.ts'
 import type { ModelRules } from '../models/access.ts'
-import type { ReadGroup, ReadOrganisation, ReadUser } from '../organisation/read.ts'
+import type { ReadOrganisation } from '../organisation/read.ts'
+import type { ReadGroup, ReadUser } from '../organisation/rows.ts'
 import { availableIn } from '../policies/available-models.ts'
 import { policyOf } from '../policies/match.ts'
 import type { Counter } from '../ports.ts'
@@ -49,13 +50,7 @@ export function createResolver(
 
   function ownerAt(owner: Owner, now: number) {
     if (owner.resolved && holds(owner.resolved, now)) return owner.resolved
-    const { user } = owner
-    const groups = groupsOf(organisation, user)
-    const limits = userLimits(rules, organisation, user, now)
-    const rows = [user.own, organisation.each, ...groups.map(({ each }) => each)]
-    const until = Math.min(...rows.map((some) => nextEnd(some, now)))
-    const counter: Counter = { scope: 'user', id: user.id, limits }
-    owner.resolved = { version, until, value: { counter, models: modelsOf(groups) } }
+    owner.resolved = { version, ...ownOf(owner.user, { rules, organisation }, now) }
     return owner.resolved
   }
 
@@ -70,10 +65,15 @@ export function createResolver(
     const billingGroupIds = bookedTo(organisation, user, keysGroupId)
     const shared = [...billingGroupIds.map((id) => pools.of(id, now)), pools.of(undefined, now)]
     const value: Caller = {
-      ...{ userId: user.id, itcode: user.itcode, keyId: key.id, keyPrefix: key.prefix, billingGroupIds },
+      userId: user.id,
+      itcode: user.itcode,
+      keyId: key.id,
+      keyPrefix: key.prefix,
+      billingGroupIds,
       hasOldSecret: key.isReplaced === true,
       counters: [own.value.counter, counterOf(key), ...shared.map(({ counter }) => counter)],
-      ...{ grants, networks },
+      grants,
+      networks,
       models: modelsFor(key, own.value.models, { organisation, auth }),
       billedTo(name, at) {
         const id = billingGroupOf(organisation, user, name)
@@ -96,6 +96,19 @@ export function createResolver(
       return value
     },
   }
+}
+
+/** What somebody's own limits and models are, and until when (ms since 1970). */
+function ownOf(
+  user: ReadUser,
+  { rules, organisation }: { rules: Settings['limits']; organisation: ReadOrganisation },
+  now: number,
+) {
+  const groups = groupsOf(organisation, user)
+  const counter: Counter = { scope: 'user', id: user.id, limits: userLimits(rules, organisation, user, now) }
+  const rows = [user.own, organisation.each, ...groups.map(({ each }) => each)]
+  const until = Math.min(...rows.map((some) => nextEnd(some, now)))
+  return { until, value: { counter, models: modelsOf(groups) } }
 }
 
 /** Made for those who call, because most keys are quiet. */

@@ -35,14 +35,15 @@ export async function rotateKey(
     db
       .update(apiKeys)
       .set({
-        ...{ hash, prefix, last4, updatedAt: now },
-        ...{
-          previousHash: key.hash,
-          previousPrefix: key.prefix,
-          previousLast4: key.last4,
-          previousEndsAt: endsAt,
-          previousUsedAt: null,
-        },
+        hash,
+        prefix,
+        last4,
+        updatedAt: now,
+        previousHash: key.hash,
+        previousPrefix: key.prefix,
+        previousLast4: key.last4,
+        previousEndsAt: endsAt,
+        previousUsedAt: null,
       })
       // By its secret, because somebody else may rotate the key at the same moment.
       .where(and(which, eq(apiKeys.hash, key.hash), isValidAt(now)))

@@ -1,7 +1,8 @@
 /** People, keys, groups and limits in memory, as the database had them when it was read last. */
 import { type Network, networksOf } from '../http/networks.ts'
 import { withQuota } from '../limits/resolve.ts'
-import type { ReadForAll, ReadOrganisation, ReadUser } from '../organisation/read.ts'
+import type { ReadForAll, ReadOrganisation } from '../organisation/read.ts'
+import type { ReadUser } from '../organisation/rows.ts'
 import type { Counter, Limits } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import type { Caller } from './caller.ts'
@@ -108,7 +109,16 @@ export function createSnapshot(
 function knownKey(key: ReadKey, owner: KnownOwner, rules: Settings['limits']): KnownKey {
   const { id, hash, prefix, kind, isActive, expiresAt, billingGroupId, models, networks } = key
   return {
-    ...{ id, hash, prefix, kind, isActive, expiresAt, billingGroupId, models, owner, next: undefined },
+    id,
+    hash,
+    prefix,
+    kind,
+    isActive,
+    expiresAt,
+    billingGroupId,
+    models,
+    owner,
+    next: undefined,
     limits: keyLimits(key, rules),
     networks: parsed(networks),
     resolved: undefined,

@@ -45,7 +45,9 @@ export function planUsage(caps: readonly UsedCap[], used: ReadonlyMap<string, Us
     const none = (period: Group) => ({ limit: null, used_credits: spent(period), utilization: null })
     return {
       extra_usage: { ...NO_LIMIT, used_credits: spent('monthly') },
-      ...{ limits: [], daily: none('daily'), weekly: none('weekly') },
+      limits: [],
+      daily: none('daily'),
+      weekly: none('weekly'),
     }
   }
   return {
@@ -56,13 +58,12 @@ export function planUsage(caps: readonly UsedCap[], used: ReadonlyMap<string, Us
       utilization: percentOf(fullest.share),
     },
     limits: rows.map((row) => ({
-      ...{
-        kind: 'spend',
-        group: row.group,
-        percent: percentOf(row.share),
-        resets_at: timeText(row.resetsAt),
-      },
-      ...{ severity: 'normal', is_active: row === fullest },
+      kind: 'spend',
+      group: row.group,
+      percent: percentOf(row.share),
+      resets_at: timeText(row.resetsAt),
+      severity: 'normal',
+      is_active: row === fullest,
     })),
   }
 }

@@ -43,7 +43,9 @@ export async function poolsOf(
         ? []
         : [
             {
-              ...{ group, period, micros },
+              group,
+              period,
+              micros,
               usedMicros: used.get(`${ownerText(owner)} ${period}`) ?? 0,
               resetsAt: periods.spanOf(period, now).end,
             },

@@ -52,7 +52,9 @@ export async function setSpendLimit(
   const [written] = await db.batch([
     isEmpty && before ? removing(db, target, before) : writing(db, { target, before, after, now }),
     auditIfChanged(db, {
-      ...{ actor, at: now, target: nameOf(target) },
+      actor,
+      at: now,
+      target: nameOf(target),
       ...(isEmpty
         ? { action: 'limit.delete', before: was }
         : { action: 'limit.set', ...changeOf(was, audited(after)) }),

@@ -40,9 +40,12 @@ export async function limitReached(
     facts: [fact('used', dollars(used)), fact('limit', dollars(limit)), fact('period', PERIODS[period])],
     link: { label: both('Limits and requests', '额度与申请'), path: '/requests' },
     data: {
-      ...{ owner, period, threshold },
+      owner,
+      period,
+      threshold,
       period_start: start === 0 ? null : timeText(start),
-      ...{ limit_usd: usdOf(limit), used_usd: usdOf(used) },
+      limit_usd: usdOf(limit),
+      used_usd: usdOf(used),
     },
   }
 }

@@ -92,7 +92,11 @@ export async function increaseDecided(
     ],
     link: { label: SEE, path: '/requests' },
     data: {
-      ...{ request_id: id, user_id: userId, period, status, note },
+      request_id: id,
+      user_id: userId,
+      period,
+      status,
+      note,
       granted_usd: grantedMicros === null ? null : usdOf(grantedMicros),
     },
   }

@@ -67,8 +67,16 @@ export async function createChannel(parts: Parts, wanted: NewChannel): Promise<C
     db
       .insert(noticeChannels)
       .values({
-        ...{ kind, name, target, host, language, enabled, events: JSON.stringify(events) },
-        ...{ auditSentId: events.includes('audit') ? NEWEST_AUDIT_ID : null, createdAt: now, updatedAt: now },
+        kind,
+        name,
+        target,
+        host,
+        language,
+        enabled,
+        events: JSON.stringify(events),
+        auditSentId: events.includes('audit') ? NEWEST_AUDIT_ID : null,
+        createdAt: now,
+        updatedAt: now,
       })
       .returning({ id: noticeChannels.id }),
     auditIfChanged(db, {
@@ -96,7 +104,11 @@ export async function updateChannel(parts: Parts, id: number, change: ChannelCha
     db
       .update(noticeChannels)
       .set({
-        ...{ name, language, enabled, ...target, updatedAt: now },
+        name,
+        language,
+        enabled,
+        ...target,
+        updatedAt: now,
         ...(events && { events: JSON.stringify(events) }),
         // From now on, unless it took them before.
         ...(takesAudit === true && {

@@ -54,7 +54,10 @@ export async function messageOf(parts: DraftParts, row: NoticeRow): Promise<Mess
   if (!known || !draft) return undefined
   const { link, title, ...rest } = draft
   return {
-    ...{ id: String(row.id), event: known.event, at: row.createdAt, ...rest },
+    id: String(row.id),
+    event: known.event,
+    at: row.createdAt,
+    ...rest,
     title: { en: oneLine(title.en), zh: oneLine(title.zh) },
     link: linkOf(parts, link),
   }

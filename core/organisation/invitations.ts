@@ -81,7 +81,12 @@ export async function createInvitations(
 
 function rowOf({ email, name, role, groupIds, limit, mostUses, expiresAt }: NewInvitation) {
   return {
-    ...{ email, name: name && storable(name), role, groupIds: JSON.stringify(groupIds), mostUses, expiresAt },
+    email,
+    name: name && storable(name),
+    role,
+    groupIds: JSON.stringify(groupIds),
+    mostUses,
+    expiresAt,
     limitMicros: limit?.micros ?? null,
     limitPeriod: limit?.period ?? null,
   }
@@ -96,7 +101,11 @@ function creation(
     action: 'invitation.create' as const,
     target: `invitation:${email ?? 'link'}`,
     after: {
-      ...{ email, role, group_ids: groupIds, count: mostUses, expires_at: timeText(expiresAt) },
+      email,
+      role,
+      group_ids: groupIds,
+      count: mostUses,
+      expires_at: timeText(expiresAt),
       ...(limit && { amount_usd: usdOf(limit.micros), period: limit.period }),
     },
   }

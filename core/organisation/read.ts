@@ -2,25 +2,19 @@
 import { and, asc, gt, inArray, isNull, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { jsonText, readJson, readJsonPage } from '../db/json-rows.ts'
 import { apiKeys, grants, groupMembers, groupModels, groups, spendLimits, users } from '../db/schema.ts'
-import type { LimitedGroup, LimitedUser, LimitRow, Organisation } from '../limits/resolve.ts'
+import type { Organisation } from '../limits/resolve.ts'
 import { listPolicies } from '../policies/manage.ts'
 import type { Policy } from '../policies/match.ts'
 import type { Db } from '../ports.ts'
-import type { Period } from '../settings.ts'
-import type { ModelLists } from './models.ts'
-
-export interface ReadUser extends LimitedUser {
-  itcode: string
-  /** Beside the name; null = the name says it. */
-  email: string | null
-  isActive: boolean
-  /** Whether their keys wait for them to sign in again. */
-  isPaused: boolean
-  /** Canonical names of the models granted to them. */
-  grants: readonly string[]
-}
-
-export type ReadGroup = LimitedGroup & ModelLists & { name: string }
+import {
+  type GroupValues,
+  groupOf,
+  type LimitValues,
+  type ReadGroup,
+  type ReadUser,
+  type UserValues,
+  userOf,
+} from './rows.ts'
 
 /** What holds for everybody. */
 export interface ReadForAll extends Pick<Organisation, 'each' | 'pool'> {
@@ -53,8 +47,14 @@ export async function readGroups(db: Db, ids?: readonly number[]): Promise<Map<n
   const rows = db
     .select({
       text: jsonText([
-        ...[groups.id, groups.name, groups.bills, groups.priority, groups.parentId],
-        ...[groups.requestsPerMinute, groups.tokensPerMinute, groups.concurrentRequests],
+        groups.id,
+        groups.name,
+        groups.bills,
+        groups.priority,
+        groups.parentId,
+        groups.requestsPerMinute,
+        groups.tokensPerMinute,
+        groups.concurrentRequests,
         ofGroup,
         limitsOf('group_each', sql`${groups.id}`),
         limitsOf('group_pool', sql`${groups.id}`),
@@ -90,9 +90,18 @@ function usersWhere(db: Db, which: SQL | undefined) {
     .select({
       id: users.id,
       text: jsonText([
-        ...[users.id, users.itcode, users.email, users.status, users.kind, users.quotaTokens],
-        ...[users.requestsPerMinute, users.tokensPerMinute, users.concurrentRequests, users.billingGroupId],
-        ...[users.directoryGroupId, sql`${users.pausedAt} is not null`],
+        users.id,
+        users.itcode,
+        users.email,
+        users.status,
+        users.kind,
+        users.quotaTokens,
+        users.requestsPerMinute,
+        users.tokensPerMinute,
+        users.concurrentRequests,
+        users.billingGroupId,
+        users.directoryGroupId,
+        sql`${users.pausedAt} is not null`,
       ]),
     })
     .from(users)
@@ -113,21 +122,25 @@ async function withLists(
   const [granted, joined, own] = await Promise.all([
     listsOf<string>(db, sql`${grants.model}`, sql`${grants}`, grants.userId, areTheirs(grants.userId)),
     listsOf<number>(
-      ...([db, sql`${groupMembers.groupId}`, sql`${groupMembers}`, groupMembers.userId] as const),
+      db,
+      sql`${groupMembers.groupId}`,
+      sql`${groupMembers}`,
+      groupMembers.userId,
       areTheirs(groupMembers.userId),
     ),
     listsOf<LimitValues>(
-      ...([db, LIMIT, sql`${spendLimits}`, scopeId] as const),
+      db,
+      LIMIT,
+      sql`${spendLimits}`,
+      scopeId,
       sql`${scope} = 'user' and ${areTheirs(scopeId)}`,
     ),
   ])
   return rows.map((values) => {
     const [id] = values
-    return userOf(values, granted.get(id) ?? NONE, joined.get(id) ?? NONE, own.get(id) ?? NONE)
+    return userOf(values, granted.get(id), joined.get(id), own.get(id))
   })
 }
-
-const NONE: readonly never[] = []
 
 /** `value` of the rows of each user, by the user's id. */
 async function listsOf<T>(
@@ -153,80 +166,4 @@ const LIMIT = sql`json_array(${spendLimits.period}, ${spendLimits.amountMicros},
 function limitsOf(scope: string, id: SQL): SQL {
   return sql`json((select json_group_array(${LIMIT})
     from ${spendLimits} where ${spendLimits.scope} = ${scope} and ${spendLimits.scopeId} = ${id}))`
-}
-
-type LimitValues = [
-  period: Period,
-  amountMicros: number | null,
-  isSet: 0 | 1,
-  temporaryMicros: number | null,
-  temporaryUntil: number | null,
-]
-type Rates = [perMinute: number | null, tokens: number | null, atOnce: number | null]
-/** In the order of the columns above. */
-type GroupValues = [
-  ...[id: number, name: string, bills: 0 | 1, priority: number, parentId: number | null, ...Rates],
-  ...[models: [model: string, access: 'allow' | 'deny'][], each: LimitValues[], pool: LimitValues[]],
-]
-type UserValues = [
-  ...[
-    id: number,
-    itcode: string,
-    email: string | null,
-    status: string,
-    kind: ReadUser['kind'],
-    quotaTokens: number,
-  ],
-  ...[...Rates, billingGroupId: number | null, directoryGroupId: number | null, isPaused: 0 | 1],
-]
-
-function limitRow([period, amountMicros, isSet, temporaryMicros, temporaryUntil]: LimitValues): LimitRow {
-  return { period, amountMicros, isSet: isSet === 1, temporaryMicros, temporaryUntil }
-}
-
-function groupOf(values: GroupValues): ReadGroup {
-  const [
-    id,
-    name,
-    bills,
-    priority,
-    parentId,
-    requestsPerMinute,
-    tokensPerMinute,
-    concurrentRequests,
-    ...rest
-  ] = values
-  const [models, each, pool] = rest
-  const named = (wanted: string) => models.filter(([, access]) => access === wanted).map(([model]) => model)
-  return {
-    ...{
-      id,
-      name,
-      bills: bills === 1,
-      priority,
-      parentId,
-      requestsPerMinute,
-      tokensPerMinute,
-      concurrentRequests,
-    },
-    ...{ allow: named('allow'), deny: named('deny') },
-    each: each.map(limitRow),
-    pool: pool.map(limitRow),
-  }
-}
-
-function userOf(
-  values: UserValues,
-  grants: readonly string[],
-  groupIds: readonly number[],
-  own: readonly LimitValues[],
-): ReadUser {
-  const [id, itcode, email, status, kind, quotaTokens, ...more] = values
-  const [requestsPerMinute, tokensPerMinute, concurrentRequests, ...last] = more
-  const [billingGroupId, directoryGroupId, isPaused] = last
-  return {
-    ...{ id, itcode, email, isActive: status === 'active', isPaused: isPaused === 1, kind, quotaTokens },
-    ...{ requestsPerMinute, tokensPerMinute, concurrentRequests, billingGroupId, directoryGroupId },
-    ...{ grants, groupIds, own: own.length === 0 ? NONE : own.map(limitRow) },
-  }
 }

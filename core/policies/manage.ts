@@ -150,9 +150,13 @@ async function liveRow(db: Db, id: number): Promise<Row> {
 
 function isStill({ id, name, priority, groupIds, domains, settings }: Row) {
   return and(
-    ...[eq(policies.id, id), isNull(policies.deletedAt), eq(policies.name, name)],
-    ...[eq(policies.priority, priority), eq(policies.groupIds, groupIds)],
-    ...[eq(policies.domains, domains), eq(policies.settings, settings)],
+    eq(policies.id, id),
+    isNull(policies.deletedAt),
+    eq(policies.name, name),
+    eq(policies.priority, priority),
+    eq(policies.groupIds, groupIds),
+    eq(policies.domains, domains),
+    eq(policies.settings, settings),
   )
 }
 
@@ -165,8 +169,11 @@ function rowOf({ name, priority, groupIds, domains, settings }: NewPolicy) {
     throw new Refusal('invalid_input', text, { fields: Object.fromEntries(named) })
   }
   return {
-    ...{ name: storable(name), priority, groupIds: JSON.stringify(groupIds) },
-    ...{ domains: JSON.stringify(domains), settings: JSON.stringify(settings) },
+    name: storable(name),
+    priority,
+    groupIds: JSON.stringify(groupIds),
+    domains: JSON.stringify(domains),
+    settings: JSON.stringify(settings),
   }
 }
 
@@ -183,8 +190,12 @@ function policyOfRow(
 ): Policy {
   const { id, name, priority } = row
   return {
-    ...{ id, name, priority, groupIds: Ids.parse(parsedJson(row.groupIds)) },
-    ...{ domains: Texts.parse(parsedJson(row.domains)), settings: Settings.parse(parsedJson(row.settings)) },
+    id,
+    name,
+    priority,
+    groupIds: Ids.parse(parsedJson(row.groupIds)),
+    domains: Texts.parse(parsedJson(row.domains)),
+    settings: Settings.parse(parsedJson(row.settings)),
   }
 }
 

@@ -20,9 +20,19 @@ const COLUMNS = { ...SUMMED, ...LOGGED }
 export type UsageDimension = keyof typeof COLUMNS
 
 const MEASURES = [
-  ...['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens'],
-  ...['web_searches', 'cost_micros', 'input_micros', 'output_micros', 'cache_read_micros'],
-  ...['cache_write_5m_micros', 'cache_write_1h_micros', 'server_tool_micros'],
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_5m_tokens',
+  'cache_write_1h_tokens',
+  'web_searches',
+  'cost_micros',
+  'input_micros',
+  'output_micros',
+  'cache_read_micros',
+  'cache_write_5m_micros',
+  'cache_write_1h_micros',
+  'server_tool_micros',
 ]
 
 export interface BucketQuestion {

@@ -60,12 +60,10 @@ export async function modelFigures(
     const of = (measure: Measure) => measured.find((row) => row.measure === measure)?.value ?? null
     const isShared = (of('callers') ?? 0) >= FEWEST_CALLERS
     return {
-      ...{
-        model,
-        firstByteMs: of('first_byte'),
-        tokensPerSecond: of('speed'),
-        ownCostMicros: of('own_cost'),
-      },
+      model,
+      firstByteMs: of('first_byte'),
+      tokensPerSecond: of('speed'),
+      ownCostMicros: of('own_cost'),
       costMicros: isShared ? of('cost') : null,
     }
   })

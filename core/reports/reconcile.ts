@@ -103,7 +103,12 @@ async function compareDay(
   const replaced = [name, ...(await earlierNames(db, account, day))]
   const json = JSON.stringify(
     rows.map(({ model, measure, ours, estimated, theirs, outside }) => [
-      ...[model, measure, ours, estimated, theirs, outside],
+      model,
+      measure,
+      ours,
+      estimated,
+      theirs,
+      outside,
     ]),
   )
   await db.batch([
@@ -135,8 +140,10 @@ async function oursOf({ db, prices }: Parts, account: Account, day: number): Pro
   const of = (model: string) => {
     const name = prices.canonical(model)
     const known = own.get(name) ?? {
-      ...{ tokens: { ...NO_TOKENS }, estimated: { ...NO_TOKENS } },
-      ...{ costMicros: 0, estimatedMicros: 0 },
+      tokens: { ...NO_TOKENS },
+      estimated: { ...NO_TOKENS },
+      costMicros: 0,
+      estimatedMicros: 0,
     }
     own.set(name, known)
     return known

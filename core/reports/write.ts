@@ -67,7 +67,8 @@ export async function writeNew(db: Db, records: readonly string[]): Promise<Read
   const readable = records.map(wellFormed)
   const [insert, count, ...lists] = inserting(db, readable)
   const [, [inserted], added] = await db.batch([
-    ...([insert, count] as const),
+    insert,
+    count,
     db
       .select({ id: usageLogs.requestId })
       .from(usageLogs)

@@ -77,7 +77,10 @@ async function reopen(
           where other.user_id = ${table}.user_id and ${same} and other.status = 'pending')
       returning id`),
     auditIfChanged(db, {
-      ...{ actor, at: now, action: `${kind}.reopen`, target: `${kind}:${id}` },
+      actor,
+      at: now,
+      action: `${kind}.reopen`,
+      target: `${kind}:${id}`,
       after: { user_id: mine.userId },
     }),
     // A grant that was there before the decision stays.

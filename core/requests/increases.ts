@@ -1,5 +1,5 @@
 /** Increase requests: people ask for a higher spend limit of their own. */
-import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { increaseRequests, users } from '../db/schema.ts'
 import { invalidField, nothingHere, Refusal } from '../errors.ts'
@@ -122,7 +122,10 @@ export async function decideIncrease(
     db
       .update(increaseRequests)
       .set({
-        ...{ status, reviewerId, reviewNote: note, updatedAt: now },
+        status,
+        reviewerId,
+        reviewNote: note,
+        updatedAt: now,
         ...(isApproved ? { grantedMicros: micros, grantedUntil: until } : {}),
         limitBefore: isApproved ? rememberedLimit(owner, period) : null,
       })
@@ -135,7 +138,10 @@ export async function decideIncrease(
             ...event,
             action: 'request.approve',
             after: {
-              ...{ user_id: userId, period, note, granted_usd: usdOf(micros) },
+              user_id: userId,
+              period,
+              note,
+              granted_usd: usdOf(micros),
               granted_until: until === null ? null : timeText(until),
             },
           }
@@ -222,13 +228,9 @@ function decided(): Refusal {
 }
 
 function select(db: Db) {
-  const { id, userId, period, amountMicros, reason, status } = increaseRequests
-  const { reviewerId, reviewNote, grantedMicros, grantedUntil, createdAt, updatedAt } = increaseRequests
+  const { limitBefore: _, ...told } = getTableColumns(increaseRequests)
   return db
-    .select({
-      ...{ id, userId, period, amountMicros, reason, status, reviewerId, reviewNote },
-      ...{ grantedMicros, grantedUntil, createdAt, updatedAt, itcode: users.itcode },
-    })
+    .select({ ...told, itcode: users.itcode })
     .from(increaseRequests)
     .innerJoin(users, eq(users.id, increaseRequests.userId))
     .$dynamic()

@@ -104,7 +104,11 @@ async function written(parts: ScimParts, { user, kept }: KeptUser, wanted: Docum
     db
       .update(scimUsers)
       .set({
-        ...{ userName, userNameKey: keyOf(userName), externalId, active, updatedAt: now },
+        userName,
+        userNameKey: keyOf(userName),
+        externalId,
+        active,
+        updatedAt: now,
         attributes: storedAttributes(wanted),
         deactivated: ends || (kept.deactivated && !active),
       })

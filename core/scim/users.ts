@@ -209,7 +209,9 @@ async function newUser(
   const email = usableAddress(wanted)
   const isUsable = email !== undefined && email !== itcode && (await isFreeAddress(parts, email))
   const person = {
-    ...{ itcode, name: shownName(wanted), role: 'user' as const },
+    itcode,
+    name: shownName(wanted),
+    role: 'user' as const,
     quotaTokens: parts.settings.limits.defaultQuotaTokens,
   }
   const address = { email: email ?? '', confirmed: false }

@@ -59,7 +59,11 @@ export async function whatLeaves({ db, clock }: { db: Db; clock: Clock }, userId
         .map(({ client, requests, lastAt }) => ({ client: named(client), requests, lastAt }))
         .sort((one, other) => other.requests - one.requests)
       return {
-        ...{ id, name, prefix, last4, clients },
+        id,
+        name,
+        prefix,
+        last4,
+        clients,
         usedByProgram: clients.some(({ client }) => isProgram(client)),
       }
     }),

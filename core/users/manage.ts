@@ -216,7 +216,11 @@ function settingLimit(db: Db, userId: number, { micros, period }: OwnLimit, now:
 
 function audited({ name, role, status, quotaTokens, billingGroupId, ...rates }: UserChange) {
   return {
-    ...{ name, role, status, quota_tokens: quotaTokens, billing_group_id: billingGroupId },
+    name,
+    role,
+    status,
+    quota_tokens: quotaTokens,
+    billing_group_id: billingGroupId,
     ...auditedRates(rates),
   }
 }

@@ -46,7 +46,6 @@ export async function deleteUser(
   const now = clock.now()
   /** Evaluated after the first statement of the batch. */
   const isGone = sql`exists (select 1 from users where id = ${id} and deleted_at is not null)`
-  const pending = { status: 'withdrawn', updatedAt: now } as const
   const [gone] = await db.batch([
     db
       .update(users)
@@ -60,7 +59,8 @@ export async function deleteUser(
       target: `user:${id}`,
       before: { itcode: user.itcode, role: user.role, ...ended },
     }),
-    ...[closeSessionsOf(db, id, now, isGone), ...endingDevicesOf(db, id, now, isGone)],
+    closeSessionsOf(db, id, now, isGone),
+    ...endingDevicesOf(db, id, now, isGone),
     db
       .update(loginCodes)
       .set({ consumedAt: now })
@@ -77,11 +77,11 @@ export async function deleteUser(
       .where(and(openInvitations(user), isGone)),
     db
       .update(applications)
-      .set(pending)
+      .set({ status: 'withdrawn', updatedAt: now })
       .where(and(eq(applications.userId, id), eq(applications.status, 'pending'), isGone)),
     db
       .update(increaseRequests)
-      .set(pending)
+      .set({ status: 'withdrawn', updatedAt: now })
       .where(and(eq(increaseRequests.userId, id), eq(increaseRequests.status, 'pending'), isGone)),
     db
       .update(identities)
@@ -115,7 +115,11 @@ export async function reviveUser(
     db
       .update(users)
       .set({
-        ...{ itcode: name, role: 'user', status: 'active', deletedAt: null, updatedAt: now },
+        itcode: name,
+        role: 'user',
+        status: 'active',
+        deletedAt: null,
+        updatedAt: now,
         email: stillTheirs(user, auth),
       })
       .where(and(eq(users.id, id), sql`${users.deletedAt} is not null`, isFree))
@@ -151,7 +155,8 @@ export async function releaseName(
   const now = clock.now()
   const released = isReleased ? itcode : `${itcode}#${id}`
   const isSame = and(
-    ...[eq(users.id, id), eq(users.itcode, itcode)],
+    eq(users.id, id),
+    eq(users.itcode, itcode),
     isDeleted
       ? isNotNull(users.deletedAt)
       : and(isNull(users.deletedAt), email === null ? undefined : eq(users.email, email)),

@@ -58,7 +58,11 @@ type UsageView = z.infer<typeof UsageView>
 const UNKNOWN = { customer_type: 'api', terminal_type: 'unknown', is_remote: false } as const
 
 const OF_MODELS = new Set<DayKind>([
-  ...(['cost_micros', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens'] as const),
+  'cost_micros',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
 ])
 
 export const claudeCode = report({
@@ -74,8 +78,12 @@ export const claudeCode = report({
   async handle({ deps: { db, settings }, query }) {
     const { starting_at: day, limit, page = -1 } = query
     const rows = await usageInBuckets(db, {
-      ...{ told: ['user', 'key', 'model'], filter: {}, client: 'claude-code' },
-      ...{ from: Date.parse(day), ms: DAY_MS, count: 1 },
+      told: ['user', 'key', 'model'],
+      filter: {},
+      client: 'claude-code',
+      from: Date.parse(day),
+      ms: DAY_MS,
+      count: 1,
     })
     const told = await sumsOfDay(db, Date.parse(day))
     const actors = (await actorsOf(db, rows, told, settings)).filter(({ place }) => place > page)
@@ -84,7 +92,9 @@ export const claudeCode = report({
     const common = { ...UNKNOWN, date: `${day}T00:00:00Z`, organization_id: `org_${await databaseId(db)}` }
     return {
       data: shown.map(({ actor, rows, told }) => ({
-        ...{ ...common, actor, ...figuresOf(told) },
+        ...common,
+        actor,
+        ...figuresOf(told),
         model_breakdown: rows.length > 0 ? breakdownOf(rows) : toldBreakdown(told),
       })),
       has_more: hasMore,

@@ -163,7 +163,10 @@ async function memberOf({ db }: Pick<Deps, 'db'>, id: number, userId: number) {
 
 function groupView({ id, name, source, createdAt, updatedAt }: Group): z.infer<typeof GroupView> {
   return {
-    ...{ id: `rbac_group_${id}`, type: 'rbac_group', name, role_ids: [] },
+    id: `rbac_group_${id}`,
+    type: 'rbac_group',
+    name,
+    role_ids: [],
     source_type: source === 'direct' ? 'direct' : 'scim',
     created_at: timeText(createdAt),
     updated_at: timeText(updatedAt),
@@ -173,7 +176,9 @@ function groupView({ id, name, source, createdAt, updatedAt }: Group): z.infer<t
 const memberView =
   (id: number, settings: Pick<Settings, 'auth'>) =>
   ({ user, createdAt }: PagedMember): z.infer<typeof MemberView> => ({
-    ...{ type: 'rbac_group_member', rbac_group_id: `rbac_group_${id}`, user_id: `user_${user.id}` },
+    type: 'rbac_group_member',
+    rbac_group_id: `rbac_group_${id}`,
+    user_id: `user_${user.id}`,
     email: mailTo(user, settings.auth),
     created_at: timeText(createdAt),
   })

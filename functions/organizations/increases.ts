@@ -155,9 +155,13 @@ async function increaseViews(deps: ReportDeps, rows: readonly PagedIncrease[]) {
     const isPending = status === 'pending'
     const byProgram = adminKeyId === null ? null : programActor(adminKeyId)
     return {
-      ...{ id: `slir_${id}`, type: 'spend_limit_increase_request', actor: actorOf(user, settings), reason },
+      id: `slir_${id}`,
+      type: 'spend_limit_increase_request',
+      actor: actorOf(user, settings),
+      reason,
       status: status === 'pending' || status === 'approved' ? status : 'denied',
-      ...{ period: apiPeriod.parse(period), requested_amount: centsText(amountMicros) },
+      period: apiPeriod.parse(period),
+      requested_amount: centsText(amountMicros),
       created_at: timeText(createdAt),
       resolved_at: isPending ? null : timeText(updatedAt),
       resolved_by: reviewer ? actorOf(reviewer, settings) : byProgram,

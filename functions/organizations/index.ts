@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { databaseId } from '../../core/db/identity.ts'
 import { route } from '../route.ts'
 import { claudeCode } from './claude-code.ts'
+import { costs } from './costs.ts'
 import { effective } from './effective.ts'
 import { USAGE } from './fields.ts'
 import { groups } from './groups.ts'
@@ -11,7 +12,7 @@ import { invites } from './invites.ts'
 import { keys } from './keys.ts'
 import { limits } from './limits.ts'
 import { rateLimits } from './rate-limits.ts'
-import { reports } from './reports.ts'
+import { usage } from './usage.ts'
 import { users } from './users.ts'
 import { workspaces } from './workspaces.ts'
 
@@ -39,6 +40,7 @@ export const organizations = [
   ...limits,
   ...increases,
   rateLimits,
-  ...reports,
+  ...usage,
+  ...costs,
   claudeCode,
 ]

@@ -83,7 +83,12 @@ export const invites = [
       await assertGroups(deps, body.rbac_group_ids)
       const [made] = await createInvitations({ ...deps, actor }, [
         {
-          ...{ email, name: null, role: body.role, groupIds: body.rbac_group_ids, limit: null, mostUses: 1 },
+          email,
+          name: null,
+          role: body.role,
+          groupIds: body.rbac_group_ids,
+          limit: null,
+          mostUses: 1,
           expiresAt: deps.clock.now() + LIFE_MS,
         },
       ])
@@ -142,7 +147,9 @@ function viewOf({ invitation, acceptedAt }: PagedInvitation, now: number): z.inf
   const status = statusOf(invitation, now)
   const groupIds = GroupIds.parse(JSON.parse(invitation.groupIds))
   return {
-    ...{ id: `invite_${invitation.id}`, type: 'invite', email: invitation.email ?? '' },
+    id: `invite_${invitation.id}`,
+    type: 'invite',
+    email: invitation.email ?? '',
     role: shownRole(invitation.role),
     status: status === 'revoked' ? 'deleted' : status,
     invited_at: timeText(invitation.createdAt),

@@ -138,7 +138,11 @@ function viewOf(
   const holder = { id: userTag(owner), type: isService ? ('service_account' as const) : ('user' as const) }
   const workspace = workspaceTag(groupId)
   const common = {
-    ...{ id: `apikey_${key.id}`, type: 'api_key' as const, name: key.name, status, created_by: holder },
+    id: `apikey_${key.id}`,
+    type: 'api_key' as const,
+    name: key.name,
+    status,
+    created_by: holder,
     partial_key_hint: `${key.prefix}...${key.last4}`,
     created_at: timeText(key.createdAt),
     expires_at: key.expiresAt === null ? null : timeText(key.expiresAt),

@@ -201,9 +201,13 @@ export function scopeView(
 export function limitView(limit: PagedLimit): z.infer<typeof LimitView> {
   const { id, scope, scopeId, isService, period, amountMicros, temporaryMicros, temporaryUntil } = limit
   return {
-    ...{ id: `spl_${id}`, type: 'spend_limit', scope: scopeView(scope, scopeId, isService) },
+    id: `spl_${id}`,
+    type: 'spend_limit',
+    scope: scopeView(scope, scopeId, isService),
     amount: amountMicros === null ? null : centsText(amountMicros),
-    ...{ currency: 'USD', period: apiPeriod.parse(period), is_enabled: true },
+    currency: 'USD',
+    period: apiPeriod.parse(period),
+    is_enabled: true,
     temporary_amount: temporaryMicros === null ? null : centsText(temporaryMicros),
     temporary_until: temporaryUntil === null ? null : timeText(temporaryUntil),
     created_at: timeText(limit.createdAt),
@@ -216,7 +220,11 @@ function eventView(event: Event): z.infer<typeof EventView> {
   const { id, at, actorId, adminKeyId, action, target, before, after } = event
   const byUser = actorId === null ? null : `user:${actorId}`
   return {
-    ...{ id: `event_${id}`, type: 'spend_limit_event', created_at: timeText(at), action, target },
+    id: `event_${id}`,
+    type: 'spend_limit_event',
+    created_at: timeText(at),
+    action,
+    target,
     actor: adminKeyId === null ? byUser : `admin-key:${adminKeyId}`,
     before: before === null ? null : parsedJson(before),
     after: after === null ? null : parsedJson(after),

@@ -61,9 +61,16 @@ export const workspaces = [
 
 function workspaceView({ id, name, createdAt, deletedAt }: Group): z.infer<typeof WorkspaceView> {
   return {
-    ...{ id: `wrkspc_${id}`, type: 'workspace', name, created_at: timeText(createdAt) },
+    id: `wrkspc_${id}`,
+    type: 'workspace',
+    name,
+    created_at: timeText(createdAt),
     archived_at: deletedAt === null ? null : timeText(deletedAt),
-    ...{ display_color: '#6C5BB9', compartment_id: null, data_residency: null, external_key_id: null },
-    ...{ tags: {}, user_profile_id: null },
+    display_color: '#6C5BB9',
+    compartment_id: null,
+    data_residency: null,
+    external_key_id: null,
+    tags: {},
+    user_profile_id: null,
   }
 }

@@ -182,7 +182,11 @@ describe('the audit', () => {
     expect(subjects).toEqual([{ ref: `key:${id}`, id, name: 'laptop', user_id: ann.id, itcode: 'ann' }])
     const { subjects: people } = (await boss.get('/admin/api/audit?action=login.ok')).body
     expect(people).toContainEqual({
-      ...{ ref: 'user:ann', id: ann.id, name: 'ann', user_id: ann.id, itcode: 'ann' },
+      ref: 'user:ann',
+      id: ann.id,
+      name: 'ann',
+      user_id: ann.id,
+      itcode: 'ann',
     })
   })
 

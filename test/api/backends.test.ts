@@ -161,32 +161,45 @@ describe('a backend of any kind', () => {
   const kinds = [
     {
       given: {
-        ...{ type: 'anthropic', url: first.url, api_key: 'secret-of-key', admin_key: 'secret-of-admin' },
-        ...{
-          proxy: PROXY,
-          headers: { 'X-Team': 'secret-of-header' },
-          priority: 3,
-          models: ['claude-opus-*'],
-        },
+        type: 'anthropic',
+        url: first.url,
+        api_key: 'secret-of-key',
+        admin_key: 'secret-of-admin',
+        proxy: PROXY,
+        headers: { 'X-Team': 'secret-of-header' },
+        priority: 3,
+        models: ['claude-opus-*'],
       },
       shown: {
-        ...{ type: 'anthropic', url: first.url, proxy: 'http://127.0.0.1:9', headers: ['x-team'] },
-        ...{ priority: 3, serves: ['claude-opus-*'], secrets: ['api_key', 'admin_key', 'proxy', 'headers'] },
+        type: 'anthropic',
+        url: first.url,
+        proxy: 'http://127.0.0.1:9',
+        headers: ['x-team'],
+        priority: 3,
+        serves: ['claude-opus-*'],
+        secrets: ['api_key', 'admin_key', 'proxy', 'headers'],
       },
     },
     {
       given: {
-        ...{ type: 'bedrock', region: 'eu-west-1', models: [{ id: 'claude-opus-5-5', upstream: 'eu.opus' }] },
+        type: 'bedrock',
+        region: 'eu-west-1',
+        models: [{ id: 'claude-opus-5-5', upstream: 'eu.opus' }],
         credentials: { access_key_id: 'secret-of-id', secret_access_key: 'secret-of-aws' },
       },
       shown: {
-        ...{ type: 'bedrock', url: 'https://bedrock-runtime.eu-west-1.amazonaws.com' },
-        ...{ serves: ['claude-opus-5-5'], secrets: ['credentials'] },
+        type: 'bedrock',
+        url: 'https://bedrock-runtime.eu-west-1.amazonaws.com',
+        serves: ['claude-opus-5-5'],
+        secrets: ['credentials'],
       },
     },
     {
       given: {
-        ...{ type: 'foundry', resource: 'ours', api_key: 'secret-of-foundry', models: ['claude-opus-5-5'] },
+        type: 'foundry',
+        resource: 'ours',
+        api_key: 'secret-of-foundry',
+        models: ['claude-opus-5-5'],
         proxy: 'socks5://127.0.0.1:9',
       },
       shown: { type: 'foundry', proxy: 'socks5://127.0.0.1:9', headers: [], secrets: ['api_key'] },

@@ -29,17 +29,21 @@ afterEach(async () => {
 
 const json = (value: object): Script => ({ headers: JSON_TYPE, chunks: [JSON.stringify(value)] })
 const refusal = (status: number, type: string, message?: string): Script => ({
-  ...{ status, headers: JSON_TYPE },
+  status,
+  headers: JSON_TYPE,
   chunks: [errorJson(type, message)],
 })
 const ask = (key: string, method: string, path = '', body?: object) =>
   app.request(`${PATH}${path}`, {
-    ...{ method, headers: { 'x-api-key': key, ...JSON_TYPE } },
+    method,
+    headers: { 'x-api-key': key, ...JSON_TYPE },
     ...(body ? { body: JSON.stringify(body) } : {}),
   })
 const params = (more: object = {}) => ({
-  ...{ model: 'claude-opus-5-5', max_tokens: 100 },
-  ...{ messages: [{ role: 'user', content: 'Hi' }], ...more },
+  model: 'claude-opus-5-5',
+  max_tokens: 100,
+  messages: [{ role: 'user', content: 'Hi' }],
+  ...more,
 })
 const create = (key = ann, ...all: object[]) =>
   ask(key, 'POST', '', {

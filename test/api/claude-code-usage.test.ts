@@ -41,7 +41,11 @@ const told = (
 ): Told => {
   const end = app.clock.now()
   return {
-    ...{ name: `claude_code.${name}`, value, start: end - 60_000, end, ...more },
+    name: `claude_code.${name}`,
+    value,
+    start: end - 60_000,
+    end,
+    ...more,
     attributes: { 'session.id': 's-1', 'user.email': 'boss@corp.test', ...attributes },
   }
 }
@@ -68,12 +72,16 @@ const everything = (): Told[] => [
 ]
 const COUNTED = {
   core_metrics: {
-    ...{ num_sessions: 1, lines_of_code: { added: 30, removed: 12 } },
-    ...{ commits_by_claude_code: 2, pull_requests_by_claude_code: 1 },
+    num_sessions: 1,
+    lines_of_code: { added: 30, removed: 12 },
+    commits_by_claude_code: 2,
+    pull_requests_by_claude_code: 1,
   },
   tool_actions: {
-    ...{ edit_tool: { accepted: 4, rejected: 1 }, multi_edit_tool: EMPTY },
-    ...{ notebook_edit_tool: EMPTY, write_tool: { accepted: 2, rejected: 0 } },
+    edit_tool: { accepted: 4, rejected: 1 },
+    multi_edit_tool: EMPTY,
+    notebook_edit_tool: EMPTY,
+    write_tool: { accepted: 2, rejected: 0 },
   },
   model_breakdown: [
     {
@@ -188,11 +196,9 @@ describe('a session of Claude Code', () => {
     app.request('/v1/messages', {
       method: 'POST',
       headers: {
-        ...{
-          'x-api-key': key,
-          'content-type': 'application/json',
-          'user-agent': 'claude-cli/2.1.332 (external, cli)',
-        },
+        'x-api-key': key,
+        'content-type': 'application/json',
+        'user-agent': 'claude-cli/2.1.332 (external, cli)',
         'x-claude-code-session-id': session,
       },
       body: JSON.stringify({ model: MODEL, max_tokens: 9, messages: [{ role: 'user', content: 'hi' }] }),

@@ -5,8 +5,17 @@ import { ORIGIN, startApp } from '../support/app.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const PLATFORMS = [
-  ...['linux', 'macos', 'macos-profile', 'jamf', 'windows', 'windows-registry', 'intune'],
-  ...['settings', 'key-sh', 'key-powershell', 'key-settings'],
+  'linux',
+  'macos',
+  'macos-profile',
+  'jamf',
+  'windows',
+  'windows-registry',
+  'intune',
+  'settings',
+  'key-sh',
+  'key-powershell',
+  'key-settings',
 ]
 
 test('anybody gets each form as a list and as a file, with the address of this gateway alone', async () => {

@@ -112,8 +112,14 @@ describe('one address', () => {
   const fill = (count: number) => {
     const now = app.clock.now()
     const waiting = Array.from({ length: count }, (_, i) => ({
-      ...{ deviceCodeHash: `hash ${i}`, userCode: `CODE${i}`, client: 'flood', ip: ELSEWHERE },
-      ...{ status: 'pending' as const, intervalMs: 5_000, createdAt: now, expiresAt: now + 10 * MINUTE },
+      deviceCodeHash: `hash ${i}`,
+      userCode: `CODE${i}`,
+      client: 'flood',
+      ip: ELSEWHERE,
+      status: 'pending' as const,
+      intervalMs: 5_000,
+      createdAt: now,
+      expiresAt: now + 10 * MINUTE,
     }))
     return app.db.insert(deviceGrants).values(waiting)
   }

@@ -106,7 +106,11 @@ describe('a program', () => {
     const { access_token, refresh_token, ...rest } = good[0]?.body ?? {}
     expect(rest).toEqual({ token_type: 'Bearer', expires_in: 3600, email: 'ann@corp.test' })
     expect(decodeJwt(access_token)).toMatchObject({
-      ...{ iss: ORIGIN, aud: 'claude-code', email: 'ann@corp.test', name: 'ann', groups: [] },
+      iss: ORIGIN,
+      aud: 'claude-code',
+      email: 'ann@corp.test',
+      name: 'ann',
+      groups: [],
     })
     expect((await call(access_token)).status).toBe(400)
     const { devices } = (await browser.get('/api/devices')).body

@@ -101,7 +101,10 @@ describe('a file', () => {
     await app.close()
     app = await startApp({
       backends: accounts.map(({ url }, i) => ({
-        ...{ name: ACCOUNTS[i] ?? '', url, api_key: 'sim-account', priority: 10 * i },
+        name: ACCOUNTS[i] ?? '',
+        url,
+        api_key: 'sim-account',
+        priority: 10 * i,
       })),
     })
     for (const itcode of ['ann', 'ben']) expect(placeOf(await upload(await keyOf(app, itcode)))).toBe('b')

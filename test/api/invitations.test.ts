@@ -47,8 +47,12 @@ describe('an invitation', () => {
   test('for an address needs no link, and gives role, groups and limit', async () => {
     const group = await createGroup({ ...app.deps, actor: COMMAND_LINE }, { name: 'research' })
     await invite({
-      ...{ email: 'Ann@corp.test', name: 'Ann Li', role: 'billing' },
-      ...{ group_ids: [group.id], limit_usd: 12.5, limit_period: 'weekly' },
+      email: 'Ann@corp.test',
+      name: 'Ann Li',
+      role: 'billing',
+      group_ids: [group.id],
+      limit_usd: 12.5,
+      limit_period: 'weekly',
     })
     expect((await join('bob')).joined).toBe(false)
     const { joined, body } = await join('ann')

@@ -44,10 +44,13 @@ describe('a key that is rotated', () => {
     const { key: secret, ...after } = await rotate(before.id)
     expect(after).toEqual({
       ...before,
-      ...{ prefix: secret.slice(0, 7), last4: secret.slice(-4) },
+      prefix: secret.slice(0, 7),
+      last4: secret.slice(-4),
       previous: {
-        ...{ prefix: before.prefix, last4: before.last4 },
-        ...{ ends_at: at(app.clock.now() + DAY), last_used_at: null },
+        prefix: before.prefix,
+        last4: before.last4,
+        ends_at: at(app.clock.now() + DAY),
+        last_used_at: null,
       },
     })
     expect((await ann.get('/api/keys')).body.keys).toEqual([after])

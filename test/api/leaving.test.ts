@@ -285,8 +285,13 @@ describe('a person who leaves', () => {
     await app.browser().post('/api/auth/send-code', { itcode: 'ann@corp.test' })
     await expect(eraseUser(parts(), ann.id)).rejects.toMatchObject({ code: 'not_found' })
     await app.db.insert(scimUsers).values({
-      ...{ userId: ann.id, userName: 'ann@corp.test', userNameKey: 'ann@corp.test', active: true },
-      ...{ attributes: '{"displayName":"Ann Lee"}', createdAt: 1, updatedAt: 1 },
+      userId: ann.id,
+      userName: 'ann@corp.test',
+      userNameKey: 'ann@corp.test',
+      active: true,
+      attributes: '{"displayName":"Ann Lee"}',
+      createdAt: 1,
+      updatedAt: 1,
     })
     await remove()
     expect(await eraseUser(parts(), ann.id)).toEqual({ pseudonym: `#${ann.id}` })

@@ -30,31 +30,50 @@ describe('the catalogue', () => {
     const end = timeText(app.clock.now() + 40 * DAY_MS)
     const listed = [
       {
-        ...{ id: OPUS, max_input_tokens: 500_000, max_tokens: 64_000, retires_at: end },
+        id: OPUS,
+        max_input_tokens: 500_000,
+        max_tokens: 64_000,
+        retires_at: end,
         capabilities: { image_input: { supported: true }, pdf_input: { supported: false }, batch: 'yes' },
       },
       { id: HAIKU, display_name: 'Haiku', retires_at: 'soon' },
       { id: 'of-somebody-else' },
     ]
     upstream.models({
-      ...{ status: 200, headers: { 'content-type': 'application/json' } },
+      status: 200,
+      headers: { 'content-type': 'application/json' },
       chunks: [JSON.stringify({ data: listed })],
     })
     const { body } = await people.ann.get('/api/models')
     expect(body.models).toMatchObject([
       {
-        ...{ id: OPUS, access: 'approval', general_access: 'approval', retires_at: end },
-        ...{ context_tokens: 500_000, max_output_tokens: 64_000 },
+        id: OPUS,
+        access: 'approval',
+        general_access: 'approval',
+        retires_at: end,
+        context_tokens: 500_000,
+        max_output_tokens: 64_000,
         abilities: ['thinking', 'effort', 'structured_outputs', 'image_input', 'fast'],
       },
       {
-        ...{ id: HAIKU, canonical: 'claude-haiku-4-5', display_name: 'Haiku', general_access: 'open' },
-        ...{ context_tokens: 200_000, max_output_tokens: 64_000, retires_at: null },
-        ...{ abilities: ['thinking', 'structured_outputs'], thinking: ['enabled', 'disabled'] },
+        id: HAIKU,
+        canonical: 'claude-haiku-4-5',
+        display_name: 'Haiku',
+        general_access: 'open',
+        context_tokens: 200_000,
+        max_output_tokens: 64_000,
+        retires_at: null,
+        abilities: ['thinking', 'structured_outputs'],
+        thinking: ['enabled', 'disabled'],
       },
       {
-        ...{ id: 'of-somebody-else', pricing: null, abilities: [], thinking: [], retires_at: null },
-        ...{ context_tokens: null, max_output_tokens: null },
+        id: 'of-somebody-else',
+        pricing: null,
+        abilities: [],
+        thinking: [],
+        retires_at: null,
+        context_tokens: null,
+        max_output_tokens: null,
       },
     ])
   })

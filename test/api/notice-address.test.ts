@@ -33,12 +33,16 @@ async function told(notice: Parameters<typeof noticeRow>[1]) {
 }
 const isOut = (key: string) =>
   told({
-    ...{ event: 'backend.out', key, at: app.clock.now() },
+    event: 'backend.out',
+    key,
+    at: app.clock.now(),
     data: { backend: 'main', state: 'ejected', reason: 'no answer' },
   })
 const isJoined = () =>
   told({
-    ...{ event: 'identity.joined', key: '1', at: app.clock.now() },
+    event: 'identity.joined',
+    key: '1',
+    at: app.clock.now(),
     data: { user_id: ann.id, issuer: 'https://login.test' },
   })
 
@@ -55,8 +59,11 @@ describe('an address for notices', () => {
     expect(await isOut('2')).toEqual([TEAM])
     expect(await isJoined()).toEqual(['ann@corp.test'])
     expect((await app.audit()).at(-1)).toMatchObject({
-      ...{ action: 'user.notice_address', actorId: ann.id, target: `user:${ann.id}` },
-      ...{ before: '{"email":null}', after: `{"email":"${TEAM}"}` },
+      action: 'user.notice_address',
+      actorId: ann.id,
+      target: `user:${ann.id}`,
+      before: '{"email":null}',
+      after: `{"email":"${TEAM}"}`,
     })
   })
 

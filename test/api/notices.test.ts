@@ -49,7 +49,9 @@ describe('a channel', () => {
   test('is set up, changed, tried out and removed by admins, and no answer, log or audit shows its address', async () => {
     const root = await app.signIn('root', 'admin')
     const made = await root.post('/admin/api/channels', {
-      ...{ ...NAMES, kind: 'feishu', language: 'zh' },
+      ...NAMES,
+      kind: 'feishu',
+      language: 'zh',
       target: { url: feishu.url, secret: SECRET },
     })
     expect(made.status).toBe(201)
@@ -161,7 +163,9 @@ describe('a notice', () => {
     const root = await app.signIn('root', 'admin')
     await root.post('/admin/api/channels', { ...NAMES, kind: 'slack', target: { url: slack.url } })
     await root.post('/admin/api/channels', {
-      ...{ ...NAMES, kind: 'feishu', target: { url: feishu.url, secret: SECRET } },
+      ...NAMES,
+      kind: 'feishu',
+      target: { url: feishu.url, secret: SECRET },
     })
     slack.will('refuse')
     await noticeRow(app.db, out('1'))

@@ -24,7 +24,12 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   const provider = (name: string, { issuer }: OidcServer) => ({
-    ...{ name, label: name, issuer, ...CLIENT, groups_claim: 'groups', admin_groups: ['admins'] },
+    name,
+    label: name,
+    issuer,
+    ...CLIENT,
+    groups_claim: 'groups',
+    admin_groups: ['admins'],
     department_claim: 'department',
     groups_prefix: name === 'entra' ? 'entra:' : '',
   })
@@ -52,7 +57,9 @@ function there(provider: OidcServer, of: string[], gone = false) {
   provider.who = 'ann'
   provider.people.set('ann', {
     claims: {
-      ...{ email: 'ann@example.com', email_verified: true, groups: of },
+      email: 'ann@example.com',
+      email_verified: true,
+      groups: of,
       department: `${provider === okta ? 'old' : 'new'} department`,
     },
     gone,

@@ -22,7 +22,11 @@ beforeEach(async () => {
     oidc: {
       providers: [
         {
-          ...{ name: 'okta', label: 'Okta', issuer: okta.issuer, ...CLIENT, groups_claim: 'groups' },
+          name: 'okta',
+          label: 'Okta',
+          issuer: okta.issuer,
+          ...CLIENT,
+          groups_claim: 'groups',
           admin_groups: ['gateway-admins'],
         },
       ],

@@ -51,10 +51,17 @@ describe('spend limits', () => {
     for (const scope of scopes) made.push((await set(scope, '50000')).body)
     expect(made).toEqual(
       scopes.map((scope) => ({
-        ...{ id: expect.stringMatching(/^spl_\d+$/), type: 'spend_limit', scope, amount: '50000' },
-        ...{ currency: 'USD', period: 'monthly', is_enabled: true },
-        ...{ temporary_amount: null, temporary_until: null },
-        ...{ created_at: expect.any(String), updated_at: expect.any(String) },
+        id: expect.stringMatching(/^spl_\d+$/),
+        type: 'spend_limit',
+        scope,
+        amount: '50000',
+        currency: 'USD',
+        period: 'monthly',
+        is_enabled: true,
+        temporary_amount: null,
+        temporary_until: null,
+        created_at: expect.any(String),
+        updated_at: expect.any(String),
       })),
     )
     app.clock.advance(5_000)
@@ -127,8 +134,12 @@ describe('effective limits', () => {
     await spend(ann.id, 1_234_567)
     const rows = await client.all('/spend_limits/effective')
     const told = rows.map(({ actor, source, period, amount, period_to_date_spend, spend_limit_id }) => [
-      ...[actor.user_id ?? actor.service_account_id, source.type, period, amount],
-      ...[period_to_date_spend, spend_limit_id],
+      actor.user_id ?? actor.service_account_id,
+      source.type,
+      period,
+      amount,
+      period_to_date_spend,
+      spend_limit_id,
     ])
     expect(told).toEqual([
       [`user_${ann.id}`, 'organization', 'weekly', '2000', '0', ofAll.id],
@@ -193,13 +204,19 @@ describe('requests for a higher limit', () => {
   test('are approved: the amount is the person’s own limit', async () => {
     const { userId, path } = await asked('ann')
     expect((await client.get(path)).body).toMatchObject({
-      ...{ type: 'spend_limit_increase_request', status: 'pending', period: 'monthly', resolved_by: null },
-      ...{ requested_amount: '9000', reason: 'work', spend_summary: { amount: '1000' } },
+      type: 'spend_limit_increase_request',
+      status: 'pending',
+      period: 'monthly',
+      resolved_by: null,
+      requested_amount: '9000',
+      reason: 'work',
+      spend_summary: { amount: '1000' },
       actor: { type: 'user_actor', user_id: `user_${userId}` },
     })
     const approved = (await client.post(`${path}/approve`, { amount: '7000' })).body
     expect(approved).toMatchObject({
-      ...{ status: 'approved', spend_summary: null },
+      status: 'approved',
+      spend_summary: null,
       resolved_by: { type: 'scoped_api_key_actor', scoped_api_key_id: `admin-key:${client.keyId}` },
       spend_limit: { scope: { type: 'user', user_id: `user_${userId}` }, amount: '7000', period: 'monthly' },
     })

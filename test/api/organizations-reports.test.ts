@@ -37,9 +37,17 @@ const call = fc.record({
   model: fc.constantFrom('opus', 'sonnet', ''),
   client: fc.constantFrom('claude-code', 'codex'),
   billingGroupIds: fc.constantFrom<[number, ...number[]][]>([0], [1], [2, 1]),
-  ...{ inputTokens: amount, outputTokens: amount, cacheReadTokens: amount, cacheWrite5mTokens: amount },
-  ...{ cacheWrite1hTokens: amount, inputMicros: amount, outputMicros: amount, cacheReadMicros: amount },
-  ...{ cacheWrite5mMicros: amount, cacheWrite1hMicros: amount, serverToolMicros: amount },
+  inputTokens: amount,
+  outputTokens: amount,
+  cacheReadTokens: amount,
+  cacheWrite5mTokens: amount,
+  cacheWrite1hTokens: amount,
+  inputMicros: amount,
+  outputMicros: amount,
+  cacheReadMicros: amount,
+  cacheWrite5mMicros: amount,
+  cacheWrite1hMicros: amount,
+  serverToolMicros: amount,
   webSearches: fc.integer({ min: 0, max: 3 }),
   serviceTier: fc.constantFrom('', 'standard', 'batch'),
   contextWindow: fc.constantFrom('', '0-200k', '200k-1M'),
@@ -109,8 +117,12 @@ type Told = keyof typeof TOLD
 const ALL_TOLD = Object.keys(TOLD) as Told[] // holds because TOLD is a constant
 const WIDTHS = { '1d': DAY_MS, '1h': HOUR_MS, '1m': MINUTE_MS }
 const usageOf = (row: Row) => [
-  ...[row.inputTokens, row.outputTokens, row.cacheReadTokens],
-  ...[row.cacheWrite5mTokens, row.cacheWrite1hTokens, row.webSearches],
+  row.inputTokens,
+  row.outputTokens,
+  row.cacheReadTokens,
+  row.cacheWrite5mTokens,
+  row.cacheWrite1hTokens,
+  row.webSearches,
 ]
 const added = (a: readonly number[] | undefined, b: readonly number[]) =>
   b.map((each, at) => each + (a?.[at] ?? 0))
@@ -166,8 +178,12 @@ describe('usage_report/messages', () => {
       for (const result of results) {
         const { cache_creation: made, server_tool_use: tools } = result
         answered.set(JSON.stringify([start, ...told.map((one) => result[one])]), [
-          ...[result.uncached_input_tokens, result.output_tokens, result.cache_read_input_tokens],
-          ...[made.ephemeral_5m_input_tokens, made.ephemeral_1h_input_tokens, tools.web_search_requests],
+          result.uncached_input_tokens,
+          result.output_tokens,
+          result.cache_read_input_tokens,
+          made.ephemeral_5m_input_tokens,
+          made.ephemeral_1h_input_tokens,
+          tools.web_search_requests,
         ])
         for (const name of ALL_TOLD) if (!told.includes(name)) expect(result[name]).toBeNull()
       }
@@ -294,8 +310,11 @@ describe('cost_report', () => {
     )
     const ofOpus = day.results.filter(({ model }: { model: string | null }) => model === 'opus')
     expect(ofOpus.map(({ token_type }: { token_type: string }) => token_type)).toEqual([
-      ...['uncached_input_tokens', 'output_tokens', 'cache_read_input_tokens'],
-      ...['cache_creation.ephemeral_5m_input_tokens', 'cache_creation.ephemeral_1h_input_tokens'],
+      'uncached_input_tokens',
+      'output_tokens',
+      'cache_read_input_tokens',
+      'cache_creation.ephemeral_5m_input_tokens',
+      'cache_creation.ephemeral_1h_input_tokens',
     ])
     expect(
       day.results.find(({ cost_type }: { cost_type: string }) => cost_type === 'web_search'),
@@ -318,7 +337,9 @@ describe('usage_report/claude_code', () => {
       { type: 'api_actor', api_key_name: 'key 4' },
     ])
     expect(found[0]).toMatchObject({
-      ...{ date: time(day).replace('.000', ''), customer_type: 'api', is_remote: false },
+      date: time(day).replace('.000', ''),
+      customer_type: 'api',
+      is_remote: false,
       core_metrics: { num_sessions: 0, lines_of_code: { added: 0, removed: 0 } },
     })
     const used = rows.filter(

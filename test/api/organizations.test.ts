@@ -161,8 +161,12 @@ describe('invitations', () => {
     const { id } = (await client.post('/rbac_groups', { name: 'Web' })).body
     const made = (await invite('Ann@corp.example', { role: 'billing', rbac_group_ids: [id] })).body
     expect(made).toMatchObject({
-      ...{ type: 'invite', email: 'ann@corp.example', role: 'billing', status: 'pending' },
-      ...{ accepted_at: null, rbac_group_ids: [id] },
+      type: 'invite',
+      email: 'ann@corp.example',
+      role: 'billing',
+      status: 'pending',
+      accepted_at: null,
+      rbac_group_ids: [id],
     })
     const used = app.browser()
     await used.post('/api/auth/send-code', { itcode: 'ann@corp.example' })
@@ -285,7 +289,11 @@ describe('keys', () => {
     const team = await createGroup(parts(), { name: 'Web' })
     const old = (await client.get(path)).body
     expect(old).toEqual({
-      ...{ id: `apikey_${key.id}`, type: 'api_key', name: 'laptop', status: 'active', expires_at: null },
+      id: `apikey_${key.id}`,
+      type: 'api_key',
+      name: 'laptop',
+      status: 'active',
+      expires_at: null,
       partial_key_hint: `${key.prefix}...${key.last4}`,
       created_at: expect.any(String),
       created_by: { id: `user_${user.id}`, type: 'user' },

@@ -79,8 +79,10 @@ describe('policies', () => {
     const changed = await admin.put(`/admin/api/policies/${policy.id}`, { settings: { ...common, desktop } })
     expect(changed.body.policy.warnings).toEqual(policy.warnings)
     expect((await bootstrap()).body).toEqual({
-      ...{ inferenceModels: ['claude-opus-5-5'], disabledBuiltinTools: ['WebSearch'] },
-      ...{ coworkEgressAllowedHosts: ['*.corp.test'], ...desktop },
+      inferenceModels: ['claude-opus-5-5'],
+      disabledBuiltinTools: ['WebSearch'],
+      coworkEgressAllowedHosts: ['*.corp.test'],
+      ...desktop,
     })
     expect((await settings()).body).toMatchObject({ checksum: before, settings: common })
     expect((await settings()).body.settings).not.toHaveProperty('desktop')
@@ -91,7 +93,9 @@ describe('policies', () => {
     const group = await createGroup(parts, { name: 'research' })
     await admin.post('/admin/api/policies', { name: 'all', settings: { model: 'opus' } })
     await admin.post('/admin/api/policies', {
-      ...{ name: 'research', group_ids: [group.id], settings: { model: 'sonnet' } },
+      name: 'research',
+      group_ids: [group.id],
+      settings: { model: 'sonnet' },
     })
     const preview = async () => (await admin.get(`/admin/api/policies-preview?user_id=${ann.id}`)).body
     expect(await preview()).toEqual({ policies: ['all'], settings: { model: 'opus' } })

@@ -50,7 +50,12 @@ describe('the queue', () => {
       limit_usd: null,
     })
     expect(items[1]).toMatchObject({
-      ...{ itcode: 'ben', model: null, period: 'monthly', amount_usd: 50, used_usd: 0, limit_usd: 20 },
+      itcode: 'ben',
+      model: null,
+      period: 'monthly',
+      amount_usd: 50,
+      used_usd: 0,
+      limit_usd: 20,
       reason: 'more',
     })
     expect((await queue('?q=OPUS')).items).toMatchObject([{ itcode: 'ann' }])
@@ -67,7 +72,10 @@ describe('the queue', () => {
     // The only administrator decides their own.
     await app.signIn('second', 'admin')
     expect(codes(await decide(boss, 'approved', wanted, 'fine'))).toEqual([
-      ...['done', 'done', 'own_application', 'not_found'],
+      'done',
+      'done',
+      'own_application',
+      'not_found',
     ])
     expect(codes(await decide(boss, 'rejected', wanted.slice(0, 2)))).toEqual(['conflict', 'conflict'])
     expect(codes(await decide(auditor, 'approved', wanted.slice(2, 3)))).toEqual(['not_found'])
@@ -100,7 +108,10 @@ describe('the queue', () => {
     expect(told.filter((key) => key.includes('decided'))).toEqual([])
     const actions = (await app.db.select().from(auditEvents)).map(({ action }) => action)
     expect(actions.filter((action) => action.endsWith('.reopen')).toSorted()).toEqual([
-      ...['application.reopen', 'application.reopen', 'request.reopen', 'request.reopen'],
+      'application.reopen',
+      'application.reopen',
+      'request.reopen',
+      'request.reopen',
     ])
     // They wait again, and are decided again.
     expect(codes(await decide(boss, 'approved', items.slice(0, 1)))).toEqual(['done'])

@@ -30,7 +30,10 @@ beforeEach(async () => {
         const { input, output, cache_read: cacheRead, cache_write_5m, cache_write_1h } = rates
         return {
           input: input * dearer,
-          ...{ output, cacheRead, cacheWrite5m: cache_write_5m, cacheWrite1h: cache_write_1h },
+          output,
+          cacheRead,
+          cacheWrite5m: cache_write_5m,
+          cacheWrite1h: cache_write_1h,
         }
       },
     ),
@@ -52,7 +55,9 @@ async function open(adminKey: string) {
 }
 
 const body = (text: string, ttl?: '5m' | '1h', model = MODEL) => ({
-  ...{ model, max_tokens: 200, messages: [{ role: 'user', content: text }] },
+  model,
+  max_tokens: 200,
+  messages: [{ role: 'user', content: text }],
   ...(ttl
     ? { system: [{ type: 'text', text: 'long '.repeat(300), cache_control: { type: 'ephemeral', ttl } }] }
     : {}),

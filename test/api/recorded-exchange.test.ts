@@ -54,8 +54,10 @@ describe('the recorded exchange', () => {
     app.request('/v1/messages?beta=true', {
       method: 'POST',
       headers: {
-        ...{ authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        ...{ 'x-claude-code-request-class': 'auxiliary', 'anthropic-version': '2023-06-01' },
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        'x-claude-code-request-class': 'auxiliary',
+        'anthropic-version': '2023-06-01',
       },
       body: JSON.stringify({ model: MODEL, ...body }),
     })

@@ -253,7 +253,8 @@ describe('a directory', () => {
     await setMember(parts(), team.id, Number(ann), 'lead')
     const answer = await okta.post('/Groups', pushedGroup('Team', [ann]))
     expect([...refused(answer), answer.body.detail]).toEqual([
-      ...[409, 'uniqueness'],
+      409,
+      'uniqueness',
       expect.stringContaining(`/admin/api/groups/${team.id}/scim`),
     ])
     expect((await boss.post(`/admin/api/groups/${team.id}/scim`, { external_id: 'g-1' })).status).toBe(200)
@@ -285,7 +286,8 @@ describe('a directory', () => {
     await okta.post('/Groups', pushedGroup('taken'))
     const { id } = (await okta.post('/Groups', pushedGroup('team', [ann]))).body
     expect((await app.audit()).at(-1)).toMatchObject({
-      ...{ action: 'group.members', target: `group:${id}` },
+      action: 'group.members',
+      target: `group:${id}`,
       after: `{"added":[${ann}],"removed":[]}`,
     })
     const before = (await app.audit()).length

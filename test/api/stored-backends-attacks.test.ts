@@ -87,10 +87,24 @@ describe('backends are written by nobody', () => {
 })
 
 const IN_URLS = [
-  ...['169.254.169.254', '2852039166', '0xa9fea9fe', '0251.0376.0251.0376', '169.254.43518'],
-  ...['[fe80::1]', '[fd00:ec2::254]', '[::ffff:169.254.169.254]', '[::ffff:a9fe:a9fe]', '[::a9fe:a9fe]'],
-  ...['[64:ff9b::a9fe:a9fe]', '[64:ff9b:1::a9fe:a9fe]', '[2002:a9fe:a9fe::1]', '[0:0:0:0:0:ffff:a9fe:a9fe]'],
-  ...['metadata.google.internal', 'METADATA.google.internal.', '100.100.100.200', '168.63.129.16'],
+  '169.254.169.254',
+  '2852039166',
+  '0xa9fea9fe',
+  '0251.0376.0251.0376',
+  '169.254.43518',
+  '[fe80::1]',
+  '[fd00:ec2::254]',
+  '[::ffff:169.254.169.254]',
+  '[::ffff:a9fe:a9fe]',
+  '[::a9fe:a9fe]',
+  '[64:ff9b::a9fe:a9fe]',
+  '[64:ff9b:1::a9fe:a9fe]',
+  '[2002:a9fe:a9fe::1]',
+  '[0:0:0:0:0:ffff:a9fe:a9fe]',
+  'metadata.google.internal',
+  'METADATA.google.internal.',
+  '100.100.100.200',
+  '168.63.129.16',
 ]
 
 describe('a metadata service is no place for a backend:', () => {
@@ -125,7 +139,9 @@ describe('a metadata service is no place for a backend:', () => {
       )
     }
     const service_account = JSON.stringify({
-      ...{ type: 'service_account', client_email: 'a@b.test', private_key: 'k' },
+      type: 'service_account',
+      client_email: 'a@b.test',
+      private_key: 'k',
       token_uri: 'http://169.254.169.254/token',
     })
     const vertex = { name: 'v', type: 'vertex', region: 'global', project: 'p', models: ['claude-opus-5-5'] }

@@ -15,7 +15,11 @@ afterAll(() => Promise.all([file.stop(), other.stop()]))
 
 const inFile = () => [{ name: 'file', url: file.url, api_key: 'secret-of-file' }]
 const added = (more: object = {}) => ({
-  ...{ name: 'added', url: other.url, api_key: 'secret-of-added', priority: 0, weight: 1e6 },
+  name: 'added',
+  url: other.url,
+  api_key: 'secret-of-added',
+  priority: 0,
+  weight: 1e6,
   ...more,
 })
 

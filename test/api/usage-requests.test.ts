@@ -18,7 +18,9 @@ describe('one request and one session', () => {
       { ...ofAnn(1), promptLosses: [] },
       {
         ...ofAnn(2),
-        ...{ story: STORY, attempts: 2, upstreamId: 'req_011' },
+        story: STORY,
+        attempts: 2,
+        upstreamId: 'req_011',
         promptLosses: [{ kind: 'cache_miss', reason: 'tools_changed', blocks: 0, tokens: 4102 }],
       },
       { ...ofAnn(3), promptLosses: [], outcome: 'error', statusCode: 502, error: 'all_backends_failed' },
@@ -48,7 +50,11 @@ describe('one request and one session', () => {
       next: null,
     })
     expect((await people.ann.get('/api/usage/requests/req_alone')).body).toMatchObject({
-      ...{ session: null, previous: null, next: null, attempts: [], cache_miss: null },
+      session: null,
+      previous: null,
+      next: null,
+      attempts: [],
+      cache_miss: null,
     })
   })
 

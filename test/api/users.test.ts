@@ -164,7 +164,9 @@ describe('users', () => {
     const taken = await boss.put(`/admin/api/users/${boss.id}`, { email: 'ann@corp.test', name: 'The Boss' })
     expect(taken.status).toBe(409)
     expect((await boss.get(`/admin/api/users/${boss.id}`)).body.user).toMatchObject({
-      ...{ email: null, name: 'boss', role: 'admin' },
+      email: null,
+      name: 'boss',
+      role: 'admin',
     })
     await boss.delete(`/admin/api/users/${ann.id}`)
     expect((await boss.put(`/admin/api/users/${ann.id}`, { email: null })).status).toBe(404)

@@ -86,7 +86,9 @@ test.each([
         const twice = names.filter((name, at) => names.indexOf(name) !== at)
         expect([path, twice, bytes <= MOST_BYTES ? 'small' : answers]).toEqual([path, [], 'small'])
         expect([path, scriptBytes > 10_000, Math.max(scriptBytes, MOST_SCRIPT_BYTES)]).toEqual([
-          ...[path, true, MOST_SCRIPT_BYTES],
+          path,
+          true,
+          MOST_SCRIPT_BYTES,
         ])
       }
     }

@@ -31,8 +31,13 @@ beforeAll(async () => {
     .insert(groups)
     .values({ id: RESEARCH, name: 'Research', source: 'direct', bills: true, createdAt: 1, updatedAt: 1 })
   await db.insert(savedViews).values({
-    ...{ userId: 101, page: '/admin/explore', name: 'By program', query: 'by=client' },
-    ...{ shared: true, createdAt: 1, updatedAt: 1 },
+    userId: 101,
+    page: '/admin/explore',
+    name: 'By program',
+    query: 'by=client',
+    shared: true,
+    createdAt: 1,
+    updatedAt: 1,
   })
   const records = Array.from({ length: 600 }, (_, n) =>
     callRecord({

@@ -32,7 +32,8 @@ test('what may be used is asked, answered, logged and priced, and the key of the
     if (!request.url().endsWith('/v1/messages')) return
     const headers = await request.allHeaders()
     calls.push({
-      ...{ key: headers['x-api-key'] ?? '', cookie: headers.cookie ?? '' },
+      key: headers['x-api-key'] ?? '',
+      cookie: headers.cookie ?? '',
       body: JSON.parse(request.postData() ?? ''),
     })
   })
@@ -47,7 +48,8 @@ test('what may be used is asked, answered, logged and priced, and the key of the
     ['user', 'assistant', 'user'],
   ])
   expect(calls[0]).toMatchObject({
-    ...{ key: expect.stringMatching(/^sk-/), cookie: '' },
+    key: expect.stringMatching(/^sk-/),
+    cookie: '',
     body: { model: 'claude-haiku-5-5', system: 'Answer in one word.' },
   })
   expect(calls[1]?.key).toBe(calls[0]?.key)

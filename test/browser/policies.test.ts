@@ -16,8 +16,14 @@ beforeAll(async () => {
     .values({ itcode: 'ann', name: 'Ann', role: 'user', status: 'active', ...times })
     .returning()
   await db.insert(apiKeys).values({
-    ...{ userId: ann?.id ?? 0, name: 'server', hash: 'server', prefix: 'device', last4: '0000' },
-    ...{ status: 'active', kind: 'device', ...times },
+    userId: ann?.id ?? 0,
+    name: 'server',
+    hash: 'server',
+    prefix: 'device',
+    last4: '0000',
+    status: 'active',
+    kind: 'device',
+    ...times,
   })
 })
 afterAll(() => house?.stop())

@@ -36,8 +36,14 @@ export const TOKENS = {
 }
 
 export const CLAIMS = {
-  ...{ sub: 'u', email: 'ann@corp.test', name: 'Ann', groups: ['eng'], aud: 'claude-code' },
-  ...{ iat: 1, exp: 3601, iss: B },
+  sub: 'u',
+  email: 'ann@corp.test',
+  name: 'Ann',
+  groups: ['eng'],
+  aud: 'claude-code',
+  iat: 1,
+  exp: 3601,
+  iss: B,
 }
 
 export const MANAGED_SETTINGS = {
@@ -50,19 +56,31 @@ export const MODEL = { type: 'model', id: 'claude-opus-5-5', display_name: 'Clau
 
 export const USAGE = {
   extra_usage: {
-    ...{ is_enabled: true, monthly_limit: 50_000, used_credits: 27_140, utilization: 54, currency: 'USD' },
+    is_enabled: true,
+    monthly_limit: 50_000,
+    used_credits: 27_140,
+    utilization: 54,
+    currency: 'USD',
   },
   limits: [
     {
-      ...{ kind: 'spend', group: 'monthly', percent: 54, resets_at: '2026-12-01T00:00:00.000Z' },
-      ...{ severity: 'normal', is_active: true },
+      kind: 'spend',
+      group: 'monthly',
+      percent: 54,
+      resets_at: '2026-12-01T00:00:00.000Z',
+      severity: 'normal',
+      is_active: true,
     },
   ],
 }
 
 export const USAGE_WITHOUT_LIMIT = {
   extra_usage: {
-    ...{ is_enabled: true, monthly_limit: null, used_credits: 0, utilization: null, currency: 'USD' },
+    is_enabled: true,
+    monthly_limit: null,
+    used_credits: 0,
+    utilization: null,
+    currency: 'USD',
   },
   limits: [],
   daily: { limit: null, used_credits: 0, utilization: null },

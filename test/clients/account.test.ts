@@ -38,7 +38,8 @@ describe('the SDK', () => {
     const { stdout } = await run(command, [file], { env, timeout: 60_000 })
     const missing = { kind: 'NotFoundError', status: 404 }
     expect(JSON.parse(stdout)).toEqual({
-      ...{ made: 'in_progress', cancelling: 'canceling' },
+      made: 'in_progress',
+      cancelling: 'canceling',
       counts: { processing: 0, succeeded: 2, errored: 1, canceled: 0, expired: 0 },
       results: [
         ['one', 'succeeded', expect.stringContaining('Hello')],
@@ -46,23 +47,26 @@ describe('the SDK', () => {
         ['three', 'succeeded', expect.stringContaining('Bye')],
       ],
       cancelled: ['canceled'],
-      ...{ listed: [2, 1, 0], ofBeta: 3 },
+      listed: [2, 1, 0],
+      ofBeta: 3,
       files: ['ü b.txt', 11, 'in ü b.txt', 'end_turn'],
-      ...{ left: ['c.txt', 'a.txt'], leftOfBeta: 2 },
+      left: ['c.txt', 'a.txt'],
+      leftOfBeta: 2,
       skill: ['Greet', true, 'PK'],
-      ...{ versions: 2, skills: [1, ['custom', 'anthropic', 'anthropic', 'anthropic', 'anthropic']] },
+      versions: 2,
+      skills: [1, ['custom', 'anthropic', 'anthropic', 'anthropic', 'anthropic']],
       types: ['message_batch_deleted', 'file_deleted', 'skill_deleted'],
       failures: {
-        ...{
-          early: { kind: 'ConflictError', status: 409 },
-          tooEarly: { kind: 'BadRequestError', status: 400 },
-        },
-        ...{ goneBatch: missing, goneFile: missing, goneSkill: missing },
+        early: { kind: 'ConflictError', status: 409 },
+        tooEarly: { kind: 'BadRequestError', status: 400 },
+        goneBatch: missing,
+        goneFile: missing,
+        goneSkill: missing,
       },
     })
     const rowsOfKey = async () => (await gateway.rows(0)).filter(({ apiKeyId }) => apiKeyId === keyId)
     await expect
       .poll(async () => (await rowsOfKey()).map(({ serviceTier }) => serviceTier).sort())
-      .toEqual([...['batch', 'batch', 'batch', 'standard']])
+      .toEqual(['batch', 'batch', 'batch', 'standard'])
   })
 })

@@ -83,7 +83,11 @@ function both(
     ...betas.map((beta): [string, string] => ['anthropic-beta', beta]),
   ]
   const made = kind.addressed(to, {
-    ...{ method: 'POST', path, headers, model: MODEL, openAi: false },
+    method: 'POST',
+    path,
+    headers,
+    model: MODEL,
+    openAi: false,
     stream: 'stream' in body,
     body: new TextEncoder().encode(JSON.stringify({ model: MODEL, ...body })),
   })

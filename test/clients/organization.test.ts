@@ -49,8 +49,13 @@ describe('the SDK', () => {
       updated_at) values (1, ${otherId}, 'monthly', 9000000, 'work', 'pending', ${at}, ${at}),
       (2, ${otherId}, 'daily', 9000000, 'work', 'pending', ${at}, ${at})`)
     return {
-      ...{ API_KEY: secret, USER: `user_${userId}`, ADMIN: `user_${adminId}`, KEY: `apikey_${key.id}` },
-      ...{ ASKED: 'slir_1', REFUSED: 'slir_2', BASE_URL: gateway.url },
+      API_KEY: secret,
+      USER: `user_${userId}`,
+      ADMIN: `user_${adminId}`,
+      KEY: `apikey_${key.id}`,
+      ASKED: 'slir_1',
+      REFUSED: 'slir_2',
+      BASE_URL: gateway.url,
     }
   }
 
@@ -78,22 +83,34 @@ describe('the SDK', () => {
       workspace_id: null,
     }
     expect(JSON.parse(stdout)).toEqual({
-      ...{ me: 'organization', renamed: 'Web', groups: ['B', 'C'] },
+      me: 'organization',
+      renamed: 'Web',
+      groups: ['B', 'C'],
       members: [[USER, 'ann@corp.example']],
-      ...{ invite: ['pending', 'user', 1], invites: 1 },
+      invite: ['pending', 'user', 1],
+      invites: 1,
       workspaces: ['Web', 'B', 'C'],
       key: VERSION === '' ? current : old,
-      ...{ off: 'inactive', keys: 1, rates: ['model_group'] },
-      ...{ limit: ['50000', 'monthly'], limits: ['user'], effective: [['50000', 'user', '0']] },
-      ...{ approved: ['approved', '70000', 'scoped_api_key_actor'], denied: 'denied', requests: 1 },
+      off: 'inactive',
+      keys: 1,
+      rates: ['model_group'],
+      limit: ['50000', 'monthly'],
+      limits: ['user'],
+      effective: [['50000', 'user', '0']],
+      approved: ['approved', '70000', 'scoped_api_key_actor'],
+      denied: 'denied',
+      requests: 1,
       users: ['ann@corp.example', 'boss@corp.example', 'ben@corp.example'],
-      ...{ admins: ['boss@corp.example'], billing: 'billing' },
+      admins: ['boss@corp.example'],
+      billing: 'billing',
       types: ['invite_deleted', 'spend_limit_deleted', 'user_deleted', 'rbac_group_deleted'],
       failures: {
         twice: bad('InviteAlreadyExistsError', 'invite_already_exists'),
         member: bad('AlreadyMemberError', 'already_member'),
         lastAdmin: bad('CannotRemoveLastMemberError', 'cannot_remove_last_member'),
-        ...{ noUser: missing, noMember: missing, unserved: missing },
+        noUser: missing,
+        noMember: missing,
+        unserved: missing,
       },
     })
   })

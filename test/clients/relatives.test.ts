@@ -62,16 +62,23 @@ afterAll(() => Promise.all([...Object.values(places), claude].map((one) => one.s
 
 const PLACES = {
   aws: {
-    ...{ kind: CLAUDE_ON_AWS, base: '', name: MODEL },
+    kind: CLAUDE_ON_AWS,
+    base: '',
+    name: MODEL,
     options: { awsRegion: 'eu-west-1', workspaceId: 'wrkspc_1' },
     more: { workspaceId: 'wrkspc_1' },
   },
   foundry: {
-    ...{ kind: FOUNDRY, base: '/anthropic', name: 'opus-in-sweden' },
-    ...{ options: {}, more: { upstreamModels: new Map([[MODEL, 'opus-in-sweden']]) } },
+    kind: FOUNDRY,
+    base: '/anthropic',
+    name: 'opus-in-sweden',
+    options: {},
+    more: { upstreamModels: new Map([[MODEL, 'opus-in-sweden']]) },
   },
   mantle: {
-    ...{ kind: BEDROCK_MANTLE, base: '/anthropic', name: `anthropic.${MODEL}` },
+    kind: BEDROCK_MANTLE,
+    base: '/anthropic',
+    name: `anthropic.${MODEL}`,
     options: { awsRegion: 'eu-west-1' },
     more: { upstreamModels: new Map([[MODEL, `anthropic.${MODEL}`]]) },
   },
@@ -170,8 +177,13 @@ test.each([
     .messages.create({ model: PLACES[place].name, ...HELLO })
     .catch(() => {})
   const credentials = createAwsCredentials({
-    ...{ backend: place, clock: systemClock, logger: keptLogs(), waitUntil: () => {} },
-    ...{ service: AWS_SERVICES[type], region: 'eu-west-1', keys: KEYS },
+    backend: place,
+    clock: systemClock,
+    logger: keptLogs(),
+    waitUntil: () => {},
+    service: AWS_SERVICES[type],
+    region: 'eu-west-1',
+    keys: KEYS,
   })
   const made = PLACES[place].kind.addressed(to(place), outgoing({ body: { model: MODEL, ...HELLO } }))
   const scopeOf = (headers: HeaderPairs) => {

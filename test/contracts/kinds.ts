@@ -18,7 +18,9 @@ const KEY = 'k-of-the-company-4711'
 
 /** A conversation of its own, because one that moved to another backend stays there. */
 const hello = (model: string, more: object = {}) => ({
-  ...{ model, max_tokens: 100, messages: [{ role: 'user', content: `hello ${crypto.randomUUID()}` }] },
+  model,
+  max_tokens: 100,
+  messages: [{ role: 'user', content: `hello ${crypto.randomUUID()}` }],
   ...more,
 })
 /** The place, its model, what that is called there, and what 10 tokens in and 20 out cost in micro-dollars. */
@@ -155,16 +157,28 @@ export function kindsContract({ name, start, abilities }: Runtime) {
 function backendsAt({ aws, foundry, mantle }: Record<string, CloudServer>, other: FakeUpstream) {
   const on = {
     aws: {
-      ...{ name: 'aws', type: 'claude-on-aws', region: 'eu-west-1', workspace_id: 'wrkspc_1' },
-      ...{ url: aws?.url ?? '', api_key: KEY, models: [OPUS] },
+      name: 'aws',
+      type: 'claude-on-aws',
+      region: 'eu-west-1',
+      workspace_id: 'wrkspc_1',
+      url: aws?.url ?? '',
+      api_key: KEY,
+      models: [OPUS],
     },
     foundry: {
-      ...{ name: 'foundry', type: 'foundry', url: `${foundry?.url}/anthropic`, api_key: KEY },
+      name: 'foundry',
+      type: 'foundry',
+      url: `${foundry?.url}/anthropic`,
+      api_key: KEY,
       models: [{ id: SONNET, upstream: IN_SWEDEN }],
     },
     mantle: {
-      ...{ name: 'mantle', type: 'bedrock-mantle', region: 'eu-west-1', url: `${mantle?.url}/anthropic` },
-      ...{ api_key: KEY, models: [HAIKU, LONE].map((id) => ({ id, upstream: OF_MANTLE })) },
+      name: 'mantle',
+      type: 'bedrock-mantle',
+      region: 'eu-west-1',
+      url: `${mantle?.url}/anthropic`,
+      api_key: KEY,
+      models: [HAIKU, LONE].map((id) => ({ id, upstream: OF_MANTLE })),
     },
   }
   const strange = Object.entries(on).map(([place, backend]) => {

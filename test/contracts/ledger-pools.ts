@@ -133,7 +133,7 @@ export function poolContract({ name, open, openStore = fileStore, asksPoolsInTur
       expect(await reserve({ user: limit(2), groups: [[5, {}]] })).toMatchObject({ ...SPENT, scope: 'user' })
     })
 
-    test.each<[string, string, Period, ...[last: string, next: string]]>([
+    test.each<[string, string, Period, last: string, next: string]>([
       ['a day of 25 hours', 'Europe/Berlin', 'daily', '2026-10-25T22:59:59Z', '2026-10-25T23:00:00Z'],
       ['a day of 23 hours', 'Europe/Berlin', 'daily', '2027-03-28T21:59:59Z', '2027-03-28T22:00:00Z'],
       ['a day of +05:45', 'Asia/Kathmandu', 'daily', '2027-04-01T18:14:59Z', '2027-04-01T18:15:00Z'],

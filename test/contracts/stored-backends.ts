@@ -54,7 +54,9 @@ export function storedBackendsContract({ name, start }: Runtime) {
       await expect.poll(() => served(added), SLOW).toBe(10)
       const tried = await boss.post(`${PATH}/added/test`)
       expect(tried.body.steps.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
-        ...['passed', 'passed', 'passed'],
+        'passed',
+        'passed',
+        'passed',
       ])
       expect((await boss.put(`${PATH}/added`, { api_key: 'key-of-later-4712' })).status).toBe(200)
       const key = async () => {

@@ -12,7 +12,9 @@ import { keptLogs } from '../support/logs.ts'
 import { temporaryFolder } from '../support/stores.ts'
 
 const REQUEST: UpstreamRequest = {
-  ...{ origin: 'https://a.test', method: 'POST', path: '/' },
+  origin: 'https://a.test',
+  method: 'POST',
+  path: '/',
   headers: [],
   body: undefined,
 }

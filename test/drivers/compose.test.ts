@@ -22,7 +22,9 @@ describe('a store that a runtime does not have', () => {
     const { db } = store
     const logger = keptLogs()
     return openStores(load({ ...MINIMAL, ...settings }), {
-      ...{ place, db, logger },
+      place,
+      db,
+      logger,
       records: directRecords({ db, logger }),
       clock: systemClock,
       ledgers: place === 'Node' ? { redis: unopened } : { 'durable-object': unopened },

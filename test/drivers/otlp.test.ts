@@ -29,8 +29,13 @@ afterEach(async () => {
 function start(given: object = {}) {
   const otlp = openOtlp({
     config: {
-      ...{ endpoint: collector.url, headers: { authorization: 'Bearer of the collector' } },
-      ...{ traces: true, metrics: true, interval: 60_000, sample: 1, ...given },
+      endpoint: collector.url,
+      headers: { authorization: 'Bearer of the collector' },
+      traces: true,
+      metrics: true,
+      interval: 60_000,
+      sample: 1,
+      ...given,
     },
     version: '1.2.3',
     memory,

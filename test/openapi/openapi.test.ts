@@ -28,8 +28,12 @@ const CHECKS = [
  * directories, take whatever comes (telemetry), or need an account that keeps what is made (files, skills, batches).
  */
 const LEFT_OUT = [
-  ...['^/api/auth/logout', '^/scim/', '^/admin/api/backends/\\{name\\}$', '^/admin/api/live$'],
-  ...['^/v1/(logs|metrics|traces)$', '^/v1/(files|skills|messages/batches)'],
+  '^/api/auth/logout',
+  '^/scim/',
+  '^/admin/api/backends/\\{name\\}$',
+  '^/admin/api/live$',
+  '^/v1/(logs|metrics|traces)$',
+  '^/v1/(files|skills|messages/batches)',
 ].join('|')
 
 const Document = z.looseObject({
@@ -119,11 +123,19 @@ function schemathesis(parts: {
   const args = [
     'run',
     document,
-    ...['--url', url],
+    '--url',
+    url,
     ...Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}:${value}`]),
-    ...['--checks', CHECKS.join(',')],
+    '--checks',
+    CHECKS.join(','),
     ...(only === undefined ? ['--exclude-path-regex', LEFT_OUT] : ['--include-path-regex', only]),
-    ...['--max-time', String(SECONDS), '--seed', '1', '--warnings', 'off', '--no-color'],
+    '--max-time',
+    String(SECONDS),
+    '--seed',
+    '1',
+    '--warnings',
+    'off',
+    '--no-color',
   ]
   return new Promise<{ code: number; output: string }>((resolve) => {
     // It remembers what failed in the folder that it runs in.

@@ -58,7 +58,9 @@ describe('client-settings', () => {
       })
       expect(profile.PayloadContent).toEqual([
         expect.objectContaining({
-          ...{ ...MANAGED, PayloadType: 'com.anthropic.claudecode', PayloadVersion: 1 },
+          ...MANAGED,
+          PayloadType: 'com.anthropic.claudecode',
+          PayloadVersion: 1,
           PayloadUUID: expect.stringMatching(uuid),
         }),
       ])
@@ -93,7 +95,8 @@ describe('client-settings', () => {
     'a gateway at a public address says so when it starts',
     async () => {
       const gateway = await startGateway({
-        ...{ backends: [{ name: 'a', url: 'https://a.test' }], server: { public_url: 'https://8.8.8.8' } },
+        backends: [{ name: 'a', url: 'https://a.test' }],
+        server: { public_url: 'https://8.8.8.8' },
       })
       await expect.poll(() => gateway.output()).toMatch(/server\.public_url.*8\.8\.8\.8 is public/)
       await gateway.stop()

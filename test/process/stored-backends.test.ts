@@ -34,7 +34,11 @@ describe('backends that are added', () => {
     await Promise.all([people, file, added].map((one) => one?.stop()))
   })
   const settings = (more: object = {}) => ({
-    ...{ name: 'added', url: added.url, api_key: 'key-of-added-4711', weight: 1000, ...more },
+    name: 'added',
+    url: added.url,
+    api_key: 'key-of-added-4711',
+    weight: 1000,
+    ...more,
   })
   /** How many of forty calls went there, each on a connection of its own, so that both workers get some. */
   const served = async (by: FakeUpstream) => {

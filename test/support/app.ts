@@ -67,7 +67,10 @@ export async function startApp(file: object = {}, given?: OpenedStore, site?: Si
   let mailFails = false
   const settings = settingsFrom(config)
   const observability = createObservability({
-    ...{ config, clock, logger: logs, channel: undefined },
+    config,
+    clock,
+    logger: logs,
+    channel: undefined,
     current: () => inForce(),
     leaving: () => false,
   })

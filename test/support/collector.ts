@@ -69,7 +69,10 @@ export async function startCollector(port = 0): Promise<FakeCollector> {
   const { port: bound } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${bound}`,
-    ...{ spans, metrics, resources, requests },
+    spans,
+    metrics,
+    resources,
+    requests,
     answer(next) {
       how = next
     },

@@ -27,7 +27,10 @@ export function deviceClient(current: () => App) {
     return body
   }
   return {
-    ...{ form, begin, poll, decide },
+    form,
+    begin,
+    poll,
+    decide,
     /** Signs this person in on a device, and answers its tokens. */
     letIn,
     refresh: (refresh_token: string, peer?: string) =>

@@ -37,7 +37,9 @@ const text = fc.oneof(
 const id = fc.constantFrom('c1', 'c2', 'call.3', 'ä ö', 'toolu_01')
 const name = fc.constantFrom('f', 'get_weather', 'g-2')
 const mark = fc.constantFrom<object>(
-  ...[{}, {}, { prompt_cache_breakpoint: { mode: 'explicit', ttl: '30m' } }],
+  {},
+  {},
+  { prompt_cache_breakpoint: { mode: 'explicit', ttl: '30m' } },
   ...['5m', '1h', undefined].map((ttl) => ({ cache_control: { type: 'ephemeral', ttl } })),
 )
 const marked = (part: Record<string, fc.Arbitrary<unknown>>) =>

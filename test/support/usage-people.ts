@@ -16,7 +16,10 @@ export async function usagePeople(db: Db, signIn: (itcode: string, role?: 'admin
   let annKey = await newKey(ann, FORMULA)
   const bobKey = await newKey(bob, "bob's")
   return {
-    ...{ ann, bob, boss, bobKey },
+    ann,
+    bob,
+    boss,
+    bobKey,
     get annKey() {
       return annKey
     },

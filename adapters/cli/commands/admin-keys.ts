@@ -42,7 +42,10 @@ export const ADMIN_KEYS = [
     about: 'lists the keys of programs that administer',
     async run({ db }) {
       const rows = (await listAdminKeys(db)).map(({ id, name, last4, scopes, ...times }) => ({
-        ...{ id, name, key: `sk-admin-…${last4}`, scopes },
+        id,
+        name,
+        key: `sk-admin-…${last4}`,
+        scopes,
         expires: dayOf(times.expiresAt) ?? 'never',
         last_used: dayOf(times.lastUsedAt) ?? 'never',
       }))

@@ -37,7 +37,14 @@ export const BACKENDS = [
         const { name, kind, url, models, weight, priority, enabled, proxy } = backendFrom(one)
         const source = fleet.fileNames.has(name) ? 'file' : 'api'
         return {
-          ...{ name, source, type: kind, enabled, weight, priority, problem: null, url },
+          name,
+          source,
+          type: kind,
+          enabled,
+          weight,
+          priority,
+          problem: null,
+          url,
           proxy: proxy === undefined ? null : withoutUser(proxy),
           models: models.length > 0 ? models : null,
         }

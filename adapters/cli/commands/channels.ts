@@ -62,7 +62,10 @@ export const CHANNELS = [
         .split('\n')
         .map((text) => text.trim())
       const channel = await createChannel(partsOf(config, db), {
-        ...{ kind, name, enabled: true, language: options.language ?? 'en' },
+        kind,
+        name,
+        enabled: true,
+        language: options.language ?? 'en',
         target: { url, secret: secret || undefined },
         events: options.events ?? CHANNEL_EVENTS.filter((event) => event !== 'audit'),
       })
@@ -95,7 +98,10 @@ export const CHANNELS = [
 function partsOf(config: Config, db: Db) {
   const settings = settingsFrom(config)
   return {
-    ...{ db, clock: systemClock, actor: COMMAND_LINE, settings },
+    db,
+    clock: systemClock,
+    actor: COMMAND_LINE,
+    settings,
     secrets: settings.secretKeys && createSecretBox(settings.secretKeys),
     notifier: notifierFrom(config, systemClock),
   }

@@ -7,7 +7,11 @@ import { createFleetReader } from '../../shared/fleet.ts'
 
 export async function fleetOf(config: Config, db: Db) {
   const fleet = createFleetReader(config, {
-    ...{ db, clock: systemClock, platform: CHAINS, hasProxies: true, waitUntil: () => {} },
+    db,
+    clock: systemClock,
+    platform: CHAINS,
+    hasProxies: true,
+    waitUntil: () => {},
     logger: { debug() {}, info() {}, warn() {}, error() {} },
   })
   const found = await fleet.look()

@@ -38,14 +38,20 @@ export const INVITATIONS = [
       const ids = await groupIdsOf(db, people)
       const invited = await withoutAccount({ db, auth }, people)
       const wanted = invited.map(({ email, name, groups }) => ({
-        ...{ email, name, role, limit: null, mostUses: 1 },
+        email,
+        name,
+        role,
+        limit: null,
+        mostUses: 1,
         groupIds: groups.map((group) => ids.get(group) ?? 0),
         expiresAt: expires ?? systemClock.now() + LIFE_MS,
       }))
       const made = await createInvitations({ db, clock: systemClock, actor: COMMAND_LINE, sha256 }, wanted)
       return {
         rows: made.map(({ invitation: { id, email, expiresAt }, secret }) => ({
-          ...{ id, email, link: `${publicUrl}/login#invitation=${secret}` },
+          id,
+          email,
+          link: `${publicUrl}/login#invitation=${secret}`,
           expires_at: timeText(expiresAt),
         })),
         columns: ['id', 'email', 'link', 'expires_at'],
@@ -64,8 +70,12 @@ export const INVITATIONS = [
       const { invitations } = await listInvitations(parts, { page: 1, pageSize: 10_000, status })
       return {
         rows: invitations.map((one) => ({
-          ...{ id: one.id, email: one.email, role: one.role, uses: `${one.uses}/${one.mostUses}` },
-          ...{ status: statusOf(one, systemClock.now()), expires_at: timeText(one.expiresAt) },
+          id: one.id,
+          email: one.email,
+          role: one.role,
+          uses: `${one.uses}/${one.mostUses}`,
+          status: statusOf(one, systemClock.now()),
+          expires_at: timeText(one.expiresAt),
         })),
         columns: ['id', 'email', 'role', 'uses', 'status', 'expires_at'],
         none: 'There are no invitations.',

@@ -59,11 +59,9 @@ export const POLICIES = [
     async run({ db, args: [wanted, file = ''], options }) {
       const name = titleIn(wanted)
       const change = {
-        ...{
-          settings: settingsIn(file),
-          priority: options.priority,
-          domains: listIn(options.domains?.toLowerCase()),
-        },
+        settings: settingsIn(file),
+        priority: options.priority,
+        domains: listIn(options.domains?.toLowerCase()),
         groupIds: await groupIdsOf(db, listIn(options.groups)),
       }
       const before = (await listPolicies(db)).find((policy) => policy.name === name)
@@ -105,8 +103,12 @@ export const POLICIES = [
     async run({ db, args: [name = ''] }) {
       const { id } = await knownPolicy(db, name)
       const rows = (await versionsOf(db, id)).map(async ({ version, policy }) => ({
-        ...{ version: version.id, at: timeText(version.createdAt), by: await nameOf(db, version.actorId) },
-        ...{ name: policy.name, priority: policy.priority, settings: JSON.stringify(policy.settings) },
+        version: version.id,
+        at: timeText(version.createdAt),
+        by: await nameOf(db, version.actorId),
+        name: policy.name,
+        priority: policy.priority,
+        settings: JSON.stringify(policy.settings),
       }))
       return {
         rows: await Promise.all(rows),

@@ -15,8 +15,7 @@ import { rulesFrom } from './rules.ts'
 const TIMEOUT_MS = 10_000
 /** Codes and refresh tokens that are wrong, used or expired; people who are unknown, left, are frozen or not registered. */
 const DENIALS = [
-  ...[20_003, 20_004, 20_026, 20_037, 20_064, 20_065, 20_073],
-  ...[20_008, 20_021, 20_022, 20_023, 20_066],
+  20_003, 20_004, 20_026, 20_037, 20_064, 20_065, 20_073, 20_008, 20_021, 20_022, 20_023, 20_066,
 ]
 
 const Tokens = z.looseObject({
@@ -76,7 +75,11 @@ export function feishuLogin(config: Config['feishu']): LoginProvider {
 }
 
 const NO_GROUPS = {
-  ...{ groups_claim: '', allowed_groups: [], admin_groups: [], billing_groups: [], auditor_groups: [] },
+  groups_claim: '',
+  allowed_groups: [],
+  admin_groups: [],
+  billing_groups: [],
+  auditor_groups: [],
   department_claim: '',
 }
 

@@ -32,9 +32,14 @@ const DENIALS = [
 ]
 /** openid-client's codes for other refusals, such as invalid_client, and for answers that are none, such as those of proxies. */
 const AWAY = [
-  ...['OAUTH_RESPONSE_BODY_ERROR', 'OAUTH_AUTHORIZATION_RESPONSE_ERROR', 'OAUTH_WWW_AUTHENTICATE_CHALLENGE'],
-  ...['OAUTH_RESPONSE_IS_NOT_CONFORM', 'OAUTH_RESPONSE_IS_NOT_JSON', 'OAUTH_PARSE_ERROR'],
-  ...['OAUTH_TIMEOUT', 'OAUTH_ABORT'],
+  'OAUTH_RESPONSE_BODY_ERROR',
+  'OAUTH_AUTHORIZATION_RESPONSE_ERROR',
+  'OAUTH_WWW_AUTHENTICATE_CHALLENGE',
+  'OAUTH_RESPONSE_IS_NOT_CONFORM',
+  'OAUTH_RESPONSE_IS_NOT_JSON',
+  'OAUTH_PARSE_ERROR',
+  'OAUTH_TIMEOUT',
+  'OAUTH_ABORT',
 ]
 
 /** `now` in ms that never run backwards. */

@@ -36,7 +36,9 @@ async function throughSocks(proxy: URL, destination: Target, timeout: number): P
       destination,
       timeout,
       proxy: {
-        ...{ host, port: Number(proxy.port || 1080), type: 5 },
+        host,
+        port: Number(proxy.port || 1080),
+        type: 5,
         ...(userId ? { userId, password: decodeURIComponent(proxy.password) } : {}),
       },
     })

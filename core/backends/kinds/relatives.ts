@@ -32,7 +32,9 @@ function relative({ headers: added, hints = [], takesNoBetas = false, hasModelLi
     const kept = betas.length > 0 ? headers.filter((header) => !betas.includes(header)) : headers
     const leftOut = [...(changed?.leftOut ?? []), ...betas.map(([header]) => header)]
     return {
-      ...{ origin, method, path: base + path },
+      origin,
+      method,
+      path: base + path,
       headers: added ? [...kept, ...added(backend)] : kept,
       body: changed?.body ?? outgoing.body,
       ...(leftOut.length > 0 ? { leftOut } : {}),
@@ -110,8 +112,15 @@ export const BEDROCK_MANTLE: Kind = relative({
   takesNoBetas: true,
   hasModelList: false,
   lacks: new Set([
-    ...(['url_sources', 'file_sources', 'web_search', 'server_tools', 'skills', 'mcp_servers'] as const),
-    ...(['fallbacks', 'fast', 'threads'] as const),
+    'url_sources',
+    'file_sources',
+    'web_search',
+    'server_tools',
+    'skills',
+    'mcp_servers',
+    'fallbacks',
+    'fast',
+    'threads',
   ]),
 })
 

@@ -72,21 +72,19 @@ const ITEMS: readonly Parameter[] = [
   carriedAs('input[compaction_trigger]', 'as the last item, by a compaction; else warned of'),
   refused('input[item_reference]', STATELESS),
   ...[
-    ...[
-      'file_search_call',
-      'computer_call',
-      'computer_call_output',
-      'web_search_call',
-      'image_generation_call',
-    ],
-    ...[
-      'code_interpreter_call',
-      'mcp_list_tools',
-      'mcp_approval_request',
-      'mcp_approval_response',
-      'mcp_call',
-    ],
-    ...['configuration_update', 'program', 'program_output'],
+    'file_search_call',
+    'computer_call',
+    'computer_call_output',
+    'web_search_call',
+    'image_generation_call',
+    'code_interpreter_call',
+    'mcp_list_tools',
+    'mcp_approval_request',
+    'mcp_approval_response',
+    'mcp_call',
+    'configuration_update',
+    'program',
+    'program_output',
   ].map((kind) => warned(`input[${kind}]`, ELSEWHERE)),
 ]
 
@@ -125,8 +123,13 @@ const TOOLS: readonly Parameter[] = [
     warned('search_content_types', 'Claude searches for text'),
   ]),
   ...[
-    ...['file_search', 'computer', 'computer_use_preview', 'mcp', 'code_interpreter'],
-    ...['programmatic_tool_calling', 'image_generation'],
+    'file_search',
+    'computer',
+    'computer_use_preview',
+    'mcp',
+    'code_interpreter',
+    'programmatic_tool_calling',
+    'image_generation',
   ].map((kind) => warned(`tools[${kind}]`, ELSEWHERE)),
 ]
 

@@ -41,8 +41,23 @@ const UNKNOWN = new Set([
 
 /** Keywords of a strict tool's schema, beside those whose value decides. */
 const STRICT = new Set([
-  ...['type', 'properties', 'required', 'additionalProperties', 'items', 'anyOf', 'allOf', '$ref', '$defs'],
-  ...['definitions', 'description', 'title', 'default', 'pattern', '$schema', '$id', '$comment'],
+  'type',
+  'properties',
+  'required',
+  'additionalProperties',
+  'items',
+  'anyOf',
+  'allOf',
+  '$ref',
+  '$defs',
+  'definitions',
+  'description',
+  'title',
+  'default',
+  'pattern',
+  '$schema',
+  '$id',
+  '$comment',
 ])
 /** Looking ahead or behind, the edges of words, and what was matched before: Claude's patterns have none of them. */
 const UNKNOWN_PATTERN = /\(\?(?!:)|\\[bBk1-9]/

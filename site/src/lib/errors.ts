@@ -79,7 +79,16 @@ const FIELDS: ReadonlyMap<string, Key> = new Map<string, Key>([
 
 /** Problems of which a field's own text tells more. */
 const GENERAL: ReadonlySet<string> = new Set([
-  ...['other', 'required', 'text', 'number', 'whole', 'form', 'one_line', 'at_least', 'date', 'budget'],
+  'other',
+  'required',
+  'text',
+  'number',
+  'whole',
+  'form',
+  'one_line',
+  'at_least',
+  'date',
+  'budget',
 ])
 
 /** What a code means where it was met: only the page knows what it asked for. */

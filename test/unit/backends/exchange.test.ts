@@ -10,7 +10,11 @@ import { fakeClock } from '../../support/clock.ts'
 import { portUpstream } from '../../support/port-upstream.ts'
 
 const OUTGOING: Outgoing = {
-  ...{ method: 'POST', path: '/v1/messages', headers: [['accept', '*/*']], model: 'm', stream: false },
+  method: 'POST',
+  path: '/v1/messages',
+  headers: [['accept', '*/*']],
+  model: 'm',
+  stream: false,
   body: new TextEncoder().encode('{"model":"m"}'),
   openAi: false,
 }

@@ -13,7 +13,10 @@ const lineOf = (id: string) => JSON.stringify({ custom_id: id, result: { type: '
 async function idsIn(pieces: readonly Uint8Array[]): Promise<string[]> {
   const ids: string[] = []
   const reply = {
-    ...{ status: 200, headers: [], first: undefined, cancel() {} },
+    status: 200,
+    headers: [],
+    first: undefined,
+    cancel() {},
     async pipe(sink: { write(chunk: Uint8Array): unknown }) {
       for (const piece of pieces) await sink.write(piece)
     },

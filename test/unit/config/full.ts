@@ -2,13 +2,13 @@ import { BACKEND, SECRET } from './settings.ts'
 
 /** Of each way of signing in at the company's own. */
 const rules = () => ({
-  ...{ allowed_groups: ['staff'], admin_groups: ['admins'], billing_groups: ['accounts'] },
-  ...{
-    auditor_groups: ['audit'],
-    department_claim: 'department',
-    trust_email_of: ['corp.test'],
-    register: false,
-  },
+  allowed_groups: ['staff'],
+  admin_groups: ['admins'],
+  billing_groups: ['accounts'],
+  auditor_groups: ['audit'],
+  department_claim: 'department',
+  trust_email_of: ['corp.test'],
+  register: false,
 })
 
 /** Every setting there is, none at its default. */
@@ -72,27 +72,33 @@ export const FULL = {
     ],
   },
   feishu: {
-    ...{
-      app_id: 'cli_a1',
-      app_secret: '4e1b77c0a9d2',
-      label: 'Feishu',
-      accounts_url: 'https://accounts.lark.test',
-    },
-    ...{ api_url: 'https://open.lark.test', trust_email_of: ['corp.test'], register: false },
+    app_id: 'cli_a1',
+    app_secret: '4e1b77c0a9d2',
+    label: 'Feishu',
+    accounts_url: 'https://accounts.lark.test',
+    api_url: 'https://open.lark.test',
+    trust_email_of: ['corp.test'],
+    register: false,
   },
   ldap: {
-    ...{ url: 'ldaps://ldap.corp.test', start_tls: true, label: 'Corp', join_claim: 'employeeID' },
-    ...{
-      bind_dn: 'cn=reader',
-      bind_password: 'of a reader 7',
-      base_dn: 'dc=corp',
-      user_filter: '(cn={name})',
-    },
-    ...{ id_attribute: 'objectGUID', name_attribute: 'displayName', email_attribute: 'userPrincipalName' },
-    ...{ group_filter: '(member={dn})', group_base_dn: 'ou=groups,dc=corp,dc=test', ...rules() },
+    url: 'ldaps://ldap.corp.test',
+    start_tls: true,
+    label: 'Corp',
+    join_claim: 'employeeID',
+    bind_dn: 'cn=reader',
+    bind_password: 'of a reader 7',
+    base_dn: 'dc=corp',
+    user_filter: '(cn={name})',
+    id_attribute: 'objectGUID',
+    name_attribute: 'displayName',
+    email_attribute: 'userPrincipalName',
+    group_filter: '(member={dn})',
+    group_base_dn: 'ou=groups,dc=corp,dc=test',
+    ...rules(),
   },
   claude_code: {
-    ...{ login_notice: 'Welcome.', billing_tag: 'team' },
+    login_notice: 'Welcome.',
+    billing_tag: 'team',
     telemetry: [
       { endpoint: 'http://otel.corp.test:4318', headers: { 'x-api-key': 'of-otel-3' }, signals: ['logs'] },
     ],

@@ -86,7 +86,10 @@ describe('a warning', () => {
         secrets: { key: SECRET },
         oidc: {
           providers: ['', 'b:', '', 'b:'].map((groups_prefix, i) => ({
-            ...{ name: `p${i}`, issuer: `https://p${i}.test`, client_id: 'g', groups_claim: 'groups' },
+            name: `p${i}`,
+            issuer: `https://p${i}.test`,
+            client_id: 'g',
+            groups_claim: 'groups',
             groups_prefix,
           })),
         },

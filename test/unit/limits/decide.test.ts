@@ -4,8 +4,13 @@ import type { Counter, PeriodStarts } from '../../../core/ports.ts'
 import { type GivenLimits, limitsOf } from '../../support/records.ts'
 
 const IDLE: Standing = {
-  ...{ tokens: [0, 0, 0, 0], micros: [0, 0, 0, 0], heldTokens: 0, heldMicros: 0 },
-  ...{ running: 0, waitMs: 0, tokensWaitMs: 0 },
+  tokens: [0, 0, 0, 0],
+  micros: [0, 0, 0, 0],
+  heldTokens: 0,
+  heldMicros: 0,
+  running: 0,
+  waitMs: 0,
+  tokensWaitMs: 0,
 }
 const ENDS: PeriodStarts = [50_000, 70_000, 99_000]
 const AT = { now: 10_000, periodEnds: ENDS }

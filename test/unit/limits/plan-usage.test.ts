@@ -6,7 +6,11 @@ const cap = (
   micros: number | null,
   usedMicros: number,
 ) => ({
-  ...{ period, micros, usedMicros, source: 'user' as const, resetsAt: Date.UTC(2026, 11, 1) },
+  period,
+  micros,
+  usedMicros,
+  source: 'user' as const,
+  resetsAt: Date.UTC(2026, 11, 1),
 })
 
 test('shows the fullest limit, and each in cents and whole percents', () => {
@@ -14,16 +18,28 @@ test('shows the fullest limit, and each in cents and whole percents', () => {
     planUsage([cap('daily', 20_000_000, 1_000_000), cap('monthly', 500_000_000, 271_400_000)], new Map()),
   ).toEqual({
     extra_usage: {
-      ...{ is_enabled: true, monthly_limit: 50_000, used_credits: 27_140, utilization: 54, currency: 'USD' },
+      is_enabled: true,
+      monthly_limit: 50_000,
+      used_credits: 27_140,
+      utilization: 54,
+      currency: 'USD',
     },
     limits: [
       {
-        ...{ kind: 'spend', group: 'daily', percent: 5, resets_at: '2026-12-01T00:00:00.000Z' },
-        ...{ severity: 'normal', is_active: false },
+        kind: 'spend',
+        group: 'daily',
+        percent: 5,
+        resets_at: '2026-12-01T00:00:00.000Z',
+        severity: 'normal',
+        is_active: false,
       },
       {
-        ...{ kind: 'spend', group: 'monthly', percent: 54, resets_at: '2026-12-01T00:00:00.000Z' },
-        ...{ severity: 'normal', is_active: true },
+        kind: 'spend',
+        group: 'monthly',
+        percent: 54,
+        resets_at: '2026-12-01T00:00:00.000Z',
+        severity: 'normal',
+        is_active: true,
       },
     ],
   })
@@ -36,7 +52,11 @@ test('without a limit that is renewed, shows what was used by day, week and mont
   ])
   expect(planUsage([cap('total', 1, 0), cap('weekly', null, 5)], used)).toEqual({
     extra_usage: {
-      ...{ is_enabled: true, monthly_limit: null, used_credits: 123, utilization: null, currency: 'USD' },
+      is_enabled: true,
+      monthly_limit: null,
+      used_credits: 123,
+      utilization: null,
+      currency: 'USD',
     },
     limits: [],
     daily: { limit: null, used_credits: 1, utilization: null },

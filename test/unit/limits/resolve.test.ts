@@ -16,20 +16,38 @@ const RULES = {
   period: 'monthly',
   groupRule: 'lowest',
   defaultBudgetMicros: 0,
-  ...{ requestsPerMinute: 60, tokensPerMinute: 0, concurrentRequests: 8 },
+  requestsPerMinute: 60,
+  tokensPerMinute: 0,
+  concurrentRequests: 8,
 } as const
 
 const row = (amountMicros: number | null, given: Partial<LimitRow> = {}): LimitRow => ({
-  ...{ period: 'monthly', amountMicros, isSet: true, temporaryMicros: null, temporaryUntil: null },
+  period: 'monthly',
+  amountMicros,
+  isSet: true,
+  temporaryMicros: null,
+  temporaryUntil: null,
   ...given,
 })
 const group = (id: number, each: LimitRow[], given: Partial<LimitedGroup> = {}): LimitedGroup => ({
-  ...{ id, bills: true, priority: 100, parentId: null, ...NO_RATES, each, pool: [] },
+  id,
+  bills: true,
+  priority: 100,
+  parentId: null,
+  ...NO_RATES,
+  each,
+  pool: [],
   ...given,
 })
 const user = (given: Partial<LimitedUser> = {}): LimitedUser => ({
-  ...{ id: 7, kind: 'person', quotaTokens: 0, own: [], groupIds: [], billingGroupId: null },
-  ...{ directoryGroupId: null, ...NO_RATES },
+  id: 7,
+  kind: 'person',
+  quotaTokens: 0,
+  own: [],
+  groupIds: [],
+  billingGroupId: null,
+  directoryGroupId: null,
+  ...NO_RATES,
   ...given,
 })
 const organisation = (groups: LimitedGroup[] = [], each: LimitRow[] = []) => ({

@@ -67,7 +67,9 @@ describe('what several schemas say of one value', () => {
   test('has the properties of all of them, because each is closed and no object would fit two', () => {
     const base = { type: 'object', properties: { kind: { type: 'string' }, id: { type: 'integer' } } }
     const schema = {
-      ...{ type: 'object', properties: { own: { type: 'null' } }, required: ['own'] },
+      type: 'object',
+      properties: { own: { type: 'null' } },
+      required: ['own'],
       allOf: [ref('Base'), { properties: { kind: { const: 'a' } }, required: ['kind'] }, { not: {} }],
       $defs: { Base: { ...base, allOf: [{ required: ['id'] }] } },
     }

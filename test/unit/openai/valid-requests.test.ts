@@ -261,7 +261,9 @@ describe('marks of what is kept', () => {
 
   test('of Claude keep as long as they say, but behind one of five minutes no longer', () => {
     const marked = (ttl?: '5m' | '1h') => ({
-      ...{ type: 'text', text: 'x', cache_control: { type: 'ephemeral', ...(ttl && { ttl }) } },
+      type: 'text',
+      text: 'x',
+      cache_control: { type: 'ephemeral', ...(ttl && { ttl }) },
     })
     const lifetimes = (request: { messages: { content: unknown[] }[] }) =>
       request.messages.flatMap(({ content }) =>

@@ -18,7 +18,9 @@ const owner = (
   billingGroupId: number | null = null,
   directoryGroupId: number | null = null,
 ) => ({
-  ...{ groupIds, billingGroupId, directoryGroupId },
+  groupIds,
+  billingGroupId,
+  directoryGroupId,
 })
 
 describe('a call is booked', () => {

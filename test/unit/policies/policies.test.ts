@@ -8,7 +8,12 @@ import { mergeSettings } from '../../../core/policies/merge.ts'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const policy = (id: number, given: Partial<Policy> = {}): Policy => ({
-  ...{ id, name: `p${id}`, priority: 100, groupIds: [], domains: [], settings: { id } },
+  id,
+  name: `p${id}`,
+  priority: 100,
+  groupIds: [],
+  domains: [],
+  settings: { id },
   ...given,
 })
 
@@ -47,22 +52,24 @@ describe('the policy of a person', () => {
 describe('settings over settings', () => {
   test('replace what they name, and join what is forbidden, hooks and maps', () => {
     const base = {
-      ...{
-        model: 'opus',
-        availableModels: ['opus'],
-        env: { A: '1', B: '1' },
-        deniedMcpServers: [{ name: 'x' }],
-      },
+      model: 'opus',
+      availableModels: ['opus'],
+      env: { A: '1', B: '1' },
+      deniedMcpServers: [{ name: 'x' }],
       permissions: { allow: ['Read'], deny: ['Bash(rm *)'], ask: ['Edit'], defaultMode: 'plan' },
       hooks: { Stop: [{ a: 1 }], Start: [{ b: 1 }] },
     }
     const over = {
-      ...{ availableModels: ['haiku'], env: { B: '2' }, deniedMcpServers: [{ name: 'x' }, { name: 'y' }] },
+      availableModels: ['haiku'],
+      env: { B: '2' },
+      deniedMcpServers: [{ name: 'x' }, { name: 'y' }],
       permissions: { allow: ['Write'], deny: ['WebFetch', 'Bash(rm *)'] },
       hooks: { Stop: [{ a: 2 }] },
     }
     expect(mergeSettings(base, over)).toEqual({
-      ...{ model: 'opus', availableModels: ['haiku'], env: { A: '1', B: '2' } },
+      model: 'opus',
+      availableModels: ['haiku'],
+      env: { A: '1', B: '2' },
       deniedMcpServers: [{ name: 'x' }, { name: 'y' }],
       permissions: { allow: ['Write'], deny: ['Bash(rm *)', 'WebFetch'], ask: ['Edit'], defaultMode: 'plan' },
       hooks: { Stop: [{ a: 1 }, { a: 2 }], Start: [{ b: 1 }] },
@@ -84,7 +91,9 @@ describe('available models', () => {
 
   test('are derived where a policy names none, never empty, and enforced', () => {
     expect(withAvailableModels({ model: 'opus' }, ['claude-opus-5-5'])).toEqual({
-      ...{ model: 'opus', availableModels: ['claude-opus-5-5'], enforceAvailableModels: true },
+      model: 'opus',
+      availableModels: ['claude-opus-5-5'],
+      enforceAvailableModels: true,
     })
     expect(withAvailableModels({ model: 'opus' }, [])).toEqual({ model: 'opus' })
     expect(withAvailableModels({ availableModels: ['opus'] }, ['x'])).toEqual({ availableModels: ['opus'] })
@@ -115,14 +124,12 @@ describe('a checksum', () => {
 describe('a document', () => {
   test('is refused for what Claude Code does not take, and warned of for what is not known', () => {
     const { problems, warnings } = checkSettings({
-      ...{
-        mcpServers: {},
-        model: 7,
-        permissions: { deny: 'Bash' },
-        env: { A: 1 },
-        hooks: [],
-        newThing: true,
-      },
+      mcpServers: {},
+      model: 7,
+      permissions: { deny: 'Bash' },
+      env: { A: 1 },
+      hooks: [],
+      newThing: true,
     })
     expect(Object.keys(problems).toSorted()).toEqual([
       'env',

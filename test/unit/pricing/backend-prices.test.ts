@@ -24,8 +24,17 @@ const prices = createPrices(
 )
 const call = (given: object = {}) => ({
   parts: [{ model: undefined, tokens: { ...NO_TOKENS, input: 1_000_003, output: 7, cacheRead: 11 } }],
-  ...{ webSearches: 3, fast: false, geoUs: false, batch: false, serviceTier: '', speed: '', geo: '' },
-  ...{ estimated: false, inputUnknown: false, extra: null, promptLosses: [] },
+  webSearches: 3,
+  fast: false,
+  geoUs: false,
+  batch: false,
+  serviceTier: '',
+  speed: '',
+  geo: '',
+  estimated: false,
+  inputUnknown: false,
+  extra: null,
+  promptLosses: [],
   ...given,
 })
 const MODEL = 'claude-haiku-4-5'

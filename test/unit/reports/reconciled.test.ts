@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 import { explained } from '../../../core/reports/reconciled.ts'
 
 const row = (measure: 'input' | 'output' | 'cost_micros', figures: object) => ({
-  ...{ account: 'a', day: 0, model: 'm', measure, ours: 0, estimated: 0, theirs: 0, outside: 0 },
+  account: 'a',
+  day: 0,
+  model: 'm',
+  measure,
+  ours: 0,
+  estimated: 0,
+  theirs: 0,
+  outside: 0,
   ...figures,
 })
 

@@ -36,7 +36,13 @@ afterAll(() => store.close())
 
 const dates = { startDate: '2026-11-04', endDate: '2026-11-06', timeZone: 'Asia/Kolkata' }
 const question = (given: Partial<ReportQuestion>): ReportQuestion => ({
-  ...{ dimensions: [], bucket: 'day', filter: {}, dates, compare: false, sort: 'cost', order: 'desc' },
+  dimensions: [],
+  bucket: 'day',
+  filter: {},
+  dates,
+  compare: false,
+  sort: 'cost',
+  order: 'desc',
   ...given,
 })
 

@@ -23,7 +23,11 @@ test.each([1, 7, STREAM.length])('are the same, whether they come in pieces of %
   let answer: unknown
   for (let at = 0; at < STREAM.length; at += size) answer = reader.take(STREAM.slice(at, at + size))
   expect(answer).toEqual({
-    ...{ text: 'Grüß Gott\n', thinking: 'Hm. ', inputTokens: 43, outputTokens: 12, stopReason: 'end_turn' },
+    text: 'Grüß Gott\n',
+    thinking: 'Hm. ',
+    inputTokens: 43,
+    outputTokens: 12,
+    stopReason: 'end_turn',
     isWhole: true,
   })
 })

@@ -9,7 +9,11 @@ const LANGUAGES = { en, 'zh-CN': zhCN }
 type Locale = keyof typeof LANGUAGES
 
 const subject = (ref: string, name: string, owner?: [id: number, itcode: string]): AuditSubject => ({
-  ...{ ref, name, id: Number(ref.split(':')[1]), user_id: owner?.[0] ?? null, itcode: owner?.[1] ?? null },
+  ref,
+  name,
+  id: Number(ref.split(':')[1]),
+  user_id: owner?.[0] ?? null,
+  itcode: owner?.[1] ?? null,
 })
 const SUBJECTS = [
   subject('user:3', 'ann', [3, 'ann']),
@@ -29,9 +33,19 @@ function told(event: Partial<AuditEvent>, locale: Locale = 'en') {
   }
   const subjects = new Map(SUBJECTS.map((one) => [one.ref, one]))
   const whole: AuditEvent = {
-    ...{ id: 1, at: '2026-11-23T12:00:00.000Z', actor_id: 1, actor_itcode: 'boss', admin_key_id: null },
-    ...{ admin_key_name: null, action: 'user.update', target: 'user:3', before: null, after: null },
-    ...{ ip: '192.0.2.1', request_id: null, ...event },
+    id: 1,
+    at: '2026-11-23T12:00:00.000Z',
+    actor_id: 1,
+    actor_itcode: 'boss',
+    admin_key_id: null,
+    admin_key_name: null,
+    action: 'user.update',
+    target: 'user:3',
+    before: null,
+    after: null,
+    ip: '192.0.2.1',
+    request_id: null,
+    ...event,
   }
   return toldOf(whole, { words: LANGUAGES[locale], format, subjects })
 }

@@ -10,13 +10,31 @@ import {
 } from '../../../site/src/lib/backends/draft.ts'
 
 const VIEW: NonNullable<Parameters<typeof storedFrom>[2]> = {
-  ...{ name: 'one', source: 'api', type: 'anthropic', url: 'https://a.test', serves: [], weight: 2 },
-  ...{ priority: 0, proxy: 'http://proxy.test:3128', headers: ['x-team'], enabled: true, state: 'healthy' },
-  ...{ reason: '', since: null, retry_at: null, disabled_by: null, consecutive_failures: 0 },
-  ...{ in_flight: 0, models: [], secrets: ['api_key', 'proxy', 'headers'] },
+  name: 'one',
+  source: 'api',
+  type: 'anthropic',
+  url: 'https://a.test',
+  serves: [],
+  weight: 2,
+  priority: 0,
+  proxy: 'http://proxy.test:3128',
+  headers: ['x-team'],
+  enabled: true,
+  state: 'healthy',
+  reason: '',
+  since: null,
+  retry_at: null,
+  disabled_by: null,
+  consecutive_failures: 0,
+  in_flight: 0,
+  models: [],
+  secrets: ['api_key', 'proxy', 'headers'],
 }
 const SETTINGS = {
-  ...{ name: 'one', url: 'https://a.test', weight: 2, pricing: [] },
+  name: 'one',
+  url: 'https://a.test',
+  weight: 2,
+  pricing: [],
   models: ['claude-*', { id: 'claude-opus-5-5', upstream: 'big' }],
 }
 const storedOne = () => storedFrom('one', SETTINGS, VIEW)
@@ -32,14 +50,22 @@ describe('what is typed of a new backend', () => {
     draft.secrets.admin_key = 'of-another-type'
     draft.secrets.headers = 'x-team: a: b\n\n'
     expect(settingsOf(draft, undefined)).toMatchObject({
-      ...{ name: 'one', type: 'anthropic', api_key: 'key', admin_key: 'of-another-type' },
+      name: 'one',
+      type: 'anthropic',
+      api_key: 'key',
+      admin_key: 'of-another-type',
       headers: { 'x-team': 'a: b' },
     })
     const moved: Draft = { ...draft, type: 'bedrock', url: '', proof: 'aws_keys', models: 'a\nb = arn:x=y' }
     moved.secrets.access_key_id = 'id'
     moved.secrets.secret_access_key = 'secret'
     expect(settingsOf(moved, undefined)).toEqual({
-      ...{ name: 'one', type: 'bedrock', region: 'us-east-1', weight: 1, priority: 0, price_multiplier: 1 },
+      name: 'one',
+      type: 'bedrock',
+      region: 'us-east-1',
+      weight: 1,
+      priority: 0,
+      price_multiplier: 1,
       models: ['a', { id: 'b', upstream: 'arn:x=y' }],
       credentials: { access_key_id: 'id', secret_access_key: 'secret' },
       headers: { 'x-team': 'a: b' },
@@ -72,7 +98,10 @@ describe('what is typed of a stored one', () => {
     removed.secrets.api_key = 'again'
     removed.proxy = 'http://ann:b@proxy.test:3128'
     expect(settingsOf(removed, stored)).toEqual({
-      ...{ api_key: 'again', credentials: null, proxy: 'http://ann:b@proxy.test:3128', headers: null },
+      api_key: 'again',
+      credentials: null,
+      proxy: 'http://ann:b@proxy.test:3128',
+      headers: null,
     })
   })
 
@@ -83,8 +112,17 @@ describe('what is typed of a stored one', () => {
     draft.parts.proxy = 'removed'
     draft.parts.headers = 'removed'
     expect(settingsOf(draft, stored)).toEqual({
-      ...{ type: 'vertex', url: null, region: 'eu', project: 'p', key_header: null, openai: null },
-      ...{ models: ['claude-opus-5-5'], api_key: null, credentials: 'platform', proxy: null, headers: null },
+      type: 'vertex',
+      url: null,
+      region: 'eu',
+      project: 'p',
+      key_header: null,
+      openai: null,
+      models: ['claude-opus-5-5'],
+      api_key: null,
+      credentials: 'platform',
+      proxy: null,
+      headers: null,
     })
   })
 

@@ -8,8 +8,14 @@ import { exampleOf, shapesOf, typeOf } from '../../../site/src/lib/docs/shape.ts
 
 const FOLDER = join(import.meta.dirname, '../../../adapters')
 const FILES = [
-  ...['USING-CLAUDE-CODE.md', 'USING-CLAUDE-CODE.zh-CN.md', 'CLAUDE-CODE.md', 'CLAUDE-CODE.zh-CN.md'],
-  ...['OPERATION.md', 'OPERATION.zh-CN.md', 'OTHER-MODELS.md', 'OTHER-MODELS.zh-CN.md'],
+  'USING-CLAUDE-CODE.md',
+  'USING-CLAUDE-CODE.zh-CN.md',
+  'CLAUDE-CODE.md',
+  'CLAUDE-CODE.zh-CN.md',
+  'OPERATION.md',
+  'OPERATION.zh-CN.md',
+  'OTHER-MODELS.md',
+  'OTHER-MODELS.zh-CN.md',
 ]
 const read = (file: string) => parseMarkdown(readFileSync(join(FOLDER, file), 'utf8'))
 
@@ -111,7 +117,8 @@ test('a schema is written as a type and as an example', () => {
   )
   expect(shapesOf(schema, { Key })).toEqual(['Key'])
   expect(exampleOf(schema, { Key })).toEqual({
-    ...{ name: '…', keys: [{ id: 1 }] },
+    name: '…',
+    keys: [{ id: 1 }],
     messages: [{ role: 'user', content: 'Hello!' }],
   })
 })

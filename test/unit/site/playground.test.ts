@@ -16,7 +16,8 @@ describe('a request', () => {
       { question: 'two', answer: '' },
     ]
     expect(requestOf(chosen, turns, 'three')).toEqual({
-      ...{ model: 'claude-sonnet-5-5', max_tokens: 1000 },
+      model: 'claude-sonnet-5-5',
+      max_tokens: 1000,
       messages: [
         { role: 'user', content: 'one' },
         { role: 'assistant', content: 'first' },

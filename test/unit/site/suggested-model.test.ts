@@ -4,10 +4,17 @@ import { suggestedModel } from '../../../site/src/lib/models/suggested.ts'
 
 const NOW = Date.UTC(2026, 10, 27)
 const rates = (output: number) => ({
-  ...{ input: output / 5, output, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0 },
+  input: output / 5,
+  output,
+  cache_read: 0,
+  cache_write_5m: 0,
+  cache_write_1h: 0,
 })
 const model = (id: string, output: number | null, given: object = {}) => ({
-  ...{ id, access: 'open' as const, pricing: output === null ? null : rates(output), retires_at: null },
+  id,
+  access: 'open' as const,
+  pricing: output === null ? null : rates(output),
+  retires_at: null,
   ...given,
 })
 const FABLE = model('claude-fable-5-2', 40)

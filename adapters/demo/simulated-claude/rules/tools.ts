@@ -9,23 +9,38 @@ const STRUCTURED = `${DOCS}/build-with-claude/structured-outputs#json-schema-lim
 
 /** Keywords of structured output, and the formats it knows. */
 const KEYWORDS = new Set([
-  ...[
-    'type',
-    'properties',
-    'required',
-    'additionalProperties',
-    'items',
-    'minItems',
-    'enum',
-    'const',
-    'anyOf',
-  ],
-  ...['allOf', '$ref', '$defs', 'definitions', 'description', 'title', 'format', '$schema', '$id'],
+  'type',
+  'properties',
+  'required',
+  'additionalProperties',
+  'items',
+  'minItems',
+  'enum',
+  'const',
+  'anyOf',
+  'allOf',
+  '$ref',
+  '$defs',
+  'definitions',
+  'description',
+  'title',
+  'format',
+  '$schema',
+  '$id',
 ])
 /** What a strict tool's schema may say besides. */
 const OF_TOOLS = new Set([...KEYWORDS, 'default', 'pattern', '$comment'])
 const FORMATS = new Set([
-  ...['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'uri', 'ipv4', 'ipv6', 'uuid'],
+  'date-time',
+  'time',
+  'date',
+  'duration',
+  'email',
+  'hostname',
+  'uri',
+  'ipv4',
+  'ipv6',
+  'uuid',
 ])
 /** Looking around, the edges of words, and what was matched before. */
 const UNKNOWN_PATTERN = /\(\?(?!:)|\\[bBk1-9]/

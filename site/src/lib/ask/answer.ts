@@ -31,7 +31,11 @@ const INPUT = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_
 /** Takes text in pieces that end anywhere. `take` returns the answer so far, and throws a StreamError. */
 export function createAnswerReader(): { take(piece: string): AnswerSoFar } {
   let answer: AnswerSoFar = {
-    ...{ text: '', thinking: '', inputTokens: undefined, outputTokens: undefined, stopReason: undefined },
+    text: '',
+    thinking: '',
+    inputTokens: undefined,
+    outputTokens: undefined,
+    stopReason: undefined,
     isWhole: false,
   }
   let rest = ''

@@ -54,7 +54,9 @@ async function sent(body: object, key: string, signal: AbortSignal): Promise<Res
       // The key alone says whose call it is.
       credentials: 'omit',
       headers: {
-        ...{ 'content-type': 'application/json', 'anthropic-version': '2023-06-01', 'x-api-key': key },
+        'content-type': 'application/json',
+        'anthropic-version': '2023-06-01',
+        'x-api-key': key,
         'x-claude-gateway-project': PROJECT,
       },
       body: JSON.stringify(body),
@@ -80,6 +82,8 @@ async function errorOf(answer: Response): Promise<CallRefused> {
   const { error = {} } = (await answer.json().catch(() => ({}))) as ErrorBody // every field may be missing
   const code = answer.headers.get('x-gateway-error')
   return new CallRefused(error.message ?? answer.statusText, {
-    ...{ status: answer.status, code, kind: error.type ?? '' },
+    status: answer.status,
+    code,
+    kind: error.type ?? '',
   })
 }

@@ -38,7 +38,8 @@ export class Call {
       const key = await this.#key.get(name)
       const began = performance.now()
       await ask(asked, {
-        ...{ key, signal },
+        key,
+        signal,
         onbegin: (id) => {
           this.requestId = id
         },

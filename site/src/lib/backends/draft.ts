@@ -86,15 +86,35 @@ export interface Stored {
 }
 
 const NO_SECRETS: Draft['secrets'] = {
-  ...{ api_key: '', access_key_id: '', secret_access_key: '', session_token: '', service_account: '' },
-  ...{ tenant_id: '', client_id: '', client_secret: '', admin_key: '', headers: '' },
+  api_key: '',
+  access_key_id: '',
+  secret_access_key: '',
+  session_token: '',
+  service_account: '',
+  tenant_id: '',
+  client_id: '',
+  client_secret: '',
+  admin_key: '',
+  headers: '',
 }
 
 export function newDraft(): Draft {
   return {
-    ...{ name: '', type: 'anthropic', url: 'https://api.anthropic.com', region: '', project: '' },
-    ...{ workspace_id: '', resource: '', key_header: 'x-api-key', openai: 'translate', models: '' },
-    ...{ weight: 1, priority: 0, price_multiplier: 1, proof: 'api_key', proxy: '' },
+    name: '',
+    type: 'anthropic',
+    url: 'https://api.anthropic.com',
+    region: '',
+    project: '',
+    workspace_id: '',
+    resource: '',
+    key_header: 'x-api-key',
+    openai: 'translate',
+    models: '',
+    weight: 1,
+    priority: 0,
+    price_multiplier: 1,
+    proof: 'api_key',
+    proxy: '',
     parts: { proof: 'typed', admin_key: 'typed', proxy: 'typed', headers: 'typed' },
     secrets: { ...NO_SECRETS },
   }
@@ -112,11 +132,18 @@ export function storedFrom(name: string, settings: Settings, view: Backend | und
   const text = (key: string, usual = '') => String(settings[key] ?? usual)
   const number = (key: string, usual: number) => Number(settings[key] ?? usual)
   const before: Draft = {
-    ...{ name, type, url: text('url'), region: text('region'), project: text('project') },
-    ...{ workspace_id: text('workspace_id'), resource: text('resource') },
-    ...{ key_header: text('key_header', 'x-api-key'), openai: text('openai', 'translate') },
+    name,
+    type,
+    url: text('url'),
+    region: text('region'),
+    project: text('project'),
+    workspace_id: text('workspace_id'),
+    resource: text('resource'),
+    key_header: text('key_header', 'x-api-key'),
+    openai: text('openai', 'translate'),
     models: modelLines(settings.models),
-    ...{ weight: number('weight', 1), priority: number('priority', 0) },
+    weight: number('weight', 1),
+    priority: number('priority', 0),
     price_multiplier: number('price_multiplier', 1),
     proof: proofOf(type, view),
     proxy: view?.proxy ?? '',
@@ -183,7 +210,8 @@ function openSettings(draft: Draft): Record<string, unknown> {
     return upstream.length > 0 ? { id: id.trim(), upstream: upstream.join('=').trim() } : id
   })
   return {
-    ...{ name: draft.name.trim(), type: draft.type },
+    name: draft.name.trim(),
+    type: draft.type,
     ...Object.fromEntries(OPEN.map((name) => [name, (fields.includes(name) && draft[name].trim()) || null])),
     models: models.length > 0 ? models : null,
     ...Object.fromEntries(NUMBERS.map((name) => [name, draft[name]])),

@@ -26,7 +26,8 @@ export function groupsOf(api: OpenApi): { name: string; description: string; rou
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   )
   return api.tags.map(({ name, description }) => ({
-    ...{ name, description },
+    name,
+    description,
     routes: routes.filter(({ operation }) => operation.tags.includes(name)),
   }))
 }

@@ -42,7 +42,11 @@ export function cacheHitRate({ totals }: Report): number | undefined {
 export function loadRanking(scope: Scope, by: 'user' | 'group', { today }: Month): Promise<Report> {
   const from = `${today.slice(0, 8)}01`
   return api.report(scope, {
-    ...{ start_date: from, end_date: today, group_by: by, compare: 'true', page_size: RANKED },
+    start_date: from,
+    end_date: today,
+    group_by: by,
+    compare: 'true',
+    page_size: RANKED,
   })
 }
 
