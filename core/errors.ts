@@ -83,7 +83,7 @@ export class Refusal extends Error {
   readonly fields: Readonly<Record<string, string>> | undefined
   /** The same by code, for those that have one. */
   readonly problems: Readonly<Record<string, Problem>> | undefined
-  /** What Anthropic's Admin API calls it, where it has a name for it: its SDKs make an error class of it. */
+  /** What Anthropic calls it, where it has a name for it: its SDKs make an error class of it, or go on in another way. */
   readonly errorCode: string | undefined
 
   constructor(

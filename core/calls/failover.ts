@@ -10,6 +10,7 @@ import type { UpstreamReply } from '../ports.ts'
 import type { Stop } from '../stop.ts'
 import { type Attempt, answerOf, attempt, type KeptAnswer } from './attempt.ts'
 import type { Call } from './call.ts'
+import { NO_THREADS } from './features.ts'
 import { LATEST_RETRY_MS, SOONEST_RETRY_MS, selected, wantedOf } from './selecting.ts'
 import type { Listener } from './story.ts'
 import type { Failure } from './verdict.ts'
@@ -188,7 +189,8 @@ function noneRefusal({ balancer, random }: Pick<Deps, 'balancer' | 'random'>, ca
     return new Refusal('body_too_large', 'No upstream of this model takes a request of this size.')
   }
   if (lack !== undefined) {
-    return new Refusal('unsupported_value', `${lack}: no upstream of this model can do this here.`)
+    const said = `${lack}: no upstream of this model can do this here.`
+    return new Refusal('unsupported_value', said, lack === 'thread' ? NO_THREADS : {})
   }
   if (call.boundTo !== undefined) return boundRefusal()
   if (!balancer.serves(call.model)) return new Refusal('model_unknown', `model: ${call.model}`)

@@ -9,6 +9,10 @@ import type { Named } from './named.ts'
 
 type Features = Settings['messages']
 
+const THREADS = /^message-threads-/i
+/** By this code Anthropic's SDKs, which begin a thread unasked where they run tools, go on without one. */
+export const NO_THREADS = { errorCode: 'thread_unsupported_request' }
+
 const EVERYTHING = '*'
 
 /** Throws a Refusal body_invalid that names what is not allowed, and where it stands. */
@@ -42,7 +46,8 @@ function assertBetas(features: Features, inBody: Inspected['betas'], headers: He
     if (beta === undefined) throw refused(path, 'a name is expected')
     const name = comparableName(beta)
     if (name !== '' && !matchesAny(features.betas, name)) {
-      throw refused(path, `the beta ${name.slice(0, 100)} is not allowed here`)
+      const said = `the beta ${name.slice(0, 100)} is not allowed here`
+      throw refused(path, said, THREADS.test(name) ? NO_THREADS : {})
     }
   }
 }
@@ -64,6 +69,6 @@ function isAllowedServer(patterns: readonly string[], address: string): boolean 
 
 const isOpen = (patterns: readonly string[]) => patterns.includes(EVERYTHING)
 
-function refused(path: string, problem: string): Refusal {
-  return new Refusal('body_invalid', `${path}: ${problem}.`)
+function refused(path: string, problem: string, named: { errorCode?: string } = {}): Refusal {
+  return new Refusal('body_invalid', `${path}: ${problem}.`, named)
 }

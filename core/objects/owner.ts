@@ -58,17 +58,24 @@ export function bindingOf(
       throw new Refusal(
         'body_invalid',
         `${object.path}: there is no ${object.kind} of yours with this id here.`,
+        codeOf(object),
       )
     }
     if (boundTo !== undefined && boundTo !== owner.backend) {
       throw new Refusal(
         'body_invalid',
         `${object.path}: this ${object.kind} is in another account than what the request names before it.`,
+        codeOf(object),
       )
     }
     boundTo = owner.backend
   }
   return { boundTo, steersTo }
+}
+
+/** By this code Anthropic's SDKs send the whole conversation instead of what follows a thread. */
+function codeOf({ kind }: NamedObject): { errorCode?: string } {
+  return kind === 'thread' ? { errorCode: 'thread_not_found' } : {}
 }
 
 export function createObjects({ db, settings }: { db: Db; settings: Pick<Settings, 'objects'> }): Objects {

@@ -3,11 +3,13 @@ import type { Refusal } from '../../core/errors.ts'
 import { errorHeaders } from './headers.ts'
 
 /**
- * {type:'error', error:{type,message}, request_id}. Anthropic's SDKs follow `x-should-retry`; `x-gateway-error` is the gateway's own
+ * {type:'error', error:{type,message,details?}, request_id}. Anthropic's SDKs follow `x-should-retry`; `x-gateway-error` is the gateway's own
  * code, which an answer of the upstream does not have.
  */
 export function anthropicError(refusal: Refusal, requestId: string): Response {
-  return answer(refusal, requestId, { type: refusal.type, message: refusal.message })
+  const { type, message, errorCode } = refusal
+  const details = errorCode === undefined ? {} : { details: { error_code: errorCode } }
+  return answer(refusal, requestId, { type, message, ...details })
 }
 
 /** The same of the Admin API, with `error.details.error_code`. */

@@ -37,7 +37,11 @@ const ENVELOPES: Record<Dialect, { prefix: string; schema: z.ZodType }> = {
     prefix: 'ProxyError',
     schema: z.strictObject({
       type: z.literal('error'),
-      error: z.strictObject({ type: z.string(), message: z.string() }),
+      error: z.strictObject({
+        type: z.string(),
+        message: z.string(),
+        details: z.strictObject({ error_code: z.string() }).optional(),
+      }),
       request_id: z.string(),
     }),
   },

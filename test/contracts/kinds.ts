@@ -151,6 +151,13 @@ export function kindsContract({ name, start, abilities }: Runtime) {
       expect(await answer.json()).toMatchObject({ error: { message } })
       expect(places.mantle.requests).toEqual([])
     })
+
+    test('a thread where nobody has threads is refused by the code at which SDKs go on without one', async () => {
+      const answer = await gateway.send(hello(LONE, { thread: { type: 'create' } }))
+      const details = { error_code: 'thread_unsupported_request' }
+      expect(answer.status).toBe(400)
+      expect(await answer.json()).toMatchObject({ error: { type: 'invalid_request_error', details } })
+    })
   })
 }
 

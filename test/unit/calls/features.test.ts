@@ -50,6 +50,12 @@ describe('a beta feature', () => {
     expect(problem({ betas: ['a'] }, {}, [...header('a'), ...header('b')])).toContain('the beta b')
   })
 
+  test('of threads is refused by the code at which SDKs go on without one', () => {
+    const codeFor = (beta: string) => refusalFrom(() => assert({}, {}, header(beta))).errorCode
+    expect(codeFor('message-threads-2026-08-12')).toBe('thread_unsupported_request')
+    expect(codeFor('threads-of-others')).toBeUndefined()
+  })
+
   test('is refused by what it looks like', () => {
     expect(problem({ betas: ['a'] }, {}, header('b\u200b'))).toContain('the beta b is')
     expect(problem({}, {}, header('x'.repeat(200)))).toBe(
