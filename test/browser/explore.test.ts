@@ -252,3 +252,35 @@ test('a press leads to what was pressed: not by the other button, nor to what th
   expect(problems).toEqual([])
   await page.context().close()
 })
+
+test('a finger reads a bar, and marks a span of them', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 390 })
+  await house.signIn(page, 'admin')
+  const touch = await page.context().newCDPSession(page)
+  await touch.send('Emulation.setTouchEmulationEnabled', { enabled: true })
+  const bars = page.locator('figure svg g')
+  const drag = async (from: number, to: number) => {
+    await bars.nth(from).scrollIntoViewIfNeeded()
+    for (const [n, at] of [from, to].entries()) {
+      const { x = 0, y = 0, width = 0, height = 0 } = (await bars.nth(at).boundingBox()) ?? {}
+      await touch.send('Input.dispatchTouchEvent', {
+        type: n === 0 ? 'touchStart' : 'touchMove',
+        touchPoints: [{ x: x + width / 2, y: y + height / 2 }],
+      })
+    }
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
+  }
+  await page.goto(`${house.gateway.url}/admin/usage`)
+  await bars.nth(20).waitFor()
+  await drag(20, 20)
+  await page.locator('figure [aria-live]').getByText('Total').waitFor()
+  await page.goto(`${house.gateway.url}/admin/explore`)
+  await bars.nth(20).waitFor()
+  await drag(20, 24)
+  await page.waitForURL(/range=custom/)
+  const asked = new URL(page.url()).searchParams
+  const days = [20, 24].map((at) => new Date(NOON - (29 - at) * DAY_MS).toISOString().slice(0, 10))
+  expect([asked.get('from'), asked.get('to')]).toEqual(days)
+  expect(problems).toEqual([])
+  await page.context().close()
+})
