@@ -112,11 +112,26 @@ type Values = [
 ]
 
 function keyOf(values: Values): ReadKey {
-  const [id, hash, prefix, isActive, expiresAt, userId, kind, quotaTokens, ...rest] = values
-  const [budgetMicros, ...more] = rest
-  const [requestsPerMinute, tokensPerMinute, concurrentRequests, billingGroupId, models, networks, ...last] =
-    more
-  const [previousHash, previousPrefix, previousEndsAt] = last
+  const [
+    id,
+    hash,
+    prefix,
+    isActive,
+    expiresAt,
+    userId,
+    kind,
+    quotaTokens,
+    budgetMicros,
+    requestsPerMinute,
+    tokensPerMinute,
+    concurrentRequests,
+    billingGroupId,
+    models,
+    networks,
+    previousHash,
+    previousPrefix,
+    previousEndsAt,
+  ] = values
   return {
     id,
     hash,
