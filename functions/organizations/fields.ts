@@ -14,8 +14,18 @@ import { oneOfEach } from '../fields.ts'
  * find everybody.
  */
 const nullable = [
-  ...['page', 'after_id', 'before_id', 'status', 'period', 'user_ids', 'actor_ids', 'created_by_user_id'],
-  ...['workspace_id', 'scope_type', 'group_type', 'model'],
+  'page',
+  'after_id',
+  'before_id',
+  'status',
+  'period',
+  'user_ids',
+  'actor_ids',
+  'created_by_user_id',
+  'workspace_id',
+  'scope_type',
+  'group_type',
+  'model',
 ]
 /** Of all routes here. */
 export const ADMIN = { tier: 'admin-key', dialect: 'anthropic-admin', nullable } as const

@@ -58,12 +58,12 @@ describe('errors', () => {
   })
 
   test.each([
-    ...['users?after_id=', 'api_keys?status=&workspace_id=&created_by_user_id=', 'rbac_groups?page='],
-    ...[
-      'spend_limits?scope_type=',
-      'spend_limits/effective?period=&user_ids=&page=',
-      'rate_limits?model=&group_type=',
-    ],
+    'users?after_id=',
+    'api_keys?status=&workspace_id=&created_by_user_id=',
+    'rbac_groups?page=',
+    'spend_limits?scope_type=',
+    'spend_limits/effective?period=&user_ids=&page=',
+    'rate_limits?model=&group_type=',
     'spend_limit_increase_requests?status=&actor_ids=',
   ])('%s asks for all, because SDKs send null so', async (path) => {
     const all = await client.get(`/${path.replace(/\?.*/, '')}`)
