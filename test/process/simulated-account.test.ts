@@ -40,6 +40,17 @@ test.each([false, true])('an account takes what it made, and only that (streamed
   }
 })
 
+test('a thread goes on with the tools and the call before it, of which the request says nothing', async () => {
+  const tools = [
+    { name: 'weather', input_schema: { type: 'object', properties: { city: { type: 'string' } } } },
+  ]
+  const { text } = await ask(here, { tools, thread: { type: 'create' }, ...user('weather in Paris') })
+  const result = { type: 'tool_result', tool_use_id: idIn(text, 'toolu'), content: 'sunny' }
+  const thread = { type: 'continue', previous_message_id: idIn(text, 'msg') }
+  const next = await ask(here, { thread, ...user([result]) })
+  expect([next.status, next.text]).toEqual([200, expect.stringContaining('sunny')])
+})
+
 test('an answer goes on in the container that was named, and is without one where no code runs', async () => {
   const id = here.account.make('container')
   expect(JSON.parse((await ask(here, { container: id })).text).container).toMatchObject({ id, skills: null })

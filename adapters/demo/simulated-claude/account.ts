@@ -1,8 +1,10 @@
 /** The objects in a simulated account. As in a real one, requests can name only objects of their own account. */
 import * as z from 'zod'
+import type { Answer } from './answer.ts'
 import type { AskedMessage } from './asked.ts'
 import { type Batches, createBatches } from './batches.ts'
 import { idOf } from './ids.ts'
+import { createThreads, type Threads } from './threads.ts'
 import { createUploads, type Uploads } from './uploads.ts'
 
 type Kind = 'container' | 'file' | 'thread'
@@ -18,8 +20,9 @@ export interface SimulatedAccount {
   foreign(asked: unknown): { kind: Kind; id: string } | undefined
   /** The container of the answer, a new one if the request names none; undefined without code execution. */
   containerFor(asked: AskedMessage): SimulatedContainer | undefined
+  threads: Threads
   /** Stores the message as the end of a thread, if the request asks for one. */
-  keepThread(asked: AskedMessage, messageId: string): void
+  keepThread(asked: AskedMessage, message: { id: string; answer: Answer }): void
   /** For tests: the number of requests that named objects of this account, and the foreign objects that were named. */
   ledger: { own: number; foreign: { kind: Kind; id: string }[] }
 }
@@ -41,18 +44,24 @@ const Named = z.looseObject({
 })
 
 export function createSimulatedAccount(): SimulatedAccount {
-  const held = { container: new Set<string>(), thread: new Set<string>() }
+  const containers = new Set<string>()
+  const threads = createThreads()
   const uploads = createUploads()
-  const holds = (kind: Kind, id: string) => (kind === 'file' ? uploads.hasFile(id) : held[kind].has(id))
+  const holds = (kind: Kind, id: string) => {
+    if (kind === 'file') return uploads.hasFile(id)
+    return kind === 'thread' ? threads.has(id) : containers.has(id)
+  }
   const ledger: SimulatedAccount['ledger'] = { own: 0, foreign: [] }
   const make = (kind: Kind) => {
     const made = idOf(kind === 'thread' ? 'msg' : kind)
     if (kind === 'file') uploads.addFile(made)
-    else held[kind].add(made)
+    else if (kind === 'thread') threads.keep(made)
+    else containers.add(made)
     return made
   }
   const account: SimulatedAccount = {
     uploads,
+    threads,
     batches: createBatches(() => account.batchMs),
     batchMs: 0,
     ledger,
@@ -71,8 +80,8 @@ export function createSimulatedAccount(): SimulatedAccount {
       const expires = new Date(Date.now() + CONTAINER_LIFE_MS).toISOString()
       return { id: named?.id ?? make('container'), expires_at: expires, skills: null }
     },
-    keepThread(asked, messageId) {
-      if (Named.safeParse(asked).data?.thread) held.thread.add(messageId)
+    keepThread(asked, { id, answer }) {
+      if (Named.safeParse(asked).data?.thread) threads.keep(id, asked, answer.blocks)
     },
   }
   return account

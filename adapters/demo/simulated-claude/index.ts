@@ -122,7 +122,7 @@ async function ofAccount(
   const messageFor = (params: object) => {
     const { asked: message, reply } = replyTo(call, Buffer.from(JSON.stringify(params)), credential)
     const { usage, ...rest } = messageOf(reply, reply.answer)
-    account.keepThread(message, reply.id)
+    account.keepThread(message, reply)
     const { model } = message
     const { outputTokens } = reply.answer
     books.enter({ credential, model, usage: reply.usage, outputTokens, batch: true })
@@ -141,7 +141,8 @@ function send(response: ServerResponse, stored: object | string): void {
   response.end(stored)
 }
 
-function replyTo({ meter, account }: Call, body: Buffer, credential: string) {
+function replyTo({ meter, account }: Call, sent: Buffer, credential: string) {
+  const body = account.threads.whole(sent)
   const asked = parsed(AskedMessage, body)
   knownModel(asked.model)
   keepsRules(body, asked.model)
@@ -164,7 +165,7 @@ async function sendMessage(call: Call, credential: string): Promise<void> {
   const { asked, reply } = replyTo(call, await bodyOf(request), credential)
   const { outputTokens } = reply.answer
   books.enter({ credential, model: asked.model, usage: reply.usage, outputTokens, batch: false })
-  account.keepThread(asked, reply.id)
+  account.keepThread(asked, reply)
   const left = new AbortController()
   response.on('close', () => left.abort())
   const pause = async (pieces: number) => {
