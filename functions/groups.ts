@@ -112,8 +112,7 @@ export const groups = [
       return { group: groupView(made) }
     },
   }),
-  route({
-    method: 'GET',
+  report({
     path: '/admin/api/groups/:id',
     tier: 'billing',
     summary: 'One group, with its members and the models that it opens and closes for them.',

@@ -101,8 +101,7 @@ export const members = [
       }
     },
   }),
-  route({
-    method: 'GET',
+  report({
     path: '/api/groups/:id/members',
     tier: 'session',
     summary: 'The members of a group that the caller leads.',

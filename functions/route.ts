@@ -136,7 +136,10 @@ export type Answer<R = undefined> =
 
 /** What the handler of a report gets: all of it can be copied to another thread, or is there as well. */
 export interface ReportCall<P extends string, T extends Tier, Q>
-  extends Pick<RouteCall<P, T, Q, undefined>, 'caller' | 'params' | 'query' | 'id' | 'actor' | 'over'> {
+  extends Pick<
+    RouteCall<P, T, Q, undefined>,
+    'caller' | 'params' | 'query' | 'headers' | 'id' | 'actor' | 'over'
+  > {
   deps: ReportDeps
 }
 export type ReportDeps = Pick<Deps, 'db' | 'clock' | 'settings' | 'periods' | 'logger'>

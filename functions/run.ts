@@ -199,9 +199,11 @@ async function respond(
   call: Begun['base'] & { query: unknown; caller: unknown; actor: Actor; over(): void },
   end: () => void,
 ): Promise<Response> {
-  const { deps, caller, params, query, id, actor } = call
+  const { deps, caller, params, query, headers, id, actor } = call
   if (route.report && deps.reports) {
-    return deps.reports.run(route.path, { caller, params, query, id, actor }, end)
+    // Only the version, because other headers have credentials.
+    const kept = headers.filter(([name]) => name.toLowerCase() === 'anthropic-version')
+    return deps.reports.run(route.path, { caller, params, query, headers: kept, id, actor }, end)
   }
   return toResponse(route, await route.handle(call as never), id) // as above
 }

@@ -19,3 +19,16 @@ test('on Workers the worker is asked before the files are, for every route', () 
   const first = paths.map((path) => (path === prefixOf(path) ? path : `${prefixOf(path)}/*`))
   expect(sorted([assets?.run_worker_first ?? []].flat().map(String))).toEqual(sorted(first))
 })
+
+test('lists that may have thousands of rows are read where no call waits for them', () => {
+  const reports = Object.values(functions)
+    .flat()
+    .filter(({ report }) => report)
+    .map(({ path }) => path)
+  const company = '/v1/organizations'
+  const long = ['users', 'api_keys', 'spend_limits', 'rbac_groups/:id/members'].map(
+    (list) => `${company}/${list}`,
+  )
+  const ours = ['/admin/api/groups/:id', '/api/groups/:id/members']
+  expect(reports).toEqual(expect.arrayContaining([...long, ...ours]))
+})

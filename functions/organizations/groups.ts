@@ -9,7 +9,7 @@ import type { Settings } from '../../core/settings.ts'
 import { timeText } from '../../core/units.ts'
 import { mailTo } from '../../core/users/address.ts'
 import { line, timestamp } from '../fields.ts'
-import { route } from '../route.ts'
+import { report, route } from '../route.ts'
 import { ADMIN, byPage, cursorOf, deleted, idIn, pageList, pageListOf, tagged } from './fields.ts'
 
 const GroupView = z
@@ -101,8 +101,7 @@ const rbacGroups = [
 ]
 
 const members = [
-  route({
-    method: 'GET',
+  report({
     path: `${GROUPS}/:id/members`,
     ...ADMIN,
     summary: 'Who is in a group.',

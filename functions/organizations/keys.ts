@@ -6,7 +6,7 @@ import { deleteKey, updateKey } from '../../core/keys/manage.ts'
 import { type KeyStatus, keyPage, type PagedKey } from '../../core/organisation/pages.ts'
 import { timeText } from '../../core/units.ts'
 import { line, timestamp } from '../fields.ts'
-import { route } from '../route.ts'
+import { report, route } from '../route.ts'
 import {
   ADMIN,
   anyUser,
@@ -56,8 +56,7 @@ const KeyView = z
 const KEYS = '/v1/organizations/api_keys'
 
 export const keys = [
-  route({
-    method: 'GET',
+  report({
     path: KEYS,
     ...USAGE,
     summary: 'API keys, also those that ended.',

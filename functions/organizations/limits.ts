@@ -7,7 +7,7 @@ import { deleteSpendLimit, type SpendLimit, setSpendLimit } from '../../core/lim
 import type { Db } from '../../core/ports.ts'
 import { timeText } from '../../core/units.ts'
 import { timestamp } from '../fields.ts'
-import { route } from '../route.ts'
+import { report, route } from '../route.ts'
 import {
   ADMIN,
   amountText,
@@ -88,8 +88,7 @@ const LIMITS = '/v1/organizations/spend_limits'
 const next_page = z.string().nullable()
 
 export const limits = [
-  route({
-    method: 'GET',
+  report({
     path: LIMITS,
     ...ADMIN,
     summary: 'Spend limits by day, week and month.',

@@ -11,7 +11,7 @@ import { isLastAdmin } from '../../core/users/last-admin.ts'
 import { updateUser } from '../../core/users/manage.ts'
 import { deleteUser } from '../../core/users/remove.ts'
 import { line, timestamp } from '../fields.ts'
-import { route } from '../route.ts'
+import { report, route } from '../route.ts'
 import { ADMIN, byId, cursorOf, deleted, idIn, idList, idListOf, USAGE } from './fields.ts'
 
 /** What Anthropic calls roles of less than a user's rights is a user here. */
@@ -39,8 +39,7 @@ const UserView = z
   .meta({ id: 'OrganizationUser' })
 
 export const users = [
-  route({
-    method: 'GET',
+  report({
     path: '/v1/organizations/users',
     ...USAGE,
     summary: 'The people of the organisation.',
