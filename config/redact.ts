@@ -38,7 +38,7 @@ export function redacted(config: Config): unknown {
 
 /** The URL of a proxy may contain its password. */
 function withoutUser<T extends { proxy: string | null }>(backend: T): T {
-  return { ...backend, proxy: backend.proxy && backend.proxy.replace(/\/\/[^/]*@/, '//[set]@') }
+  return { ...backend, proxy: backend.proxy?.replace(/\/\/[^/]*@/, '//[set]@') ?? null }
 }
 
 function withoutHeaders<T extends { headers: Readonly<Record<string, string>> }>(section: T): T {
