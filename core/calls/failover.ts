@@ -1,7 +1,8 @@
 /** Tries backends until one answers: each at most once, and only while nothing has gone to the client. */
 
 import { type Confirmation, isAccountVerdict } from '../backends/confirm.ts'
-import { envelopeOf, waitOf } from '../backends/kinds/anthropic.ts'
+import { waitOf } from '../backends/kinds/anthropic.ts'
+import { envelopeOf } from '../backends/kinds/error-envelope.ts'
 import type { Selection } from '../backends/selection.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'

@@ -188,7 +188,7 @@ export const STREAMS: readonly StreamCase[] = [
   },
   {
     name: 'an end before any usage: the input is estimated',
-    body: `: hello\n\n${sse({ type: 'ping' })}`,
+    body: `: hello\n\n${sse({ type: 'ping' })}${sse({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } })}`,
     row: { outcome: 'upstream_cut', estimated: true, inputTokens: 26, outputTokens: 0, costMicros: 26 * 4 },
   },
 ]

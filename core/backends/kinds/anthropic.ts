@@ -3,31 +3,17 @@
  * `error.details.error_code`, the beginning of `error.message`), never from text anywhere in a body, because Claude
  * quotes callers' words. Error types: https://platform.claude.com/docs/en/api/errors
  */
-import * as z from 'zod'
 import type { Verdict } from '../../calls/verdict.ts'
 import { headerOf, mediaTypeOf } from '../../http/headers.ts'
 import type { Backend } from '../../settings.ts'
 import { OPENING_BYTES, type OpeningEvent, openingEvent } from '../../sse/event-name.ts'
 import { originOf } from '../address.ts'
+import { type ErrorEnvelope, envelopeOf, NO_ENVELOPE, parsedEnvelope, statusOf } from './error-envelope.ts'
 import type { Addressed, JudgedAnswer, Kind, Outgoing } from './kind.ts'
 
 /** A backend that asks for an hour is asked again after a minute, because a refused try costs less than a wrong wait. */
 const LONGEST_COOLDOWN_MS = 60_000
 const DEFAULT_COOLDOWN_MS = 10_000
-
-/** The HTTP status that Anthropic gives an error type. */
-const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
-  invalid_request_error: 400,
-  authentication_error: 401,
-  billing_error: 402,
-  permission_error: 403,
-  not_found_error: 404,
-  request_too_large: 413,
-  rate_limit_error: 429,
-  api_error: 500,
-  timeout_error: 504,
-  overloaded_error: 529,
-}
 
 /** How Claude begins a 400 that is about the account and not about the request. */
 const UNPAID_OPENINGS = [
@@ -45,23 +31,6 @@ const UNPAID_CODES = new Set([
 ])
 /** Codes of a 429 that no waiting cures: enforced_spend_limit_reached, contract_…, insufficient_quota and the like. */
 const UNPAID_RATE = /spend_limit|credit|contract|insufficient_quota/
-
-export interface ErrorEnvelope {
-  type: string
-  message: string
-  /** `error.details.error_code`, or OpenAI's `error.code`; '' for none. */
-  code: string
-}
-
-const text = z.string().catch('')
-const Envelope = z.looseObject({
-  error: z.looseObject({
-    type: text,
-    message: z.string(),
-    code: text,
-    details: z.looseObject({ error_code: text }).catch({ error_code: '' }),
-  }),
-})
 
 /** Requests go as they are, below the backend's url. */
 export const ANTHROPIC: Kind = {
@@ -94,8 +63,10 @@ function ofSuccess(answer: JudgedAnswer): Verdict {
   if (opensOrdinarily(body)) return { kind: 'served' }
   const opening = openingError(body)
   if (opening) return ofStreamedError(answer, opening.envelope)
-  const isOver = body.length <= OPENING_BYTES
-  return isOver && !openingEvent(body) ? failed('streamed nothing') : { kind: 'served' }
+  if (body.length > OPENING_BYTES || openingEvent(body)) return { kind: 'served' }
+  // Some relays send a whole answer under the type of a stream.
+  if (opensAsError(body)) return ofStreamedError(answer, envelopeOf(body) ?? NO_ENVELOPE)
+  return body[0] === OPEN_BRACE ? { kind: 'served' } : failed('streamed nothing')
 }
 
 /** The error that a stream opens with, with the status that its type stands for; undefined when it opens otherwise. */
@@ -104,14 +75,14 @@ export function openingError(
 ): { status: number; envelope: ErrorEnvelope; json: string } | undefined {
   const opening = opensOrdinarily(body) ? undefined : openingEvent(body)
   if (!opening || !isError(opening)) return undefined
-  const envelope = parsedEnvelope(opening.data) ?? { type: 'api_error', message: '', code: '' }
+  const envelope = parsedEnvelope(opening.data) ?? NO_ENVELOPE
   return { status: statusOf(envelope), envelope, json: opening.data }
 }
 
 /** In bytes: enough for the first member of an error and the spaces before it. */
 const ERROR_OPENING_BYTES = 48
 const ERROR_OPENING = /^\s*\{\s*"(type"\s*:\s*"error"|error"\s*:\s*\{)/
-const [QUOTE, T, E] = [0x22, 0x74, 0x65]
+const [QUOTE, T, E, OPEN_BRACE] = [0x22, 0x74, 0x65, 0x7b]
 
 /** Whether a whole answer begins as an error, which some proxies send with status 200. No caller's words stand there. */
 export function opensAsError(body: Uint8Array): boolean {
@@ -153,7 +124,7 @@ function ofStreamedError(answer: JudgedAnswer, envelope: ErrorEnvelope): Verdict
 
 /** An error event later in a stream: only the upstream's own failures count, because the call was being served. */
 export function verdictOfLateError(type: string): Verdict {
-  const status = STATUS_OF_TYPE[type] ?? 500
+  const status = statusOf({ type })
   return status >= 500 ? failed(`streamed ${type}`) : { kind: 'served' }
 }
 
@@ -213,26 +184,6 @@ export function waitOf(retryAfter: string | undefined, now: number): number | un
   const ms = /^\d+(\.\d+)?$/.test(given) ? Number(given) * 1000 : Date.parse(given) - now
   if (!Number.isFinite(ms) || ms <= 0) return undefined
   return Math.min(ms, LONGEST_COOLDOWN_MS)
-}
-
-/** The error of a body, if it is in the envelope of Claude or of OpenAI. */
-export function envelopeOf(body: Uint8Array | undefined): ErrorEnvelope | undefined {
-  return body && parsedEnvelope(new TextDecoder().decode(body))
-}
-
-function parsedEnvelope(json: string): ErrorEnvelope | undefined {
-  try {
-    const parsed = Envelope.safeParse(JSON.parse(json))
-    if (!parsed.success) return undefined
-    const { type, message, code, details } = parsed.data.error
-    return type || code ? { type, message, code: details.error_code || code } : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function statusOf({ type }: ErrorEnvelope): number {
-  return STATUS_OF_TYPE[type] ?? 500
 }
 
 function failed(reason: string): Verdict {

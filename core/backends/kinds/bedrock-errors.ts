@@ -5,8 +5,8 @@
 import * as z from 'zod'
 import { headerOf } from '../../http/headers.ts'
 import { parsedJson } from '../../json/parse.ts'
-import { envelopeOf } from './anthropic.ts'
 import { clientError, type NamedError } from './cloud-errors.ts'
+import { envelopeOf } from './error-envelope.ts'
 import type { ErrorAnswer } from './kind.ts'
 
 const DECODER = new TextDecoder()

@@ -3,8 +3,9 @@
  * https://learn.microsoft.com/en-us/azure/foundry/foundry-models/how-to/use-foundry-models-claude
  */
 import type { Verdict } from '../../calls/verdict.ts'
-import { ANTHROPIC, envelopeOf } from './anthropic.ts'
+import { ANTHROPIC } from './anthropic.ts'
 import { certainCooldown, clientError } from './cloud-errors.ts'
+import { envelopeOf } from './error-envelope.ts'
 import type { ErrorAnswer, JudgedAnswer } from './kind.ts'
 
 const TYPES: Readonly<Record<number, string>> = {

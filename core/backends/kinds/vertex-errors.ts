@@ -1,8 +1,8 @@
 /** Google's errors, named as Anthropic would: https://docs.cloud.google.com/apis/design/errors */
 import * as z from 'zod'
 import { parsedJson } from '../../json/parse.ts'
-import { envelopeOf } from './anthropic.ts'
 import { clientError, type NamedError } from './cloud-errors.ts'
+import { envelopeOf } from './error-envelope.ts'
 import type { ErrorAnswer } from './kind.ts'
 
 const DECODER = new TextDecoder()

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import {
-  envelopeOf,
   namesModel,
   openingError,
   opensClearly,
@@ -8,6 +7,7 @@ import {
   verdictOfLateError,
   waitOf,
 } from '../../../core/backends/kinds/anthropic.ts'
+import { envelopeOf } from '../../../core/backends/kinds/error-envelope.ts'
 import type { HeaderPairs } from '../../../core/ports.ts'
 
 const NOW = Date.UTC(2026, 10, 25)

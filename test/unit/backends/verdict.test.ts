@@ -41,7 +41,9 @@ const ANSWERS: [what: string, given: JudgedAnswer][] = [
     answer(200, `data: {"error":{"message":"m","type":"overloaded_error"}}\n\n`, STREAM),
   ],
   ['a stream that ends behind a ping', answer(200, 'event: ping\ndata: {"type":"ping"}\n\n', STREAM)],
-  ['a stream that is none', answer(200, error('overloaded_error'), STREAM)],
+  ["a stream that is an error's JSON", answer(200, error('overloaded_error'), STREAM)],
+  ["a stream that is an answer's JSON", answer(200, '{"id":"msg_1","type":"message"}', STREAM)],
+  ['a stream that is none', answer(200, 'upstream connect error', STREAM)],
   ['a stream that opens with a rate limit', answer(200, event(error('rate_limit_error')), STREAM)],
   ['a stream that opens with a bad request', answer(200, event(error('invalid_request_error')), STREAM)],
   [
