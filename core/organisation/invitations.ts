@@ -54,8 +54,9 @@ async function assertKeptHere(db: Db, wanted: readonly NewInvitation[]): Promise
  */
 export async function createInvitations(
   { db, clock, actor, sha256 }: Parts & { sha256: Sha256 },
-  wanted: readonly NewInvitation[],
+  asked: readonly NewInvitation[],
 ): Promise<{ invitation: Invitation; secret: string }[]> {
+  const wanted = asked.map((one) => ({ ...one, groupIds: [...new Set(one.groupIds)] }))
   await assertKeptHere(db, wanted)
   const now = clock.now()
   const made = wanted.map((one) => {

@@ -159,7 +159,7 @@ describe('invitations', () => {
 
   test('make an account with role and groups when the person signs in', async () => {
     const { id } = (await client.post('/rbac_groups', { name: 'Web' })).body
-    const made = (await invite('Ann@corp.example', { role: 'billing', rbac_group_ids: [id] })).body
+    const made = (await invite('Ann@corp.example', { role: 'billing', rbac_group_ids: [id, id] })).body
     expect(made).toMatchObject({
       type: 'invite',
       email: 'ann@corp.example',

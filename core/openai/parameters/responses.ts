@@ -171,7 +171,7 @@ export const RESPONSES: readonly Parameter[] = [
   refused('background', 'answers are given at once', false),
   refused('conversation', STATELESS),
   refused('previous_response_id', STATELESS),
-  refused('store', STATELESS, false),
+  warned('store', 'nothing is stored: a conversation is sent whole', false),
   refused('prompt', 'templates are not stored here'),
   refused('max_tool_calls', 'Claude has no such limit'),
   warned('access_programs', 'they are of OpenAI'),

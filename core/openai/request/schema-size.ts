@@ -72,8 +72,20 @@ export function targetOf(root: Schema, reference: string): Schema | undefined {
     .slice(2)
     .split('/')
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-  const found = path.reduce<unknown>((node, key) => (isJsonObject(node) ? node[key] : undefined), root)
+  const found = path.reduce<unknown>(
+    (node, key) => (isJsonObject(node) ? (node[key] ?? node[decoded(key)]) : undefined),
+    root,
+  )
   return isJsonObject(found) ? found : undefined
+}
+
+/** A part of a reference is percent-encoded (https://www.rfc-editor.org/rfc/rfc6901#section-6), which not everybody does. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
 }
 
 export function childrenOf(schema: Schema): Schema[] {

@@ -44,7 +44,6 @@ describe('a field of a response', () => {
 
   test.each([
     [{ previous_response_id: 'r' }, 'previous_response_id'],
-    [{ store: true }, 'store'],
     [{ background: true }, 'background'],
     [{ conversation: 'c' }, 'conversation'],
     [{ input: [{ type: 'item_reference', id: 'x' }] }, 'input[0].type'],
@@ -56,6 +55,10 @@ describe('a field of a response', () => {
     [{ tools: [{ type: 'function' }] }, 'tools[0].name'],
   ])('is refused by name: %j', (body, param) => {
     expect(refusal(() => responses(body)).param).toBe(param)
+  })
+
+  test('store: true is warned of, as where it is left out, because only what follows may want what was stored', () => {
+    expect(responses({ store: true }).warnings).toEqual(['ignored: store'])
   })
 
   test('store: false and fields without meaning are taken', () => {

@@ -21,6 +21,11 @@ const chain = (length: number, width: number) => ({
 })
 const deep = (levels: number): object =>
   Array.from({ length: levels }).reduce<object>((inner) => closed({ a: inner }), { type: 'string' })
+/** As generators write it that name generic types. */
+const LIST = {
+  ...closed({ x: ref('List%3CT%3E') }),
+  $defs: { 'List<T>': closed({ next: ref('List%3CT%3E') }) },
+}
 const strict = (parameters: object) =>
   toolOf({ name: 'f', parameters: { ...parameters }, strict: true }, 'tools[0]', () => {})
 
@@ -29,6 +34,7 @@ describe('schemas that grow', () => {
     ['by doubling at each reference', chain(26, 2)],
     ['by a long row of references', chain(5_000, 1)],
     ['by nesting', deep(200)],
+    ['by themselves, by a reference that is encoded', LIST],
   ])('are refused for structured output and strict tools: %s', (_, schema) => {
     expect(() => structuredSchema(schema, 'schema', () => {})).toThrow(/not taken/)
     expect(() => strict(schema)).toThrow(/^tools\[0\]\.parameters: .* not taken/)
