@@ -31,14 +31,14 @@ export async function limitReached(
     title: isFull
       ? both(
           `The ${PERIODS[period].en} limit of ${whose.en} is used up`,
-          `${whose.zh} 的${PERIODS[period].zh}额度已用完`,
+          `${whose.zh} 的${PERIODS[period].zh}限额已用完`,
         )
       : both(
           `${threshold} % of the ${PERIODS[period].en} limit of ${whose.en} is used`,
-          `${whose.zh} 的${PERIODS[period].zh}额度已使用 ${threshold}%`,
+          `${whose.zh} 的${PERIODS[period].zh}限额已使用 ${threshold}%`,
         ),
     facts: [fact('used', dollars(used)), fact('limit', dollars(limit)), fact('period', PERIODS[period])],
-    link: { label: both('Limits and requests', '额度与申请'), path: '/requests' },
+    link: { label: both('Limits and requests', '限额与申请'), path: '/requests' },
     data: {
       owner,
       period,

@@ -56,7 +56,7 @@ export async function increaseMade({ db }: DraftParts, { id }: { id: number }): 
     tone: 'info',
     title: both(
       `${who} asks for a ${PERIODS[period].en} limit of ${amount}`,
-      `${who} 申请将${PERIODS[period].zh}额度提高到 ${amount}`,
+      `${who} 申请将${PERIODS[period].zh}限额提高到 ${amount}`,
     ),
     facts: [
       fact('person', who),
@@ -81,8 +81,8 @@ export async function increaseDecided(
   return {
     tone: isApproved ? 'good' : 'warning',
     title: isApproved
-      ? both('The request for a higher limit was approved', '提高额度的申请已通过')
-      : both('The request for a higher limit was rejected', '提高额度的申请未通过'),
+      ? both('The request for a higher limit was approved', '提高限额的申请已通过')
+      : both('The request for a higher limit was rejected', '提高限额的申请未通过'),
     facts: [
       fact('person', who),
       fact('period', PERIODS[period]),

@@ -12,7 +12,7 @@ const MESSAGE: Message = {
   event: 'increase.made',
   at: NOW - 1_000,
   tone: 'info',
-  title: { en: 'Ann asks for a higher limit', zh: 'Ann 申请提高额度' },
+  title: { en: 'Ann asks for a higher limit', zh: 'Ann 申请提高限额' },
   facts: [
     { label: { en: 'Period', zh: '周期' }, value: { en: 'monthly', zh: '每月' } },
     { label: { en: 'Reason', zh: '理由' }, value: '<!channel> [win](https://evil.test) & *more*' },
@@ -109,7 +109,7 @@ describe('a message has the form of', () => {
       msg_type: 'interactive',
       card: {
         config: { wide_screen_mode: true },
-        header: { title: { tag: 'plain_text', content: 'Ann 申请提高额度' }, template: 'blue' },
+        header: { title: { tag: 'plain_text', content: 'Ann 申请提高限额' }, template: 'blue' },
         elements: [
           {
             tag: 'div',
