@@ -28,6 +28,7 @@ RULES = (
     "one of your billing groups is expected",
     "a billing group is expected that is not below this one",
     "the id of a user or group is expected, 0 for the organisation",
+    "nobody and nothing here has this id",
     "more than your present limit of",
     "this is more than a lead of the group may give",
     # Where a channel may be, and which kinds have a secret.
@@ -87,6 +88,7 @@ RULES = (
     "This key has ended for good.",
     "This request is decided already.",
     "Only an administrator can change the role of another one.",
+    "Only an administrator can remove another one.",
     # After the spellings of one name were made one.
     "an e-mail address is expected",
     "an account name or an e-mail address is expected",
