@@ -58,36 +58,40 @@ async function stalled(path: string) {
   return answer
 }
 
-test('a stream goes on event by event while a report reads 300,000 rows and the reader of an export has stopped', async () => {
-  const file = await stalled('/admin/api/usage/export')
-  const received = Array.from({ length: EVENTS }, () => Promise.withResolvers<void>())
-  const delta = sse({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'x' } })
-  const [start = '', opened = ''] = messageStream()
-  upstream.answerNext({
-    chunks: [start, opened, ...received.flatMap(({ promise }) => [delta, promise])],
-    end: 'hang',
-  })
-  const left = new AbortController()
-  const body = { model: 'claude-opus-5-5', max_tokens: 9, stream: true, messages: [] }
-  const call = await gateway.send(body, { signal: left.signal })
-  let events = 0
-  const reading = (async () => {
-    const decoder = new TextDecoder()
-    for await (const chunk of call.body ?? []) {
-      for (const _ of decoder.decode(chunk).matchAll(/text_delta/g)) received[events++]?.resolve()
-    }
-  })().catch(() => {})
-  await expect.poll(() => events).toBeGreaterThan(10)
-  const before = events
-  const read = () => admin.get(`/admin/api/audit?page=${AUDITED / 50 - 1}&page_size=50`)
-  let page = await read()
-  // What was filled in may still be on its way into the file, for longer than a report waits.
-  while (page.status === 503) page = await read()
-  expect([page.status, page.body.events.length]).toEqual([200, 50])
-  expect(events - before).toBeGreaterThan(40)
-  let lines = 0
-  for await (const piece of file) lines += String(piece).split('\n').length - 1
-  expect(lines).toBe(CALLS + 1)
-  left.abort()
-  await reading
-}, SLOW_MS)
+test(
+  'a stream goes on event by event while a report reads 300,000 rows and the reader of an export has stopped',
+  async () => {
+    const file = await stalled('/admin/api/usage/export')
+    const received = Array.from({ length: EVENTS }, () => Promise.withResolvers<void>())
+    const delta = sse({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'x' } })
+    const [start = '', opened = ''] = messageStream()
+    upstream.answerNext({
+      chunks: [start, opened, ...received.flatMap(({ promise }) => [delta, promise])],
+      end: 'hang',
+    })
+    const left = new AbortController()
+    const body = { model: 'claude-opus-5-5', max_tokens: 9, stream: true, messages: [] }
+    const call = await gateway.send(body, { signal: left.signal })
+    let events = 0
+    const reading = (async () => {
+      const decoder = new TextDecoder()
+      for await (const chunk of call.body ?? []) {
+        for (const _ of decoder.decode(chunk).matchAll(/text_delta/g)) received[events++]?.resolve()
+      }
+    })().catch(() => {})
+    await expect.poll(() => events).toBeGreaterThan(10)
+    const before = events
+    const read = () => admin.get(`/admin/api/audit?page=${AUDITED / 50 - 1}&page_size=50`)
+    let page = await read()
+    // What was filled in may still be on its way into the file, for longer than a report waits.
+    while (page.status === 503) page = await read()
+    expect([page.status, page.body.events.length]).toEqual([200, 50])
+    expect(events - before).toBeGreaterThan(40)
+    let lines = 0
+    for await (const piece of file) lines += String(piece).split('\n').length - 1
+    expect(lines).toBe(CALLS + 1)
+    left.abort()
+    await reading
+  },
+  SLOW_MS,
+)
