@@ -8,9 +8,14 @@ export interface Around {
   param: string
   warn: (text: string) => void
   depth: number
-  /** Counted over the whole schema, because a part that is named often is written as often. */
-  written: { schemas: number }
+  /** Counted over the whole schema, because a part that is named often is written, copied and compared as often. */
+  written: { schemas: number; members: number }
 }
+
+/** Beyond, putting parts together would keep everybody waiting. */
+const MOST_MEMBERS = 100_000
+/** A text counts as a member for each of so many characters. */
+const MEMBER_LENGTH = 100
 
 /** References that may stay, because what they lead to keeps its place. */
 const NAMED = /^#\/(\$defs|definitions)\/[^/]+$/
@@ -32,7 +37,10 @@ const TELLING = new Set([
  * Refusal unsupported_value for too much of it.
  */
 export function joined(schema: Schema, around: Around): Schema {
-  assertRoom(around)
+  assertRoom(around, sizeOf(schema))
+  around.written.schemas += 1
+  if (around.written.schemas > MOST_SCHEMAS)
+    throw unsupported(around.param, `more than ${MOST_SCHEMAS} schemas are not taken`)
   const { $ref, ...beside } = schema
   if (typeof $ref === 'string') {
     const target = NAMED.test($ref) ? undefined : targetOf(around.root, $ref)
@@ -55,16 +63,17 @@ function followed(schema: Schema, { root }: Around): Schema {
 
 /** Both schemas at once. Where they say different things of one value, the first holds. */
 function both(one: Schema, other: Schema, around: Around): Schema {
+  assertRoom(around, sizeOf(one) + sizeOf(other))
   const copy: Schema = { ...one }
   for (const [key, value] of Object.entries(other)) {
     const said = copy[key]
+    if (said !== undefined) assertRoom(around, sizeOf(said) + sizeOf(value))
     if (said === undefined) copy[key] = value
     else if (key === 'properties') copy[key] = bothNamed(said, value, around)
     else if (key === 'required') copy[key] = [...new Set([said, value].flat())]
     else if (key === '$defs' || key === 'definitions')
       copy[key] = { ...schemaOf(value, around), ...schemaOf(said, around) }
-    else if (!TELLING.has(key) && JSON.stringify(said) !== JSON.stringify(value))
-      around.warn(`${around.param}.${key}`)
+    else if (!TELLING.has(key) && !isSame(said, value, around)) around.warn(`${around.param}.${key}`)
   }
   return copy
 }
@@ -72,7 +81,6 @@ function both(one: Schema, other: Schema, around: Around): Schema {
 function bothNamed(one: unknown, other: unknown, around: Around): Schema {
   const named = new Map(Object.entries(schemaOf(one, around)))
   const added = Object.entries(schemaOf(other, around))
-  assertRoom(around, named.size + added.length)
   for (const [name, schema] of added) {
     const said = named.get(name)
     const here = { ...deeper(around), param: `${around.param}.properties.${name}` }
@@ -81,11 +89,26 @@ function bothNamed(one: unknown, other: unknown, around: Around): Schema {
   return Object.fromEntries(named)
 }
 
-function assertRoom({ depth, written, param }: Around, schemas = 1) {
+function isSame(one: unknown, other: unknown, around: Around): boolean {
+  assertRoom(around, Math.min(sizeOf(one), sizeOf(other)))
+  if (sizeOf(one) !== sizeOf(other) || Array.isArray(one) !== Array.isArray(other)) return false
+  if (!isHolder(one) || !isHolder(other)) return one === other
+  return Object.entries(one).every(([key, value]) => isSame(value, Reflect.get(other, key), around))
+}
+
+const isHolder = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** In members, of what stands in a value itself. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length / MEMBER_LENGTH
+  if (Array.isArray(value)) return value.length
+  return isHolder(value) ? Object.keys(value).length : 0
+}
+
+function assertRoom({ depth, written, param }: Around, members: number) {
   if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
-  written.schemas += schemas
-  if (written.schemas > MOST_SCHEMAS)
-    throw unsupported(param, `more than ${MOST_SCHEMAS} schemas are not taken`)
+  written.members += 1 + members
+  if (written.members > MOST_MEMBERS) throw unsupported(param, 'so large a schema is not taken')
 }
 
 export function schemaOf(value: unknown, { param }: Pick<Around, 'param'>): Schema {

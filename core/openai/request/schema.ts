@@ -70,7 +70,7 @@ const UNKNOWN_PATTERN = /\(\?(?!:)|\\[bBk1-9]/
 export function structuredSchema(schema: unknown, param: string, warn: (text: string) => void): Schema {
   const root = isJsonObject(schema) ? schema : {}
   assertFinite(root, param)
-  const copy = adapted(root, { root, param, warn, depth: 0, written: { schemas: 0 } })
+  const copy = adapted(root, { root, param, warn, depth: 0, written: { schemas: 0, members: 0 } })
   if (!withinLimits(propertiesOf(copy))) {
     throw unsupported(param, 'at most 24 optional properties and 16 of several types are taken')
   }

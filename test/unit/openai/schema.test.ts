@@ -40,6 +40,29 @@ describe('schemas that grow', () => {
     expect(() => strict(schema)).toThrow(/^tools\[0\]\.parameters: .* not taken/)
   })
 
+  // A schema of two megabytes took ten seconds, and that of required names thirty.
+  const long = (letter: string) => ({ type: 'string', enum: [letter.repeat(500_000)] })
+  const part = { required: ['q'] }
+  test.each([
+    [
+      'long values that are compared again and again',
+      {
+        ...closed({ x: { allOf: Array.from({ length: 200 }, (_, i) => ref(i % 2 ? 'a' : 'b')) } }),
+        $defs: { a: long('a'), b: long('b') },
+      },
+    ],
+    [
+      'long lists that are copied again and again',
+      {
+        ...closed({ q: { type: 'string' } }),
+        required: Array.from({ length: 20_000 }, (_, i) => `p${i}`),
+        allOf: Array.from({ length: 200 }, () => part),
+      },
+    ],
+  ])('are refused where they are put together of parts: %s', (_, schema) => {
+    expect(() => structuredSchema(schema, 'schema', () => {})).toThrow(/not taken/)
+  })
+
   test('are taken as long as they are small', () => {
     expect(structuredSchema(chain(8, 2), 'schema', () => {})).toMatchObject({ type: 'object' })
     expect(strict(chain(8, 2))).toMatchObject({ strict: true })
