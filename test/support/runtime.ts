@@ -139,7 +139,7 @@ export async function clientOf({ db, url }: { db: () => Db; url: () => string })
       const id = answer.headers.get('request-id') ?? ''
       const ofCall = () => db().select().from(usageLogs).where(eq(usageLogs.requestId, id))
       const [row] = await polled(ofCall, 1)
-      if (!row) throw new Error(`the call ${id} has no row`)
+      if (!row) throw new Error(`the call ${id}, answered with ${answer.status}, has no row`)
       return row
     },
   }
@@ -160,9 +160,9 @@ export async function knownKey(
   return key
 }
 
-/** What `find` finds once it is `count`, or after 5 s. */
+/** What `find` finds once it is `count`, or after 20 s. */
 async function polled<T>(find: () => PromiseLike<T[]>, count: number): Promise<T[]> {
-  const deadline = performance.now() + 5_000
+  const deadline = performance.now() + 20_000
   for (;;) {
     const found = await find()
     if (found.length >= count || performance.now() > deadline) return found
