@@ -6,15 +6,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
+import type { Config } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import { createLogger } from '../../core/logger.ts'
+import type { Clock, Db, Logger } from '../../core/ports.ts'
 import { compose, openStores, prepareDatabase } from '../compose.ts'
 import { compress } from '../drivers/compress.ts'
 import { CHAINS } from '../drivers/credentials/chains.ts'
 import { redisHealth } from '../drivers/health/redis.ts'
 import { directRecords } from '../drivers/ledger/direct.ts'
 import { redisLedger } from '../drivers/ledger/redis.ts'
-import { openRedis } from '../drivers/redis/connection.ts'
+import { openRedis, type RedisClient } from '../drivers/redis/connection.ts'
 import { databaseClock } from '../drivers/storage/database-clock.ts'
 import { httpDatabase } from '../drivers/storage/libsql-http.ts'
 import { undiciUpstream } from '../drivers/upstream/undici.ts'
@@ -23,6 +25,7 @@ import { readHealth } from '../shared/known-health.ts'
 import { mailerFrom } from '../shared/mail.ts'
 import { notifierFrom } from '../shared/notifier.ts'
 import { createPendingWork } from '../shared/pending-work.ts'
+import { problemOf } from '../shared/problem.ts'
 import { siteFrom } from '../shared/site.ts'
 import { VERSION } from '../shared/version.ts'
 import { webWire } from '../web/wire.ts'
@@ -45,6 +48,24 @@ async function build() {
   const { db } = httpDatabase(config.database.url, config.database.auth_token)
   await prepareDatabase(db, config, logger)
   const redis = await openRedis(config, logger)
+  try {
+    return await serving({ config, clock, logger, db, redis })
+  } catch (cause) {
+    // Whoever begins again connects again.
+    redis?.disconnect()
+    throw cause
+  }
+}
+
+interface Opened {
+  config: Config
+  clock: Clock
+  logger: Logger
+  db: Db
+  redis: RedisClient | undefined
+}
+
+async function serving({ config, clock, logger, db, redis }: Opened) {
   const stores = await openStores(config, {
     place: redis ? 'Lambda' : 'Lambda without redis.url',
     db,
@@ -82,7 +103,19 @@ async function build() {
   return composed
 }
 
-const built = build()
+let start: ReturnType<typeof build> | undefined
+
+/** A start that failed is begun again by the next call, because AWS keeps the process, and all its calls would fail. */
+function built() {
+  start ??= build().catch((cause) => {
+    start = undefined
+    throw cause
+  })
+  return start
+}
+
+// At once, while nobody waits.
+built().catch((cause) => console.error(problemOf(cause)))
 
 /** The backends and their health are read again at most this often (ms), because a call waits for it. */
 const REFRESH_MS = 1_000
@@ -90,7 +123,7 @@ let healthReadAt = Number.NEGATIVE_INFINITY
 
 /** The handler of the Function URL. */
 export const handler = functionUrl(async (request, bindings) => {
-  const composed = await built
+  const composed = await built()
   // Before the call, because a process that was frozen knows nothing of what others met since. `scheduled` does all other
   // recurring work.
   await composed.deps.fleet.fresh(REFRESH_MS)
@@ -103,6 +136,6 @@ export const handler = functionUrl(async (request, bindings) => {
 
 /** The handler of an EventBridge schedule: runs the recurring tasks. */
 export async function scheduled(): Promise<void> {
-  await (await built).runTasks()
+  await (await built()).runTasks()
   await pending.settled()
 }

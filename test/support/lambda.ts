@@ -10,6 +10,8 @@ import { startDatabase, temporaryFolder } from './stores.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 let bundle = join(ROOT, 'dist/lambda')
+/** Folder of the bundle that is tested. */
+export const lambdaFolder = () => bundle
 /** The client for every day. */
 export const LAMBDA_LOCAL = join(import.meta.dirname, 'lambda-local.ts')
 
