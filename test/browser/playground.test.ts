@@ -92,6 +92,8 @@ test('a call that is refused says why in the reader’s language, by the gateway
   await page.getByLabel('消息', { exact: true }).fill('你好')
   await page.getByRole('button', { name: '发送', exact: true }).click()
   await page.getByText('限额已用完。可在“限额”页面查看是哪一项，并申请提高。').waitFor()
+  // Once somebody raised the limit, it is sent again, not typed again.
+  expect(await page.getByLabel('消息', { exact: true }).inputValue()).toBe('你好')
   expect([await faultsOf(page), problems]).toEqual([[], []])
   await page.context().close()
 })
@@ -117,15 +119,20 @@ test('an answer that ends too early says so, and what was asked is in the code a
     await page.keyboard.press('Control+Enter')
     await page.getByText(said, { exact: true }).waitFor()
   }
+  const question = () => page.getByLabel('Message').inputValue()
   await ask('Half of')
+  expect(await question()).toBe('')
   await ask('The answer broke off: The connection ended.')
+  expect(await question()).toBe('Hello?')
   await ask('The gateway cannot be reached. Check your connection.')
   // The call that failed was asked after the one that was answered.
   expect(await page.locator('pre').textContent()).toContain('"content": "Half of"')
   await ask('Gateway Timeout')
   await ask('Waiting for the answer …')
+  await page.getByLabel('Message').fill('Something else')
   await page.getByRole('button', { name: 'Stop', exact: true }).click()
   await page.getByText('Stopped.', { exact: true }).waitFor()
+  expect(await question()).toBe('Something else')
   await page.context().close()
 })
 
