@@ -19,6 +19,14 @@ const LeavingKey = z
     clients: z.array(z.strictObject({ client: z.string(), requests: z.int(), last_used_at: timestamp })),
   })
   .meta({ id: 'LeavingKey' })
+export type LeavingKeyView = z.infer<typeof LeavingKey>
+const Leaving = z.strictObject({
+  keys: z.array(LeavingKey),
+  admin_keys: z.array(z.strictObject({ id: z.int(), name: z.string() })).meta({
+    description: 'Admin keys that they made. They go on, although the person may know the secret.',
+  }),
+})
+export type LeavingView = z.infer<typeof Leaving>
 const Named = z.strictObject({ id: z.int(), itcode: z.string() })
 
 export const leaving = [
@@ -27,12 +35,7 @@ export const leaving = [
     tier: 'auditor',
     summary:
       'What would stop if a person was deleted: their keys, and what called with each in the last 30 days.',
-    reply: z.strictObject({
-      keys: z.array(LeavingKey),
-      admin_keys: z.array(z.strictObject({ id: z.int(), name: z.string() })).meta({
-        description: 'Admin keys that they made. They go on, although the person may know the secret.',
-      }),
-    }),
+    reply: Leaving,
     async handle({ deps, params }) {
       const { keys, adminKeys } = await whatLeaves(deps, idOf(params.id))
       return {

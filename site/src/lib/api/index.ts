@@ -129,7 +129,8 @@ export interface AuthConfig {
 export type UserChange = Partial<
   Pick<
     User,
-    'name' | 'role' | 'status' | 'quota_tokens' | 'budget_usd' | 'requests_per_minute' | 'concurrent_requests'
+    | ('name' | 'role' | 'status' | 'billing_group_id')
+    | ('quota_tokens' | 'budget_usd' | 'requests_per_minute' | 'concurrent_requests')
   >
 >
 
@@ -205,8 +206,10 @@ export const api = {
 
   users: (query: Query) => get<{ users: AdminUser[]; total: number }>('/admin/api/users', query),
   user: (id: number) => get<{ user: AdminUser }>(`/admin/api/users/${id}`),
-  createUser: (user: UserChange & { itcode: string }) => post<{ user: AdminUser }>('/admin/api/users', user),
+  createUser: (user: UserChange & Pick<User, 'itcode' | 'kind'>) =>
+    post<{ user: AdminUser }>('/admin/api/users', user),
   changeUser: (id: number, change: UserChange) => put<{ user: AdminUser }>(`/admin/api/users/${id}`, change),
+  deleteUser: (id: number) => del(`/admin/api/users/${id}`),
   allRequests: (query: Query) => get<{ items: QueueItem[]; total: number }>('/admin/api/queue', query),
   decideMany: (decision: Decision & { items: QueueRef[] }) =>
     post<{ outcomes: OutcomeView[] }>('/api/queue/decisions', decision),

@@ -1,6 +1,6 @@
 /** Routes for everybody's keys, as administrators see them. */
 import type { KeyView } from '../../../../functions/key-views.ts'
-import { del, get, put, type Query } from './client.ts'
+import { del, get, post, put, type Query } from './client.ts'
 
 export type OwnedKey = KeyView & { itcode: string; owner_kind: 'person' | 'service' }
 type Settable =
@@ -14,5 +14,6 @@ export const keysApi = {
   turn: (id: number, on: boolean) =>
     put<{ key: KeyView }>(`/admin/api/keys/${id}/${on ? 'enable' : 'disable'}`),
   endOldSecret: (id: number) => del<{ key: KeyView }>(`/admin/api/keys/${id}/previous`),
+  move: (id: number, user_id: number) => post(`/admin/api/keys/${id}/move`, { user_id }),
   remove: (id: number) => del(`/admin/api/keys/${id}`),
 }

@@ -1,8 +1,10 @@
 /** Routes about one person, as administrators see them. */
+import type { LeavingKeyView, LeavingView } from '../../../../functions/leaving.ts'
 import type { PersonGroup, PersonLimits, SessionView, SignInsView } from '../../../../functions/people.ts'
 import { del, get, post } from './client.ts'
 
 export type OpenSession = SessionView
+export type LeavingKey = LeavingKeyView
 export type PersonCap = PersonLimits['caps'][number]
 
 const pathOf = (id: number) => `/admin/api/users/${id}`
@@ -11,6 +13,7 @@ export const peopleApi = {
   signIns: (id: number) => get<SignInsView>(`${pathOf(id)}/sign-ins`),
   limits: (id: number) => get<PersonLimits>(`${pathOf(id)}/limits`),
   groups: (id: number) => get<{ groups: PersonGroup[] }>(`${pathOf(id)}/groups`),
+  leaving: (id: number) => get<LeavingView>(`${pathOf(id)}/leaving`),
   signOut: (id: number) => del(`${pathOf(id)}/sessions`),
   revive: (id: number) => post(`${pathOf(id)}/revive`),
   release: (id: number) => post(`${pathOf(id)}/release`),
