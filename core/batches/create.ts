@@ -13,6 +13,7 @@ import type { HeaderPairs } from '../ports.ts'
 import type { Backend } from '../settings.ts'
 import type { StopSignal } from '../stop.ts'
 import { MINUTE_MS } from '../units.ts'
+import { untiring } from '../untiring.ts'
 import { type Checked, type CheckParts, createCheck } from './check.ts'
 import { rewritten } from './split.ts'
 import { type Batch, closeBatch, openBatch, reserveBatch } from './store.ts'
@@ -145,7 +146,8 @@ async function settle(
   const made = status < 300 ? Made.safeParse(parsedJson(new TextDecoder().decode(body))).data : undefined
   if (made) {
     parts.metrics?.batchMade(row.backend, models)
-    return openBatch(parts, row, made.id)
+    // Whoever is told that it failed makes another one, and pays for both.
+    return untiring(parts, () => openBatch(parts, row, made.id))
   }
   // An account that fails may have made it all the same.
   if (status < 500) await closeBatch(parts, row, 'lost')

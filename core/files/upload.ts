@@ -13,6 +13,7 @@ import type { HeaderPairs } from '../ports.ts'
 import type { Backend } from '../settings.ts'
 import { createStop, type StopSignal } from '../stop.ts'
 import { DAY_MS } from '../units.ts'
+import { untiring } from '../untiring.ts'
 import { type AccountParts, askForJson, Unreached } from './account.ts'
 
 export type UploadParts = AccountParts & Pick<Deps, 'db' | 'objects' | 'random' | 'waitUntil'>
@@ -123,7 +124,7 @@ async function keep(
   const expiresAt = made.expires_at ? Date.parse(made.expires_at) + DAY_MS : null
   const object = { kind, id: made.id, expiresAt }
   try {
-    await storeObject(parts, owner, object)
+    await untiring(parts, () => storeObject(parts, owner, object))
   } catch (cause) {
     const gone = `${path.split('?', 1)[0]}/${encodeURIComponent(made.id)}`
     const { signal } = createStop()

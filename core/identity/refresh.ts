@@ -6,6 +6,7 @@ import { and, asc, eq, gt, inArray, isNull, lte, notInArray, or, type SQL, sql }
 import { identities, users } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
 import { HOUR_MS, MINUTE_MS } from '../units.ts'
+import { untiring } from '../untiring.ts'
 import { applyClaims } from './apply.ts'
 import { isBelowBrake, isStopped, stopPausing } from './brake.ts'
 import { groupsIn, isAllowed } from './claims.ts'
@@ -160,11 +161,11 @@ async function keepAnswer(
   const { refreshToken } = verified
   const token =
     refreshToken === undefined ? {} : { refreshToken: await storedToken(secrets, identity, refreshToken) }
-  const kept = await db
-    .update(identities)
-    .set({ ...token, verifiedAt: clock.now(), failingSince: null })
-    .where(isMine(identity))
-    .returning({ id: identities.id })
+  const set = { ...token, verifiedAt: clock.now(), failingSince: null }
+  // Whose token is lost is refused an hour later, and their keys stop.
+  const kept = await untiring({ clock }, () =>
+    db.update(identities).set(set).where(isMine(identity)).returning({ id: identities.id }),
+  )
   return kept.length > 0
 }
 

@@ -3,6 +3,7 @@ import { eq } from 'drizzle-orm'
 import { noticeChannels, notices, users } from '../db/schema.ts'
 import type { Mailer } from '../ports.ts'
 import type { Settings } from '../settings.ts'
+import { untiring } from '../untiring.ts'
 import { mailTo, noticesTo } from '../users/address.ts'
 import { createAuditFeed, type FeedParts } from './audit-feed.ts'
 import { messageOf } from './compose.ts'
@@ -45,11 +46,11 @@ export function createCourier(parts: CourierParts): Courier {
   const sendAudit = createAuditFeed(parts)
 
   async function deliver(delivery: Delivery) {
+    let isSent: boolean
     try {
       const [notice] = await db.select().from(notices).where(eq(notices.id, delivery.noticeId))
       const message = notice && (await messageOf(parts, notice))
-      const isSent = message !== undefined && (await send(parts, delivery.recipient, message))
-      await deliveryOver(db, delivery, { now: clock.now(), isSent })
+      isSent = message !== undefined && (await send(parts, delivery.recipient, message))
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause)
       const { recipient, attempts } = delivery
@@ -60,7 +61,10 @@ export function createCourier(parts: CourierParts): Courier {
         attempts,
         cause: problem,
       })
+      return
     }
+    // What is not known to be sent is sent again.
+    await untiring(parts, () => deliveryOver(db, delivery, { now: clock.now(), isSent }))
   }
   /** Sends what is due until nothing is; each that ends makes room for the next. */
   async function pump(kind: RecipientKind): Promise<void> {

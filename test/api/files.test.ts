@@ -283,7 +283,15 @@ describe('an upload', () => {
     await own.db.run(
       "create trigger full before insert on upstream_objects begin select raise(abort, 'full'); end",
     )
-    expect((await send()).status).toBe(500)
+    let status: number | undefined
+    void send().then((answer) => {
+      status = answer.status
+    })
+    const later = () => {
+      own.clock.advance(1_000)
+      return status
+    }
+    await expect.poll(later).toBe(500)
     await own.settled()
     expect(upstream.requests.map(({ method, url }) => `${method} ${url}`)).toContain(
       'DELETE /v1/files/file_1',

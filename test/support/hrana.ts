@@ -56,6 +56,8 @@ export interface HranaServer {
   url: string
   token: string
   down(isDown: boolean): void
+  /** How many requests came while it was down. */
+  missed(): number
   stop(): Promise<void>
 }
 
@@ -63,9 +65,13 @@ export async function startHrana(path: string): Promise<HranaServer> {
   const token = randomUUID()
   const streams = new Map<string, Stream>()
   let isDown = false
+  let missed = 0
   const server = createServer(async (request, response) => {
     const reply = (status: number, body: object) => response.writeHead(status).end(JSON.stringify(body))
-    if (isDown) return void reply(500, { message: 'down' })
+    if (isDown) {
+      missed += 1
+      return void reply(500, { message: 'down' })
+    }
     if (request.headers.authorization !== `Bearer ${token}`)
       return void reply(401, { message: 'unauthorized' })
     if (request.url !== '/v2/pipeline') return void reply(request.url === '/v2' ? 200 : 404, {})
@@ -96,6 +102,7 @@ export async function startHrana(path: string): Promise<HranaServer> {
     down: (value) => {
       isDown = value
     },
+    missed: () => missed,
     async stop() {
       server.closeAllConnections()
       server.close()
