@@ -8,6 +8,8 @@ const AHEAD_MS = 10 * 60_000
 /** The pause after a try that failed, while there is something to go on with, and while there is nothing. */
 const RETRY_MS = 30_000
 const RETRY_WITHOUT_MS = 1_000
+/** A try that takes longer has failed, because all calls wait for it and no other one is begun. */
+const LONGEST_TRY_MS = 30_000
 
 export interface Proof<T> {
   value: T
@@ -49,7 +51,7 @@ export function createRenewed<T>(
   const renewal = async (): Promise<T> => {
     try {
       if (clock.elapsed() - failedAt < RETRY_WITHOUT_MS) throw new Error('tried a moment ago')
-      proof = await obtain()
+      proof = await inTime(clock, obtain())
       secrets = secretsOf(proof.value)
       return proof.value
     } catch (cause) {
@@ -82,4 +84,10 @@ export function createRenewed<T>(
     secrets: () => secrets,
     renew,
   }
+}
+
+function inTime<T>(clock: Clock, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const cancel = clock.after(LONGEST_TRY_MS, () => late.reject(new Error('it took too long')))
+  return Promise.race([work, late.promise]).finally(cancel)
 }
