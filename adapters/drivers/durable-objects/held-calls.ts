@@ -7,6 +7,7 @@ import { HOUR_MS } from '../../../core/units.ts'
 
 /** What is held while other objects are asked ends after this time. */
 const CONFIRM_MS = 60_000
+const LOOK_AGAIN_MS = 30_000
 
 /**
  * The answer does not wait for the disk: if the machine dies in these milliseconds, a pool holds too little until its calls end,
@@ -37,6 +38,8 @@ export interface HeldCalls {
   expired(): Promise<{ lost: CallRecord[]; unconfirmed: string[] }>
   /** Sets the alarm for what expires next, if anything of a user is held. */
   setAlarm(): Promise<void>
+  /** Sets it to half a minute from now. */
+  lookAgain(): Promise<void>
 }
 
 /** Whether they are those of a user and a key. */
@@ -99,6 +102,7 @@ export function createHeldCalls(storage: DurableObjectStorage, clock: Clock): He
       return sorted(all().filter(({ expiresAt }) => expiresAt <= clock.now()))
     },
     setAlarm: () => alarm.set(earliest(all().filter(({ counters }) => isOfUser(counters)))),
+    lookAgain: () => alarm.set(clock.now() + LOOK_AGAIN_MS),
   }
 }
 

@@ -64,6 +64,17 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
 
   /** Writes the rows of calls whose isolates died, and frees what they held. */
   override async alarm(): Promise<void> {
+    try {
+      await this.#endExpired()
+    } catch (cause) {
+      // Cloudflare tries an alarm that fails six times within two minutes, and then never again:
+      // https://developers.cloudflare.com/durable-objects/api/alarms/
+      console.error(`The rows of interrupted calls are not written: ${cause}`)
+      await this.#calls.lookAgain()
+    }
+  }
+
+  async #endExpired(): Promise<void> {
     const { lost, unconfirmed } = await this.#calls.expired()
     await writeRecords(this.#db(), lost.map(recordText))
     for (const record of lost) await this.settle(record)
