@@ -1,5 +1,6 @@
 /** Brings Claude's events into the one form that translators read, because upstreams differ in how they write blocks. */
 import { isRecord } from '../../json/is-record.ts'
+import { createFreeNames } from '../free-names.ts'
 import type { ClaudeEvent, Delta, StartedBlock } from './events.ts'
 
 type OnEvent = (event: ClaudeEvent) => void
@@ -9,7 +10,7 @@ type OnEvent = (event: ClaudeEvent) => void
  * are unique: among each other, and against `usedIds`, those of the conversation so far.
  */
 export function createNormalizer(next: OnEvent, usedIds: Iterable<string> = []): OnEvent {
-  const ids = new Set(usedIds)
+  const ownId = createIds(usedIds)
   /** Blocks that did not end yet. Some upstreams do not say that they end. */
   const open = new Set<number>()
   /** Index of a tool's block → the input it began with, which counts only if no delta follows. */
@@ -24,7 +25,7 @@ export function createNormalizer(next: OnEvent, usedIds: Iterable<string> = []):
     }
     calls ||= block.type === 'tool_use'
     const { bare, deltas } = taken(block)
-    const content_block = bare.type === 'tool_use' ? { ...bare, id: unique(bare.id, ids) } : bare
+    const content_block = bare.type === 'tool_use' ? { ...bare, id: ownId(bare.id) } : bare
     next({ type: 'content_block_start', index, content_block })
     for (const delta of deltas) next({ type: 'content_block_delta', index, delta })
   }
@@ -92,9 +93,13 @@ function taken(block: StartedBlock): { bare: StartedBlock; deltas: Delta[] } {
   }
 }
 
-function unique(id: string, ids: Set<string>): string {
-  let free = id
-  for (let n = 2; free === '' || ids.has(free); n++) free = `${id || 'call'}_${n}`
-  ids.add(free)
-  return free
+/** Answers the id of a further call, which may be said to be none or one that there is. */
+function createIds(used: Iterable<string>): (id: string) => string {
+  const ids = new Set(used)
+  const free = createFreeNames((id) => ids.has(id))
+  return (id) => {
+    const own = free(id || 'call')
+    ids.add(own)
+    return own
+  }
 }

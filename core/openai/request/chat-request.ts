@@ -52,13 +52,14 @@ function toolsOf(
   { webSearch }: TranslationContext,
   warn: (text: string) => void,
 ): (Tool | WebSearchTool)[] {
-  const tools: (Tool | WebSearchTool)[] = (asked.tools ?? []).map((tool, i) => {
+  const given = (asked.tools ?? []).map((tool, i) => {
     const param = `tools[${i}]`
     if (tool.type !== 'function') throw unsupported(`${param}.type`, 'only functions are understood')
     if (!tool.function) throw invalidField(`${param}.function`, 'a function is expected')
     return toolOf(tool.function, `${param}.function`, warn)
   })
-  tools.push(...(asked.functions ?? []).map((one, i) => toolOf(one, `functions[${i}]`, warn)))
+  const functions = (asked.functions ?? []).map((one, i) => toolOf(one, `functions[${i}]`, warn))
+  const tools: (Tool | WebSearchTool)[] = [...given, ...functions]
   if (asked.web_search_options) {
     if (!webSearch) throw unsupported('web_search_options', 'web search is not switched on here')
     tools.push(webSearchTool(asked.web_search_options))

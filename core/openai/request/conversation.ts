@@ -32,13 +32,14 @@ export function conversation(
   warn: (text: string) => void,
 ): { system: TextBlock[]; messages: Turn[] } {
   const messages: Turn[] = []
-  const order: Order = { messages, waiting: [], calls: [], results: resultsIn(turns), ids }
+  const order: Order = { messages, waiting: [], calls: [], said: [], results: resultsIn(turns), ids }
   const system: TextBlock[] = []
   for (const { role, content } of turns) {
     if (content.length === 0) continue
     if (role === 'assistant') addAssistant(order, content)
     else if (role === 'user') addUser(order, content)
-    else (messages.length > 0 && abilities.systemInPlace ? order.waiting : system).push(...texts(content))
+    else if (messages.length > 0 && abilities.systemInPlace) append(order.waiting, texts(content))
+    else append(system, texts(content))
   }
   endAssistant(order)
   const isAskedBySystem = turns.findLast(({ content }) => content.length > 0)?.role === 'system'
@@ -47,7 +48,7 @@ export function conversation(
     add(order, 'user', [SILENCE])
   }
   placeSystem(order)
-  system.push(...order.waiting)
+  append(system, texts(order.waiting))
   if (!messages.some(({ role }) => role === 'user')) {
     throw invalidField(param, 'at least one message of the user with some content is expected')
   }
@@ -86,16 +87,18 @@ function resultsIn(turns: readonly Turn[]): Map<string, Came> {
 interface Order {
   messages: Turn[]
   /** System messages that wait for the end of a user's turn. */
-  waiting: TextBlock[]
+  waiting: Block[]
   /** Calls of the turn under way. */
   calls: string[]
+  /** What was said behind them, which goes before them at the end of the turn. */
+  said: Block[]
   results: ReadonlyMap<string, Came>
   ids: ToolIds
 }
 
 function add({ messages }: Order, role: Role, content: readonly Block[]) {
   const last = messages.at(-1)
-  if (last?.role === role) last.content.push(...content)
+  if (last?.role === role) append(last.content, content)
   else messages.push({ role, content: [...content] })
 }
 
@@ -109,18 +112,26 @@ function addAssistant(order: Order, content: readonly Block[]) {
   placeSystem(order)
   const said = content.filter(({ type }) => type !== 'tool_use')
   const calls = content.filter((block) => block.type === 'tool_use')
-  if (order.calls.length > 0 && said.some(({ type }) => type === 'text')) sayBeforeCalls(order, said)
-  else add(order, 'assistant', said)
+  if (order.calls.length > 0 && said.some(({ type }) => type === 'text')) {
+    append(order.said, thoughtsAtEnd(order))
+    append(order.said, said)
+  } else add(order, 'assistant', said)
   add(order, 'assistant', calls)
-  order.calls.push(...calls.map(({ id }) => id))
+  for (const { id } of calls) order.calls.push(id)
+}
+
+/** Takes the thinking off the end of the turn under way. */
+function thoughtsAtEnd({ messages }: Order): Block[] {
+  const content = messages.at(-1)?.content ?? []
+  return content.splice(content.findLastIndex((block) => !isThinking(block)) + 1)
 }
 
 /** Claude may write a text behind a call whose result is still to come, but takes it before its calls only. */
-function sayBeforeCalls({ messages, calls }: Order, said: readonly Block[]) {
-  const { content } = messages.at(-1) ?? { content: [] }
-  const thoughts = content.splice(content.findLastIndex((block) => !isThinking(block)) + 1)
-  const firstCall = content.findIndex((block) => block.type === 'tool_use' && calls.includes(block.id))
-  content.splice(firstCall, 0, ...thoughts, ...said)
+function sayBeforeCalls(order: Order, turn: Turn) {
+  if (order.said.length === 0) return
+  const firstCall = turn.content.findIndex(({ type }) => type === 'tool_use')
+  turn.content = [...turn.content.slice(0, firstCall), ...order.said, ...turn.content.slice(firstCall)]
+  order.said = []
 }
 
 function placeSystem(order: Order) {
@@ -134,13 +145,15 @@ function endAssistant(order: Order) {
   const { messages } = order
   const last = messages.at(-1)
   if (last?.role !== 'assistant') return
-  last.content.splice(last.content.findLastIndex((block) => !isThinking(block)) + 1)
+  thoughtsAtEnd(order)
+  sayBeforeCalls(order, last)
   if (last.content.length === 0) {
     messages.pop()
     const before = messages.at(-1)
     if (before?.role === 'system') {
       messages.pop()
-      order.waiting.unshift(...texts(before.content))
+      append(before.content, order.waiting)
+      order.waiting = before.content
     }
   }
   answerCalls(order)
@@ -155,6 +168,11 @@ function answerCalls(order: Order) {
   })
   order.calls = []
   for (const { result } of came.sort((a, b) => a.position - b.position)) add(order, 'user', [result])
+}
+
+/** In steps, because a call takes only so many arguments. */
+function append<T>(list: T[], more: Iterable<T>) {
+  for (const one of more) list.push(one)
 }
 
 const texts = (content: readonly Block[]) => content.filter((block) => block.type === 'text')

@@ -39,8 +39,8 @@ export function forcedTool(
 }
 
 function onlyTool(tools: readonly (Tool | WebSearchTool)[], choice: Choice | undefined): Tool | undefined {
-  const names = namesOf(tools, choice)
-  const [tool, ...others] = tools.filter(({ name }) => names?.includes(name))
+  const names = new Set(namesOf(tools, choice))
+  const [tool, ...others] = tools.filter(({ name }) => names.has(name))
   return tool && others.length === 0 && 'input_schema' in tool ? tool : undefined
 }
 

@@ -100,7 +100,7 @@ function turnOf(item: Item, history: History, param: string): Turn[] {
       const earlier =
         type === 'custom_tool_call_output' && ids.hasResult(call_id) && history.results.get(call_id)
       if (earlier) {
-        earlier.content.push(...content)
+        for (const part of content) earlier.content.push(part)
         return []
       }
       const tool_use_id = ids.result(call_id, `${param}.call_id`)

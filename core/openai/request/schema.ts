@@ -187,8 +187,8 @@ export function isStrict(schema: unknown): boolean {
   if (!isJsonObject(schema)) return true
   if (schema.type === 'object' || isJsonObject(schema.properties)) {
     const names = Object.keys(isJsonObject(schema.properties) ? schema.properties : {})
-    const required = Array.isArray(schema.required) ? schema.required : []
-    if (schema.additionalProperties !== false || names.some((name) => !required.includes(name))) return false
+    const required = new Set(Array.isArray(schema.required) ? schema.required : [])
+    if (schema.additionalProperties !== false || names.some((name) => !required.has(name))) return false
   }
   return Object.entries(schema).every(isStrictKeyword) && childrenOf(schema).every(isStrict)
 }

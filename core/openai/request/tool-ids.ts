@@ -3,6 +3,7 @@ import { invalidField } from '../../errors.ts'
 import { DEEPEST, shapeOfText } from '../../json/depth.ts'
 import { exactJson } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
+import { createFreeNames } from '../free-names.ts'
 import { JsonText } from '../messages-api.ts'
 
 const TOOL_ID = /^[A-Za-z0-9_-]+$/
@@ -22,24 +23,29 @@ export interface ToolIds {
 /** Clients may use an id again in a later turn; its results belong to the calls in the order in which they were made. */
 export function createToolIds(): ToolIds {
   const places = new Map<string, string>()
-  const named = new Map<string, { waiting: string[] }>()
+  const free = createFreeNames((id) => places.has(id))
+  /** By what a call is named: its ids, and how many of them have their result. */
+  const named = new Map<string, { calls: string[]; answered: number }>()
   return {
     call(id, at) {
       const safe = TOOL_ID.test(id) ? id : `call_${places.size}_${id.replace(/[^A-Za-z0-9_-]/g, '_')}`
-      let unique = safe
-      for (let n = 2; places.has(unique); n += 1) unique = `${safe}_${n}`
+      const unique = free(safe)
       places.set(unique, at)
-      const calls = named.get(id) ?? { waiting: [] }
-      calls.waiting.push(unique)
-      named.set(id, calls)
+      const known = named.get(id)
+      if (known) known.calls.push(unique)
+      else named.set(id, { calls: [unique], answered: 0 })
       return unique
     },
-    hasResult: (id) => named.get(id)?.waiting.length === 0,
+    hasResult(id) {
+      const known = named.get(id)
+      return known !== undefined && known.answered === known.calls.length
+    },
     result(id, param) {
-      const calls = named.get(id)
-      if (!calls) throw invalidField(param, 'no earlier message of the assistant made this tool call')
-      const unique = calls.waiting.shift()
+      const known = named.get(id)
+      if (!known) throw invalidField(param, 'no earlier message of the assistant made this tool call')
+      const unique = known.calls[known.answered]
       if (unique === undefined) throw invalidField(param, 'this tool call has its result already')
+      known.answered += 1
       return unique
     },
     madeBy: (callId) => places.get(callId) ?? 'messages',

@@ -1,5 +1,6 @@
 /** Names of tools at Claude, which has no namespaces: `mcp__files` and its `read` become `mcp__files__read`. */
 import type { ClientTool, ClientTools } from '../client-tools.ts'
+import { createFreeNames } from '../free-names.ts'
 
 const LONGEST_NAME = 128
 /** OpenAI's namespace of tools that have none. */
@@ -19,6 +20,7 @@ export function createToolNames(): ToolNames {
   const all = new Map<string, ClientTool>()
   const names = new Map<string, string>()
   const reserved = new Set<string>()
+  const free = createFreeNames((name) => all.has(name) || reserved.has(name), LONGEST_NAME)
   const wanted = (tool: ClientTool) => ('name' in tool ? flattened(tool.name, tool.namespace) : tool.kind)
   return {
     all,
@@ -28,8 +30,7 @@ export function createToolNames(): ToolNames {
       const key = keyOf(tool)
       const known = names.get(key)
       if (known !== undefined) return known
-      let name = wanted(tool)
-      for (let n = 2; all.has(name) || reserved.has(name); n++) name = suffixed(wanted(tool), n)
+      const name = free(wanted(tool))
       all.set(name, tool)
       names.set(key, name)
       return name
@@ -46,9 +47,4 @@ function flattened(name: string, namespace: string | undefined): string {
   if (namespace === undefined || namespace === NO_NAMESPACE) return name
   const whole = namespace.endsWith('__') ? `${namespace}${name}` : `${namespace}__${name}`
   return whole.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, LONGEST_NAME)
-}
-
-function suffixed(name: string, n: number): string {
-  const end = `_${n}`
-  return `${name.slice(0, LONGEST_NAME - end.length)}${end}`
 }

@@ -47,10 +47,9 @@ function flat(
     delete schema[key]
     const parts = [parameters[key]].flat().filter(isJsonObject)
     for (const part of parts) if (isJsonObject(part.properties)) Object.assign(properties, part.properties)
-    for (const name of new Set(parts.flatMap((part) => strings(part.required)))) {
-      const isEverywhere = parts.every((part) => strings(part.required).includes(name))
-      if (key === 'allOf' || isEverywhere) required.add(name)
-    }
+    const needed = parts.map((part) => new Set(strings(part.required)))
+    for (const name of new Set(needed.flatMap((names) => [...names])))
+      if (key === 'allOf' || needed.every((names) => names.has(name))) required.add(name)
   }
   Object.assign(properties, isJsonObject(parameters.properties) ? parameters.properties : {})
   const said = keys.map((key) => `${key}: ${JSON.stringify(parameters[key])}`).join(', ')

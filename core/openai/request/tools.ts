@@ -88,10 +88,7 @@ export function chosenTools(
     return {}
   }
   assertUnique(all)
-  const tools = limitStrict(
-    choice?.kind === 'allowed' ? all.filter(({ name }) => choice.names.includes(name)) : all,
-    warn,
-  )
+  const tools = limitStrict(choice?.kind === 'allowed' ? onlyNamed(all, choice.names) : all, warn)
   if (tools.length === 0) throw invalidField('tool_choice', 'none of the allowed tools is among the tools')
   if (choice?.kind === 'function' && !tools.some(({ name }) => name === choice.name)) {
     throw invalidField('tool_choice', `there is no tool ${choice.name}`)
@@ -103,6 +100,11 @@ export function chosenTools(
   const kept: ToolChoice | undefined = isForced && !mayForce ? { type: 'auto' } : wanted
   if (parallel) return { tools, ...(kept ? { tool_choice: kept } : {}) }
   return { tools, tool_choice: { ...(kept ?? { type: 'auto' }), disable_parallel_tool_use: true } }
+}
+
+function onlyNamed(tools: readonly (Tool | WebSearchTool)[], names: readonly string[]) {
+  const allowed = new Set(names)
+  return tools.filter(({ name }) => allowed.has(name))
 }
 
 function assertUnique(tools: readonly (Tool | WebSearchTool)[]) {

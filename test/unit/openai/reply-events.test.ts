@@ -114,7 +114,7 @@ describe('the one form of events', () => {
         ? event.content_block.id
         : '',
     )
-    expect(ids).toEqual(['call_0_3', 'call_0_4', 'call_1', 'call_2'])
+    expect(ids).toEqual(['call_0_3', 'call_0_4', 'call_1', 'call'])
   })
 })
 
