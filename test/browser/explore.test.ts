@@ -2,7 +2,7 @@
 import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import * as z from 'zod'
-import { groupMembers, groups, savedViews, users } from '../../core/db/schema.ts'
+import { apiKeys, groupMembers, groups, savedViews, users } from '../../core/db/schema.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { writeRecords } from '../../core/reports/write.ts'
 import { callRecord } from '../support/records.ts'
@@ -30,6 +30,16 @@ beforeAll(async () => {
   await db
     .insert(groups)
     .values({ id: RESEARCH, name: 'Research', source: 'direct', bills: true, createdAt: 1, updatedAt: 1 })
+  const deleted = { status: 'disabled' as const, createdAt: 1, updatedAt: 1, deletedAt: 2 }
+  await db.insert(apiKeys).values({
+    id: 50,
+    userId: 103,
+    name: 'laptop',
+    hash: 'laptop',
+    prefix: 'sk-l',
+    last4: '0000',
+    ...deleted,
+  })
   await db.insert(savedViews).values({
     userId: 101,
     page: '/admin/explore',
@@ -43,6 +53,7 @@ beforeAll(async () => {
     callRecord({
       id: `req_explored_${n}`,
       userId: 101 + (n % 12),
+      keyId: n % 12 === 2 ? 50 : 1,
       // The three who cost least.
       billingGroupIds: n % 12 < 3 ? [RESEARCH] : [0],
       model: MODELS[n % 3] ?? '',
@@ -196,8 +207,32 @@ test('a lead sees what was booked to their group, by person and model, and nothi
   await page.getByRole('button', { name: 'person-3' }).last().click()
   await page.waitForURL(/whose=led.*user_id=103/)
   await page.getByRole('region', { name: 'Model' }).getByText('claude-haiku-4-5').waitFor()
+  await page.reload()
   await page.getByRole('button', { name: 'Remove the filter User: person-3' }).click()
   await page.waitForURL((url) => !url.searchParams.has('user_id'))
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('an address that names a key shows its name, also of a deleted one', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'admin')
+  const chip = page.getByRole('button', { name: 'Remove the filter Key: laptop (person-3)' })
+  for (const path of ['/admin/usage?key=50', '/admin/explore?key_id=50']) {
+    await page.goto(house.gateway.url + path)
+    await chip.waitFor()
+    await expect
+      .poll(() => page.getByRole('combobox', { name: 'Key' }).inputValue())
+      .toBe('laptop (person-3)')
+  }
+  await page.context().clearCookies()
+  await house.signIn(page, 'person-3')
+  await page.goto(`${house.gateway.url}/usage?key=50`)
+  await chip.waitFor()
+  const shown = page.locator('form select').last().locator('option:checked')
+  await expect.poll(() => shown.textContent()).toBe('laptop (person-3)')
+  await page.goto(`${house.gateway.url}/explore?key_id=50`)
+  await chip.waitFor()
   expect(problems).toEqual([])
   await page.context().close()
 })

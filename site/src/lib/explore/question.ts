@@ -145,7 +145,12 @@ function usualBucket(days: number): Bucket {
 }
 
 /** The calls that are meant. */
-function callsOf({ whose, filters, from, to }: Question): Query {
+export function callsOf({
+  whose,
+  filters,
+  from,
+  to,
+}: Pick<Question, 'whose' | 'filters' | 'from' | 'to'>): Query {
   const scope = whose === 'all' ? {} : { scope: whose }
   return { ...scope, ...filters, start_date: from, end_date: to, tz: ZONE }
 }
