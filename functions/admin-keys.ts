@@ -24,6 +24,7 @@ const AdminKeyView = z
     last_used_at: timestamp.nullable(),
   })
   .meta({ id: 'AdminKey' })
+export type AdminKeyView = z.infer<typeof AdminKeyView>
 
 export const adminKeys = [
   route({

@@ -28,6 +28,7 @@ export const ADMIN_PAGES = [
   '/admin/statements',
   '/admin/statements/0',
   '/admin/keys',
+  '/admin/admin-keys',
   '/admin/devices',
   '/admin/policies',
   '/admin/policies/new',

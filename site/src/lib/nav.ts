@@ -9,6 +9,7 @@ import CircleUser from '@lucide/svelte/icons/circle-user'
 import House from '@lucide/svelte/icons/house'
 import Inbox from '@lucide/svelte/icons/inbox'
 import KeyRound from '@lucide/svelte/icons/key-round'
+import KeySquare from '@lucide/svelte/icons/key-square'
 import Laptop from '@lucide/svelte/icons/laptop'
 import MessageSquareText from '@lucide/svelte/icons/message-square-text'
 import Network from '@lucide/svelte/icons/network'
@@ -59,6 +60,7 @@ export const ADMIN: readonly AdminPlace[] = [
   { href: '/admin/usage', name: 'nav.admin.usage', icon: ChartNoAxesCombined, role: 'billing' },
   { href: '/admin/statements', name: 'nav.admin.statements', icon: ReceiptText, role: 'billing' },
   { href: '/admin/keys', name: 'nav.admin.keys', icon: KeyRound, role: 'auditor' },
+  { href: '/admin/admin-keys', name: 'nav.admin.admin_keys', icon: KeySquare, role: 'auditor' },
   { href: '/admin/devices', name: 'nav.admin.devices', icon: Laptop, role: 'auditor' },
   { href: '/admin/policies', name: 'nav.admin.policies', icon: ScrollText, role: 'auditor' },
   { href: '/admin/backends', name: 'nav.admin.backends', icon: Server, role: 'auditor' },

@@ -1,7 +1,7 @@
 /** What holds for a key at this moment. */
 import type { Key } from '../api/index.ts'
 
-export function isExpired({ expires_at: at }: Key): boolean {
+export function isExpired({ expires_at: at }: Pick<Key, 'expires_at'>): boolean {
   return at !== null && Date.parse(at) <= Date.now()
 }
 
