@@ -1,10 +1,11 @@
 /** Puts together what several schemas say of one value (core/calls/PROTOCOL.md, Schemas). */
 import { isJsonObject } from '../../json/exact.ts'
 import { unsupported } from './refuse.ts'
-import { DEEPEST, MOST_SCHEMAS, type Schema, targetOf } from './schema-size.ts'
+import { DEEPEST, MOST_SCHEMAS, type Schema } from './schema-size.ts'
 
 export interface Around {
-  root: Schema
+  /** What a reference leads to. */
+  target: (reference: string) => Schema | undefined
   param: string
   warn: (text: string) => void
   depth: number
@@ -43,7 +44,7 @@ export function joined(schema: Schema, around: Around): Schema {
     throw unsupported(around.param, `more than ${MOST_SCHEMAS} schemas are not taken`)
   const { $ref, ...beside } = schema
   if (typeof $ref === 'string') {
-    const target = NAMED.test($ref) ? undefined : targetOf(around.root, $ref)
+    const target = NAMED.test($ref) ? undefined : around.target($ref)
     return target ? joined({ ...target, ...beside }, deeper(around)) : schema
   }
   const { allOf, ...own } = schema
@@ -55,9 +56,9 @@ export function joined(schema: Schema, around: Around): Schema {
 }
 
 /** What a reference leads to. */
-function followed(schema: Schema, { root }: Around): Schema {
+function followed(schema: Schema, { target: find }: Around): Schema {
   const { $ref, ...beside } = schema
-  const target = typeof $ref === 'string' ? targetOf(root, $ref) : undefined
+  const target = typeof $ref === 'string' ? find($ref) : undefined
   return target ? { ...target, ...beside } : schema
 }
 
@@ -109,6 +110,18 @@ function assertRoom({ depth, written, param }: Around, members: number) {
   if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
   written.members += 1 + members
   if (written.members > MOST_MEMBERS) throw unsupported(param, 'so large a schema is not taken')
+}
+
+/** Keywords with schemas, which are weighed as such. */
+const HOLDING = new Set(['properties', 'items', 'anyOf', 'oneOf', 'allOf', '$defs', 'definitions'])
+
+/** Counts all that is written of a schema but the schemas in it, because each reference to it writes it once more. */
+export function weigh(schema: Schema, around: Around) {
+  const add = (value: unknown) => {
+    assertRoom(around, typeof value === 'string' ? sizeOf(value) : 0)
+    if (isHolder(value)) for (const one of Object.values(value)) add(one)
+  }
+  for (const [key, value] of Object.entries(schema)) if (!HOLDING.has(key)) add(value)
 }
 
 export function schemaOf(value: unknown, { param }: Pick<Around, 'param'>): Schema {

@@ -44,6 +44,7 @@ export function withinLimits({ optional, unions }: Properties): boolean {
  */
 export function assertFinite(root: Schema, param: string) {
   const sizes = new Map<string, number>()
+  const target = targetsIn(root)
   const sizeOf = (schema: Schema, open: readonly string[], depth: number): number => {
     if (depth > DEEPEST) throw unsupported(param, `schemas nested deeper than ${DEEPEST} are not taken`)
     let size = 1
@@ -55,18 +56,27 @@ export function assertFinite(root: Schema, param: string) {
   }
   const sizeOfTarget = ($ref: string, open: readonly string[], depth: number): number => {
     if (!$ref.startsWith('#')) throw unsupported(param, 'schemas at other addresses are not taken')
-    const target = targetOf(root, $ref)
-    if (open.includes($ref) || target === root) {
+    const found = target($ref)
+    if (open.includes($ref) || found === root) {
       throw unsupported(param, 'schemas that contain themselves are not taken')
     }
-    const size = target ? sizeOf(target, [...open, $ref], depth + 1) : 0
+    const size = found ? sizeOf(found, [...open, $ref], depth + 1) : 0
     sizes.set($ref, size)
     return size
   }
   sizeOf({ ...root, $defs: undefined, definitions: undefined }, [], 0)
 }
 
-export function targetOf(root: Schema, reference: string): Schema | undefined {
+/** Finds what references lead to: each once, because they may be as long as the schema and stand wherever one is copied. */
+export function targetsIn(root: Schema): (reference: string) => Schema | undefined {
+  const found = new Map<string, Schema | undefined>()
+  return (reference) => {
+    if (!found.has(reference)) found.set(reference, targetOf(root, reference))
+    return found.get(reference)
+  }
+}
+
+function targetOf(root: Schema, reference: string): Schema | undefined {
   if (reference === '#') return root
   const path = reference
     .slice(2)

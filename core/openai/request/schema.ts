@@ -4,8 +4,15 @@
  */
 import { isJsonObject } from '../../json/exact.ts'
 import { unsupported } from './refuse.ts'
-import { type Around, deeper, joined, schemaOf } from './schema-parts.ts'
-import { assertFinite, childrenOf, propertiesOf, type Schema, withinLimits } from './schema-size.ts'
+import { type Around, deeper, joined, schemaOf, weigh } from './schema-parts.ts'
+import {
+  assertFinite,
+  childrenOf,
+  propertiesOf,
+  type Schema,
+  targetsIn,
+  withinLimits,
+} from './schema-size.ts'
 
 const FORMATS = new Set([
   'date-time',
@@ -70,7 +77,8 @@ const UNKNOWN_PATTERN = /\(\?(?!:)|\\[bBk1-9]/
 export function structuredSchema(schema: unknown, param: string, warn: (text: string) => void): Schema {
   const root = isJsonObject(schema) ? schema : {}
   assertFinite(root, param)
-  const copy = adapted(root, { root, param, warn, depth: 0, written: { schemas: 0, members: 0 } })
+  const target = targetsIn(root)
+  const copy = adapted(root, { target, param, warn, depth: 0, written: { schemas: 0, members: 0 } })
   if (!withinLimits(propertiesOf(copy))) {
     throw unsupported(param, 'at most 24 optional properties and 16 of several types are taken')
   }
@@ -79,6 +87,7 @@ export function structuredSchema(schema: unknown, param: string, warn: (text: st
 
 function adapted(schema: Schema, around: Around): Schema {
   const rest = { ...joined(schema, around) }
+  weigh(rest, around)
   const take = (key: string) => {
     const value = rest[key]
     delete rest[key]

@@ -63,7 +63,23 @@ describe('schemas that grow', () => {
     expect(() => structuredSchema(schema, 'schema', () => {})).toThrow(/not taken/)
   })
 
+  const twins = (first: object) => {
+    const others = Array.from({ length: 1_000 }, (_, i) => [`b${i}`, { $ref: '#/properties/first' }])
+    return closed({ first, ...Object.fromEntries(others) })
+  }
+  test.each([
+    ['a long list of values', { enum: Array.from({ length: 1_000 }, (_, i) => i) }],
+    ['a long description', { type: 'string', description: 'a'.repeat(50_000) }],
+    ['a keyword that Claude has not', { type: 'string', examples: [['a'.repeat(50_000)]] }],
+    ['a long reference', { $ref: `#/${'a/'.repeat(20_000)}` }],
+  ])('are refused where a part is written again and again: %s', (_, first) => {
+    expect(() => structuredSchema(twins(first), 'schema', () => {})).toThrow(/so large a schema/)
+  })
+
   test('are taken as long as they are small', () => {
+    expect(structuredSchema(twins({ enum: ['a', 'b'] }), 'schema', () => {})).toMatchObject({
+      properties: { first: { enum: ['a', 'b'] }, b999: { enum: ['a', 'b'] } },
+    })
     expect(structuredSchema(chain(8, 2), 'schema', () => {})).toMatchObject({ type: 'object' })
     expect(strict(chain(8, 2))).toMatchObject({ strict: true })
     expect(structuredSchema(deep(30), 'schema', () => {})).toMatchObject({ type: 'object' })
