@@ -104,5 +104,16 @@ test('names that are one long word widen no page', async () => {
     if (over > 0) wide.push(`${path} by ${over}`)
   }
   expect(wide).toEqual([])
+  // Nor does a statement hide its costs.
+  const month = new Date()
+  const dates = [Date.now(), Date.UTC(month.getUTCFullYear(), month.getUTCMonth(), 0)]
+  const paid = dates.map((createdAt) =>
+    callRecord({ billingGroupIds: [301], userId: 301, costMicros: 12_345_670_000, createdAt }),
+  )
+  await writeRecords(db, paid.map(recordText))
+  await page.goto(`${house.gateway.url}/admin/statements`)
+  const costs = page.getByRole('region', { name: 'By group' })
+  await costs.getByText('$12,345.67').first().waitFor()
+  expect(await costs.evaluate((it) => it.scrollWidth - it.clientWidth)).toBe(0)
   await page.context().close()
 })
