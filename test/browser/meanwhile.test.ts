@@ -61,6 +61,21 @@ test('a form that was opened before does not take back what somebody else change
   await page.context().close()
 })
 
+test('where somebody else signs in in another tab, this one is theirs, too, before anything is pressed', async () => {
+  const { page, problems } = await house.page(DESK)
+  await house.signIn(page, 'yuki')
+  await page.goto(`${house.gateway.url}/keys`)
+  await page.getByRole('button', { name: 'yuki' }).waitFor()
+  const other = await page.context().newPage()
+  await other.goto(house.gateway.url)
+  // Their session ends by itself.
+  await other.request.post(`${house.gateway.url}/api/auth/logout`, { headers: { origin: house.gateway.url } })
+  await house.signIn(other, 'noah')
+  await page.getByRole('button', { name: 'noah' }).waitFor()
+  expect([new URL(page.url()).pathname, problems]).toEqual(['/keys', []])
+  await page.context().close()
+})
+
 test('models that were typed for one group are not saved for another that the palette led to', async () => {
   const { page, problems } = await house.page(DESK)
   await house.signIn(page, 'admin')

@@ -6,6 +6,7 @@ import { api } from './api/index.ts'
 import { isTyped } from './typed.ts'
 import { forgetRecent } from './ui/recent.ts'
 
+/** Kept by the browser for all tabs: the id of who is signed in. */
 const HINT = 'signed-in'
 const RANK = ['user', 'billing', 'auditor', 'admin'] as const satisfies readonly User['role'][]
 export type AdminRole = Exclude<(typeof RANK)[number], 'user'>
@@ -24,7 +25,7 @@ export const session = {
     expired = false
     isOver = false
     isHinted = true
-    localStorage.setItem(HINT, 'yes')
+    localStorage.setItem(HINT, String(value.id))
   },
   /** This browser may hold a session: only then is it worth asking. */
   get isLikely() {
@@ -118,6 +119,11 @@ export function findUser(): Promise<void> {
     })
   return asking
 }
+
+// Somebody else signed in in another tab: what is pressed here would be done as them, under the name of who was here before.
+addEventListener('storage', ({ key, newValue }) => {
+  if (key === HINT && newValue !== null && user && newValue !== String(user.id)) location.reload()
+})
 
 whenRefused((code) => {
   if (code === 'not_signed_in') askToSignIn()
