@@ -1104,7 +1104,7 @@ export const zhCN: Messages = {
   'queue.who': '申请人',
   'queue.what': '申请内容',
   'queue.why': '理由',
-  'queue.used': '本期已用',
+  'queue.used': '本期花费',
   'queue.since': '等待自',
   'queue.command_line': '命令行',
   'queue.approved': { other: '已批准 {n} 项' },
