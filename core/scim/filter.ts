@@ -191,13 +191,17 @@ function ordered(operator: Operator, difference: number): boolean {
 
 /**
  * What each of `path` must equal for the filter to be met, if the filter says so: the values of `value eq "a" or value eq "b"`,
- * of `userName eq "a" and …`. Undefined if it says nothing of the kind.
+ * of `userName eq "a" and …`, of `members[value eq "a"]`. Undefined if it says nothing of the kind.
  */
 export function equals(filter: Filter, path: string): string[] | undefined {
   if (filter.is === 'compare') {
     const { operator, value } = filter
     const isIt = operator === 'eq' && filter.path.join('.') === path && typeof value === 'string'
     return isIt ? [value] : undefined
+  }
+  if (filter.is === 'some') {
+    const before = `${filter.path.join('.')}.`
+    return path.startsWith(before) ? equals(filter.of, path.slice(before.length)) : undefined
   }
   if (filter.is === 'and')
     return filter.all.map((each) => equals(each, path)).find((found) => found !== undefined)

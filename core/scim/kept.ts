@@ -58,7 +58,7 @@ export async function keptUser(db: Db, id: number): Promise<KeptUser> {
   return found
 }
 
-const ROWS_READ = 500
+const ROWS_READ = 100
 
 /**
  * Those who meet the filter, in the order of their ids. `start` is the number of the first one wanted, from 1 on. With a filter

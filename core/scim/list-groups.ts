@@ -1,5 +1,5 @@
 /** Groups as their directory reads them back. */
-import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm'
 import { groups } from '../db/schema.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Group } from '../organisation/groups.ts'
@@ -12,6 +12,10 @@ export interface KeptGroup {
   group: Group
   resource: Document
 }
+
+/** So many are read at once, because other work has to go on, and one may have all people of the company in it. */
+const ROWS_READ = 200
+const WITH_MEMBERS_READ = 20
 
 /** Those that meet the filter, by their ids; `start` is the number of the first one wanted, from 1 on. */
 export async function listScimGroups(
@@ -31,28 +35,43 @@ export async function listScimGroups(
       .offset(page.from)
     return { total: await db.$count(groups, isKept), found: await described(db, rows, members) }
   }
-  const rows = await db
-    .select()
-    .from(groups)
-    .where(and(isKept, indexed(filter)))
-    .orderBy(asc(groups.id))
+  const where = and(isKept, indexed(filter))
   const ofMembers = JSON.stringify(filter).includes('"members"')
-  const all = await described(db, rows, ofMembers)
-  const met = all.filter(({ group, resource }) =>
-    matches(filter, { ...resource, id: String(group.id), meta: metaOf('Group', group) }),
-  )
-  const found = met.slice(page.from, page.to)
+  const limit = ofMembers ? WITH_MEMBERS_READ : ROWS_READ
+  const found: KeptGroup[] = []
+  let total = 0
+  let after = 0
+  for (;;) {
+    const rows = await db
+      .select()
+      .from(groups)
+      .where(and(where, gt(groups.id, after)))
+      .orderBy(asc(groups.id))
+      .limit(limit)
+    for (const one of await described(db, rows, ofMembers)) {
+      const { group, resource } = one
+      if (!matches(filter, { ...resource, id: String(group.id), meta: metaOf('Group', group) })) continue
+      if (total >= page.from && total < page.to) found.push(one)
+      total += 1
+    }
+    const last = rows.length < limit ? undefined : rows.at(-1)
+    if (!last) break
+    after = last.id
+  }
   const rest = found.map(({ group }) => group)
-  return { total: met.length, found: members === ofMembers ? found : await described(db, rest, members) }
+  return { total, found: members === ofMembers ? found : await described(db, rest, members) }
 }
 
 function indexed(filter: Filter): SQL | undefined {
   const ids = equals(filter, 'id')
   if (ids) return sql`${groups.id} in (select value from json_each(${JSON.stringify(ids.map(Number))}))`
   const externalIds = equals(filter, 'externalId')
-  return (
-    externalIds && sql`${groups.externalId} in (select value from json_each(${JSON.stringify(externalIds)}))`
-  )
+  if (externalIds)
+    return sql`${groups.externalId} in (select value from json_each(${JSON.stringify(externalIds)}))`
+  const people = equals(filter, 'members.value') ?? equals(filter, 'members')
+  const ofPeople = sql`select group_id from group_members where user_id in (
+    select value from json_each(${JSON.stringify(people?.map(Number))}))`
+  return people && sql`${groups.id} in (${ofPeople})`
 }
 
 /** With the people in them whom the directory keeps, if `members`. */
