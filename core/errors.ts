@@ -132,7 +132,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Thrown by drivers of the database when it is locked, away or replaced. The message names it and says why. */
+/** Thrown by drivers of the database when it is locked, away, full or replaced. The message names it and says why. */
 export class DatabaseUnavailable extends Error {}
 
 /** What was thrown first, because the query layer puts its own error, with all parameters, around what a driver throws. */

@@ -92,7 +92,12 @@ export async function findSession(parts: Parts, token: string): Promise<SignedIn
   const { session, user } = row
   if (session.expiresAt <= now || session.lastSeenAt + auth.sessionIdleMs <= now) return undefined
   if (now - session.lastSeenAt >= Math.min(SEEN_STEP_MS, auth.sessionIdleMs / 2)) {
-    await db.update(sessions).set({ lastSeenAt: now }).where(eq(sessions.id, session.id))
+    // Where nothing can be written, as on a full disk, people go on reading.
+    await db
+      .update(sessions)
+      .set({ lastSeenAt: now })
+      .where(eq(sessions.id, session.id))
+      .catch(() => {})
   }
   return { user, sessionId: session.id, signedInAt: session.createdAt }
 }

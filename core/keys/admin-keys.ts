@@ -115,10 +115,12 @@ export async function findAdminKey(
   if (!row) return undefined
   const isOld = lt(sql`coalesce(${adminKeys.lastUsedAt}, 0)`, now - MINUTE_MS)
   if ((row.lastUsedAt ?? 0) < now - MINUTE_MS) {
+    // Where nothing can be written, as on a full disk, programs go on reading.
     await db
       .update(adminKeys)
       .set({ lastUsedAt: now })
       .where(and(eq(adminKeys.id, row.id), isOld))
+      .catch(() => {})
   }
   return keyOf(row)
 }

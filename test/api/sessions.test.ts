@@ -44,6 +44,18 @@ describe('a session', () => {
     expect((await busy.get('/api/auth/me')).status).toBe(401)
   })
 
+  test('goes on where nothing can be written, as on a full disk', async () => {
+    const ann = await app.signIn('ann', 'admin')
+    const { secret } = (await ann.post('/admin/api/admin-keys', { name: 'x', scopes: ['read'] })).body
+    const program = () => app.request('/v1/organizations/me', { headers: { 'x-api-key': secret } })
+    for (const table of ['sessions', 'admin_keys'])
+      await app.db.run(
+        `create trigger full_${table} before update on ${table} begin select raise(abort, 'full'); end`,
+      )
+    app.clock.advance(HOUR)
+    expect([(await ann.get('/admin/api/users')).status, (await program()).status]).toEqual([200, 200])
+  })
+
   test('ends everywhere at once when its user says so', async () => {
     const [desk, phone] = [await app.signIn('ann'), await app.signIn('ann')]
     const other = await app.signIn('bob')

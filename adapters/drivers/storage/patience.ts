@@ -70,6 +70,9 @@ async function retried<T>(
     try {
       return action()
     } catch (cause) {
+      if (cause instanceof SqlError && cause.code === 'SQLITE_FULL') {
+        throw new DatabaseUnavailable('The disk of the database is full.', { cause })
+      }
       if (!isBusy(cause)) throw cause
       if (performance.now() > deadline) {
         throw new DatabaseUnavailable('The database is locked by another process.', { cause })
