@@ -11,6 +11,7 @@ import type { Prices } from '../pricing/prices.ts'
 import { problem } from '../problems.ts'
 import type { Settings } from '../settings.ts'
 import { type Application, applicationOf, decidedAlready, listApplications } from './list.ts'
+import { assertNotOften, oftenSince } from './often.ts'
 
 const MOST_PENDING = 20
 
@@ -22,7 +23,8 @@ interface Parts {
 
 /**
  * Applies for a model, or for the one that replaces it (settings.modelReplacements). Throws a Refusal: invalid_input for a
- * closed model; conflict if it is open, granted or applied for already, or if too many applications are pending.
+ * closed model; conflict if it is open, granted or applied for already, or if too many applications are pending;
+ * rate_limited.
  */
 export async function apply(
   parts: Parts & { settings: Settings; prices: Prices },
@@ -50,12 +52,14 @@ export async function apply(
       insert into applications (user_id, model, reason, status, created_at, updated_at)
       select ${userId}, ${model}, ${reason}, 'pending', ${now}, ${now}
       where (select count(*) from applications where user_id = ${userId} and status = 'pending') < ${MOST_PENDING}
+        and ${oftenSince('applications', { userId, now })} is null
       on conflict do nothing returning id`),
     noticeOfInserted(db, { event: 'application.made', at: now }),
     auditIfChanged(db, { actor, at: now, action: 'application.create', target: `model:${model}` }),
   ])
   const id = inserted[0]?.id
   if (id === undefined) {
+    await assertNotOften(db, 'applications', { userId, now })
     throw new Refusal(
       'conflict',
       `You have ${MOST_PENDING} pending applications already, or one for ${model}.`,

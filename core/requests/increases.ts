@@ -12,6 +12,7 @@ import { problem } from '../problems.ts'
 import type { Period, Settings } from '../settings.ts'
 import { timeText, usdOf } from '../units.ts'
 import { mayDecide, mayGrant } from './may-decide.ts'
+import { assertNotOften, oftenSince } from './often.ts'
 
 export type IncreaseRequest = Omit<typeof increaseRequests.$inferSelect, 'limitBefore'> & { itcode: string }
 
@@ -25,7 +26,7 @@ interface Parts {
 
 /**
  * Asks for `amountMicros` per period. Throws a Refusal: invalid_input unless that is more than their limit; conflict if they
- * have no limit of that period, or a request for it is pending.
+ * have no limit of that period, or a request for it is pending; rate_limited.
  */
 export async function askForIncrease(
   { db, clock, actor, settings }: Parts & { settings: Pick<Settings, 'limits'> },
@@ -43,7 +44,8 @@ export async function askForIncrease(
   const [inserted] = await db.batch([
     db.all<{ id: number }>(sql`
       insert into increase_requests (user_id, period, amount_micros, reason, status, created_at, updated_at)
-      values (${userId}, ${period}, ${amountMicros}, ${reason}, 'pending', ${now}, ${now})
+      select ${userId}, ${period}, ${amountMicros}, ${reason}, 'pending', ${now}, ${now}
+      where ${oftenSince('increase_requests', { userId, now })} is null
       on conflict do nothing returning id`),
     noticeOfInserted(db, { event: 'increase.made', at: now }),
     auditIfChanged(db, {
@@ -55,8 +57,10 @@ export async function askForIncrease(
     }),
   ])
   const id = inserted[0]?.id
-  if (id === undefined)
+  if (id === undefined) {
+    await assertNotOften(db, 'increase_requests', { userId, now })
     throw new Refusal('conflict', `Your request for a ${period} limit is pending already.`)
+  }
   return increaseOf(db, id)
 }
 
