@@ -94,7 +94,7 @@ export const approvals = [
     async handle({ deps, caller, params, body, actor }) {
       const decision = { reviewerId: caller.user.id, status: body.status, note: body.note || null }
       const reviewed = await review({ ...deps, actor }, idOf(params.id), decision)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { application: applicationView(reviewed) }
     },
   }),
@@ -106,7 +106,7 @@ export const approvals = [
     reply: z.strictObject({ message: z.string() }),
     async handle({ deps, params, actor }) {
       await revokeGrant({ ...deps, actor }, idOf(params.id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { message: 'revoked' }
     },
   }),

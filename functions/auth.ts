@@ -110,7 +110,7 @@ export const auth = [
     reply: Message,
     async handle(call) {
       await logOutEverywhere({ ...call.deps, actor: call.actor }, call.caller.user.id)
-      await call.deps.keyCache.refresh()
+      await call.deps.keyCache.changed()
       return signedOut(call, 'logged out everywhere')
     },
   }),

@@ -160,7 +160,7 @@ export const claudeCode = [
       const finding = Promise.resolve(callerOf(deps, [['authorization', `Bearer ${token}`]]))
       const caller = await finding.catch(() => undefined)
       if (caller) ended = (await endDevice(parts, caller.keyId)) || ended
-      if (ended) await deps.keyCache.refresh()
+      if (ended) await deps.keyCache.changed()
       return {}
     },
   }),
@@ -185,7 +185,7 @@ async function tokenAnswer({ deps, body, actor }: DeviceCall<z.output<typeof Tok
     if (answer.kind !== 'approved') return refused(400, answer.kind)
     const approved = { ...actor, id: answer.grant.userId }
     const tokens = await openDevice({ ...deps, actor: approved }, answer.grant)
-    await deps.keyCache.refresh()
+    await deps.keyCache.changed()
     return tokens ? bodyOf(tokens) : refused(400, 'expired_token')
   }
   if (body.grant_type !== 'refresh_token') return refused(400, 'unsupported_grant_type')

@@ -160,7 +160,7 @@ export const devices = [
 /** Anybody's without `ownerId`. */
 async function ended(deps: Deps, actor: Actor, id: string, ownerId?: number) {
   if (!(await endDevice({ ...deps, actor }, idOf(id), ownerId))) throw nothingHere()
-  await deps.keyCache.refresh()
+  await deps.keyCache.changed()
   return { message: 'signed out' }
 }
 

@@ -130,7 +130,7 @@ export const groups = [
     async handle({ deps, params, body, actor }) {
       const change = { ...changeIn(body), name: body.name }
       const changed = await updateGroup({ ...deps, actor }, groupId(params.id), change)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { group: groupView(changed) }
     },
   }),
@@ -143,7 +143,7 @@ export const groups = [
     reply: Done,
     async handle({ deps, params, actor }) {
       await deleteGroup({ ...deps, actor }, groupId(params.id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { message: 'deleted' }
     },
   }),
@@ -158,7 +158,7 @@ export const groups = [
     reply: Described,
     async handle({ deps, params, body, actor }) {
       await setGroupModels({ ...deps, actor }, groupId(params.id), body)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return described(deps, params.id)
     },
   }),

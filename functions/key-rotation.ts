@@ -66,13 +66,13 @@ export async function rotatedKey(
 ): Promise<z.infer<typeof RotatedKey>> {
   const id = idOf(idText)
   const secret = await rotateKey({ ...deps, actor }, scope, id, overlapHours * HOUR_MS)
-  await deps.keyCache.refresh()
+  await deps.keyCache.changed()
   return { key: { ...keyView(await describedKey(deps.db, id)), key: secret } }
 }
 
 export async function withoutPrevious(deps: Deps, actor: Actor, scope: Scope, idText: string) {
   const id = idOf(idText)
   await endPreviousSecret({ ...deps, actor }, scope, id)
-  await deps.keyCache.refresh()
+  await deps.keyCache.changed()
   return { key: keyView(await describedKey(deps.db, id)) }
 }

@@ -184,7 +184,7 @@ export async function madeKey(
   assertInFuture(deps, expiresAt)
   const wanted = { ...whose, name: body.name, expiresAt, ...limitsOf(body), ...boundsOf(body) }
   const made = await createKey({ ...deps, actor }, wanted)
-  await deps.keyCache.refresh()
+  await deps.keyCache.changed()
   return { ...keyView(await describedKey(deps.db, made.key.id)), key: made.secret }
 }
 
@@ -209,13 +209,13 @@ function boundsOf({
 export async function changedKey(deps: Deps, actor: Actor, scope: Scope, idText: string, change: KeyChange) {
   const id = idOf(idText)
   await updateKey({ ...deps, actor }, scope, id, change)
-  await deps.keyCache.refresh()
+  await deps.keyCache.changed()
   return { key: keyView(await describedKey(deps.db, id)) }
 }
 
 async function deletedKey(deps: Deps, actor: Actor, scope: Scope, idText: string) {
   await deleteKey({ ...deps, actor }, scope, idOf(idText))
-  await deps.keyCache.refresh()
+  await deps.keyCache.changed()
   return { message: 'deleted' }
 }
 

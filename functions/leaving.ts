@@ -64,7 +64,7 @@ export const leaving = [
     reply: z.strictObject({ message: z.string() }),
     async handle({ deps, params, body, actor }) {
       await moveKey({ ...deps, actor }, idOf(params.id), body.user_id)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { message: 'moved' }
     },
   }),
@@ -78,7 +78,7 @@ export const leaving = [
     reply: z.strictObject({ message: z.string() }),
     async handle({ deps, params, actor }) {
       await deleteUser({ ...deps, actor }, idOf(params.id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { message: 'deleted' }
     },
   }),

@@ -94,7 +94,7 @@ export const limits = [
     async handle({ deps, body, actor }) {
       const target = { scope: body.scope, scopeId: body.scope_id, period: body.period }
       const set = await setSpendLimit({ ...deps, actor }, target, changeIn(body))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       const [limit = null] = await limitViews(deps, set ? [set] : [])
       return { limit }
     },
@@ -107,7 +107,7 @@ export const limits = [
     reply: z.strictObject({ message: z.string() }),
     async handle({ deps, params, actor }) {
       await deleteSpendLimit({ ...deps, actor }, idOf(params.id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { message: 'deleted' }
     },
   }),

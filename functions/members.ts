@@ -63,7 +63,7 @@ export const members = [
     reply: Members,
     async handle({ deps, params, body, actor }) {
       await setMember({ ...deps, actor }, groupId(params.id), idOf(params.user_id), body.role)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return membersOf(deps, groupId(params.id))
     },
   }),
@@ -76,7 +76,7 @@ export const members = [
     reply: Members,
     async handle({ deps, params, actor }) {
       await removeMember({ ...deps, actor }, groupId(params.id), idOf(params.user_id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return membersOf(deps, groupId(params.id))
     },
   }),
@@ -126,7 +126,7 @@ export const members = [
       const person = await findUser(deps.db, body.itcode)
       if (!person) throw nothingHere()
       await addAsLead({ ...deps, actor }, caller.user.id, id, person.id)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return membersOf(deps, id)
     },
   }),

@@ -124,7 +124,7 @@ export const people = [
     async handle({ deps, params, actor }) {
       const user = await userOf(deps.db, idOf(params.id))
       await logOutEverywhere({ ...deps, actor }, user.id)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { message: 'signed out everywhere' }
     },
   }),

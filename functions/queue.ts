@@ -94,7 +94,7 @@ export const queue = [
     async handle({ deps, caller, body, actor }) {
       const decision = { reviewerId: caller.user.id, status: body.status, note: body.note || null }
       const outcomes = await decideMany({ ...deps, actor }, body.items, decision)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { outcomes: outcomes.map(outcomeView) }
     },
   }),
@@ -107,7 +107,7 @@ export const queue = [
     reply: Outcomes,
     async handle({ deps, caller, body, actor }) {
       const outcomes = await reopenMany({ ...deps, actor }, body.items, caller.user.id)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { outcomes: outcomes.map(outcomeView) }
     },
   }),

@@ -123,7 +123,7 @@ export const requests = [
     async handle({ deps, caller, params, body, actor }) {
       const decision = { reviewerId: caller.user.id, status: body.status, note: body.note || null }
       const reviewed = await review({ ...deps, actor }, idOf(params.id), decision)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { application: applicationView(reviewed) }
     },
   }),
@@ -148,7 +148,7 @@ async function decided(
 ) {
   const decision = { reviewerId, status, note: note || null, amountMicros, until: until ?? undefined }
   const request = await decideIncrease({ ...deps, actor }, idOf(idText), decision)
-  await deps.keyCache.refresh()
+  await deps.keyCache.changed()
   return { request: requestView(request) }
 }
 

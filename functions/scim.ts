@@ -111,7 +111,7 @@ export const scim: Route[] = [
     reply: Resource,
     async handle({ deps, params, body, query, actor }) {
       const kept = await replaceKept(partsOf(deps, actor), idOf(params.id), body)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return shownUser(deps, kept, query)
     },
   }),
@@ -125,7 +125,7 @@ export const scim: Route[] = [
     reply: Resource,
     async handle({ deps, params, body, query, actor }) {
       const kept = await patchKept(partsOf(deps, actor), idOf(params.id), body.Operations)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return shownUser(deps, kept, query)
     },
   }),
@@ -138,7 +138,7 @@ export const scim: Route[] = [
     status: 204,
     async handle({ deps, params, actor }) {
       await deleteKept(partsOf(deps, actor), idOf(params.id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return {}
     },
   }),
@@ -184,7 +184,7 @@ export const scim: Route[] = [
     status: 201,
     async handle({ deps, body, query, actor, id }) {
       const group = await createScimGroup(partsOf(deps, actor), body)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return created(await groupAnswer(deps, group, query), id)
     },
   }),
@@ -199,7 +199,7 @@ export const scim: Route[] = [
     reply: Resource,
     async handle({ deps, params, body, query, actor }) {
       const group = await replaceScimGroup(partsOf(deps, actor), idOf(params.id), body)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return groupAnswer(deps, group, query)
     },
   }),
@@ -213,7 +213,7 @@ export const scim: Route[] = [
     status: 204,
     async handle({ deps, params, body, actor }) {
       await patchScimGroup(partsOf(deps, actor), idOf(params.id), body.Operations)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return {}
     },
   }),
@@ -226,7 +226,7 @@ export const scim: Route[] = [
     status: 204,
     async handle({ deps, params, actor }) {
       await deleteScimGroup(partsOf(deps, actor), idOf(params.id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return {}
     },
   }),

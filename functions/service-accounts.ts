@@ -87,7 +87,7 @@ export const serviceAccounts = [
     async handle({ deps, caller, params, actor }) {
       const scope = { accountId: idOf(params.id), keeperId: caller.user.id }
       await deleteKey({ ...deps, actor }, scope, idOf(params.key_id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { message: 'deleted' }
     },
   }),

@@ -149,7 +149,7 @@ export const users = [
         await updateUser({ ...deps, actor }, id, change)
       }
       if (email !== undefined) await changeAddress({ ...deps, actor, auth }, id, address)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return userAnswer(deps, id)
     },
   }),

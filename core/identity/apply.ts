@@ -15,7 +15,7 @@ type Parts = Pick<Deps, 'db' | 'clock' | 'logger' | 'settings' | 'logins'>
 /**
  * Groups that the provider does not tell stay as they are; so does everything of somebody whom SCIM keeps. Of several providers
  * that tell groups, or a department, the one counts whose identity was joined last, because each of them is asked every hour and people would else
- * be in the groups of another one by turns. Call `keyCache.refresh()` afterwards where the change has to hold at once.
+ * be in the groups of another one by turns. Call `keyCache.changed()` afterwards where the change has to hold at once.
  */
 export async function applyClaims(
   parts: Parts,

@@ -118,7 +118,7 @@ async function admit(
     const own = { ...actor, id: user.id }
     await keep(parts, { user, identity }, verified.refreshToken, own)
     await applyClaims(parts, user.id, provider, verified.claims)
-    await parts.keyCache.refresh()
+    await parts.keyCache.changed()
     const session = { userId: user.id, itcode: user.itcode, ip: actor.ip, userAgent, previous }
     const token = await openSession({ db, clock, auth: settings.auth, actor: own }, session)
     return { user, token }

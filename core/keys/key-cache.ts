@@ -33,6 +33,11 @@ export interface KeyCache {
   find(presented: readonly string[]): Caller
   /** Reads what has changed, at first everything. Rejects if the database fails. */
   refresh(): Promise<void>
+  /**
+   * Has a change hold here at once, where the database answers. Never rejects, because the change is made: whoever was told of
+   * an error would not get the secret of their new key. The next look finds it.
+   */
+  changed(): Promise<void>
   /** Refreshes if the last check was over `maxAgeMs` ago; otherwise returns undefined. */
   fresh(maxAgeMs: number): Promise<void> | undefined
   /**
@@ -93,6 +98,7 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
 
   return {
     refresh,
+    changed: () => refresh().catch(() => {}),
     fresh: (maxAgeMs) => (clock.elapsed() - lookedAt > maxAgeMs ? refresh() : undefined),
     missed: (at) => (clock.now() - at < JUST_SIGNED_MS || missing.take('') === 0 ? refresh() : undefined),
     find(presented) {

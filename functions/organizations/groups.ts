@@ -79,7 +79,7 @@ const rbacGroups = [
       const named = body.name ?? group.name
       if (named === group.name) return groupView(group)
       const changed = await updateGroup({ ...deps, actor }, group.id, { name: named })
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return groupView(changed)
     },
   }),
@@ -94,7 +94,7 @@ const rbacGroups = [
       const group = await groupOf(deps.db, groupId(params.id))
       assertKeptHere(group)
       await deleteGroup({ ...deps, actor }, group.id)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { id: params.id, type: 'rbac_group_deleted' }
     },
   }),
@@ -126,7 +126,7 @@ const members = [
       const known = await memberOf(deps, id, body.user_id)
       if (!known) {
         await setMember({ ...deps, actor }, id, body.user_id, 'member')
-        await deps.keyCache.refresh()
+        await deps.keyCache.changed()
       }
       const member = known ?? (await memberOf(deps, id, body.user_id))
       if (!member) throw nothingHere()
@@ -146,7 +146,7 @@ const members = [
     }),
     async handle({ deps, params, actor }) {
       await removeMember({ ...deps, actor }, groupId(params.id), idIn('user', params.user_id))
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { type: 'rbac_group_member_deleted', rbac_group_id: params.id, user_id: params.user_id }
     },
   }),

@@ -128,7 +128,7 @@ async function decided(deps: Deps, actor: AuditActor, id: number, decision: Incr
     if (!(thrown instanceof Refusal && thrown.code === 'conflict')) throw thrown
     throw new Refusal('invalid_input', thrown.message)
   }
-  await deps.keyCache.refresh()
+  await deps.keyCache.changed()
 }
 
 async function rowOf({ db }: Pick<Deps, 'db'>, idText: string): Promise<PagedIncrease> {

@@ -111,7 +111,7 @@ export const keys = [
         await updateKey(parts, 'admin', id, { status: wanted === 'active' ? 'active' : 'disabled' })
       }
       if (wanted === 'archived' && before.status !== 'archived') await deleteKey(parts, 'admin', id)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return viewOf(await keyOf(deps, params.id), isCurrent(headers))
     },
   }),

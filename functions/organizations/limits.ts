@@ -127,7 +127,7 @@ export const limits = [
           throw isUnknown ? unknownScope(body.scope) : thrown
         },
       )
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return limitView(await limitOf(deps.db, { id: set?.id ?? 0 }))
     },
   }),
@@ -159,7 +159,7 @@ export const limits = [
     async handle({ deps, params, actor }) {
       const { id } = await limitOf(deps.db, { id: idIn('spl', params.id) })
       await deleteSpendLimit({ ...deps, actor }, id)
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { id: params.id, type: 'spend_limit_deleted' }
     },
   }),

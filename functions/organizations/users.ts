@@ -77,7 +77,7 @@ export const users = [
       }
       if (shownRole(user.role) === body.role) return viewOf(user, deps.settings)
       const changed = await updateUser({ ...deps, actor }, user.id, { role: body.role })
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return viewOf(changed, deps.settings)
     },
   }),
@@ -101,7 +101,7 @@ export const users = [
         if (!(thrown instanceof Refusal && thrown.code === 'conflict')) throw thrown
         throw new Refusal('invalid_input', thrown.message, { errorCode: 'cannot_remove_last_member' })
       }
-      await deps.keyCache.refresh()
+      await deps.keyCache.changed()
       return { id: `user_${id}`, type: 'user_deleted' }
     },
   }),
