@@ -27,6 +27,6 @@ export function payingForDepartment(db: Db, name: string) {
     .update(users)
     .set({ directoryGroupId: group })
     .where(sql`exists (select 1 from groups where id = ${group}) and ${users.directoryGroupId} is not ${group}
-      and ${users.id} in (select user_id from scim_users where ${said('department')} = ${name}
-        or (${users.directoryGroupId} is null and ${said('costCenter')} = ${name}))`)
+      and exists (select 1 from scim_users where scim_users.user_id = ${users.id} and (${said('department')} = ${name}
+        or (${users.directoryGroupId} is null and ${said('costCenter')} = ${name})))`)
 }
