@@ -42,6 +42,7 @@ const shape = {
   expires_at: timestamp,
 }
 const InvitationView = z.strictObject(shape).meta({ id: 'Invitation' })
+export type InvitationView = z.infer<typeof InvitationView>
 const MadeInvitation = z
   .strictObject({
     ...shape,

@@ -20,6 +20,7 @@ export const ADMIN_PAGES = [
   '/admin',
   '/admin/users',
   '/admin/users/2',
+  '/admin/users/invitations',
   '/admin/groups',
   '/admin/groups/0',
   '/admin/requests',
