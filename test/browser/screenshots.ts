@@ -59,6 +59,7 @@ async function open(page: Page, path: string) {
   await page.goto(url + path)
   await page.locator('h1').first().waitFor()
   await page.waitForLoadState('networkidle', { timeout: 5_000 }).catch(() => {})
+  await page.waitForSelector('[aria-busy=true]', { state: 'detached', timeout: PATIENCE_MS })
 }
 
 async function signedIn(browser: Browser) {
