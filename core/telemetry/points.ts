@@ -15,6 +15,12 @@ export interface Point {
   value: number
 }
 
+/**
+ * Of a resource, and of a point with those of its resource. More are passed over, because each point has all of its resource's:
+ * a few KB would else be hundreds of MB. Claude Code has some twenty.
+ */
+const MOST_ATTRIBUTES = { resource: 64, point: 128 }
+
 const DELTA = 1
 const DECODER = new TextDecoder()
 
@@ -26,7 +32,8 @@ export function deltaPoints(body: Uint8Array, isProtobuf: boolean): Generator<Po
 function* fromProtobuf(body: Uint8Array): Generator<Point> {
   for (const resourceMetrics of nestedIn(body, 1)) {
     const common = new Map<string, string>()
-    for (const resource of nestedIn(resourceMetrics, 1)) readAttributes(resource, 1, common)
+    for (const resource of nestedIn(resourceMetrics, 1))
+      readAttributes(resource, { at: 1, most: MOST_ATTRIBUTES.resource }, common)
     for (const scopeMetrics of nestedIn(resourceMetrics, 2)) {
       for (const metric of nestedIn(scopeMetrics, 2)) yield* pointsOf(metric, common)
     }
@@ -53,13 +60,18 @@ function pointOf(metric: string, bytes: Uint8Array, common: ReadonlyMap<string, 
     if (field === 4) value = view.getFloat64(0, true)
     if (field === 6) value = Number(view.getBigInt64(0, true))
   }
-  readAttributes(bytes, 7, attributes)
+  readAttributes(bytes, { at: 7, most: MOST_ATTRIBUTES.point }, attributes)
   return { metric, attributes, start, end, value }
 }
 
 /** KeyValue: https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/common/v1/common.proto */
-function readAttributes(message: Uint8Array, at: number, into: Map<string, string>): void {
+function readAttributes(
+  message: Uint8Array,
+  { at, most }: { at: number; most: number },
+  into: Map<string, string>,
+): void {
   for (const pair of nestedIn(message, at)) {
+    if (into.size >= most) return
     const [key] = nestedIn(pair, 1)
     const [any] = nestedIn(pair, 2)
     if (!key) continue
@@ -103,13 +115,16 @@ const DELTA_NAMES: readonly unknown[] = [DELTA, 'AGGREGATION_TEMPORALITY_DELTA']
 
 function* fromJson({ resourceMetrics }: z.output<typeof Metrics>): Generator<Point> {
   for (const { resource, scopeMetrics } of resourceMetrics) {
-    const common = attributesOf(resource?.attributes ?? [])
+    const common = attributesOf(resource?.attributes ?? [], MOST_ATTRIBUTES.resource)
     for (const { name, sum } of scopeMetrics.flatMap(({ metrics }) => metrics)) {
       if (!sum || !DELTA_NAMES.includes(sum.aggregationTemporality)) continue
       for (const point of sum.dataPoints) {
         yield {
           metric: name,
-          attributes: new Map([...common, ...attributesOf(point.attributes)]),
+          attributes: new Map([
+            ...common,
+            ...attributesOf(point.attributes, MOST_ATTRIBUTES.point - common.size),
+          ]),
           start: BigInt(point.startTimeUnixNano),
           end: BigInt(point.timeUnixNano),
           value: point.asDouble ?? point.asInt ?? 0,
@@ -119,6 +134,6 @@ function* fromJson({ resourceMetrics }: z.output<typeof Metrics>): Generator<Poi
   }
 }
 
-function attributesOf(pairs: z.output<typeof Attributes>): Map<string, string> {
-  return new Map(pairs.map(({ key, value }) => [key, String(Object.values(value)[0] ?? '')]))
+function attributesOf(pairs: z.output<typeof Attributes>, most: number): Map<string, string> {
+  return new Map(pairs.slice(0, most).map(({ key, value }) => [key, String(Object.values(value)[0] ?? '')]))
 }

@@ -19,8 +19,8 @@ export interface Telemetry extends Pick<Relay, 'run' | 'left' | 'takeOver'> {
 /** Of a person, whose terminals tell something once a minute each. */
 const AT_ONCE = 120
 const EVERY_MS = 500
-/** Metrics of one process of Claude Code have some KB. */
-const MOST_COUNTED_BYTES = 512 * 1024
+/** Metrics of one process of Claude Code have some KB. To read more keeps calls waiting. */
+const MOST_COUNTED_BYTES = 128 * 1024
 
 export function createTelemetry(parts: RelayParts & DailySumsParts): Telemetry {
   const { clock, metrics } = parts
