@@ -2,9 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { chatToMessages } from '../../../core/openai/request/chat-request.ts'
 import { ChatRequest } from '../../../core/openai/request/chat-shape.ts'
+import { parsedBody } from '../../../core/openai/request/refuse.ts'
 import { responsesToMessages } from '../../../core/openai/request/responses-request.ts'
 import { ResponsesRequest } from '../../../core/openai/request/responses-shape.ts'
-import { context, HI, tool } from '../../support/translation.ts'
+import { context, HI, refusal, tool } from '../../support/translation.ts'
 
 /** More than a call takes arguments. */
 const MANY = 150_000
@@ -81,5 +82,25 @@ describe('as many of one kind as there is room for', () => {
     const tools = list(MANY, (i) => tool(`f${i}`))
     const allowed_tools = { mode: 'required', tools: tools.toReversed() }
     expect(chat({ tools, tool_choice: { type: 'allowed_tools', allowed_tools } }).tools).toHaveLength(MANY)
+  })
+})
+
+describe('the first problem of a list', () => {
+  test.each([
+    ['input[0]', ResponsesRequest, 'input'],
+    ['messages[0]', ChatRequest, 'messages'],
+    ['tools[0]', ChatRequest, 'tools'],
+    ['messages[0].content[0]', ChatRequest, 'content'],
+  ])('is told, and nothing behind it is looked at: %s', (param, schema, name) => {
+    let looked = 0
+    const look = () => {
+      looked += 1
+    }
+    const behind = Object.defineProperties({}, { type: { get: look }, role: { get: look } })
+    const elements = [1, behind]
+    const messages = name === 'content' ? [{ role: 'user', content: elements }] : HI
+    const body = { model: 'm', messages, input: 'hi', [name]: elements }
+    expect(refusal(() => parsedBody<object>(schema, body))).toEqual({ code: 'invalid_input', param })
+    expect(looked).toBe(0)
   })
 })
