@@ -105,16 +105,19 @@ export function messageOf(cause: unknown, situation: Situation = {}): string {
   return cause.retryAfter ? `${text}${t('error.wait', { time: span(cause.retryAfter) })}` : text
 }
 
-/** A line for each field that the gateway did not take; none for any other error. */
+/** A line for each field that the gateway did not take, of a list for its first member of these; none for any other error. */
 export function fieldErrors(cause: unknown): Readonly<Record<string, string>> {
   if (!(cause instanceof ApiError) || cause.code !== 'invalid_input') return {}
   return Object.fromEntries(
-    Object.keys(cause.fields).map((field) => {
-      const found = cause.problems[field]
-      const own = FIELDS.get(field)
-      const isOwn = own !== undefined && (!found || GENERAL.has(found.code))
-      return [field, isOwn ? t(own) : problemText(found, t('error.field'))]
-    }),
+    Object.keys(cause.fields)
+      .toReversed()
+      .map((path) => {
+        const found = cause.problems[path]
+        const [field = path] = path.split('.')
+        const own = FIELDS.get(field)
+        const isOwn = own !== undefined && (!found || GENERAL.has(found.code))
+        return [field, isOwn ? t(own) : problemText(found, t('error.field'))]
+      }),
   )
 }
 
