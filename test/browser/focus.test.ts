@@ -1,7 +1,7 @@
 /** Who reads by keyboard or by ear goes on where they were when what they pressed goes away. */
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { groups, spendLimits, users } from '../../core/db/schema.ts'
+import { applications, groups, spendLimits, users } from '../../core/db/schema.ts'
 import { type House, openHouse } from './house.ts'
 
 const RESEARCH = 7
@@ -13,7 +13,15 @@ beforeAll(async () => {
   const times = { createdAt: 1, updatedAt: 1 }
   await db.insert(groups).values({ id: RESEARCH, name: 'Research', source: 'direct', bills: true, ...times })
   for (const itcode of ['ann', 'bea']) {
-    await db.insert(users).values({ itcode, name: itcode, role: 'user', status: 'active', ...times })
+    const person = { itcode, name: itcode, role: 'user' as const, status: 'active' as const }
+    const [made] = await db
+      .insert(users)
+      .values({ ...person, ...times })
+      .returning()
+    const asked = { model: 'claude-fable-5-2', reason: 'for a test', status: 'pending' as const }
+    await db
+      .insert(applications)
+      .values({ userId: made?.id ?? 0, ...asked, ...times, createdAt: itcode === 'ann' ? 1 : 2 })
   }
   for (const period of ['daily', 'monthly'] as const) {
     await db
@@ -27,6 +35,14 @@ afterAll(() => house?.stop())
 const focused = (page: Page): Promise<string> =>
   page.evaluate(`(({ ariaLabel, labels, innerText, tagName }) =>
     tagName === 'BODY' ? 'nothing' : ariaLabel || labels?.[0]?.innerText || innerText)(document.activeElement)`)
+
+/** What a screen reader adds to each button of this name. */
+const described = (page: Page, name: string) =>
+  page
+    .getByRole('button', { name, exact: true })
+    .evaluateAll((all) =>
+      all.map(({ ariaDescribedByElements: [by] }) => by?.textContent?.trim().replace(/ +/g, ' ')),
+    )
 
 test('after a row is taken away, the next one has the focus, and after the last what follows', async () => {
   const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
@@ -49,6 +65,7 @@ test('after a row is taken away, the next one has the focus, and after the last 
     await page.getByRole('button', { name: `Remove ${itcode}` }).waitFor()
     await expect.poll(() => focused(page)).toBe('Add a person')
   }
+  expect(await described(page, 'Make lead')).toEqual(['ann', 'bea'])
   await page.getByRole('button', { name: 'Remove ann' }).focus()
   await page.keyboard.press('Enter')
   await expect.poll(() => focused(page)).toBe('bea')
@@ -58,5 +75,24 @@ test('after a row is taken away, the next one has the focus, and after the last 
   await page.getByRole('heading', { name: 'bea', exact: true }).waitFor()
   await page.getByText('Not signed in to the dashboard.').waitFor()
   expect([await focused(page), problems]).toEqual(['nothing', []])
+  await page.context().close()
+})
+
+test('a button that stands there once for each request says whose it decides, and the next has the focus after it', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/requests`)
+  await page.getByText('bea asks for claude-fable-5-2').waitFor()
+  for (const name of ['Approve', 'Decline']) {
+    expect(await described(page, name)).toEqual([
+      'ann asks for claude-fable-5-2',
+      'bea asks for claude-fable-5-2',
+    ])
+  }
+  await page.getByRole('button', { name: 'Approve' }).first().focus()
+  await page.keyboard.press('Enter')
+  await page.getByText('ann asks for').waitFor({ state: 'detached' })
+  await expect.poll(() => focused(page)).toContain('Answer to the applicant')
+  expect(problems).toEqual([])
   await page.context().close()
 })
