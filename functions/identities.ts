@@ -14,6 +14,7 @@ const IdentityView = z
     created_at: timestamp,
   })
   .meta({ id: 'Identity' })
+export type IdentityView = z.infer<typeof IdentityView>
 const Identities = z.strictObject({ identities: z.array(IdentityView) })
 
 async function identitiesOf(db: Parameters<typeof listIdentities>[0], userId: number) {

@@ -1,4 +1,4 @@
-/** People who leave, and the accounts of programs that go on without them. */
+/** The page of a person: leaving keys behind, being deleted, identities; and the accounts of programs that go on without them. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { faultsOf, type House, openHouse } from './house.ts'
 
@@ -75,6 +75,35 @@ test('the last administrator is not deleted, and the dialog says why', async () 
   expect(await faultsOf(page)).toEqual([])
   await page.keyboard.press('Escape')
   await dialog.waitFor({ state: 'detached' })
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('an identity is joined to somebody with rights, only once, and parted', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'dark', width: 390 })
+  const dialog = page.locator('dialog[open]')
+  const me = { issuer: 'https://id.corp.test', subject: '00u1' }
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/admin/users`)
+  await page.getByRole('link', { name: 'admin' }).click()
+  await page.getByText('None was joined. They sign in by a mailed code.').waitFor()
+  const join = async () => {
+    await page.getByRole(...button('Join')).click()
+    await dialog.getByLabel('Issuer').fill(me.issuer)
+    await dialog.getByLabel('Their id there').fill(me.subject)
+    expect(await faultsOf(page)).toEqual([])
+    await dialog.getByRole(...button('Join')).click()
+  }
+  await join()
+  await page.getByText(me.issuer, { exact: true }).waitFor()
+  await dialog.waitFor({ state: 'detached' })
+  await join()
+  await dialog.getByText('Somebody signs in by this identity already.').waitFor()
+  await page.keyboard.press('Escape')
+  expect(await faultsOf(page)).toEqual([])
+  await page.getByRole(...button(`Part ${me.issuer}`)).click()
+  await dialog.getByRole(...button('Part')).click()
+  await page.getByText('None was joined. They sign in by a mailed code.').waitFor()
   expect(problems).toEqual([])
   await page.context().close()
 })
