@@ -41,7 +41,7 @@ test('a service account is made, and takes over the key of a program before its 
   await dialog.getByLabel('Name').fill('nightly')
   await dialog.getByRole(...button('Create key')).click()
   await dialog.getByRole(...button('I have copied it')).click()
-  await page.getByText('nightly', { exact: true }).waitFor()
+  await page.getByRole('group', { name: 'What to do with nightly' }).waitFor()
   expect(await faultsOf(page)).toEqual([])
 
   await page.goto(`${gateway.url}/admin/users/${userId}`)
