@@ -41,6 +41,7 @@ const RowView = z
     }),
   })
   .meta({ id: 'ReconciledUse' })
+export type ReconciledUseView = z.infer<typeof RowView>
 /** One line about the costs of some days. */
 export const ReconciledView = z
   .strictObject({
@@ -54,6 +55,13 @@ export const ReconciledView = z
   })
   .meta({ id: 'Reconciled' })
 
+const Reconciliation = z.strictObject({
+  totals: ReconciledView.nullable().meta({ description: 'null: nothing was compared.' }),
+  days: z.array(DayView),
+  rows: z.array(RowView),
+})
+export type ReconciliationView = z.infer<typeof Reconciliation>
+
 export const reconciliations = [
   report({
     path: '/admin/api/reconciliation',
@@ -61,11 +69,7 @@ export const reconciliations = [
     summary:
       'What the accounts of backends with an admin key report of their use, beside the log, by UTC day, model and class of tokens.',
     query: Query,
-    reply: z.strictObject({
-      totals: ReconciledView.nullable().meta({ description: 'null: nothing was compared.' }),
-      days: z.array(DayView),
-      rows: z.array(RowView),
-    }),
+    reply: Reconciliation,
     async handle({ deps: { db, clock }, query }) {
       const given = { startDate: query.start_date, endDate: query.end_date, timeZone: 'UTC' }
       const found = await reconciliation(db, spanOfDates(reportDates(given, 'day', clock.now())))

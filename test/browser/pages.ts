@@ -28,6 +28,7 @@ export const ADMIN_PAGES = [
   '/admin/usage',
   '/admin/statements',
   '/admin/statements/0',
+  '/admin/statements/reconciliation',
   '/admin/keys',
   '/admin/admin-keys',
   '/admin/devices',

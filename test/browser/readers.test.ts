@@ -15,6 +15,7 @@ const COST_PAGES = [
   '/admin/usage',
   '/admin/statements',
   '/admin/statements/0',
+  '/admin/statements/reconciliation',
 ]
 
 let house: House

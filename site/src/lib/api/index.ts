@@ -11,6 +11,7 @@ import type { LiveView } from '../../../../functions/live.ts'
 import type { FiguresOfModel, ModelView } from '../../../../functions/models.ts'
 import type { ChannelView } from '../../../../functions/notices.ts'
 import type { OutcomeView, QueueItemView } from '../../../../functions/queue.ts'
+import type { ReconciledUseView, ReconciliationView } from '../../../../functions/reconciliation.ts'
 import type * as reports from '../../../../functions/report-views.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
 import type * as statements from '../../../../functions/statements.ts'
@@ -43,6 +44,8 @@ export interface Decision {
   until?: string | null
 }
 export type AnyDevice = DeviceOfAnybody
+export type Reconciliation = ReconciliationView
+export type ReconciledUse = ReconciledUseView
 export type CountedGroup = GroupWithCounts
 export type Live = LiveView
 export interface RetiringModel {
@@ -178,6 +181,7 @@ export const api = {
   reportExport: (scope: Scope, query: Query) => withQuery(`${reportBase(scope)}/export`, query),
   statements: (month: string) => get<Statements>('/admin/api/reports/statements', { month }),
   statement: (id: number, month: string) => get<Statement>(`/admin/api/reports/statements/${id}`, { month }),
+  reconciliation: (query: Query) => get<Reconciliation>('/admin/api/reconciliation', query),
   report: (scope: Scope, query: Query) => get<Report>(reportBase(scope), query),
 
   models: () => get<{ models: AvailableModel[] }>('/api/models'),
