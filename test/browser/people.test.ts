@@ -52,7 +52,7 @@ test('a service account is made, and takes over the key of a program before its 
   await dialog.getByRole('option', { name: 'robot' }).click()
   expect(await faultsOf(page)).toEqual([])
   await dialog.getByRole(...button('Move test')).click()
-  await page.getByText('test belongs to robot now').waitFor()
+  await page.getByText('test is moved').waitFor()
   await dialog.getByRole(...button('Move test')).waitFor({ state: 'detached' })
   await dialog.getByRole(...button('Delete')).click()
   await page.getByText('leaver is deleted').waitFor()

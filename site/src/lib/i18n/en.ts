@@ -1125,7 +1125,7 @@ export const en = {
   'people.move_nowhere': 'None: all keys end',
   'people.move_hint':
     'A key that is moved keeps its secret, and the program goes on. The account spends nothing before it has a limit.',
-  'people.moved': '{name} belongs to {account} now',
+  'people.moved': '{name} is moved',
   'people.move_conflict': 'This account has as many keys as it may have.',
   'people.admin_keys': 'Admin API keys that they made go on, and they may know the secrets: {names}',
   'people.revive': 'Bring back',

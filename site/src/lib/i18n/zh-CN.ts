@@ -1070,7 +1070,7 @@ export const zhCN: Messages = {
   'people.move_to': '接收密钥的服务账号',
   'people.move_nowhere': '无：所有密钥都终止',
   'people.move_hint': '转移后密钥本身不变，程序可继续调用。服务账号设置限额之前不能产生费用。',
-  'people.moved': '{name} 已归 {account}',
+  'people.moved': '{name} 已转移',
   'people.move_conflict': '此账号的密钥数已达上限。',
   'people.admin_keys': '对方创建的管理 API 密钥仍然有效，且对方可能知道其内容：{names}',
   'people.revive': '恢复账号',
