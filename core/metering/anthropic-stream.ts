@@ -49,7 +49,7 @@ export function createStreamMeter(): UsageMeter {
   let usage: RawUsage = {}
   let finalUsage = false
   let stopReason: string | undefined
-  let blocks = 0
+  let saysSomething = false
   let servedBy: string | undefined
   let diagnostics: unknown
   let transformations: unknown
@@ -72,7 +72,6 @@ export function createStreamMeter(): UsageMeter {
     if (name === DELTA || name === undefined || !KEPT.has(name)) return
     const value = parsedJson(data)
     if (!whole && value === undefined) return
-    if (name === 'content_block_start') blocks += 1
     if (name === 'message_stop' || name === 'error') ended = true
     try {
       read(name, value)
@@ -95,6 +94,7 @@ export function createStreamMeter(): UsageMeter {
       finalUsage ||= typeof change?.output_tokens === 'number'
     } else if (name === 'content_block_start') {
       servedBy = fallbackIn(value) ?? servedBy
+      saysSomething ||= fallbackIn(value) === undefined
     } else if (name === 'error') failure = errorTypeOf(value)
   }
 
@@ -113,7 +113,7 @@ export function createStreamMeter(): UsageMeter {
       ...billedUsageOf(usage, {
         final: finalUsage && !damaged,
         estimatedOutput: finalUsage ? 0 : Math.ceil(reader.characters() / CHARACTERS_PER_TOKEN),
-        refusedUnserved: stopReason === 'refusal' && blocks === 0,
+        refusedUnserved: stopReason === 'refusal' && !saysSomething,
         servedBy,
         failed: failure !== undefined,
       }),

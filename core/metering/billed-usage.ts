@@ -117,7 +117,9 @@ function partsOf(usage: RawUsage, servedBy: string | undefined, reader: CountRea
   const isPlain = !iterations.some(({ type, model }) => type !== 'message' || typeof model === 'string')
   if (iterations.length === 0 || (isPlain && !addsUp(iterations, whole.tokens))) return [whole]
   let oneHourLeft = whole.tokens.cacheWrite1h
-  return iterations.filter(isBilled).map((entry) => {
+  const answered = iterations.findLastIndex(({ type }) => type === 'fallback_message')
+  const billed = iterations.filter((entry, at) => at >= answered || !isDeclined(entry))
+  return billed.map((entry) => {
     const tokens = tokensOf(entry, oneHourLeft, reader)
     oneHourLeft = Math.max(0, oneHourLeft - tokens.cacheWrite1h)
     const fallback = isPlain ? servedBy : undefined
@@ -138,9 +140,8 @@ function addsUp(iterations: readonly RawUsage[], whole: TokenCounts): boolean {
 }
 
 /** An attempt that was declined without output and gave way to a fallback costs nothing. */
-function isBilled(entry: RawUsage, at: number, all: readonly RawUsage[]): boolean {
-  const declined = entry.output_tokens === 0 && entry.type !== 'compaction'
-  return !(declined && all[at + 1]?.type === 'fallback_message')
+function isDeclined({ type, output_tokens }: RawUsage): boolean {
+  return output_tokens === 0 && type !== 'compaction'
 }
 
 /**

@@ -30,10 +30,14 @@ const WANTED = wantedKeys({
   error: 64 * 1024,
   diagnostics: 1024,
   input_transformations: 64 * 1024,
-  // Enough to see whether it is empty.
-  content: 64,
+  // Enough to see whether nothing was said.
+  content: 1024,
 })
-const EMPTY = /^\[\s*\]$/
+
+/** Whether the answer says nothing: it has no block, or only where one model gave way to the next. */
+function saysNothing(content: unknown): boolean {
+  return Array.isArray(content) && content.every((block) => isRecord(block) && block.type === 'fallback')
+}
 
 export function createWholeMeter({ written, usageOf }: WholeAnswers = CLAUDE_ANSWERS): UsageMeter {
   const found = new Map<string, string | undefined>()
@@ -62,7 +66,7 @@ export function createWholeMeter({ written, usageOf }: WholeAnswers = CLAUDE_ANS
       const metered = billedUsageOf(known ? usageOf(usage) : {}, {
         final: known && scan.state() === 'complete',
         estimatedOutput: known ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
-        refusedUnserved: memberOf('stop_reason') === 'refusal' && EMPTY.test(found.get('content') ?? ''),
+        refusedUnserved: memberOf('stop_reason') === 'refusal' && saysNothing(memberOf('content')),
         servedBy: undefined,
         failed: error() !== undefined,
       })

@@ -88,6 +88,12 @@ describe('a usage of several steps', () => {
     const declined = step({ model: 'a', output_tokens: 0 })
     const fallback = step({ type: 'fallback_message', model: 'b' })
     expect(billed({ iterations: [declined, fallback] }).parts.map(({ model }) => model)).toEqual(['b'])
+    const alsoDeclined = step({ model: 'c', output_tokens: 0 })
+    for (const chain of [
+      [declined, alsoDeclined, fallback],
+      [declined, step({ type: 'compaction' }), fallback],
+    ])
+      expect(billed({ iterations: chain }).parts.map(({ model }) => model)).not.toContain('a')
     expect(billed({ iterations: [fallback, declined] }).parts).toHaveLength(2)
     expect(billed({ iterations: [declined, step()] }).parts).toHaveLength(2)
     expect(billed({ iterations: [{ ...declined, output_tokens: 1 }, fallback] }).parts).toHaveLength(2)

@@ -4,6 +4,7 @@ import {
   block,
   end,
   frame,
+  json,
   NONE,
   one,
   STARTED,
@@ -30,6 +31,19 @@ describe('a stream that ends in a refusal', () => {
     expect(stream(start(STARTED) + words + refused).parts).toEqual(parts)
     expect(stream(start(STARTED) + words + words + refused).parts).toEqual(parts)
     expect(stream(start(STARTED) + end({ output_tokens: 7 }) + stop).parts).toEqual(parts)
+  })
+
+  test('of every model that was asked is not billed, also when one gave way to the next', () => {
+    expect(stream(start(STARTED) + fallback + refused).parts).toEqual([])
+    expect(stream(start(STARTED) + fallback + fallback + refused).parts).toEqual([])
+    expect(stream(start(STARTED) + fallback + words + refused).parts).toEqual(
+      one({ ...BEGUN, output: 7 }, 'b'),
+    )
+    const hop = { type: 'fallback', from: { model: 'a' }, to: { model: 'b' } }
+    const whole = (content: object[]) => json({ content, stop_reason: 'refusal', usage: { input_tokens: 5 } })
+    expect(whole([hop]).parts).toEqual([])
+    expect(whole([hop, { type: 'text', text: 'x' }]).parts).toEqual(one({ input: 5 }))
+    expect(whole([hop, { type: 'text', text: 'x'.repeat(2_000) }]).parts).toEqual(one({ input: 5 }))
   })
 
   test('keeps it while later events give no reason', () => {
