@@ -172,6 +172,20 @@ export function modelsOf({ models }: Pick<BackendConfig, 'models'>): string[] {
   return models.map(idOf)
 }
 
+/**
+ * Those that a cloud serves from within a region or a group of them, which it asks more for:
+ * https://platform.claude.com/docs/en/about-claude/pricing#third-party-platform-pricing
+ */
+export function regionalModels(config: BackendConfig): string[] {
+  if (config.type === 'vertex') return config.region === 'global' ? [] : modelsOf(config)
+  if (config.type !== 'bedrock') return []
+  const named = config.models.map((one) => (typeof one === 'string' ? { id: one, upstream: one } : one))
+  return named.filter(({ upstream }) => !GLOBAL_PROFILE.test(upstream)).map(({ id }) => id)
+}
+
+/** An inference profile whose requests may be served anywhere, as a name or an ARN. */
+const GLOBAL_PROFILE = /(^|\/)global\./
+
 /** A backend in core's names. */
 export function backendFrom(config: BackendConfig): Backend {
   const { name, type, weight, priority, enabled } = config

@@ -3,8 +3,8 @@
  * Parts of a call are summed as integers in millionths of a micro-dollar, exact up to $9,000 (2^53), and rounded half up
  * once. Source of the rates: https://platform.claude.com/docs/en/about-claude/pricing
  */
-import * as z from 'zod'
 import { type BilledUsage, NO_TOKENS, promptOf } from '../metering/tokens.ts'
+import type { PriceList, PriceOverride, Rates } from './list.ts'
 import {
   CLASSES,
   NOTHING,
@@ -18,43 +18,6 @@ import {
 } from './parts.ts'
 import { createSpellings } from './spellings.ts'
 
-const rate = z.number().min(0)
-const RateFields = {
-  input: rate,
-  output: rate,
-  cache_read: rate,
-  cache_write_5m: rate,
-  cache_write_1h: rate,
-}
-const Rates = z.object(RateFields)
-const Listed = Rates.extend({
-  id: z.string(),
-  name: z.string().optional(),
-  aliases: z.array(z.string()).optional(),
-  /** Size of the context window and of the longest answer, in tokens. */
-  context: z.int().optional(),
-  max_output: z.int().optional(),
-  fast_multiplier: z.number().optional(),
-  /** Earlier rates, each valid before the UTC day `until`. */
-  history: z.array(Rates.partial().extend({ until: z.iso.date() })).optional(),
-  /** Rates for the whole request if its prompt has more tokens than the threshold. */
-  long_prompt: Rates.extend({ threshold_prompt_tokens: z.int() }).optional(),
-})
-
-/** config/pricing.json without its notes and sources. */
-export const PriceList = z.object({
-  modifiers: z.object({ unknown_model_default: Rates }),
-  models: z.array(Listed),
-})
-export type PriceList = z.infer<typeof PriceList>
-type Rates = z.infer<typeof Rates>
-
-/** Rates set by the operator, valid from the start of the UTC day `effective_from` or always; the same for long prompts. */
-export interface PriceOverride extends Rates {
-  model: string
-  effective_from?: string | undefined
-}
-
 interface ModelRates extends Rates {
   name: string | undefined
   /** Size of the context window and of the longest answer, in tokens; undefined when unknown. */
@@ -62,6 +25,7 @@ interface ModelRates extends Rates {
   maxOutput: number | undefined
   longPrompt: (Rates & { thresholdPromptTokens: number }) | undefined
   fastMultiplier: number
+  regionalMultiplier: number
 }
 
 /** Prices of one backend beside those that hold for all. */
@@ -70,6 +34,8 @@ export interface OwnPrices {
   overrides: readonly PriceOverride[]
   /** Of every rate, such as 0.85 for a discount; two decimals at most. */
   multiplier: number
+  /** Models that it serves from within a region. */
+  regional?: readonly string[]
 }
 
 type BackendPrices = Pick<Prices, 'cost' | 'estimate'>
@@ -118,9 +84,9 @@ export function createPrices(
   overrides: readonly PriceOverride[] = [],
   own: readonly OwnPrices[] = [],
 ): Prices {
-  const common = pricesOf(list, overrides, 1)
+  const common = pricesOf(list, overrides, { multiplier: 1 })
   const byBackend = new Map(
-    own.map((one) => [one.backend, pricesOf(list, [...overrides, ...one.overrides], one.multiplier)]),
+    own.map((one) => [one.backend, pricesOf(list, [...overrides, ...one.overrides], one)]),
   )
   const all = [common, ...byBackend.values()]
   return {
@@ -130,7 +96,11 @@ export function createPrices(
   }
 }
 
-function pricesOf(list: PriceList, overrides: readonly PriceOverride[], factor: number): Omit<Prices, 'of'> {
+function pricesOf(
+  list: PriceList,
+  overrides: readonly PriceOverride[],
+  { multiplier: factor, regional = [] }: Pick<OwnPrices, 'multiplier' | 'regional'>,
+): Omit<Prices, 'of'> {
   const spellingOf = createSpellings(
     list,
     overrides.map(({ model }) => model),
@@ -138,6 +108,7 @@ function pricesOf(list: PriceList, overrides: readonly PriceOverride[], factor: 
   const unknown = list.modifiers.unknown_model_default
   const perSearch = Math.round(MICROS_PER_SEARCH * factor)
   const canonical = (model: string) => spellingOf(model).name
+  const inRegion = new Set(regional.map(canonical))
 
   const eras = new Map(list.models.map((model) => [model.id, erasOf(model)]))
   for (const override of overrides.toSorted((a, b) => startOf(a) - startOf(b))) {
@@ -148,6 +119,8 @@ function pricesOf(list: PriceList, overrides: readonly PriceOverride[], factor: 
   }
   const rates = (model: string, at: number) =>
     eras.get(canonical(model))?.find(({ from }) => from <= at)?.rates
+  const factorOf = (model: string, found: ModelRates | undefined) =>
+    factor * (inRegion.has(canonical(model)) ? (found?.regionalMultiplier ?? 1) : 1)
 
   return {
     canonical,
@@ -162,7 +135,8 @@ function pricesOf(list: PriceList, overrides: readonly PriceOverride[], factor: 
         if (!found) unpriced = true
         const base = bandOf(found ?? unknown, found?.longPrompt, promptOf(part.tokens))
         const fast = metered.fast || spellingOf(served).fast
-        const multiplier = factor * multiplierOf({ ...metered, fast }, found?.fastMultiplier ?? 1)
+        const speed = multiplierOf({ ...metered, fast }, found?.fastMultiplier ?? 1)
+        const multiplier = factorOf(served, found) * speed
         const classes = scaledClasses(part.tokens, base, multiplier)
         for (const name of CLASSES) scaled[name] += classes[name]
         saved += uncachedCost(part.tokens, base, multiplier) - sumOf(classes)
@@ -175,7 +149,8 @@ function pricesOf(list: PriceList, overrides: readonly PriceOverride[], factor: 
       const band = bandOf(found ?? unknown, found?.longPrompt, input)
       const tokens = { ...NO_TOKENS, output, [cached ? INPUT_CLASS[cached] : 'input']: input }
       const asked = { fast: fast || spellingOf(model).fast, geoUs, batch }
-      const scaled = scaledCost(tokens, band, factor * multiplierOf(asked, found?.fastMultiplier ?? 1))
+      const speed = multiplierOf(asked, found?.fastMultiplier ?? 1)
+      const scaled = scaledCost(tokens, band, factorOf(model, found) * speed)
       return Math.ceil(scaled / SCALE) + webSearches * perSearch
     },
   }
@@ -193,6 +168,7 @@ function erasOf(listed: ListedPrice): Era[] {
       thresholdPromptTokens: listed.long_prompt.threshold_prompt_tokens,
     },
     fastMultiplier: listed.fast_multiplier ?? 1,
+    regionalMultiplier: listed.regional_multiplier ?? 1,
   }
   const eras: Era[] = []
   const history = (listed.history ?? []).toSorted((a, b) => Date.parse(b.until) - Date.parse(a.until))
@@ -215,6 +191,8 @@ function ownRates(override: PriceOverride, listed: ModelRates | undefined): Mode
     maxOutput: listed?.maxOutput,
     longPrompt: undefined,
     fastMultiplier: listed?.fastMultiplier ?? 1,
+    // Who sets a price sets that of the place, too.
+    regionalMultiplier: 1,
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { regionalModels } from '../../../config/backends.ts'
 import { settingsFrom } from '../../../config/settings.ts'
 import { BACKEND, load, MINIMAL, problemsOf } from './settings.ts'
 
@@ -32,6 +33,26 @@ describe('a backend', () => {
     expect(read({ ...given, url: 'https://inside.test', resource: undefined })?.url).toBe(
       'https://inside.test',
     )
+  })
+
+  test('tells which models a cloud serves from within a region, because it asks more for them', () => {
+    const regional = (given: object) => load(of(given)).backends.flatMap(regionalModels)
+    const arn = (profile: string) => `arn:aws:bedrock:us-east-1:123456789012:inference-profile/${profile}`
+    const models = [
+      ...MODELS,
+      { id: 'everywhere', upstream: 'global.anthropic.claude-opus-5-5' },
+      { id: 'everywhere-too', upstream: arn('global.anthropic.claude-opus-5-5') },
+      { id: 'in-europe', upstream: arn('eu.anthropic.claude-opus-5-5') },
+      'anthropic.claude-opus-4-5',
+    ]
+    expect(regional({ ...AWS, type: 'bedrock', models })).toEqual([
+      'claude-opus-5-5',
+      'in-europe',
+      'anthropic.claude-opus-4-5',
+    ])
+    expect(regional({ ...VERTEX, region: 'us' })).toEqual(['claude-opus-5-5'])
+    expect(regional({ ...VERTEX, region: 'global' })).toEqual([])
+    expect(regional(BACKEND)).toEqual([])
   })
 
   test('names its models as it calls them, and as we do', () => {

@@ -3,7 +3,8 @@ import { shippedAbilities } from '../../../adapters/shared/tables.ts'
 import pricing from '../../../config/pricing.json' with { type: 'json' }
 import type { Call } from '../../../core/calls/call.ts'
 import { reservationOf } from '../../../core/limits/reservation.ts'
-import { createPrices, PriceList } from '../../../core/pricing/prices.ts'
+import { PriceList } from '../../../core/pricing/list.ts'
+import { createPrices } from '../../../core/pricing/prices.ts'
 import { call } from '../../support/call.ts'
 
 const prices = createPrices(PriceList.parse(pricing))

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import pricing from '../../../config/pricing.json' with { type: 'json' }
 import { NO_TOKENS } from '../../../core/metering/tokens.ts'
-import { createPrices, PriceList } from '../../../core/pricing/prices.ts'
+import { PriceList } from '../../../core/pricing/list.ts'
+import { createPrices } from '../../../core/pricing/prices.ts'
 
 const NOW = Date.UTC(2026, 10, 26)
 const list = PriceList.parse(pricing)
@@ -20,6 +21,12 @@ const prices = createPrices(
     { backend: 'discounted', multiplier: 0.85, overrides: [] },
     { backend: 'kimi', multiplier: 1, overrides: [KIMI] },
     { backend: 'dear', multiplier: 1.5, overrides: [] },
+    {
+      backend: 'regional',
+      multiplier: 0.85,
+      overrides: [KIMI],
+      regional: ['us.anthropic.claude-opus-5-5', 'claude-opus-4-1', 'kimi-k3'],
+    },
   ],
 )
 const call = (given: object = {}) => ({
@@ -69,6 +76,20 @@ test('a backend of another family has the prices of its models, which no other b
 
 test('a backend without prices of its own has the list', () => {
   expect(prices.of('claude').cost(call(), MODEL, NOW)).toEqual(prices.cost(call(), MODEL, NOW))
+})
+
+test('a model that is served from within a region costs a tenth more, from 4.5 on and unless its price is the operator’s own', () => {
+  const input = (model: string) => {
+    const parts = [{ model: undefined, tokens: { ...NO_TOKENS, input: 1_000_000 } }]
+    return prices.of('regional').cost(call({ parts, webSearches: 0 }), model, NOW).costMicros
+  }
+  expect(input('claude-opus-5-5')).toBe(0.85 * 1.1 * 4_000_000)
+  expect(input('claude-sonnet-5-5')).toBe(0.85 * 2_000_000)
+  expect(input('claude-opus-4-1')).toBe(0.85 * 15_000_000)
+  expect(input('kimi-k3')).toBe(0.85 * 600_000)
+  const size = { input: 1_000, output: 1_000 }
+  const listed = prices.of('claude').estimate('claude-opus-5-5', size, NOW)
+  expect(prices.of('regional').estimate('claude-opus-5-5', size, NOW)).toBe(Math.ceil(0.85 * 1.1 * listed))
 })
 
 test('a reservation is enough for the dearest backend, because it is made before one is chosen', () => {

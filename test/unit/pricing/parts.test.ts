@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import pricing from '../../../config/pricing.json' with { type: 'json' }
 import type { BilledUsage, TokenCounts } from '../../../core/metering/tokens.ts'
-import { createPrices, PriceList } from '../../../core/pricing/prices.ts'
+import { PriceList } from '../../../core/pricing/list.ts'
+import { createPrices } from '../../../core/pricing/prices.ts'
 import { billed, NONE } from '../../support/usage-streams.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import pricing from '../../../config/pricing.json' with { type: 'json' }
 import { billedUsage } from '../../../core/metering/billed-usage.ts'
 import type { BilledUsage, TokenCounts } from '../../../core/metering/tokens.ts'
-import { createPrices, PriceList, type PriceOverride } from '../../../core/pricing/prices.ts'
+import { PriceList, type PriceOverride } from '../../../core/pricing/list.ts'
+import { createPrices } from '../../../core/pricing/prices.ts'
 import { billed, NONE } from '../../support/usage-streams.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')
@@ -191,6 +192,7 @@ describe('prices of the operator', () => {
       maxOutput: 128_000,
       longPrompt: undefined,
       fastMultiplier: 1,
+      regionalMultiplier: 1,
     })
   })
 
@@ -256,18 +258,25 @@ test('every field of a list and of the operator’s own prices counts', () => {
     context: 5,
     max_output: 6,
     fast_multiplier: 3,
+    regional_multiplier: 1.2,
     long_prompt: { ...flat(9), threshold_prompt_tokens: 10 },
     history: [{ until: '2026-01-01', cache_write_5m: 4, cache_write_1h: 5 }],
   }
   const later = { model: 'm', ...flat(8), effective_from: '2026-12-02' }
   const sooner = { model: 'm', ...flat(7), effective_from: '2026-12-01' }
   const { rates } = createPrices({ ...list, models: [listed] }, [later, sooner])
-  const known = { name: 'M', context: 5, maxOutput: 6, fastMultiplier: 3 }
+  const sizes = { name: 'M', context: 5, maxOutput: 6, fastMultiplier: 3 }
+  const known = { ...sizes, regionalMultiplier: 1.2 }
   const longPrompt = { ...flat(9), thresholdPromptTokens: 10 }
   expect(rates('m', NOW)).toEqual({ ...flat(1), ...known, longPrompt })
   const older = { ...flat(1), cache_write_5m: 4, cache_write_1h: 5 }
   expect(rates('m', Date.parse('2025-12-31'))).toEqual({ ...older, ...known, longPrompt })
-  expect(rates('m', Date.parse('2026-12-01'))).toMatchObject({ ...flat(7), ...known, longPrompt: undefined })
+  expect(rates('m', Date.parse('2026-12-01'))).toEqual({
+    ...flat(7),
+    ...sizes,
+    regionalMultiplier: 1,
+    longPrompt: undefined,
+  })
   expect(rates('m', Date.parse('2026-12-02'))).toMatchObject(flat(8))
   expect(createPrices({ ...list, models: [{ ...flat(1), id: 'm' }] }).rates('m', NOW)).toEqual({
     ...flat(1),
@@ -276,5 +285,6 @@ test('every field of a list and of the operator’s own prices counts', () => {
     maxOutput: undefined,
     longPrompt: undefined,
     fastMultiplier: 1,
+    regionalMultiplier: 1,
   })
 })
