@@ -13,8 +13,10 @@ import { chatCompletions, responses } from '../core/openai/serve.ts'
 import { type RouteCall, route } from './route.ts'
 
 const cursor = z.string().max(256).optional()
+const MOST_MODELS = 1000
 const ModelPage = z.object({
-  limit: z.coerce.number().int().min(1).max(1000).default(20),
+  // Claude's default is 20, but clients of OpenAI's interface ask for no further page.
+  limit: z.coerce.number().int().min(1).max(MOST_MODELS).default(MOST_MODELS),
   after_id: cursor,
   before_id: cursor,
 })

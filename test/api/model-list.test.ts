@@ -113,6 +113,14 @@ describe('the list of models', () => {
     expect(await listed()).toEqual([200, ['claude-opus-5-5']])
   })
 
+  test('is whole for clients that ask for no page, because those of OpenAI ask for no further one', async () => {
+    const all = Array.from({ length: 25 }, (_, i) => `claude-opus-5-${i}`)
+    models(all)
+    expect(await listed()).toEqual([200, all])
+    const { body } = await get('/v1/models?limit=20')
+    expect([body.data.length, body.has_more]).toEqual([20, true])
+  })
+
   test('is empty where a backend says that it has none', async () => {
     models(json(404, '{}'))
     expect(await listed()).toEqual([200, []])
