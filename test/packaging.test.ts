@@ -1,9 +1,13 @@
 /** What goes into an image and how a service is held, by the files that say so. */
-import { globSync, readFileSync } from 'node:fs'
-import { matchesGlob } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { join, matchesGlob } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { loadConfig } from '../config/load.ts'
+import { temporaryFolder } from './support/stores.ts'
 
 describe('the context of an image', () => {
   const rules = readFileSync('.dockerignore', 'utf8')
@@ -46,6 +50,47 @@ describe('the context of an image', () => {
       .filter((path) => !/^config\/(?!config\.example)[^/]*\.yaml$/.test(path))
     expect(sources.length).toBeGreaterThan(100)
     expect([...sources, 'package.json', 'package-lock.json', 'tsconfig.json'].filter(isLeftOut)).toEqual([])
+  })
+})
+
+describe('the health check of an image', () => {
+  const folder = temporaryFolder()
+  afterEach(folder.remove)
+  const [, healthy = ''] =
+    /^HEALTHCHECK .*CMD \["node", "([^"]+)"\]$/m.exec(readFileSync('adapters/node/Dockerfile', 'utf8')) ?? []
+  /** As the system tells of a socket: a port that is listened on, or one that is connected. */
+  const socket = (port: number, state = '0A', user = process.getuid?.() ?? 0) =>
+    `   0: 00000000:${port.toString(16).padStart(4, '0').toUpperCase()} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000 ${user} 0 1`
+  const endOf = async (...sockets: string[]) => {
+    for (const name of ['tcp', 'tcp6'])
+      writeFileSync(
+        join(folder.path, name),
+        `  sl  local_address\n${name === 'tcp' ? sockets.join('\n') : ''}\n`,
+      )
+    const [code] = await once(spawn(process.execPath, [healthy, folder.path]), 'exit')
+    return code
+  }
+
+  test('asks whatever port the gateway listens on', async () => {
+    const server = createServer(
+      ({ url }, response) => void response.writeHead(url === '/healthz' ? 200 : 404).end(),
+    )
+    const other = createServer((_, response) => void response.writeHead(404).end())
+    const portOf = async (one: Server) => {
+      await once(one.listen(0, '127.0.0.1'), 'listening')
+      const address = one.address()
+      return typeof address === 'object' ? (address?.port ?? 0) : 0
+    }
+    const [port, foreign] = [await portOf(server), await portOf(other)]
+    try {
+      expect(await endOf(socket(foreign), socket(port))).toBe(0)
+      expect(await endOf(socket(foreign))).toBe(1)
+      expect(await endOf(socket(port, '01'), socket(port, '0A', 4711))).toBe(1)
+      expect(await endOf()).toBe(1)
+    } finally {
+      server.close()
+      other.close()
+    }
   })
 })
 
