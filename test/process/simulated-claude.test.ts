@@ -235,6 +235,22 @@ describe('the simulated Claude', () => {
     expect(JSON.parse(content[0].text)).toEqual({ title: 'Hello, you!', tags: ['a'], note: null })
   })
 
+  test('only fills its cache for a max_tokens of 0', async () => {
+    const marked = [{ type: 'text', text: 'x'.repeat(400), cache_control: { type: 'ephemeral' } }]
+    const { content, stop_reason, usage } = await ask({ system: marked, max_tokens: 0 })
+    expect([content, stop_reason]).toEqual([[], 'max_tokens'])
+    expect(usage).toMatchObject({ output_tokens: 0, cache_creation_input_tokens: expect.any(Number) })
+    expect(usage.cache_creation_input_tokens).toBeGreaterThan(0)
+  })
+
+  test('answers with a JSON object alone where the system prompt asks for one', async () => {
+    const system = [{ type: 'text', text: 'Respond with one valid JSON object and nothing else.' }]
+    for (const asked of [system, `Be brief. ${system[0]?.text}`]) {
+      const { content } = await ask({ system: asked })
+      expect(JSON.parse(content[0].text)).toEqual({ answer: expect.stringContaining('Hello, you!') })
+    }
+  })
+
   test('refuses what Claude refuses, counting tokens too', async () => {
     const body = { ...HELLO, messages: [{ role: 'assistant', content: 'Hello' }, ...HELLO.messages] }
     for (const path of ['/v1/messages', '/v1/messages/count_tokens']) {

@@ -8,6 +8,8 @@ import { CHARACTERS_PER_TOKEN, tokensOf } from './usage.ts'
 const LONGEST_QUOTE = 200
 /** What clients add to a person's words: Claude Code and Codex. */
 const ADDED = /<(system-reminder|environment_context)>.*?<\/\1>/gs
+/** What the gateway asks for in the system prompt, where OpenAI's interface has `response_format: json_object`. */
+const JSON_ALONE = /\bvalid JSON object and nothing else\b/
 const HELLO = 'hello from the simulated Claude'
 /** A command that the person wrote out: run `touch file`. */
 const COMMAND = /`([^`\n]+)`/
@@ -32,6 +34,7 @@ export interface Answer {
 
 /** `makeFile` makes a file as code execution does and returns its id; undefined without code execution. */
 export function answerTo(asked: AskedMessage, makeFile?: () => string): Answer {
+  if (asked.max_tokens === 0) return { blocks: [], stopReason: 'max_tokens', outputTokens: 0 }
   const last = asked.messages.findLast(({ role }) => role === 'user')
   const content = last?.content ?? ''
   const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content
@@ -48,9 +51,15 @@ export function answerTo(asked: AskedMessage, makeFile?: () => string): Answer {
     return sized([{ type: 'text', text: JSON.stringify(sampleOf(format.schema, text)) }], asked.max_tokens)
   }
   const reply = result ? aboutResult(result) : aboutText(text)
+  if (JSON_ALONE.test(textOf(asked.system)))
+    return sized([{ type: 'text', text: JSON.stringify({ answer: reply }) }], asked.max_tokens)
   if (makeFile && /\bfile\b/.test(text))
     return sized([...execution(makeFile()), { type: 'text', text: reply }], asked.max_tokens)
   return sized([{ type: 'text', text: reply }], asked.max_tokens)
+}
+
+function textOf(content: AskedMessage['system']): string {
+  return typeof content === 'string' ? content : (content ?? []).map(({ text = '' }) => text).join('\n')
 }
 
 function aboutText(text: string): string {
@@ -64,9 +73,7 @@ function aboutText(text: string): string {
 }
 
 function aboutResult({ content, is_error }: z.infer<typeof Block>): string {
-  const parts = z.array(Block).safeParse(content)
-  const text =
-    typeof content === 'string' ? content : (parts.data ?? []).map((part) => part.text ?? '').join('\n')
+  const text = typeof content === 'string' ? content : textOf(z.array(Block).safeParse(content).data)
   const said = excerpt(text, LONGEST_QUOTE) || 'nothing'
   const verb = is_error ? 'failed and said' : 'said'
   return `The tool ${verb}: “${said}”. That is all a simulated Claude can make of it.`

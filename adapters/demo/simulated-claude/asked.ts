@@ -21,6 +21,7 @@ export const Asked = z.looseObject({
   messages: z
     .array(z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(Block)]).nullish() }))
     .min(1),
+  system: z.union([z.string(), z.array(Block)]).nullish(),
   stream: z.boolean().nullish(),
   tools: z.array(Tool).nullish(),
   tool_choice: z.looseObject({ type: z.string(), name: z.string().optional() }).nullish(),
@@ -28,5 +29,6 @@ export const Asked = z.looseObject({
   safeguards: z.unknown().optional(),
 })
 export type Asked = z.infer<typeof Asked>
-export const AskedMessage = Asked.extend({ max_tokens: z.int().min(1) })
+/** `max_tokens: 0` fills the cache, and has no answer. */
+export const AskedMessage = Asked.extend({ max_tokens: z.int().min(0) })
 export type AskedMessage = z.infer<typeof AskedMessage>
