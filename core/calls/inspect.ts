@@ -1,5 +1,6 @@
 /** What the gateway needs to know of a Messages request, read from its bytes. The rest is the upstream's business. */
 import { Refusal } from '../errors.ts'
+import { MOST_MEMBERS } from '../json/bounds.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan, type Member, type Span, wantedKeys } from '../json/scan.ts'
 import { LONGEST_MODEL_NAME, modelNameProblem } from '../models/name.ts'
@@ -28,8 +29,6 @@ export interface Inspected {
 
 /** Brackets that may be open at once. Nothing here needs a stack for them, but what reads the body after us may. */
 const DEEPEST = 10_100
-/** Some thirty have a meaning; each costs a little time in which nobody else is served. */
-const MOST_MEMBERS = 1_000
 const LONGEST_BETAS = 16 * 1024
 /** The most bytes to keep of each value that is looked at. */
 const WANTED = wantedKeys({

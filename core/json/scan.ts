@@ -58,6 +58,8 @@ export interface ScanOptions {
   deepest?: number
   /** The most members at the top level; default any number. */
   mostMembers?: number
+  /** The most objects and lists below the top level; default any number. */
+  mostNested?: number
   /**
    * Is told of each string below the top level, keys included, from its opening quote to the byte after its closing
    * one, if it has fewer than SHORT bytes and lies in one chunk.
@@ -73,6 +75,7 @@ const BOM = [0xef, 0xbb, 0xbf]
 const LONGEST_KEY = 1024
 /** The default of `deepest`: bounds the memory for open brackets. */
 const DEEPEST = 100_000
+const ANY = Number.POSITIVE_INFINITY
 
 type Token = 'key' | 'string' | 'word' | 'inside'
 type Between = 'start' | 'key or end' | 'next key' | 'colon' | 'value' | 'comma or end'
@@ -83,7 +86,7 @@ type Place = Token | Between | 'end' | Broken
 export function createScan(
   wanted: readonly Wanted[],
   onMember: (member: Member) => void,
-  { deepest = DEEPEST, mostMembers = Number.POSITIVE_INFINITY, onNested }: ScanOptions = {},
+  { deepest = DEEPEST, mostMembers = ANY, mostNested = ANY, onNested }: ScanOptions = {},
 ): Scan {
   let place: Place = 'start'
   let bomBytes = 0
@@ -94,6 +97,7 @@ export function createScan(
   let offset = 0 // bytes in earlier chunks
   let closedAt: number | undefined
   let members = 0
+  let nested = 0
   /** The wanted key whose value is next or under way. */
   let member: Wanted | undefined
   let start = 0
@@ -144,7 +148,13 @@ export function createScan(
     if (byte === QUOTE) place = 'string'
     else if (isOpener(byte)) place = 'inside'
     else place = isWordByte(byte) ? 'word' : 'invalid'
-    if (place === 'inside') owed.push(byte + 2)
+    if (place === 'inside') open(byte)
+  }
+
+  function open(byte: number) {
+    nested += 1
+    if (owed.push(byte + 2) >= deepest) place = 'too deep'
+    else if (nested > mostNested) place = 'too many'
   }
 
   /** Nearly all keys lie in one chunk and have no escape: those are compared as bytes, in place. */
@@ -201,7 +211,7 @@ export function createScan(
         if (onNested && end - i < SHORT) onNested(chunk, i - 1, end)
         i = end
       } else if (isOpener(byte)) {
-        if (owed.push(byte + 2) >= deepest) place = 'too deep'
+        open(byte)
       } else if ((byte | BRACKET_BIT) === CLOSE_BRACE) {
         if (owed.pop() !== byte) place = 'invalid'
         else if (owed.length === 0) return i

@@ -5,6 +5,7 @@
 import { modelOf } from '../calls/inspect.ts'
 import { DEFAULT_USES, type Named, type NamedModel, positive } from '../calls/named.ts'
 import { Refusal } from '../errors.ts'
+import { MOST_MEMBERS } from '../json/bounds.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan, type Member, type Span, wantedKeys } from '../json/scan.ts'
 import type { Splice } from '../json/splice.ts'
@@ -32,7 +33,6 @@ export interface NativeRequest extends Pick<Named, 'serverTools' | 'mcpServers' 
 
 /** As for Claude's interface (core/calls/inspect.ts). */
 const DEEPEST = 10_100
-const MOST_MEMBERS = 1_000
 const MOST_NAMED = 1_000
 const LONGEST_NUMBER = 32
 const WANTED = wantedKeys({

@@ -20,7 +20,12 @@ const tool = (parameters: string, strict: boolean) =>
 const format = (inner: string) =>
   `"response_format":{"type":"json_schema","json_schema":{"name":"f","schema":${inner}}}`
 
-describe('a body that is nested very deep', () => {
+/** `{}` as often, in a list. */
+const objects = (count: number) => `[${'{},'.repeat(count - 1)}{}]`
+const items = (count: number) => `[${'{"type":"x"},'.repeat(count)}{"role":"user","content":"x"}]`
+const response = (input: string) => `{"model":"m","store":false,"input":${input}}`
+
+describe('a body that is nested very deep, or of very many parts', () => {
   let upstream: FakeUpstream
   let app: App
   let key: string
@@ -48,6 +53,11 @@ describe('a body that is nested very deep', () => {
     ['/v1/chat/completions', chat(format(schema(100)))],
     ['/v1/chat/completions', chat(`"metadata":${nested(20_000)}`)],
     ['/v1/chat/completions', call(`{"a":${nested(100_000)}}`)],
+    ['/v1/chat/completions', chat(`"metadata":{"a":${objects(50_000)}}`)],
+    ['/v1/chat/completions', chat(`"${Array.from({ length: 1_000 }, (_, i) => i).join('":1,"')}":1`)],
+    ['/v1/responses', response(items(50_000))],
+    ['/v1/responses/compact', response(items(50_000))],
+    ['/v1/responses/input_tokens', response(items(50_000))],
     ['/v1/responses', `{"model":"m","store":false,"input":"x","tools":${nested(5_000)}}`],
     ['/v1/responses', `{"model":"m","store":false,"input":"x","metadata":{"a":${nested(5_000)}}}`],
   ])('is refused on %s, whatever it is (case %#)', async (path, body) => {
@@ -58,5 +68,14 @@ describe('a body that is nested very deep', () => {
     })
     expect([answer.status, answer.text.includes('invalid_request_error')]).toEqual([400, true])
     expect(upstream.requests.filter(({ method }) => method === 'POST')).toEqual([])
+  })
+
+  test('of as many parts as no conversation has is taken', async () => {
+    const answer = await app.request('/v1/responses', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: response(items(49_998)),
+    })
+    expect(answer.status).toBe(200)
   })
 })

@@ -1,6 +1,6 @@
 /** Reads the body of a request to OpenAI's APIs, with every digit of the numbers that are sent on. */
 import { invalidField } from '../../errors.ts'
-import { DEEPEST } from '../../json/depth.ts'
+import { DEEPEST, MOST_MEMBERS, MOST_NESTED } from '../../json/bounds.ts'
 import { exactJson, mayLoseDigits } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
 import { createScan, type Span, wantedKeys } from '../../json/scan.ts'
@@ -12,10 +12,19 @@ const SENT_ON = wantedKeys({ tools: 0, functions: 0, response_format: 0, text: 0
 /** Throws a Refusal invalid_input. */
 export function bodyOf(bytes: Uint8Array): unknown {
   const members = new Map<string, Span>()
-  const scan = createScan(SENT_ON, (member) => members.set(member.key, member), { deepest: DEEPEST })
+  const scan = createScan(SENT_ON, (member) => members.set(member.key, member), {
+    deepest: DEEPEST,
+    mostMembers: MOST_MEMBERS,
+    mostNested: MOST_NESTED,
+  })
   scan.write(bytes)
   const state = scan.state()
   if (state === 'too deep') throw invalidField('body', 'it is nested too deep')
+  if (state === 'too many')
+    throw invalidField(
+      'body',
+      `at most ${MOST_MEMBERS} members and ${MOST_NESTED} objects and lists are expected`,
+    )
   if (state !== 'complete') throw invalidField('body', 'a JSON object is expected')
   try {
     const body: unknown = JSON.parse(DECODER.decode(bytes))

@@ -1,6 +1,6 @@
 /** Tool calls and their answers: ids that Claude takes, each of them once, and input as it was written. */
 import { invalidField } from '../../errors.ts'
-import { DEEPEST, shapeOfText } from '../../json/depth.ts'
+import { DEEPEST, shapeOfText } from '../../json/bounds.ts'
 import { exactJson } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
 import { createFreeNames } from '../free-names.ts'

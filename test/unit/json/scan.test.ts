@@ -11,11 +11,12 @@ function scanned(
     cuts = [],
     keys = ['a', 'b'],
     most = 1_000_000,
-  }: { cuts?: number[]; keys?: string[]; most?: number } = {},
+    mostNested = Number.POSITIVE_INFINITY,
+  }: { cuts?: number[]; keys?: string[]; most?: number; mostNested?: number } = {},
 ) {
   const members: Member[] = []
   const wanted = wantedKeys(Object.fromEntries(keys.map((key) => [key, most])))
-  const scan = createScan(wanted, (member) => members.push(member))
+  const scan = createScan(wanted, (member) => members.push(member), { mostNested })
   const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
   let from = 0
   for (const end of ends) {
@@ -84,6 +85,14 @@ describe('a scan of the top level', () => {
     const nested = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`
     expect(scannedText(nested(10_000)).state).toBe('complete')
     expect(scannedText(nested(200_000)).state).toBe('too deep')
+  })
+
+  test('counts objects and lists below the top level, wherever the bytes are cut', () => {
+    const bytes = encoder.encode('{"a":[{},{"b":"[{"}],"c":{}}')
+    for (const cuts of [[], [7], [...bytes.keys()]]) {
+      expect(scanned(bytes, { cuts, mostNested: 4 }).state).toBe('complete')
+      expect(scanned(bytes, { cuts, mostNested: 3 }).state).toBe('too many')
+    }
   })
 
   test('keeps no value longer than asked, and finds no key longer than a kilobyte', () => {
