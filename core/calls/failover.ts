@@ -115,7 +115,15 @@ function leftBefore(selection: Selection): Served {
 /** Counting tokens teaches nothing about messages: another limit holds for it, and some backends cannot do it. */
 function verdictToLearn(call: Call, verdict: Failure, unproven: boolean): Failure | undefined {
   if (call.countsTokens) return verdict.kind === 'account_unreachable' ? verdict : undefined
-  return unproven ? undefined : verdict
+  return unproven || isFastLimit(call, verdict) ? undefined : verdict
+}
+
+/**
+ * Fast mode has limits of its own, which say nothing of other calls:
+ * https://platform.claude.com/docs/en/build-with-claude/fast-mode#rate-limits
+ */
+function isFastLimit({ fast }: Call, { kind }: Failure): boolean {
+  return fast && kind === 'pair_cooldown'
 }
 
 function confirmed(
@@ -138,7 +146,8 @@ function keepForOthers(
   { backend }: Selection,
   { verdict, kept, late }: Pick<Failed, 'verdict' | 'kept' | 'late'>,
 ) {
-  if (call.countsTokens || (verdict.kind !== 'pair_failed' && verdict.kind !== 'pair_cooldown')) return
+  if (call.countsTokens || isFastLimit(call, verdict)) return
+  if (verdict.kind !== 'pair_failed' && verdict.kind !== 'pair_cooldown') return
   const now = clock.now()
   const wait = kept && waitOf(headerOf(kept.headers, 'retry-after'), now)
   balancer.keepRefusal(backend, call.model, {

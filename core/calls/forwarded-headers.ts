@@ -24,7 +24,12 @@ const TO_CLIENT = new Set([
   'x-should-retry',
 ])
 /** Never shown: limits and name of the organisation that all callers share. */
-const NEVER_TO_CLIENT = ['anthropic-ratelimit-', 'anthropic-priority-', 'anthropic-organization-id']
+const NEVER_TO_CLIENT = [
+  'anthropic-ratelimit-',
+  'anthropic-priority-',
+  'anthropic-fast-',
+  'anthropic-organization-id',
+]
 
 /** The caller's headers as the upstream may see them; the credential is added per backend. */
 export function upstreamHeaders(from: Iterable<readonly [string, string]>): HeaderPairs {

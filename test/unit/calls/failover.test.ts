@@ -217,6 +217,19 @@ describe('a call that counts tokens', () => {
   })
 })
 
+test('a limit of fast mode says nothing of calls at the usual speed', async () => {
+  const limited = errorOf(429, 'rate_limit_error')
+  const { send, tried, balancer } = failoverScene({
+    a: { ...limited, headers: [['retry-after', '30']] },
+    b: SERVED,
+  })
+  await send({ fast: true })
+  expect([tried, balancer.memory.shared.size()]).toEqual([['a', 'b'], 0])
+  expect(balancer.memory.tries.kept([`a ${OPUS}`])).toBeUndefined()
+  await send()
+  expect(balancer.memory.shared.get(`a ${OPUS}`)?.state).toBe('cooling_down')
+})
+
 test('a failure is that of the person who called', async () => {
   const { send, balancer, call: other } = failoverScene({ a: OVERLOADED })
   await other(FAILED, { person: BOB })

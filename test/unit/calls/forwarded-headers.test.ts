@@ -58,6 +58,7 @@ describe('the client', () => {
         ['set-cookie', 'a=1'],
         ['server', 'cloudflare'],
         ['anthropic-ratelimit-requests-remaining', '1'],
+        ['anthropic-fast-input-tokens-limit', '1'],
         ['anthropic-organization-id', 'org'],
         ['anthropic-something', 'new'],
       ],
@@ -81,6 +82,7 @@ describe('the client', () => {
       'server',
       'anthropic-organization-id',
       'anthropic-ratelimit-requests-remaining',
+      'anthropic-fast-input-tokens-limit',
     ]) {
       expect(names(sent)).not.toContain(name)
     }
