@@ -99,7 +99,6 @@ export interface MessagesRequest {
   thinking?: Thinking | Record<string, unknown>
   output_config?: { effort?: string; format?: { type: 'json_schema'; schema: object } }
   metadata?: { user_id: string }
-  cache_control?: CacheControl
   speed?: 'fast'
 }
 

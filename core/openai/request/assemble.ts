@@ -2,7 +2,7 @@
 import type { Abilities } from '../../models/abilities.ts'
 import type { ClientTools } from '../client-tools.ts'
 import type { MessagesRequest, TextBlock, Tool, WebSearchTool } from '../messages-api.ts'
-import { cacheMarks } from './caching.ts'
+import { markCache } from './caching.ts'
 import { conversation, type Talk } from './conversation.ts'
 import { type ForcedTool, forcedTool } from './forced-tool.ts'
 import { type AskedFormat, type Format, outputFormat } from './output-format.ts'
@@ -92,7 +92,7 @@ export function assemble(asked: ModelRequest, context: TranslationContext, warni
     ...(asked.fast ? { speed: 'fast' } : {}),
   }
   const automatic = context.automaticCaching && !asked.explicitCaching
-  Object.assign(request, cacheMarks(request, automatic, warn))
+  markCache(request, automatic, warn)
   return { request, warnings, clientTools: asked.clientTools, forcedTool: forced?.name }
 }
 
