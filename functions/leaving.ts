@@ -1,10 +1,13 @@
-/** Routes with which administrators see people off: what would stop, deleting, reviving, and freeing a name. */
+/** Routes with which administrators see people off: what would stop, deleting, reviving, freeing a name, and erasing. */
 import * as z from 'zod'
+import { invalidField } from '../core/errors.ts'
 import { moveKey } from '../core/keys/move.ts'
 import { timeText } from '../core/units.ts'
+import { eraseUser } from '../core/users/erase.ts'
 import { whatLeaves } from '../core/users/leaving.ts'
+import { userOf } from '../core/users/manage.ts'
 import { deleteUser, releaseName, reviveUser } from '../core/users/remove.ts'
-import { idOf, timestamp } from './fields.ts'
+import { idOf, line, timestamp } from './fields.ts'
 import { report, route } from './route.ts'
 
 const LeavingKey = z
@@ -105,6 +108,27 @@ export const leaving = [
     async handle({ deps, params, actor }) {
       const { id, itcode } = await releaseName({ ...deps, actor, auth: deps.settings.auth }, idOf(params.id))
       return { user: { id, itcode } }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/admin/api/users/:id/erase',
+    tier: 'admin',
+    // It hides who did something from the audit, for good.
+    recent: true,
+    summary:
+      'Replaces names, addresses and IP addresses of a deleted user by #id, for good. Usage stays. Backups, logs and free text are not reached.',
+    body: z.strictObject({
+      itcode: line(300).meta({ description: 'Their account name, so that nobody is erased by mistake.' }),
+    }),
+    reply: z.strictObject({ user: Named }),
+    async handle({ deps, params, body, actor }) {
+      const id = idOf(params.id)
+      const { itcode, deletedAt } = await userOf(deps.db, id)
+      if (deletedAt !== null && itcode !== body.itcode)
+        throw invalidField('itcode', 'the account name of this user is expected')
+      const { pseudonym } = await eraseUser({ ...deps, actor }, id)
+      return { user: { id, itcode: pseudonym } }
     },
   }),
 ]

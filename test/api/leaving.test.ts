@@ -276,6 +276,25 @@ describe('a person who leaves', () => {
     expect(open.map(({ hash }) => hash)).toEqual(['3'])
   })
 
+  test('is erased by an administrator who signed in just now and names them, and the audit tells who did it', async () => {
+    const erase = (itcode: string, by: Browser = boss) =>
+      by.post(`/admin/api/users/${ann.id}/erase`, { itcode })
+    expect((await erase('ann@corp.test')).status).toBe(404)
+    await remove()
+    expect((await erase('anna@corp.test')).body.error.fields).toHaveProperty('itcode')
+    expect((await erase('ann@corp.test', await app.signIn('audrey', 'auditor'))).status).toBe(403)
+    app.clock.advance(11 * 60_000)
+    expect((await erase('ann@corp.test')).body.error.code).toBe('sign_in_again')
+    boss = await app.signIn('boss', 'admin')
+    const erased = { user: { id: ann.id, itcode: `#${ann.id}` } }
+    expect((await erase('ann@corp.test')).body).toEqual(erased)
+    expect(JSON.stringify(await app.audit())).not.toContain('ann@corp')
+    expect((await app.audit()).find(({ action }) => action === 'user.erase')).toMatchObject({
+      actorId: boss.id,
+      target: `user:${ann.id}`,
+    })
+  })
+
   test('can be erased: no table tells name, address or IP address, and the calls stay', async () => {
     await boss.put(`/admin/api/users/${ann.id}`, { name: 'Ann Lee' })
     await ann.put(`/api/keys/${keyId}`, { name: 'of Ann Lee' })

@@ -19,6 +19,7 @@ export const peopleApi = {
   signOut: (id: number) => del(`${pathOf(id)}/sessions`),
   revive: (id: number) => post(`${pathOf(id)}/revive`),
   release: (id: number) => post(`${pathOf(id)}/release`),
+  erase: (id: number, itcode: string) => post(`${pathOf(id)}/erase`, { itcode }),
   identities: (id: number) => get<{ identities: Identity[] }>(`${pathOf(id)}/identities`),
   join: (id: number, identity: Pick<Identity, 'issuer' | 'subject'>) =>
     post<{ identities: Identity[] }>(`${pathOf(id)}/identities`, identity),

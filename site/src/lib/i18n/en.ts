@@ -1151,6 +1151,12 @@ export const en = {
   'people.limit_removed': 'The limit is removed. What comes next holds from the next call on.',
   'people.limits': 'Spend limits',
   'people.no_calls': 'No calls in the last 30 days.',
+  'people.erase': 'Erase for good',
+  'people.erase_title': 'Erase who {name} was?',
+  'people.erase_text':
+    'Their names, addresses and IP addresses are replaced by {name} everywhere, also in the audit. What they used stays. Backups, logs and free text, such as the reason of a request, are not reached. Nobody can undo this.',
+  'people.erase_type': 'Type {name} to confirm',
+  'people.erased': 'Erased for good',
   'people.no_groups': 'In no group.',
   'people.no_limits': 'Nothing limits what they spend.',
   'people.no_requests': 'They have not asked for anything.',

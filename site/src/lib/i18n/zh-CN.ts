@@ -1094,6 +1094,12 @@ export const zhCN: Messages = {
   'people.limit_removed': '限额已移除，从下一次调用起按后续规则执行。',
   'people.limits': '消费限额',
   'people.no_calls': '最近 30 天没有调用。',
+  'people.erase': '抹去身份信息',
+  'people.erase_title': '抹去 {name} 的身份信息？',
+  'people.erase_text':
+    '此人的姓名、账号名、邮箱和 IP 地址在各处（包括审计记录）都将替换为 {name}，用量记录保留。备份、日志和自由文本（如申请理由）不受影响。此操作无法撤销。',
+  'people.erase_type': '输入 {name} 以确认',
+  'people.erased': '身份信息已抹去',
   'people.no_groups': '不属于任何用户组。',
   'people.no_limits': '没有消费限额。',
   'people.no_requests': '没有提交过申请。',
