@@ -57,9 +57,9 @@ export const members = [
     method: 'PUT',
     path: '/admin/api/groups/:id/members/:user_id',
     tier: 'admin',
-    summary: 'Makes a person a member or lead of a group.',
+    summary: 'Makes a person a member or lead of a group. Without a role, who is in it stays what they are.',
     errors: [409],
-    body: z.strictObject({ role: z.enum(['member', 'lead']).default('member') }),
+    body: z.strictObject({ role: z.enum(['member', 'lead']).optional() }),
     reply: Members,
     async handle({ deps, params, body, actor }) {
       await setMember({ ...deps, actor }, groupId(params.id), idOf(params.user_id), body.role)

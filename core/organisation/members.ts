@@ -23,14 +23,15 @@ interface Parts {
 }
 
 /**
- * Makes a person a member or lead. Throws a Refusal: not_found for an unknown group or person; conflict for the built-in
- * group, for who is not in a group that a directory keeps, and for service accounts.
+ * Makes a person a member or lead. Without a role, who is in the group stays what they are, and others are members. Throws a
+ * Refusal: not_found for an unknown group or person; conflict for the built-in group, for who is not in a group that a directory
+ * keeps, and for service accounts.
  */
 export async function setMember(
   parts: Parts,
   groupId: number,
   userId: number,
-  role: GroupRole,
+  given: GroupRole | undefined,
 ): Promise<void> {
   const { db, clock, actor } = parts
   const group = await groupOf(db, groupId)
@@ -39,13 +40,14 @@ export async function setMember(
   const [before] = await db.select().from(groupMembers).where(isMember)
   // Who leads is decided here, also where a directory says who is in the group.
   if (!before) assertKeptHere(group)
+  const role = given ?? before?.role ?? 'member'
   const [added] = await db.batch([
     inserting(db, { groupId, userId, role, now }),
     auditIfChanged(db, joined({ actor, now, groupId, userId, role })),
     db
       .update(groupMembers)
       .set({ role })
-      .where(and(isMember, sql`${groupMembers.role} <> ${role}`)),
+      .where(and(isMember, sql`${groupMembers.role} <> ${given ?? groupMembers.role}`)),
     auditIfChanged(db, {
       actor,
       at: now,

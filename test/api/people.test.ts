@@ -61,6 +61,16 @@ test('a session that was idle for too long is not listed', async () => {
   expect((await about('sign-ins', idle.id)).sessions).toEqual([])
 })
 
+test('who leads a group goes on leading it where they are added once more', async () => {
+  const { group } = (await boss.post('/admin/api/groups', { name: 'Choir' })).body
+  const put = (body: object) => boss.put(`/admin/api/groups/${group.id}/members/${ann.id}`, body)
+  expect((await put({})).body.members).toMatchObject([{ role: 'member' }])
+  expect((await put({ role: 'lead' })).body.members).toMatchObject([{ role: 'lead' }])
+  expect((await put({})).body.members).toMatchObject([{ role: 'lead' }])
+  expect((await put({ role: 'member' })).body.members).toMatchObject([{ role: 'member' }])
+  await boss.delete(`/admin/api/groups/${group.id}`)
+})
+
 test('limits say whose they are and what is spent, and which group calls are booked to', async () => {
   const { group } = (await boss.post('/admin/api/groups', { name: 'Research', bills: true })).body
   await boss.put(`/admin/api/groups/${group.id}/members/${ann.id}`, { role: 'lead' })

@@ -36,6 +36,12 @@ test('a department is made, gets a limit, a lead and a closed model, and is dele
   await page.getByLabel('Closed').fill('claude-fable-*')
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByText('The models hold from the next call on').waitFor()
+  // Who leads it goes on leading it.
+  await page.getByRole('combobox', { name: 'Add a person' }).fill('ann')
+  const again = page.waitForResponse(/members\/\d+$/)
+  await page.getByRole('option', { name: 'ann' }).click()
+  await again
+  await page.getByRole('button', { name: 'Make member' }).waitFor()
   const models = (await page.request.get(`${house.gateway.url}/admin/api/groups`)).json()
   expect((await models).groups).toContainEqual(
     expect.objectContaining({ name: 'Research', members: 1, leads: 1, lead_max_usd: 200 }),
