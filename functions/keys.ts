@@ -105,6 +105,7 @@ export const keys = [
     tier: 'auditor',
     summary: "Everybody's keys, or one user's; all of them where no page is asked for.",
     query: z.strictObject({
+      key_id: idInQuery.optional(),
       user_id: idInQuery.optional(),
       q: searchText.optional(),
       state: z
@@ -120,8 +121,15 @@ export const keys = [
     }),
     reply: z.strictObject({ keys: z.array(OwnedKey), total: z.int() }),
     async handle({ deps, query }) {
-      const { user_id: userId, q, state, sort, order, page, page_size: pageSize } = query
-      const filter = { userId, q, state, neverUsed: query.never_used, withoutLimits: query.without_limits }
+      const { key_id: id, user_id: userId, q, state, sort, order, page, page_size: pageSize } = query
+      const filter = {
+        id,
+        userId,
+        q,
+        state,
+        neverUsed: query.never_used,
+        withoutLimits: query.without_limits,
+      }
       const part = page === undefined ? undefined : { page, pageSize }
       const { keys, total } = await findKeys(deps, filter, { sort, order }, part)
       return { keys: keys.map(ownedKeyView), total }

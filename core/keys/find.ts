@@ -11,6 +11,7 @@ export const KEY_STATES = ['active', 'expiring', 'expired', 'disabled'] as const
 export const EXPIRING_DAYS = 14
 
 export interface KeyFilter {
+  id?: number | undefined
   userId?: number | undefined
   /** Text to find in name, owner or how the key begins, taken literally; case is ignored. */
   q?: string | undefined
@@ -35,6 +36,7 @@ export async function findKeys(
 ): Promise<{ keys: ListedKey[]; total: number }> {
   const where = and(
     eq(apiKeys.kind, 'key'),
+    filter.id === undefined ? undefined : eq(apiKeys.id, filter.id),
     filter.userId === undefined ? undefined : eq(apiKeys.userId, filter.userId),
     filter.q ? contains(filter.q.toLowerCase()) : undefined,
     filter.state && isInState(filter.state, clock.now()),

@@ -52,6 +52,7 @@ test.each([
   ['?sort=last_used_at&order=desc', ['ann laptop', 'bob laptop', 'ann server', 'bob server'], 4],
   ['?sort=itcode&order=desc', ['bob laptop', 'bob server', 'ann laptop', 'ann server'], 4],
   ['?never_used=true', ['ann server', 'bob server'], 2],
+  ['?key_id=2', ['ann server'], 1],
   ['?without_limits=true&state=active', ['ann laptop', 'ann server', 'bob laptop', 'bob server'], 4],
 ])('keys%s are %s', async (query, names, count) => {
   const { keys, total } = (await boss.get(`/admin/api/keys${query}`)).body

@@ -42,6 +42,17 @@ beforeAll(async () => {
   })
   await db.insert(savedViews).values({
     userId: 101,
+  await db.insert(apiKeys).values({
+    id: 51,
+    userId: 103,
+    name: 'never called',
+    hash: 'never called',
+    prefix: 'sk-n',
+    last4: '0000',
+    status: 'active',
+    createdAt: 1,
+    updatedAt: 1,
+  })
     page: '/admin/explore',
     name: 'By program',
     query: 'by=client',
@@ -214,7 +225,7 @@ test('a lead sees what was booked to their group, by person and model, and nothi
   await page.context().close()
 })
 
-test('an address that names a key shows its name, also of a deleted one', async () => {
+test('an address that names a key shows its name, also of a deleted one and one that never called', async () => {
   const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
   await house.signIn(page, 'admin')
   const chip = page.getByRole('button', { name: 'Remove the filter Key: laptop (person-3)' })
@@ -236,6 +247,17 @@ test('an address that names a key shows its name, also of a deleted one', async 
   expect(problems).toEqual([])
   await page.context().close()
 })
+  const unused = page.getByRole('button', { name: 'Remove the filter Key: never called (person-3)' })
+  for (const path of ['/usage?key=51', '/explore?key_id=51']) {
+    await page.goto(house.gateway.url + path)
+    await unused.waitFor()
+  }
+  await page.context().clearCookies()
+  await house.signIn(page, 'admin')
+  for (const path of ['/admin/usage?key=51', '/admin/explore?key_id=51']) {
+    await page.goto(house.gateway.url + path)
+    await unused.waitFor()
+  }
 
 test('the day on which an hour is there twice has both of them', async () => {
   const look = { locale: 'en-US', scheme: 'light', width: 1280, zone: 'America/New_York' } as const
