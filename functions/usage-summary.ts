@@ -10,7 +10,7 @@ import { promptLossSums } from '../core/reports/prompt-losses.ts'
 import { ALL_TIME, type Dates, isAllTime, lastDays, type Range, rangeOf } from '../core/reports/range.ts'
 import { type Summary, summarize } from '../core/reports/summary.ts'
 import { timeText, usdOf } from '../core/units.ts'
-import { timestamp } from './fields.ts'
+import { idInQuery, modelName, timestamp } from './fields.ts'
 import { report } from './route.ts'
 import {
   DatesOnly,
@@ -31,6 +31,19 @@ import {
 const STATS_DAYS = 30
 
 const Common = { ...RANGE, totals: FiguresView, by_model: z.array(OfModel), by_key: z.array(OfKey) }
+const Loss = z
+  .strictObject({
+    user_id: z.int(),
+    itcode: z.string().nullable(),
+    model: z.string(),
+    kind: z.enum(LOSS_KINDS),
+    reason: z.string().meta({ description: "In the upstream's words, or other." }),
+    calls: z.int(),
+    blocks: z.int().meta({ description: 'Blocks of thinking; 0 for caches.' }),
+    missed_tokens: z.int().meta({ description: 'Input that would have come from the cache, about.' }),
+  })
+  .meta({ id: 'PromptLoss' })
+export type PromptLoss = z.infer<typeof Loss>
 const Models = z.strictObject({ models: z.array(z.string()) })
 const Limit = z.strictObject({
   limit: z.number().meta({ description: '0 is no limit.' }),
@@ -124,24 +137,11 @@ export const summaries = [
     path: '/admin/api/usage/cache-misses',
     tier: 'billing',
     summary: `Prompts that missed their cache or lost thinking, as answers reported. Without dates: in the last ${STATS_DAYS} days.`,
-    query: DatesOnly,
-    reply: z.strictObject({
-      losses: z.array(
-        z.strictObject({
-          user_id: z.int(),
-          itcode: z.string().nullable(),
-          model: z.string(),
-          kind: z.enum(LOSS_KINDS),
-          reason: z.string().meta({ description: "In the upstream's words, or other." }),
-          calls: z.int(),
-          blocks: z.int().meta({ description: 'Blocks of thinking; 0 for caches.' }),
-          missed_tokens: z.int().meta({ description: 'Input that would have come from the cache, about.' }),
-        }),
-      ),
-    }),
+    query: DatesOnly.extend({ user_id: idInQuery.optional(), model: modelName.optional() }),
+    reply: z.strictObject({ losses: z.array(Loss) }),
     async handle({ deps, query }) {
       const range = rangeOrDays(deps, datesOf(query))
-      const losses = await promptLossSums(deps.db, range)
+      const losses = await promptLossSums(deps.db, range, { userId: query.user_id, model: query.model })
       return {
         losses: losses.map(({ userId, tokens, ...loss }) => ({
           user_id: userId,

@@ -4,6 +4,7 @@ import { promptLosses, users } from '../db/schema.ts'
 import type { LossKind } from '../metering/prompt-losses.ts'
 import type { Db } from '../ports.ts'
 import { HOUR_MS } from '../units.ts'
+import type { Filter } from './query.ts'
 import type { Range } from './range.ts'
 
 const MOST_ROWS = 1_000
@@ -38,7 +39,11 @@ export function addToPromptLosses(list: SQL, at: number): SQL {
 }
 
 /** The sums of the hours that begin in the range: at most 1,000 rows, the most calls first. */
-export async function promptLossSums(db: Db, range: Range): Promise<LossSum[]> {
+export async function promptLossSums(
+  db: Db,
+  range: Range,
+  of: Pick<Filter, 'userId' | 'model'>,
+): Promise<LossSum[]> {
   const sumOf = (column: 'calls' | 'blocks' | 'tokens') =>
     sql<number>`sum(${promptLosses[column]})`.mapWith(Number)
   const { userId, model, kind, reason } = promptLosses
@@ -55,7 +60,14 @@ export async function promptLossSums(db: Db, range: Range): Promise<LossSum[]> {
     })
     .from(promptLosses)
     .leftJoin(users, eq(users.id, userId))
-    .where(and(gte(promptLosses.hour, range.from), lt(promptLosses.hour, range.to)))
+    .where(
+      and(
+        gte(promptLosses.hour, range.from),
+        lt(promptLosses.hour, range.to),
+        of.userId === undefined ? undefined : eq(userId, of.userId),
+        of.model === undefined ? undefined : eq(model, of.model),
+      ),
+    )
     .groupBy(userId, model, kind, reason)
     .orderBy(desc(sumOf('calls')), userId, model, kind, reason)
     .limit(MOST_ROWS)

@@ -18,6 +18,7 @@ const Report = z.looseObject({
 })
 
 const RESEARCH = 7
+const MISS = { kind: 'cache_miss', reason: 'tools_changed', blocks: 0, tokens: 100_000 } as const
 
 let house: House
 beforeAll(async () => {
@@ -27,9 +28,10 @@ beforeAll(async () => {
     await db.run(sql`insert into users (id, itcode, name, role, status, created_at, updated_at)
       values (${100 + n}, ${`person-${n}`}, ${`Person ${n}`}, 'user', 'active', 1, 1)`)
   }
-  await db
-    .insert(groups)
-    .values({ id: RESEARCH, name: 'Research', source: 'direct', bills: true, createdAt: 1, updatedAt: 1 })
+  await db.insert(groups).values([
+    { id: RESEARCH, name: 'Research', source: 'direct', bills: true, createdAt: 1, updatedAt: 1 },
+    { id: 8, name: 'Sales', source: 'scim', bills: true, createdAt: 1, updatedAt: 1 },
+  ])
   const deleted = { status: 'disabled' as const, createdAt: 1, updatedAt: 1, deletedAt: 2 }
   await db.insert(apiKeys).values({
     id: 50,
@@ -40,8 +42,6 @@ beforeAll(async () => {
     last4: '0000',
     ...deleted,
   })
-  await db.insert(savedViews).values({
-    userId: 101,
   await db.insert(apiKeys).values({
     id: 51,
     userId: 103,
@@ -53,6 +53,8 @@ beforeAll(async () => {
     createdAt: 1,
     updatedAt: 1,
   })
+  await db.insert(savedViews).values({
+    userId: 101,
     page: '/admin/explore',
     name: 'By program',
     query: 'by=client',
@@ -71,6 +73,7 @@ beforeAll(async () => {
       costMicros: 10_000 * (1 + (n % 12)),
       latencyMs: 2_000 + n,
       ttftMs: 300 + (n % 50),
+      promptLosses: n % 12 === 11 ? [MISS] : [],
       createdAt: NOON - (1 + (n % 20)) * DAY_MS,
     }),
   )
@@ -113,7 +116,7 @@ test('who cost most in a period is found, followed to the models, the day and th
   await page.getByText('in as many days before').first().waitFor()
   await legend.first().getByRole('button').click()
   await page.waitForURL(/user_id=112/)
-  await page.getByRole('columnheader', { name: 'Model' }).waitFor()
+  await page.getByRole('columnheader', { name: 'Model' }).first().waitFor()
   await expect.poll(() => page.getByRole('region', { name: 'Model' }).locator('tbody th').count()).toBe(1)
   expect(await faultsOf(page)).toEqual([])
 
@@ -133,7 +136,7 @@ test('who cost most in a period is found, followed to the models, the day and th
   await page.keyboard.press('Enter')
   await page.waitForURL(/admin\/usage\?range=custom.*user=112/)
   await page.goBack()
-  await page.getByRole('columnheader', { name: 'Model' }).waitFor()
+  await page.getByRole('columnheader', { name: 'Model' }).first().waitFor()
   expect(problems).toEqual([])
   await page.context().close()
 })
@@ -244,9 +247,6 @@ test('an address that names a key shows its name, also of a deleted one and one 
   await expect.poll(() => shown.textContent()).toBe('laptop (person-3)')
   await page.goto(`${house.gateway.url}/explore?key_id=50`)
   await chip.waitFor()
-  expect(problems).toEqual([])
-  await page.context().close()
-})
   const unused = page.getByRole('button', { name: 'Remove the filter Key: never called (person-3)' })
   for (const path of ['/usage?key=51', '/explore?key_id=51']) {
     await page.goto(house.gateway.url + path)
@@ -258,6 +258,9 @@ test('an address that names a key shows its name, also of a deleted one and one 
     await page.goto(house.gateway.url + path)
     await unused.waitFor()
   }
+  expect(problems).toEqual([])
+  await page.context().close()
+})
 
 test('the day on which an hour is there twice has both of them', async () => {
   const look = { locale: 'en-US', scheme: 'light', width: 1280, zone: 'America/New_York' } as const
@@ -338,6 +341,28 @@ test('a finger reads a bar, and marks a span of them', async () => {
   const asked = new URL(page.url()).searchParams
   const days = [20, 24].map((at) => new Date(NOON - (29 - at) * DAY_MS).toISOString().slice(0, 10))
   expect([asked.get('from'), asked.get('to')]).toEqual(days)
+  expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('what missed caches cost is told by person and cause, and any group is found that calls are booked to', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'admin')
+  await page.goto(`${house.gateway.url}/admin/explore`)
+  const missed = page.getByRole('region', { name: 'Caches that were missed' })
+  // 50 requests, each of 100,000 tokens, for $1 a million instead of $0.10.
+  await expect
+    .poll(() => missed.locator('tbody tr').allInnerTexts())
+    .toEqual([expect.stringMatching(/person-12\s+claude-haiku-4-5\s+Tools\s+50\s+5M\s+\$4\.50/)])
+  await missed.getByRole('button', { name: 'person-12' }).click()
+  await page.waitForURL(/user_id=112/)
+  await page.goto(`${house.gateway.url}/admin/explore?user_id=101`)
+  await page.getByText('No answer told of a missed cache in this period.').waitFor()
+  const groups = page.getByRole('combobox', { name: 'Group' }).last()
+  await groups.click()
+  await page.getByRole('option', { name: 'Sales' }).click()
+  await page.waitForURL(/group_id=8/)
+  expect(await page.getByRole('heading', { name: 'Caches that were missed' }).count()).toBe(0)
   expect(problems).toEqual([])
   await page.context().close()
 })

@@ -16,6 +16,7 @@ import type * as reports from '../../../../functions/report-views.ts'
 import type { RequestView } from '../../../../functions/requests.ts'
 import type * as statements from '../../../../functions/statements.ts'
 import type * as stories from '../../../../functions/usage-requests.ts'
+import type { PromptLoss } from '../../../../functions/usage-summary.ts'
 import type * as usage from '../../../../functions/usage-views.ts'
 import type { UserWithUse } from '../../../../functions/users.ts'
 import type { UserView } from '../../../../functions/views.ts'
@@ -65,6 +66,7 @@ export type Audit = AuditEvent
 export type Log = usage.Log
 export type RequestDetail = stories.RequestDetail
 export type SessionDetail = stories.SessionDetail
+export type Loss = PromptLoss
 type Figures = z.infer<typeof usage.FiguresView>
 export type Report = z.infer<typeof reports.ReportView>
 export type ReportRow = Report['rows'][number]
@@ -179,6 +181,7 @@ export const api = {
   /** A figure of each hour of a week, Monday first. */
   week: (scope: Scope, query: Query) => get<{ week: number[][] }>(`${reportBase(scope)}/week`, query),
   reportExport: (scope: Scope, query: Query) => withQuery(`${reportBase(scope)}/export`, query),
+  cacheMisses: (query: Query) => get<{ losses: Loss[] }>('/admin/api/usage/cache-misses', query),
   statements: (month: string) => get<Statements>('/admin/api/reports/statements', { month }),
   statement: (id: number, month: string) => get<Statement>(`/admin/api/reports/statements/${id}`, { month }),
   reconciliation: (query: Query) => get<Reconciliation>('/admin/api/reconciliation', query),

@@ -557,6 +557,18 @@ export const en = {
   'explore.no_group': 'No group',
   'explore.unknown': 'Unknown',
   'explore.user_gone': 'Deleted user {id}',
+  'misses.title': 'Caches that were missed',
+  'misses.lead':
+    'Input that was paid for again, because a prompt differed from the one before it. What it cost is about: what plain input costs today, less what it costs from the cache. Only some answers tell it.',
+  'misses.none': 'No answer told of a missed cache in this period.',
+  'misses.why': 'What had changed',
+  'misses.tokens': 'Tokens, about',
+  'misses.cost': 'Cost, about',
+  'misses.model_changed': 'Model',
+  'misses.system_changed': 'System prompt',
+  'misses.tools_changed': 'Tools',
+  'misses.messages_changed': 'Earlier messages',
+  'misses.previous_message_not_found': 'Nothing: the cache was no longer kept',
 
   'usage.title': 'Usage',
   'usage.range': 'Period',

@@ -536,6 +536,18 @@ export const zhCN: Messages = {
   'explore.no_group': '无用户组',
   'explore.unknown': '未知',
   'explore.user_gone': '已删除的用户 {id}',
+  'misses.title': '未命中的缓存',
+  'misses.lead':
+    '因提示与上一个请求不同而重复计费的输入。费用为估算：按今天的普通输入价格减去缓存读取价格计算。仅部分应答会报告未命中。',
+  'misses.none': '此时间段内没有应答报告缓存未命中。',
+  'misses.why': '更改的内容',
+  'misses.tokens': 'Token（约）',
+  'misses.cost': '费用（约）',
+  'misses.model_changed': '模型',
+  'misses.system_changed': '系统提示',
+  'misses.tools_changed': '工具列表',
+  'misses.messages_changed': '之前的消息',
+  'misses.previous_message_not_found': '无更改，缓存已不再保留',
 
   'usage.title': '用量',
   'usage.range': '时间段',
