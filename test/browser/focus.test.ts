@@ -1,4 +1,5 @@
 /** Who reads by keyboard or by ear goes on where they were when what they pressed goes away. */
+import { eq } from 'drizzle-orm'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { applications, groups, spendLimits, users } from '../../core/db/schema.ts'
@@ -94,5 +95,37 @@ test('a button that stands there once for each request says whose it decides, an
   await page.getByText('ann asks for').waitFor({ state: 'detached' })
   await expect.poll(() => focused(page)).toContain('Answer to the applicant')
   expect(problems).toEqual([])
+  await page.context().close()
+})
+
+test('a button that cannot be pressed for a while, or no longer, keeps the focus', async () => {
+  const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
+  await house.signIn(page, 'admin')
+  const { db } = house.gateway
+  const [ann] = await db.select().from(users).where(eq(users.itcode, 'ann'))
+  const limit = { scope: 'user' as const, scopeId: ann?.id ?? 0, amountMicros: 5_000_000 }
+  await db.insert(spendLimits).values({ ...limit, period: 'weekly', createdAt: 1, updatedAt: 1 })
+  await page.goto(`${house.gateway.url}/admin/users/${ann?.id}`)
+  await page.route('**/admin/api/limits/*', (route) => route.abort())
+  await page.getByRole('button', { name: 'Remove Each week' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByText('The gateway cannot be reached').waitFor()
+  expect(await focused(page)).toBe('Remove Each week')
+
+  const times = { createdAt: 1, updatedAt: 1 }
+  const person = { role: 'user' as const, status: 'active' as const }
+  const many = Array.from({ length: 26 }, (_, n) => ({ itcode: `many-${n}`, name: `Many ${n}` }))
+  await db.insert(users).values(many.map((one) => ({ ...one, ...person, ...times })))
+  await page.goto(`${house.gateway.url}/admin/users`)
+  await page.locator('summary', { hasText: 'Columns' }).click()
+  await page.getByRole('checkbox', { name: 'Role' }).focus()
+  await page.keyboard.press('Escape')
+  expect(await focused(page)).toBe('Columns')
+  await page.getByRole('button', { name: 'Next' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByText(/^26–/).waitFor()
+  expect(await focused(page)).toBe('Next')
+  await page.keyboard.press('Enter')
+  expect([new URL(page.url()).searchParams.get('page'), problems]).toEqual(['2', []])
   await page.context().close()
 })

@@ -58,7 +58,13 @@ test('the list is sorted and paged by the server and walked by keyboard; its add
   await expect.poll(() => page.locator('tbody th').first().textContent()).toContain('person-299')
   await button(page, 'Last').click()
   await page.getByText('276–300 of 300').waitFor()
-  await page.getByLabel('Page', { exact: true }).fill('2')
+  const at = page.getByLabel('Page', { exact: true })
+  for (const typed of ['99', 'x']) {
+    await at.fill(typed)
+    await page.keyboard.press('Tab')
+    await expect.poll(() => at.inputValue()).toBe('12')
+  }
+  await at.fill('2')
   await page.keyboard.press('Tab')
   await page.getByText('26–50 of 300').waitFor()
   // The rows are there when their numbers are.

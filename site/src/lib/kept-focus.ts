@@ -43,7 +43,7 @@ export function keepFocus(): void {
 }
 
 function enabled(tag: string): string {
-  return `${tag}:enabled`
+  return `${tag}:enabled:not([aria-disabled=true])`
 }
 
 function placesOf(element: Element): Place[] {
