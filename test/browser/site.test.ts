@@ -193,12 +193,21 @@ describe('the site', () => {
   test('a session that ends leads to signing in and back to where one was', async () => {
     const { page } = await house.page(desk)
     await house.signIn(page, 'admin')
+    await page.goto(`${house.gateway.url}/admin/audit`)
+    const who = page.getByRole('combobox', { name: 'By whom' })
+    await who.click()
+    await page.getByRole('option', { name: 'admin', exact: true }).click()
+    await page.waitForURL(/actor=/)
+    const remembered = () => page.evaluate('Object.keys(localStorage).filter((key) => /^recent/.test(key))')
+    expect(await remembered()).toEqual(['recent:user'])
     await page.goto(`${house.gateway.url}/admin/users?q=adm`)
     await page.locator('h1').waitFor()
     await page.evaluate(() => fetch('/api/auth/logout', { method: 'POST' }))
     await page.getByRole('link', { name: 'Audit' }).click()
     await page.waitForURL('**/login?next=%2Fadmin%2Faudit')
     await page.getByText('Your session has ended').waitFor()
+    // Whoever uses the browser next does not see whom they looked for.
+    expect(await remembered()).toEqual([])
     await page.context().close()
   })
 

@@ -25,6 +25,8 @@ export const session = {
     expired = false
     isOver = false
     isHinted = true
+    // Somebody else had the browser, and their session ended without its being told here.
+    if (localStorage.getItem(HINT) !== String(value.id)) forgetRecent()
     localStorage.setItem(HINT, String(value.id))
   },
   /** This browser may hold a session: only then is it worth asking. */
@@ -67,13 +69,15 @@ async function leaveFor(path: string): Promise<void> {
   user = undefined
 }
 
-function forgetHint() {
+/** However a session ends. */
+function forgetWho() {
   isHinted = false
   localStorage.removeItem(HINT)
+  forgetRecent()
 }
 
 function askToSignIn() {
-  forgetHint()
+  forgetWho()
   // Several requests may find it out, one after the other.
   if (isLeaving || location.pathname === '/login') return
   if (isPublic(location.pathname)) {
@@ -134,13 +138,12 @@ whenRefused((code) => {
 /** For what takes a sign-in of the last minutes. */
 export async function signInAgain(): Promise<void> {
   await api.logout()
-  forgetHint()
+  forgetWho()
   toSignIn()
 }
 
 export async function signOut(everywhere = false): Promise<void> {
   await (everywhere ? api.logoutEverywhere() : api.logout())
-  forgetHint()
-  forgetRecent()
+  forgetWho()
   await leaveFor('/login')
 }
