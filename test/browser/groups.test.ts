@@ -23,25 +23,29 @@ test('a department is made, gets a limit, a lead and a closed model, and is dele
   await page.getByRole('heading', { name: 'Research' }).waitFor()
   await page.getByText('Leads give up to $200.00').waitFor()
 
+  await page.getByLabel('Amount in US dollars').fill('0')
+  await page.getByRole('button', { name: 'Set limit' }).click()
+  const used = page.getByRole('meter', { name: 'All together · Each month' })
+  await expect.poll(() => used.getAttribute('aria-valuenow')).toBe('100')
   await page.getByLabel('Amount in US dollars').fill('5000')
   await page.getByRole('button', { name: 'Set limit' }).click()
-  await page.getByText('All together · Each month').waitFor()
+  await expect.poll(() => used.getAttribute('aria-valuenow')).toBe('0')
   await page.getByText('$5,000.00').waitFor()
 
   await page.getByRole('combobox', { name: 'Add a person' }).fill('ann')
   await page.getByRole('option', { name: 'ann' }).click()
   await page.getByRole('button', { name: 'Make lead' }).click()
   await page.getByRole('button', { name: 'Make member' }).waitFor()
-
-  await page.getByLabel('Closed').fill('claude-fable-*')
-  await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('The models hold from the next call on').waitFor()
   // Who leads it goes on leading it.
   await page.getByRole('combobox', { name: 'Add a person' }).fill('ann')
   const again = page.waitForResponse(/members\/\d+$/)
   await page.getByRole('option', { name: 'ann' }).click()
   await again
   await page.getByRole('button', { name: 'Make member' }).waitFor()
+
+  await page.getByLabel('Closed').fill('claude-fable-*')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('The models hold from the next call on').waitFor()
   const models = (await page.request.get(`${house.gateway.url}/admin/api/groups`)).json()
   expect((await models).groups).toContainEqual(
     expect.objectContaining({ name: 'Research', members: 1, leads: 1, lead_max_usd: 200 }),
