@@ -94,6 +94,24 @@ describe('errors', () => {
     await page.context().close()
   })
 
+  test('what could not be had is told, where it would else look as if there was none of it', async () => {
+    const { page } = await house.page(DESK)
+    const failing = ['**/api/auth/config', '**/api/devices', '**/api/queue']
+    for (const path of failing) await page.route(path, (route) => route.abort())
+    const alert = page.getByRole('alert').getByText('The gateway cannot be reached')
+    await page.goto(`${house.gateway.url}/login`)
+    await alert.waitFor()
+    await page.unroute('**/api/auth/config')
+    await button(page, 'Try again').click()
+    await alert.waitFor({ state: 'detached' })
+    await house.signIn(page, 'reader')
+    for (const path of ['/keys', '/requests']) {
+      await page.goto(house.gateway.url + path)
+      await alert.waitFor()
+    }
+    await page.context().close()
+  })
+
   test('what fails behind a question is told in it, with the id only for a fault of the gateway', async () => {
     const { page } = await house.page(DESK)
     await house.signIn(page, 'unlucky')
