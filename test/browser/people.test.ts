@@ -23,6 +23,8 @@ test('a service account is made, and takes over the key of a program before its 
   await gateway.rows(1)
   const { page, problems } = await house.page({ locale: 'en-US', scheme: 'light', width: 1280 })
   const dialog = page.locator('dialog[open]')
+  await house.signIn(page, 'leaver')
+  await page.context().clearCookies()
   await house.signIn(page, 'admin')
 
   await page.goto(`${gateway.url}/admin/users`)
@@ -57,6 +59,8 @@ test('a service account is made, and takes over the key of a program before its 
   await dialog.getByRole(...button('Delete')).click()
   await page.getByText('leaver is deleted').waitFor()
   await page.getByRole(...button('Bring back')).waitFor()
+  // What ended is gone from the page, too.
+  await page.getByText('Not signed in to the dashboard.').waitFor()
   expect(await call()).toBe(200)
   expect(problems).toEqual([])
   await page.context().close()
