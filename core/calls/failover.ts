@@ -70,7 +70,8 @@ export async function sendWithFailover(
     const result = await attempt(deps, call, backend)
     listener?.ended(answerOf(result), result.kind === 'answered' ? result.reply.headers : undefined)
     if (result.kind === 'answered') {
-      selection.heard(result.reply.headers)
+      // Another limit holds for counting tokens.
+      if (!call.countsTokens) selection.heard(result.reply.headers)
       return { ...result, selection }
     }
     if (result.kind === 'client_gone') {

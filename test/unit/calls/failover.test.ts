@@ -210,6 +210,18 @@ describe('a call that counts tokens', () => {
     expect(balancer.memory.local.get('a')?.failures).toHaveLength(1)
   })
 
+  test('tells nothing of the room for messages', async () => {
+    const headers: [string, string][] = [
+      ['anthropic-ratelimit-requests-limit', '100'],
+      ['anthropic-ratelimit-requests-remaining', '1'],
+    ]
+    const { send, tried } = failoverScene({ a: { ...SERVED, headers }, b: SERVED })
+    await send(counting)
+    await send()
+    await send()
+    expect(tried).toEqual(['a', 'a', 'b'])
+  })
+
   test('keeps no refusal for others', async () => {
     const { send, balancer } = failoverScene({ a: OVERLOADED })
     await send(counting)
