@@ -85,7 +85,7 @@ export async function attempt(
     }
     const judging = judged(deps, reply, { backend, secrets, stop, whole: limit.whole })
     const result = judging instanceof Promise ? await judging : judging
-    if (request.leftOut && result.kind === 'answered') result.leftOut = request.leftOut
+    if (request.leftOut?.length && result.kind === 'answered') result.leftOut = request.leftOut
     if (call.native && backend.speaksOpenAi && 'kept' in result && result.kept) result.kept.native = true
     return result
   } catch (cause) {

@@ -108,6 +108,7 @@ export function cloudsContract({ name, start }: Runtime) {
           200,
           { type: 'message', role: 'assistant' },
         ])
+        expect(whole.headers.get('x-gateway-warning')).toBeNull()
         expect(asked()).toMatchObject({ model: upstream, messages: body.messages, max_tokens: 100 })
         const frames = messageStream()
         claude.answer({ chunks: frames })
