@@ -41,7 +41,7 @@ export interface FoundObject {
   repeated: string | undefined
   /** A member's value; undefined if there is none, or an object or array. */
   scalar(key: string): Scalar | undefined
-  /** Where it is, such as messages.0.content.1. To be called before the visitor returns. */
+  /** Where it is, such as messages.0.content.1; only its beginning where it is very long. To be called before the visitor returns. */
   path(): string
 }
 
@@ -62,6 +62,8 @@ const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
 /** A key of more bytes is none of ours, even with every character escaped. */
 const LONGEST_KEY = 200
+/** Steps of a path: no request needs as many, and each of a thousand things may be named ten thousand brackets deep. */
+const MOST_STEPS = 32
 const NONE: ReadonlyMap<string, Span> = new Map()
 
 /** Made once, used for many walks. */
@@ -113,10 +115,9 @@ export function walkObjects(
   }
 
   function path(): string {
-    const steps = [...around, ...(frame ? [frame] : [])].map(({ index, keyFrom, keyTo }) =>
-      index >= 0 ? String(index) : (stringFrom(DECODER.decode(bytes.subarray(keyFrom, keyTo))) ?? ''),
-    )
-    return [name, ...steps].join('.')
+    const frames = around.slice(0, MOST_STEPS)
+    if (frame) frames.push(frame)
+    return [name, ...stepsOf(bytes, frames)].join('.')
   }
 
   /** A string that begins at `i`: a key, or a value. Answers the index behind it, or behind a value that is skipped. */
@@ -154,6 +155,18 @@ export function walkObjects(
       note(frame, frame.wanted, { start, end: i })
     } else i += 1
   }
+}
+
+function stepsOf(bytes: Uint8Array, frames: readonly Frame[]): string[] {
+  const steps = frames
+    .slice(0, MOST_STEPS)
+    .map(({ index, keyFrom, keyTo }) => (index >= 0 ? String(index) : keyAt(bytes, keyFrom, keyTo)))
+  return frames.length > MOST_STEPS ? [...steps, '..'] : steps
+}
+
+function keyAt(bytes: Uint8Array, from: number, to: number): string {
+  if (to - from > LONGEST_KEY) return '..'
+  return stringFrom(DECODER.decode(bytes.subarray(from, to))) ?? ''
 }
 
 /** Keeps a wanted value that ended. */

@@ -61,6 +61,19 @@ describe('walking through JSON', () => {
     ])
   })
 
+  test('tells of a long path its beginning, and of a long key nothing', () => {
+    const told = (text: string) => {
+      const bytes = encoder.encode(text)
+      let path = ''
+      walkObjects(bytes, { start: 0, end: bytes.length }, 'x', KEYS, (object) => {
+        path = object.path()
+      })
+      return path
+    }
+    expect(told(`{"${'k'.repeat(1_000)}":[{"a":1}]}`)).toBe('x....0')
+    expect(told('['.repeat(5_000) + '{"a":1}' + ']'.repeat(5_000))).toBe(`x${'.0'.repeat(32)}...`)
+  })
+
   test('gives the elements of an array one by one', () => {
     const text = ' [ {"a":[1,2]} ,"x,]", 3.5,[[]] ,null ]'
     const bytes = encoder.encode(text)
