@@ -28,6 +28,10 @@ const DECODER = new TextDecoder()
 const MESSAGES_LOOKED_AT = 16
 /** Of a long text, this many characters of each end are hashed; its length too. */
 const SAMPLE = 4096
+/** A text of more bytes is hashed as it is written. Nobody else is served while one is decoded. */
+const MOST_DECODED = 256 * 1024
+/** Parts of the first message that are looked at: those that follow hardly tell conversations apart. */
+const MOST_PARTS = 100
 const MESSAGE = keysToFind(['role', 'content'], [])
 const BLOCK = keysToFind(['text', 'source', 'data', 'url', 'file_id', 'content'], ['input'])
 /** As earlier versions of Claude Code wrote it. */
@@ -104,19 +108,25 @@ function firstUserText(body: Uint8Array, messages: Span): string | undefined {
 function textIn(body: Uint8Array, content: Span): string {
   if (body[content.start] === QUOTE) return textSample(body, content)
   const parts: string[] = []
-  walkObjects(body, content, '', BLOCK, ({ depth, key, members }) => {
-    const text = depth === 1 ? members.get('text') : undefined
-    if (text) parts.push(textSample(body, text))
-    if (depth !== 2 || key !== 'source') return
-    for (const part of ['data', 'url', 'file_id', 'content']) {
-      const value = members.get(part)
-      if (value) parts.push(rawSample(body, value))
-    }
-  })
+  let looked = 0
+  for (const span of elementsOf(body, content)) {
+    walkObjects(body, span, '', BLOCK, ({ depth, key, members }) => {
+      const text = depth === 0 ? members.get('text') : undefined
+      if (text) parts.push(textSample(body, text))
+      if (depth !== 1 || key !== 'source') return
+      for (const part of ['data', 'url', 'file_id', 'content']) {
+        const value = members.get(part)
+        if (value) parts.push(rawSample(body, value))
+      }
+    })
+    looked += 1
+    if (looked >= MOST_PARTS) break
+  }
   return parts.length > 0 ? parts.join('\n') : rawSample(body, content)
 }
 
 function textSample(body: Uint8Array, { start, end }: Span): string {
+  if (end - start > MOST_DECODED) return rawSample(body, { start: start + 1, end: end - 1 })
   const text = stringFrom(DECODER.decode(body.subarray(start, end))) ?? ''
   if (text.length <= 2 * SAMPLE) return text
   return `${text.slice(0, SAMPLE)}${text.slice(-SAMPLE)}${text.length}`

@@ -57,6 +57,12 @@ describe('a conversation without a name', () => {
     expect(id).not.toBe(hello)
   })
 
+  test('is told by its first hundred parts, because nobody else is served while they are read', () => {
+    const parts = (count: number, last: string) => [...Array(count).fill(block('x')), block(last)]
+    expect(idOf(said(parts(99, 'a')))).not.toBe(idOf(said(parts(99, 'b'))))
+    expect(idOf(said(parts(100, 'a')))).toBe(idOf(said(parts(100, 'b'))))
+  })
+
   test('is told by the whole of a long text', () => {
     const long = (middle: string) => idOf(said(`${'a'.repeat(9000)}${middle}${'b'.repeat(9000)}`))
     expect(long('x')).toBe(long('x'))
