@@ -60,7 +60,7 @@ const NOTICES_MS = 2_000
 
 const TASKS: readonly Task[] = [
   { name: 'key-cache', everyMs: () => 500, run: ({ keyCache }) => keyCache.refresh() },
-  { name: 'backends', everyMs: () => 500, run: async ({ fleet }) => void (await fleet.refresh()) },
+  { name: 'backends', everyMs: () => 500, run: ({ fleet }) => fleet.refresh() },
   { name: 'health', everyMs: () => 1_000, run: ({ balancer }) => balancer.refresh() },
   { name: 'models', everyMs: () => HOUR_MS, run: ({ catalogue }) => catalogue.refresh() },
   { name: 'ledger', everyMs: () => 30_000, run: ({ ledger }) => ledger.sweep() },

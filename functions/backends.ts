@@ -1,12 +1,13 @@
 /** Routes with which administrators manage backends, those of the configuration file and those that they add. */
 import * as z from 'zod'
-import type { Balancer } from '../core/backends/balancer.ts'
 import { changeBackend, checkBackend, tryBackend, tryChange, trySettings } from '../core/backends/manage.ts'
 import { addBackend, changeStoredBackend, removeBackend } from '../core/backends/manage-stored.ts'
 import { openSettings, storedBackendOf } from '../core/backends/stored.ts'
 import { OUTCOMES, STEPS } from '../core/backends/try-out.ts'
+import { viewOf } from '../core/backends/view.ts'
 import type { Deps } from '../core/deps.ts'
 import { nothingHere, Refusal } from '../core/errors.ts'
+import type { Backend } from '../core/settings.ts'
 import { BackendView, backendView } from './backend-views.ts'
 import { Coded } from './fields.ts'
 import { assertRecent } from './identify.ts'
@@ -73,8 +74,7 @@ export const backends = [
     reply: BackendAnswer,
     status: 201,
     async handle({ deps, body, actor }) {
-      const name = await addBackend({ ...deps, actor }, body)
-      return { backend: viewIn(deps, await deps.fleet.refresh(), name) }
+      return { backend: await storedView(deps, await addBackend({ ...deps, actor }, body)) }
     },
   }),
   route({
@@ -90,8 +90,7 @@ export const backends = [
       const { enabled, weight, ...others } = body
       if (Object.values(others).some((value) => value !== undefined)) assertRecent(deps, caller)
       if (!deps.fleet.fileNames.has(name)) {
-        await changeStoredBackend({ ...deps, actor }, name, body)
-        return { backend: viewIn(deps, await deps.fleet.refresh(), name) }
+        return { backend: await storedView(deps, await changeStoredBackend({ ...deps, actor }, name, body)) }
       }
       assertNone(others)
       return {
@@ -108,7 +107,7 @@ export const backends = [
     reply: z.strictObject({ ok: z.literal(true) }),
     async handle({ deps, params: { name }, actor }) {
       await removeBackend({ ...deps, actor }, name)
-      await deps.fleet.refresh()
+      await deps.fleet.changed()
       return { ok: true }
     },
   }),
@@ -157,11 +156,10 @@ export const backends = [
   }),
 ]
 
-/** Throws a Refusal not_found if somebody else removed it meanwhile. */
-function viewIn(deps: Deps, balancer: Balancer, name: string): BackendView {
-  const view = balancer.views().find(({ backend }) => backend.name === name)
-  if (!view) throw nothingHere()
-  return backendView(deps, view)
+/** A backend as it is stored now, whether or not that is in force already. */
+async function storedView(deps: Deps, backend: Backend): Promise<BackendView> {
+  const { memory } = await deps.fleet.changed()
+  return backendView(deps, viewOf(backend, memory, deps.clock.now()))
 }
 
 /** Throws a Refusal invalid_input for settings that only the configuration file can change. */

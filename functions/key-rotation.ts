@@ -56,7 +56,7 @@ export const keyRotation = [
   }),
 ]
 
-/** A key with its new secret. */
+/** A key with its new secret. All else is read before, because nobody would get the secret of an answer that fails. */
 export async function rotatedKey(
   deps: Deps,
   actor: Actor,
@@ -65,9 +65,10 @@ export async function rotatedKey(
   overlapHours: number,
 ): Promise<z.infer<typeof RotatedKey>> {
   const id = idOf(idText)
-  const secret = await rotateKey({ ...deps, actor }, scope, id, overlapHours * HOUR_MS)
+  const before = await describedKey(deps.db, id)
+  const { key, secret } = await rotateKey({ ...deps, actor }, scope, id, overlapHours * HOUR_MS)
   await deps.keyCache.changed()
-  return { key: { ...keyView(await describedKey(deps.db, id)), key: secret } }
+  return { key: { ...keyView({ ...before, key }), key: secret } }
 }
 
 export async function withoutPrevious(deps: Deps, actor: Actor, scope: Scope, idText: string) {

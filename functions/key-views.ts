@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import type { ListedKey } from '../core/keys/list.ts'
 import { listsOf } from '../core/keys/manage.ts'
+import type { Totals } from '../core/reports/totals.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
 import { requestLimit, tokenRate } from './views.ts'
@@ -57,7 +58,7 @@ export const NewKey = KeyView.extend({
 }).meta({ id: 'NewKey' })
 
 export const KeyAnswer = z.strictObject({ key: KeyView })
-export function keyView({ key, requests, costMicros, lastUsedAt }: ListedKey): KeyView {
+export function keyView({ key, requests, costMicros, lastUsedAt }: Pick<ListedKey, 'key'> & Totals): KeyView {
   return {
     id: key.id,
     user_id: key.userId,

@@ -4,7 +4,7 @@ import type { Actor } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
 import { invalidField } from '../core/errors.ts'
 import { EXPIRING_DAYS, findKeys, KEY_SORTS, KEY_STATES } from '../core/keys/find.ts'
-import { describedKey, listKeys } from '../core/keys/list.ts'
+import { describedKey, listKeys, NEVER_USED } from '../core/keys/list.ts'
 import { createKey, deleteKey, type KeyChange, type Scope, updateKey } from '../core/keys/manage.ts'
 import { assertBillsTo } from '../core/organisation/service-accounts.ts'
 import { problem } from '../core/problems.ts'
@@ -193,7 +193,8 @@ export async function madeKey(
   const wanted = { ...whose, name: body.name, expiresAt, ...limitsOf(body), ...boundsOf(body) }
   const made = await createKey({ ...deps, actor }, wanted)
   await deps.keyCache.changed()
-  return { ...keyView(await describedKey(deps.db, made.key.id)), key: made.secret }
+  // Not read again, because nobody would get the secret of an answer that fails.
+  return { ...keyView({ ...NEVER_USED, key: made.key }), key: made.secret }
 }
 
 /** What a body changes of a key. Throws a Refusal invalid_input for an expiry in the past. */

@@ -33,18 +33,18 @@ export async function followFleet(
     waitUntil(current.catalogue.checkAll())
     logger.info('backends.changed', { backends: found.config.backends.length })
   }, parts)
+  const untroubled = () =>
+    refresh().catch((cause) => logger.error('backends.look_failed', { cause: String(cause) }))
   const fleet: Fleet = {
     fileNames: reader.fileNames,
     parse: reader.parse,
     unused: reader.unused,
-    async refresh() {
-      await refresh()
+    refresh,
+    async changed() {
+      await untroubled()
       return current.balancer
     },
-    fresh(maxAgeMs) {
-      if (clock.elapsed() - lookedAt <= maxAgeMs) return
-      return refresh().catch((cause) => logger.error('backends.look_failed', { cause: String(cause) }))
-    },
+    fresh: (maxAgeMs) => (clock.elapsed() - lookedAt > maxAgeMs ? untroubled() : undefined),
   }
   let current: Deps = begin(changeFrom(first), fleet)
   return () => current

@@ -33,8 +33,13 @@ export interface Fleet {
   /** Parses the settings of one backend by the schema of the configuration. Throws a Refusal invalid_input, which names no value. */
   parse(given: GivenSettings): ParsedBackend
   unused(): readonly UnusedBackend[]
-  /** Puts in force what is stored now, if it changed. Returns the balancer in force. Rejects if the database fails. */
-  refresh(): Promise<Balancer>
+  /** Puts in force what is stored now, if it changed. Rejects if the database fails. */
+  refresh(): Promise<void>
+  /**
+   * Has a change hold here at once, where the database answers. Never rejects, because the change is made; the next look finds
+   * it. Returns the balancer in force.
+   */
+  changed(): Promise<Balancer>
   /** Refreshes if the last look was over `maxAgeMs` ago; never rejects. */
   fresh(maxAgeMs: number): MaybePromise<void>
 }

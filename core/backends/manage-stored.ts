@@ -7,6 +7,7 @@ import { invalidField, nothingHere, Refusal } from '../errors.ts'
 import type { Clock, Db, HostLookup } from '../ports.ts'
 import { problem } from '../problems.ts'
 import type { SecretBox } from '../secrets/box.ts'
+import type { Backend } from '../settings.ts'
 import type { Fleet, GivenSettings, ParsedBackend } from './fleet.ts'
 import { assertNoMetadata } from './metadata-address.ts'
 import {
@@ -30,10 +31,10 @@ interface Parts {
 }
 
 /**
- * Stores a backend; `given`: as in the configuration file. Returns its name. Throws a Refusal: invalid_input; conflict for a
- * name that is taken, or where nothing can be encrypted.
+ * Stores a backend; `given`: as in the configuration file. Returns what is stored. Throws a Refusal: invalid_input; conflict for
+ * a name that is taken, or where nothing can be encrypted.
  */
-export async function addBackend(parts: Parts, given: GivenSettings): Promise<string> {
+export async function addBackend(parts: Parts, given: GivenSettings): Promise<Backend> {
   const { db, clock, actor, fleet } = parts
   const parsed = fleet.parse(given)
   await assertNoMetadata(parsed.addresses, parts.lookup)
@@ -58,7 +59,7 @@ export async function addBackend(parts: Parts, given: GivenSettings): Promise<st
     }),
   ])
   if (inserted.length === 0) throw taken(`There is a backend ${name} already. Choose another name.`)
-  return name
+  return parsed.backend
 }
 
 /**
@@ -86,10 +87,14 @@ export async function withChange(
 }
 
 /**
- * Stores what `withChange` makes. Throws a Refusal as it does, and conflict if somebody else changed it meanwhile, or where
- * nothing can be encrypted.
+ * Stores what `withChange` makes, and returns it. Throws a Refusal as it does, and conflict if somebody else changed it
+ * meanwhile, or where nothing can be encrypted.
  */
-export async function changeStoredBackend(parts: Parts, name: string, change: GivenSettings): Promise<void> {
+export async function changeStoredBackend(
+  parts: Parts,
+  name: string,
+  change: GivenSettings,
+): Promise<Backend> {
   const { db, clock, actor } = parts
   const { row, parsed, given } = await withChange(parts, name, change)
   const now = clock.now()
@@ -107,6 +112,7 @@ export async function changeStoredBackend(parts: Parts, name: string, change: Gi
     }),
   ])
   if (updated.length === 0) throw taken(`Somebody else just changed ${name}. Look at it again.`)
+  return parsed.backend
 }
 
 /** Calls in flight go on to their end. Throws a Refusal not_found. */

@@ -42,7 +42,7 @@ export async function askProviders(parts: Parts): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, askNext))
   const unseen = await unseenUsers(parts, clock.now() - settings.identity.reverifyMs)
   for (const { id } of unseen) changed = (await pauseUser({ db, clock }, id, 'not_seen')) || changed
-  if (changed) await keyCache.refresh()
+  if (changed) await keyCache.changed()
 }
 
 /**
@@ -55,7 +55,7 @@ export async function askAboutPerson(parts: AskingParts, userId: number): Promis
   const due = await dueIdentities(parts, ASKED_FOR_DEVICES_MS, eq(users.id, userId))
   if (due.length === 0) return
   const asking = Promise.all(due.map((identity) => askAbout(parts, identity)))
-    .then((changes) => (changes.some(Boolean) ? keyCache.refresh() : undefined))
+    .then((changes) => (changes.some(Boolean) ? keyCache.changed() : undefined))
     .catch((cause) => logger.error('identity.not_asked', { user: userId, cause: String(cause) }))
   waitUntil(asking)
   const late = Promise.withResolvers<void>()

@@ -8,6 +8,8 @@ import type { ApiKey } from './manage.ts'
 
 export type ListedKey = { key: ApiKey; itcode: string; ownerKind: 'person' | 'service' } & Totals
 
+export const NEVER_USED: Totals = { requests: 0, totalTokens: 0, costMicros: 0, lastUsedAt: null }
+
 /** Keys that are not deleted, with owner and use, oldest first; only those of `userId` if it is given. */
 export async function listKeys(db: Db, userId?: number): Promise<ListedKey[]> {
   return listedKeys(
@@ -47,6 +49,5 @@ export async function listedKeys(
   const rows = await (page && pageSize ? found.limit(pageSize).offset((page - 1) * pageSize) : found)
   const ids = rows.map(({ key }) => key.id)
   const totals = await totalsByKey(db, ids)
-  const none: Totals = { requests: 0, totalTokens: 0, costMicros: 0, lastUsedAt: null }
-  return rows.map((row) => ({ ...row, ...none, ...totals.get(row.key.id) }))
+  return rows.map((row) => ({ ...row, ...NEVER_USED, ...totals.get(row.key.id) }))
 }

@@ -8,7 +8,7 @@ import { type ApiKey, type Parts, type Scope, within } from './manage.ts'
 import { mintKey, type Sha256 } from './mint.ts'
 
 /**
- * The new secret, which is not stored. Id, limits and use stay, because a key that is rotated is the same key. The secret
+ * The key with its new secret, which is not stored. Id, limits and use stay, because a key that is rotated is the same key. The secret
  * before works for `overlapMs`, but never longer than the key; one that was replaced earlier ends at once. Throws a Refusal:
  * not_found, or conflict for a key that does not work.
  */
@@ -17,7 +17,7 @@ export async function rotateKey(
   scope: Scope,
   id: number,
   overlapMs: number,
-): Promise<string> {
+): Promise<{ key: ApiKey; secret: string }> {
   const { db, clock, sha256, actor } = parts
   const now = clock.now()
   const which = and(within(scope, id), eq(apiKeys.kind, 'key'))
@@ -31,7 +31,7 @@ export async function rotateKey(
   if (owner !== 'active' || !isValid(key, now)) throw new Refusal('conflict', NOT_VALID)
   const { secret, hash, prefix, last4 } = mintKey(sha256)
   const endsAt = Math.min(now + overlapMs, key.expiresAt ?? Number.POSITIVE_INFINITY)
-  const [rotated] = await db.batch([
+  const [[rotated]] = await db.batch([
     db
       .update(apiKeys)
       .set({
@@ -47,7 +47,7 @@ export async function rotateKey(
       })
       // By its secret, because somebody else may rotate the key at the same moment.
       .where(and(which, eq(apiKeys.hash, key.hash), isValidAt(now)))
-      .returning({ id: apiKeys.id }),
+      .returning(),
     auditIfChanged(db, {
       actor,
       at: now,
@@ -56,8 +56,8 @@ export async function rotateKey(
       after: { previous_key: `${key.prefix}…${key.last4}`, previous_ends_at: timeText(endsAt) },
     }),
   ])
-  if (rotated.length === 0) throw new Refusal('conflict', 'This key was just changed. Look at it again.')
-  return secret
+  if (!rotated) throw new Refusal('conflict', 'This key was just changed. Look at it again.')
+  return { key: rotated, secret }
 }
 
 const NOT_VALID = 'This key is disabled or has expired, so it has nothing to replace.'

@@ -113,7 +113,7 @@ export const KEYS = [
     },
     async run({ db, args: [id = ''], options: { overlap = 24 } }) {
       const keyId = idIn(id, 'key')
-      const secret = await rotateKey({ ...parts(db), sha256 }, 'admin', keyId, overlap * HOUR_MS)
+      const { secret } = await rotateKey({ ...parts(db), sha256 }, 'admin', keyId, overlap * HOUR_MS)
       return {
         said: secret,
         note: `The new secret of key ${keyId}. It is shown this once and stored nowhere.`,
