@@ -6,6 +6,8 @@ import type { Move } from '../ports.ts'
 
 /** Conversations that are kept for one person. Beyond that the person's own oldest ones are forgotten. */
 const CONVERSATIONS_A_PERSON = 5_000
+/** Moves that wait until the store is back. Beyond that the oldest ones are told to nobody. */
+const MOST_UNSTORED = 20_000
 /** FNV-1a's offset basis (https://en.wikipedia.org/wiki/Fowler%E2%80%93Noll%E2%80%93Vo_hash_function). */
 const SEED = 0x811c9dc5
 /** A second, independent basis: of two hashes of 32 bits, 53 bits are kept, which a number holds exactly. */
@@ -35,6 +37,8 @@ export interface Affinity {
   }): void
   /** Moves that the store does not have yet. Each is answered once. */
   unstored(): Move[]
+  /** The store did not take these: they are answered again, where the conversation did not move since. */
+  notStored(moves: readonly Move[]): void
   /** Takes over moves that other processes wrote to the store. */
   learn(moves: readonly Move[]): void
   /** Forgets what is idle for too long. */
@@ -69,12 +73,18 @@ export function createAffinity(): Affinity {
       if (!isNews) return
       place.storedUntil = idleUntil
       const move = { person, conversation, backend, idleUntil: moved ? idleUntil : 0 }
-      changed.set(`${person} ${conversation}`, move)
+      changed.set(keyOf(move), move)
     },
     unstored() {
       const moves = [...changed.values()]
       changed.clear()
       return moves
+    },
+    notStored(moves) {
+      const since = [...changed]
+      changed.clear()
+      for (const move of moves.slice(-MOST_UNSTORED)) changed.set(keyOf(move), move)
+      for (const [key, move] of since) changed.set(key, move)
     },
     learn(moves) {
       for (const { person, conversation, backend, idleUntil } of moves) {
@@ -92,6 +102,10 @@ export function createAffinity(): Affinity {
       }
     },
   }
+}
+
+function keyOf({ person, conversation }: Move): string {
+  return `${person} ${conversation}`
 }
 
 /** A conversation's id as a number of 53 bits, which is shorter to keep than its text. */

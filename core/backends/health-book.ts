@@ -2,7 +2,8 @@
  * Health records as one process sees them: what it learns counts at once, and is written behind to the store that other
  * processes read. Without a store the records are this process's own.
  */
-import type { HealthStore, Logger } from '../ports.ts'
+import type { Clock, HealthStore, Logger } from '../ports.ts'
+import { MINUTE_MS } from '../units.ts'
 import type { Health } from './health.ts'
 import { type HealthEvent, type HealthSettings, nextHealth } from './health-change.ts'
 
@@ -19,15 +20,19 @@ export interface HealthBook {
 }
 
 const MOST_ROUNDS = 5
+/** What the store did not take waits for so long until it is back, and so many events of a key. Older ones tell nothing of now. */
+const WAITING_MS = MINUTE_MS
+const MOST_WAITING = 100
 
 export function createHealthBook(parts: {
   store: HealthStore | undefined
   settings(): HealthSettings
+  clock: Pick<Clock, 'now'>
   logger: Logger
   /** Keeps the runtime alive until the work is done. */
   waitUntil(work: Promise<unknown>): void
 }): HealthBook {
-  const { store, settings, logger, waitUntil } = parts
+  const { store, settings, clock, logger, waitUntil } = parts
   /** `stored`: records as the store last had them. `current`: the same with the events that are not written yet. */
   let stored = new Map<string, Health>()
   const current = new Map<string, Health>()
@@ -42,11 +47,13 @@ export function createHealthBook(parts: {
   async function read(from: HealthStore) {
     const before = new Map(stored)
     stored = takenOver(new Map(await from.read()), { before, stored, writing })
+    forgetOld(unwritten, writing, clock.now() - WAITING_MS)
     current.clear()
     for (const [key, record] of stored) current.set(key, record)
     for (const [key, events] of unwritten) {
       const record = folded(key, events)
       if (record) current.set(key, record)
+      schedule(key, from)
     }
   }
   async function write(key: string, to: HealthStore) {
@@ -74,15 +81,16 @@ export function createHealthBook(parts: {
   }
   function schedule(key: string, to: HealthStore) {
     if (writing.has(key)) return
+    let isUp = true
     const work = write(key, to)
       .catch((cause) => {
-        // Without the store this process goes on with what it knows itself.
-        unwritten.delete(key)
+        // Without the store this process goes on with what it knows itself. Once the store is read again it gets that, too.
+        isUp = false
         logger.warn('health.store_failed', { cause: String(cause) })
       })
       .finally(() => {
         writing.delete(key)
-        if (unwritten.has(key)) schedule(key, to)
+        if (isUp && unwritten.has(key)) schedule(key, to)
       })
     writing.set(key, work)
     waitUntil(work)
@@ -98,9 +106,7 @@ export function createHealthBook(parts: {
       if (!after) return undefined
       current.set(key, after)
       if (store) {
-        const events = unwritten.get(key)
-        if (events) events.push(event)
-        else unwritten.set(key, [event])
+        unwritten.set(key, [...(unwritten.get(key) ?? []), event])
         schedule(key, store)
       }
       return { before, after }
@@ -123,9 +129,21 @@ export function createHealthBook(parts: {
         return false
       }
     },
-    async refresh() {
-      if (store) await read(store)
-    },
+    refresh: async () => void (store && (await read(store))),
+  }
+}
+
+/** What waits for the store from before `since`. Of what is being written nothing is forgotten. */
+function forgetOld(
+  unwritten: Map<string, HealthEvent[]>,
+  writing: ReadonlyMap<string, unknown>,
+  since: number,
+): void {
+  for (const [key, events] of unwritten) {
+    if (writing.has(key)) continue
+    const waiting = events.filter(({ at }) => at >= since).slice(-MOST_WAITING)
+    if (waiting.length > 0) unwritten.set(key, waiting)
+    else unwritten.delete(key)
   }
 }
 

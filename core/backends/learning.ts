@@ -154,8 +154,7 @@ export function createLearning(parts: BalancerParts) {
       const { affinity, store } = memory
       await shared.refresh()
       const now = clock.now()
-      const moves = affinity.unstored()
-      if (moves.length > 0) await store.move(moves, now)
+      await tellMoves(memory, now)
       affinity.learn(await store.movedSince(sinceMoves))
       // The last five seconds are read again next time, because another process's clock may be behind.
       sinceMoves = now - 5_000
@@ -171,6 +170,18 @@ export function createLearning(parts: BalancerParts) {
     const { reason, cause } = changed.after
     const unpaid = cause === 'unpaid' ? { unpaid: true } : {}
     parts.onOutage({ backend: name, state: 'disabled', reason, ...unpaid })
+  }
+}
+
+/** Tells other processes of the conversations that moved. */
+async function tellMoves({ affinity, store }: BalancerParts['memory'], now: number): Promise<void> {
+  const moves = affinity.unstored()
+  if (moves.length === 0) return
+  try {
+    await store.move(moves, now)
+  } catch (cause) {
+    affinity.notStored(moves)
+    throw cause
   }
 }
 

@@ -49,7 +49,7 @@ export function createBackendMemory(parts: {
   const { store, clock, logger, waitUntil } = parts
   let settings = parts.settings
   const book = (kept: HealthStore | undefined) =>
-    createHealthBook({ store: kept, settings: () => settings, logger, waitUntil })
+    createHealthBook({ store: kept, settings: () => settings, clock, logger, waitUntil })
   const shared = book(store)
   const local = book(undefined)
   const identities = new Map<string, string>()

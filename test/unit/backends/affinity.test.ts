@@ -101,6 +101,20 @@ describe('what the store hears', () => {
     expect(affinity.unstored()).toEqual([])
   })
 
+  test('is a move again that the store did not take, but none that was followed by another', () => {
+    const affinity = createAffinity()
+    affinity.served(MOVED)
+    affinity.served({ ...MOVED, person: BOB })
+    const lost = affinity.unstored()
+    affinity.served({ ...MOVED, backend: 'c' })
+    affinity.notStored(lost)
+    expect(affinity.unstored()).toEqual([
+      { ...MOVE, backend: 'c' },
+      { ...MOVE, person: BOB },
+    ])
+    expect(affinity.unstored()).toEqual([])
+  })
+
   test('is only the last of several moves of one conversation', () => {
     const affinity = createAffinity()
     affinity.served(MOVED)

@@ -3,6 +3,7 @@ import { memoryHealth } from '../../../adapters/drivers/health/memory.ts'
 import { createHealthBook } from '../../../core/backends/health-book.ts'
 import type { HealthStore } from '../../../core/ports.ts'
 import { ANN, BOB, HEALTH } from '../../support/backends.ts'
+import { fakeClock } from '../../support/clock.ts'
 import { keptLogs } from '../../support/logs.ts'
 
 const KEY = 'a claude-opus-5-5'
@@ -15,11 +16,12 @@ function bookOn(store: HealthStore | undefined) {
   const logger = keptLogs()
   const pending: Promise<unknown>[] = []
   const waitUntil = (work: Promise<unknown>) => void pending.push(work)
-  const book = createHealthBook({ store, settings: () => HEALTH, logger, waitUntil })
+  const clock = fakeClock(NOW)
+  const book = createHealthBook({ store, settings: () => HEALTH, clock, logger, waitUntil })
   const settled = async () => {
     while (pending.length > 0) await Promise.all(pending.splice(0))
   }
-  return { book, logger, settled, writes: () => pending.length }
+  return { book, clock, logger, settled, writes: () => pending.length }
 }
 const storedIn = async (store: HealthStore, key = KEY) => (await store.read()).get(key)
 
@@ -130,7 +132,7 @@ describe('a record', () => {
     expect(book.get(KEY)).toBeUndefined()
   })
 
-  test('that the store does not take is kept here until the store is back', async () => {
+  test('that the store does not take waits until the store is back', async () => {
     const { store, back } = unsteady()
     const { book, settled, logger } = bookOn(store)
     book.record(KEY, failed(ANN))
@@ -140,9 +142,35 @@ describe('a record', () => {
       { level: 'warn', event: 'health.store_failed', fields: { cause: 'Error: away' } },
     ])
     back()
+    await book.refresh()
+    await settled()
+    expect((await storedIn(store))?.failures.map(({ person }) => person)).toEqual([ANN])
+    expect(book.get(KEY)).toEqual(await storedIn(store))
+  })
+
+  test('that waits goes before what comes later, and is not tried without end', async () => {
+    const { store, back } = unsteady()
+    const { book, settled, logger } = bookOn(store)
+    book.record(KEY, failed(ANN))
+    await settled()
+    await expect(book.refresh()).rejects.toThrow('away')
+    expect(logger.lines).toHaveLength(1)
+    back()
     book.record(KEY, failed(BOB))
     await settled()
-    expect((await storedIn(store))?.failures.map(({ person }) => person)).toEqual([BOB])
+    expect((await storedIn(store))?.failures.map(({ person }) => person)).toEqual([ANN, BOB])
+  })
+
+  test('that waited for more than a minute tells nothing of now', async () => {
+    const { store, back } = unsteady()
+    const { book, clock, settled } = bookOn(store)
+    book.record(KEY, failed(ANN))
+    await settled()
+    clock.advance(60_001)
+    back()
+    await book.refresh()
+    await settled()
+    expect([await storedIn(store), book.get(KEY)]).toEqual([undefined, undefined])
   })
 })
 

@@ -171,6 +171,21 @@ describe('a refresh', () => {
     expect(there.memory.affinity.placeOf(ANN, 7, now)).toMatchObject({ backend: 'b' })
   })
 
+  test('tells of moved conversations again where the store did not take them', async () => {
+    const store = memoryHealth()
+    let isAway = true
+    const move: typeof store.move = (...given) =>
+      isAway ? Promise.reject(new Error('away')) : store.move(...given)
+    const [here, there] = [learningScene({ store: { ...store, move } }), learningScene({ store })]
+    const now = here.clock.now()
+    here.memory.affinity.served({ ...served, idleUntil: now + 300_000, now })
+    await expect(here.learning.refresh()).rejects.toThrow('away')
+    isAway = false
+    await here.learning.refresh()
+    await there.learning.refresh()
+    expect(there.memory.affinity.placeOf(ANN, 7, now)).toMatchObject({ backend: 'b' })
+  })
+
   test('writes no moves when there are none, and reads those of the last five seconds again', async () => {
     const store = memoryHealth()
     const moves: number[] = []
