@@ -17,6 +17,7 @@ import {
   mayRegister,
   type User,
 } from './account.ts'
+import { sendAwaited } from './awaited-mail.ts'
 import {
   type Asker,
   cancelCode,
@@ -80,7 +81,7 @@ export async function sendCode(
   const to = user ? mailTo(user, auth) : mailAddress(itcode, auth)
   const mail = codeMail({ to, code, validMs: auth.codeExpiryMs, itcode })
   const send = async () => {
-    if (user ? await mayGetCodes(db, user) : entry.newcomer) await deps.mailer.send(mail)
+    if (user ? await mayGetCodes(db, user) : entry.newcomer) await sendAwaited(deps, mail)
   }
   const sent = send().catch(async (cause) => {
     logger.error('code.not_sent', { id: request.actor.requestId, cause: String(cause) })

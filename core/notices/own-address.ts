@@ -5,6 +5,7 @@
 import { eq } from 'drizzle-orm'
 import { type Actor, auditIfChanged } from '../audit/record.ts'
 import { isAtAllowedDomain, type User } from '../auth/account.ts'
+import { sendAwaited } from '../auth/awaited-mail.ts'
 import { type Asker, cancelCode, issueCode, useCode } from '../auth/codes.ts'
 import { addressMail, movedMail } from '../auth/mail.ts'
 import { users } from '../db/schema.ts'
@@ -88,8 +89,9 @@ function asker(user: User, where: Where, email: string): Asker {
   return { itcode: `notices ${user.id}`, about: `notices ${user.id} ${email}`, ...where }
 }
 
-function send({ mailer, logger, waitUntil, actor }: Parts, mail: Mail, failed?: () => Promise<void>) {
-  const sent = mailer.send(mail).catch(async (cause) => {
+function send(parts: Parts, mail: Mail, failed?: () => Promise<void>) {
+  const { logger, waitUntil, actor } = parts
+  const sent = sendAwaited(parts, mail).catch(async (cause) => {
     logger.error('mail.not_sent', { id: actor.requestId, cause: String(cause) })
     await failed?.()
   })
