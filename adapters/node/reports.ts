@@ -66,7 +66,10 @@ function threadOn(file: ServedFile, logger: Logger) {
   return {
     async ask(path: string, call: ReportInput, config: Config) {
       file.check()
-      running ??= start()
+      running ??= start().catch((cause: unknown) => {
+        running = undefined
+        throw cause
+      })
       const thread = await running
       const isNew = known.get(thread) !== config
       known.set(thread, config)

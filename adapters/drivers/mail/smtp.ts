@@ -1,5 +1,6 @@
 /** Sends mail by SMTP. */
 import type { Mailer } from '../../../core/ports.ts'
+import { loadedOnce } from '../../shared/loaded.ts'
 
 const TIMEOUT_MS = 5_000
 
@@ -14,7 +15,7 @@ export interface SmtpServer {
 
 export function smtpMail({ host, port, tls, user, password, from }: SmtpServer): Mailer {
   /** The mailer is loaded for the first mail, because it takes memory. */
-  async function connect() {
+  const connected = loadedOnce(async () => {
     const { createTransport } = await import('nodemailer')
     return createTransport({
       host,
@@ -29,16 +30,14 @@ export function smtpMail({ host, port, tls, user, password, from }: SmtpServer):
       disableFileAccess: true,
       disableUrlAccess: true,
     })
-  }
-  let connected: ReturnType<typeof connect> | undefined
+  })
   return {
     delivers: true,
     async send({ to, subject, text, html }) {
       const { promise: late, reject } = Promise.withResolvers<never>()
       const timer = setTimeout(() => reject(new Error('the mail server took over 5 s')), TIMEOUT_MS)
       try {
-        connected ??= connect()
-        const transport = await connected
+        const transport = await connected()
         // As an object, because nodemailer could parse a string as several addresses.
         const sent = transport.sendMail({ from, to: { name: '', address: to }, subject, text, html })
         await Promise.race([late, sent])
