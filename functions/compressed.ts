@@ -18,7 +18,9 @@ export async function compressed(
   { headers, compress }: { headers: HeaderPairs; compress: Compress | undefined },
 ): Promise<Response> {
   const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false
-  const isMeant = method === 'GET' && !file && !stream && isJson && !response.headers.has('content-encoding')
+  // What is made in pieces would have to be gathered.
+  const isWhole = !response.headers.has('content-disposition') && !response.headers.has('content-encoding')
+  const isMeant = method === 'GET' && !file && !stream && isJson && isWhole
   if (!compress || !isMeant || !takesGzip(headers)) return response
   const body = new Uint8Array(await response.arrayBuffer())
   if (body.length < WORTH_BYTES) return new Response(body, response)

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { Actor } from '../core/audit/record.ts'
 import type { Deps } from '../core/deps.ts'
 import { invalidField } from '../core/errors.ts'
-import { EXPIRING_DAYS, findKeys, KEY_SORTS, KEY_STATES } from '../core/keys/find.ts'
+import { allKeys, EXPIRING_DAYS, findKeys, KEY_SORTS, KEY_STATES } from '../core/keys/find.ts'
 import { describedKey, listKeys, NEVER_USED } from '../core/keys/list.ts'
 import { createKey, deleteKey, type KeyChange, type Scope, updateKey } from '../core/keys/manage.ts'
 import { assertBillsTo } from '../core/organisation/service-accounts.ts'
@@ -23,6 +23,7 @@ import {
   searchText,
 } from './fields.ts'
 import { KeyAnswer, KeyView, keyView, NewKey, OwnedKey, ownedKeyView } from './key-views.ts'
+import { inPieces } from './respond.ts'
 import { report, route } from './route.ts'
 import { requestLimit, tokenRate } from './views.ts'
 
@@ -120,18 +121,18 @@ export const keys = [
       page_size: pageSize,
     }),
     reply: z.strictObject({ keys: z.array(OwnedKey), total: z.int() }),
-    async handle({ deps, query }) {
-      const { key_id: id, user_id: userId, q, state, sort, order, page, page_size: pageSize } = query
+    async handle({ deps, query, id }) {
+      const { user_id: userId, q, state, sort, order, page, page_size: pageSize } = query
       const filter = {
-        id,
+        id: query.key_id,
         userId,
         q,
         state,
         neverUsed: query.never_used,
         withoutLimits: query.without_limits,
       }
-      const part = page === undefined ? undefined : { page, pageSize }
-      const { keys, total } = await findKeys(deps, filter, { sort, order }, part)
+      if (page === undefined) return everyKey(id, await allKeys(deps, filter, { sort, order }))
+      const { keys, total } = await findKeys(deps, filter, { sort, order }, { page, pageSize })
       return { keys: keys.map(ownedKeyView), total }
     },
   }),
@@ -179,6 +180,21 @@ function adminSwitch(action: keyof typeof STATUS_AFTER, summary: string) {
     handle: ({ deps, params, actor }) =>
       changedKey(deps, actor, 'admin', params.id, { status: STATUS_AFTER[action] }),
   })
+}
+
+/** As the plain answer, but piece by piece. */
+function everyKey(id: string, { total, slices }: Awaited<ReturnType<typeof allKeys>>): Response {
+  async function* pieces() {
+    let before = `{"total":${total},"keys":[`
+    for await (const slice of slices) {
+      const texts = slice.map((one) => JSON.stringify(OwnedKey.parse(ownedKeyView(one))))
+      if (texts.length === 0) continue
+      yield before + texts.join(',')
+      before = ','
+    }
+    yield before === ',' ? ']}' : `${before}]}`
+  }
+  return inPieces(pieces(), id)
 }
 
 /** Makes a key of a user, or of a service account by its keeper, and answers it with its secret. */

@@ -19,6 +19,7 @@ import { reports } from './report-routes.ts'
 import { requests } from './requests.ts'
 import { toResponse } from './respond.ts'
 import type { ReportDeps, Route } from './route.ts'
+import { scim } from './scim.ts'
 import { serviceAccounts } from './service-accounts.ts'
 import { statements } from './statements.ts'
 import { usage } from './usage.ts'
@@ -47,6 +48,7 @@ const REPORTS = new Map<string, Route>(
     organizations,
     devices,
     policies,
+    scim,
   ]
     .flat()
     .filter(({ report }) => report)

@@ -1,4 +1,5 @@
 /** The response to what a handler answered, and what belongs to its end. */
+import { streamOf } from '../core/pieces.ts'
 import type { Reply } from '../core/ports.ts'
 import { createStop } from '../core/stop.ts'
 import type { Answer, Route } from './route.ts'
@@ -14,6 +15,18 @@ export function toResponse(route: Route, answer: Answer, id: string): Response {
   if (route.status === 204) return new Response(null, { status: 204, headers })
   const body = route.reply ? route.reply.parse(answer) : answer
   return Response.json(body, { status: route.status ?? 200, headers })
+}
+
+/** JSON that is too long to be made at once. By its disposition it is sent on as it is made, and cut off where it fails. */
+export function inPieces(pieces: AsyncGenerator<string>, id: string): Response {
+  return new Response(streamOf(pieces), {
+    headers: {
+      'content-type': 'application/json',
+      'content-disposition': 'inline',
+      'cache-control': 'no-store',
+      'request-id': id,
+    },
+  })
 }
 
 /** The same reply; `end` is called when it is finished or fails, be it at once. */

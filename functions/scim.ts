@@ -15,7 +15,7 @@ import { listScimGroups } from '../core/scim/list-groups.ts'
 import { answers } from '../core/scim/projection.ts'
 import { createKept, deleteKept, patchKept, replaceKept } from '../core/scim/users.ts'
 import { idOf } from './fields.ts'
-import { type Route, route } from './route.ts'
+import { type Route, report, route } from './route.ts'
 import { listOf, MOST_RESULTS } from './scim-discovery.ts'
 import { created, groupAnswer, Listed, Resource, shownGroup, shownUser } from './scim-views.ts'
 
@@ -59,9 +59,8 @@ const common = { tier: 'admin-key', scope: 'scim', dialect: 'scim' } as const
 const changing = { ...common, bodyType: 'application/scim+json', errors: [400, 409] } as const
 
 export const scim: Route[] = [
-  route({
+  report({
     ...common,
-    method: 'GET',
     path: '/scim/v2/Users',
     summary: 'People whom the directory keeps here, by their ids.',
     query: Page,
@@ -78,9 +77,8 @@ export const scim: Route[] = [
       )
     },
   }),
-  route({
+  report({
     ...common,
-    method: 'GET',
     path: '/scim/v2/Users/:id',
     summary: 'One person.',
     query: One,
@@ -142,9 +140,8 @@ export const scim: Route[] = [
       return {}
     },
   }),
-  route({
+  report({
     ...common,
-    method: 'GET',
     path: '/scim/v2/Groups',
     summary: 'Groups that the directory pushed, by their ids.',
     query: Page,
@@ -162,9 +159,8 @@ export const scim: Route[] = [
       )
     },
   }),
-  route({
+  report({
     ...common,
-    method: 'GET',
     path: '/scim/v2/Groups/:id',
     summary: 'One group with its members.',
     query: One,

@@ -1,7 +1,9 @@
 /** Finds keys of everybody for administrators: filtered, sorted and paged by the database. */
 import { and, count, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
+import * as z from 'zod'
 import { apiKeys, users } from '../db/schema.ts'
 import type { Clock, Db } from '../ports.ts'
+import { among } from '../reports/totals.ts'
 import { DAY_MS } from '../units.ts'
 import { type ListedKey, listedKeys } from './list.ts'
 
@@ -22,35 +24,76 @@ export interface KeyFilter {
   withoutLimits?: boolean | undefined
 }
 
+interface Parts {
+  db: Db
+  clock: Clock
+}
+
 interface KeyOrder {
   sort: (typeof KEY_SORTS)[number]
   order: 'asc' | 'desc'
 }
 
-/** The keys that match, a page of them or all, and how many match. Equal ones are in the order of their making. */
+/** A page of the keys that match, and how many match. Equal ones are in the order of their making. */
 export async function findKeys(
-  { db, clock }: { db: Db; clock: Clock },
+  { db, clock }: Parts,
   filter: KeyFilter,
-  { sort, order }: KeyOrder,
-  part?: { page: number; pageSize: number },
+  order: KeyOrder,
+  part: { page: number; pageSize: number },
 ): Promise<{ keys: ListedKey[]; total: number }> {
-  const where = and(
-    eq(apiKeys.kind, 'key'),
-    filter.id === undefined ? undefined : eq(apiKeys.id, filter.id),
-    filter.userId === undefined ? undefined : eq(apiKeys.userId, filter.userId),
-    filter.q ? contains(filter.q.toLowerCase()) : undefined,
-    filter.state && isInState(filter.state, clock.now()),
-    filter.neverUsed ? sql`not exists (select 1 ${EVER})` : undefined,
-    filter.withoutLimits ? UNLIMITED : undefined,
-  )
+  const where = matching(filter, clock.now())
   const [counted] = await db
     .select({ total: count() })
     .from(apiKeys)
     .innerJoin(users, eq(users.id, apiKeys.userId))
     .where(and(isNull(apiKeys.deletedAt), where))
-  // Keys that never expire come last of those that are sorted by it.
-  const by = sql`${SORTED_BY[sort]} ${sql.raw(order)} nulls last`
-  return { keys: await listedKeys(db, where, { ...part, by }), total: counted?.total ?? 0 }
+  return { keys: await listedKeys(db, where, { ...part, by: sortedBy(order) }), total: counted?.total ?? 0 }
+}
+
+/**
+ * All of them, in the same order, so many at a time: a company may have a hundred thousand, and nobody else's work waits until all
+ * are read.
+ */
+export async function allKeys(
+  { db, clock }: Parts,
+  filter: KeyFilter,
+  order: KeyOrder,
+): Promise<{ total: number; slices: AsyncGenerator<ListedKey[]> }> {
+  // One text, because rows of a hundred thousand ids take longer.
+  const [found] = await db.all<{ ids: string }>(sql`select json_group_array(id) as ids from
+    (select ${apiKeys.id} as id from ${apiKeys} inner join ${users} on ${users.id} = ${apiKeys.userId}
+      where ${isNull(apiKeys.deletedAt)} and ${matching(filter, clock.now())}
+      order by ${sortedBy(order)}, ${apiKeys.id})`)
+  const ids = Ids.parse(JSON.parse(found?.ids ?? '[]'))
+  async function* slices() {
+    for (let from = 0; from < ids.length; from += SLICE) {
+      const some = ids.slice(from, from + SLICE)
+      const listed = new Map((await listedKeys(db, among(apiKeys.id, some))).map((one) => [one.key.id, one]))
+      // One that was deleted meanwhile is left out.
+      yield some.flatMap((id) => listed.get(id) ?? [])
+    }
+  }
+  return { total: ids.length, slices: slices() }
+}
+
+const Ids = z.array(z.int())
+const SLICE = 500
+
+function matching(filter: KeyFilter, now: number): SQL | undefined {
+  return and(
+    eq(apiKeys.kind, 'key'),
+    filter.id === undefined ? undefined : eq(apiKeys.id, filter.id),
+    filter.userId === undefined ? undefined : eq(apiKeys.userId, filter.userId),
+    filter.q ? contains(filter.q.toLowerCase()) : undefined,
+    filter.state && isInState(filter.state, now),
+    filter.neverUsed ? sql`not exists (select 1 ${EVER})` : undefined,
+    filter.withoutLimits ? UNLIMITED : undefined,
+  )
+}
+
+/** Keys that never expire come last of those that are sorted by it. */
+function sortedBy({ sort, order }: KeyOrder): SQL {
+  return sql`${SORTED_BY[sort]} ${sql.raw(order)} nulls last`
 }
 
 const EVER = sql`from usage_sums where cut = 'total' and start = 0

@@ -2,6 +2,8 @@
  * CSV by RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180). Text that a spreadsheet would run as a formula gets an
  * apostrophe in front (https://owasp.org/www-community/attacks/CSV_Injection).
  */
+import { streamOf } from '../pieces.ts'
+
 export type Cell = string | number | boolean | null
 
 /**
@@ -20,30 +22,15 @@ function cellText(cell: Cell): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
-/**
- * A table as a stream: column names, then one slice after another, each read only when the previous one was taken. An error
- * in `slices` fails the stream, so that a partial table never looks complete. `over` is called at the end in any case.
- */
+/** A table as a stream: column names, then one slice after another. `over` is called at the end in any case. */
 export function csvStream(
   columns: readonly string[],
   slices: AsyncGenerator<readonly (readonly Cell[])[]>,
   over: () => void = () => {},
 ): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
-  return new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(encoder.encode(csvLine(columns))),
-    async pull(controller) {
-      const { done, value } = await slices.next().catch((cause) => {
-        over()
-        throw cause
-      })
-      if (!done) return controller.enqueue(encoder.encode(value.map(csvLine).join('')))
-      over()
-      controller.close()
-    },
-    async cancel() {
-      over()
-      await slices.return(undefined)
-    },
-  })
+  async function* lines() {
+    yield csvLine(columns)
+    for await (const slice of slices) yield slice.map(csvLine).join('')
+  }
+  return streamOf(lines(), over)
 }

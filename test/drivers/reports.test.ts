@@ -23,6 +23,7 @@ const SEVERAL: [path: string, query: object][] = [
   ['/admin/api/usage/daily', { start_date: '2026-10-01', end_date: '2026-11-01' }],
   ['/admin/api/usage/summary', {}],
   ['/api/usage/summary', {}],
+  ['/scim/v2/Users', { startIndex: 1, count: 10 }],
   ['/admin/api/users', { page: 1, page_size: 50, sort: 'itcode', order: 'asc' }],
   [EXPORT, {}],
 ]
@@ -66,6 +67,23 @@ test('what a report answers is the same, byte for byte, as without a thread', as
     expect([there.status, [...there.headers]]).toEqual([here.status, [...here.headers]])
     expect(await there.text()).toBe(await here.text())
   }
+})
+
+test('all keys of a company are made and sent in pieces', async () => {
+  await store.db.run(sql`insert into api_keys (user_id, name, hash, prefix, last4, status, created_at, updated_at)
+    select (select min(id) from users), 'key ' || value, 'hash ' || value, 'sk-', '0000', 'active', value, value
+    from (with recursive n(value) as (select 1 union all select value + 1 from n where value < 1200) select value from n)`)
+  const answer = await run('/admin/api/keys', { sort: 'name', order: 'asc' })
+  const pieces: Uint8Array[] = []
+  for await (const piece of answer.body ?? []) pieces.push(piece)
+  expect(pieces.length).toBeGreaterThan(2)
+  const all = JSON.parse(Buffer.concat(pieces).toString())
+  const page = async (page: number) =>
+    JSON.parse(
+      await (await run('/admin/api/keys', { sort: 'name', order: 'asc', page, page_size: 1_000 })).text(),
+    )
+  const [first, second] = [await page(1), await page(2)]
+  expect(all).toEqual({ total: first.total, keys: [...first.keys, ...second.keys] })
 })
 
 test('an export has every row, is in the audit, and says once that it is over', async () => {
