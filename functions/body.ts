@@ -7,6 +7,11 @@ import type { Clock, ContentEncoding, Decompress, HeaderPairs, TakeBytes } from 
 
 /** Bytes of a too large body that are read and discarded before its connection is closed. */
 export const MOST_DISCARDED = 64 * 1024 * 1024
+/** A piece that is discarded counts as so many bytes more, because what it costs is to take it. */
+export const PIECE_BYTES = 1024
+/** A body may come in so many pieces, and in more if they have some bytes each: nobody else is served while they are taken. */
+const MOST_PIECES = 10_000
+const LEAST_PIECE_BYTES = 64
 
 /** An upload that sends nothing for this long is given up. */
 const STALLED_MS = 30_000
@@ -100,13 +105,16 @@ async function beforeStall<T>(clock: Clock, piece: Promise<T>): Promise<T> {
 /** Counts the pieces of a body. `take` answers false once there are more than `most` bytes, or `add` throws. */
 function createTaking(most: number, add: Reading['add']) {
   let size = 0
+  let pieces = 0
   let refused: Refusal | undefined
   return {
     take(bytes: number): boolean {
       if (refused) return false
       size += bytes
+      pieces += 1
       try {
         if (size > most) throw tooLarge(most, 0)
+        if (pieces > MOST_PIECES && size < pieces * LEAST_PIECE_BYTES) throw tooManyPieces()
         add?.(bytes)
       } catch (thrown) {
         refused = asRefusal(thrown)
@@ -170,6 +178,16 @@ function tooLarge(most: number, announced: number): Refusal {
   return new Refusal('body_too_large', `The request is larger than ${size}.`, {
     headers: announced > most + MOST_DISCARDED ? [['connection', 'close']] : [],
   })
+}
+
+function tooManyPieces(): Refusal {
+  return new Refusal(
+    'body_invalid',
+    'The body comes in too many pieces of few bytes. Send it in larger ones.',
+    {
+      headers: [['connection', 'close']],
+    },
+  )
 }
 
 function stalled(): Refusal {

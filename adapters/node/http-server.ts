@@ -4,7 +4,7 @@ import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { systemClock } from '../../core/clock.ts'
 import { requestId } from '../../core/ids.ts'
-import { MOST_DISCARDED } from '../../functions/body.ts'
+import { MOST_DISCARDED, PIECE_BYTES } from '../../functions/body.ts'
 import type { Turn } from '../drivers/turn.ts'
 
 /** Longer than the idle timeout of common load balancers, so that they close first and no call meets a closing connection. */
@@ -74,7 +74,7 @@ function discardRest(incoming: IncomingMessage): void {
   incoming.once('close', () => clearTimeout(timer))
   let discarded = 0
   incoming.on('data', (chunk: Uint8Array) => {
-    discarded += chunk.length
+    discarded += chunk.length + PIECE_BYTES
     if (discarded > MOST_DISCARDED) incoming.destroy()
   })
 }

@@ -4,13 +4,20 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { joined } from '../../core/bytes.ts'
 import type { HeaderPairs, TakeBytes, Wire } from '../../core/ports.ts'
 import { createStop, ProcessEnds } from '../../core/stop.ts'
-import { MOST_DISCARDED } from '../../functions/body.ts'
+import { MOST_DISCARDED, PIECE_BYTES } from '../../functions/body.ts'
 import type { Turn } from '../drivers/turn.ts'
 import { askForBody, expectsContinue } from './http-server.ts'
 import { send } from './sending.ts'
 
 /** In bytes. Shorter bodies are left to the garbage collector. */
 const WORTH_FREEING = 8 * 1024
+/**
+ * In bytes. Shorter pieces are copied into rooms, because by itself each takes some hundred bytes more than it has; but of most
+ * bodies there are few.
+ */
+const WORTH_KEEPING = 4 * 1024
+const ROOM_BYTES = 64 * 1024
+const FEW = 16
 
 /** The cast holds because @hono/node-server passes Node's request and response to fetch as the second argument. */
 const socketOf = (bindings: unknown) => bindings as HttpBindings
@@ -72,7 +79,7 @@ function read({ incoming, outgoing }: HttpBindings, take: TakeBytes): Promise<Ui
       else {
         body.clear()
         resolve(undefined)
-        discarded += chunk.length
+        discarded += chunk.length + PIECE_BYTES
         freeNow(chunk)
         if (discarded > MOST_DISCARDED) incoming.destroy()
       }
@@ -98,7 +105,7 @@ async function* piecesOf({ incoming, outgoing }: HttpBindings): AsyncGenerator<U
     if (!incoming.complete) throw new Error('the client left')
   } finally {
     incoming.on('data', (chunk: Uint8Array) => {
-      discarded += chunk.length
+      discarded += chunk.length + PIECE_BYTES
       freeNow(chunk)
       if (discarded > MOST_DISCARDED) incoming.destroy()
     })
@@ -134,12 +141,34 @@ function announcedBody(bytes: number): Body {
 
 function bodyInChunks(): Body {
   const chunks: Uint8Array[] = []
+  /** Where short pieces are copied to, one behind the other. */
+  let room = new Uint8Array()
+  let used = 0
+  const leaveRoom = () => {
+    if (used > 0) chunks.push(room.subarray(0, used))
+    room = room.subarray(used)
+    used = 0
+  }
   return {
-    add: (chunk) => void chunks.push(chunk),
+    add(chunk) {
+      if (chunk.length >= WORTH_KEEPING || chunks.length < FEW) {
+        leaveRoom()
+        chunks.push(chunk)
+        return
+      }
+      if (used + chunk.length > room.length) {
+        leaveRoom()
+        room = new Uint8Array(ROOM_BYTES)
+      }
+      room.set(chunk, used)
+      used += chunk.length
+    },
     clear() {
+      used = 0
       for (const chunk of chunks.splice(0)) freeNow(chunk)
     },
     whole() {
+      leaveRoom()
       const whole = joined(chunks)
       for (const chunk of chunks.splice(0)) if (chunk !== whole) freeNow(chunk)
       return whole

@@ -45,6 +45,32 @@ describe('bodies on a socket', () => {
     expect(upstream.requests).toEqual([])
   })
 
+  test('a body in very many tiny pieces is refused, because each keeps everybody waiting', async () => {
+    const socket = await begun('transfer-encoding: chunked')
+    socket.write('1\r\n \r\n'.repeat(20_000))
+    const [answer] = await once(socket, 'data')
+    expect(String(answer)).toMatch(/^HTTP\/1.1 400 .*too many pieces/s)
+    socket.destroy()
+  })
+
+  test('a body in many short pieces arrives as it was sent', async () => {
+    const socket = await begun('transfer-encoding: chunked\r\nconnection: close')
+    const text = ask('é'.repeat(20_000))
+    const bytes = Buffer.from(text)
+    const lengths = [1, 7, 4_096, 300, 2]
+    for (let at = 0, turn = 0; at < bytes.length; turn++) {
+      const piece = bytes.subarray(at, at + (lengths[turn % lengths.length] ?? 1))
+      socket.write(
+        Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]),
+      )
+      at += piece.length
+    }
+    socket.write('0\r\n\r\n')
+    await once(socket, 'data')
+    socket.destroy()
+    expect(String(upstream.requests.pop()?.body)).toBe(text)
+  })
+
   test('a body without a length is refused as soon as it is too long', async () => {
     const socket = await begun('transfer-encoding: chunked')
     const [line] = [`${(16 * 1024).toString(16)}\r\n${' '.repeat(16 * 1024)}\r\n`]
