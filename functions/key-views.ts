@@ -5,6 +5,7 @@ import { listsOf } from '../core/keys/manage.ts'
 import type { Totals } from '../core/reports/totals.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
+import { inPieces } from './respond.ts'
 import { requestLimit, tokenRate } from './views.ts'
 
 export const KeyView = z
@@ -85,6 +86,24 @@ export function keyView({ key, requests, costMicros, lastUsedAt }: Pick<ListedKe
 
 export function ownedKeyView(listed: ListedKey): z.infer<typeof OwnedKey> {
   return { ...keyView(listed), itcode: listed.itcode, owner_kind: listed.ownerKind }
+}
+
+/** All keys as their list is answered, but piece by piece. */
+export function everyKey(
+  id: string,
+  { total, slices }: { total: number; slices: AsyncGenerator<ListedKey[]> },
+): Response {
+  async function* pieces() {
+    let before = `{"total":${total},"keys":[`
+    for await (const slice of slices) {
+      const texts = slice.map((one) => JSON.stringify(OwnedKey.parse(ownedKeyView(one))))
+      if (texts.length === 0) continue
+      yield before + texts.join(',')
+      before = ','
+    }
+    yield before === ',' ? ']}' : `${before}]}`
+  }
+  return inPieces(pieces(), id)
 }
 
 function previousOf(key: ListedKey['key']): KeyView['previous'] {

@@ -22,8 +22,7 @@ import {
   quotaTokens,
   searchText,
 } from './fields.ts'
-import { KeyAnswer, KeyView, keyView, NewKey, OwnedKey, ownedKeyView } from './key-views.ts'
-import { inPieces } from './respond.ts'
+import { everyKey, KeyAnswer, KeyView, keyView, NewKey, OwnedKey, ownedKeyView } from './key-views.ts'
 import { report, route } from './route.ts'
 import { requestLimit, tokenRate } from './views.ts'
 
@@ -180,21 +179,6 @@ function adminSwitch(action: keyof typeof STATUS_AFTER, summary: string) {
     handle: ({ deps, params, actor }) =>
       changedKey(deps, actor, 'admin', params.id, { status: STATUS_AFTER[action] }),
   })
-}
-
-/** As the plain answer, but piece by piece. */
-function everyKey(id: string, { total, slices }: Awaited<ReturnType<typeof allKeys>>): Response {
-  async function* pieces() {
-    let before = `{"total":${total},"keys":[`
-    for await (const slice of slices) {
-      const texts = slice.map((one) => JSON.stringify(OwnedKey.parse(ownedKeyView(one))))
-      if (texts.length === 0) continue
-      yield before + texts.join(',')
-      before = ','
-    }
-    yield before === ',' ? ']}' : `${before}]}`
-  }
-  return inPieces(pieces(), id)
 }
 
 /** Makes a key of a user, or of a service account by its keeper, and answers it with its secret. */

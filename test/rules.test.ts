@@ -14,8 +14,8 @@ const SCANNER = 'one loop over bytes, where each call of a function costs'
 /** Functions that are longer, with the lines they have at most and why. This list may only shrink. */
 const LONG_FUNCTIONS: Readonly<Record<string, [most: number, reason: string]>> = {
   'core/sse/reader.ts createEventReader': [134, SCANNER],
-  'core/json/scan.ts createScan': [151, SCANNER],
-  'core/json/walk.ts walkObjects': [80, SCANNER],
+  'core/json/scan.ts createScan': [144, SCANNER],
+  'core/json/walk.ts walkingObjects': [80, SCANNER],
   'core/metering/characters.ts createCharacterCounter': [109, SCANNER],
   'core/metering/anthropic-stream.ts createStreamMeter': [76, CLOSURE],
   'core/openai/reply/chat-reply.ts createChatStream': [68, CLOSURE],

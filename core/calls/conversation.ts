@@ -5,11 +5,12 @@
  * can steer somebody else's conversation.
  */
 import { headerOf } from '../http/headers.ts'
+import { elementsOf } from '../json/elements.ts'
 import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { Span } from '../json/scan.ts'
 import { QUOTE, stringFrom } from '../json/tokens.ts'
-import { elementsOf, keysToFind, membersOf, scalarAt, walkObjects } from '../json/walk.ts'
+import { keysToFind, membersOf, scalarAt, walkObjects } from '../json/walk.ts'
 import type { HeaderPairs } from '../ports.ts'
 
 export interface Conversation {
@@ -26,6 +27,8 @@ const LONG_CACHE_LIFE_MS = 60 * 60_000
 const DECODER = new TextDecoder()
 /** How many messages are searched for the first one of the user, because others may stand before it. */
 const MESSAGES_LOOKED_AT = 16
+/** Bytes and strings that may stand outside of strings in a message or a part that is looked into. */
+const MOST_STEPS = 100_000
 /** Of a long text, this many characters of each end are hashed; its length too. */
 const SAMPLE = 4096
 /** A text of more bytes is hashed as it is written. Nobody else is served while one is decoded. */
@@ -95,7 +98,7 @@ function firstUserText(body: Uint8Array, messages: Span): string | undefined {
   // The input of OpenAI's responses may be the text itself.
   if (body[messages.start] === QUOTE) return `user text ${textSample(body, messages)}`
   let looked = 0
-  for (const span of elementsOf(body, messages)) {
+  for (const span of elementsOf(body, messages, MOST_STEPS)) {
     const message = membersOf(body, span, MESSAGE)
     const content = message.get('content')
     if (content && scalarAt(body, message.get('role')) === 'user') return `user text ${textIn(body, content)}`
@@ -109,7 +112,7 @@ function textIn(body: Uint8Array, content: Span): string {
   if (body[content.start] === QUOTE) return textSample(body, content)
   const parts: string[] = []
   let looked = 0
-  for (const span of elementsOf(body, content)) {
+  for (const span of elementsOf(body, content, MOST_STEPS)) {
     walkObjects(body, span, '', BLOCK, ({ depth, key, members }) => {
       const text = depth === 0 ? members.get('text') : undefined
       if (text) parts.push(textSample(body, text))

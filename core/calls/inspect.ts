@@ -2,10 +2,11 @@
 import { Refusal } from '../errors.ts'
 import { MOST_MEMBERS } from '../json/bounds.ts'
 import { parsedJson } from '../json/parse.ts'
-import { createScan, type Member, type Span, wantedKeys } from '../json/scan.ts'
+import { createScan, type Member, type Span, wantedKeys, writing } from '../json/scan.ts'
 import { LONGEST_MODEL_NAME, modelNameProblem } from '../models/name.ts'
+import { atOnce } from '../steps.ts'
 import { createContentWatch } from './content-watch.ts'
-import { addNamed, type Named, nothingNamed, positive } from './named.ts'
+import { addingNamed, type Named, nothingNamed, positive } from './named.ts'
 
 export interface Inspected {
   model: string
@@ -81,6 +82,11 @@ const ONCE = new Set(['container', 'thread'])
  * Throws a Refusal body_invalid.
  */
 export function inspect(body: Uint8Array): Inspected {
+  return atOnce(inspecting(body))
+}
+
+/** The same in steps. */
+export function* inspecting(body: Uint8Array): Generator<void, Inspected> {
   const found = new Map<string, Member>()
   const models: Member[] = []
   const limits: Member[] = []
@@ -103,12 +109,12 @@ export function inspect(body: Uint8Array): Inspected {
     mostMembers: MOST_MEMBERS,
     onNested: content.look,
   })
-  scan.write(body)
+  yield* writing(scan, body)
   if (scan.state() === 'too deep') throw invalid('The body is nested too deep.')
   if (scan.state() === 'too many') throw invalid(`The body has more than ${MOST_MEMBERS} members.`)
   if (scan.state() !== 'complete') throw invalid('The body is not a JSON object.')
   const named = nothingNamed()
-  for (const member of nested) addNamed(named, body, member)
+  for (const member of nested) yield* addingNamed(named, body, member)
   if (parsedJson(found.get('speed')?.text) === 'fast') named.fast = true
   if (parsedJson(found.get('inference_geo')?.text) === 'us') named.geoUs = true
   if (content.sawLongCache()) named.longCache = true

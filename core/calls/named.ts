@@ -8,7 +8,7 @@ import type { ObjectKind } from '../db/objects.ts'
 import { Refusal } from '../errors.ts'
 import type { Member, Span } from '../json/scan.ts'
 import { isOpener } from '../json/tokens.ts'
-import { type FoundObject, keysToFind, type Scalar, scalarAt, walkObjects } from '../json/walk.ts'
+import { type FoundObject, keysToFind, type Scalar, scalarAt, walkingObjects } from '../json/walk.ts'
 
 export interface NamedObject {
   kind: ObjectKind
@@ -86,8 +86,8 @@ export function nothingNamed(): Named {
   }
 }
 
-/** Adds what one top-level member names. Throws a Refusal body_invalid for what can be understood in two ways. */
-export function addNamed(named: Named, body: Uint8Array, member: Member): void {
+/** Adds what one top-level member names, in steps. Throws a Refusal body_invalid for what can be understood in two ways. */
+export function* addingNamed(named: Named, body: Uint8Array, member: Member): Generator<void, void> {
   const { key } = member
   if (body[member.start] !== NULL) {
     named.present.add(key)
@@ -103,7 +103,7 @@ export function addNamed(named: Named, body: Uint8Array, member: Member): void {
   }
   const isContent = key === 'messages' || key === 'system'
   let parts = 0
-  walkObjects(body, member, key, isContent ? KEYS.content : KEYS.rest, (object) => {
+  yield* walkingObjects(body, member, key, isContent ? KEYS.content : KEYS.rest, (object) => {
     parts += 1
     if (parts > MOST_PARTS) throw tooMany(key, `${MOST_PARTS} parts`)
     if (object.repeated) {
@@ -130,7 +130,7 @@ function tooMany(key: string, most: string): Refusal {
 
 function addScalar(named: Named, body: Uint8Array, { key, start, end }: Member) {
   const value = scalarAt(body, { start, end })
-  if (key === 'container') add(named, 'container', value, key)
+  if (key === 'container') add(named, 'container', value, () => key)
   else if ((key === 'fallbacks' || key === 'fallback_model') && typeof value === 'string') {
     named.models.push({ name: value, path: key, start, end })
   }
@@ -196,23 +196,23 @@ function addModel(named: Named, { members, scalar, path }: FoundObject) {
 }
 
 function addObject(named: Named, { members, scalar, path }: FoundObject, kind: ObjectKind, key: string) {
-  if (members.has(key)) add(named, kind, scalar(key), `${path()}.${key}`)
+  if (members.has(key)) add(named, kind, scalar(key), () => `${path()}.${key}`)
 }
 
-function add(named: Named, kind: ObjectKind, id: Scalar | undefined, path: string) {
+function add(named: Named, kind: ObjectKind, id: Scalar | undefined, path: () => string) {
   if (id === null) return
   if (typeof id !== 'string' || id === '' || id.length > LONGEST_ID) {
-    throw new Refusal('body_invalid', `${path}: an id of at most ${LONGEST_ID} characters is expected.`)
+    throw new Refusal('body_invalid', `${path()}: an id of at most ${LONGEST_ID} characters is expected.`)
   }
   if (kind !== 'message') named.contentByReference = true
-  if (kind === 'file') addUse(named, 'file_sources', () => path)
-  else if (kind === 'container') addUse(named, 'server_tools', () => path)
+  if (kind === 'file') addUse(named, 'file_sources', path)
+  else if (kind === 'container') addUse(named, 'server_tools', path)
   const key = `${kind} ${id}`
   if (named.objects.has(key)) return
   if (named.objects.size >= MOST_OBJECTS) {
-    throw new Refusal('body_invalid', `${path}: a request may name ${MOST_OBJECTS} ids at most.`)
+    throw new Refusal('body_invalid', `${path()}: a request may name ${MOST_OBJECTS} ids at most.`)
   }
-  named.objects.set(key, { kind, id, path })
+  named.objects.set(key, { kind, id, path: path() })
 }
 
 function addUse({ uses }: Named, ability: Ability, path: () => string) {

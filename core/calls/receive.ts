@@ -9,6 +9,7 @@ import type { Caller } from '../keys/caller.ts'
 import { accessOf, isAllowed, isFor, mayUseAll, replacementFor } from '../models/access.ts'
 import { modelNameProblem } from '../models/name.ts'
 import type { HeaderPairs, MaybePromise } from '../ports.ts'
+import { inTurns } from '../steps.ts'
 import type { StopSignal } from '../stop.ts'
 import { type Call, clientTimeout, type RequestSize } from './call.ts'
 import { clientOf, projectOf } from './client.ts'
@@ -16,7 +17,7 @@ import { type Conversation, conversationOf } from './conversation.ts'
 import { fallbacksOf } from './fallback.ts'
 import { assertFeatures } from './features.ts'
 import { upstreamHeaders } from './forwarded-headers.ts'
-import { type Inspected, inspect } from './inspect.ts'
+import { type Inspected, inspecting } from './inspect.ts'
 import { DEFAULT_USES, type NamedModel } from './named.ts'
 
 /** What decides who may use which model. */
@@ -34,28 +35,37 @@ export interface Received {
 
 type ReceiveParts = AccessParts & Pick<Deps, 'clock' | 'objects' | 'wire'>
 
-/** Throws a Refusal: body_invalid or model_not_allowed. A promise only where objects are named that have to be looked up. */
+/**
+ * Throws a Refusal, or rejects with one: body_invalid or model_not_allowed. A promise only where objects are named that have to be
+ * looked up, or where reading the body takes so long that others have their turn meanwhile.
+ */
 export function receive(deps: ReceiveParts, received: Received): MaybePromise<Call> {
-  return unlessRefused(deps, received.body, () => callOf(deps, received))
+  return unlessRefused(deps, received.body, () => {
+    const found = inTurns(inspecting(received.body), deps.clock)
+    return found instanceof Promise
+      ? found.then((inspected) => callOf(deps, received, inspected))
+      : callOf(deps, received, found)
+  })
 }
 
 /**
- * What `read` returns. If it throws, nobody gets this body: its memory is given back at once, because whoever sends one after the
+ * What `read` returns. If it throws or rejects, nobody gets this body: its memory is given back at once, because whoever sends one after the
  * other that is refused would otherwise take what is meant for everybody.
  */
 export function unlessRefused<T>({ wire }: Pick<Deps, 'wire'>, body: Uint8Array, read: () => T): T {
   try {
-    return read()
+    const answer = read()
+    if (answer instanceof Promise) answer.catch(() => wire.free(body))
+    return answer
   } catch (thrown) {
     wire.free(body)
     throw thrown
   }
 }
 
-function callOf(deps: ReceiveParts, received: Received): MaybePromise<Call> {
+function callOf(deps: ReceiveParts, received: Received, inspected: Inspected): MaybePromise<Call> {
   const { clock, settings } = deps
   const { body, headers } = received
-  const inspected = inspect(body)
   const caller = bookedCaller(deps, received.caller, inspected.tags)
   assertFeatures(settings.messages, inspected, headers)
   const model = replacementFor(settings, inspected.model)

@@ -3,8 +3,8 @@
  * What is nested deeper is only matched for brackets and strings: whoever receives the bytes parses them.
  */
 import { createByteBuffer } from './buffer.ts'
+import { createNested, createStringEnd } from './nested.ts'
 import {
-  BRACKET_BIT,
   CLOSE_BRACE,
   COLON,
   COMMA,
@@ -15,7 +15,6 @@ import {
   isWordByte,
   OPEN_BRACE,
   QUOTE,
-  stringEnd,
   stringFrom,
 } from './tokens.ts'
 
@@ -47,6 +46,8 @@ export function wantedKeys(most: Readonly<Record<string, number>>): readonly Wan
 export interface Scan {
   /** The next bytes, cut anywhere: linear in them. Throws nothing. */
   write(chunk: Uint8Array): void
+  /** The same of a chunk from `begin`, where the part before it ended, to `until` or somewhat further; answers how far. */
+  read(chunk: Uint8Array, begin: number, until: number): number
   /** `complete`: exactly one object, and nothing but white space after it so far. `invalid` and `too deep` stay. */
   state(): 'open' | 'complete' | 'invalid' | 'too deep' | 'too many'
   /** Offset of the byte after the object's closing brace; undefined while it is not closed. */
@@ -62,17 +63,17 @@ export interface ScanOptions {
   mostNested?: number
   /**
    * Is told of each string below the top level, keys included, from its opening quote to the byte after its closing
-   * one, if it has fewer than SHORT bytes and lies in one chunk.
+   * one, if it has fewer than a hundred bytes and lies in one chunk.
    */
   onNested?: (chunk: Uint8Array, from: number, to: number) => void
 }
 
-/** Longer strings are no words of an interface, even with every character of them escaped. */
-const SHORT = 100
 const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
 const BOM = [0xef, 0xbb, 0xbf]
 const LONGEST_KEY = 1024
+/** A step takes a millisecond at most. */
+const STEP_BYTES = 32 * 1024
 /** The default of `deepest`: bounds the memory for open brackets. */
 const DEEPEST = 100_000
 const ANY = Number.POSITIVE_INFINITY
@@ -90,28 +91,31 @@ export function createScan(
 ): Scan {
   let place: Place = 'start'
   let bomBytes = 0
-  let inString = false
-  let escaped = false // the next byte of the string follows a backslash
-  /** Closing brackets that are still to come, innermost last, without the object's own. */
-  const owed: number[] = []
+  const endOfString = createStringEnd()
+  const nested = createNested({ deepest, mostNested, endOfString, onNested })
   let offset = 0 // bytes in earlier chunks
   let closedAt: number | undefined
   let members = 0
-  let nested = 0
   /** The wanted key whose value is next or under way. */
   let member: Wanted | undefined
   let start = 0
   let limit = 0
   const kept = createByteBuffer()
+  /** Where the key or value that is being read begins in this chunk. */
+  let from = 0
 
-  function write(chunk: Uint8Array) {
-    /** Where the key or value that is being read begins in this chunk. */
-    let from = 0
-    let i = 0
+  function read(chunk: Uint8Array, begin: number, until: number): number {
+    if (begin === 0) from = 0
+    let i = begin
     while (i < chunk.length && !isBroken(place)) {
+      if (i >= until) return i
       if (isToken(place)) {
-        const end = tokenEnd(place, chunk, i)
-        if (end < 0) break
+        const end = tokenEnd(place, chunk, i, until)
+        if (end < 0) {
+          place = nested.broken() ?? place
+          if (nested.pausedAt() > 0) return nested.pausedAt()
+          break
+        }
         if (place === 'key') endKey(chunk, from, end)
         else endValue(chunk, from, end)
         i = end
@@ -123,6 +127,7 @@ export function createScan(
     }
     if (isToken(place) && (place === 'key' || member)) kept.add(chunk, from, chunk.length, limit)
     offset += chunk.length
+    return chunk.length
   }
 
   /** One byte between tokens, or the first of one; `at` is its offset. */
@@ -148,13 +153,7 @@ export function createScan(
     if (byte === QUOTE) place = 'string'
     else if (isOpener(byte)) place = 'inside'
     else place = isWordByte(byte) ? 'word' : 'invalid'
-    if (place === 'inside') open(byte)
-  }
-
-  function open(byte: number) {
-    nested += 1
-    if (owed.push(byte + 2) >= deepest) place = 'too deep'
-    else if (nested > mostNested) place = 'too many'
+    if (place === 'inside') place = nested.open(byte) ?? place
   }
 
   /** Nearly all keys lie in one chunk and have no escape: those are compared as bytes, in place. */
@@ -184,54 +183,26 @@ export function createScan(
   }
 
   /** The index after the open token's last byte, or -1 when it is not in this chunk. */
-  function tokenEnd(token: Token, chunk: Uint8Array, from: number): number {
-    if (token === 'inside') return nestedEnd(chunk, from)
+  function tokenEnd(token: Token, chunk: Uint8Array, from: number, until: number): number {
+    if (token === 'inside') return nested.end(chunk, from, until)
     if (token !== 'word') return endOfString(chunk, from)
     for (let i = from; i < chunk.length; i++) if (!isWordByte(chunk[i] ?? 0)) return i
     return -1
   }
 
-  function nestedEnd(chunk: Uint8Array, from: number): number {
-    let i = from
-    while (i < chunk.length) {
-      if (inString) {
-        i = endOfString(chunk, i)
-        if (i < 0) return -1
-        inString = false
-        continue
-      }
-      const byte = chunk[i] ?? 0
-      i += 1
-      if (byte === QUOTE) {
-        const end = endOfString(chunk, i)
-        if (end < 0) {
-          inString = true
-          return -1
-        }
-        if (onNested && end - i < SHORT) onNested(chunk, i - 1, end)
-        i = end
-      } else if (isOpener(byte)) {
-        open(byte)
-      } else if ((byte | BRACKET_BIT) === CLOSE_BRACE) {
-        if (owed.pop() !== byte) place = 'invalid'
-        else if (owed.length === 0) return i
-      }
-      if (isBroken(place)) break
-    }
-    return -1
-  }
-
-  /** Behind the closing quote, or -1 when it is not in this chunk. */
-  function endOfString(chunk: Uint8Array, from: number): number {
-    const end = stringEnd(chunk, escaped ? from + 1 : from)
-    escaped = end > chunk.length + 1
-    return end > chunk.length ? -1 : end
-  }
-
   return {
-    write,
+    write: (chunk) => void read(chunk, 0, chunk.length),
+    read,
     state: () => (place === 'end' ? 'complete' : isBroken(place) ? place : 'open'),
     end: () => closedAt,
+  }
+}
+
+/** Writes a chunk in steps. */
+export function* writing(scan: Scan, chunk: Uint8Array): Generator<void, void> {
+  for (let at = 0; at < chunk.length; ) {
+    at = scan.read(chunk, at, at + STEP_BYTES)
+    yield
   }
 }
 

@@ -2,6 +2,8 @@
  * Visits the objects nested in a JSON value, in its UTF-8 bytes: each with those of its members that are looked for.
  * Builds nothing else, so that a long value costs little more than reading its bytes.
  */
+import { atOnce } from '../steps.ts'
+import { passingValue } from './elements.ts'
 import type { Span } from './scan.ts'
 import {
   COMMA,
@@ -9,7 +11,6 @@ import {
   hasEscape,
   isCloser,
   isOpener,
-  isSpace,
   isWordByte,
   OPEN_BRACE,
   QUOTE,
@@ -62,6 +63,8 @@ const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
 /** A key of more bytes is none of ours, even with every character escaped. */
 const LONGEST_KEY = 200
+/** A step takes a millisecond or two at most. */
+const STEP_BYTES = 16 * 1024
 /** Steps of a path: no request needs as many, and each of a thousand things may be named ten thousand brackets deep. */
 const MOST_STEPS = 32
 const NONE: ReadonlyMap<string, Span> = new Map()
@@ -77,29 +80,28 @@ export function keysToFind(wanted: readonly string[], skipped: readonly string[]
  * broken otherwise is undefined, but it never throws. `visit` is called as each object closes, the innermost first, for
  * those that have a wanted member. `name` is how paths begin.
  */
-export function walkObjects(
+export function walkObjects(...given: Parameters<typeof walkingObjects>): void {
+  atOnce(walkingObjects(...given))
+}
+
+/** The same in steps. */
+export function* walkingObjects(
   bytes: Uint8Array,
   span: Span,
   name: string,
   keys: Keys,
   visit: (object: FoundObject) => void,
-): void {
+): Generator<void, void> {
   /** The brackets around `frame`, outermost first. */
   const around: Frame[] = []
   let frame: Frame | undefined
   let i = span.start
+  let pauseAt = i + STEP_BYTES
+  let isSkipped = false
 
   function open(at: number) {
     if (frame) around.push(frame)
-    frame = {
-      index: bytes[at] === OPEN_BRACE ? -1 : 0,
-      start: at,
-      keyFrom: 0,
-      keyTo: 0,
-      wanted: undefined,
-      members: undefined,
-      repeated: undefined,
-    }
+    frame = frameAt(at, bytes[at] === OPEN_BRACE ? -1 : 0)
   }
 
   function close(end: number) {
@@ -120,7 +122,7 @@ export function walkObjects(
     return [name, ...stepsOf(bytes, frames)].join('.')
   }
 
-  /** A string that begins at `i`: a key, or a value. Answers the index behind it, or behind a value that is skipped. */
+  /** A string that begins at `i`: a key, or a value. Answers the index behind it. */
   function passString(): number {
     const end = stringEnd(bytes, i + 1)
     if (!frame) return end
@@ -128,16 +130,23 @@ export function walkObjects(
       frame.keyFrom = i
       frame.keyTo = end
       frame.wanted = find(keys.wanted, bytes, i, end)
-      return find(keys.skipped, bytes, i, end) === undefined ? end : valueEnd(bytes, end)
+      isSkipped = find(keys.skipped, bytes, i, end) !== undefined
+      return end
     }
     if (frame.wanted !== undefined) note(frame, frame.wanted, { start: i, end })
     return end
   }
 
   while (i < span.end) {
+    if (i >= pauseAt) {
+      pauseAt = i + STEP_BYTES
+      yield
+    }
     const byte = bytes[i] ?? 0
     if (byte === QUOTE) {
       i = passString()
+      if (isSkipped) i = yield* passingValue(bytes, i)
+      isSkipped = false
     } else if (isOpener(byte)) {
       open(i)
       i += 1
@@ -155,6 +164,10 @@ export function walkObjects(
       note(frame, frame.wanted, { start, end: i })
     } else i += 1
   }
+}
+
+function frameAt(start: number, index: number): Frame {
+  return { start, index, keyFrom: 0, keyTo: 0, wanted: undefined, members: undefined, repeated: undefined }
 }
 
 function stepsOf(bytes: Uint8Array, frames: readonly Frame[]): string[] {
@@ -184,40 +197,6 @@ export function membersOf(bytes: Uint8Array, span: Span, keys: Keys): ReadonlyMa
     if (depth === 0) found = members
   })
   return found
-}
-
-/** The spans of an array's elements, one by one, each found when it is asked for. */
-export function* elementsOf(bytes: Uint8Array, { start, end }: Span): Generator<Span> {
-  let i = start + 1
-  while (i < end - 1) {
-    while (isSpace(bytes[i]) || bytes[i] === COMMA) i += 1
-    if (i >= end - 1) return
-    const from = i
-    i = Math.max(valueEnd(bytes, i), i + 1)
-    yield { start: from, end: i }
-  }
-}
-
-/** The index behind the first value at or after `from`; a colon and white space before it are passed. */
-function valueEnd(bytes: Uint8Array, from: number): number {
-  let depth = 0
-  let i = from
-  while (i < bytes.length) {
-    const byte = bytes[i] ?? 0
-    if (byte === QUOTE) {
-      i = stringEnd(bytes, i + 1)
-      if (depth === 0) return i
-      continue
-    }
-    if (depth === 0 && (byte === COMMA || isCloser(byte))) return i
-    i += 1
-    if (isOpener(byte)) depth += 1
-    else if (isCloser(byte)) {
-      depth -= 1
-      if (depth === 0) return i
-    }
-  }
-  return i
 }
 
 function find(keys: readonly Key[], bytes: Uint8Array, from: number, to: number): string | undefined {

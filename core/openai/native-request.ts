@@ -6,11 +6,12 @@ import { modelOf } from '../calls/inspect.ts'
 import { DEFAULT_USES, type Named, type NamedModel, positive } from '../calls/named.ts'
 import { Refusal } from '../errors.ts'
 import { MOST_MEMBERS } from '../json/bounds.ts'
+import { elementsOf } from '../json/elements.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan, type Member, type Span, wantedKeys } from '../json/scan.ts'
 import type { Splice } from '../json/splice.ts'
 import { isOpener, isSpace, OPEN_BRACE, QUOTE } from '../json/tokens.ts'
-import { elementsOf, type FoundObject, keysToFind, membersOf, scalarAt, walkObjects } from '../json/walk.ts'
+import { type FoundObject, keysToFind, membersOf, scalarAt, walkObjects } from '../json/walk.ts'
 import { LONGEST_MODEL_NAME } from '../models/name.ts'
 
 export interface NativeRequest extends Pick<Named, 'serverTools' | 'mcpServers' | 'models'> {

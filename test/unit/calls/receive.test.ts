@@ -65,6 +65,41 @@ const problem = (members: object, file: object = MODELS, given: Partial<Received
   return `${code} ${message}`
 }
 
+describe('a request that takes long to read', () => {
+  const LONG = { messages: [{ role: 'user', content: Array(30_000).fill([]) }] }
+  /** A clock on which each look at it is 1 ms later. */
+  const slowly = (deps: Deps, body: Uint8Array) => {
+    const clock = fakeClock()
+    const elapsed = () => {
+      clock.advance(1)
+      return clock.elapsed()
+    }
+    return { clock, call: receive({ ...deps, clock: { ...clock, elapsed } }, { ...GIVEN, body }) }
+  }
+  const GIVEN = { id: 'r', caller: caller(), path: '/p', headers: [], signal }
+
+  test('is read in turns, and its body given back where it is refused', async () => {
+    const { deps, freed } = setUp()
+    const { clock, call } = slowly(deps, bodyOf({ ...LONG, padding: Array(200_000).fill(1) }))
+    expect(call).toBeInstanceOf(Promise)
+    const refused = bodyOf({ padding: Array(200_000).fill(1), model: 'closed-1' })
+    const other = slowly(deps, refused)
+    const turns = async () => {
+      for (let i = 0; i < 50; i++) {
+        clock.advance(1)
+        other.clock.advance(1)
+        await Promise.resolve()
+      }
+    }
+    await Promise.all([
+      turns(),
+      expect(call).resolves.toMatchObject({ model: OPUS }),
+      expect(other.call).rejects.toMatchObject({ code: 'model_not_allowed' }),
+    ])
+    expect(freed).toEqual([refused])
+  })
+})
+
 describe('a request becomes a call', () => {
   test('booked to the group that its tag names, if the caller is in it', () => {
     const other = caller({ billingGroupIds: [6] })

@@ -28,6 +28,35 @@ function scanned(
 const scannedText = (text: string, keys?: string[]) => scanned(encoder.encode(text), keys && { keys })
 
 describe('a scan of the top level', () => {
+  test('in steps finds the same as at once', () => {
+    const told = (text: string, bytesAStep: number) => {
+      const chunk = encoder.encode(text)
+      const found: unknown[] = []
+      const scan = createScan(wantedKeys({ a: 100, b: 0 }), (member) => found.push(member), {
+        onNested: (_, from, to) => found.push([from, to]),
+      })
+      for (let at = 0; at < chunk.length; ) at = scan.read(chunk, at, at + bytesAStep)
+      return [scan.state(), scan.end(), found]
+    }
+    const pieces = fc.array(fc.constantFrom('{', '}', '[', ']', '"a"', '"b\\""', ':', ',', '1', ' '), {
+      maxLength: 30,
+    })
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.json(),
+          pieces.map((all) => all.join('')),
+        ),
+        fc.integer({ min: 1, max: 6 }),
+        (text, step) => {
+          const whole = `{"a":${text},"b":[${text}]}`
+          expect(told(whole, step)).toEqual(told(whole, whole.length * 4))
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
   test('finds members, spans and values', () => {
     const text = ' {"a" : [1,{"b":"]}"}], "mod\\u0065l":"x\\"y" ,"other":{"a":1},"n":-1.5e+3,"t":true}\n'
     const { state, end, members } = scannedText(text, ['t', 'n', 'a', 'model', 'mod'])
