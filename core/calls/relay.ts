@@ -162,10 +162,10 @@ function isStream({ reply }: Answer): boolean {
 }
 
 function meterFor(answer: Answer): UsageMeter {
-  const { native } = answer
+  const { native, call } = answer
   const streamed = isStream(answer)
   if (native) return streamed ? createOpenAiStreamMeter() : createWholeMeter(OPENAI_ANSWERS)
-  return streamed ? createStreamMeter() : createWholeMeter()
+  return streamed ? createStreamMeter() : createWholeMeter(undefined, call.uses?.has('fallbacks'))
 }
 
 /** An error event of the upstream's own making counts against it, even in a stream that ended well. */

@@ -32,17 +32,18 @@ const MessageDelta = z.object({
   usage: Usage,
   ...losses,
 })
-const FallbackStart = z.object({
-  content_block: z.object({ type: z.literal('fallback'), to: z.object({ model: z.string() }) }),
-})
+const Fallback = z.object({ type: z.literal('fallback'), to: z.object({ model: z.string() }) })
 const ErrorEvent = z.object({ error: z.object({ type: z.string() }) })
 
-/** The model that took over, if a block says so. */
 function fallbackIn(value: unknown): string | undefined {
+  return isRecord(value) ? fallbackOf(value.content_block) : undefined
+}
+
+/** The model that took over, if this block says so. */
+export function fallbackOf(block: unknown): string | undefined {
   // Looked at first, because a schema that refuses takes 9 µs, and it would refuse nearly every block there is.
-  const block = isRecord(value) ? value.content_block : undefined
   if (!isRecord(block) || block.type !== 'fallback') return undefined
-  return FallbackStart.safeParse(value).data?.content_block.to.model
+  return Fallback.safeParse(block).data?.to.model
 }
 
 export function createStreamMeter(): UsageMeter {

@@ -3,7 +3,7 @@
 import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createScan, wantedKeys } from '../json/scan.ts'
-import { errorTypeOf } from './anthropic-stream.ts'
+import { errorTypeOf, fallbackOf } from './anthropic-stream.ts'
 import type { RawUsage } from './billed-usage.ts'
 import { type CountedKeys, countedKeys, createCharacterCounter } from './characters.ts'
 import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
@@ -23,7 +23,7 @@ const CLAUDE_ANSWERS: WholeAnswers = {
 }
 
 /** Top-level members of a message or error envelope, with the most bytes to keep of each. */
-const WANTED = wantedKeys({
+const MOST = {
   usage: 64 * 1024,
   stop_reason: 64,
   type: 64,
@@ -32,16 +32,29 @@ const WANTED = wantedKeys({
   input_transformations: 64 * 1024,
   // Enough to see whether nothing was said.
   content: 1024,
-})
+}
+const WANTED = wantedKeys(MOST)
+/** Where another model may have answered, which a block says. */
+const WANTED_OF_FALLBACKS = wantedKeys({ ...MOST, content: 4 * 1024 * 1024 })
 
 /** Whether the answer says nothing: it has no block, or only where one model gave way to the next. */
 function saysNothing(content: unknown): boolean {
   return Array.isArray(content) && content.every((block) => isRecord(block) && block.type === 'fallback')
 }
 
-export function createWholeMeter({ written, usageOf }: WholeAnswers = CLAUDE_ANSWERS): UsageMeter {
+/** The model that took over last, if one did. */
+function fallbackAmong(content: unknown): string | undefined {
+  const blocks: unknown[] = Array.isArray(content) ? content : []
+  return blocks.map(fallbackOf).findLast((model) => model !== undefined)
+}
+
+/** `fallsBack`: the request names models that may answer instead. */
+export function createWholeMeter(
+  { written, usageOf }: WholeAnswers = CLAUDE_ANSWERS,
+  fallsBack = false,
+): UsageMeter {
   const found = new Map<string, string | undefined>()
-  const scan = createScan(WANTED, ({ key, text }) => found.set(key, text))
+  const scan = createScan(fallsBack ? WANTED_OF_FALLBACKS : WANTED, ({ key, text }) => found.set(key, text))
   const characters = createCharacterCounter(written)
   const memberOf = (key: string) => parsedJson(found.get(key))
   function error(): string | undefined {
@@ -67,7 +80,7 @@ export function createWholeMeter({ written, usageOf }: WholeAnswers = CLAUDE_ANS
         final: known && scan.state() === 'complete',
         estimatedOutput: known ? 0 : Math.ceil(characters.count() / CHARACTERS_PER_TOKEN),
         refusedUnserved: memberOf('stop_reason') === 'refusal' && saysNothing(memberOf('content')),
-        servedBy: undefined,
+        servedBy: fallsBack ? fallbackAmong(memberOf('content')) : undefined,
         failed: error() !== undefined,
       })
       const losses = promptLossesOf(memberOf('diagnostics'), memberOf('input_transformations'))

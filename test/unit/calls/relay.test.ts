@@ -127,6 +127,15 @@ describe('an answer', () => {
     expect(settled).toMatchObject([{ outcome: 'ok', inputTokens: 4, outputTokens: 5 }])
   })
 
+  test('costs what the model costs that took over, where the request names fallbacks', async () => {
+    const content = [{ type: 'fallback', from: { model: OPUS }, to: { model: 'claude-haiku-4-5' } }]
+    const answer = { ...JSON.parse(MESSAGE), content }
+    const costOf = async (told: Partial<Call>) =>
+      (await relayed({ body: answer }, told)).settled[0]?.costMicros
+    expect(await costOf({ stream: false })).toBe(1 * 4 + 2 * 20)
+    expect(await costOf({ stream: false, uses: new Map([['fallbacks', 'fallbacks']]) })).toBe(1 * 1 + 2 * 5)
+  })
+
   test('that is an error of the caller’s is settled as one, and says nothing else', async () => {
     const error = { type: 'error', error: { type: 'invalid_request_error', message: 'm' } }
     const { settled, failures, balancer } = await relayed({ status: 400, body: error })

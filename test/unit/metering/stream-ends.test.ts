@@ -1,5 +1,6 @@
 /** How a stream ends, and what of it is billed. */
 import { describe, expect, test } from 'vitest'
+import { createWholeMeter } from '../../../core/metering/whole-answer.ts'
 import {
   block,
   end,
@@ -12,6 +13,7 @@ import {
   stop,
   stream,
   text,
+  told,
 } from '../../support/usage-streams.ts'
 
 const BEGUN = { input: 10, cacheRead: 5 }
@@ -55,6 +57,17 @@ describe('a stream that ends in a refusal', () => {
 test('a stream is billed to the model that a block of it fell back to, also when other blocks follow', () => {
   const parts = one({ ...BEGUN, output: 7 }, 'b')
   expect(stream(start(STARTED) + fallback + words + end({ output_tokens: 7 }) + stop).parts).toEqual(parts)
+})
+
+test('so is a whole answer to a request that names fallbacks', () => {
+  const hop = (model: string) => ({ type: 'fallback', from: { model: 'a' }, to: { model } })
+  const answer = JSON.stringify({
+    content: [hop('b'), { type: 'text', text: 'x'.repeat(2_000) }, hop('c'), { type: 'text', text: 'y' }],
+    usage: { input_tokens: 5, output_tokens: 7 },
+  })
+  const servedBy = (fallsBack: boolean) =>
+    told(createWholeMeter(undefined, fallsBack), new TextEncoder().encode(answer)).parts[0]?.model
+  expect([servedBy(true), servedBy(false)]).toEqual(['c', undefined])
 })
 
 describe('a stream that ends in an error', () => {
