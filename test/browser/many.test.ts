@@ -335,3 +335,13 @@ test('keys of everybody are found by what holds for them, switched off together 
   expect(problems).toEqual([])
   await page.context().close()
 })
+
+test('groups are in the order of their numbers, and the link of what each cost says whose it is', async () => {
+  const { page, problems } = await office()
+  await page.goto(`${house.gateway.url}/admin/groups`)
+  await page.getByRole('link', { name: /^Department 1: \$/ }).waitFor()
+  const names = await page.locator('tbody th a').allTextContents()
+  expect(names.slice(0, 12)).toEqual(Array.from({ length: 12 }, (_, n) => `Department ${n + 1}`))
+  expect(problems).toEqual([])
+  await page.context().close()
+})

@@ -20,11 +20,16 @@ export function partOf(
   const wanted = q.trim().toLowerCase()
   const found = groups.filter(({ name, parent }) => `${name}\n${parent ?? ''}`.toLowerCase().includes(wanted))
   const sign = order === 'asc' ? 1 : -1
-  const sorted = found.toSorted((a, b) => sign * compared(a, b, sort) || a.name.localeCompare(b.name))
+  const sorted = found.toSorted((a, b) => sign * compared(a, b, sort) || byName(a, b))
   return { rows: sorted.slice((page - 1) * size, page * size), total: found.length }
 }
 
 function compared(a: ListedGroup, b: ListedGroup, by: string): number {
   if (by === 'members') return a.members - b.members
-  return by === 'cost' ? a.cost - b.cost : a.name.localeCompare(b.name)
+  return by === 'cost' ? a.cost - b.cost : byName(a, b)
+}
+
+/** The tenth department comes after the second. */
+function byName(a: ListedGroup, b: ListedGroup): number {
+  return a.name.localeCompare(b.name, undefined, { numeric: true })
 }
