@@ -309,6 +309,14 @@ test('a press leads to what was pressed: not by the other button, nor to what th
   await page.keyboard.type('10052026')
   await page.waitForURL(/from=2026-10-05/)
   expect(asked.filter((date) => date.startsWith('0'))).toEqual([])
+  // A date that is none gives way to what is shown, as the address says it.
+  for (const path of ['', `${house.gateway.url}/admin/usage?range=custom&from=2026-10-05&to=2026-10-06`]) {
+    if (path !== '') await page.goto(path)
+    const from = page.getByRole('textbox', { name: 'From' })
+    await from.fill('')
+    await from.blur()
+    expect(await from.inputValue()).toBe('2026-10-05')
+  }
   expect(problems).toEqual([])
   await page.context().close()
 })
