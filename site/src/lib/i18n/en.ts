@@ -559,7 +559,7 @@ export const en = {
   'explore.user_gone': 'Deleted user {id}',
   'misses.title': 'Caches that were missed',
   'misses.lead':
-    'Input that was paid for again, because a prompt differed from the one before it. What it cost is about: what plain input costs today, less what it costs from the cache. Only some answers tell it.',
+    'Input that was paid for again, because a prompt differed from the one before it. The cost is an estimate: what plain input costs today, less what input from the cache costs. Only some answers tell of a miss.',
   'misses.none': 'No answer told of a missed cache in this period.',
   'misses.why': 'What had changed',
   'misses.tokens': 'Tokens, about',
