@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './longest-first.ts'
+import { PREBUNDLED } from './prebundled.ts'
 
 export default defineConfig({
   // That of the site builds on one that would have to be generated first.
   tsconfig: 'tsconfig.json',
   test: {
+    deps: PREBUNDLED,
     // Most of a test is waiting for processes: on two cores vitest alone would run one file at a time.
     maxWorkers: Math.max(4, availableParallelism() - 1),
     sequence: { sequencer: LongestFirst },

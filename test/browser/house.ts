@@ -10,9 +10,12 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { temporaryFolder } from '../support/stores.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-)
+export const CHROMIUM = [
+  '/usr/bin/chromium-headless-shell',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find(existsSync)
 export const QUIET = [
   '--no-sandbox',
   '--disable-gpu',
@@ -44,7 +47,7 @@ export interface House {
 
 /** `settings` are beside those that every house has. `database`: a file whose copy it begins with, instead of an empty one. */
 export async function openHouse(settings: object = {}, database?: string): Promise<House> {
-  if (!CHROMIUM) throw new Error('There is no Chromium: apt-get install chromium')
+  if (!CHROMIUM) throw new Error('There is no Chromium: apt-get install chromium-headless-shell')
   const folder = temporaryFolder()
   const path = join(folder.path, 'gateway.db')
   if (database !== undefined) copyFileSync(database, path)

@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from '../longest-first.ts'
+import { PREBUNDLED } from '../prebundled.ts'
 
 export default defineConfig({
   test: {
+    deps: PREBUNDLED,
     include: ['test/browser/**/*.test.ts'],
     globalSetup: 'test/browser/built.ts',
     testTimeout: 90_000,

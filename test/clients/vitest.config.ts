@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config'
+import { PREBUNDLED } from '../prebundled.ts'
 
 export default defineConfig({
   test: {
+    deps: PREBUNDLED,
     include: ['test/clients/**/*.test.ts'],
     // The dashboard is asked, too.
     globalSetup: ['test/clients/install.ts', 'test/browser/built.ts'],

@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config'
+import { PREBUNDLED } from '../prebundled.ts'
 
 export default defineConfig({
   test: {
+    deps: PREBUNDLED,
     include: ['test/lambda/**/*.test.ts'],
     globalSetup: 'test/lambda/install.ts',
     // They wait more than they work.

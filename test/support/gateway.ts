@@ -1,7 +1,7 @@
 /** The real gateway as a process of its own, as `npm start` runs it, on a database of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import * as z from 'zod'
@@ -18,7 +18,7 @@ import {
   type Runtime,
   type SharingGateway,
 } from './runtime.ts'
-import { temporaryFolder } from './stores.ts'
+import { putMigrated, temporaryFolder } from './stores.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -59,6 +59,7 @@ export async function startGateway(given: GatewaySettings): Promise<TestGateway>
   }
   configure({})
   const shared = SharedDatabase.safeParse(given.database).data
+  if (!shared && !existsSync(databasePath)) await putMigrated(databasePath)
   const storage: Storage = shared ? openServer(shared.url, shared.auth_token) : await openFile(databasePath)
   await migrate(storage.db)
   const { db } = storage

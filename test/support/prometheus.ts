@@ -1,17 +1,16 @@
 /** A real Prometheus (Debian's), that scrapes what a test names, for as long as the test wants it. */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import * as z from 'zod'
+import { isInstalled } from './installed.ts'
 import { freePort } from './ports.ts'
 import { temporaryFolder } from './stores.ts'
 
-export const HAS_PROMETHEUS = ['prometheus', 'promtool'].every(
-  (name) => spawnSync(name, ['--version']).status === 0,
-)
+export const HAS_PROMETHEUS = ['prometheus', 'promtool'].every(isInstalled)
 
 const Answer = z.object({
   status: z.string(),

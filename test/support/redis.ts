@@ -1,13 +1,14 @@
 /** A real Redis (Debian's redis-server) on a free port, for as long as a test wants it. */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { isInstalled } from './installed.ts'
 import { freePort } from './ports.ts'
 
-export const HAS_REDIS = spawnSync('redis-server', ['--version']).status === 0
+export const HAS_REDIS = isInstalled('redis-server')
 
 export interface RealRedis {
   url: string

@@ -1,14 +1,14 @@
 /** A real LDAP server (Debian's slapd) on a free port, with people and groups. */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'ldapts'
 import { freePort } from './ports.ts'
 
 const SLAPD = '/usr/sbin/slapd'
-export const HAS_SLAPD = spawnSync(SLAPD, ['-VV']).status === 0
+export const HAS_SLAPD = existsSync(SLAPD)
 const BASE = 'dc=corp,dc=test'
 const ROOT = `cn=admin,${BASE}`
 const ROOT_PASSWORD = 'of the root of a test'

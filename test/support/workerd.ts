@@ -2,12 +2,7 @@
  * workerd with D1 and perhaps Durable Objects. A worker beside the gateway does to its bindings what tests ask, by one request
  * for each statement or method; because Miniflare's own proxies take several for each, and seven times as much of a processor.
  */
-import {
-  convertV4MiniflareOptions,
-  Miniflare,
-  type V4WorkerOptions,
-  type WorkerdStructuredLog,
-} from 'miniflare'
+import type { Miniflare, V4WorkerOptions, WorkerdStructuredLog } from 'miniflare'
 import * as z from 'zod'
 import { d1Storage } from '../../adapters/drivers/storage/d1.ts'
 import type { Db } from '../../core/ports.ts'
@@ -53,6 +48,8 @@ export async function startWorkerd(
     log,
   }: { objects?: Record<string, string>; log?: (line: WorkerdStructuredLog) => void } = {},
 ): Promise<Workerd> {
+  // Not with this module, because it takes half a second to load and most tests have no workerd.
+  const { convertV4MiniflareOptions, Miniflare } = await import('miniflare')
   const durableObjects = Object.fromEntries(
     Object.entries(objects).map(([binding, className]) => [
       binding,
