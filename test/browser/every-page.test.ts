@@ -46,8 +46,9 @@ async function addLongNames() {
     createdAt: 1,
   }))
   await db.insert(groupMembers).values(members)
-  const called = { project: LONG_NAME, createdAt: Date.now(), billingGroupIds: [301] }
-  await writeRecords(db, members.map(({ userId }) => callRecord({ ...called, userId })).map(recordText))
+  const called = { project: LONG_NAME, createdAt: Date.now() }
+  const records = members.map(({ userId }) => callRecord({ ...called, billingGroupIds: [301], userId }))
+  await writeRecords(db, records.map(recordText))
 }
 
 test.each([
