@@ -77,7 +77,7 @@ export const BACKENDS = [
     about:
       'stores a backend, which a running gateway uses within a second. Standard input has its settings as YAML, as one of `backends` in the configuration file',
     async run({ db, config }) {
-      const name = await addBackend(await partsOf(config, db), typedSettings())
+      const { name } = await addBackend(await partsOf(config, db), typedSettings())
       return { said: `The backend ${name} is stored.`, fields: { name } }
     },
   }),
