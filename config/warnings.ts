@@ -1,5 +1,5 @@
 /** Warnings about a valid configuration that may be unsafe, or does nothing. They never contain a secret. */
-import { modelsOf } from './backends.ts'
+import { modelsOf, regionalModels } from './backends.ts'
 import type { ConfigProblem } from './error.ts'
 import type { Config } from './schema.ts'
 
@@ -23,6 +23,7 @@ export function warningsOf(config: Config, known: Known): ConfigProblem[] {
     ...ofStores(config),
     ...ofFigures(config, known),
     ...ofPrices(config, known),
+    ...ofRegions(config),
   ]
 }
 
@@ -156,5 +157,17 @@ function* ofPrices(config: Config, { hasPrice }: Known): Generator<ConfigProblem
   for (const { path, model } of offered) {
     // A glob names no single model.
     if (!model.includes('*') && !hasPrice(model)) yield problem(path, model)
+  }
+}
+
+/** Versions whose price list lacked it were told so. */
+const REGIONAL_TENTH = 1.1
+
+function* ofRegions({ backends }: Config): Generator<ConfigProblem> {
+  for (const [i, backend] of backends.entries()) {
+    if (backend.price_multiplier !== REGIONAL_TENTH || regionalModels(backend).length === 0) continue
+    const message =
+      'the tenth that regional endpoints ask for models from 4.5 on is in the price list now; remove it, unless the account asks for another one'
+    yield { path: `backends.${i}.price_multiplier`, message }
   }
 }

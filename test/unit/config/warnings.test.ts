@@ -14,6 +14,13 @@ const CLOSED = {
   },
   backends: [BACKEND],
 }
+const VERTEX = {
+  name: 'vertex',
+  type: 'vertex',
+  project: 'p',
+  credentials: 'platform',
+  models: ['claude-opus-5-5'],
+}
 const pathsWith = (settings: object, more: { hasAdmin?: boolean; listens?: boolean } = {}) => {
   const config = load({ ...CLOSED, ...settings })
   return warningsOf(config, { ...knownPrices(config), listens: true, ...more }).map(({ path }) => path)
@@ -135,6 +142,13 @@ describe('a warning', () => {
       },
       ['models.rules.0.match', 'models.rules.1.match', 'backends.0.models.1'],
     ],
+    [
+      'the tenth of a region, twice',
+      { backends: [{ ...VERTEX, region: 'eu', price_multiplier: 1.1 }] },
+      ['backends.0.price_multiplier'],
+    ],
+    ['a discount in a region', { backends: [{ ...VERTEX, region: 'eu', price_multiplier: 0.9 }] }, []],
+    ['a tenth more everywhere', { backends: [{ ...VERTEX, region: 'global', price_multiplier: 1.1 }] }, []],
   ])('is given for %s', (_what, settings, paths) => {
     expect(pathsWith(settings)).toEqual(paths)
   })
