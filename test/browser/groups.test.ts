@@ -68,7 +68,7 @@ test('a department is made, gets a limit, a lead and a closed model, and is dele
   await page.getByText('Everybody together · Each month').waitFor()
   await page.getByText('$0.00 of $9,000.00').waitFor()
   expect(await faultsOf(page)).toEqual([])
-  await page.getByRole('link', { name: 'Research' }).click()
+  await page.getByRole('link', { name: 'Research', exact: true }).click()
   await page.getByRole('button', { name: 'Delete' }).click()
   await page.locator('dialog[open]').getByRole('button', { name: 'Delete' }).click()
   await page.getByText('There are no groups yet').waitFor()

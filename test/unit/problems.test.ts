@@ -6,6 +6,11 @@ import { checked } from '../../functions/guard.ts'
 import { en } from '../../site/src/lib/i18n/en.ts'
 import { zhCN } from '../../site/src/lib/i18n/zh-CN.ts'
 
+/** One text, or those of one and of several. */
+const Forms = z.union([
+  z.string().transform((text) => [text]),
+  z.record(z.string(), z.string()).transform((texts) => Object.values(texts)),
+])
 const parametersOf = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort()
 
 describe.each([
@@ -15,9 +20,12 @@ describe.each([
   const texts = new Map<string, unknown>(Object.entries(words))
 
   test.each(Object.entries(PROBLEMS))('has words for %s, with its parameters', (code, sentence) => {
-    const text = texts.get(`problem.${code}`)
-    expect(parametersOf(String(text))).toEqual(parametersOf(sentence))
-    expect(text).toMatch(words === zhCN ? /[\u4e00-\u9fff]/ : /^[A-Z{a]/)
+    const forms = Forms.parse(texts.get(`problem.${code}`))
+    expect(forms.length).toBeGreaterThan(0)
+    for (const text of forms) {
+      expect(parametersOf(text)).toEqual(parametersOf(sentence))
+      expect(text).toMatch(words === zhCN ? /[\u4e00-\u9fff]/ : /^[A-Z{a]/)
+    }
   })
 
   test('has no words for a code that is not there', () => {

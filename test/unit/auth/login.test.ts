@@ -50,9 +50,13 @@ describe('a code', () => {
   })
 
   test('is mailed after the answer, and is invalid if it cannot be', async () => {
-    const { deps, request, mail, logger, settled, mails } = await setUp()
+    const { deps, request, mail, logger, settled, mails, clock } = await setUp()
     mail.fails = true
     await sendCode(deps, request())
+    for (const ms of [1_000, 5_000]) {
+      await expect.poll(() => clock.timers()).toBe(1)
+      clock.advance(ms)
+    }
     await settled()
     expect(logger.lines).toEqual([
       { level: 'error', event: 'code.not_sent', fields: { id: 'req_1', cause: 'Error: no mail today' } },
