@@ -22,8 +22,14 @@ const LONGEST = [
   'process/many',
   'drivers/journal-room',
   'browser/every-page',
-  'browser/site',
   'browser/many',
+  'browser/site',
+  'browser/company',
+  'browser/explore',
+  'browser/readers',
+  'browser/requests',
+  'browser/mishaps',
+  'browser/playground',
 ]
 
 export class LongestFirst extends BaseSequencer {

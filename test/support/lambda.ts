@@ -17,7 +17,7 @@ export const LAMBDA_LOCAL = join(import.meta.dirname, 'lambda-local.ts')
 
 /** Invocations at once share their limits in Redis; without it there is one at a time. */
 const SHARES = HAS_REDIS || process.env.CI !== undefined
-const AT_ONCE = SHARES ? 3 : 1
+const AT_ONCE = SHARES ? 8 : 1
 
 /**
  * Builds a bundle for the tests of one file, unless all are built; because other files run at the same time. The result removes
