@@ -28,7 +28,10 @@ export async function startBalancer(places: readonly (() => string)[]): Promise<
   }, ASK_MS)
   const server = createServer((incoming, outgoing) => {
     const place = [...ready][turn++ % ready.size]
-    if (!place) return void outgoing.writeHead(503).end('no place is ready')
+    if (!place) {
+      incoming.resume()
+      return void outgoing.writeHead(503).end('no place is ready')
+    }
     const { method, headers, url } = incoming
     const onward = request(`${place()}${url}`, { method, headers, agent }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
@@ -36,6 +39,8 @@ export async function startBalancer(places: readonly (() => string)[]): Promise<
       answer.pipe(outgoing)
     })
     onward.on('error', (cause) => {
+      // The rest is read, because a connection that ends with something unread is reset and nobody hears why.
+      incoming.resume()
       if (outgoing.headersSent) outgoing.destroy()
       else outgoing.writeHead(502).end(String(cause))
     })

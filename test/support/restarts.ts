@@ -82,7 +82,8 @@ export async function restartBalanced({ perSecond, rounds }: Load): Promise<Ende
   const settings = {
     backends: [{ name: 'a', url: upstream.url }],
     database: { url: hrana.url, auth_token: hrana.token },
-    server: { port: 0, host: '127.0.0.1', drain_delay: '4s', drain_timeout: '30s' },
+    // Longer than the balancer, which is of this process, may be kept from hearing of it on a machine that is busy.
+    server: { port: 0, host: '127.0.0.1', drain_delay: '8s', drain_timeout: '30s' },
     ...(redis ? inRedis(redis.url) : SHARED_STORES),
   }
   const gateways = [await startGateway(settings), await startGateway(settings)]
