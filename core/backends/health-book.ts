@@ -81,16 +81,16 @@ export function createHealthBook(parts: {
   }
   function schedule(key: string, to: HealthStore) {
     if (writing.has(key)) return
-    let isUp = true
     const work = write(key, to)
-      .catch((cause) => {
-        // Without the store this process goes on with what it knows itself. Once the store is read again it gets that, too.
-        isUp = false
-        logger.warn('health.store_failed', { cause: String(cause) })
-      })
-      .finally(() => {
+      .then(
+        () => true,
+        (cause) => void logger.warn('health.store_failed', { cause: String(cause) }),
+      )
+      .then((isUp) => {
         writing.delete(key)
-        if (isUp && unwritten.has(key)) schedule(key, to)
+        // Without the store this process goes on with what it knows itself. Once the store is read again it gets that, too.
+        if (!isUp) forgetOld(unwritten, writing, clock.now() - WAITING_MS, [key])
+        else if (unwritten.has(key)) schedule(key, to)
       })
     writing.set(key, work)
     waitUntil(work)
@@ -133,15 +133,16 @@ export function createHealthBook(parts: {
   }
 }
 
-/** What waits for the store from before `since`. Of what is being written nothing is forgotten. */
+/** What waits for the store from before `since`, and too much of it. Of what is being written nothing is forgotten. */
 function forgetOld(
   unwritten: Map<string, HealthEvent[]>,
   writing: ReadonlyMap<string, unknown>,
   since: number,
+  keys: Iterable<string> = unwritten.keys(),
 ): void {
-  for (const [key, events] of unwritten) {
+  for (const key of keys) {
     if (writing.has(key)) continue
-    const waiting = events.filter(({ at }) => at >= since).slice(-MOST_WAITING)
+    const waiting = (unwritten.get(key) ?? []).filter(({ at }) => at >= since).slice(-MOST_WAITING)
     if (waiting.length > 0) unwritten.set(key, waiting)
     else unwritten.delete(key)
   }

@@ -17,11 +17,16 @@ function bookOn(store: HealthStore | undefined) {
   const pending: Promise<unknown>[] = []
   const waitUntil = (work: Promise<unknown>) => void pending.push(work)
   const clock = fakeClock(NOW)
-  const book = createHealthBook({ store, settings: () => HEALTH, clock, logger, waitUntil })
+  let steps = 0
+  const settings = () => {
+    steps += 1
+    return HEALTH
+  }
+  const book = createHealthBook({ store, settings, clock, logger, waitUntil })
   const settled = async () => {
     while (pending.length > 0) await Promise.all(pending.splice(0))
   }
-  return { book, clock, logger, settled, writes: () => pending.length }
+  return { book, clock, logger, settled, writes: () => pending.length, steps: () => steps }
 }
 const storedIn = async (store: HealthStore, key = KEY) => (await store.read()).get(key)
 
@@ -159,6 +164,18 @@ describe('a record', () => {
     book.record(KEY, failed(BOB))
     await settled()
     expect((await storedIn(store))?.failures.map(({ person }) => person)).toEqual([ANN, BOB])
+  })
+
+  test('costs no more the longer the store is away', async () => {
+    const { book, settled, steps } = bookOn(unsteady().store)
+    const stepsOf = async (at: number) => {
+      const before = steps()
+      expect(book.record(KEY, failed(ANN, at))).toBeDefined()
+      await settled()
+      return steps() - before
+    }
+    for (let i = 0; i < 300; i++) await stepsOf(NOW + i)
+    expect(await stepsOf(NOW + 300)).toBeLessThan(120)
   })
 
   test('that waited for more than a minute tells nothing of now', async () => {
