@@ -160,7 +160,7 @@ function* ofPrices(config: Config, { hasPrice }: Known): Generator<ConfigProblem
   }
 }
 
-/** Versions whose price list lacked it were told so. */
+/** What operators set while the price list did not have it. */
 const REGIONAL_TENTH = 1.1
 
 function* ofRegions({ backends }: Config): Generator<ConfigProblem> {
