@@ -67,7 +67,8 @@ function mayGoUpstream(name: string): boolean {
  * stays findable under another name. What a browser could run is only ever downloaded.
  */
 export function clientHeaders(from: HeaderPairs, requestId: string): HeaderPairs {
-  const to: HeaderPairs = [['request-id', requestId], ['x-request-id', requestId], ...RELAYED_GUARDS]
+  const own: HeaderPairs = [['request-id', requestId], ['x-request-id', requestId], ...RELAYED_GUARDS]
+  const to: HeaderPairs = []
   let hopByHop: readonly string[] | undefined
   let cached = false
   for (const [name, value] of from) {
@@ -79,10 +80,11 @@ export function clientHeaders(from: HeaderPairs, requestId: string): HeaderPairs
   }
   const type = mediaTypeOf(from)
   if (type === 'text/event-stream') {
-    if (!cached) to.push(['cache-control', 'no-cache'])
-    to.push(['x-accel-buffering', 'no'])
-  } else if (isActive(type)) to.push(['content-disposition', 'attachment'])
-  return hopByHop ? to.filter(([name]) => !hopByHop.includes(name)) : to
+    if (!cached) own.push(['cache-control', 'no-cache'])
+    own.push(['x-accel-buffering', 'no'])
+  } else if (isActive(type)) own.push(['content-disposition', 'attachment'])
+  // The gateway's own stay, whatever the upstream names in its connection: a guard would be gone otherwise.
+  return [...own, ...(hopByHop ? to.filter(([name]) => !hopByHop.includes(name)) : to)]
 }
 
 function mayGoToClient(name: string): boolean {

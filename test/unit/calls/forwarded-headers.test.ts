@@ -110,3 +110,27 @@ describe('the client', () => {
     ])
   })
 })
+
+test('what the connection of an upstream keeps to itself takes no guard from the answer, nor its id', () => {
+  const seen = clientHeaders(
+    [
+      [
+        'connection',
+        'Content-Security-Policy, X-Content-Type-Options, Content-Disposition, Request-Id, X-Should-Retry',
+      ],
+      ['x-should-retry', 'true'],
+      ['content-type', 'text/html'],
+    ],
+    'ours',
+  )
+  expect(names(seen)).toEqual(
+    expect.arrayContaining([
+      'content-security-policy',
+      'x-content-type-options',
+      'content-disposition',
+      'request-id',
+      'content-type',
+    ]),
+  )
+  expect(names(seen)).not.toContain('x-should-retry')
+})
