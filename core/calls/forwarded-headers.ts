@@ -33,20 +33,18 @@ const NEVER_TO_CLIENT = [
 
 /** The caller's headers as the upstream may see them; the credential is added per backend. */
 export function upstreamHeaders(from: Iterable<readonly [string, string]>): HeaderPairs {
-  const to: HeaderPairs = [['accept-encoding', 'identity']]
+  const theirs: HeaderPairs = []
   let hopByHop: readonly string[] | undefined
   let version: string | undefined
   for (const [name, value] of from) {
     if (name === 'connection') hopByHop = namesIn(value)
     if (!mayGoUpstream(name)) continue
-    if (name !== 'anthropic-version') to.push([name, value])
-    else if (version === undefined) {
-      version = firstOf(value)
-      if (version !== undefined) to.push([name, version])
-    }
+    if (name === 'anthropic-version') version ??= firstOf(value)
+    else theirs.push([name, value])
   }
-  if (version === undefined) to.push(['anthropic-version', DEFAULT_VERSION])
-  return hopByHop ? to.filter(([name]) => !hopByHop.includes(name)) : to
+  const to = endToEnd(theirs, hopByHop)
+  to.push(['accept-encoding', 'identity'], ['anthropic-version', version ?? DEFAULT_VERSION])
+  return to
 }
 
 /** The first of the values that a repeated header has; undefined for an empty one. Runtimes join them with commas. */
@@ -67,29 +65,31 @@ function mayGoUpstream(name: string): boolean {
  * stays findable under another name. What a browser could run is only ever downloaded.
  */
 export function clientHeaders(from: HeaderPairs, requestId: string): HeaderPairs {
-  const own: HeaderPairs = [['request-id', requestId], ['x-request-id', requestId], ...RELAYED_GUARDS]
-  const to: HeaderPairs = []
+  const theirs: HeaderPairs = []
   let hopByHop: readonly string[] | undefined
-  let cached = false
   for (const [name, value] of from) {
     if (name === 'connection') hopByHop = namesIn(value)
-    if (name === 'request-id') to.push(['x-upstream-request-id', value])
-    if (!mayGoToClient(name)) continue
-    if (name === 'cache-control') cached = true
-    to.push([name, value])
+    if (name === 'request-id') theirs.push(['x-upstream-request-id', value])
+    if (mayGoToClient(name)) theirs.push([name, value])
   }
+  const to = endToEnd(theirs, hopByHop)
   const type = mediaTypeOf(from)
   if (type === 'text/event-stream') {
-    if (!cached) own.push(['cache-control', 'no-cache'])
-    own.push(['x-accel-buffering', 'no'])
-  } else if (isActive(type)) own.push(['content-disposition', 'attachment'])
-  // The gateway's own stay, whatever the upstream names in its connection: a guard would be gone otherwise.
-  return [...own, ...(hopByHop ? to.filter(([name]) => !hopByHop.includes(name)) : to)]
+    if (!to.some(([name]) => name === 'cache-control')) to.push(['cache-control', 'no-cache'])
+    to.push(['x-accel-buffering', 'no'])
+  } else if (isActive(type)) to.push(['content-disposition', 'attachment'])
+  to.push(['request-id', requestId], ['x-request-id', requestId], ...RELAYED_GUARDS)
+  return to
 }
 
 function mayGoToClient(name: string): boolean {
   if (TO_CLIENT.has(name)) return true
   return name.startsWith('anthropic-') && !NEVER_TO_CLIENT.some((prefix) => name.startsWith(prefix))
+}
+
+/** Without those of one hop. What the gateway adds comes afterwards, because nobody's `connection` may take away a guard. */
+function endToEnd(theirs: HeaderPairs, hopByHop: readonly string[] | undefined): HeaderPairs {
+  return hopByHop ? theirs.filter(([name]) => !hopByHop.includes(name)) : theirs
 }
 
 /** Header names that `connection` declares to be of this hop only (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1). */

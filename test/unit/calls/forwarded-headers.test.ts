@@ -23,13 +23,13 @@ describe('the upstream', () => {
       ['content-type', 'application/json'],
     ])
     expect(sent).toEqual([
-      ['accept-encoding', 'identity'],
-      ['anthropic-version', '2026-10-21'],
       ['anthropic-beta', 'a'],
       ['anthropic-beta', 'b'],
       ['x-stainless-lang', 'js'],
       ['x-claude-code-session-id', 's'],
       ['content-type', 'application/json'],
+      ['accept-encoding', 'identity'],
+      ['anthropic-version', '2026-10-21'],
     ])
   })
 
@@ -40,8 +40,8 @@ describe('the upstream', () => {
       ['accept', '*/*'],
     ])
     expect(sent).toEqual([
-      ['accept-encoding', 'identity'],
       ['accept', '*/*'],
+      ['accept-encoding', 'identity'],
       ['anthropic-version', '2023-06-01'],
     ])
   })
@@ -133,4 +133,15 @@ test('what the connection of an upstream keeps to itself takes no guard from the
     ]),
   )
   expect(names(seen)).not.toContain('x-should-retry')
+})
+
+test('what the connection of a caller keeps to itself takes away nothing that the gateway adds', () => {
+  const seen = upstreamHeaders([
+    ['connection', 'Accept-Encoding, Anthropic-Version, X-App'],
+    ['x-app', 'cli'],
+  ])
+  expect(seen).toEqual([
+    ['accept-encoding', 'identity'],
+    ['anthropic-version', '2023-06-01'],
+  ])
 })

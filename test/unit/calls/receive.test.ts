@@ -151,9 +151,9 @@ describe('a request becomes a call', () => {
     expect(call).toHaveProperty('body', body)
     expect(call).toHaveProperty('signal', signal)
     expect(call).toHaveProperty('headers', [
-      ['accept-encoding', 'identity'],
       ['accept', '*/*'],
       ['x-stainless-timeout', '60'],
+      ['accept-encoding', 'identity'],
       ['anthropic-version', '2023-06-01'],
     ])
   })
