@@ -1,12 +1,13 @@
 /** The results of a batch, line by line, and the row that each becomes. */
 import * as z from 'zod'
 import type { Balancer } from '../backends/balancer.ts'
-import { joined } from '../bytes.ts'
+import { createPieces } from '../bytes.ts'
 import { figuresOf } from '../calls/call-figures.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import type { AccountAnswer } from '../files/account.ts'
 import { flow } from '../files/relay.ts'
+import { boundedJson } from '../json/bounds.ts'
 import { billedUsage } from '../metering/billed-usage.ts'
 import { createMadeReader } from '../objects/made.ts'
 import type { CallRecord, Sink } from '../ports.ts'
@@ -94,23 +95,19 @@ export async function eachLine(
 ): Promise<void> {
   const decoder = new TextDecoder()
   /** The line that is being read, as far as it came. */
-  let pieces: Uint8Array[] = []
-  let size = 0
+  const pieces = createPieces()
   let failure: unknown
   async function endLine() {
-    const line = decoder.decode(joined(pieces))
-    pieces = []
-    size = 0
+    const line = decoder.decode(pieces.take())
     if (line.trim() === '') return
-    await take(Line.parse(JSON.parse(line))).catch((cause) => {
+    await take(Line.parse(boundedJson(line))).catch((cause) => {
       failure = cause
       throw cause
     })
   }
   function add(piece: Uint8Array) {
-    pieces.push(piece)
-    size += piece.length
-    if (size > LONGEST_LINE) throw new Error('a line of the results is too long')
+    pieces.add(piece)
+    if (pieces.size() > LONGEST_LINE) throw new Error('a line of the results is too long')
   }
   try {
     const sink: Sink = {

@@ -1,5 +1,5 @@
 /** Holds the beginning of an answer back until there is enough of it to judge it. */
-import { joined } from '../bytes.ts'
+import { createPieces } from '../bytes.ts'
 import type { MaybePromise, Sink, UpstreamReply } from '../ports.ts'
 import { OPENING_BYTES } from '../sse/event-name.ts'
 
@@ -11,13 +11,12 @@ export function peeked(
   reply: UpstreamReply,
   isClear: (bytes: Uint8Array) => boolean,
 ): Promise<UpstreamReply> {
-  const held: Uint8Array[] = []
-  let size = 0
+  const held = createPieces()
   let target: Sink | undefined
   const attached = Promise.withResolvers<void>()
   const { promise, resolve, reject } = Promise.withResolvers<UpstreamReply>()
   const clear = () => {
-    const first = joined(held)
+    const first = held.take()
     resolve({
       ...reply,
       first,
@@ -31,10 +30,9 @@ export function peeked(
   }
   const write = (chunk: Uint8Array): MaybePromise<void> => {
     if (target) return target.write(chunk)
-    if (held.length > 0 && isDecided) return attached.promise.then(() => target?.write(chunk))
-    held.push(chunk)
-    size += chunk.byteLength
-    isDecided = size > OPENING_BYTES || isClear(joined(held))
+    if (isDecided) return attached.promise.then(() => target?.write(chunk))
+    held.add(chunk)
+    isDecided = held.size() > OPENING_BYTES || (mayEnd(chunk) && isClear(held.bytes()))
     if (!isDecided) return
     clear()
     // Chunks that follow wait until somebody pipes the reply.
@@ -49,3 +47,8 @@ export function peeked(
   )
   return promise
 }
+
+const [LF, CR, CLOSE_BRACE] = [0x0a, 0x0d, 0x7d]
+
+/** Whether an event or an object may end in these bytes. All that is held is read then, which is much for each byte of many. */
+const mayEnd = (chunk: Uint8Array) => chunk.includes(LF) || chunk.includes(CR) || chunk.includes(CLOSE_BRACE)

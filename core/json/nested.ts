@@ -1,5 +1,5 @@
 /** Finds the end of a value in brackets in its UTF-8 bytes, chunk by chunk: only brackets and strings are matched. */
-import { BRACKET_BIT, CLOSE_BRACE, isOpener, QUOTE, stringEnd } from './tokens.ts'
+import { BRACKET_BIT, CLOSE_BRACE, COMMA, isOpener, QUOTE, stringEnd } from './tokens.ts'
 
 /** Longer strings are no words of an interface, even with every character of them escaped. */
 const SHORT = 100
@@ -22,19 +22,23 @@ export interface Nested {
   /** Where it goes on in this chunk once `until` was passed; 0 otherwise. */
   pausedAt(): number
   broken(): 'invalid' | 'too deep' | 'too many' | undefined
+  /** How many objects, lists and commas there were so far. */
+  values(): number
 }
 
-interface NestedOptions {
+interface Options {
   deepest: number
   mostNested: number
+  mostValues: number
   endOfString: (chunk: Uint8Array, from: number) => number
   onNested: ((chunk: Uint8Array, from: number, to: number) => void) | undefined
 }
 
-export function createNested({ deepest, mostNested, endOfString, onNested }: NestedOptions): Nested {
+export function createNested({ deepest, mostNested, mostValues, endOfString, onNested }: Options): Nested {
   /** Closing brackets that are still to come, innermost last. */
   const owed: number[] = []
   let opened = 0
+  let commas = 0
   let inString = false
   let pausedAt = 0
   let broken: ReturnType<Nested['broken']>
@@ -42,14 +46,13 @@ export function createNested({ deepest, mostNested, endOfString, onNested }: Nes
   function open(byte: number) {
     opened += 1
     if (owed.push(byte + 2) >= deepest) broken = 'too deep'
-    else if (opened > mostNested) broken = 'too many'
+    else if (opened > mostNested || opened + commas > mostValues) broken = 'too many'
     return broken
   }
 
   function end(chunk: Uint8Array, from: number, until: number): number {
     pausedAt = 0
-    let i = from
-    while (i < chunk.length) {
+    for (let i = from; i < chunk.length; ) {
       if (i >= until) {
         pausedAt = i
         return -1
@@ -75,6 +78,8 @@ export function createNested({ deepest, mostNested, endOfString, onNested }: Nes
       } else if ((byte | BRACKET_BIT) === CLOSE_BRACE) {
         if (owed.pop() !== byte) broken = 'invalid'
         else if (owed.length === 0) return i
+      } else if (byte === COMMA) {
+        if (opened + ++commas > mostValues) broken = 'too many'
       }
       if (broken) break
     }
@@ -86,5 +91,6 @@ export function createNested({ deepest, mostNested, endOfString, onNested }: Nes
     end,
     pausedAt: () => pausedAt,
     broken: () => broken,
+    values: () => opened + commas,
   }
 }

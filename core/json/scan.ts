@@ -52,6 +52,8 @@ export interface Scan {
   state(): 'open' | 'complete' | 'invalid' | 'too deep' | 'too many'
   /** Offset of the byte after the object's closing brace; undefined while it is not closed. */
   end(): number | undefined
+  /** Members of the top level, and objects, lists and commas below it, so far. */
+  values(): number
 }
 
 export interface ScanOptions {
@@ -61,6 +63,8 @@ export interface ScanOptions {
   mostMembers?: number
   /** The most objects and lists below the top level; default any number. */
   mostNested?: number
+  /** The most objects, lists and commas below the top level; default any number. */
+  mostValues?: number
   /**
    * Is told of each string below the top level, keys included, from its opening quote to the byte after its closing
    * one, if it has fewer than a hundred bytes and lies in one chunk.
@@ -87,12 +91,12 @@ type Place = Token | Between | 'end' | Broken
 export function createScan(
   wanted: readonly Wanted[],
   onMember: (member: Member) => void,
-  { deepest = DEEPEST, mostMembers = ANY, mostNested = ANY, onNested }: ScanOptions = {},
+  { deepest = DEEPEST, mostMembers = ANY, mostNested = ANY, mostValues = ANY, onNested }: ScanOptions = {},
 ): Scan {
   let place: Place = 'start'
   let bomBytes = 0
   const endOfString = createStringEnd()
-  const nested = createNested({ deepest, mostNested, endOfString, onNested })
+  const nested = createNested({ deepest, mostNested, mostValues, endOfString, onNested })
   let offset = 0 // bytes in earlier chunks
   let closedAt: number | undefined
   let members = 0
@@ -195,6 +199,7 @@ export function createScan(
     read,
     state: () => (place === 'end' ? 'complete' : isBroken(place) ? place : 'open'),
     end: () => closedAt,
+    values: () => members + nested.values(),
   }
 }
 

@@ -1,9 +1,9 @@
 /** Finds, in the bytes of an answer as they pass, the ids of what it made in its account. Never throws. */
 import * as z from 'zod'
-import { joined } from '../bytes.ts'
+import { createPieces } from '../bytes.ts'
 import type { Call } from '../calls/call.ts'
 import type { MadeObject } from '../db/objects.ts'
-import { parsedJson } from '../json/parse.ts'
+import { boundedJson } from '../json/bounds.ts'
 import { createScan } from '../json/scan.ts'
 import { eventName } from '../sse/event-name.ts'
 import { createEventReader } from '../sse/reader.ts'
@@ -101,7 +101,7 @@ function streamReader(readEvent: (name: string | undefined, value: unknown) => v
     most: (name) => (name === undefined || EVENTS.has(name) ? MOST_BYTES : 0),
     onEvent({ name: sentAs, data, whole }) {
       const name = data === undefined ? undefined : eventName(sentAs, data)
-      if (whole && name !== undefined && EVENTS.has(name)) readEvent(name, parsedJson(data))
+      if (whole && name !== undefined && EVENTS.has(name)) readEvent(name, boundedJson(data))
     },
   })
   return reader.write
@@ -111,21 +111,21 @@ const Whole = z.object({ content: z.array(z.unknown()).catch([]) })
 
 /** Looked into once all of it is there: with its last byte it is one JSON object. */
 function wholeReader(readHead: (value: unknown) => void, readBlock: (value: unknown) => void) {
-  let chunks: Uint8Array[] = []
-  let bytes = 0
+  const pieces = createPieces()
   let isRead = false
   const scan = createScan([], () => {})
   return (chunk: Uint8Array) => {
-    bytes += chunk.byteLength
-    if (isRead || bytes > MOST_BYTES) {
-      chunks = []
+    if (isRead) return
+    pieces.add(chunk)
+    if (pieces.size() > MOST_BYTES) {
+      isRead = true
+      pieces.take()
       return
     }
-    chunks.push(chunk)
     scan.write(chunk)
     if (scan.state() !== 'complete') return
     isRead = true
-    const value = parsedJson(new TextDecoder().decode(joined(chunks)))
+    const value = boundedJson(new TextDecoder().decode(pieces.take()))
     readHead(value)
     for (const block of Whole.safeParse(value).data?.content ?? []) readBlock(block)
   }

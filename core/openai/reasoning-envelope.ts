@@ -4,6 +4,8 @@
  * somewhere else.
  */
 import * as z from 'zod'
+import { fromBase64 } from '../bytes.ts'
+import { shapeOf } from '../json/bounds.ts'
 import { parsedJson } from '../json/parse.ts'
 import type { RedactedThinkingBlock, ThinkingBlock } from './messages-api.ts'
 
@@ -42,10 +44,14 @@ function packed(content: object): string {
   return btoa(text)
 }
 
+/** Two texts at most: the rest of what a caller wrote is not worth the time of parsing it. */
+const ENVELOPE = { mostMembers: 2, mostNested: 0 }
+
 function unpacked(text: string | null | undefined): unknown {
   if (!text) return undefined
   try {
-    return parsedJson(new TextDecoder().decode(Uint8Array.from(atob(text), (c) => c.charCodeAt(0))))
+    const json = new TextDecoder().decode(fromBase64(text))
+    return shapeOf(json, ENVELOPE).state === 'complete' ? parsedJson(json) : undefined
   } catch {
     return undefined
   }

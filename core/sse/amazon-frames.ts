@@ -3,7 +3,7 @@
  * https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html#streaming-event-stream
  */
 import { EventStreamCodec } from '@smithy/eventstream-codec'
-import { joined } from '../bytes.ts'
+import { createPieces } from '../bytes.ts'
 
 const LENGTH_BYTES = 4
 /** Length, length of the headers and two checksums. */
@@ -31,16 +31,14 @@ export interface AmazonFrameReader {
 }
 
 export function createAmazonFrameReader(): AmazonFrameReader {
-  let pieces: Uint8Array[] = []
-  let size = 0
+  const pieces = createPieces()
   /** How many bytes there must be before anything can be done. */
   let needed = LENGTH_BYTES
 
   function write(chunk: Uint8Array): AmazonFrame[] {
-    pieces.push(chunk)
-    size += chunk.byteLength
-    if (size < needed) return []
-    const bytes = joined(pieces)
+    pieces.add(chunk)
+    if (pieces.size() < needed) return []
+    const bytes = pieces.take()
     const frames: AmazonFrame[] = []
     let at = 0
     for (;;) {
@@ -50,15 +48,14 @@ export function createAmazonFrameReader(): AmazonFrameReader {
       frames.push(frameOf(bytes.subarray(at, at + needed)))
       at += needed
     }
-    pieces = at < bytes.byteLength ? [bytes.subarray(at)] : []
-    size = bytes.byteLength - at
+    if (at < bytes.byteLength) pieces.add(bytes.subarray(at))
     return frames
   }
 
   return {
     write,
     end() {
-      if (size > 0) throw new Error('the event stream ended within a frame')
+      if (pieces.size() > 0) throw new Error('the event stream ended within a frame')
     },
   }
 }

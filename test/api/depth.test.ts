@@ -6,8 +6,12 @@ const nested = (depth: number, open = '[', close = ']') => open.repeat(depth) + 
 const schema = (depth: number) =>
   `${'{"type":"object","properties":{"a":'.repeat(depth)}{"type":"string"}${'}}'.repeat(depth)}`
 const chat = (members: string) => `{"model":"m","messages":[{"role":"user","content":"x"}],${members}}`
-const call = (args: string) => {
-  const tool_calls = [{ id: 'c', type: 'function', function: { name: 'f', arguments: args } }]
+const call = (args: string, times = 1) => {
+  const tool_calls = Array.from({ length: times }, (_, i) => ({
+    id: `c${i || ''}`,
+    type: 'function',
+    function: { name: 'f', arguments: args },
+  }))
   const messages = [
     { role: 'user', content: 'x' },
     { role: 'assistant', tool_calls },
@@ -22,6 +26,8 @@ const format = (inner: string) =>
 
 /** `{}` as often, in a list. */
 const objects = (count: number) => `[${'{},'.repeat(count - 1)}{}]`
+/** An object in which each member has a name of its own. */
+const members = (count: number) => `{${Array.from({ length: count }, (_, i) => `"a${i}":1`).join(',')}}`
 const items = (count: number) => `[${'{"type":"x"},'.repeat(count)}{"role":"user","content":"x"}]`
 const response = (input: string) => `{"model":"m","store":false,"input":${input}}`
 
@@ -55,6 +61,11 @@ describe('a body that is nested very deep, or of very many parts', () => {
     ['/v1/chat/completions', call(`{"a":${nested(100_000)}}`)],
     ['/v1/chat/completions', chat(`"metadata":{"a":${objects(50_000)}}`)],
     ['/v1/chat/completions', chat(`"${Array.from({ length: 1_000 }, (_, i) => i).join('":1,"')}":1`)],
+    ['/v1/chat/completions', chat(`"metadata":${members(150_000)}`)],
+    ['/v1/chat/completions', chat(`"tools":[[${'1.0,'.repeat(150_000)}1]]`)],
+    ['/v1/chat/completions', call(members(150_001))],
+    ['/v1/chat/completions', call(`{"a":${members(150_000)}}`)],
+    ['/v1/chat/completions', call(members(15_001), 10)],
     ['/v1/responses', response(items(50_000))],
     ['/v1/responses/compact', response(items(50_000))],
     ['/v1/responses/input_tokens', response(items(50_000))],
@@ -77,5 +88,18 @@ describe('a body that is nested very deep, or of very many parts', () => {
       body: response(items(49_998)),
     })
     expect(answer.status).toBe(200)
+  })
+
+  test.each([
+    ['a list', objects(100_000)],
+    ['no JSON', 'x'.repeat(200_000)],
+  ])('of an earlier call goes on as a text where it is %s, without being parsed', async (_, args) => {
+    const answer = await app.request('/v1/chat/completions', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: call(args),
+    })
+    expect(answer.status).toBe(200)
+    expect(String(upstream.requests.at(-1)?.body)).toContain('INVALID_JSON')
   })
 })

@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html
  */
 import * as z from 'zod'
+import { fromBase64 } from '../../bytes.ts'
 import { parsedJson } from '../../json/parse.ts'
 import { type AmazonFrame, createAmazonFrameReader } from '../../sse/amazon-frames.ts'
 import { eventName } from '../../sse/event-name.ts'
@@ -63,7 +64,7 @@ function errorOf(frame: AmazonFrame): { type: string; message: string } | undefi
 function chunkOf(frame: AmazonFrame): string {
   if (frame.header(':event-type') !== 'chunk') return ''
   const { bytes } = Chunk.parse(parsedJson(DECODER.decode(frame.payload)))
-  const data = DECODER.decode(Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0)))
+  const data = DECODER.decode(fromBase64(bytes))
   const name = eventName(undefined, data)
   return name === undefined ? '' : eventOf(name, data)
 }

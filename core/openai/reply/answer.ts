@@ -1,8 +1,8 @@
 /** Turns Claude's answer into OpenAI's: a stream, one JSON object or an error. */
-import { joined } from '../../bytes.ts'
+import { createPieces } from '../../bytes.ts'
 import { Refusal } from '../../errors.ts'
 import { headerText, mediaTypeOf } from '../../http/headers.ts'
-import { parsedJson } from '../../json/parse.ts'
+import { boundedJson } from '../../json/bounds.ts'
 import type { Clock, HeaderPairs, Reply, Sink } from '../../ports.ts'
 import type { StopSignal } from '../../stop.ts'
 import { claudeErrorAsOpenAi, type OpenAiError } from '../errors.ts'
@@ -166,24 +166,24 @@ async function play(reply: Reply, onEvent: OnEvent, sink: Omit<Sink, 'write'> & 
 /** A backend that does not stream answers with the message itself. */
 function readerOf(reply: Reply, onEvent: OnEvent) {
   if (mediaTypeOf(reply.headers) === 'text/event-stream') return createClaudeReader(onEvent)
-  const chunks: Uint8Array[] = []
+  const pieces = createPieces()
   return {
-    write: (chunk: Uint8Array) => void chunks.push(chunk),
+    write: pieces.add,
     end() {
-      for (const event of wholeMessageEvents(DECODER.decode(joined(chunks)))) onEvent(event)
+      for (const event of wholeMessageEvents(DECODER.decode(pieces.take()))) onEvent(event)
     },
   }
 }
 
 /** The parsed body of an answer that is not streamed. Throws a Refusal all_backends_failed if it breaks off. */
 export async function parsedAnswer(reply: Reply, left: StopSignal): Promise<unknown> {
-  const chunks: Uint8Array[] = []
+  const pieces = createPieces()
   try {
-    await reply.pipe({ write: (chunk) => void chunks.push(chunk), left })
+    await reply.pipe({ write: pieces.add, left })
   } catch (cause) {
     throw new Refusal('all_backends_failed', CUT.message, { cause })
   }
-  return parsedJson(DECODER.decode(joined(chunks)))
+  return boundedJson(DECODER.decode(pieces.take()))
 }
 
 function errorOf(event: ClaudeEvent): OpenAiError {

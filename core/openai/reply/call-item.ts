@@ -1,6 +1,7 @@
 /** Calls of the caller's tools among the output items: each kind of tool has an item of its own. */
+
+import { boundedJson } from '../../json/bounds.ts'
 import { isRecord } from '../../json/is-record.ts'
-import { parsedJson } from '../../json/parse.ts'
 import { type BuiltInName, builtIn, type ClientTool, CUSTOM_INPUT } from '../client-tools.ts'
 import type { Emit, Item, Place } from './item.ts'
 import { createStringReader } from './string-reader.ts'
@@ -75,7 +76,7 @@ function builtInCall(name: BuiltInName, call_id: string): Item {
     },
     end: () => '',
     view(done) {
-      const input = done ? parsedJson(pieces.join('')) : undefined
+      const input = done ? boundedJson(pieces.join('')) : undefined
       return { type: call, call_id, ...fieldsOf(isRecord(input) ? input : {}) }
     },
   }

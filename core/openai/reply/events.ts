@@ -1,8 +1,8 @@
 /** Reads Claude's stream as events (core/calls/PROTOCOL.md, Streams). Chunks of bytes may end anywhere. */
 
+import { boundedJson } from '../../json/bounds.ts'
 import { exactJson, mayLoseDigits } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
-import { parsedJson } from '../../json/parse.ts'
 import { createEventReader, type EventReader } from '../../sse/reader.ts'
 
 /** In bytes: far more than any event has, so that an endless one cannot fill the memory. */
@@ -72,7 +72,7 @@ export function createClaudeReader(onEvent: (event: ClaudeEvent) => void): Event
 
 /** The parsed event. Numbers keep every digit where a block may begin with the input of a tool. */
 function eventOf(data: string | undefined): unknown {
-  const value = parsedJson(data)
+  const value = boundedJson(data)
   const begins = data !== undefined && isRecord(value) && isRecord(value.content_block)
   return begins && mayLoseDigits(data) ? exactJson(data) : value
 }

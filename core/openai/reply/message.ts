@@ -1,7 +1,7 @@
 /** Collects a streamed message of Claude's, for callers who did not ask for a stream. */
 import * as z from 'zod'
+import { boundedJson } from '../../json/bounds.ts'
 import { exactJson, mayLoseDigits } from '../../json/exact.ts'
-import { parsedJson } from '../../json/parse.ts'
 import { createCitedText, type UrlCitation } from './cited-text.ts'
 import type { ClaudeEvent, MessageEnd, StartedBlock } from './events.ts'
 import { type Counts, createUsageReader } from './projection.ts'
@@ -104,9 +104,9 @@ const Message = z.looseObject({
   usage: z.record(z.string(), z.unknown()).optional(),
 })
 
-/** The events in which a whole message would have been streamed; empty if `json` is not a message. */
+/** The events in which a whole message would have been streamed; empty if `json` is no message, or too wide to be read. */
 export function wholeMessageEvents(json: string): ClaudeEvent[] {
-  const message = Message.safeParse(parsedJson(json)).data
+  const message = Message.safeParse(boundedJson(json)).data
   if (!message) return []
   // Inputs of tools keep every digit of their numbers.
   if (mayLoseDigits(json)) message.content = Message.parse(exactJson(json)).content

@@ -2,8 +2,9 @@
  * A message that Claude pauses (`stop_reason: pause_turn`, long turns with tools that it runs itself) and goes on with when
  * its content so far is sent back: https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  */
+
+import { boundedJson } from '../../json/bounds.ts'
 import { isRecord } from '../../json/is-record.ts'
-import { parsedJson } from '../../json/parse.ts'
 import { mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
 import { JsonText } from '../messages-api.ts'
 import type { ClaudeEvent, Delta, MessageEnd } from './events.ts'
@@ -117,7 +118,7 @@ function createRawBlocks() {
         .toSorted(([a], [b]) => a - b)
         .map(([index, block]) => {
           const json = inputs.get(index)?.join('') ?? ''
-          return isRecord(parsedJson(json)) ? { ...block, input: new JsonText(json) } : block
+          return isRecord(boundedJson(json)) ? { ...block, input: new JsonText(json) } : block
         })
       // Claude writes empty text blocks, but does not take them.
       return whole.filter(

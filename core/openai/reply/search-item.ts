@@ -1,6 +1,7 @@
 /** A web search that Claude's side ran, among the output items. */
+
+import { boundedJson } from '../../json/bounds.ts'
 import { isRecord } from '../../json/is-record.ts'
-import { parsedJson } from '../../json/parse.ts'
 import type { Emit, Item, Place } from './item.ts'
 
 /** Its results are a list of pages, or an error. `tellsSources`: the request asks for the pages that were found. */
@@ -12,7 +13,7 @@ export function createSearchItem(emit: Emit, place: Place, tellsSources: boolean
       typeof url === 'string' ? [{ type: 'url', url }] : [],
     )
   const query = () => {
-    const input = parsedJson(pieces.join(''))
+    const input = boundedJson(pieces.join(''))
     return isRecord(input) && typeof input.query === 'string' ? input.query : ''
   }
   return {

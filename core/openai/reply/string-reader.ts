@@ -1,4 +1,6 @@
 /** Reads the one string of a small JSON object while it is being written. */
+
+import { boundedJson } from '../../json/bounds.ts'
 import { isRecord } from '../../json/is-record.ts'
 import { parsedJson } from '../../json/parse.ts'
 
@@ -37,7 +39,7 @@ export function createStringReader(key: string) {
     /** The whole string; of one that was cut off, what came of it; what came instead, if it is not there. */
     whole(): string {
       const json = pieces.join('')
-      const value = parsedJson(json)
+      const value = boundedJson(json)
       const text = isRecord(value) ? value[key] : undefined
       if (typeof text === 'string') return text
       return value === undefined && told.length > 0 ? told.join('') : json

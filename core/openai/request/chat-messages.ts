@@ -5,13 +5,14 @@ import type { ChatMessage, UserPart } from './chat-shape.ts'
 import { fileBlock, imageBlock, type Mark, marked, textBlock } from './content.ts'
 import type { Talk } from './conversation.ts'
 import { unsupported } from './refuse.ts'
-import { calledName, createToolIds, type ToolIds, toolInput } from './tool-ids.ts'
+import { calledName, createToolIds, createToolInputs, type ToolIds, type ToolInputs } from './tool-ids.ts'
 
 type Message<R extends ChatMessage['role']> = Extract<ChatMessage, { role: R }>
 
 /** Tool calls of the messages so far. */
 interface Called {
   ids: ToolIds
+  inputOf: ToolInputs
   /** Name → id of its calls, because the deprecated `function_call` has no id. */
   functions: Map<string, string>
 }
@@ -19,7 +20,7 @@ interface Called {
 /** Throws a Refusal that names the part. */
 export function talkOf(messages: readonly ChatMessage[]): Talk {
   const ids = createToolIds()
-  const called: Called = { ids, functions: new Map() }
+  const called: Called = { ids, inputOf: createToolInputs(), functions: new Map() }
   const turns = messages.map((message, i) => turnOf(message, called, `messages[${i}]`))
   return { turns, ids, param: 'messages' }
 }
@@ -84,7 +85,7 @@ function assistantContent(message: Message<'assistant'>, called: Called, param: 
     const at = `${param}.tool_calls[${i}]`
     if (!call.function) throw unsupported(`${at}.type`, 'only function calls are understood')
     const { name, arguments: text } = call.function
-    const input = toolInput(text, `${at}.function.arguments`)
+    const input = called.inputOf(text, `${at}.function.arguments`)
     blocks.push({ type: 'tool_use', id: called.ids.call(call.id, at), name: calledName(name), input })
   }
   if (function_call) {
@@ -92,7 +93,7 @@ function assistantContent(message: Message<'assistant'>, called: Called, param: 
     const at = `${param}.function_call`
     const given = `function_call_${calledName(name)}`
     called.functions.set(name, given)
-    const input = toolInput(text, `${at}.arguments`)
+    const input = called.inputOf(text, `${at}.arguments`)
     blocks.push({ type: 'tool_use', id: called.ids.call(given, at), name: calledName(name), input })
   }
   return blocks

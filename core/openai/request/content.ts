@@ -1,5 +1,6 @@
 /** Translates text, images and files for both of OpenAI's APIs (core/calls/PROTOCOL.md, OpenAI's requests). */
 
+import { fromBase64 } from '../../bytes.ts'
 import { invalidField } from '../../errors.ts'
 import type { CacheControl, DocumentBlock, ImageBlock, TextBlock } from '../messages-api.ts'
 import { unsupported } from './refuse.ts'
@@ -139,24 +140,35 @@ function secure(url: string, param: string): string {
 }
 
 /** What encoders write that Claude does not take: line ends, and the alphabet of addresses. */
-const ODD = ['\n', '\r', ' ', '-', '_']
+const ODD = ['\n', '\r', ' ', '\t', '-', '_']
+const [PLUS, MINUS, SLASH, UNDERSCORE] = [0x2b, 0x2d, 0x2f, 0x5f]
 /** Characters at both ends that are looked at one by one, because the data may be megabytes long. */
 const LOOKED_AT = 1_000
 
 /** Base64 in one line and in the common alphabet. */
 function plainBase64(data: string, param: string): string {
-  const plain = ODD.some((odd) => data.includes(odd))
-    ? data.replace(/\s+/g, '').replaceAll('-', '+').replaceAll('_', '/')
-    : data
+  const plain = ODD.some((odd) => data.includes(odd)) ? respelled(data) : data
   const ends = plain.slice(0, LOOKED_AT) + plain.slice(LOOKED_AT).slice(-LOOKED_AT)
   if (plain === '' || plain.length % 4 === 1 || !BASE64.test(ends))
     throw invalidField(param, 'base64 is expected')
   return plain.length % 4 === 0 ? plain : plain.padEnd(plain.length + 4 - (plain.length % 4), '=')
 }
 
+/** Byte by byte, because replacing in a text takes seconds where every other character is one of these. */
+function respelled(data: string): string {
+  const bytes = new TextEncoder().encode(data)
+  let length = 0
+  for (const byte of bytes) {
+    if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) continue
+    bytes[length] = byte === MINUS ? PLUS : byte === UNDERSCORE ? SLASH : byte
+    length += 1
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length))
+}
+
 function decoded(base64: string, param: string): string {
   try {
-    const bytes = Uint8Array.from(atob(plainBase64(base64, param)), (c) => c.charCodeAt(0))
+    const bytes = fromBase64(plainBase64(base64, param))
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
   } catch {
     throw invalidField(param, 'text in UTF-8 as base64 is expected')

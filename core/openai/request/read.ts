@@ -1,6 +1,6 @@
 /** Reads the body of a request to OpenAI's APIs, with every digit of the numbers that are sent on. */
 import { invalidField } from '../../errors.ts'
-import { DEEPEST, MOST_MEMBERS, MOST_NESTED } from '../../json/bounds.ts'
+import { DEEPEST, MOST_MEMBERS, MOST_NESTED, MOST_VALUES } from '../../json/bounds.ts'
 import { exactJson, mayLoseDigits } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
 import { createScan, type Span, wantedKeys } from '../../json/scan.ts'
@@ -16,6 +16,7 @@ export function bodyOf(bytes: Uint8Array): unknown {
     deepest: DEEPEST,
     mostMembers: MOST_MEMBERS,
     mostNested: MOST_NESTED,
+    mostValues: MOST_VALUES,
   })
   scan.write(bytes)
   const state = scan.state()
@@ -23,7 +24,7 @@ export function bodyOf(bytes: Uint8Array): unknown {
   if (state === 'too many')
     throw invalidField(
       'body',
-      `at most ${MOST_MEMBERS} members and ${MOST_NESTED} objects and lists are expected`,
+      `at most ${MOST_MEMBERS} members, ${MOST_NESTED} objects and lists and ${MOST_VALUES} values are expected`,
     )
   if (state !== 'complete') throw invalidField('body', 'a JSON object is expected')
   try {

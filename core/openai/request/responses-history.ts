@@ -6,7 +6,7 @@ import { unpackSummary } from '../reasoning-envelope.ts'
 import { textBlock } from './content.ts'
 import { parsedBody, unsupported } from './refuse.ts'
 import { AskedTool } from './responses-tools.ts'
-import { calledName, type ToolIds } from './tool-ids.ts'
+import { calledName, type ToolIds, type ToolInputs } from './tool-ids.ts'
 import type { ToolNames } from './tool-names.ts'
 
 const text = z.string()
@@ -23,6 +23,7 @@ const COMPACTIONS = new Set(['compaction', 'compaction_summary', 'context_compac
 
 export interface History {
   ids: ToolIds
+  inputOf: ToolInputs
   names: ToolNames
   /** Results so far by the names of their calls. */
   results: Map<string, { content: ResultPart[] }>

@@ -12,7 +12,7 @@ import { unsupported } from './refuse.ts'
 import { type History, toolsOfItems, turnOfItem } from './responses-history.ts'
 import type { Item, Part, ResponsesRequest } from './responses-shape.ts'
 import { choiceOfResponses, toolsOfResponses } from './responses-tools.ts'
-import { calledName, createToolIds, toolInput } from './tool-ids.ts'
+import { calledName, createToolIds, createToolInputs } from './tool-ids.ts'
 import { fastAsked } from './tuning.ts'
 
 const PARAMETERS = treeOf(RESPONSES)
@@ -60,7 +60,7 @@ function checkIncluded(include: readonly string[], warn: (text: string) => void)
 
 function talkOf(input: ResponsesRequest['input'], given: Pick<History, 'names' | 'warn'>): Talk {
   const ids = createToolIds()
-  const history: History = { ...given, ids, results: new Map() }
+  const history: History = { ...given, ids, inputOf: createToolInputs(), results: new Map() }
   const turns =
     typeof input === 'string'
       ? [{ role: 'user' as const, content: textsOf(input) }]
@@ -69,7 +69,7 @@ function talkOf(input: ResponsesRequest['input'], given: Pick<History, 'names' |
 }
 
 function turnOf(item: Item, history: History, param: string): Turn[] {
-  const { ids, names } = history
+  const { ids, inputOf, names } = history
   if ('role' in item && 'content' in item) {
     const { role, content } = item as Extract<Item, { role: string; content: unknown }> // only messages have both
     const blocks = contentOf(content, `${param}.content`)
@@ -82,7 +82,7 @@ function turnOf(item: Item, history: History, param: string): Turn[] {
   switch (item.type) {
     case 'function_call': {
       const { call_id, arguments: text, ...named } = item as Extract<Item, { type: 'function_call' }> // by its type
-      const input = toolInput(text, `${param}.arguments`)
+      const input = inputOf(text, `${param}.arguments`)
       const tool = { kind: 'function' as const, name: named.name, namespace: named.namespace ?? undefined }
       const block = {
         type: 'tool_use' as const,

@@ -1,6 +1,6 @@
 /** Tool calls and their answers: ids that Claude takes, each of them once, and input as it was written. */
 import { invalidField } from '../../errors.ts'
-import { DEEPEST, shapeOfText } from '../../json/bounds.ts'
+import { DEEPEST, MOST_VALUES, shapeOf } from '../../json/bounds.ts'
 import { exactJson } from '../../json/exact.ts'
 import { isRecord } from '../../json/is-record.ts'
 import { createFreeNames } from '../free-names.ts'
@@ -60,23 +60,44 @@ export function calledName(name: string): string {
 /** Half of a surrogate pair, which JSON.parse takes and Claude refuses. */
 const MAY_BE_HALF = /\\u[dD][89a-fA-F]/
 
+/** The input of a call with these arguments. Throws a Refusal invalid_input for what is too deep or too wide. */
+export type ToolInputs = (text: string, param: string) => JsonText
+
+/** The inputs of the tool calls of one request, which are bounded together. */
+export function createToolInputs(): ToolInputs {
+  let characters = 0
+  let values = 0
+  return (text, param) => {
+    if (isBlank(text)) return new JsonText('{}')
+    characters += text.length
+    // Shorter ones need no look, because each value has a character.
+    if (text.length > 2 * DEEPEST || characters > MOST_VALUES) {
+      const shape = shapeOf(text, { deepest: DEEPEST, mostMembers: MOST_VALUES, mostValues: MOST_VALUES })
+      values += shape.values
+      if (shape.state === 'too deep') throw invalidField(param, 'it is nested too deep')
+      if (shape.state === 'too many' || values > MOST_VALUES)
+        throw invalidField(param, `at most ${MOST_VALUES} values are expected in all tool calls`)
+      if (shape.state !== 'complete') return asText(text)
+    }
+    return toolInput(text)
+  }
+}
+
 /**
  * The input of a tool call. Arguments that are no object go on as the text that they are, because a call that was cut off stays
  * in its conversation: https://platform.claude.com/docs/en/agents-and-tools/tool-use/fine-grained-tool-streaming
- * Throws a Refusal invalid_input for what is nested too deep.
  */
-export function toolInput(text: string, param: string): JsonText {
-  if (isBlank(text)) return new JsonText('{}')
-  if (text.length > 2 * DEEPEST && shapeOfText(text) === 'too deep')
-    throw invalidField(param, 'it is nested too deep')
+function toolInput(text: string): JsonText {
   try {
     if (MAY_BE_HALF.test(text)) return new JsonText(wellFormed(text))
     if (isRecord(JSON.parse(text))) return new JsonText(text.trim().toWellFormed())
   } catch {
     // It goes on as a text.
   }
-  return new JsonText(JSON.stringify({ INVALID_JSON: text.toWellFormed() }))
+  return asText(text)
 }
+
+const asText = (text: string) => new JsonText(JSON.stringify({ INVALID_JSON: text.toWellFormed() }))
 
 const isBlank = (text: string) => ['', 'null'].includes(text.trim())
 

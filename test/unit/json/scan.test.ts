@@ -12,11 +12,12 @@ function scanned(
     keys = ['a', 'b'],
     most = 1_000_000,
     mostNested = Number.POSITIVE_INFINITY,
-  }: { cuts?: number[]; keys?: string[]; most?: number; mostNested?: number } = {},
+    mostValues = Number.POSITIVE_INFINITY,
+  }: { cuts?: number[]; keys?: string[]; most?: number; mostNested?: number; mostValues?: number } = {},
 ) {
   const members: Member[] = []
   const wanted = wantedKeys(Object.fromEntries(keys.map((key) => [key, most])))
-  const scan = createScan(wanted, (member) => members.push(member), { mostNested })
+  const scan = createScan(wanted, (member) => members.push(member), { mostNested, mostValues })
   const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
   let from = 0
   for (const end of ends) {
@@ -114,6 +115,14 @@ describe('a scan of the top level', () => {
     const nested = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`
     expect(scannedText(nested(10_000)).state).toBe('complete')
     expect(scannedText(nested(200_000)).state).toBe('too deep')
+  })
+
+  test('counts commas below the top level too, wherever the bytes are cut', () => {
+    const bytes = encoder.encode('{"a":[1,{"b":",,","c":2}],"d":3,"e":{}}')
+    for (const cuts of [[], [7], [...bytes.keys()]]) {
+      expect(scanned(bytes, { cuts, mostValues: 5 }).state).toBe('complete')
+      expect(scanned(bytes, { cuts, mostValues: 4 }).state).toBe('too many')
+    }
   })
 
   test('counts objects and lists below the top level, wherever the bytes are cut', () => {
