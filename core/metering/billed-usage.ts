@@ -87,17 +87,20 @@ function isInputKnown(usage: RawUsage): boolean {
 
 type CountReader = ReturnType<typeof createCountReader>
 
+/** The whole number in range that is nearest to a count from outside; 0 for what is no number. */
+export function countFrom(value: unknown): number {
+  return typeof value === 'number' ? Math.min(Math.max(0, Math.round(value)), MOST_TOKENS) : 0
+}
+
 /** Reads counts from whatever the upstream sent. What is no whole number in range becomes one, and `clamped` tells so. */
 function createCountReader() {
   let clamped = false
   return {
     clamped: () => clamped,
     count(value: unknown): number {
-      if (value === null || value === undefined) return 0
-      if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS)
-        return value
-      clamped = true
-      return typeof value === 'number' ? Math.min(Math.max(0, Math.round(value)), MOST_TOKENS) : 0
+      const count = countFrom(value)
+      clamped ||= count !== (value ?? 0)
+      return count
     },
   }
 }

@@ -6,7 +6,7 @@
 import { isRecord } from '../json/is-record.ts'
 import { parsedJson } from '../json/parse.ts'
 import { createEventReader } from '../sse/reader.ts'
-import type { RawUsage } from './billed-usage.ts'
+import { countFrom, type RawUsage } from './billed-usage.ts'
 import { countedKeys } from './characters.ts'
 import { billedUsageOf, CHARACTERS_PER_TOKEN, type UsageMeter } from './meter.ts'
 import type { WholeAnswers } from './whole-answer.ts'
@@ -68,22 +68,19 @@ function writtenIn(event: unknown, type: unknown): number {
   return characters
 }
 
-/** OpenAI counts cached tokens as a part of the prompt's; Claude counts them apart. */
+/** OpenAI counts cached tokens as a part of the prompt's; Claude counts them apart. What is no count stays what it is, for billing to see. */
 function claudeUsage(usage: Record<string, unknown>): RawUsage {
   const details = memberOf(usage, 'prompt_tokens_details') ?? memberOf(usage, 'input_tokens_details')
-  const cached = countOf(memberOf(details, 'cached_tokens'))
-  const written = countOf(memberOf(details, 'cache_write_tokens'))
-  const prompt = countOf(usage.prompt_tokens ?? usage.input_tokens)
+  const cached = memberOf(details, 'cached_tokens')
+  const written = memberOf(details, 'cache_write_tokens')
+  const prompt = usage.prompt_tokens ?? usage.input_tokens
+  const alone = countFrom(prompt) - countFrom(cached) - countFrom(written)
   return {
-    input_tokens: Math.max(0, prompt - cached - written),
+    input_tokens: countFrom(prompt) === prompt ? Math.max(0, alone) : prompt,
     cache_read_input_tokens: cached,
     cache_creation_input_tokens: written,
-    output_tokens: countOf(usage.completion_tokens ?? usage.output_tokens),
+    output_tokens: usage.completion_tokens ?? usage.output_tokens,
   }
-}
-
-function countOf(value: unknown): number {
-  return typeof value === 'number' ? value : 0
 }
 
 function lengthOf(value: unknown): number {

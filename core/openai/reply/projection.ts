@@ -1,7 +1,7 @@
 /** Translates stop reason and usage into OpenAI's (core/calls/PROTOCOL.md, OpenAI's replies). Billing does not use this. */
 
 import { isRecord } from '../../json/is-record.ts'
-import { mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
+import { countFrom, mergeUsage, type RawUsage } from '../../metering/billed-usage.ts'
 import type { MessageEnd } from './events.ts'
 
 export interface Counts {
@@ -20,23 +20,19 @@ export function createUsageReader() {
       if (part) usage = mergeUsage(usage, part)
     },
     counts(): Counts {
-      const cached = numberOf(usage.cache_read_input_tokens)
-      const cacheWritten = numberOf(usage.cache_creation_input_tokens)
+      const cached = countFrom(usage.cache_read_input_tokens)
+      const cacheWritten = countFrom(usage.cache_creation_input_tokens)
       const details = usage.output_tokens_details
       const reasoning = isRecord(details) ? details.thinking_tokens : 0
       return {
-        input: numberOf(usage.input_tokens) + cached + cacheWritten,
-        output: numberOf(usage.output_tokens),
+        input: countFrom(usage.input_tokens) + cached + cacheWritten,
+        output: countFrom(usage.output_tokens),
         cached,
         cacheWritten,
-        reasoning: numberOf(reasoning),
+        reasoning: countFrom(reasoning),
       }
     },
   }
-}
-
-function numberOf(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? value : 0
 }
 
 export function chatUsage({ input, output, cached, cacheWritten, reasoning }: Counts) {

@@ -149,6 +149,25 @@ describe('what was used', () => {
   })
 })
 
+describe('what is no count', () => {
+  const withCached = (cached_tokens: unknown) => ({ ...USAGE, prompt_tokens_details: { cached_tokens } })
+
+  test.each([
+    ['a prompt in text', { ...USAGE, prompt_tokens: '10' }, { output: 4 }],
+    ['a negative prompt', { ...USAGE, prompt_tokens: -10 }, { output: 4 }],
+    ['an answer in text', { ...USAGE, completion_tokens: '4' }, { input: 10 }],
+    ['a cache in text', withCached('6'), { input: 10, output: 4 }],
+    ['a negative cache', withCached(-6), { input: 10, output: 4 }],
+  ])('%s makes the figures estimated and raises nothing', (_, usage, tokens) => {
+    expect(stream({ usage })).toMatchObject({ parts: one(tokens), estimated: true, inputUnknown: false })
+    expect(whole({ usage })).toMatchObject({ parts: one(tokens), estimated: true, inputUnknown: false })
+  })
+
+  test('a prompt that is not told is unknown', () => {
+    expect(stream({ usage: { completion_tokens: 4 } })).toMatchObject({ inputUnknown: true })
+  })
+})
+
 describe('a whole answer', () => {
   test('is estimated by its texts where it has no usage', () => {
     const message = { role: 'assistant', content: '12345678', refusal: '1234', reasoning_content: '1234' }
