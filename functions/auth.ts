@@ -6,13 +6,14 @@ import type { Deps } from '../core/deps.ts'
 import { headerOf } from '../core/http/headers.ts'
 import type { LoginProvider } from '../core/identity/provider.ts'
 import { randomText } from '../core/ids.ts'
+import { ownAmount } from '../core/limits/spend-limit.ts'
 import type { HeaderPairs } from '../core/ports.ts'
 import { addressGroup } from './client-address.ts'
 import { browserCookie, readCookie, sessionCookie } from './cookies.ts'
 import { line, optionalLine } from './fields.ts'
 import { sessionOf } from './identify.ts'
 import { route } from './route.ts'
-import { ownView, UserView } from './views.ts'
+import { UserView, userView } from './views.ts'
 
 const BROWSER_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 const BROWSER = /^[a-z0-9]{32}$/
@@ -76,7 +77,7 @@ export const auth = [
     reply: z.strictObject({ user: UserView }),
     async handle({ deps, headers, body, actor, setCookie }) {
       const browser = browserOf(deps, headers) ?? randomText(32, BROWSER_ALPHABET)
-      const { user, token } = await login(deps, {
+      const { user, ownMicros, token } = await login(deps, {
         ...asker(deps, body, browser, actor.ip),
         actor,
         code: body.code,
@@ -86,7 +87,7 @@ export const auth = [
       // A browser that uses a handed-over code may have no browser cookie yet.
       if (browserOf(deps, headers) !== browser) setCookie(browserCookie(deps.settings, headers, browser))
       setCookie(sessionCookie(deps.settings, headers, token))
-      return { user: await ownView(deps, user) }
+      return { user: userView(user, ownMicros) }
     },
   }),
   route({
@@ -120,7 +121,9 @@ export const auth = [
     tier: 'session',
     summary: 'Who is signed in.',
     reply: z.strictObject({ user: UserView }),
-    handle: async ({ deps, caller }) => ({ user: await ownView(deps, caller.user) }),
+    async handle({ deps: { db, settings }, caller: { user } }) {
+      return { user: userView(user, await ownAmount(db, user.id, settings.limits.period)) }
+    },
   }),
 ]
 

@@ -9,7 +9,7 @@ import { flowCookie, readCookie, sessionCookie } from './cookies.ts'
 import { line, optionalLine, password } from './fields.ts'
 import { sessionOf } from './identify.ts'
 import { route } from './route.ts'
-import { ownView, UserView } from './views.ts'
+import { UserView, userView } from './views.ts'
 
 export const sso = [
   route({
@@ -67,14 +67,14 @@ export const sso = [
     body: z.strictObject({ name: line(254), password }),
     reply: z.strictObject({ user: UserView }),
     async handle({ deps, headers, body, actor, setCookie }) {
-      const { user, token } = await passwordSignIn(deps, {
+      const { user, ownMicros, token } = await passwordSignIn(deps, {
         ...body,
         actor,
         userAgent: headerOf(headers, 'user-agent') ?? '',
         previous: (await sessionOf(deps, headers))?.sessionId,
       })
       setCookie(sessionCookie(deps.settings, headers, token))
-      return { user: await ownView(deps, user) }
+      return { user: userView(user, ownMicros) }
     },
   }),
 ]

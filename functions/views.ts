@@ -1,8 +1,6 @@
 /** Shapes that several functions share in their answers. */
 import * as z from 'zod'
 import type { User } from '../core/auth/account.ts'
-import type { Deps } from '../core/deps.ts'
-import { ownAmounts } from '../core/limits/spend-limit.ts'
 import { timeText, usdOf } from '../core/units.ts'
 import { timestamp } from './fields.ts'
 
@@ -67,10 +65,4 @@ export function userView(user: User, ownMicros: number): UserView {
     updated_at: timeText(user.updatedAt),
     deleted_at: user.deletedAt === null ? null : timeText(user.deletedAt),
   }
-}
-
-/** A person as they see themselves. */
-export async function ownView({ db, settings }: Pick<Deps, 'db' | 'settings'>, user: User) {
-  const own = await ownAmounts(db, [user.id], settings.limits.period)
-  return userView(user, own.get(user.id) ?? 0)
 }

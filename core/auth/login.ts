@@ -4,6 +4,7 @@ import { type Actor, auditTally } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { resumeByCode } from '../identity/pause.ts'
+import { ownAmount } from '../limits/spend-limit.ts'
 import { invitationOfAddress, invitationOfLink } from '../organisation/invitations.ts'
 import { mailTo, mayGetCodes } from '../users/address.ts'
 import { registerInvited, registerUser } from '../users/manage.ts'
@@ -118,14 +119,15 @@ async function entryOf(
 
 /**
  * Opens a session for a right code; somebody new gets an account with role user. `previous`, the id of the browser's earlier
- * session, ends. Throws a Refusal: invalid_input, invalid_code, account_disabled, provider_required, invalid_invite_code, too_many_attempts.
+ * session, ends. `ownMicros` as in userView: read before there is a session, because nobody would hold one that is not answered.
+ * Throws a Refusal: invalid_input, invalid_code, account_disabled, provider_required, invalid_invite_code, too_many_attempts.
  */
 export async function login(
   deps: SignInParts,
   request: Request & { code: string; userAgent: string; previous: string | undefined },
-): Promise<{ user: User; token: string }> {
+): Promise<{ user: User; ownMicros: number; token: string }> {
   const { db, clock, settings } = deps
-  const { auth } = settings
+  const { auth, limits } = settings
   const parts = { db, clock, auth }
   const { itcode, mailbox, user: known } = await resolve(deps, request.itcode)
   const asker = { ...request, itcode: mailbox }
@@ -140,6 +142,8 @@ export async function login(
     await recordWrongInvite(parts, asker)
     throw wrongInvite()
   }
+  // Before the code is used up, and for a stranger as well, so that the time taken is the same.
+  const knownMicros = await ownAmount(db, known?.id ?? 0, limits.period)
   const use = standing.handedOver ? useHandedOver : useCode
   const entry = isHopeless ? undefined : await use(parts, asker, request.code)
   if (!entry) {
@@ -158,8 +162,10 @@ export async function login(
   const { ip, userAgent, previous } = request
   const actor = { ...request.actor, id: user.id }
   if (user.pausedAt !== null) await resumeByCode(deps, { user, actor, handedOver: standing.handedOver })
+  // An invitation gives a newcomer a limit.
+  const ownMicros = known ? knownMicros : await ownAmount(db, user.id, limits.period)
   const token = await openSession({ ...parts, actor }, { userId: user.id, itcode, ip, userAgent, previous })
-  return { user, token }
+  return { user, ownMicros, token }
 }
 
 /** Counts an attempt from a browser that has no code for this account. Throws a Refusal too_many_attempts. */

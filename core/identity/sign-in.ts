@@ -6,6 +6,7 @@ import { openSession } from '../auth/sessions.ts'
 import { identities } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
 import { nothingHere } from '../errors.ts'
+import { ownAmount } from '../limits/spend-limit.ts'
 import { applyClaims } from './apply.ts'
 import { groupsIn, isAllowed } from './claims.ts'
 import { decryptFlow, encryptFlow, localPath, newSecrets } from './flow.ts'
@@ -72,7 +73,7 @@ export async function finishSignIn(
 export async function passwordSignIn(
   parts: Parts & Pick<Deps, 'signInLimits'>,
   { name, password, ...browser }: Arriving & { name: string; password: string },
-): Promise<{ user: User; token: string }> {
+): Promise<{ user: User; ownMicros: number; token: string }> {
   const provider = parts.logins.find((one) => one.password)
   if (!provider?.password) throw nothingHere()
   parts.signInLimits.guess(`${provider.name} ${name.toLowerCase()}`, undefined)
@@ -106,7 +107,7 @@ async function admit(
   provider: LoginProvider,
   verified: Verified,
   { actor, userAgent, previous }: Arriving,
-): Promise<{ user: User; token: string }> {
+): Promise<{ user: User; ownMicros: number; token: string }> {
   const { db, clock, settings } = parts
   try {
     const { rules } = provider
@@ -120,8 +121,9 @@ async function admit(
     await applyClaims(parts, user.id, provider, verified.claims)
     await parts.keyCache.changed()
     const session = { userId: user.id, itcode: user.itcode, ip: actor.ip, userAgent, previous }
+    const ownMicros = await ownAmount(db, user.id, settings.limits.period)
     const token = await openSession({ db, clock, auth: settings.auth, actor: own }, session)
-    return { user, token }
+    return { user, ownMicros, token }
   } catch (thrown) {
     if (thrown instanceof SignInRefused) {
       const { issuer, name } = provider

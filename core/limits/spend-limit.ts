@@ -125,6 +125,11 @@ export async function ownAmounts(
   return new Map(rows.flatMap(({ userId, micros }) => (micros === null ? [] : [[userId, micros] as const])))
 }
 
+/** The same of one person; 0 = none. */
+export async function ownAmount(db: Db, userId: number, period: Period): Promise<number> {
+  return (await ownAmounts(db, [userId], period)).get(userId) ?? 0
+}
+
 async function limitOf(db: Db, target: LimitTarget): Promise<SpendLimit | undefined> {
   const [row] = await db.select().from(spendLimits).where(isOf(target))
   return row

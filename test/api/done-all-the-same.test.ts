@@ -1,21 +1,27 @@
 /** A change that is made is answered as made, where only what is read afterwards fails. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { sessions } from '../../core/db/schema.ts'
 import type { Db } from '../../core/ports.ts'
 import { type App, startApp } from '../support/app.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { startUpstream } from '../support/upstream.ts'
 
 let app: App
-/** Which reads fail: those that look for what changed, or all behind a change. */
-let blind: 'looks' | 'after a change' | undefined
+/** Which reads fail: those that look for what changed, those of people's own limits, or all behind a change. */
+let blind: 'looks' | 'own limits' | 'after a change' | undefined
 let isChanged = false
 beforeEach(async () => {
   blind = undefined
   isChanged = false
   const { db, close } = await memoryStore()
-  const refused = { from: () => Promise.reject(new Error('disk I/O error')) }
+  const refused = {
+    from() {
+      throw new Error('disk I/O error')
+    },
+  }
+  const refusedFields = { looks: 'revision', 'own limits': 'userId,micros' }
   const isRefused = (fields: object) =>
-    blind === 'looks' ? Object.keys(fields).join() === 'revision' : blind !== undefined && isChanged
+    blind === 'after a change' ? isChanged : blind && Object.keys(fields).join() === refusedFields[blind]
   const partly: Db = new Proxy(db, {
     get(target, name) {
       const value = Reflect.get(target, name)
@@ -102,3 +108,21 @@ test('a backend that was added, changed or removed is answered as it is stored',
   expect((await boss.delete(`${path}/added`)).status).toBe(200)
   await upstream.stop()
 })
+
+test.each(['ann', 'a-newcomer'])(
+  '%s has a session and a used code only if that is answered',
+  async (itcode) => {
+    await app.signIn('ann')
+    const browser = app.browser()
+    await browser.post('/api/auth/send-code', { itcode })
+    await app.settled()
+    const enter = () => browser.post('/api/auth/login', { itcode, code: app.code() })
+    const opened = () => app.db.$count(sessions)
+    const before = await opened()
+    failing('own limits')
+    expect((await enter()).status).toBe(500)
+    expect(await opened()).toBe(before)
+    failing(undefined)
+    expect((await enter()).body.user).toMatchObject({ itcode, budget_usd: 0 })
+  },
+)

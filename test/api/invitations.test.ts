@@ -66,6 +66,11 @@ describe('an invitation', () => {
     expect(listed).toMatchObject({ status: 'accepted', uses: 1 })
   })
 
+  test('gives a limit that the newcomer is told when they sign in', async () => {
+    await invite({ email: 'ann@corp.test', limit_usd: 7, limit_period: 'monthly' })
+    expect((await join('ann')).body.user).toMatchObject({ budget_usd: 7 })
+  })
+
   test('of a link makes as many accounts as it may, also for people who ask at once', async () => {
     const { secret, link } = await invite({ most_uses: 3 })
     expect(link).toBe(`${ORIGIN}/login#invitation=${secret}`)
