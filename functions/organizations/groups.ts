@@ -125,7 +125,7 @@ const members = [
       const id = groupId(params.id)
       const known = await memberOf(deps, id, body.user_id)
       if (!known) {
-        await setMember({ ...deps, actor }, id, body.user_id, 'member')
+        await setMember({ ...deps, actor }, id, body.user_id, undefined)
         await deps.keyCache.changed()
       }
       const member = known ?? (await memberOf(deps, id, body.user_id))

@@ -61,8 +61,9 @@ describe('an organisation on the command line', () => {
       expect(await cli('group', 'create', 'Sales')).toBe('failed: There is a group Sales already.')
       await cli('group', 'create', 'Shops', '--parent', 'Sales')
       for (const itcode of ['ann', 'ben']) await cli('user', 'create', itcode)
-      expect(await cli('group', 'add', 'Shops', 'ann', 'ben')).toBe('ann, ben in Shops as member.')
-      await cli('group', 'add', 'Shops', 'ben', '--lead')
+      expect(await cli('group', 'add', 'Shops', 'ann', 'ben')).toBe('ann, ben in Shops.')
+      expect(await cli('group', 'add', 'Shops', 'ben', '--lead')).toBe('ben in Shops as lead.')
+      await cli('group', 'add', 'Shops', 'ann', 'ben')
       expect(await json('group', 'members', 'Shops')).toEqual([
         { itcode: 'ben', name: 'ben', role: 'lead' },
         { itcode: 'ann', name: 'ann', role: 'member' },

@@ -165,17 +165,16 @@ export const GROUPS = [
   command({
     name: 'group add',
     args: ['GROUP', 'ITCODE…'],
-    about: 'adds people to a group',
+    about: 'adds people to a group; who is in it stays what they are',
     options: { lead: flag('as leads') },
     async run({ db, args: [name = '', ...itcodes], options: { lead } }) {
       const { id } = await knownGroup(db, name)
-      const role = lead ? 'lead' : 'member'
       const people = await Promise.all(itcodes.map((itcode) => knownUser(db, itcode)))
-      for (const person of people) await setMember(parts(db), id, person.id, role)
+      for (const person of people) await setMember(parts(db), id, person.id, lead ? 'lead' : undefined)
       const added = people.map(({ itcode }) => itcode)
       return {
-        said: `${added.join(', ')} in ${name} as ${role}.`,
-        fields: { group: name, role, itcodes: added },
+        said: `${added.join(', ')} in ${name}${lead ? ' as lead' : ''}.`,
+        fields: { group: name, lead, itcodes: added },
       }
     },
   }),
