@@ -205,18 +205,20 @@ function bodyOf({ accessToken, refreshToken, expiresInMs, email }: Tokens) {
   }
 }
 
-const WHY: Record<string, string> = {
-  authorization_pending: 'Nobody has decided yet.',
-  slow_down: 'Ask less often.',
-  access_denied: 'The person denied it.',
-  expired_token: 'This code is too old or used up. Ask for a new one.',
-  invalid_grant: 'This sign-in has ended. Sign in again.',
-  unsupported_grant_type: 'Only device codes and refresh tokens are taken.',
-}
+const WHY = new Map(
+  Object.entries<string>({
+    authorization_pending: 'Nobody has decided yet.',
+    slow_down: 'Ask less often.',
+    access_denied: 'The person denied it.',
+    expired_token: 'This code is too old or used up. Ask for a new one.',
+    invalid_grant: 'This sign-in has ended. Sign in again.',
+    unsupported_grant_type: 'Only device codes and refresh tokens are taken.',
+  }),
+)
 
 function refused(status: number, error: string): Response {
   const headers = { 'cache-control': 'no-store' }
-  return Response.json({ error, error_description: WHY[error] ?? '' }, { status, headers })
+  return Response.json({ error, error_description: WHY.get(error) ?? '' }, { status, headers })
 }
 
 /** Throws a Refusal not_found where the gateway does not know its address, because no caller may say what it is. */

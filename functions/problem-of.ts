@@ -4,15 +4,17 @@ import { type Parameters, type Problem, type ProblemCode, problem, saidBy } from
 
 type Issue = z.core.$ZodIssue
 
-const TYPES: Readonly<Record<string, ProblemCode>> = {
-  string: 'text',
-  number: 'number',
-  int: 'whole',
-  boolean: 'boolean',
-  array: 'list',
-  object: 'object',
-  record: 'object',
-}
+const TYPES = new Map(
+  Object.entries<ProblemCode>({
+    string: 'text',
+    number: 'number',
+    int: 'whole',
+    boolean: 'boolean',
+    array: 'list',
+    object: 'object',
+    record: 'object',
+  }),
+)
 
 export function problemOf(issue: Issue): Problem {
   const { message } = issue
@@ -26,7 +28,7 @@ export function problemOf(issue: Issue): Problem {
 function kindOf(issue: Issue): [code: ProblemCode, params?: Parameters] {
   switch (issue.code) {
     case 'invalid_type':
-      return [issue.input === undefined ? 'required' : (TYPES[issue.expected] ?? 'other')]
+      return [issue.input === undefined ? 'required' : (TYPES.get(issue.expected) ?? 'other')]
     case 'invalid_value':
       return ['one_of', { values: issue.values.map(String).join(', ') }]
     case 'too_small': {

@@ -8,13 +8,15 @@ import { extname, join, relative, sep } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Site } from '../../core/ports.ts'
 
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.json': 'application/json',
-}
+const TYPES = new Map(
+  Object.entries<string>({
+    '.html': 'text/html; charset=utf-8',
+    '.js': 'text/javascript; charset=utf-8',
+    '.css': 'text/css; charset=utf-8',
+    '.svg': 'image/svg+xml',
+    '.json': 'application/json',
+  }),
+)
 const COMPRESSED = /^(text|image\/svg|application\/json)/
 
 interface File {
@@ -48,7 +50,7 @@ function filesIn(folder: string): string[] {
 
 function readFile(folder: string, path: string): File {
   const body = readFileSync(join(folder, path))
-  const type = TYPES[extname(path)] ?? 'application/octet-stream'
+  const type = TYPES.get(extname(path)) ?? 'application/octet-stream'
   const forGood = path.startsWith('/_app/immutable/')
   return {
     body,

@@ -6,7 +6,7 @@
 import type { Series } from './series.ts'
 import { METRIC_NAMES, type Metric, type MetricName, metricOf } from './table.ts'
 
-const UNITS: Readonly<Record<string, string>> = { s: 'seconds', By: 'bytes' }
+const UNITS = new Map(Object.entries<string>({ s: 'seconds', By: 'bytes' }))
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
 
@@ -21,7 +21,7 @@ export function exposition(all: readonly Series[], accept = ''): { text: string;
 
 /** The name of a metric without what its kind puts behind it. */
 export function prometheusName(name: MetricName): string {
-  const unit = UNITS[metricOf(name).unit]
+  const unit = UNITS.get(metricOf(name).unit)
   const plain = name.replaceAll(/[^a-zA-Z0-9]/g, '_')
   return unit ? `${plain}_${unit}` : plain
 }
@@ -32,7 +32,7 @@ function familyText(name: MetricName, all: readonly Series[], open: boolean): st
   const base = prometheusName(name)
   const sample = metric.kind === 'counter' ? `${base}_total` : base
   const headed = open ? base : sample
-  const unit = UNITS[metric.unit]
+  const unit = UNITS.get(metric.unit)
   const head = [
     `# HELP ${headed} ${metric.help}`,
     `# TYPE ${headed} ${metric.kind}`,

@@ -14,14 +14,16 @@ export interface Counted {
 }
 
 const TOOLS = ['Edit', 'MultiEdit', 'NotebookEdit', 'Write']
-const TOKENS: Readonly<Record<string, DayKind>> = {
-  input: 'input_tokens',
-  output: 'output_tokens',
-  cacheRead: 'cache_read_tokens',
-  cacheCreation: 'cache_write_tokens',
-}
-const LINES: Readonly<Record<string, DayKind>> = { added: 'lines_added', removed: 'lines_removed' }
-const DECISIONS: Readonly<Record<string, DayKind>> = { accept: 'edits_accepted', reject: 'edits_rejected' }
+const TOKENS = new Map(
+  Object.entries<DayKind>({
+    input: 'input_tokens',
+    output: 'output_tokens',
+    cacheRead: 'cache_read_tokens',
+    cacheCreation: 'cache_write_tokens',
+  }),
+)
+const LINES = new Map(Object.entries<DayKind>({ added: 'lines_added', removed: 'lines_removed' }))
+const DECISIONS = new Map(Object.entries<DayKind>({ accept: 'edits_accepted', reject: 'edits_rejected' }))
 /** No point of an hour has more, so it is made up. */
 const MOST = 1_000_000_000
 
@@ -34,21 +36,21 @@ export function countedOf(
   const model = () => modelLabel(attribute('model'))
   switch (metric) {
     case 'claude_code.lines_of_code.count':
-      return counted(LINES[attribute('type')], '', value)
+      return counted(LINES.get(attribute('type')), '', value)
     case 'claude_code.commit.count':
       return counted('commits', '', value)
     case 'claude_code.pull_request.count':
       return counted('pull_requests', '', value)
     case 'claude_code.code_edit_tool.decision': {
       const tool = attribute('tool_name') || attribute('tool')
-      return TOOLS.includes(tool) ? counted(DECISIONS[attribute('decision')], tool, value) : undefined
+      return TOOLS.includes(tool) ? counted(DECISIONS.get(attribute('decision')), tool, value) : undefined
     }
     case 'claude_code.active_time.total':
       return counted('active_ms', '', value * 1000)
     case 'claude_code.cost.usage':
       return counted('cost_micros', model(), microsOf(value))
     case 'claude_code.token.usage':
-      return counted(TOKENS[attribute('type')], model(), value)
+      return counted(TOKENS.get(attribute('type')), model(), value)
     default:
       return undefined
   }

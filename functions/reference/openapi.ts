@@ -57,23 +57,25 @@ const WHO: Record<Tier, string> = {
   'admin-key': 'With an admin key.',
   device: 'A program that brings a code or token of its own.',
 }
-const TAGS: Record<string, string> = {
-  proxy: "Claude's interface, behind API keys.",
-  auth: 'Signing in and out.',
-  keys: 'API keys.',
-  usage: 'What was used, and what it cost.',
-  approvals: 'Models, and applications for them.',
-  groups: 'Groups, their members, and service accounts.',
-  limits: 'What may be spent.',
-  requests: 'Requests for higher limits, and what waits for a decision.',
-  notices: 'Channels, and what people are told of by mail.',
-  admin: 'Users, backends and the audit record.',
-  'claude-code': 'Claude Code signs in; devices.',
-  organizations: "Anthropic's Admin API, with admin keys.",
-  scim: "SCIM 2.0, for a company's directory, with admin keys.",
-  health: 'Operation.',
-  metrics: 'Figures for Prometheus.',
-}
+const TAGS = new Map(
+  Object.entries<string>({
+    proxy: "Claude's interface, behind API keys.",
+    auth: 'Signing in and out.',
+    keys: 'API keys.',
+    usage: 'What was used, and what it cost.',
+    approvals: 'Models, and applications for them.',
+    groups: 'Groups, their members, and service accounts.',
+    limits: 'What may be spent.',
+    requests: 'Requests for higher limits, and what waits for a decision.',
+    notices: 'Channels, and what people are told of by mail.',
+    admin: 'Users, backends and the audit record.',
+    'claude-code': 'Claude Code signs in; devices.',
+    organizations: "Anthropic's Admin API, with admin keys.",
+    scim: "SCIM 2.0, for a company's directory, with admin keys.",
+    health: 'Operation.',
+    metrics: 'Figures for Prometheus.',
+  }),
+)
 /** The OpenAPI document for `functions`: name of a function → its routes. */
 export function describeApi(functions: Readonly<Record<string, readonly Route[]>>, version: string): OpenApi {
   const schemas: Record<string, Schema> = {}
@@ -98,7 +100,7 @@ export function describeApi(functions: Readonly<Record<string, readonly Route[]>
       license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
     },
     servers: [{ url: '/' }],
-    tags: Object.keys(functions).map((name) => ({ name, description: TAGS[name] ?? '' })),
+    tags: Object.keys(functions).map((name) => ({ name, description: TAGS.get(name) ?? '' })),
     paths,
     components: { schemas, responses: shared, securitySchemes: SCHEMES },
   }

@@ -128,6 +128,21 @@ describe('metrics of Claude Code', () => {
     expect(Object.fromEntries(found)).toEqual({ 'ann@corp.test': 3, 'bob@corp.test': 1, 'of the robot': 1 })
   })
 
+  test('of a kind that is named like a part of the language are not counted, and hold up nobody', async () => {
+    const mallory = await keyOf(await app.signIn('mallory@corp.test'))
+    const ann = await keyOf(await app.signIn('ann@corp.test'))
+    const names = ['constructor', 'toString', '__proto__']
+    const made = names.flatMap((name) => [
+      told('token.usage', 1, { type: name, model: MODEL }),
+      told('lines_of_code.count', 1, { type: name }),
+      told('code_edit_tool.decision', 1, { tool_name: 'Edit', decision: name }),
+    ])
+    await tell(mallory, jsonOf(made), 'application/json')
+    await tell(ann, jsonOf([told('commit.count', 2)]), 'application/json')
+    const days = await app.db.select().from(claudeCodeDays)
+    expect(days.map(({ kind, amount }) => [kind, amount])).toEqual([['commits', 2]])
+  })
+
   test('leave nothing of a prompt, a path or a command in the database', async () => {
     const key = await keyOf(await app.signIn('ann@corp.test'))
     const secrets = {

@@ -72,4 +72,16 @@ export const LONE: [what: string, script: Script, status: number, type: string][
   ['404', failing(404, 'not_found_error'), 404, 'not_found_error'],
   ['413', failing(413, 'request_too_large'), 413, 'request_too_large'],
   ['an opening error', OPENING_ERROR, 529, 'overloaded_error'],
+  [
+    'an unknown error as a success',
+    { headers: JSON_TYPE, chunks: [errorJson('constructor')] },
+    500,
+    'constructor',
+  ],
+  [
+    'an unknown opening error',
+    { chunks: [sse({ type: 'error', error: { type: 'constructor', message: 'm' } })] },
+    500,
+    'constructor',
+  ],
 ]

@@ -14,12 +14,14 @@ const HELLO = 'hello from the simulated Claude'
 /** A command that the person wrote out: run `touch file`. */
 const COMMAND = /`([^`\n]+)`/
 /** Inputs of tools that need more than a value of the right type: Claude Code's, then Codex's. */
-const INPUTS: Readonly<Record<string, object>> = {
-  Bash: { command: `echo ${HELLO}`, description: 'Say hello' },
-  exec_command: { cmd: `echo ${HELLO}` },
-  exec: { input: `text('${HELLO}')` },
-  apply_patch: { input: `*** Begin Patch\n*** Add File: simulated.txt\n+${HELLO}\n*** End Patch\n` },
-}
+const INPUTS = new Map(
+  Object.entries<object>({
+    Bash: { command: `echo ${HELLO}`, description: 'Say hello' },
+    exec_command: { cmd: `echo ${HELLO}` },
+    exec: { input: `text('${HELLO}')` },
+    apply_patch: { input: `*** Begin Patch\n*** Add File: simulated.txt\n+${HELLO}\n*** End Patch\n` },
+  }),
+)
 
 export type AnswerBlock =
   | { type: 'text'; text: string }
@@ -132,7 +134,7 @@ function names(words: string, tool: string): boolean {
 function toolCall({ name, input_schema }: NamedTool, text: string): AnswerBlock[] {
   const id = `toolu_sim${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`
   const command = name === 'Bash' ? COMMAND.exec(text)?.[1] : undefined
-  const usual = Object.hasOwn(INPUTS, name) ? INPUTS[name] : sampleOf(input_schema, text)
+  const usual = INPUTS.get(name) ?? sampleOf(input_schema, text)
   const input = command === undefined ? usual : { command, description: 'Do what was asked' }
   return [
     { type: 'text', text: `I will use ${name} for that.` },

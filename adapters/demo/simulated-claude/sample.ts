@@ -67,17 +67,20 @@ function resolved(reference: string, root: unknown): unknown {
     .reduce((node, step) => (isRecord(node) && Object.hasOwn(node, step) ? node[step] : undefined), root)
 }
 
-const FORMATS: Readonly<Record<string, string>> = {
-  date: '2026-11-23',
-  'date-time': '2026-11-23T12:00:00Z',
-  time: '12:00:00Z',
-  email: 'someone@example.com',
-  uri: 'https://example.com',
-  uuid: '00000000-0000-4000-8000-000000000000',
-}
+const FORMATS = new Map(
+  Object.entries<string>({
+    date: '2026-11-23',
+    'date-time': '2026-11-23T12:00:00Z',
+    time: '12:00:00Z',
+    email: 'someone@example.com',
+    uri: 'https://example.com',
+    uuid: '00000000-0000-4000-8000-000000000000',
+  }),
+)
 
 function text({ format }: Fields, { hint, name }: Around): string {
-  if (typeof format === 'string' && FORMATS[format]) return FORMATS[format]
+  const known = typeof format === 'string' ? FORMATS.get(format) : undefined
+  if (known !== undefined) return known
   if (/city|location|place/i.test(name)) return /\b(?:in|for|at) (\p{Lu}\p{L}+)/u.exec(hint)?.[1] ?? 'Paris'
   if (/path|file/i.test(name)) return 'README.md'
   if (/url|uri/i.test(name)) return 'https://example.com'

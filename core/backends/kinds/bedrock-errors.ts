@@ -16,27 +16,29 @@ const Said = z.looseObject({
   __type: z.string().optional(),
 })
 
-const BY_NAME: Readonly<Record<string, Omit<NamedError, 'message'>>> = {
-  UnrecognizedClientException: { status: 401, type: 'authentication_error' },
-  InvalidSignatureException: { status: 401, type: 'authentication_error' },
-  SignatureDoesNotMatch: { status: 401, type: 'authentication_error' },
-  IncompleteSignature: { status: 401, type: 'authentication_error' },
-  InvalidClientTokenId: { status: 401, type: 'authentication_error' },
-  MissingAuthenticationToken: { status: 401, type: 'authentication_error' },
-  MissingAuthenticationTokenException: { status: 401, type: 'authentication_error' },
-  ExpiredToken: { status: 401, type: 'authentication_error' },
-  ExpiredTokenException: { status: 401, type: 'authentication_error' },
-  AccessDeniedException: { status: 403, type: 'permission_error' },
-  ResourceNotFoundException: { status: 404, type: 'not_found_error' },
-  ServiceQuotaExceededException: { status: 429, type: 'rate_limit_error' },
-  ThrottlingException: { status: 429, type: 'rate_limit_error' },
-  ModelNotReadyException: { status: 529, type: 'overloaded_error' },
-  ServiceUnavailableException: { status: 529, type: 'overloaded_error' },
-  ModelTimeoutException: { status: 504, type: 'timeout_error' },
-  ModelErrorException: { status: 500, type: 'api_error' },
-  InternalServerException: { status: 500, type: 'api_error' },
-  ValidationException: { status: 400, type: 'invalid_request_error' },
-}
+const BY_NAME = new Map(
+  Object.entries<Omit<NamedError, 'message'>>({
+    UnrecognizedClientException: { status: 401, type: 'authentication_error' },
+    InvalidSignatureException: { status: 401, type: 'authentication_error' },
+    SignatureDoesNotMatch: { status: 401, type: 'authentication_error' },
+    IncompleteSignature: { status: 401, type: 'authentication_error' },
+    InvalidClientTokenId: { status: 401, type: 'authentication_error' },
+    MissingAuthenticationToken: { status: 401, type: 'authentication_error' },
+    MissingAuthenticationTokenException: { status: 401, type: 'authentication_error' },
+    ExpiredToken: { status: 401, type: 'authentication_error' },
+    ExpiredTokenException: { status: 401, type: 'authentication_error' },
+    AccessDeniedException: { status: 403, type: 'permission_error' },
+    ResourceNotFoundException: { status: 404, type: 'not_found_error' },
+    ServiceQuotaExceededException: { status: 429, type: 'rate_limit_error' },
+    ThrottlingException: { status: 429, type: 'rate_limit_error' },
+    ModelNotReadyException: { status: 529, type: 'overloaded_error' },
+    ServiceUnavailableException: { status: 529, type: 'overloaded_error' },
+    ModelTimeoutException: { status: 504, type: 'timeout_error' },
+    ModelErrorException: { status: 500, type: 'api_error' },
+    InternalServerException: { status: 500, type: 'api_error' },
+    ValidationException: { status: 400, type: 'invalid_request_error' },
+  }),
+)
 const BY_STATUS: Readonly<Record<number, string>> = {
   400: 'ValidationException',
   401: 'UnrecognizedClientException',
@@ -67,14 +69,14 @@ export function bedrockError(error: ErrorAnswer): ErrorAnswer {
   const message = said?.message ?? said?.Message
   if (given === undefined && message === undefined) return error
   const name = given?.split(':')[0] ?? ''
-  return clientError(error, named(name in BY_NAME ? name : BY_STATUS[status], status, message ?? ''))
+  return clientError(error, named(BY_NAME.has(name) ? name : BY_STATUS[status], status, message ?? ''))
 }
 
 function named(name: string | undefined, status: number, said: string): NamedError {
   const message = withoutAccount(said)
   if (REFUSED.test(said)) return { status: 401, type: 'authentication_error', message }
   if (NO_MODEL.test(said)) return { status: 404, type: 'not_found_error', message: `model: ${message}` }
-  const known = name === undefined ? undefined : BY_NAME[name]
+  const known = name === undefined ? undefined : BY_NAME.get(name)
   if (!known) {
     return status >= 500
       ? { status, type: 'api_error', message }

@@ -18,11 +18,13 @@ const Chunk = z.looseObject({ bytes: z.base64() })
 const Exception = z.looseObject({ message: z.string().catch('') })
 
 /** What Claude calls an exception; any other is an `api_error`. */
-const ERROR_TYPE: Readonly<Record<string, string>> = {
-  throttlingException: 'rate_limit_error',
-  serviceUnavailableException: 'overloaded_error',
-  validationException: 'invalid_request_error',
-}
+const ERROR_TYPE = new Map(
+  Object.entries<string>({
+    throttlingException: 'rate_limit_error',
+    serviceUnavailableException: 'overloaded_error',
+    validationException: 'invalid_request_error',
+  }),
+)
 
 export interface BedrockEvents {
   /** The events that these bytes complete, undefined for none. Throws when the stream is damaged. */
@@ -57,7 +59,7 @@ function errorOf(frame: AmazonFrame): { type: string; message: string } | undefi
   const name = frame.header(kind === 'error' ? ':error-code' : ':exception-type') ?? ''
   const said = Exception.safeParse(parsedJson(DECODER.decode(frame.payload))).data?.message
   const message = said || frame.header(':error-message') || 'The upstream broke its answer off.'
-  return { type: ERROR_TYPE[name] ?? 'api_error', message: withoutAccount(message) }
+  return { type: ERROR_TYPE.get(name) ?? 'api_error', message: withoutAccount(message) }
 }
 
 /** '' for what is no event of Claude, such as a sign of life. Throws when a chunk is not what it says. */

@@ -2,18 +2,20 @@
 import * as z from 'zod'
 
 /** The HTTP status that Anthropic gives an error type. */
-const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
-  invalid_request_error: 400,
-  authentication_error: 401,
-  billing_error: 402,
-  permission_error: 403,
-  not_found_error: 404,
-  request_too_large: 413,
-  rate_limit_error: 429,
-  api_error: 500,
-  timeout_error: 504,
-  overloaded_error: 529,
-}
+const STATUS_OF_TYPE = new Map(
+  Object.entries<number>({
+    invalid_request_error: 400,
+    authentication_error: 401,
+    billing_error: 402,
+    permission_error: 403,
+    not_found_error: 404,
+    request_too_large: 413,
+    rate_limit_error: 429,
+    api_error: 500,
+    timeout_error: 504,
+    overloaded_error: 529,
+  }),
+)
 
 export interface ErrorEnvelope {
   type: string
@@ -52,5 +54,5 @@ export function parsedEnvelope(json: string): ErrorEnvelope | undefined {
 
 /** The HTTP status that an error should have been sent with. */
 export function statusOf({ type }: Pick<ErrorEnvelope, 'type'>): number {
-  return STATUS_OF_TYPE[type] ?? 500
+  return STATUS_OF_TYPE.get(type) ?? 500
 }

@@ -7,12 +7,14 @@ import { unsupported } from './refuse.ts'
 
 const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+)?((?:;[\w.-]+=[\w."-]+)*)(;base64)?,/i
 const IMAGE_TYPES = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
-const OTHER_SPELLINGS: Readonly<Record<string, string>> = {
-  'image/jpg': 'image/jpeg',
-  'image/pjpeg': 'image/jpeg',
-  'image/x-png': 'image/png',
-  'application/x-pdf': 'application/pdf',
-}
+const OTHER_SPELLINGS = new Map(
+  Object.entries<string>({
+    'image/jpg': 'image/jpeg',
+    'image/pjpeg': 'image/jpeg',
+    'image/x-png': 'image/png',
+    'application/x-pdf': 'application/pdf',
+  }),
+)
 /** How base64 of a kind begins. Claude compares the bytes of an image with the type that is said. */
 const BEGINNINGS: readonly [RegExp, string][] = [
   [/^iVBORw0KGgo/, 'image/png'],
@@ -127,7 +129,7 @@ function dataOf(url: string): Data | undefined {
 function typeOf({ type, base64, data }: Data): string {
   const start = base64 ? data.slice(0, 32) : ''
   const found = BEGINNINGS.find(([beginning]) => beginning.test(start))
-  return found?.[1] ?? OTHER_SPELLINGS[type] ?? type
+  return found?.[1] ?? OTHER_SPELLINGS.get(type) ?? type
 }
 
 const isSaid = (type: string) => type !== '' && type !== 'application/octet-stream'
