@@ -30,14 +30,23 @@ export function peeked(
   }
   const write = (chunk: Uint8Array): MaybePromise<void> => {
     if (target) return target.write(chunk)
+    // Chunks that follow wait until somebody pipes the reply.
     if (isDecided) return attached.promise.then(() => target?.write(chunk))
     held.add(chunk)
-    isDecided = held.size() > OPENING_BYTES || (mayEnd(chunk) && isClear(held.bytes()))
-    if (!isDecided) return
-    clear()
-    // Chunks that follow wait until somebody pipes the reply.
+    if (held.size() > OPENING_BYTES) decide()
+    else judging ??= Promise.resolve().then(judge).catch(reject)
   }
   let isDecided = false
+  let judging: Promise<void> | undefined
+  const decide = () => {
+    isDecided = true
+    clear()
+  }
+  // Once for all that was read together, because some send thousands of chunks in one read.
+  const judge = () => {
+    judging = undefined
+    if (!isDecided && isClear(held.bytes())) decide()
+  }
   const flowing = Promise.resolve(reply.pipe({ write }))
   flowing.then(
     () => {
@@ -47,8 +56,3 @@ export function peeked(
   )
   return promise
 }
-
-const [LF, CR, CLOSE_BRACE] = [0x0a, 0x0d, 0x7d]
-
-/** Whether an event or an object may end in these bytes. All that is held is read then, which is much for each byte of many. */
-const mayEnd = (chunk: Uint8Array) => chunk.includes(LF) || chunk.includes(CR) || chunk.includes(CLOSE_BRACE)
