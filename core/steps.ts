@@ -25,3 +25,14 @@ export function inTurns<T>(
     }
   }
 }
+
+/** To be awaited before each step of work that waits for nothing else. Answers a promise only where the turn is over. */
+export function createTurns(clock: Pick<Clock, 'elapsed' | 'after'>): () => MaybePromise<void> {
+  let since = clock.elapsed()
+  return () => {
+    if (clock.elapsed() - since <= TURN_MS) return
+    return new Promise<void>((resolve) => clock.after(0, resolve)).then(() => {
+      since = clock.elapsed()
+    })
+  }
+}

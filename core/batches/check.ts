@@ -11,6 +11,7 @@ import { keysToFind, scalarAt, walkObjects } from '../json/walk.ts'
 import type { Caller } from '../keys/caller.ts'
 import { reservationOf } from '../limits/reservation.ts'
 import type { HeaderPairs } from '../ports.ts'
+import { createTurns } from '../steps.ts'
 import type { StopSignal } from '../stop.ts'
 
 export type CheckParts = Pick<
@@ -52,6 +53,7 @@ export function createCheck(
 ): Checked {
   // A request is a part of a larger piece, which nobody may give back.
   const parts = { ...deps, wire: { ...deps.wire, free: () => false } }
+  const turn = createTurns(deps.clock)
   const requested = new Set<string>()
   const models = new Set<string>()
   let first: Call | undefined
@@ -82,6 +84,8 @@ export function createCheck(
       requests += 1
       if (requests > MOST_REQUESTS)
         throw new Refusal('body_invalid', `requests: at most ${MOST_REQUESTS} are taken.`)
+      // A piece may hold hundreds of requests.
+      await turn()
       try {
         return await check(request)
       } catch (thrown) {

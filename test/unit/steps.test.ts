@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { atOnce, inTurns } from '../../core/steps.ts'
+import { atOnce, createTurns, inTurns } from '../../core/steps.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const clock = fakeClock()
@@ -44,4 +44,18 @@ test('longer work lets others have their turn', async () => {
 
 test('work that nobody waits beside is done at once', () => {
   expect(atOnce(working(10, () => 'all'))).toBe('all')
+})
+
+test('steps that wait for nothing let others have their turn after five milliseconds', async () => {
+  const turn = createTurns(clock)
+  const waits: number[] = []
+  for (let step = 1; step <= 9; step++) {
+    clock.advance(2)
+    const wait = turn()
+    if (!wait) continue
+    waits.push(step)
+    clock.advance(0)
+    await wait
+  }
+  expect(waits).toEqual([3, 6, 9])
 })
