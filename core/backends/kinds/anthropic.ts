@@ -13,6 +13,8 @@ import type { Addressed, JudgedAnswer, Kind, Outgoing } from './kind.ts'
 
 /** A backend that asks for an hour is asked again after a minute, because a refused try costs less than a wrong wait. */
 const LONGEST_COOLDOWN_MS = 60_000
+/** Limits are renewed each month: an account that names a later time would be out for ever by one wrong answer. */
+const LONGEST_UNPAID_MS = 31 * 86_400_000
 const DEFAULT_COOLDOWN_MS = 10_000
 
 /** How Claude begins a 400 that is about the account and not about the request. */
@@ -196,5 +198,6 @@ function unpaid(reason: string, { headers, now }: JudgedAnswer, envelope: ErrorE
   const named = /\bon (\d{4}-\d{2}-\d{2})(?: at (\d{2}:\d{2}) UTC)?/.exec(envelope.message)
   const date = named ? Date.parse(`${named[1]}T${named[2] ?? '00:00'}:00Z`) : Number.NaN
   const resetAt = seconds > 0 ? now + seconds * 1000 : date
-  return { kind: 'account_unpaid', reason, resetAt: resetAt > now ? resetAt : undefined }
+  const known = resetAt > now ? Math.min(resetAt, now + LONGEST_UNPAID_MS) : undefined
+  return { kind: 'account_unpaid', reason, resetAt: known }
 }

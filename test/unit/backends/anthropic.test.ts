@@ -205,3 +205,11 @@ test.each([
 ])('retry-after %j is a wait of %s ms', (text, ms) => {
   expect(waitOf(text, NOW)).toBe(ms)
 })
+
+test.each(['1e300', '99999999999999999999', '1000000000'])(
+  'an account that asks not to be asked for %s seconds is asked again after a month',
+  (seconds) => {
+    const found = judged(402, error('billing_error'), [['retry-after', seconds]])
+    expect(found).toMatchObject({ kind: 'account_unpaid', resetAt: NOW + 31 * 86_400_000 })
+  },
+)
