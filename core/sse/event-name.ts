@@ -6,11 +6,16 @@ import { createEventReader } from './reader.ts'
 /** Far more bytes than an error or the start of a message has: an opening that is longer is none of these. */
 export const OPENING_BYTES = 64 * 1024
 const TYPE = wantedKeys({ type: 256 })
+/** How nearly every event begins. */
+const TYPE_FIRST = /^\{"type":"(\w{1,64})"/
 const ENCODER = new TextEncoder()
 
 /** The name an event was sent under, else the `type` of its JSON, which may be cut. */
 export function eventName(name: string | undefined, data: string): string | undefined {
   if (name !== undefined) return name
+  // A scan costs more than all else that is done for a small event.
+  const first = TYPE_FIRST.exec(data)?.[1]
+  if (first !== undefined || !data.includes('{')) return first
   let type: unknown
   const scan = createScan(TYPE, ({ text }) => {
     type = parsedJson(text)
