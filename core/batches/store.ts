@@ -73,9 +73,10 @@ export async function reserveBatch(
     await ledger.respent(changeOf(row, row.tokens, row.micros))
     return undefined
   }
-  const { spent } = await spentOf(db, counters)
+  const now = clock.now()
+  const { spent } = await spentOf(db, counters, now)
   const standings = counters.map((owner) => standingOf(ownerText(owner), spent, starts))
-  const denied = refusalOf(counters, standings, { now: clock.now(), periodEnds })
+  const denied = refusalOf(counters, standings, { now, periodEnds })
   if (!denied) throw new Error('the database refused a batch that is within its limits')
   return denied
 }

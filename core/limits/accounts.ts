@@ -1,6 +1,7 @@
 /** What limit counters in memory remember of each owner. */
 import type { Counter, Limits, Owner, PeriodStarts } from '../ports.ts'
 import type { Period } from '../settings.ts'
+import { isAhead } from '../skew.ts'
 import { MINUTE_MS } from '../units.ts'
 import { BUSY_RETRY_MS, type Pace, type Standing } from './decide.ts'
 import { parseOwner } from './owner.ts'
@@ -37,19 +38,23 @@ export class Account implements Standing {
   /** Only of those whose tokens per minute are limited. */
   minute: TokenWindow | undefined = undefined
 
-  /** Forgets the use of periods before these. Earlier ones change nothing: a clock that was set back gives nothing out twice. */
-  roll(starts: PeriodStarts) {
+  /**
+   * Forgets the use of periods before these. Earlier ones change nothing, so that a clock that was set back gives nothing out
+   * twice, unless the known one lies ahead of `now`: use would not count until it comes.
+   */
+  roll(starts: PeriodStarts, now: number) {
     for (let i = 0; i < TOTAL; i++) {
       const start = starts[i] ?? 0
-      if (start <= (this.starts[i] ?? 0)) continue
+      const known = this.starts[i] ?? 0
+      if (start === known || (start < known && !isAhead(known, now))) continue
       this.starts[i] = start
       this.tokens[i] = this.micros[i] = 0
     }
   }
 
   /** Counts use in the periods that began then, unless they are over. */
-  use(starts: PeriodStarts, tokens: number, micros: number) {
-    this.roll(starts)
+  use(starts: PeriodStarts, { tokens, micros }: { tokens: number; micros: number }, now: number) {
+    this.roll(starts, now)
     for (let i = 0; i <= TOTAL; i++) {
       if (i !== TOTAL && starts[i] !== this.starts[i]) continue
       this.tokens[i] = (this.tokens[i] ?? 0) + tokens
@@ -131,12 +136,13 @@ export function createAccounts() {
         }
       }
     },
-    seed(spent: readonly Spent[]) {
+    seed(spent: readonly Spent[], now: number) {
       for (const { owner, period, start, tokens, micros } of spent) {
         const account = of(parseOwner(owner))
         const index = PERIOD_INDEX[period]
         if (index !== TOTAL) {
-          if (start < (account.starts[index] ?? 0)) continue
+          const known = account.starts[index] ?? 0
+          if (start < known && !isAhead(known, now)) continue
           account.starts[index] = start
         }
         account.tokens[index] = tokens

@@ -61,16 +61,17 @@ export function createLimitCounters(clock: Clock): LimitCounters {
   }
   const accountsOf = ({ begun, counters }: Asking) => {
     const held = counters.map(accounts.of)
-    for (const account of held) account.roll(begun.periodStarts)
+    const now = clock.now()
+    for (const account of held) account.roll(begun.periodStarts, now)
     return held
   }
 
   return {
     size: accounts.size,
-    seed: accounts.seed,
+    seed: (spent) => accounts.seed(spent, clock.now()),
     reseed(spent) {
       accounts.forgetUse()
-      accounts.seed(spent)
+      accounts.seed(spent, clock.now())
     },
     reserve(call) {
       const elapsed = clock.elapsed()
@@ -96,7 +97,7 @@ export function createLimitCounters(clock: Clock): LimitCounters {
       return paceRefusal(counters, paces, clock.now())
     },
     restore: (call) => hold(call, accountsOf(call), call.worst),
-    addUse: (record) => addUse(record, ownersOf(record).map(accounts.of), clock.elapsed()),
+    addUse: (record) => addUse(record, ownersOf(record).map(accounts.of), clock),
     settle(record) {
       const held = holds.get(record.id)
       if (!held) return false
@@ -106,17 +107,19 @@ export function createLimitCounters(clock: Clock): LimitCounters {
         account.heldTokens -= held.tokens
         account.heldMicros -= held.costMicros
       }
-      addUse(record, held.accounts, clock.elapsed())
+      addUse(record, held.accounts, clock)
       return true
     },
   }
 }
 
-function addUse(record: Ended, accounts: readonly Account[], elapsed: number) {
-  const tokens = totalTokens(record)
+function addUse(record: Ended, accounts: readonly Account[], clock: Clock) {
+  const elapsed = clock.elapsed()
+  const now = clock.now()
+  const used = { tokens: totalTokens(record), micros: record.costMicros }
   const inMinute = minuteTokens(record)
   for (const account of accounts) {
-    account.use(record.periodStarts, tokens, record.costMicros)
+    account.use(record.periodStarts, used, now)
     account.minute?.add(inMinute, elapsed)
   }
 }

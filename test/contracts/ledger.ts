@@ -1,6 +1,6 @@
 /** What every Ledger must do, whatever it keeps its state in, and what those must do that processes share. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { usageHourly, usageLogs } from '../../core/db/schema.ts'
+import { limitSpent, usageHourly, usageLogs } from '../../core/db/schema.ts'
 import { RENEW_MS } from '../../core/limits/decide.ts'
 import { createPeriods } from '../../core/limits/period.ts'
 import type { CallRecord, Clock, Db, Ledger } from '../../core/ports.ts'
@@ -73,6 +73,22 @@ export function ledgerContract({
       )
       expect(answers.filter(({ ok }) => ok)).toHaveLength(100)
     }, 40_000)
+
+    test('counts what is used now, also where a clock that was ahead has counted', async () => {
+      const { spanOf } = createPeriods('UTC')
+      const { start, end } = spanOf('monthly', Date.now())
+      const spent = { owner: 'user:1', period: 'monthly', tokens: 0 } as const
+      const { db, close } = await openStore()
+      await db.insert(limitSpent).values([
+        { ...spent, start, micros: 500 },
+        { ...spent, start: spanOf('monthly', end).end, micros: 1 },
+      ])
+      const begun = await open(db)
+      const user = limited({ budgetMicros: 500 })
+      expect(await begun.reserve(call({ user }))).toMatchObject({ ok: false, held: false, resetAt: end })
+      await begun.close()
+      await close()
+    })
 
     test('gives a hold back for a call that cost nothing', async () => {
       const user = limited({ budgetMicros: 500 })

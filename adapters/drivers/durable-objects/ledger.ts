@@ -115,7 +115,10 @@ export class LedgerObject extends DurableObject<{ DB: D1Database }> {
   }
 
   #spent({ begun, counters }: Admission) {
-    return isOfUser(counters) ? spentOfUser(this.#db(), begun.userId) : spentOf(this.#db(), counters)
+    const now = systemClock.now()
+    return isOfUser(counters)
+      ? spentOfUser(this.#db(), begun.userId, now)
+      : spentOf(this.#db(), counters, now)
   }
 
   /** Takes what was used from the database again, so that no mistake stays. One at a time. */

@@ -19,7 +19,7 @@ export async function localLedger(parts: {
       if (seeded) counters.addUse(record)
     },
   })
-  counters.seed(await allSpent(db))
+  counters.seed(await allSpent(db, clock.now()))
   seeded = true
   return {
     reserve(call) {

@@ -46,7 +46,7 @@ export async function primaryLedger(parts: SharedParts & { channel: PrimaryChann
     // The journal has the calls of workers that died.
     lost: async () => [],
   })
-  if (!isSeeded) await channel.ask('limits.seed', await allSpent(db))
+  if (!isSeeded) await channel.ask('limits.seed', await allSpent(db, parts.clock.now()))
   return ledger
 }
 

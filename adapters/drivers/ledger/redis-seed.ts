@@ -89,7 +89,7 @@ export function createSeedUse({ redis, db }: { redis: RedisClient; db: Db }): Se
   async function seed(stale: readonly Stale[], userId: number, startedAt: number) {
     const owners = stale.map(({ owner }) => owner)
     const recent = owners.map((owner) => recentKey(owner, userId))
-    const { spent, logId } = await spentOf(db, owners)
+    const { spent, logId } = await spentOf(db, owners, startedAt)
     const calls = Texts.parse(await runScript(redis, RECENT, [...new Set(recent)], []))
     const included = await includedCalls(db, calls, logId)
     const amounts = stale.flatMap(({ owner, seededAt }) => {

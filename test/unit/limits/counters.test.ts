@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { createLimitCounters } from '../../../core/limits/counters.ts'
 import { createCallWindow } from '../../../core/limits/window.ts'
 import type { CallRecord, Counter } from '../../../core/ports.ts'
+import { DAY_MS } from '../../../core/units.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { admission, callRecord, NO_LIMITS } from '../../support/records.ts'
 
@@ -96,6 +97,29 @@ describe('limits', () => {
     counters.settle(call.begun)
     expect(counters.reserve(at(start - 1))).toMatchObject({ ok: false, limit: 'budget', held: false })
     expect(counters.reserve(at(start))).toMatchObject({ ok: false, limit: 'budget', held: false })
+  })
+
+  test('hold again once a clock is right that was ahead', () => {
+    const clock = fakeClock()
+    const counters = createLimitCounters(clock)
+    const user = { ...NO_LIMITS, budgetMicros: 500 }
+    const now = () => admission({ user, record: { createdAt: clock.now() } })
+    const used = () => {
+      const call = now()
+      counters.reserve(call)
+      counters.settle(call.begun)
+    }
+    clock.set(40 * DAY_MS)
+    used()
+    clock.set(-40 * DAY_MS)
+    used()
+    expect(counters.reserve(now())).toMatchObject({
+      ok: false,
+      held: false,
+      resetAt: Date.UTC(2026, 11, 1),
+    })
+    clock.set(10 * DAY_MS)
+    expect(counters.reserve(now())).toMatchObject({ ok: true })
   })
 
   test('on requests per minute count calls of one that has such a limit alone', () => {

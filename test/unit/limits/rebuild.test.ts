@@ -35,7 +35,7 @@ const adopt = (limits: Parameters<typeof adoptPeriods>[1] = KATHMANDU) =>
   adoptPeriods({ db: store.db, logger: logs }, limits, NOW)
 /** Micro-dollars in the latest day, week and month that the owner used anything in. */
 async function spentBy(owner: string) {
-  const { spent } = await spentOf(store.db, [parseOwner(owner)])
+  const { spent } = await spentOf(store.db, [parseOwner(owner)], NOW)
   return PERIODS.map((period) => spent.find((row) => row.period === period)?.micros)
 }
 
