@@ -18,3 +18,14 @@ export function daysBetween(first: string, last: string): string[] {
   for (let date = first; date <= last; date = dayAfter(date, 1)) dates.push(date)
   return dates
 }
+
+/** The month (YYYY-MM) at a moment (ms since 1970) in a time zone; undefined: the reader's. */
+export function monthAt(at: number, timeZone?: string): string {
+  const parts = new Intl.DateTimeFormat('en-US-u-ca-gregory-nu-latn', {
+    timeZone,
+    year: 'numeric',
+    month: '2-digit',
+  }).formatToParts(at)
+  const of = (name: string) => parts.find(({ type }) => type === name)?.value ?? ''
+  return `${of('year')}-${of('month')}`
+}

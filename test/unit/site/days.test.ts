@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { dayAfter, daysBetween, isDate } from '../../../site/src/lib/days.ts'
+import { dayAfter, daysBetween, isDate, monthAt } from '../../../site/src/lib/days.ts'
 
 describe('days of the calendar', () => {
   test('are one each where clocks change, in leap years and at the turn of a year', () => {
@@ -20,5 +20,11 @@ describe('days of the calendar', () => {
   })
   test('of a span that ends before it begins are none', () => {
     expect(daysBetween('2026-11-02', '2026-11-01')).toEqual([])
+  })
+  test('lie in the month that the clocks of a zone show', () => {
+    const at = Date.UTC(2027, 0, 1, 3)
+    const zones = ['America/New_York', 'UTC', 'Asia/Shanghai', 'Pacific/Kiritimati']
+    expect(zones.map((zone) => monthAt(at, zone))).toEqual(['2026-12', '2027-01', '2027-01', '2027-01'])
+    expect(monthAt(Date.UTC(2026, 10, 30, 16), 'Asia/Shanghai')).toBe('2026-12')
   })
 })

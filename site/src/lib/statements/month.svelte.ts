@@ -1,4 +1,5 @@
 /** Months as statements name them: YYYY-MM. */
+import { monthAt } from '../days.ts'
 import { i18n } from '../i18n/index.svelte.ts'
 
 const parts = (month: string) => month.split('-').map(Number)
@@ -23,14 +24,19 @@ export function monthName(month: string): string {
   )
 }
 
-/** The month that an address asks for; by default this one by the reader's clock. */
+/** Where the statements' months begin, once one of them told it; until then it is the reader's zone. */
+let zone = $state<string>()
+
+export function tellZone(timeZone: string): void {
+  zone = timeZone
+}
+
+/** The month that an address asks for; by default this one. */
 export function monthFrom(parameters: Pick<URLSearchParams, 'get'>): string {
   const asked = parameters.get('month') ?? ''
   return /^20\d\d-(0[1-9]|1[0-2])$/.test(asked) ? asked : thisMonth()
 }
 
-/** By the reader's clock. */
 export function thisMonth(): string {
-  const now = new Date()
-  return `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, '0')}`
+  return monthAt(Date.now(), zone)
 }
