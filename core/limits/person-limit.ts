@@ -33,6 +33,21 @@ export function grantingLimit(
       temporary_until = iif(excluded.is_set, iif(${isPassed}, null, temporary_until), excluded.temporary_until)`)
 }
 
+export interface Grant {
+  micros: number
+  period: Period
+  /** Ms since 1970; null = for good. */
+  until: number | null
+  now: number
+}
+
+/** Whether the person's own limit that `grantingLimit` would replace is higher. */
+export function hasHigherLimit(userId: SQL, { micros, period, until, now }: Grant): SQL {
+  const isTemporary = until === null ? sql`false` : sql`temporary_until > ${now}`
+  return sql`exists (select 1 from spend_limits where scope = 'user' and scope_id = ${userId} and period = ${period}
+    and iif(${isTemporary}, temporary_micros > ${micros}, is_set and (amount_micros is null or amount_micros > ${micros})))`
+}
+
 /** A person's limit of a period as JSON, to be put back by `restoringLimit`: its `row` is null where they have none. */
 export function rememberedLimit(userId: SQL, period: Period): SQL {
   return sql`json_object('period', ${period}, 'row', json((

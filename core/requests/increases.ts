@@ -118,8 +118,17 @@ export async function decideIncrease(
   const isApproved = status === 'approved'
   const micros = given.amountMicros ?? request.amountMicros
   const owner = sql`increase_requests.user_id`
-  const allowed = isApproved ? mayGrant(reviewerId, owner, micros) : mayDecide(reviewerId, owner)
+  const grant = {
+    micros,
+    period,
+    until,
+    now,
+    mayLower: reviewerId === null && given.amountMicros !== undefined,
+  }
+  const allowed = isApproved ? mayGrant(reviewerId, owner, grant) : mayDecide(reviewerId, owner)
   const event = { actor, at: now, target: `request:${id}` }
+  const granted = { granted_usd: usdOf(micros), granted_until: until === null ? null : timeText(until) }
+  const after = { user_id: userId, period, note }
   const condition = sql`changes() > 0`
   if (isApproved) await assertRaises(parts, given, { request, micros, period })
   const [reviewed] = await db.batch([
@@ -138,18 +147,8 @@ export async function decideIncrease(
     auditIfChanged(
       db,
       isApproved
-        ? {
-            ...event,
-            action: 'request.approve',
-            after: {
-              user_id: userId,
-              period,
-              note,
-              granted_usd: usdOf(micros),
-              granted_until: until === null ? null : timeText(until),
-            },
-          }
-        : { ...event, action: 'request.reject', after: { user_id: userId, period, note } },
+        ? { ...event, action: 'request.approve', after: { ...after, ...granted } }
+        : { ...event, action: 'request.reject', after },
     ),
     ...(isApproved
       ? [grantingLimit(db, { userId }, { micros, period, until, raises: true }, { now, condition })]
@@ -157,6 +156,8 @@ export async function decideIncrease(
     noticeIfChanged(db, { event: 'increase.decided', data: { id }, key: String(id), at: now }),
   ])
   if (reviewed.length > 0) return increaseOf(db, id)
+  // Somebody else may have raised it meanwhile.
+  if (isApproved) await assertRaises(parts, given, { request, micros, period })
   throw await whyNot(db, id, reviewerId)
 }
 

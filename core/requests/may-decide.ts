@@ -1,5 +1,6 @@
 /** Who decides what people ask for: admins everything, leads what people ask whose billing group is theirs. */
 import { type SQL, sql } from 'drizzle-orm'
+import { type Grant, hasHigherLimit } from '../limits/person-limit.ts'
 import { billingGroupOf } from '../organisation/billing-group.ts'
 import { leads } from '../organisation/members.ts'
 
@@ -12,8 +13,17 @@ export function mayDecide(reviewerId: number | SQL | null, ownerId: SQL): SQL {
   return sql`(${isDecidingAdmin(reviewerId, ownerId)} or ${leadsOwner(reviewerId, ownerId)})`
 }
 
-/** The same where an amount is granted: leads give up to what their group allows them. */
-export function mayGrant(reviewerId: number | null, ownerId: SQL, micros: number): SQL {
+/** The same where an amount is granted: leads give up to what their group allows them, and nobody less than there is by then. */
+export function mayGrant(
+  reviewerId: number | null,
+  ownerId: SQL,
+  { mayLower, ...grant }: Grant & { mayLower: boolean },
+): SQL {
+  const raises = mayLower ? sql`true` : sql`not ${hasHigherLimit(ownerId, grant)}`
+  return sql`(${mayGive(reviewerId, ownerId, grant.micros)} and ${raises})`
+}
+
+function mayGive(reviewerId: number | null, ownerId: SQL, micros: number): SQL {
   if (reviewerId === null) return sql`true`
   const most = sql`(select lead_max_micros from groups where id = ${billingGroupOf(ownerId)})`
   return sql`(${isDecidingAdmin(reviewerId, ownerId)}
