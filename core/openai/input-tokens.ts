@@ -6,6 +6,7 @@ import type { Received } from '../calls/receive.ts'
 import type { RelayParts } from '../calls/relay.ts'
 import { Refusal } from '../errors.ts'
 import type { Reply } from '../ports.ts'
+import { inTurns } from '../steps.ts'
 import { claudeErrorAsOpenAi } from './errors.ts'
 import { type MessagesRequest, requestText } from './messages-api.ts'
 import { nativeCall } from './native-call.ts'
@@ -27,7 +28,7 @@ export async function inputTokens(
   received: Received,
 ): Promise<Reply> {
   const native = nativeCall(deps, received, false)
-  const way = wayOf(native, () => {
+  function* prepare() {
     const asked = parsedBody(ResponsesRequest, bodyOf(received.body))
     const spoken = {
       streamed: false,
@@ -35,8 +36,10 @@ export async function inputTokens(
       promptCacheKey: asked.prompt_cache_key,
       translate: (context: TranslationContext) => responsesToMessages(asked, context),
     }
-    return prepared(deps, received, spoken, native)
-  })
+    yield
+    return yield* prepared(deps, received, spoken, native)
+  }
+  const way = await inTurns(wayOf(native, prepare), deps.clock)
   if ('native' in way) return forwardFree(deps, way.native.call)
   const { call, translation } = way
   const body = ENCODER.encode(countedText(translation.request))

@@ -3,12 +3,13 @@
 import { type Call, clientTimeout } from '../calls/call.ts'
 import { clientOf, projectOf } from '../calls/client.ts'
 import { ClientGone, type ForwardParts, forward } from '../calls/forward.ts'
-import { inspect } from '../calls/inspect.ts'
+import { inspecting } from '../calls/inspect.ts'
 import { type AccessParts, assertAllowed, factsOf, type Received, unlessRefused } from '../calls/receive.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../errors.ts'
 import { abilitiesOf } from '../models/abilities.ts'
 import type { Reply } from '../ports.ts'
+import { inTurns } from '../steps.ts'
 import { continued } from './continue.ts'
 import { type MessagesRequest, requestText } from './messages-api.ts'
 import { meantModel, type NativeCall, nativeCall } from './native-call.ts'
@@ -101,12 +102,12 @@ export async function serve(
   read: (received: Received) => Interface,
   native: NativeCall | undefined,
 ): Promise<Reply> {
-  const way = unlessRefused(deps, received.body, () =>
-    wayOf(native, () => {
-      const spoken = read(received)
-      return { spoken, ...prepared(deps, received, spoken, native) }
-    }),
-  )
+  function* prepare() {
+    const spoken = read(received)
+    yield
+    return { spoken, ...(yield* prepared(deps, received, spoken, native)) }
+  }
+  const way = await unlessRefused(deps, received.body, () => inTurns(wayOf(native, prepare), deps.clock))
   if (!native) deps.wire.free(received.body)
   if ('native' in way) return shown(await forward(deps, way.native.call), way.native)
   const { spoken, call, translation } = way
@@ -145,24 +146,24 @@ function shown(reply: Reply, { addsUsage }: NativeCall): Reply {
 }
 
 /**
- * What `prepare` makes to translate the call, or the native one: where all backends take that, and where Claude's interface
+ * What `prepare` makes to translate the call, in steps, or the native one: where all backends take that, and where Claude's interface
  * cannot say what is asked. Throws what `prepare` throws.
  */
-export function wayOf<T extends object>(
+export function* wayOf<T extends object>(
   native: NativeCall | undefined,
-  prepare: () => T,
-): T | { native: NativeCall } {
+  prepare: () => Generator<void, T>,
+): Generator<void, T | { native: NativeCall }> {
   if (native && !native.mixed) return { native }
   try {
-    return prepare()
+    return yield* prepare()
   } catch (thrown) {
     if (native && thrown instanceof Refusal) return { native }
     throw thrown
   }
 }
 
-/** The call to Claude for a request, and how it was translated. Throws a Refusal. */
-export function prepared(
+/** The call to Claude for a request, and how it was translated, in steps. Throws a Refusal. */
+export function* prepared(
   deps: PrepareParts,
   received: Received,
   spoken: Omit<Interface, 'stream' | 'collect'>,
@@ -175,7 +176,11 @@ export function prepared(
   const abilities = abilitiesOf(deps.abilities, prices.canonical(model), catalogue.known(model))
   const userId = deps.sha256(`${settings.auth.secrets[0]} ${caller.userId}`).slice(0, 32)
   const translation = spoken.translate({ model, abilities, userId, ...settings.openai })
-  const body = ENCODER.encode(requestText(translation.request))
+  yield
+  const text = requestText(translation.request)
+  yield
+  const body = ENCODER.encode(text)
+  const inspected = yield* inspecting(body)
   const call: Call = {
     id: received.id,
     caller,
@@ -195,7 +200,7 @@ export function prepared(
     stream: spoken.streamed,
     client: clientOf(received.headers),
     project: projectOf(received.headers),
-    ...factsOf(inspect(body), { ...received, body }, spoken.promptCacheKey),
+    ...factsOf(inspected, { ...received, body }, spoken.promptCacheKey),
     streamsUpstream: translation.request.stream,
     mayPause: translation.request.tools?.some((tool) => 'type' in tool) ?? false,
     clientTimeoutMs: clientTimeout(received.headers),
