@@ -163,7 +163,7 @@ async function findLost(parts: BookParts, batch: Batch): Promise<BatchEnd> {
       hash = addedHash(hash, custom_id)
     })
     if (hash !== batch.idsHash) continue
-    await openBatch(parts, batch, id)
+    if (!(await openBatch(parts, batch, id))) continue
     return bookResults(parts, { ...batch, id, state: 'open' }, path)
   }
   const mayCome = candidates.some(({ processing_status }) => processing_status !== 'ended')

@@ -147,7 +147,11 @@ async function settle(
   if (made) {
     parts.metrics?.batchMade(row.backend, models)
     // Whoever is told that it failed makes another one, and pays for both.
-    return untiring(parts, () => openBatch(parts, row, made.id))
+    if (await untiring(parts, () => openBatch(parts, row, made.id))) return
+    // The account may have made it all the same: core/batches/book.ts finds out.
+    throw new Refusal('conflict', 'The account answered with the id of another batch.', {
+      shown: { status: 502, type: 'api_error' },
+    })
   }
   // An account that fails may have made it all the same.
   if (status < 500) await closeBatch(parts, row, 'lost')

@@ -94,22 +94,27 @@ function standingOf(owner: string, spent: readonly Spent[], starts: readonly num
   return { tokens, micros, heldTokens: 0, heldMicros: 0, running: 0, waitMs: 0, tokensWaitMs: 0 }
 }
 
-/** The account has it under this id. */
-export async function openBatch({ db, clock, objects }: Parts, row: Batch, id: string): Promise<void> {
+/** The account has it under this id. Answers false where another batch has that id. */
+export async function openBatch({ db, clock, objects }: Parts, row: Batch, id: string): Promise<boolean> {
   const now = clock.now()
   const object = { kind: 'batch' as const, id, expiresAt: null }
   const { userId, backend } = row
-  await db.batch([
+  const isFree = sql`not exists (select 1 from batches where id = ${id})`
+  const [, , [holder]] = await db.batch([
     db
       .update(batches)
       .set({ id, state: 'open', checkAt: now })
-      .where(and(eq(batches.requestId, row.requestId), eq(batches.state, 'sending'))),
+      .where(and(eq(batches.requestId, row.requestId), eq(batches.state, 'sending'), isFree)),
     db
       .insert(upstreamObjects)
       .values({ ...object, userId, backend, createdAt: row.createdAt })
       .onConflictDoNothing(),
+    db.select({ requestId: batches.requestId }).from(batches).where(eq(batches.id, id)),
   ])
+  // Another try of this one may have written it.
+  if (holder?.requestId !== row.requestId) return false
   objects.remember({ userId, backend }, [object])
+  return true
 }
 
 /** Frees what it reserved: all that it used is booked, or there is nothing to book. */

@@ -82,6 +82,25 @@ test('a batch that its account does not know for a while is booked when its resu
   expect(await states()).toEqual(['booked'])
 })
 
+test('an account that answers with the id of another batch is told at once, and the batch that has it stays', async () => {
+  const ben = await keyOf('ben')
+  upstream.answer(json({ ...ENDED, processing_status: 'in_progress' }))
+  expect((await create()).status).toBe(200)
+  const reserved = await spent()
+  for (const key of [ann, ben]) {
+    const { status, body } = await create(key)
+    expect([status, body.error.message]).toEqual([502, expect.stringContaining('id of another batch')])
+    expect((await ask(ben, 'GET', '/msgbatch_1')).status).toBe(404)
+  }
+  expect((await ask(ann, 'GET', '/msgbatch_1')).status).toBe(200)
+  expect([await states(), await spent()]).toEqual([['open', 'sending', 'sending'], reserved * 3])
+  // They are looked for, and nothing of them is found.
+  upstream.answer(json({ data: [], ...ENDED, processing_status: 'in_progress' }))
+  app.clock.advance(3_600_000)
+  await createTaskRunner(() => app.deps)()
+  expect([await states(), await spent()]).toEqual([['open', 'lost', 'lost'], reserved])
+})
+
 test('models of a batch have the names that their account has for them, in requests and in rows', async () => {
   await app.close()
   const models = [{ id: 'claude-opus-5-5', upstream: 'opus@eu' }, 'claude-haiku-5-5']
