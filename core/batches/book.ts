@@ -90,8 +90,11 @@ async function bookResults(parts: BookParts, batch: Batch, path: string): Promis
     throw new Refusal('account_unavailable', 'The account does not give the results of this batch.')
   let rows: CallRecord[] = []
   let lines = 0
+  let hash = 0
   await eachLine(parts, answer, async (line) => {
     lines += 1
+    if (lines > batch.requests) throw foreignResults()
+    hash = addedHash(hash, line.custom_id)
     const { message } = line.result
     if (line.result.type === 'succeeded' && message)
       rows.push(recordOf(parts, batch, line.custom_id, message))
@@ -100,10 +103,15 @@ async function bookResults(parts: BookParts, batch: Batch, path: string): Promis
     rows = []
   })
   if (lines < batch.requests) throw new Refusal('account_unavailable', 'The results of this batch broke off.')
+  if (hash !== batch.idsHash) throw foreignResults()
   await write(parts, batch, rows)
   await closeBatch(parts, batch, 'booked')
   parts.logger.info('batch.booked', { batch: batch.id, backend: batch.backend, requests: lines })
   return 'booked'
+}
+
+function foreignResults(): Refusal {
+  return new Refusal('account_unavailable', 'The results that the account gives are not those of this batch.')
 }
 
 /** Rows that are there already are those of another try: an earlier one that did not come to its end, or one at the same time. */

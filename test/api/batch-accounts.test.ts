@@ -101,6 +101,26 @@ test('an account that answers with the id of another batch is told at once, and 
   expect([await states(), await spent()]).toEqual([['open', 'lost', 'lost'], reserved])
 })
 
+const lineOf = (id: string) =>
+  `{"custom_id":"${id}","result":{"type":"succeeded","message":${messageJson()}}}\n`
+test.each<[string, string[], Script['end']]>([
+  ['twice the same', ['r-0', 'r-0'], 'clean'],
+  ['a request of another batch', ['r-0', 'other'], 'clean'],
+  ['more than the batch has, without end', ['r-0', 'r-1', 'r-2', ...Array(400).fill('r-3')], 'hang'],
+])('results that are not those of the batch book nothing: %s', async (_, ids, end) => {
+  upstream.answerNext(json({ ...ENDED, processing_status: 'in_progress' }))
+  await create(ann, params())
+  const reserved = await spent()
+  upstream.answerNext(json(ENDED), { chunks: [ids.map(lineOf).join('')], ...(end ? { end } : {}) })
+  const { status, text } = await ask(ann, 'GET', '/msgbatch_1/results')
+  expect([status, text]).toEqual([503, expect.stringContaining('not those of this batch')])
+  expect([await app.rows(), await states(), await spent()]).toEqual([[], ['open'], reserved])
+  const right: Script = { chunks: [['r-1', 'r-0'].map(lineOf).join('')] }
+  upstream.answerNext(json(ENDED), right, right)
+  expect((await ask(ann, 'GET', '/msgbatch_1/results')).status).toBe(200)
+  expect([(await app.rows()).length, await states()]).toEqual([2, ['booked']])
+})
+
 test('models of a batch have the names that their account has for them, in requests and in rows', async () => {
   await app.close()
   const models = [{ id: 'claude-opus-5-5', upstream: 'opus@eu' }, 'claude-haiku-5-5']
