@@ -111,8 +111,8 @@ export async function openBatch({ db, clock, objects }: Parts, row: Batch, id: s
       .onConflictDoNothing(),
     db.select({ requestId: batches.requestId }).from(batches).where(eq(batches.id, id)),
   ])
-  // Another try of this one may have written it.
-  if (holder?.requestId !== row.requestId) return false
+  // Nobody has it where this batch was given up meanwhile.
+  if (holder && holder.requestId !== row.requestId) return false
   objects.remember({ userId, backend }, [object])
   return true
 }
