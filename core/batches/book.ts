@@ -24,7 +24,7 @@ import {
   RESULTS_LIFE_MS,
 } from './store.ts'
 
-export type BookParts = AccountParts & Pick<Deps, 'db' | 'ledger' | 'metrics' | 'objects' | 'prices'>
+export type BookParts = AccountParts & Pick<Deps, 'db' | 'ledger' | 'metrics' | 'prices'>
 
 const ROWS_AT_ONCE = 200
 /** How long an account may not know of a batch of which only the answer was lost, and how far its clock may be from ours. */
@@ -120,10 +120,6 @@ async function write(parts: BookParts, batch: Batch, rows: readonly CallRecord[]
   const missing = await writeNew(parts.db, rows.map(recordText))
   const added = rows.filter(({ id }) => missing.has(id))
   parts.metrics?.batchBooked(added)
-  for (const { madeObjects = [] } of added) {
-    if (madeObjects.length > 0)
-      parts.objects.remember({ userId: batch.userId, backend: batch.backend }, madeObjects)
-  }
   const tokens = added.reduce(
     (sum, one) =>
       sum +

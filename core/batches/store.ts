@@ -16,7 +16,7 @@ import { DAY_MS } from '../units.ts'
 export type Batch = typeof batches.$inferSelect
 /** Accounts keep results for 29 days: https://platform.claude.com/docs/en/build-with-claude/batch-processing */
 export const RESULTS_LIFE_MS = 30 * DAY_MS
-type Parts = Pick<Deps, 'db' | 'ledger' | 'clock' | 'objects'>
+type Parts = Pick<Deps, 'db' | 'ledger' | 'clock'>
 
 function usedBy(requestId: string): SQL {
   return sql`select day, week, month, user_id, api_key_id, billing_group_id, billing_parents, micros, tokens from batches
@@ -95,10 +95,9 @@ function standingOf(owner: string, spent: readonly Spent[], starts: readonly num
 }
 
 /** The account has it under this id. Answers false where another batch has that id. */
-export async function openBatch({ db, clock, objects }: Parts, row: Batch, id: string): Promise<boolean> {
+export async function openBatch({ db, clock }: Parts, row: Batch, id: string): Promise<boolean> {
   const now = clock.now()
-  const object = { kind: 'batch' as const, id, expiresAt: null }
-  const { userId, backend } = row
+  const { userId, backend, createdAt } = row
   const isFree = sql`not exists (select 1 from batches where id = ${id})`
   const [, , [holder]] = await db.batch([
     db
@@ -107,14 +106,12 @@ export async function openBatch({ db, clock, objects }: Parts, row: Batch, id: s
       .where(and(eq(batches.requestId, row.requestId), eq(batches.state, 'sending'), isFree)),
     db
       .insert(upstreamObjects)
-      .values({ ...object, userId, backend, createdAt: row.createdAt })
+      .values({ kind: 'batch', id, userId, backend, createdAt, expiresAt: null })
       .onConflictDoNothing(),
     db.select({ requestId: batches.requestId }).from(batches).where(eq(batches.id, id)),
   ])
   // Nobody has it where this batch was given up meanwhile.
-  if (holder && holder.requestId !== row.requestId) return false
-  objects.remember({ userId, backend }, [object])
-  return true
+  return holder === undefined || holder.requestId === row.requestId
 }
 
 /** Frees what it reserved: all that it used is booked, or there is nothing to book. */

@@ -16,7 +16,7 @@ import { DAY_MS } from '../units.ts'
 import { untiring } from '../untiring.ts'
 import { type AccountParts, askForJson, Unreached } from './account.ts'
 
-export type UploadParts = AccountParts & Pick<Deps, 'db' | 'objects' | 'random' | 'waitUntil'>
+export type UploadParts = AccountParts & Pick<Deps, 'db' | 'random' | 'waitUntil'>
 
 export interface Upload {
   userId: number
@@ -132,5 +132,4 @@ async function keep(
     parts.waitUntil(askForJson(parts, backend, undo).catch(() => {}))
     throw cause
   }
-  parts.objects.remember(owner, [object])
 }

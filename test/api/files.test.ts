@@ -217,6 +217,18 @@ describe('an upload', () => {
   const send = () =>
     own.request('/v1/files', { method: 'POST', body: form(), headers: { 'x-api-key': key, 'x-secret': '1' } })
 
+  test('belongs to whoever had its id first, also where a process has not heard of it', async () => {
+    const ben = await keyOf(own, 'ben')
+    upstream.answer({ headers: json, chunks: ['{"id":"file_1","type":"file"}'] })
+    expect((await send()).status).toBe(200)
+    own.deps.objects.forget({ kind: 'file', id: 'file_1' })
+    const again = { method: 'POST', body: form(), headers: { 'x-api-key': ben } }
+    expect((await own.request('/v1/files', again)).status).toBe(200)
+    const seen = async (key: string) =>
+      (await own.request('/v1/files/file_1', { headers: { 'x-api-key': key } })).status
+    expect([await seen(key), await seen(ben)]).toEqual([200, 404])
+  })
+
   test('arrives as it was sent, with our credential and without the caller’s', async () => {
     upstream.answer({ headers: json, chunks: ['{"id":"file_1","type":"file"}'] })
     expect((await send()).body.id).toBe('file_1')
