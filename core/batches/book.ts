@@ -89,12 +89,9 @@ async function bookResults(parts: BookParts, batch: Batch, path: string): Promis
   if (answer.reply.status >= 300)
     throw new Refusal('account_unavailable', 'The account does not give the results of this batch.')
   let rows: CallRecord[] = []
-  let lines = 0
-  let hash = 0
+  const ids = createIdsCheck(batch)
   await eachLine(parts, answer, async (line) => {
-    lines += 1
-    if (lines > batch.requests) throw foreignResults()
-    hash = addedHash(hash, line.custom_id)
+    ids.add(line.custom_id)
     const { message } = line.result
     if (line.result.type === 'succeeded' && message)
       rows.push(recordOf(parts, batch, line.custom_id, message))
@@ -102,12 +99,28 @@ async function bookResults(parts: BookParts, batch: Batch, path: string): Promis
     await write(parts, batch, rows)
     rows = []
   })
-  if (lines < batch.requests) throw new Refusal('account_unavailable', 'The results of this batch broke off.')
-  if (hash !== batch.idsHash) throw foreignResults()
+  if (ids.count() < batch.requests)
+    throw new Refusal('account_unavailable', 'The results of this batch broke off.')
+  if (!ids.areRight()) throw foreignResults()
   await write(parts, batch, rows)
   await closeBatch(parts, batch, 'booked')
-  parts.logger.info('batch.booked', { batch: batch.id, backend: batch.backend, requests: lines })
+  parts.logger.info('batch.booked', { batch: batch.id, backend: batch.backend, requests: ids.count() })
   return 'booked'
+}
+
+/** Whether results name the requests of this batch; `add` throws a Refusal once there are more than it has. */
+function createIdsCheck(batch: Batch) {
+  let count = 0
+  let hash = 0
+  return {
+    add(customId: string) {
+      count += 1
+      if (count > batch.requests) throw foreignResults()
+      hash = addedHash(hash, customId)
+    },
+    count: () => count,
+    areRight: () => hash === batch.idsHash,
+  }
 }
 
 function foreignResults(): Refusal {
@@ -162,11 +175,9 @@ async function findLost(parts: BookParts, batch: Batch): Promise<BatchEnd> {
     const path = `/v1/messages/batches/${encodeURIComponent(id)}`
     const answer = await askAccount(parts, backend, asking(`${path}/results`))
     if (answer.reply.status >= 300) continue
-    let hash = 0
-    await eachLine(parts, answer, async ({ custom_id }) => {
-      hash = addedHash(hash, custom_id)
-    })
-    if (hash !== batch.idsHash) continue
+    const ids = createIdsCheck(batch)
+    await eachLine(parts, answer, async ({ custom_id }) => ids.add(custom_id))
+    if (!ids.areRight()) continue
     if (!(await openBatch(parts, batch, id))) continue
     return bookResults(parts, { ...batch, id, state: 'open' }, path)
   }

@@ -97,9 +97,14 @@ export async function eachLine(
   /** The line that is being read, as far as it came. */
   const pieces = createPieces()
   let failure: unknown
+  let wasBlank = false
   async function endLine() {
     const line = decoder.decode(pieces.take())
-    if (line.trim() === '') return
+    const isBlank = line.trim() === ''
+    // An account that sends nothing else would never come to an end.
+    if (isBlank && wasBlank) throw new Error('the results have no lines')
+    wasBlank = isBlank
+    if (isBlank) return
     await take(Line.parse(boundedJson(line))).catch((cause) => {
       failure = cause
       throw cause
@@ -122,7 +127,7 @@ export async function eachLine(
       },
     }
     await flow(parts, answer, { sink, signal: createStop().signal })
-    await endLine()
+    if (pieces.size() > 0) await endLine()
   } catch {
     if (failure && !(failure instanceof SyntaxError) && !(failure instanceof z.ZodError)) throw failure
     throw new Refusal('account_unavailable', 'The results of this batch broke off.')

@@ -121,6 +121,14 @@ test.each<[string, string[], Script['end']]>([
   expect([(await app.rows()).length, await states()]).toEqual([2, ['booked']])
 })
 
+test('results of blank lines without end are as an answer that broke off', async () => {
+  upstream.answerNext(json({ ...ENDED, processing_status: 'in_progress' }))
+  await create()
+  upstream.answerNext(json(ENDED), { chunks: [lineOf('r-0'), '\n\n\n'], end: 'hang' })
+  expect((await ask(ann, 'GET', '/msgbatch_1/results')).text).toContain('broke off')
+  expect([await app.rows(), await states()]).toEqual([[], ['open']])
+})
+
 test('models of a batch have the names that their account has for them, in requests and in rows', async () => {
   await app.close()
   const models = [{ id: 'claude-opus-5-5', upstream: 'opus@eu' }, 'claude-haiku-5-5']
