@@ -19,6 +19,8 @@ import { modelNamed } from './upstream-names.ts'
 
 /** In bytes: longer lines are those of no answer. */
 const LONGEST_LINE = 64 * 1024 * 1024
+/** In a row. An account that sends nothing else would never come to an end. */
+const MOST_BLANK = 100
 const NEWLINE = 0x0a
 const Line = z.looseObject({
   custom_id: z.string(),
@@ -97,14 +99,13 @@ export async function eachLine(
   /** The line that is being read, as far as it came. */
   const pieces = createPieces()
   let failure: unknown
-  let wasBlank = false
+  /** Lines without anything since the last one that had something. */
+  let blank = 0
   async function endLine() {
     const line = decoder.decode(pieces.take())
-    const isBlank = line.trim() === ''
-    // An account that sends nothing else would never come to an end.
-    if (isBlank && wasBlank) throw new Error('the results have no lines')
-    wasBlank = isBlank
-    if (isBlank) return
+    blank = line.trim() === '' ? blank + 1 : 0
+    if (blank > MOST_BLANK) throw new Error('the results have no lines')
+    if (blank > 0) return
     await take(Line.parse(boundedJson(line))).catch((cause) => {
       failure = cause
       throw cause

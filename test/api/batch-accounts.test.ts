@@ -124,7 +124,7 @@ test.each<[string, string[], Script['end']]>([
 test('results of blank lines without end are as an answer that broke off', async () => {
   upstream.answerNext(json({ ...ENDED, processing_status: 'in_progress' }))
   await create()
-  upstream.answerNext(json(ENDED), { chunks: [lineOf('r-0'), '\n\n\n'], end: 'hang' })
+  upstream.answerNext(json(ENDED), { chunks: [lineOf('r-0'), '\n'.repeat(200)], end: 'hang' })
   expect((await ask(ann, 'GET', '/msgbatch_1/results')).text).toContain('broke off')
   expect([await app.rows(), await states()]).toEqual([[], ['open']])
 })
