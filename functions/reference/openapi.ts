@@ -160,11 +160,13 @@ function pathParameters(path: string): Parameter[] {
   })
 }
 
-function queryParameters({ query }: Route, schemaOf: SchemaOf): Parameter[] {
+function queryParameters({ query, nullable = [] }: Route, schemaOf: SchemaOf): Parameter[] {
   if (!query) return []
   const { properties, required } = Shape.parse(schemaOf(query, 'input'))
   return Object.entries(properties).map(([name, schema]) => {
-    return { name, in: 'query', required: required.includes(name), schema }
+    // An empty one is as none.
+    const taken = nullable.includes(name) ? { anyOf: [schema, { const: '' }] } : schema
+    return { name, in: 'query', required: required.includes(name), schema: taken }
   })
 }
 const Shape = z.looseObject({
