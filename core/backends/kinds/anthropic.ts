@@ -7,6 +7,7 @@ import type { Verdict } from '../../calls/verdict.ts'
 import { headerOf, mediaTypeOf } from '../../http/headers.ts'
 import type { Backend } from '../../settings.ts'
 import { OPENING_BYTES, type OpeningEvent, openingEvent } from '../../sse/event-name.ts'
+import { DAY_MS } from '../../units.ts'
 import { originOf } from '../address.ts'
 import { type ErrorEnvelope, envelopeOf, NO_ENVELOPE, parsedEnvelope, statusOf } from './error-envelope.ts'
 import type { Addressed, JudgedAnswer, Kind, Outgoing } from './kind.ts'
@@ -14,7 +15,7 @@ import type { Addressed, JudgedAnswer, Kind, Outgoing } from './kind.ts'
 /** A backend that asks for an hour is asked again after a minute, because a refused try costs less than a wrong wait. */
 const LONGEST_COOLDOWN_MS = 60_000
 /** Limits are renewed each month: an account that names a later time would be out for ever by one wrong answer. */
-const LONGEST_UNPAID_MS = 31 * 86_400_000
+const LONGEST_UNPAID_MS = 31 * DAY_MS
 const DEFAULT_COOLDOWN_MS = 10_000
 
 /** How Claude begins a 400 that is about the account and not about the request. */
