@@ -1,6 +1,6 @@
 /** The models that the backends list. Reading the list is also the health check, because one request does both. */
 import type { Balancer } from '../backends/balancer.ts'
-import { type ListedModel, readModels } from '../backends/check.ts'
+import { type ListedModel, type ListFinding, readModels } from '../backends/check.ts'
 import type { CredentialsOf } from '../backends/credentials.ts'
 import { matchesAny } from '../glob.ts'
 import type { Clock, Logger, Upstream } from '../ports.ts'
@@ -12,13 +12,18 @@ export type { ListedModel }
 
 const FRESH_MS = DAY_MS
 const RETRY_MS = 60_000
+/** So long a list is waited for where others are known, because one silent backend would hold up everybody's. */
+const PATIENCE_MS = 2_000
 
 export interface Catalogue {
   /** Checks all enabled backends that are new, in parallel, as `health.startup_check` says. Never rejects. */
   checkAll(): Promise<void>
   /** Checks one backend for an administrator and returns whether it answered. If so, calls may go to it at once. */
   check(backend: Backend): Promise<boolean>
-  /** The models of all enabled backends, each once, in the backends' order. Lists that are missing or a day old are read. */
+  /**
+   * The models of all enabled backends, each once, in the backends' order. Lists that are missing or a day old are read. One
+   * that takes long is in the list of who asks once it is there, unless no list is known yet.
+   */
   models(): Promise<ListedModel[]>
   /** Whether any backend ever answered; if not, an empty list means nothing. */
   answered(): boolean
@@ -32,6 +37,12 @@ export interface Catalogue {
   ready(): boolean
 }
 
+interface Reading {
+  found: Promise<ListFinding>
+  /** Resolves with it, or PATIENCE_MS after its start. */
+  enough: Promise<void>
+}
+
 export function createCatalogue(parts: {
   settings: Settings
   upstream: Upstream
@@ -43,24 +54,19 @@ export function createCatalogue(parts: {
   serving: boolean
   waitUntil: WaitUntil
 }): Catalogue {
-  const { settings, clock, logger, balancer, waitUntil } = parts
+  const { settings, clock, logger, balancer } = parts
   const enabled = () => balancer.views().flatMap(({ backend }) => (backend.enabled ? [backend] : []))
   const { listings, newcomers } = balancer.memory
-  const reading = new Map<string, Promise<Awaited<ReturnType<typeof readModels>>>>()
   const isStale = ({ name }: Backend) => {
     const listing = listings.get(name)
     return !listing || clock.elapsed() - listing.readAt > FRESH_MS
   }
   let ready = parts.serving || settings.health.startupCheck === 'off'
 
-  function read(backend: Backend) {
-    const running = reading.get(backend.name)
-    if (running) return running
-    const found = readAgain(backend).finally(() => reading.delete(backend.name))
-    const started = sharedWork(found, waitUntil)
-    reading.set(backend.name, started)
-    return started
-  }
+  const answered = () => enabled().some(({ name }) => listings.get(name)?.answered === true)
+
+  const readingOf = createReadings(parts, readAgain)
+  const read = (backend: Backend) => readingOf(backend).found
   async function readAgain(backend: Backend) {
     const found = await readModels(parts, backend)
     const listed = found.kind === 'listed'
@@ -114,10 +120,12 @@ export function createCatalogue(parts: {
       ready = true
     },
     async models() {
-      await Promise.all(enabled().filter(isStale).map(read))
+      const started = enabled().filter(isStale).map(readingOf)
+      await Promise.all(started.map(({ enough }) => enough))
+      if (!answered()) await firstAnswer(started)
       return merged(enabled(), listings)
     },
-    answered: () => enabled().some(({ name }) => listings.get(name)?.answered === true),
+    answered,
     async refresh() {
       await Promise.all(
         enabled()
@@ -138,6 +146,42 @@ export function createCatalogue(parts: {
     },
     ready: () => ready,
   }
+}
+
+/** A list is read once for all who ask meanwhile. */
+function createReadings(
+  { clock, waitUntil }: { clock: Clock; waitUntil: WaitUntil },
+  read: (backend: Backend) => Promise<ListFinding>,
+): (backend: Backend) => Reading {
+  const running = new Map<string, Reading>()
+  return (backend) => {
+    const { name } = backend
+    const begun = running.get(name)
+    if (begun) return begun
+    const found = sharedWork(
+      read(backend).finally(() => running.delete(name)),
+      waitUntil,
+    )
+    const reading = { found, enough: sharedWork(patiently(clock, found), waitUntil) }
+    running.set(name, reading)
+    return reading
+  }
+}
+
+async function patiently(clock: Clock, work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const cancel = clock.after(PATIENCE_MS, late.resolve)
+  await Promise.race([work, late.promise])
+  cancel()
+}
+
+/** Resolves once one of them has answered, or none has. */
+async function firstAnswer(started: readonly Reading[]): Promise<void> {
+  const answers = started.map(async ({ found }) => {
+    const { kind } = await found
+    if (kind !== 'listed' && kind !== 'no_list') throw new Error(`The list of models is ${kind}.`)
+  })
+  await Promise.any(answers).catch(() => {})
 }
 
 function merged(backends: readonly Backend[], listings: Balancer['memory']['listings']): ListedModel[] {

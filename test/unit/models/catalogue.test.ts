@@ -4,13 +4,15 @@ import type { UpstreamRequest } from '../../../core/ports.ts'
 import type { Backend } from '../../../core/settings.ts'
 import { ANN, backend, OPUS } from '../../support/backends.ts'
 import { balancing } from '../../support/balancing.ts'
-import { type PlainAnswer, portUpstream } from '../../support/port-upstream.ts'
+import { type PlainAnswer, portUpstream, silence } from '../../support/port-upstream.ts'
 
 const DAY_MS = 86_400_000
 const LIST = listOf(OPUS)
 const DOWN: PlainAnswer = { status: 503 }
 const REFUSED: PlainAnswer = { status: 401 }
 const NO_LIST: PlainAnswer = { status: 404 }
+/** Of a backend that takes calls and says nothing. */
+const SILENT: PlainAnswer = { status: 0 }
 
 function listOf(...ids: string[]): PlainAnswer {
   return { body: { data: ids.map((id) => ({ id })) } }
@@ -25,7 +27,10 @@ function setUp(
   const backends = given.backends ?? Object.keys(answers).map((name) => backend(name))
   const { balancer, clock, logger, stateOf, wanted, outages, settled } = balancing(backends)
   const nameOf = ({ origin }: UpstreamRequest) => new URL(origin).hostname.replace('.test', '')
-  const upstream = portUpstream((request) => answers[nameOf(request)] ?? DOWN)
+  const upstream = portUpstream((request, signal) => {
+    const answer = answers[nameOf(request)] ?? DOWN
+    return answer === SILENT ? silence(signal) : answer
+  })
   const settings = { health: { startupCheck } } as Parameters<typeof createCatalogue>[0]['settings']
   const catalogue = createCatalogue({
     settings,
@@ -115,6 +120,31 @@ describe('the list of models', () => {
     answers.b = DOWN
     clock.advance(60_001)
     expect([await ids(), catalogue.answered()]).toEqual([[], true])
+  })
+
+  test('does not wait long for a backend that is silent, where others are known', async () => {
+    const { ids, clock, settled } = setUp({ a: SILENT, b: listOf('m2') })
+    const first = ids()
+    await settled()
+    clock.advance(2_000)
+    expect(await first).toEqual(['m2'])
+    // Who comes later does not wait anew, although it is still being asked.
+    expect(await ids()).toEqual(['m2'])
+    clock.advance(8_000)
+    await settled()
+    expect(await ids()).toEqual(['m2'])
+  })
+
+  test('waits for the first answer where no list is known', async () => {
+    const { ids, catalogue, clock, settled } = setUp({ a: SILENT, b: DOWN })
+    let list: string[] | undefined
+    const first = ids().then((found) => (list = found))
+    await settled()
+    clock.advance(9_999)
+    await settled()
+    expect(list).toBeUndefined()
+    clock.advance(1)
+    expect([await first, catalogue.answered()]).toEqual([[], false])
   })
 
   test('refreshes what was read before and is a day old, and nothing else', async () => {
