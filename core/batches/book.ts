@@ -60,9 +60,13 @@ async function bookInTurn(parts: BookParts, ofAccount: readonly Batch[], now: nu
       parts.logger.warn('batch.not_booked', { batch: batch.id, backend: batch.backend, reason })
       if (now - batch.createdAt > RESULTS_LIFE_MS) await lose(parts, batch)
       // An account that is silent would be so for each of them.
-      else if (cause instanceof Refusal && cause.code === 'upstream_timeout') return
+      else if (isSilence(cause)) return
     }
   }
+}
+
+function isSilence(cause: unknown): boolean {
+  return cause instanceof Refusal && cause.code === 'upstream_timeout'
 }
 
 /** Most end within an hour; who asks themselves has it booked at once. */
@@ -101,7 +105,7 @@ async function bookResults(parts: BookParts, batch: Batch, path: string): Promis
   })
   if (ids.count() < batch.requests)
     throw new Refusal('account_unavailable', 'The results of this batch broke off.')
-  if (!ids.areRight()) throw foreignResults()
+  if (!ids.areRight()) throw new ForeignResults()
   await write(parts, batch, rows)
   await closeBatch(parts, batch, 'booked')
   parts.logger.info('batch.booked', { batch: batch.id, backend: batch.backend, requests: ids.count() })
@@ -115,7 +119,7 @@ function createIdsCheck(batch: Batch) {
   return {
     add(customId: string) {
       count += 1
-      if (count > batch.requests) throw foreignResults()
+      if (count > batch.requests) throw new ForeignResults()
       hash = addedHash(hash, customId)
     },
     count: () => count,
@@ -123,8 +127,10 @@ function createIdsCheck(batch: Batch) {
   }
 }
 
-function foreignResults(): Refusal {
-  return new Refusal('account_unavailable', 'The results that the account gives are not those of this batch.')
+class ForeignResults extends Refusal {
+  constructor() {
+    super('account_unavailable', 'The results that the account gives are not those of this batch.')
+  }
 }
 
 /** Rows that are there already are those of another try: an earlier one that did not come to its end, or one at the same time. */
@@ -170,20 +176,39 @@ async function findLost(parts: BookParts, batch: Batch): Promise<BatchEnd> {
     const apart = created_at === undefined ? 0 : Math.abs(Date.parse(created_at) - batch.createdAt)
     return !isDoubtful && !known.has(id) && requests === batch.requests && apart <= UNHEARD_MS
   })
+  let unread: unknown
   for (const { id, processing_status } of candidates) {
     if (processing_status !== 'ended') continue
     const path = `/v1/messages/batches/${encodeURIComponent(id)}`
-    const answer = await askAccount(parts, backend, asking(`${path}/results`))
-    if (answer.reply.status >= 300) continue
-    const ids = createIdsCheck(batch)
-    await eachLine(parts, answer, async ({ custom_id }) => ids.add(custom_id))
-    if (!ids.areRight()) continue
+    try {
+      if (!(await holdsResultsOf(parts, batch, path))) continue
+    } catch (cause) {
+      if (isSilence(cause)) throw cause
+      // It may be one of the next.
+      unread ??= cause
+      continue
+    }
     if (!(await openBatch(parts, batch, id))) continue
     return bookResults(parts, { ...batch, id, state: 'open' }, path)
   }
+  if (unread !== undefined) throw unread
   const mayCome = candidates.some(({ processing_status }) => processing_status !== 'ended')
   if (mayCome || parts.clock.now() - batch.createdAt < UNHEARD_MS) return 'under_way'
   return lose(parts, batch)
+}
+
+/** Whether the results at `path` are those of this batch. Throws a Refusal if they cannot be read. */
+async function holdsResultsOf(parts: BookParts, batch: Batch, path: string): Promise<boolean> {
+  const answer = await askAccount(parts, accountNamed(parts, batch.backend), asking(`${path}/results`))
+  if (answer.reply.status >= 300) return false
+  const ids = createIdsCheck(batch)
+  try {
+    await eachLine(parts, answer, async ({ custom_id }) => ids.add(custom_id))
+  } catch (cause) {
+    if (cause instanceof ForeignResults) return false
+    throw cause
+  }
+  return ids.areRight()
 }
 
 async function lose(parts: BookParts, batch: Batch): Promise<'lost'> {

@@ -121,6 +121,28 @@ test.each<[string, string[], Script['end']]>([
   expect([(await app.rows()).length, await states()]).toEqual([2, ['booked']])
 })
 
+test.each<[string, Script]>([
+  ['holds more than it said', { chunks: [['r-0', 'r-1', 'r-2'].map(lineOf).join('')] }],
+  ['breaks off', { chunks: [lineOf('r-0')], end: 'reset' }],
+])('a batch whose answer was lost is found behind one of which what is read %s', async (_, others) => {
+  upstream.answerNext(json({ ...ENDED, processing_status: 'in_progress' }))
+  await create(ann, params())
+  await app.db.update(batches).set({ id: null, state: 'sending' })
+  const listed = ['msgbatch_9', 'msgbatch_1'].map((id) => ({
+    ...ENDED,
+    id,
+    request_counts: { succeeded: 2 },
+  }))
+  const right: Script = { chunks: [['r-1', 'r-0'].map(lineOf).join('')] }
+  upstream.answer(({ url }) => {
+    if (!url.endsWith('/results')) return json({ data: listed })
+    return url.includes('msgbatch_9') ? others : right
+  })
+  app.clock.advance(600_000)
+  await createTaskRunner(() => app.deps)()
+  expect([(await app.rows()).length, await states()]).toEqual([2, ['booked']])
+})
+
 test('results of blank lines without end are as an answer that broke off', async () => {
   upstream.answerNext(json({ ...ENDED, processing_status: 'in_progress' }))
   await create()
