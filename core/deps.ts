@@ -1,4 +1,5 @@
 /** Everything a handler may use, built once per process, isolate or configuration, and passed to it as `deps`. */
+
 import { createSignInLimits, type SignInLimits } from './auth/sign-in-limits.ts'
 import type { CredentialsOf } from './backends/credentials.ts'
 import type { Fleet } from './backends/fleet.ts'
@@ -14,6 +15,7 @@ import type { Sha256 } from './keys/mint.ts'
 import { createOldSecrets, type OldSecrets } from './keys/old-secrets.ts'
 import { createPeriods, type Periods } from './limits/period.ts'
 import { createPersonLimits, createProgramLimits, type PersonLimits } from './limits/person.ts'
+import type { LastCommit } from './looking.ts'
 import type { AbilityTable } from './models/abilities.ts'
 import { type Courier, createCourier } from './notices/courier.ts'
 import { createObjects, type Objects } from './objects/owner.ts'
@@ -49,6 +51,7 @@ export interface GatewayParts {
   /** Version of the gateway, e.g. 0.1.0. */
   version: string
   db: Db
+  lastCommit?: LastCommit
   health: HealthStore
   ledger: Ledger
   upstream: Upstream

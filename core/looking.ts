@@ -43,3 +43,23 @@ export function oneLookAtATime(
   }
   return ask
 }
+
+/**
+ * A text that is another one after each commit to the database, whoever made it. It is asked for before a statement that has to
+ * see what was committed. undefined: only a statement can tell.
+ */
+export type LastCommit = () => string | undefined
+
+/** `look` at what is in the database, left out while nothing was committed since the last one that went well. */
+export function lookAfterCommits(
+  look: () => Promise<void>,
+  lastCommit: LastCommit | undefined,
+): () => Promise<void> {
+  let seen: string | undefined
+  return async () => {
+    const last = lastCommit?.()
+    if (last !== undefined && last === seen) return
+    await look()
+    seen = last
+  }
+}

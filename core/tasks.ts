@@ -55,6 +55,8 @@ interface Task {
 
 /** How often it is looked which batches may have ended. */
 const BATCHES_MS = 5_000
+/** A task is due so much earlier, because timers of runtimes are not exact and it would else wait for the next one. */
+const EARLY_MS = 50
 /** How long a notice may wait before it is sent. */
 const NOTICES_MS = 2_000
 
@@ -152,11 +154,12 @@ export function createTaskRunner(inForce: () => TaskParts, longestMs = Number.PO
   }
   return async () => {
     const now = clock.elapsed()
+    const { settings } = inForce()
     const due = TASKS.filter(({ name, everyMs }) => {
       const since = running.get(name)
       const isRunning = since !== undefined && now - since < longestMs
       return (
-        !isRunning && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(inForce().settings)
+        !isRunning && now - (lastRun.get(name) ?? Number.NEGATIVE_INFINITY) >= everyMs(settings) - EARLY_MS
       )
     })
     await Promise.all(due.map(runOne))

@@ -63,7 +63,7 @@ export async function openDrivers(
   const clock = systemClock
   const turn = createTurn()
   const storage = await opened(config, (path) => openServedFile(path, logger, { ...config.journal, thread }))
-  const { db } = storage
+  const { db, lastCommit } = storage
   await prepareDatabase(db, config, logger)
   const folder = join(dataFolder(config), 'journal')
   const records = await journalledRecords({ db, folder, ...config.journal, turn, clock, logger })
@@ -91,7 +91,17 @@ export async function openDrivers(
   const site = siteFrom(SITE)
   if (!site) logger.warn('site.not_built', { hint: 'npm run build:site' })
   return {
-    parts: { db, clock, logger, ledger, health, upstream, archive, ...(site ? { site } : {}) },
+    parts: {
+      db,
+      ...(lastCommit ? { lastCommit } : {}),
+      clock,
+      logger,
+      ledger,
+      health,
+      upstream,
+      archive,
+      ...(site ? { site } : {}),
+    },
     turn,
     channel,
     reports,

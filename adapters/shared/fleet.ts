@@ -13,6 +13,7 @@ import {
   secretsOf,
 } from '../../core/backends/stored.ts'
 import { Refusal } from '../../core/errors.ts'
+import type { LastCommit } from '../../core/looking.ts'
 import type { Db, Logger } from '../../core/ports.ts'
 import { createSecretBox, type SecretBox } from '../../core/secrets/box.ts'
 import type { CredentialsParts } from '../drivers/credentials/renewed.ts'
@@ -20,6 +21,7 @@ import { createProofs, type PlatformCredentials } from './credentials.ts'
 
 export interface FleetParts extends Omit<CredentialsParts, 'backend'> {
   db: Db
+  lastCommit?: LastCommit
   logger: Logger
   platform: PlatformCredentials | undefined
   /** Whether backends can be reached through a proxy. */

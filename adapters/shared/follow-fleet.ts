@@ -4,7 +4,7 @@ import { settingsFrom } from '../../config/settings.ts'
 import { renewCredentials } from '../../core/backends/credentials.ts'
 import type { Fleet } from '../../core/backends/fleet.ts'
 import type { Deps } from '../../core/deps.ts'
-import { oneLookAtATime } from '../../core/looking.ts'
+import { lookAfterCommits, oneLookAtATime } from '../../core/looking.ts'
 import type { BackendChange } from '../../core/serving.ts'
 import { createFleetReader, type FleetParts, type FoundFleet } from './fleet.ts'
 import { pricesFrom } from './tables.ts'
@@ -23,15 +23,18 @@ export async function followFleet(
   let lookedAt = clock.elapsed()
   const first = await reader.look()
   if (!first) throw new Error('The first look at the backends finds them all.')
-  const refresh = oneLookAtATime(async () => {
-    const startedAt = clock.elapsed()
+  const takeOver = lookAfterCommits(async () => {
     const found = await reader.look()
-    lookedAt = startedAt
     if (!found) return
     current = current.withBackends(changeFrom(found))
     waitUntil(renewCredentials(current))
     waitUntil(current.catalogue.checkAll())
     logger.info('backends.changed', { backends: found.config.backends.length })
+  }, parts.lastCommit)
+  const refresh = oneLookAtATime(async () => {
+    const startedAt = clock.elapsed()
+    await takeOver()
+    lookedAt = startedAt
   }, parts)
   const untroubled = () =>
     refresh().catch((cause) => logger.error('backends.look_failed', { cause: String(cause) }))

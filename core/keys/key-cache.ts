@@ -9,7 +9,7 @@
 import type { AccessTokens } from '../devices/access-token.ts'
 import { Refusal } from '../errors.ts'
 import { createThrottle } from '../limits/throttle.ts'
-import { oneLookAtATime } from '../looking.ts'
+import { type LastCommit, lookAfterCommits, oneLookAtATime } from '../looking.ts'
 import {
   readForAll,
   readGroups,
@@ -63,6 +63,7 @@ const HOW_TO_SEND = 'Send your API key as "Authorization: Bearer" or "x-api-key"
 
 interface KeyCacheParts {
   db: Db
+  lastCommit?: LastCommit
   clock: Clock
   sha256: Sha256
   settings: Settings
@@ -77,14 +78,18 @@ export function createKeyCache(parts: KeyCacheParts): KeyCache {
   let lookedAt = Number.NEGATIVE_INFINITY
   const missing = createThrottle(clock, { burst: 1, everyMs: MISSED_EVERY_MS })
 
-  async function look() {
-    const startedAt = clock.elapsed()
+  async function read() {
     // Read first: what changes while keys are read is read again next time.
     const current = await readRevision(db)
     // A lower one is that of another database.
     if (!snapshot || revision === undefined || current < revision) snapshot = await readAll(parts)
     else if (current > revision) await readChanged(db, snapshot, revision)
     revision = current
+  }
+  const readNews = lookAfterCommits(read, parts.lastCommit)
+  async function look() {
+    const startedAt = clock.elapsed()
+    await readNews()
     lookedAt = startedAt
   }
   const refresh = oneLookAtATime(look, { clock, waitUntil })

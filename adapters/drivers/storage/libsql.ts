@@ -1,6 +1,7 @@
 /** Db on a libSQL file, for a command or a test. */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { LastCommit } from '../../../core/looking.ts'
 import type { Db, Logger } from '../../../core/ports.ts'
 import { dbOf, type Sql } from './client.ts'
 import { connectionsClosed } from './close.ts'
@@ -12,6 +13,7 @@ export interface Storage {
   db: Db
   /** Absent unless the database is a file that other threads may open. */
   file?: ServedFile
+  lastCommit?: LastCommit
   /** After the last process closed it, a database is one file, without a write-ahead log. */
   close(): Promise<void>
 }

@@ -10,6 +10,7 @@ import { connectionsClosed } from './close.ts'
 import { type DatabaseThread, inThread, startDatabaseThread } from './database-host.ts'
 import { enter, GUARDED, markFile } from './guard.ts'
 import { checkInBackground, isLarge } from './integrity.ts'
+import { watchCommits } from './last-commit.ts'
 import { putAsideForeignLog } from './left-log.ts'
 import { prepareFile, type Storage, storageOf, usable } from './libsql.ts'
 
@@ -30,6 +31,7 @@ export async function openServedFile(
   const held = await enter(path)
   const file = openSync(path, 'r')
   const anchor = anchorAt(path)
+  const commits = watchCommits(path)
   const background = isLarge(path)
   const pragmas = fsync ? `${GUARDED}; pragma synchronous = full` : GUARDED
   const database = inThread(thread, { path, file, pragmas, background }, logger)
@@ -41,9 +43,10 @@ export async function openServedFile(
     anchor.close()
     await connectionsClosed()
     closeSync(file)
+    commits.close()
     held.release()
   })
-  return { ...storage, file: { path, pragmas, check: database.check } }
+  return { ...storage, file: { path, pragmas, check: database.check }, lastCommit: commits.lastCommit }
 }
 
 /**
