@@ -6,6 +6,8 @@ import { type BuiltInName, builtIn, type ClientTool, CUSTOM_INPUT } from '../cli
 import type { Emit, Item, Place } from './item.ts'
 import { createStringReader } from './string-reader.ts'
 
+const NO_ARGUMENTS = '{}'
+
 /** The beginning of the ids of a tool's calls. */
 export function callPrefix({ kind }: ClientTool): string {
   if (kind === 'function') return 'fc'
@@ -29,16 +31,23 @@ const namesOf = ({ name, namespace }: Named, call_id: string) => ({
 
 function functionCall(tool: Named, callId: string, emit: Emit, place: Place): Item {
   const pieces: string[] = []
-  const whole = () => pieces.join('') || '{}'
+  const whole = () => pieces.join('') || NO_ARGUMENTS
+  function add(piece: string): string {
+    pieces.push(piece)
+    return emit('response.function_call_arguments.delta', { ...place, delta: piece })
+  }
   return {
     isCall: true,
-    delta(delta) {
-      if (delta.type !== 'input_json_delta' || delta.partial_json === '') return ''
-      pieces.push(delta.partial_json)
-      return emit('response.function_call_arguments.delta', { ...place, delta: delta.partial_json })
+    delta: (delta) =>
+      delta.type === 'input_json_delta' && delta.partial_json !== '' ? add(delta.partial_json) : '',
+    end() {
+      // Clients put arguments together from their pieces.
+      const missing = pieces.length === 0 ? add(NO_ARGUMENTS) : ''
+      return (
+        missing +
+        emit('response.function_call_arguments.done', { ...place, name: tool.name, arguments: whole() })
+      )
     },
-    end: () =>
-      emit('response.function_call_arguments.done', { ...place, name: tool.name, arguments: whole() }),
     view: (done) => ({
       type: 'function_call',
       ...namesOf(tool, callId),
