@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 /** What each folder may import besides its own files. */
@@ -32,6 +33,25 @@ describe('the layout', () => {
         .map((name) => `${file}: ${name}`),
     )
     expect(strays).toEqual([])
+  })
+
+  test.each(globSync('core/*/README.md'))('%s says what its folder imports, and nothing else', (readme) => {
+    const folder = dirname(readme)
+    const found = sources(folder).flatMap(({ file, text }) =>
+      importsOf(text).map((name) => leadsTo(file, name)),
+    )
+    const imported = found.flatMap((name) => {
+      if (!name.startsWith('core/')) return /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? []
+      // Files of core itself are for all of it.
+      const [, inCore, ...rest] = name.split('/')
+      return inCore !== undefined && rest.length > 0 && inCore !== basename(folder) ? inCore : []
+    })
+    const said = /\*\*May import:\*\* (?:nothing outside this folder|([\s\S]*?))\.\s/.exec(
+      readFileSync(readme, 'utf8'),
+    )
+    const names = (said?.[1] ?? '').split(/,?\s*(?:and )?of core:\s*|,\s+/).filter((name) => name !== '')
+    expect(names.toSorted()).toEqual([...new Set(imported)].toSorted())
+    expect(said).not.toBeNull()
   })
 
   test('core and functions use no Node, no environment and no clock or chance of their own', () => {
