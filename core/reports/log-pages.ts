@@ -31,12 +31,6 @@ export interface LogPage {
   next: Cursor | null
 }
 
-/** The number of matching calls. */
-export async function countLogs(db: Db, filter: Filter, range: Range): Promise<number> {
-  const known = await withOwner(db, filter)
-  return known ? countOf(db, known, await keptOf(db, range)) : 0
-}
-
 /** The part of the range in which every call has its row; sums go back further. */
 async function keptOf(db: Db, { from, to }: Range): Promise<Range> {
   const since = await keptSince(db)

@@ -1,6 +1,6 @@
 /** Writes finished calls: their rows and all sums in one batch, each request id only once. */
 import { and, eq, sql } from 'drizzle-orm'
-import { usageLogs, usageSums } from '../db/schema.ts'
+import { usageLogs } from '../db/schema.ts'
 import { limitsReached } from '../notices/limits-reached.ts'
 import { addObjects } from '../objects/manage.ts'
 import type { Db } from '../ports.ts'
@@ -10,7 +10,7 @@ import { addToPromptLosses } from './prompt-losses.ts'
 import { addToHourly, addToLatency, addToSums, ofLog, subtract } from './rollups.ts'
 import { addToSpent, usedInLog } from './spent.ts'
 import { hasLists, limitsIn, parseRecord, recordText, wellFormed } from './stored-record.ts'
-import { among, since, TOTAL_TOKENS } from './totals.ts'
+import { among } from './totals.ts'
 
 /** The columns of usage_logs that a record fills, in the order of `recordText`. */
 const COLUMNS = `request_id, user_id, api_key_id, requested_model, model, backend, input_tokens, output_tokens,
@@ -179,25 +179,4 @@ export function sumUp(db: Db, records: readonly string[] = []) {
       sql`update usage_summed set (log_id, spent_id) = (select coalesce(max(id), 0), coalesce(max(id), 0) from usage_logs)`,
     ),
   ] as const
-}
-
-interface Used {
-  userId: number
-  keyId: number
-  tokens: number
-  costMicros: number
-}
-
-/** Use by user and key since `start` (ms, the start of a UTC day; 0 = ever). */
-export async function usedSince(db: Db, start: number): Promise<Used[]> {
-  return db
-    .select({
-      userId: usageSums.userId,
-      keyId: usageSums.apiKeyId,
-      tokens: TOTAL_TOKENS,
-      costMicros: sql<number>`sum(${usageSums.costMicros})`.mapWith(Number),
-    })
-    .from(usageSums)
-    .where(since(start))
-    .groupBy(usageSums.userId, usageSums.apiKeyId)
 }

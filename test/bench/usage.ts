@@ -17,7 +17,7 @@ import { recordText } from '../../core/reports/stored-record.ts'
 import { summarize } from '../../core/reports/summary.ts'
 import { totalsByKey, totalsByUser } from '../../core/reports/totals.ts'
 import { sumUsage } from '../../core/reports/usage-by.ts'
-import { usedSince, writeRecords } from '../../core/reports/write.ts'
+import { writeRecords } from '../../core/reports/write.ts'
 import { type Filled, fillUsage, MODELS, RARE } from '../support/million.ts'
 import { callRecord } from '../support/records.ts'
 import { temporaryFolder } from '../support/stores.ts'
@@ -88,8 +88,6 @@ const QUESTIONS: Record<string, Question> = {
   'totals of all users': ({ db, userIds }) => totalsByUser(db, userIds),
   'use of all users this month': ({ db, userIds }) =>
     usedByPeople({ db, periods: createPeriods('UTC') }, userIds, 'monthly', MONTH),
-  'start of limits, monthly': ({ db }) => usedSince(db, MONTH),
-  'start of limits, total': ({ db }) => usedSince(db, 0),
   'command line, by user': ({ db }) => sumUsage(db, 'user', Date.UTC(2026, 9, 25)),
   'comparison of sums and log, 2 hours': ({ db }) => repairSums(db, Date.UTC(2026, 10, 23, 10)),
   'writing 1 call': ({ db, userIds }) => writeRecords(db, calls(1, userIds)),

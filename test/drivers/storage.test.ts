@@ -28,7 +28,7 @@ import { repairSums } from '../../core/reports/repair.ts'
 import { recordText } from '../../core/reports/stored-record.ts'
 import { summarize } from '../../core/reports/summary.ts'
 import { totalsByUser } from '../../core/reports/totals.ts'
-import { usedSince, writeRecords } from '../../core/reports/write.ts'
+import { writeRecords } from '../../core/reports/write.ts'
 import { memoryStore, type OpenedStore } from '../support/memory-store.ts'
 import { callRecord } from '../support/records.ts'
 import { STORES, temporaryFolder } from '../support/stores.ts'
@@ -169,7 +169,10 @@ describe.each(Object.entries(STORES))('storage on %s', (_name, open) => {
       billingGroupId: billingGroupIds[0],
     })
     expect(await db.select().from(promptLosses)).toMatchObject([{ userId, calls: 1, ...losses[0] }])
-    expect(await usedSince(db, 0)).toEqual([{ userId: 1, keyId: 1, tokens: 36 * 500, costMicros: 500 * 500 }])
+    expect((await totalsByUser(db, [userId])).get(userId)).toMatchObject({
+      totalTokens: 36 * 500,
+      costMicros: 500 * 500,
+    })
   })
 
   test('answers charts, pages and totals from sums, in a zone whose days begin within an hour', async () => {

@@ -2,19 +2,15 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { backendStats } from '../../../core/reports/backend-stats.ts'
 import { dailyChart, hourlyChart } from '../../../core/reports/charts.ts'
-import { countLogs } from '../../../core/reports/log-pages.ts'
 import { daySpans, hoursOf, rangeOf } from '../../../core/reports/range.ts'
 import { summarize } from '../../../core/reports/summary.ts'
 import { totalsByKey, totalsByUser } from '../../../core/reports/totals.ts'
-import { usedSince } from '../../../core/reports/write.ts'
 import {
   COUNTED,
   callStore,
   DATES,
-  DAY_MS,
   dayOf,
   FILTERS,
-  FIRST,
   inDates,
   lastOf,
   matches,
@@ -54,7 +50,7 @@ describe('charts and totals', () => {
     }, 10)
   })
 
-  test('by hour, summaries and counts hold what the same days hold', async () => {
+  test('by hour and summaries hold what the same days hold', async () => {
     await property(async (batches) => {
       const rows = await writeCalls(db, batches)
       for (const timeZone of ZONES) {
@@ -68,7 +64,6 @@ describe('charts and totals', () => {
           expect(costs(bars)).toBe(cost)
           const hours = group.map((row) => new Date(start(3_600_000)(row)).toISOString())
           expect(new Set(bars.map(({ label }) => label))).toEqual(new Set(hours))
-          expect(await countLogs(db, filter, range)).toBe(group.length)
           const { totals, ...lists } = await summarize(db, filter, range)
           expect([totals.requests, totals.costMicros]).toEqual([group.length, cost])
           expect(Object.values(lists).map(costs)).toEqual([cost, cost, cost, cost])
@@ -86,7 +81,6 @@ describe('charts and totals', () => {
           for (const filter of FILTERS) {
             const group = rows.filter(matches(filter)).filter((row) => dayOf(timeZone)(row) >= startDate)
             const cost = sum(group, COUNTED.costMicros)
-            expect(await countLogs(db, filter, range)).toBe(group.length)
             const { totals, byUser, byKey } = await summarize(db, filter, range)
             const costs = [[totals], byUser, byKey].map((list) =>
               list.reduce((total, { costMicros }) => total + costMicros, 0),
@@ -112,13 +106,6 @@ describe('charts and totals', () => {
       const ids = [4, 3, 2, 1, 99]
       expect(await totalsByUser(db, ids)).toEqual(by(({ userId }) => userId))
       expect(await totalsByKey(db, ids)).toEqual(by(({ apiKeyId }) => apiKeyId))
-      const recent = rows.filter(({ createdAt }) => createdAt >= FIRST + 2 * DAY_MS)
-      const since = await usedSince(db, FIRST + 2 * DAY_MS)
-      const ofKey1 = recent.filter(({ apiKeyId }) => apiKeyId === 1)
-      expect(since.find(({ keyId }) => keyId === 1)?.costMicros ?? 0).toBe(sum(ofKey1, COUNTED.costMicros))
-      expect((await usedSince(db, 0)).reduce((total, { costMicros }) => total + costMicros, 0)).toBe(
-        sum(rows, COUNTED.costMicros),
-      )
     })
   })
 
