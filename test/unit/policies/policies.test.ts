@@ -4,7 +4,7 @@ import { isAvailable, withAvailableModels } from '../../../core/policies/availab
 import { checkSettings } from '../../../core/policies/check.ts'
 import { canonical, isKnown, managedAnswer } from '../../../core/policies/managed-settings.ts'
 import { type Policy, policyOf } from '../../../core/policies/match.ts'
-import { mergeSettings } from '../../../core/policies/merge.ts'
+import { type ManagedSettings, mergeSettings } from '../../../core/policies/merge.ts'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const policy = (id: number, given: Partial<Policy> = {}): Policy => ({
@@ -74,6 +74,40 @@ describe('settings over settings', () => {
       permissions: { allow: ['Write'], deny: ['Bash(rm *)', 'WebFetch'], ask: ['Edit'], defaultMode: 'plan' },
       hooks: { Stop: [{ a: 1 }, { a: 2 }], Start: [{ b: 1 }] },
     })
+  })
+
+  const at = (path: string, value: unknown): ManagedSettings =>
+    Object.fromEntries([
+      path.includes('.')
+        ? [path.slice(0, path.indexOf('.')), at(path.slice(path.indexOf('.') + 1), value)]
+        : [path, value],
+    ])
+
+  test.each([
+    'permissions.deny',
+    'permissions.ask',
+    'disabledMcpjsonServers',
+    'deniedMcpServers',
+    'blockedMarketplaces',
+    'hooks.Stop',
+  ])('never take anything out of %s, which forbids or watches', (path) => {
+    const both = at(path, ['of everybody', 'of one'])
+    expect(mergeSettings(at(path, ['of everybody']), at(path, ['of one']))).toEqual(both)
+    expect(mergeSettings({}, both)).toEqual(both)
+  })
+
+  test.each(['env', 'modelOverrides', 'skillOverrides', 'permissions', 'desktop'])(
+    'replace the keys of %s that they name, and no others',
+    (name) => {
+      const merged = mergeSettings({ [name]: { a: 1, b: 1 } }, { [name]: { b: 2 } })
+      expect(merged).toEqual({ [name]: { a: 1, b: 2 } })
+    },
+  )
+
+  test('replace what is no list by one', () => {
+    const hooks = (stop: unknown) => ({ hooks: { Stop: stop }, deniedMcpServers: stop })
+    expect(mergeSettings(hooks('none'), hooks(['one']))).toEqual(hooks(['one']))
+    expect(mergeSettings(hooks(['one']), hooks('none'))).toEqual(hooks('none'))
   })
 })
 
