@@ -4,7 +4,7 @@ import { concealed } from '../../../core/calls/conceal.ts'
 import type { HeaderPairs, UpstreamReply } from '../../../core/ports.ts'
 import { backend as backendNamed } from '../../support/backends.ts'
 
-const SECRET = 'sk-ant-api03-c~nary+of/the_backend?42'
+const SECRET = 'sk-ant-api03-C~nary+of/the_Backend?42'
 const backend = (apiKey = SECRET) => backendNamed('a', { apiKey })
 const reply = (status: number, body: string, given: { cuts?: number[]; headers?: HeaderPairs } = {}) => {
   const bytes = Buffer.from(body)
@@ -50,6 +50,7 @@ describe('the credential in an answer', () => {
       ['anthropic-told', quoted],
       ['content-type', 'application/json'],
       [`anthropic-${SECRET.toLowerCase()}`, 'x'],
+      [SECRET.toLowerCase(), 'x'],
     ]
     for (const status of [200, 400]) {
       expect(concealed(reply(status, '', { headers }), backend()).headers).toEqual([
@@ -68,6 +69,14 @@ describe('the credential in an answer', () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  test('takes no header away that is only as long as it', () => {
+    const headers: HeaderPairs = [
+      ['anthropic-told', 'x'.repeat(200)],
+      [`anthropic-${'x'.repeat(200)}`, 'told'],
+    ]
+    expect(concealed(reply(200, '', { headers }), backend()).headers).toEqual(headers)
   })
 
   test('stays in the body of a success, which is byte for byte what came', async () => {
