@@ -74,11 +74,14 @@ function isMetadata({ hostname }: URL): boolean {
   return !URL.canParse(read) || METADATA.test(new URL(read).hostname)
 }
 
-/** A text for which `check` returns a message if it is not valid. */
+/**
+ * A text for which `check` returns a message if it is not valid. What is said of its whole section is then left out, because
+ * that reads the address.
+ */
 function address(check: (text: string) => string | undefined) {
   return z.string({ error: 'an address is expected' }).superRefine((text, context) => {
     const message = check(text)
-    if (message) context.addIssue({ code: 'custom', message })
+    if (message) context.addIssue({ code: 'custom', message, continue: false })
   })
 }
 
@@ -138,7 +141,7 @@ export const providerUrl = address((text) => {
 export const ldapUrl = address((text) => {
   if (text === '') return undefined
   const url = parsedUrl(text, /^ldaps?:$/)
-  if (!url || url.username || url.password || /[?#]/.test(text) || !/^\/?$/.test(url.pathname)) {
+  if (!url?.hostname || url.username || url.password || /[?#]/.test(text) || !/^\/?$/.test(url.pathname)) {
     return 'an address such as ldaps://ldap.example.com is expected'
   }
   return undefined
