@@ -87,6 +87,30 @@ describe('a warning', () => {
       ['feishu.app_secret'],
     ],
     [
+      'sign-in by Feishu without a key for what it gives',
+      {
+        server: { host: '127.0.0.1', public_url: 'http://127.0.0.1:8080' },
+        feishu: { app_id: 'cli_1', app_secret: 'a-secret-of-the-app' },
+      },
+      ['secrets.key'],
+    ],
+    [
+      'a provider without groups beside one with them',
+      {
+        server: { host: '127.0.0.1', public_url: 'http://127.0.0.1:8080' },
+        secrets: { key: SECRET },
+        oidc: {
+          providers: ['', 'groups', ''].map((groups_claim, i) => ({
+            name: `p${i}`,
+            issuer: `https://p${i}.test`,
+            client_id: 'g',
+            groups_claim,
+          })),
+        },
+      },
+      [],
+    ],
+    [
       'groups that two providers name',
       {
         server: { host: '127.0.0.1', public_url: 'http://127.0.0.1:8080' },

@@ -166,6 +166,10 @@ describe('the share that a person is told', () => {
     expect(share({ budgetMicros: 40 })).toEqual({ share: 2, ...MONTHLY })
   })
 
+  test('is all of a limit that allows nothing', () => {
+    expect(share({ quotaTokens: 0 })).toEqual({ share: 1, ...MONTHLY })
+  })
+
   test('is that of their fullest period, and never that of a pool', () => {
     const amounts = [
       { period: 'daily', micros: 11 },
