@@ -95,8 +95,6 @@ export function* addingNamed(named: Named, body: Uint8Array, member: Member): Ge
     else if (key === 'thread') addUse(named, 'threads', () => key)
     else if (key === 'output_format') addUse(named, 'structured_outputs', () => key)
   }
-  // Its schema is the client's own.
-  if (key === 'output_format') return
   if (!isOpener(body[member.start] ?? 0)) {
     addScalar(named, body, member)
     return

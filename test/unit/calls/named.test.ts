@@ -108,10 +108,11 @@ describe('objects of one account', () => {
 
   test('are none where nothing is named', () => {
     const nothing = {
-      container: null,
+      container: { skills: [{ type: 'anthropic', skill_id: 'xlsx', id: 'x' }] },
       thread: { type: 'create' },
       diagnostics: { previous_message_id: null },
     }
+    expect(objectsIn({ container: null })).toEqual([])
     expect(objectsIn({ ...nothing, ...user({ ...text, citations: [{ file_id: null }] }) })).toEqual([])
   })
 
@@ -211,6 +212,7 @@ describe('what not every place that runs Claude can do', () => {
     ['web search', { tools: [{ type: 'web_search_20260101', name: 's' }] }, { web_search: 'tools.0' }],
     ['code', { tools: [{}, { type: 'code_execution_20260101' }] }, { server_tools: 'tools.1' }],
     ['a container', { container: 'c1' }, { server_tools: 'container' }],
+    ['a container without skills', { container: { id: 'c1' } }, { server_tools: 'container.id' }],
     [
       'a skill of Anthropic’s',
       { container: { skills: [{ type: 'anthropic', skill_id: 'pptx' }] } },
@@ -236,5 +238,8 @@ describe('what not every place that runs Claude can do', () => {
   test('is nothing of what all of them do', () => {
     const tools = [{ type: 'tool_search_tool_regex_20251119' }, { type: 'bash_20250124' }, { name: 'mine' }]
     expect(usesIn({ tools, output_config: { effort: 'high' }, fallbacks: null, ...user(text) })).toEqual({})
+    expect(usesIn({ output_config: { format: null }, output_format: null })).toEqual({})
+    expect(usesIn({ output_config: { type: 'x' } })).toEqual({})
+    expect(usesIn({ output_config: { effort: { format: 'low' } } })).toEqual({})
   })
 })
