@@ -129,6 +129,15 @@ describe('an answer', () => {
     expect(result.kind === 'failed' && textOf(result.kept?.body)).toBe(OVERLOADED)
   })
 
+  test.each([
+    [true, 'the backend speaks the interface of the call', { native: NATIVE }, OPENAI],
+    [undefined, 'the backend does not', { native: NATIVE }, A],
+    [undefined, 'the call came otherwise', {}, OPENAI],
+  ])('that fails is kept as native: %s, where %s', async (native, _, given, to) => {
+    const result = await setUp({ status: 529, body: OVERLOADED }).send(given, to)
+    expect(result.kind === 'failed' && result.kept?.native).toBe(native)
+  })
+
   test.each<[string, PlainAnswer]>([
     ['a web page', { status: 502, headers: PAGE, body: '<html>' }],
     ['longer than 256 KiB', { status: 500, body: 'x'.repeat(256 * 1024 + 1) }],

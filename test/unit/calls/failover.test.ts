@@ -91,6 +91,7 @@ describe('when all backends fail', () => {
     ['the last answer that may be shown', { a: OVERLOADED, b: errorOf(500, 'api_error') }, 500],
     ['an earlier one, if the last may not', { a: OVERLOADED, b: { status: 403, body: 'blocked' } }, 529],
     ['an earlier one, if the last has none', { a: OVERLOADED, b: UNREACHABLE }, 529],
+    ['an earlier one, if the last is a redirect', { a: OVERLOADED, b: { status: 302, body: 'x' } }, 529],
     ['that the model is not there', { a: NOT_OFFERED }, 404],
   ])('the client gets %s', async (_, answers, status) => {
     expect(statusOf(await failoverScene(answers).send())).toBe(status)
@@ -240,6 +241,12 @@ test('a limit of fast mode says nothing of calls at the usual speed', async () =
   expect(balancer.memory.tries.kept([`a ${OPUS}`])).toBeUndefined()
   await send()
   expect(balancer.memory.shared.get(`a ${OPUS}`)?.state).toBe('cooling_down')
+})
+
+test('a failure in fast mode says of all calls what another would', async () => {
+  const { send, balancer } = failoverScene({ a: OVERLOADED, b: SERVED })
+  await send({ fast: true })
+  expect(balancer.memory.shared.get(`a ${OPUS}`)?.failures).toHaveLength(1)
 })
 
 test('a failure is that of the person who called', async () => {

@@ -14,6 +14,7 @@ import {
   NOT_OFFERED,
   OVERLOADED,
   REFUSED,
+  type Scene,
   SERVED,
   UNPAID,
   UNREACHABLE,
@@ -25,11 +26,14 @@ async function sent(
   answers: { opus: Answer; sonnet?: Answer; haiku?: Answer },
   body: object = {},
   told: Partial<Call> = {},
+  before: (scene: Scene) => unknown = () => {},
 ) {
   const models: Record<string, string> = { opus: OPUS, sonnet: SONNET, haiku: HAIKU }
   const names = Object.keys(answers)
   const backends = names.map((name) => backend(name, { models: [models[name] ?? ''] }))
-  const { parts, upstream } = failoverScene({ ...answers }, { backends })
+  const scene = failoverScene({ ...answers }, { backends })
+  const { parts, upstream } = scene
+  await before(scene)
   const messages = [{ role: 'user', content: 'hi' }]
   const bytes = new TextEncoder().encode(JSON.stringify({ model: OPUS, messages, ...body }))
   const seen: string[] = []
@@ -77,6 +81,22 @@ describe('a call with fallbacks', () => {
       SONNET,
       'sonnet',
     ])
+  })
+
+  test.each<[string, (scene: Scene) => unknown]>([
+    ['is switched off', ({ balancer }) => balancer.adjust('opus', { enabled: false })],
+    [
+      'is out, and is tried for others',
+      async ({ balancer, eject, wanted }) => {
+        await eject('opus')
+        for (const person of [11, 12, 13, 14]) await balancer.tryAnyway(wanted({ person }))
+        const refusal = { status: 529, type: 'overloaded_error', retryAt: undefined }
+        balancer.keepRefusal(backend('opus'), OPUS, refusal)
+      },
+    ],
+  ])('goes on without asking its only backend where that %s', async (_, before) => {
+    const { seen } = await sent({ opus: SERVED, sonnet: SERVED }, {}, {}, before)
+    expect(seen).toEqual([SONNET, 'sonnet'])
   })
 
   test.each<[string, Answer]>([

@@ -280,6 +280,11 @@ describe('what limits have to know', () => {
     })
   })
 
+  test('is what not every backend can do', () => {
+    expect(facts({ speed: 'fast' }).uses).toEqual(new Map([['fast', 'speed']]))
+    expect(facts({}).uses).toBeUndefined()
+  })
+
   test('is to which conversation it belongs', () => {
     expect(facts({}).conversation).toBeUndefined()
     expect(facts({}, 'k').conversation?.id).toMatch(/^1 /)

@@ -232,6 +232,19 @@ describe('a stream that falls silent', () => {
     expect(scene.balancer.memory.local.get(PAIR)?.reason).toBe('silent for too long')
   })
 
+  test('is not silent while it comes, however long it takes', async () => {
+    const scene = slowly()
+    const reading = readWhole(await scene.forward())
+    for (let chunk = 0; chunk < 10; chunk += 1) {
+      scene.clock.advance(89_999)
+      await scene.write(text('x'))
+    }
+    await scene.write(STREAM.slice(2).join(''))
+    scene.finish()
+    expect((await reading).error).toBeUndefined()
+    expect(scene.settled).toMatchObject([{ outcome: 'ok' }])
+  })
+
   test('is silent although we ping its client', async () => {
     const scene = slowly()
     const reading = readWhole(await scene.forward())
