@@ -225,10 +225,27 @@ describe('every setting', () => {
       ['messages', 'mcp_servers', 0],
       ['mcp.test', '*://mcp.test', 'ftp://x', 'https://', 'https://a@b/', 'https://a /'],
     ],
+    [
+      'otlp.endpoint',
+      ['otlp', 'endpoint'],
+      [
+        'collector',
+        'https://me@x',
+        'https://:word@x',
+        'https://x/?a',
+        'https://x/#',
+        ...['traces', 'metrics/', 'logs//'].map((signal) => `https://x/v1/${signal}`),
+      ],
+    ],
     ['server.public_url', ['server', 'public_url'], ['gateway', 'ftp://x', 'https://x/y', 'https://a:b@x']],
   ] as const)('%s refuses what is out of bounds', (name, path, values) => {
     for (const value of values) expect(pathsOf(withLeaf(FULL, path, value))).toEqual([name])
   })
+})
+
+test('the address of a collector is what comes before the signal', () => {
+  const endpoint = 'https://x/v1/traces/of-ours//'
+  expect(load({ ...MINIMAL, otlp: { endpoint } }).otlp.endpoint).toBe('https://x/v1/traces/of-ours')
 })
 
 test.each(['"\\ud800"', '{ "claude-*": "\\udc00" }'])('half of a character is no text: %s', (value) => {

@@ -119,6 +119,7 @@ test('an estimate knows band, searches, speed, place, batches and caches, and ro
   expect([opus({ fast: true }), opus({ geoUs: true })]).toEqual([120, 66])
   expect(opus({ fast: true, webSearches: 2, batch: true })).toBe(20_030)
   expect([opus({ cached: '5m' }), opus({ cached: '1h' })]).toEqual([70, 100])
+  expect(prices.estimate('claude-opus-5-5-fast', { input: 10, output: 1 }, NOW)).toBe(opus({ fast: true }))
 })
 
 test.each([
