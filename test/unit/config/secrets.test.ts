@@ -187,7 +187,7 @@ describe('the example file', () => {
         requests_per_minute: 300,
         concurrent_requests: 30,
       },
-      backends: [{ ...minimal.backends[0], name: 'claude-primary', weight: 10 }],
+      backends: [{ ...minimal.backends[0], name: 'claude-primary' }],
     })
   })
 
