@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { ALL_FUNCTIONS } from '../../../functions/table.ts'
 import { type Block, type Inline, parseMarkdown, textOf } from '../../../site/src/lib/docs/markdown.ts'
 import { found, sectionsOf } from '../../../site/src/lib/docs/search.ts'
 import { exampleOf, shapesOf, typeOf } from '../../../site/src/lib/docs/shape.ts'
@@ -48,6 +49,16 @@ describe.each(FILES)('%s', (file) => {
     expect(missing).toEqual([])
   })
 })
+
+test.each(['OPERATION.md', 'OPERATION.zh-CN.md'])(
+  '%s names the functions that can be served alone',
+  (file) => {
+    const code = read(file)
+      .flatMap(inlinesOf)
+      .flatMap(({ kind, text }) => (kind === 'code' ? [text] : []))
+    expect(code).toContain(ALL_FUNCTIONS.join(', '))
+  },
+)
 
 test('text is read into blocks', () => {
   const text = [
