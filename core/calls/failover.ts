@@ -44,8 +44,8 @@ type Failed = Extract<Attempt, { kind: 'failed' }>
 
 /**
  * Sends the call to one backend after the other. `listener` hears of each. Throws a Refusal: model_unknown,
- * no_backend_available, account_unavailable, network_unavailable, upstream_timeout, upstream_refused or
- * all_backends_failed.
+ * body_too_large, unsupported_value, no_backend_available, account_unavailable, network_unavailable, upstream_timeout,
+ * upstream_refused or all_backends_failed.
  */
 export async function sendWithFailover(
   deps: FailoverParts,

@@ -49,7 +49,7 @@ interface Asking {
 }
 
 /**
- * A page, the newest first. Administrators see everybody's. `left_out`: accounts that could not be asked, so that what they have
+ * A page, the newest first. Administrators see everybody's. `leftOut`: accounts that could not be asked, so that what they have
  * is missing. Throws a Refusal invalid_input for a place that is not in the list, or ClientGone.
  */
 export async function listObjects(
