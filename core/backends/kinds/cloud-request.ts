@@ -20,8 +20,6 @@ export interface CloudRequest {
   /** Without those that went into the body. */
   headers: HeaderPairs
   body: Uint8Array
-  /** Whether the body says how many tokens the answer may have. */
-  hasMaxTokens: boolean
   leftOut: string[]
 }
 
@@ -72,7 +70,6 @@ export function cloudRequest(
         : []),
     ],
     body: reshaped(body, removed, added),
-    hasMaxTokens,
     leftOut: [...new Set(hints.map(({ key }) => key)), ...unknown.map((beta) => `anthropic-beta: ${beta}`)],
   }
 }
