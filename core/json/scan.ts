@@ -50,8 +50,6 @@ export interface Scan {
   read(chunk: Uint8Array, begin: number, until: number): number
   /** `complete`: exactly one object, and nothing but white space after it so far. `invalid` and `too deep` stay. */
   state(): 'open' | 'complete' | 'invalid' | 'too deep' | 'too many'
-  /** Offset of the byte after the object's closing brace; undefined while it is not closed. */
-  end(): number | undefined
   /** Members of the top level, and objects, lists and commas below it, so far. */
   values(): number
 }
@@ -98,7 +96,6 @@ export function createScan(
   const endOfString = createStringEnd()
   const nested = createNested({ deepest, mostNested, mostValues, endOfString, onNested })
   let offset = 0 // bytes in earlier chunks
-  let closedAt: number | undefined
   let members = 0
   /** The wanted key whose value is next or under way. */
   let member: Wanted | undefined
@@ -145,7 +142,6 @@ export function createScan(
     else if (place === 'comma or end' && byte === COMMA) place = 'next key'
     else if (byte === CLOSE_BRACE && (place === 'key or end' || place === 'comma or end')) {
       place = 'end'
-      closedAt = at + 1
     } else if (place === 'start' && byte === OPEN_BRACE && bomBytes % BOM.length === 0) place = 'key or end'
     else if (place === 'start' && byte === BOM[at] && bomBytes === at) bomBytes += 1
     else place = 'invalid'
@@ -198,7 +194,6 @@ export function createScan(
     write: (chunk) => void read(chunk, 0, chunk.length),
     read,
     state: () => (place === 'end' ? 'complete' : isBroken(place) ? place : 'open'),
-    end: () => closedAt,
     values: () => members + nested.values(),
   }
 }
