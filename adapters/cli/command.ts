@@ -2,10 +2,10 @@
 import * as z from 'zod'
 import type { Config } from '../../config/schema.ts'
 import { Refusal } from '../../core/errors.ts'
+import type { Db } from '../../core/ports.ts'
 import { problem } from '../../core/problems.ts'
 import { line, prose } from '../../functions/fields.ts'
 import { problemOf } from '../../functions/problem-of.ts'
-import type { Storage } from '../drivers/storage/libsql.ts'
 import type { Result } from './output.ts'
 
 const LONGEST_NAME = 100
@@ -28,8 +28,7 @@ interface Context<O extends Options> {
   options: Given<O>
 }
 interface Stored {
-  storage: Storage
-  db: Storage['db']
+  db: Db
 }
 
 interface About<O extends Options> {

@@ -23,7 +23,7 @@ async function run(typed: string[]): Promise<void> {
   if (command.needs === 'config') return print(await command.run({ config, args, options }), format)
   const storage = await openStorage(config, TO_STDERR)
   try {
-    print(await command.run({ config, args, options, storage, db: storage.db }), format)
+    print(await command.run({ config, args, options, db: storage.db }), format)
   } finally {
     await storage.close()
   }

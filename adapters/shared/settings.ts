@@ -24,7 +24,8 @@ export interface SettingsFile {
 }
 
 /** Throws ConfigError or NoConfig. */
-export function readSettings(env: NodeJS.ProcessEnv = process.env): Config {
+export function readSettings(): Config {
+  const { env } = process
   const found = readSettingsFile(env)
   if (found) return settingsOf(found, env)
   if (!env.ANTHROPIC_API_KEY) {

@@ -38,8 +38,8 @@ const question = (asked: Asked, filter: ReportFilter, dimension?: Dimension): Re
 const ALL = { skip: 0, take: undefined }
 
 /** One row for each group that had calls, the most expensive first; those of no group are group 0. */
-export function statementsOf(db: Db, asked: Asked, filter: ReportFilter = {}): Promise<Report> {
-  return reportOf(db, question(asked, filter, 'group'), ALL)
+export function statementsOf(db: Db, asked: Asked): Promise<Report> {
+  return reportOf(db, question(asked, {}, 'group'), ALL)
 }
 
 export interface Statement {
