@@ -24,7 +24,7 @@ export interface OwnCall {
 }
 
 export interface BookParts {
-  ledger: Pick<Ledger, 'settle'>
+  ledger: Pick<Ledger, 'settle' | 'respent'>
   periods: Periods
   prices: Prices
   waitUntil(work: Promise<unknown>): void
@@ -33,8 +33,11 @@ export interface BookParts {
 /** `userId`: who wanted it; GATEWAY_ID for nobody. What nothing answered is not booked. */
 export function bookOwnCall(parts: BookParts, call: OwnCall, userId: number): void {
   if (call.status === 0) return
-  const work = parts.ledger.settle(ownRecord(parts, call, userId))
-  if (work) parts.waitUntil(work)
+  const record = ownRecord(parts, call, userId)
+  // Counters in memory know no call that reserved nothing, but its row is among what the database counts.
+  for (const work of [parts.ledger.settle(record), parts.ledger.respent(record)]) {
+    if (work) parts.waitUntil(work)
+  }
 }
 
 export function ownRecord(

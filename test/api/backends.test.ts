@@ -119,6 +119,14 @@ describe('backends', () => {
     expect((await boss.get('/admin/api/backends')).body.backends[0].state).toBe('healthy')
   })
 
+  test('count what their test cost against the limits of who tested them, at once', async () => {
+    const limit = { scope: 'user', period: 'daily', amount_usd: 0.000001 }
+    await boss.put('/admin/api/limits', { ...limit, scope_id: (await boss.get('/api/auth/me')).body.user.id })
+    await boss.post('/admin/api/backends/a/test')
+    await app.settled()
+    expect((await call()).text).toContain('Your daily budget is used up')
+  })
+
   test('are shown with each model that is not well there, since when and why', async () => {
     first.answer({
       status: 429,

@@ -36,7 +36,7 @@ function setUp(
     waitUntil,
     // All of a ledger that is used here.
     periods: createPeriods('UTC'),
-    ledger: { settle: (record: CallRecord) => void records.push(record) } as unknown as Ledger,
+    ledger: { settle: (record: CallRecord) => void records.push(record), respent() {} } as unknown as Ledger,
     prices: createPrices(PriceList.parse(pricing)),
     healthNameOf: (model) => (model.startsWith('claude-') ? model : 'other'),
     listed: ({ name }) => listings.get(name),
