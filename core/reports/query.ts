@@ -18,15 +18,32 @@ export interface Filter {
 }
 
 /**
- * The filter with the owner of its key added, because sums and log are indexed by user; undefined if the key does not exist.
+ * The filter with the owner of its key added, because sums and log are indexed by user; without one where a key has had several,
+ * as one has that was moved to a service account. Undefined if the key does not exist.
  * A `userId` that is given stays: it restricts people to their own calls.
  */
 export async function withOwner<F extends Filter>(db: Db, filter: F): Promise<F | undefined> {
-  if (filter.keyId === undefined || filter.userId !== undefined) return filter
-  const [key] = await db.all<{ user_id: number }>(
-    sql`select user_id from api_keys where id = ${filter.keyId}`,
+  const { keyId, userId } = filter
+  if (keyId === undefined || userId !== undefined) return filter
+  const [owner] = await db.all<{ id: number; kind: 'person' | 'service' }>(
+    sql`select users.id, users.kind from api_keys cross join users on users.id = user_id where api_keys.id = ${keyId}`,
   )
-  return key && { ...filter, userId: key.user_id }
+  if (!owner) return undefined
+  const moved = owner.kind === 'service' && (await callersWith(db, keyId)).some((id) => id !== owner.id)
+  return moved ? filter : { ...filter, userId: owner.id }
+}
+
+/** Who ever called with a key. */
+async function callersWith(db: Db, keyId: number): Promise<number[]> {
+  const rows = await db.all<{ id: number }>(
+    sql`select distinct user_id as id from usage_sums where cut = 'total' and api_key_id = ${keyId}`,
+  )
+  return rows.map(({ id }) => id)
+}
+
+/** Whether calls are told apart by their users and keys. */
+function isOfPeople({ userId, keyId }: Filter): boolean {
+  return userId !== undefined || keyId !== undefined
 }
 
 /**
@@ -37,7 +54,7 @@ export function sumsOf(
   filter: Filter,
   ranges: readonly Range[],
   {
-    people = filter.userId !== undefined,
+    people = isOfPeople(filter),
     places = false,
     coarsest,
   }: { people?: boolean; places?: boolean; coarsest?: 'hour' } = {},
@@ -58,7 +75,7 @@ export function slotsOf(
   coarsest: 'day' | 'hour',
   counted = sql`requests`,
 ): SQL {
-  const rows = filter.userId === undefined ? ofSite(filter) : ofPeople(filter)
+  const rows = isOfPeople(filter) ? ofPeople(filter) : ofSite(filter)
   const times: Record<Grain, SQL> = {
     fortnight: sql`${sql.raw(`start as since, start + ${FORTNIGHT_MS} as until`)}, ${counted} as requests`,
     day: sql`${sql.raw(`start as since, start + ${DAY_MS} as until`)}, ${counted} as requests`,
@@ -88,7 +105,7 @@ function ofPeople(filter: Filter, places = false): Rows {
   const everybody = sql`user_id in (select distinct user_id from usage_sums where cut = 'total')`
   const who = userId === undefined ? everybody : sql`user_id = ${userId}`
   const what = restOf(filter)
-  const needsPlaces = places || model !== undefined || backend !== undefined || userId !== undefined
+  const needsPlaces = places || model !== undefined || backend !== undefined || isOfPeople(filter)
   return {
     ever: ofSums(sql`usage_sums where cut = 'total' and ${who} ${what}`),
     fortnight: ofSums(sql`usage_sums where cut = 'full_fortnight' and ${who} ${what}`),

@@ -114,6 +114,18 @@ describe('a person who leaves', () => {
       target: `key:${keyId}`,
       before: JSON.stringify({ user_id: ann.id, billing_group_id: null }),
     })
+    // What it was used for before is still the key's.
+    const get = async (path: string) => boss.get(`/admin/api/${path}?key_id=${keyId}`)
+    const { totals, by_user } = (await get('usage/summary')).body
+    expect([totals.requests, by_user.length]).toEqual([2, 2])
+    expect((await get('usage/daily')).body.stats).toEqual([expect.objectContaining({ requests: 2 })])
+    expect((await get('usage/hourly')).body.stats).toEqual([expect.objectContaining({ requests: 2 })])
+    expect((await get('usage')).body).toMatchObject({
+      total: 2,
+      logs: [{ user_id: robot.id }, { user_id: ann.id }],
+    })
+    expect((await get('usage/export')).text.trim().split('\r\n')).toHaveLength(3)
+    expect((await get('reports')).body.totals.requests).toBe(2)
   })
 
   test('is deleted with sessions, codes, keys and memberships in one step, which one row of the audit tells', async () => {
