@@ -404,5 +404,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
     "statements": [
       "ALTER TABLE `api_keys` ADD `previous_used_at` integer;"
     ]
+  },
+  {
+    "name": "0030_keys_ever.sql",
+    "statements": [
+      "CREATE INDEX `usage_sums_key` ON `usage_sums` (`api_key_id`) WHERE cut = 'total';"
+    ]
   }
 ]

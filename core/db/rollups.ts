@@ -2,6 +2,7 @@
  * Sums of usage_logs, written in the same batch as its rows, so that charts, totals and lists need not count the log. The
  * migration makes the tables WITHOUT ROWID, which drizzle cannot express (https://www.sqlite.org/withoutrowid.html).
  */
+import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { LOSS_KINDS } from '../metering/prompt-losses.ts'
 
@@ -82,7 +83,10 @@ export const usageSums = sqliteTable(
     backend: text().notNull(),
     ...sums,
   },
-  (t) => [primaryKey({ columns: [t.cut, t.userId, t.start, t.apiKeyId, t.model, t.backend] })],
+  (t) => [
+    primaryKey({ columns: [t.cut, t.userId, t.start, t.apiKeyId, t.model, t.backend] }),
+    index('usage_sums_key').on(t.apiKeyId).where(sql`cut = 'total'`),
+  ],
 )
 
 /**

@@ -96,8 +96,7 @@ function sortedBy({ sort, order }: KeyOrder): SQL {
   return sql`${SORTED_BY[sort]} ${sql.raw(order)} nulls last`
 }
 
-const EVER = sql`from usage_sums where cut = 'total' and start = 0
-  and user_id = ${apiKeys.userId} and api_key_id = ${apiKeys.id}`
+const EVER = sql`from usage_sums where cut = 'total' and api_key_id = ${apiKeys.id}`
 
 const UNLIMITED = and(
   eq(apiKeys.quotaTokens, 0),

@@ -126,6 +126,10 @@ describe('a person who leaves', () => {
     })
     expect((await get('usage/export')).text.trim().split('\r\n')).toHaveLength(3)
     expect((await get('reports')).body.totals.requests).toBe(2)
+    const listed = async (query: string) => (await boss.get(`/admin/api/keys?${query}`)).body.keys
+    const [key] = (await listed('sort=cost_usd&order=desc')) as { id: number; requests: number }[]
+    expect(key).toMatchObject({ id: keyId, requests: 2 })
+    expect((await listed('never_used=true')).map(({ id }: { id: number }) => id)).not.toContain(keyId)
   })
 
   test('is deleted with sessions, codes, keys and memberships in one step, which one row of the audit tells', async () => {

@@ -53,6 +53,7 @@ const BOUNDED = [
   /^SEARCH usage_logs USING (COVERING )?INDEX usage_logs_session \(user_id=\? AND session=\? AND created_at>/,
   /^SEARCH usage_logs USING INDEX usage_logs_request_id_unique \(request_id=\?/,
   /^SEARCH usage_sums USING PRIMARY KEY \(cut=/,
+  /^SEARCH usage_sums USING INDEX usage_sums_key \(api_key_id=/,
   /^SEARCH usage_by_group USING PRIMARY KEY \(cut=/,
   /^SEARCH usage_hourly USING PRIMARY KEY \(user_id=\? AND hour>/,
   /^SEARCH usage_hourly USING (COVERING )?INDEX usage_hourly_hour \(hour[=>]/,

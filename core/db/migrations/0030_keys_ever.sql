@@ -1,0 +1,1 @@
+CREATE INDEX `usage_sums_key` ON `usage_sums` (`api_key_id`) WHERE cut = 'total';
