@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { headerSecret, secret } from './secrets.ts'
 import { section } from './section.ts'
-import { duration, ldapUrl, providerUrl } from './values.ts'
+import { duration, ldapAddress, ldapUrl, providerUrl } from './values.ts'
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,31}$/
 const label = z.string().min(1).max(60)
@@ -101,7 +101,10 @@ export const ldap = section({
   const fail = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
   if (url === '') return
   if (base_dn === '') fail('base_dn', 'where people are looked for is expected, such as dc=example,dc=com')
-  const { protocol, hostname } = new URL(url)
+  const address = ldapAddress(url)
+  // What is wrong with the address itself is told with it.
+  if (!address) return
+  const { protocol, hostname } = address
   const isLocal = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname)
   if (protocol === 'ldap:' && !start_tls && !isLocal) {
     fail('url', 'ldaps:// or start_tls is expected outside this machine, because passwords are sent')

@@ -74,14 +74,11 @@ function isMetadata({ hostname }: URL): boolean {
   return !URL.canParse(read) || METADATA.test(new URL(read).hostname)
 }
 
-/**
- * A text for which `check` returns a message if it is not valid. What is said of its whole section is then left out, because
- * that reads the address.
- */
+/** A text for which `check` returns a message if it is not valid. */
 function address(check: (text: string) => string | undefined) {
   return z.string({ error: 'an address is expected' }).superRefine((text, context) => {
     const message = check(text)
-    if (message) context.addIssue({ code: 'custom', message, continue: false })
+    if (message) context.addIssue({ code: 'custom', message })
   })
 }
 
@@ -137,15 +134,17 @@ export const providerUrl = address((text) => {
   return undefined
 })
 
-/** The URL of an LDAP server, or ''. */
-export const ldapUrl = address((text) => {
-  if (text === '') return undefined
+/** Where an LDAP server is; undefined for what is no address of one. */
+export function ldapAddress(text: string): URL | undefined {
   const url = parsedUrl(text, /^ldaps?:$/)
-  if (!url?.hostname || url.username || url.password || /[?#]/.test(text) || !/^\/?$/.test(url.pathname)) {
-    return 'an address such as ldaps://ldap.example.com is expected'
-  }
-  return undefined
-})
+  if (!url?.hostname || url.username || url.password) return undefined
+  return /[?#]/.test(text) || !/^\/?$/.test(url.pathname) ? undefined : url
+}
+
+/** The URL of an LDAP server, or ''. */
+export const ldapUrl = address((text) =>
+  text === '' || ldapAddress(text) ? undefined : 'an address such as ldaps://ldap.example.com is expected',
+)
 
 /** The origin of the gateway: scheme, host and port; or ''. */
 export const originUrl = address((text) => {
