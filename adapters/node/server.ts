@@ -32,6 +32,8 @@ import { socketWire } from './wire.ts'
 
 /** As often as the most frequent task: each tick takes 0.3 ms of an idle process. */
 const TASK_TICK_MS = 500
+/** After the first answers, because tasks have much to do at first. */
+const FIRST_TICK_MS = 100
 /** How long the first check of the backends may keep a process from listening whose place others fill meanwhile. */
 const CHECK_MS = 10_000
 
@@ -108,7 +110,7 @@ export async function startServer(
     // Calls whose connections were closed notice it in the next turn of the event loop and settle then.
     await new Promise(setImmediate)
     await settled()
-    clearInterval(ticker)
+    ticking.end()
     await Promise.all([backups.stop(), observability.close()])
     await close()
     logger.info('server.stopped')
@@ -133,7 +135,7 @@ export async function startServer(
   if (place.listensReady) await Promise.race([checking, sleep(CHECK_MS, undefined, { ref: false })])
   await observability.begin()
   const url = await listen(server, config, place.socket)
-  const ticker = setInterval(() => void current.runTasks(), TASK_TICK_MS)
+  const ticking = beginTicking(() => void current.runTasks())
   const backups = scheduleBackups(() => settings, parts)
   logger.info('server.listening', { url, backends: current.deps.settings.backends.length })
   return {
@@ -196,4 +198,13 @@ function listen(server: Server, { server: { port, host } }: Config, socket?: num
     resolve(`http://${everywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address}:${bound.port}`)
   })
   return promise
+}
+
+function beginTicking(tick: () => void): { end(): void } {
+  let timer = setTimeout(next, FIRST_TICK_MS)
+  function next() {
+    tick()
+    timer = setTimeout(next, TASK_TICK_MS)
+  }
+  return { end: () => clearTimeout(timer) }
 }
