@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { knownKey } from '../support/runtime.ts'
 import { PROGRAMS_FOLDER, PYTHON } from './install.ts'
 
 const run = promisify(execFile)
@@ -33,7 +34,7 @@ describe('the SDK', () => {
     { language: 'TypeScript', command: process.execPath, file: join(PROGRAMS_FOLDER, 'account.mjs') },
     { language: 'Python', command: PYTHON, file: join(PROGRAMS, 'python/account.py') },
   ])('for $language has batches, files and skills', async ({ command, file }, { expect }) => {
-    const { secret, keyId } = await gateway.newKey()
+    const { secret, keyId } = await knownKey(gateway, { atOnce: 1 }, {})
     const env = { PATH: process.env.PATH, BASE_URL: gateway.url, API_KEY: secret, MODEL: 'claude-opus-5-5' }
     const { stdout } = await run(command, [file], { env, timeout: 60_000 })
     const missing = { kind: 'NotFoundError', status: 404 }

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { knownKey } from '../support/runtime.ts'
 import { temporaryFolder } from '../support/stores.ts'
 import { CODEX_BINARY } from './install.ts'
 import { startWitness, type Witness } from './witness.ts'
@@ -74,7 +75,7 @@ describe('Codex', () => {
       `model = "${CLAUDE}"\nmodel_provider = "gateway"\n[model_providers.gateway]\n${provider}`,
     )
     witness.asked.length = 0
-    key = await gateway.newKey()
+    key = await knownKey(gateway, { atOnce: 1 }, {})
   })
 
   /** `codex exec`; what it said last, what it did, and what it says that it used. */

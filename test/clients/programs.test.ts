@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import * as z from 'zod'
 import { type SimulatedClaude, startSimulatedClaude } from '../../adapters/demo/simulated-claude/index.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { knownKey } from '../support/runtime.ts'
 import { temporaryFolder } from '../support/stores.ts'
 import { AGENT_FOLDER, CLAUDE_BINARY, PYTHON } from './install.ts'
 
@@ -111,7 +112,7 @@ describe('a program', () => {
     { name: 'Claude Agent SDK', file: 'agent-sdk.mjs', how: '', calls: 3, refused: 'success' },
   ])('with $name ($file $how) is answered, and metered to the token', async (program, { expect }) => {
     const { file, how, calls, refused } = program
-    const { secret, keyId } = await gateway.newKey()
+    const { secret, keyId } = await knownKey(gateway, { atOnce: 1 }, {})
     const command = file.endsWith('.py')
       ? [PYTHON, join(PROGRAMS, 'python', file)]
       : [process.execPath, join(AGENT_FOLDER, file)]
