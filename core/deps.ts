@@ -1,5 +1,4 @@
 /** Everything a handler may use, built once per process, isolate or configuration, and passed to it as `deps`. */
-
 import { createSignInLimits, type SignInLimits } from './auth/sign-in-limits.ts'
 import type { CredentialsOf } from './backends/credentials.ts'
 import type { Fleet } from './backends/fleet.ts'

@@ -1,3 +1,5 @@
+import type { Clock } from './ports.ts'
+
 /** Keeps the runtime alive until the work is done. */
 export type WaitUntil = (work: Promise<unknown>) => void
 
@@ -8,4 +10,15 @@ export type WaitUntil = (work: Promise<unknown>) => void
 export function sharedWork<T>(work: Promise<T>, waitUntil: WaitUntil): Promise<T> {
   waitUntil(work.catch(() => {}))
   return work
+}
+
+/** Waits for work, but not longer than `ms`; the work goes on. */
+export async function atMost(ms: number, work: Promise<unknown>, clock: Pick<Clock, 'after'>): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const cancel = clock.after(ms, late.resolve)
+  try {
+    await Promise.race([work, late.promise])
+  } finally {
+    cancel()
+  }
 }

@@ -5,6 +5,7 @@
 import { and, asc, eq, gt, inArray, isNull, lte, notInArray, or, type SQL, sql } from 'drizzle-orm'
 import { identities, users } from '../db/schema.ts'
 import type { Deps } from '../deps.ts'
+import { atMost } from '../shared-work.ts'
 import { HOUR_MS, MINUTE_MS } from '../units.ts'
 import { untiring } from '../untiring.ts'
 import { applyClaims } from './apply.ts'
@@ -58,10 +59,7 @@ export async function askAboutPerson(parts: AskingParts, userId: number): Promis
     .then((changes) => (changes.some(Boolean) ? keyCache.changed() : undefined))
     .catch((cause) => logger.error('identity.not_asked', { user: userId, cause: String(cause) }))
   waitUntil(asking)
-  const late = Promise.withResolvers<void>()
-  const cancel = clock.after(PATIENCE_MS, late.resolve)
-  await Promise.race([asking, late.promise])
-  cancel()
+  await atMost(PATIENCE_MS, asking, clock)
 }
 
 /** Whom SCIM keeps, it also takes away. */

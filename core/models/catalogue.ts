@@ -5,7 +5,7 @@ import type { CredentialsOf } from '../backends/credentials.ts'
 import { matchesAny } from '../glob.ts'
 import type { Clock, Logger, Upstream } from '../ports.ts'
 import type { Backend, Settings } from '../settings.ts'
-import { sharedWork, type WaitUntil } from '../shared-work.ts'
+import { atMost, sharedWork, type WaitUntil } from '../shared-work.ts'
 import { DAY_MS } from '../units.ts'
 
 export type { ListedModel }
@@ -162,17 +162,10 @@ function createReadings(
       read(backend).finally(() => running.delete(name)),
       waitUntil,
     )
-    const reading = { found, enough: sharedWork(patiently(clock, found), waitUntil) }
+    const reading = { found, enough: sharedWork(atMost(PATIENCE_MS, found, clock), waitUntil) }
     running.set(name, reading)
     return reading
   }
-}
-
-async function patiently(clock: Clock, work: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const cancel = clock.after(PATIENCE_MS, late.resolve)
-  await Promise.race([work, late.promise])
-  cancel()
 }
 
 /** Resolves once one of them has answered, or none has. */
