@@ -29,6 +29,8 @@ export type BookParts = AccountParts & Pick<Deps, 'db' | 'ledger' | 'metrics' | 
 const ROWS_AT_ONCE = 200
 /** How long an account may not know of a batch of which only the answer was lost, and how far its clock may be from ours. */
 const UNHEARD_MS = 15 * MINUTE_MS
+/** Longer than the others wait that were due with it. */
+const SILENT_MS = 5 * MINUTE_MS
 const NOT_FOUND = 404
 
 const Status = z.looseObject({
@@ -60,7 +62,11 @@ async function bookInTurn(parts: BookParts, ofAccount: readonly Batch[], now: nu
       parts.logger.warn('batch.not_booked', { batch: batch.id, backend: batch.backend, reason })
       if (now - batch.createdAt > RESULTS_LIFE_MS) await lose(parts, batch)
       // An account that is silent would be so for each of them.
-      else if (isSilence(cause)) return
+      else if (isSilence(cause)) {
+        // Next time it comes behind the others, because it may be silent of this one alone.
+        await lookAgain(parts.db, batch, now + SILENT_MS)
+        return
+      }
     }
   }
 }

@@ -258,3 +258,29 @@ test('an account that is silent keeps neither lists nor the batches of other acc
   await tasks
   await other.stop()
 })
+
+test('a batch of which an account says nothing keeps the others of that account waiting once', async () => {
+  upstream.answerNext(json({ ...ENDED, processing_status: 'in_progress' }))
+  await create()
+  const [row] = await app.db.select().from(batches)
+  if (!row) throw new Error('no batch was made')
+  const second = { ...row, requestId: 'req_z', id: 'msgbatch_2', micros: 0, tokens: 0 }
+  await app.db.insert(batches).values(second)
+  upstream.answer(({ url }) => {
+    if (url.includes('msgbatch_1')) return { before: 'hang' }
+    return url.endsWith('/results') ? RESULTS : json({ ...ENDED, id: 'msgbatch_2' })
+  })
+  const runTasks = createTaskRunner(() => app.deps)
+  app.clock.advance(600_000)
+  upstream.requests.splice(0)
+  const first = runTasks()
+  await expect.poll(() => upstream.requests.length).toBe(1)
+  app.clock.advance(60_000)
+  await first
+  expect(await states()).toEqual(['open', 'open'])
+  app.clock.advance(60_000)
+  const next = runTasks()
+  await expect.poll(states).toEqual(['open', 'booked'])
+  app.clock.advance(60_000)
+  await next
+})
